@@ -271,8 +271,8 @@ class AccountView:
     """Posted balance minus accrual: what is left now."""
     units_left_wh: int | None
     """Energy that the available credit buys from now on in the present band, through the blocks; None if unpriced."""
-    days_left: float | None
-    """Days the credit lasts at the recent pace; None while too little is known."""
+    seconds_left: int | None
+    """How long the credit lasts at the recent pace; None while too little is known."""
     low_credit: bool
     low_credit_thresholds: tuple[int, ...]
     energy_wh: int | None
