@@ -1,0 +1,1 @@
+"""The bridge's database: tables, queries and migrations; SQLite by default."""

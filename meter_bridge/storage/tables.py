@@ -1,0 +1,390 @@
+"""Tables of the bridge's database.
+
+Instants are integers in milliseconds since 1970 UTC, energy integer Wh, amounts integers of an asset
+(``amount_digits`` below one unit of currency). Journal tables are append only: the database refuses to update
+or delete their rows (``APPEND_ONLY``). ``seq`` numbers are given by the one writer and rise without gaps.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _instant(name: str, *, optional: bool = False) -> Column[int]:
+    """Return a column of milliseconds since 1970 UTC."""
+    return Column(name, BigInteger, nullable=optional)
+
+
+def _compact(name: str, *columns: Column[object] | CheckConstraint | Index) -> Table:
+    """Return a table stored in the order of its primary key, as SQLite's WITHOUT ROWID has it."""
+    return Table(name, metadata, *columns, sqlite_with_rowid=False)
+
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    _instant("created_at"),
+    _instant("last_instant"),
+)
+"""One row; ``last_instant`` is the newest event time committed (invariant 12)."""
+
+site = Table(
+    "site",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+)
+
+tariff = Table(
+    "tariff",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+tariff_version = Table(
+    "tariff_version",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tariff_id", ForeignKey("tariff.id"), nullable=False, index=True),
+    _instant("valid_from"),
+    Column("document", Text, nullable=False),
+    _instant("withdrawn_at", optional=True),
+)
+"""``document`` is the resolved price list as JSON; a version that has begun never changes."""
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", ForeignKey("site.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("customer", Text),
+    Column("policy", Text, nullable=False),
+    _instant("opened_at"),
+    _instant("closed_at", optional=True),
+)
+"""``name`` is the unit's; ``policy`` is JSON: payment mode, thresholds, restore, friendly hours, limits."""
+
+supply = Table(
+    "supply",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("commodity", Text, nullable=False),
+    _instant("closed_at", optional=True),
+)
+
+supply_tariff = Table(
+    "supply_tariff",
+    metadata,
+    Column("supply_id", ForeignKey("supply.id"), primary_key=True),
+    Column("valid_from", BigInteger, primary_key=True),
+    Column("tariff_id", ForeignKey("tariff.id"), nullable=False),
+)
+"""Which tariff a supply is charged by, from an instant on."""
+
+meter = Table(
+    "meter",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("supply_id", ForeignKey("supply.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("energy_address", Text, nullable=False),
+    Column("relay_address", Text),
+    Column("settings", Text, nullable=False),
+    _instant("assigned_at"),
+    _instant("removed_at", optional=True),
+)
+"""``settings`` is JSON: rating in W, register modulus, protections, host of a meter without a broker."""
+
+supply_status = _compact(
+    "supply_status",
+    Column("supply_id", ForeignKey("supply.id"), primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    _instant("at"),
+    Column("accrued", BigInteger, nullable=False),
+    Column("energy_wh", BigInteger, nullable=False),
+    Column("power_mw", BigInteger),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Newest state of a supply, at most a second late: registers, lines and open segments, in ``document``."""
+
+account_status = Table(
+    "account_status",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("supply_state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    _instant("since"),
+    Column("hold", Text),
+    Column("note", Text),
+    Column("revision", BigInteger, nullable=False),
+    Column("low_credit_level", Integer, nullable=False),
+)
+"""Supply decision in force and the landlord's hold (``off``, ``on`` or none)."""
+
+relay_status = Table(
+    "relay_status",
+    metadata,
+    Column("meter_id", ForeignKey("meter.id"), primary_key=True),
+    Column("requested", Text),
+    _instant("requested_at", optional=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("reported", Text),
+    _instant("reported_at", optional=True),
+    Column("proof", Text, nullable=False),
+    _instant("proof_at", optional=True),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("meter_id", ForeignKey("meter.id"), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("position", Text, nullable=False),
+    Column("decision_seq", BigInteger, nullable=False),
+    _instant("created_at"),
+    _instant("settled_at", optional=True),
+    Column("outcome", Text),
+)
+"""Relay commands; a row exists exactly when its decision was committed (invariant 10)."""
+
+journal_entry = Table(
+    "journal_entry",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    _instant("at"),
+    Column("kind", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("refers_to", Text),
+    Column("balance_after", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_journal_entry_account_seq", "account_id", "seq"),
+)
+"""``kind``: opening, top_up, charge, correction. ``detail`` is JSON (method, reference, split)."""
+
+posting = _compact(
+    "posting",
+    Column("entry_seq", ForeignKey("journal_entry.seq"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+"""Signed postings; per entry and asset they sum to zero (invariant 1). Bucket ``balance`` is the customer's."""
+
+charge_line = _compact(
+    "charge_line",
+    Column("entry_seq", ForeignKey("journal_entry.seq"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("supply_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("version_id", Text, nullable=False),
+    Column("block", Integer),
+    Column("band", Text),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit_price", BigInteger),
+    Column("amount", BigInteger, nullable=False),
+)
+
+segment = _compact(
+    "segment",
+    Column("entry_seq", ForeignKey("journal_entry.seq"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("supply_id", Text, nullable=False),
+    Column("meter_id", Text),
+    _instant("start_ms"),
+    _instant("end_ms"),
+    Column("wh", BigInteger, nullable=False),
+    Column("local_day", Text, nullable=False),
+    Column("local_slot", Integer, nullable=False),
+    Column("band", Text),
+    Column("block", Integer),
+    Column("version_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("tax", BigInteger, nullable=False),
+)
+"""Fact row of all analysis: at most 15 minutes of one meter, cut at every price boundary and posting.
+
+``kind`` is ``consumption`` or ``standing`` (no meter, no energy). ``local_day`` is ISO in the site's time zone,
+``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block`` counts from 1. ``amount`` is
+before tax. Sums of segments equal the journal's charges to the last unit.
+"""
+
+balance = _compact(
+    "balance",
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("bucket", Text, primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""Cache of the fold of the journal, kept in the same transaction (invariant 2)."""
+
+operation = _compact(
+    "operation",
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("operation", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("entry_seq", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    _instant("at"),
+)
+"""Idempotency keys, kept for ever (invariant 4)."""
+
+supply_decision = Table(
+    "supply_decision",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    _instant("at"),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text),
+    Column("available", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("meter_id", ForeignKey("meter.id"), nullable=False, index=True),
+    _instant("opened_at"),
+    Column("cause", Text, nullable=False),
+    Column("watermark_wh", BigInteger, nullable=False),
+    Column("register_wh", BigInteger, nullable=False),
+    _instant("closed_at", optional=True),
+    Column("decision", Text),
+    Column("actor", Text),
+    Column("reason", Text),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("site_id", Text),
+    Column("account_id", Text),
+    Column("meter_id", Text),
+    Column("message", Text, nullable=False),
+    _instant("opened_at"),
+    _instant("acknowledged_at", optional=True),
+    Column("acknowledged_by", Text),
+    _instant("closed_at", optional=True),
+    Index("ix_alert_opened", "opened_at"),
+)
+"""Open while ``closed_at`` is null; ``key`` tells two open alerts of a kind apart (thresholds, meters)."""
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _instant("at"),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Text),
+    Column("meter_id", Text),
+    Column("data", Text, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("sites", Text, nullable=False),
+    Column("accounts", Text, nullable=False),
+    _instant("created_at"),
+    _instant("expires_at", optional=True),
+    _instant("revoked_at", optional=True),
+)
+"""``sites`` and ``accounts`` are JSON lists of ids that the token may see; ``["*"]`` means all sites."""
+
+export_file = Table(
+    "export_file",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("first_day", Text),
+    Column("last_day", Text),
+    _instant("created_at"),
+    _instant("retired_at", optional=True),
+    Column("checked", Boolean, nullable=False),
+)
+"""Manifest of immutable Parquet files: ``kind`` is ``segments`` or ``rollup``; name relative to the export folder."""
+
+export_watermark = Table(
+    "export_watermark",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+"""One row: every segment up to this journal ``seq`` is in the files that ``export_file`` names."""
+
+applied_site = Table(
+    "applied_site",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _instant("at"),
+    Column("actor", Text, nullable=False),
+    Column("document", Text, nullable=False),
+)
+"""Site files as applied, newest last."""
+
+APPEND_ONLY: Final = (
+    journal_entry,
+    posting,
+    charge_line,
+    segment,
+    operation,
+    supply_decision,
+    event,
+    applied_site,
+)
+"""Tables whose rows are never updated; those of the journal are never deleted either."""
+
+PRUNABLE: Final = frozenset({"segment", "event"})
+"""Append-only tables whose old rows retention may delete, after they were exported."""
