@@ -1,0 +1,181 @@
+"""Talk to the bridge: one function for REST, one for opening the WebSocket."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse
+from aiohttp import WSServerHandshakeError
+from yarl import URL
+
+from .decode import from_dict
+from .errors import (
+    BridgeTooNewError,
+    BridgeTooOldError,
+    CannotConnectError,
+    ConnectionTimeoutError,
+    ProtocolError,
+    refusal,
+)
+from .protocol import (
+    MIN_SCHEMA_VERSION,
+    SCHEMA_VERSION,
+    ErrorCode,
+    Problem,
+    Role,
+    ServerInfo,
+    SupplyAction,
+    SupplyView,
+    TopUpResult,
+)
+
+REQUEST_SECONDS: Final = 15
+HEARTBEAT_SECONDS: Final = 30
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+"""A snapshot of several thousand accounts is larger than aiohttp's default limit of 4 MiB."""
+
+_STATUS_CODES: Final = {
+    HTTPStatus.UNAUTHORIZED: ErrorCode.NOT_AUTHENTICATED,
+    HTTPStatus.FORBIDDEN: ErrorCode.NOT_ALLOWED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeAddress:
+    """Where a bridge listens."""
+
+    host: str
+    port: int
+    tls: bool = False
+
+    @property
+    def url(self) -> URL:
+        """Return the root of the bridge's web server."""
+        return URL.build(scheme="https" if self.tls else "http", host=self.host.strip("[]"), port=self.port)
+
+
+class BridgeConnection:
+    """Requests to one bridge with one token, over a session that the caller owns."""
+
+    def __init__(self, session: ClientSession, address: BridgeAddress, token: str | None = None) -> None:
+        """Remember where to ask and as whom; nothing is sent yet."""
+        self.address = address
+        self._session = session
+        self._api = address.url / "api" / "v1"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def info(self) -> ServerInfo:
+        """Return who the bridge is; wants no token.
+
+        Raises:
+            VersionError: bridge and client share no schema version.
+        """
+        info = from_dict(ServerInfo, await self.request("GET", "info"))
+        agreed_schema(info)
+        return info
+
+    async def role(self) -> Role:
+        """Return whom the token speaks for."""
+        answer = await self.request("GET", "me")
+        if not isinstance(answer, dict) or not isinstance(answer.get("role"), str):
+            raise ProtocolError("me: expected an object with a role")
+        role: str = answer["role"]
+        return Role(role) if role in Role else Role.UNKNOWN
+
+    async def top_up(
+        self, account_id: str, amount: str, *, method: str, reference: str | None, key: str
+    ) -> TopUpResult:
+        """Book a top-up of a decimal amount; asking again with the same key books nothing more."""
+        body = {"amount": amount, "method": method, "reference": reference}
+        answer = await self.request(
+            "POST", "accounts", account_id, "top-ups", body=body, headers={"Idempotency-Key": key}
+        )
+        return from_dict(TopUpResult, answer)
+
+    async def set_supply(self, account_id: str, action: SupplyAction, reason: str | None = None) -> SupplyView:
+        """Hold, override or release the supply of an account."""
+        body = {"action": action.value, "reason": reason}
+        return from_dict(SupplyView, await self.request("POST", "accounts", account_id, "supply", body=body))
+
+    async def request(
+        self,
+        method: str,
+        *path: str,
+        body: dict[str, str | None] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> object:
+        """Return the decoded JSON answer of a route below ``/api/v1``.
+
+        Raises:
+            CannotConnectError: no answer, or not in time.
+            RequestRefusedError: the bridge said no; its subclasses tell a bad token and a missing right apart.
+            ProtocolError: the answer is not the bridge's.
+        """
+        try:
+            async with self._session.request(
+                method,
+                self._api.joinpath(*path),
+                json=body and {key: value for key, value in body.items() if value is not None},
+                headers=self._headers | (headers or {}),
+                timeout=ClientTimeout(total=REQUEST_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                return await _answer(response)
+        except TimeoutError as error:
+            raise ConnectionTimeoutError(f"{self.address.url} did not answer in time") from error
+        except (ClientError, OSError) as error:
+            raise CannotConnectError(f"{self.address.url}: {error}") from error
+
+    async def open_websocket(self) -> ClientWebSocketResponse:
+        """Return an open WebSocket on which nothing has been read yet."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await self._session.ws_connect(
+                    self._api / "ws",
+                    headers=self._headers,
+                    heartbeat=HEARTBEAT_SECONDS,
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                )
+        except WSServerHandshakeError as error:
+            if code := _STATUS_CODES.get(HTTPStatus(error.status)):
+                raise refusal(Problem(code=code, message=f"{self.address.url} refused the token")) from error
+            raise CannotConnectError(f"{self.address.url}: {error}") from error
+        except TimeoutError as error:
+            raise ConnectionTimeoutError(f"{self.address.url} did not answer in time") from error
+        except (ClientError, OSError) as error:
+            raise CannotConnectError(f"{self.address.url}: {error}") from error
+
+
+def agreed_schema(info: ServerInfo) -> int:
+    """Return the newest schema version that the bridge and this client share."""
+    if info.schema_version < MIN_SCHEMA_VERSION:
+        raise BridgeTooOldError(info.version)
+    if info.min_schema_version > SCHEMA_VERSION:
+        raise BridgeTooNewError(info.version)
+    return min(info.schema_version, SCHEMA_VERSION)
+
+
+async def _answer(response: ClientResponse) -> object:
+    """Return the body of an accepted request, raise the error of a refused one."""
+    if response.ok and response.status < HTTPStatus.MULTIPLE_CHOICES:
+        return await _json(response)
+    raise refusal(await _problem(response))
+
+
+async def _json(response: ClientResponse) -> object:
+    try:
+        answer: object = json.loads(await response.read())
+    except ValueError as error:
+        raise ProtocolError(f"{response.url.path}: the answer is not JSON") from error
+    return answer
+
+
+async def _problem(response: ClientResponse) -> Problem:
+    """Return the bridge's own problem, or one made from the status when something else answered."""
+    try:
+        return from_dict(Problem, await _json(response))
+    except ProtocolError:
+        code = _STATUS_CODES.get(HTTPStatus(response.status), ErrorCode.UNKNOWN)
+        return Problem(code=code, message=f"{response.url.path} answered {response.status}")

@@ -1,0 +1,390 @@
+"""Wire messages of the bridge's API, schema version 1.
+
+This file uses nothing but the standard library, so that a client can carry a byte-identical copy.
+
+Units are part of every name: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma`` milliamperes,
+``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of 10 ** -``amount_digits``
+(``amount_digits`` is the currency's ISO 4217 exponent plus four). An instant is an ISO 8601 string in UTC
+with milliseconds and a ``Z``. ``None`` always means "not known", never zero.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+MIN_SCHEMA_VERSION: Final = 1
+
+
+class ErrorCode(StrEnum):
+    """Stable codes of refused requests; the message beside them is for people."""
+
+    NOT_AUTHENTICATED = "not_authenticated"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    BAD_REQUEST = "bad_request"
+    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    CONFLICT = "conflict"
+    NOT_SUPPORTED = "not_supported"
+    SCHEMA_TOO_OLD = "schema_too_old"
+    SCHEMA_TOO_NEW = "schema_too_new"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    INTERNAL = "internal"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """Whom a token speaks for; the rights of each stand on the API's routes."""
+
+    LANDLORD = "landlord"
+    CARETAKER = "caretaker"
+    TENANT = "tenant"
+    DEVICE = "device"
+    UNKNOWN = "unknown"
+
+
+class SupplyState(StrEnum):
+    """State of a supply as GB/DLMS names it: armed may be reconnected by the customer."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    ARMED = "armed"
+    UNKNOWN = "unknown"
+
+
+class SupplyReason(StrEnum):
+    """Why the supply is in its state."""
+
+    IN_CREDIT = "in_credit"
+    CREDIT_EXHAUSTED = "credit_exhausted"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    BELOW_RESTORE_MINIMUM = "below_restore_minimum"
+    FRIENDLY_HOURS = "friendly_hours"
+    NEVER_CUT = "never_cut"
+    CREDIT_MODE = "credit_mode"
+    LANDLORD_OFF = "landlord_off"
+    LANDLORD_ON = "landlord_on"
+    CLOCK_UNSURE = "clock_unsure"
+    UNKNOWN = "unknown"
+
+
+class SupplyAction(StrEnum):
+    """What may be asked of a supply."""
+
+    OFF = "off"
+    """Landlord: hold the supply off, whatever the credit."""
+    ON = "on"
+    """Landlord: keep the supply on, whatever the credit."""
+    AUTO = "auto"
+    """Landlord: lift the hold or override; credit decides again."""
+    CONFIRM = "confirm"
+    """Customer: reconnect an armed supply."""
+
+
+class RelayPosition(StrEnum):
+    """Position of a relay's contact."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class RelayProof(StrEnum):
+    """How far a requested relay position is proven.
+
+    ``pending`` nothing heard yet, ``reported`` the device says so, ``confirmed`` a reading newer than the
+    command shows it, ``no_load`` the device says so and there is no load that could prove it, ``disobeys`` the
+    device is in the other position.
+    """
+
+    PENDING = "pending"
+    REPORTED = "reported"
+    CONFIRMED = "confirmed"
+    NO_LOAD = "no_load"
+    DISOBEYS = "disobeys"
+    UNKNOWN = "unknown"
+
+
+class AlertKind(StrEnum):
+    """Everything that opens and closes as an alert."""
+
+    LOW_CREDIT = "low_credit"
+    SUPPLY_CUT = "supply_cut"
+    SUPPLY_ARMED = "supply_armed"
+    METER_OFFLINE = "meter_offline"
+    RELAY_DISOBEYS = "relay_disobeys"
+    TAMPER = "tamper"
+    REGISTER_QUARANTINED = "register_quarantined"
+    OVER_VOLTAGE = "over_voltage"
+    UNDER_VOLTAGE = "under_voltage"
+    OVERLOAD = "overload"
+    POWER_OUTAGE = "power_outage"
+    BROKER_LOST = "broker_lost"
+    CLOCK_WRONG = "clock_wrong"
+    STORAGE_FAILING = "storage_failing"
+    UNKNOWN = "unknown"
+
+
+class EventKind(StrEnum):
+    """Kinds of durable events; each has a ``seq`` and is delivered once per subscription."""
+
+    TOP_UP = "top_up"
+    SUPPLY_CHANGED = "supply_changed"
+    ALERT_OPENED = "alert_opened"
+    ALERT_CLOSED = "alert_closed"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+    CHARGE_POSTED = "charge_posted"
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_CHANGED = "account_changed"
+    ACCOUNT_REMOVED = "account_removed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """First message on a WebSocket and the answer of ``GET /api/v1/info``."""
+
+    schema_version: int
+    min_schema_version: int
+    version: str
+    installation_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayView:
+    """The three states of a meter's relay: requested, reported, confirmed."""
+
+    requested: RelayPosition | None
+    requested_at: str | None
+    revision: int
+    reported: RelayPosition | None
+    reported_at: str | None
+    proof: RelayProof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterView:
+    """A meter and its newest readings."""
+
+    id: str
+    name: str
+    family: str
+    address: str
+    account_id: str | None
+    online: bool | None
+    last_seen: str | None
+    register_wh: int | None
+    energy_wh: int | None
+    """Energy charged since the meter was assigned, over all epochs; never falls."""
+    epoch: int
+    power_mw: int | None
+    voltage_mv: int | None
+    current_ma: int | None
+    frequency_mhz: int | None
+    relay: RelayView | None
+    quarantined: bool
+    model: str | None = None
+    firmware: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyView:
+    """State of an account's supply with its reason."""
+
+    state: SupplyState
+    reason: SupplyReason
+    since: str | None
+    note: str | None
+    """What the landlord wrote when holding or overriding the supply."""
+    proof: RelayProof
+    """The least proven relay of the supply's meters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffNow:
+    """Price in force now."""
+
+    tariff_id: str
+    version_id: str
+    price_per_kwh: int
+    """Amount per kWh of the next unit, taxes included, rounded half-even to the amount's digits."""
+    band: str
+    block: int
+    """Number of the present block, from 1."""
+    blocks: int
+    block_remaining_wh: int | None
+    """Energy until the next block begins; None in the last block."""
+    next_change: str | None
+    """Next instant at which the clock changes the price; None if it never does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpView:
+    """A booked top-up and where it went."""
+
+    id: str
+    at: str
+    amount: int
+    method: str
+    reference: str | None
+    split: dict[str, int]
+    """Where the money went: ``balance``; later also ``debt``, ``emergency_credit``, ``fees``. Sums to amount."""
+    balance_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """An alert; open while ``closed_at`` is None."""
+
+    id: str
+    kind: AlertKind
+    site_id: str | None
+    account_id: str | None
+    meter_id: str | None
+    message: str
+    opened_at: str
+    acknowledged_at: str | None
+    closed_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """A prepaid account with everything that a household sees of it."""
+
+    id: str
+    name: str
+    site_id: str
+    site_name: str
+    customer: str | None
+    currency: str
+    amount_digits: int
+    time_zone: str
+    payment_mode: str
+    """``prepayment`` or ``credit``."""
+    balance: int
+    """Posted balance."""
+    available: int
+    """Posted balance minus accrual: what is left now."""
+    units_left_wh: int | None
+    """Energy that the available credit buys from now on in the present band, through the blocks; None if unpriced."""
+    seconds_left: int | None
+    """How long the credit lasts at the recent pace; None while too little is known."""
+    low_credit: bool
+    low_credit_thresholds: tuple[int, ...]
+    energy_wh: int | None
+    energy_today_wh: int | None
+    cost_today: int | None
+    cost_period: int | None
+    """Charges since the present block period (month) began."""
+    supply: SupplyView
+    tariff: TariffNow | None
+    meters: tuple[MeterView, ...]
+    alerts: tuple[AlertView, ...]
+    last_top_up: TopUpView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeLine:
+    """One priced line of a charge."""
+
+    kind: str
+    """``consumption``, ``standing`` or ``tax``."""
+    supply_id: str
+    period: str
+    tariff_version_id: str
+    block: int | None
+    band: str | None
+    quantity: int
+    """Wh of a consumption line, days of a standing line, 0 of a tax line."""
+    unit_price: int | None
+    """Amount per kWh or per day."""
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One journal entry of an account, newest first in lists."""
+
+    seq: int
+    id: str
+    at: str
+    kind: str
+    """``top_up``, ``charge``, ``correction``, ``opening``."""
+    amount: int
+    """Change of the balance: positive credits the customer."""
+    balance_after: int
+    description: str
+    key: str | None
+    refers_to: str | None
+    split: dict[str, int] = field(default_factory=dict)
+    lines: tuple[ChargeLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """A page of an account's ledger, newest first."""
+
+    entries: tuple[LedgerEntry, ...]
+    next_before: int | None
+    """Pass as ``before`` to read on; None at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpResult:
+    """Answer to a top-up; the same key and content give the same answer again."""
+
+    top_up: TopUpView
+    balance: int
+    available: int
+    supply: SupplyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A durable event."""
+
+    seq: int
+    at: str
+    kind: EventKind
+    account_id: str | None
+    meter_id: str | None
+    data: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Body of every refused request."""
+
+    code: ErrorCode
+    message: str
+    field: str | None = None
+    value: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything the token may see, as of event ``seq``."""
+
+    type: str
+    seq: int
+    role: Role
+    accounts: tuple[AccountView, ...]
+    unassigned_meters: tuple[MeterView, ...]
+    alerts: tuple[AlertView, ...]
+    """Open alerts that belong to no single account, such as a lost broker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Changed accounts since the last message; coalesced, not numbered."""
+
+    type: str
+    accounts: tuple[AccountView, ...]
+    removed: tuple[str, ...]
+    alerts: tuple[AlertView, ...] | None
+    """The new list of alerts that belong to no account, or None if unchanged."""
