@@ -1,0 +1,89 @@
+"""Alerts: conditions that open, may be acknowledged, and close by themselves."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class AlertKind(StrEnum):
+    """Conditions that are watched."""
+
+    LOW_CREDIT = "low_credit"
+    SUPPLY_CUT = "supply_cut"
+    SUPPLY_ARMED = "supply_armed"
+    METER_OFFLINE = "meter_offline"
+    RELAY_DISOBEYS = "relay_disobeys"
+    TAMPER = "tamper"
+    REGISTER_QUARANTINED = "register_quarantined"
+    OVER_VOLTAGE = "over_voltage"
+    UNDER_VOLTAGE = "under_voltage"
+    OVERLOAD = "overload"
+    BROKER_LOST = "broker_lost"
+    CLOCK_WRONG = "clock_wrong"
+    STORAGE_FAILING = "storage_failing"
+
+
+class AlertKey(NamedTuple):
+    """What tells two open alerts apart: kind, account, meter and a detail such as a threshold."""
+
+    kind: AlertKind
+    account_id: str | None = None
+    meter_id: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a meter's electrical quantities; ``None`` is not watched.
+
+    The defaults are EN 50160's 230 V plus and minus 10 per cent.
+    """
+
+    over_voltage_mv: int | None = 253_000
+    under_voltage_mv: int | None = 207_000
+    overload_mw: int | None = None
+    voltage_hysteresis_mv: int = 2_000
+    overload_hysteresis_percent: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Alerts to open, with their messages, and to close."""
+
+    opened: dict[AlertKey, str] = field(default_factory=dict)
+    closed: tuple[AlertKey, ...] = ()
+
+
+def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Changes:
+    """Return what opens and closes so that exactly the wanted alerts are open."""
+    opened = {key: message for key, message in wanted.items() if key not in present}
+    closed = tuple(sorted(key for key in present if key not in wanted))
+    return Changes(opened, closed)
+
+
+def voltage_alarm(limits: Limits, millivolts: int | None, present: AlertKind | None) -> AlertKind | None:
+    """Return the voltage alarm in force; without a reading the present one stays.
+
+    A relay's meter without supply reads zero: that is an outage or an open relay, not under-voltage.
+    """
+    if millivolts is None:
+        return present
+    low, high, slack = limits.under_voltage_mv, limits.over_voltage_mv, limits.voltage_hysteresis_mv
+    if high is not None and millivolts > high - (slack if present is AlertKind.OVER_VOLTAGE else 0):
+        return AlertKind.OVER_VOLTAGE
+    floor = None if low is None else low + (slack if present is AlertKind.UNDER_VOLTAGE else 0)
+    if floor is not None and NO_VOLTAGE_MV < millivolts < floor:
+        return AlertKind.UNDER_VOLTAGE
+    return None
+
+
+NO_VOLTAGE_MV = 50_000
+"""Below this a phase counts as absent rather than low."""
+
+
+def overloaded(limits: Limits, milliwatts: int | None, *, present: bool) -> bool:
+    """Say whether the load is above its limit, with hysteresis on the way down."""
+    if milliwatts is None or limits.overload_mw is None:
+        return present
+    slack = limits.overload_mw * limits.overload_hysteresis_percent // 100 if present else 0
+    return milliwatts > limits.overload_mw - slack

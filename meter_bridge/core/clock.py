@@ -1,0 +1,62 @@
+"""The guarded clock: event time that a jump of the wall clock cannot move (invariant 12).
+
+Event time is the wall time of an anchor plus the monotonic time since. While the wall clock disagrees with it by
+more than a minute the clock is *unsure*: time-based charges, band boundaries and cuts wait, until the wall
+clock agrees again, the system says that it is synchronised, or a person confirms it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+TOLERANCE_MS: Final = 60_000
+TRUSTED_GAP_MS: Final = 86_400_000
+"""Longest time since the last committed instant that an unsynchronised clock may claim at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedClock:
+    """Anchor of event time; instants are milliseconds, monotonic time as well."""
+
+    anchor: int
+    anchor_monotonic: int
+    sure: bool
+
+    def now(self, monotonic: int) -> int:
+        """Return event time; it never goes back within a process."""
+        return self.anchor + monotonic - self.anchor_monotonic
+
+
+def start(wall: int, monotonic: int, last_instant: int | None, *, synchronised: bool) -> GuardedClock:
+    """Return the clock at the start of the bridge.
+
+    A wall clock before the last committed instant, or more than a day after it without synchronisation, is
+    not believed; event time then goes on from the last instant.
+    """
+    if last_instant is None:
+        return GuardedClock(wall, monotonic, sure=True)
+    if wall < last_instant:
+        near = last_instant - wall <= TOLERANCE_MS
+        return GuardedClock(last_instant, monotonic, sure=near)
+    if wall - last_instant > TRUSTED_GAP_MS and not synchronised:
+        return GuardedClock(last_instant, monotonic, sure=False)
+    return GuardedClock(wall, monotonic, sure=True)
+
+
+def check(clock: GuardedClock, wall: int, monotonic: int, *, synchronised: bool) -> GuardedClock:
+    """Return the clock after comparing it with the wall clock.
+
+    Small disagreements are followed forwards and waited out backwards, so event time never goes back.
+    """
+    now = clock.now(monotonic)
+    drift = wall - now
+    if abs(drift) <= TOLERANCE_MS:
+        anchored = GuardedClock(max(wall, now), monotonic, sure=True) if drift > 0 else clock
+        return replace(anchored, sure=True)
+    if synchronised and drift > 0 and not clock.sure:
+        return GuardedClock(wall, monotonic, sure=True)
+    return replace(clock, sure=False)
+
+
+def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
+    """Return the clock after a person said that the wall clock is right; event time never goes back."""
+    return GuardedClock(max(wall, clock.now(monotonic)), monotonic, sure=True)

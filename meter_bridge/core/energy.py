@@ -1,0 +1,37 @@
+"""Energy as integer watt-hours, parsed and shown in kilowatt-hours."""
+
+from decimal import Decimal
+from typing import Final
+
+from meter_bridge.core.money import MoneyError, parse_decimal
+
+WH_PER_KWH: Final = 1000
+MS_PER_HOUR: Final = 3_600_000
+
+
+class EnergyError(ValueError):
+    """A quantity of energy that cannot be accepted."""
+
+
+def parse_kwh(text: str) -> int:
+    """Return watt-hours of a decimal number of kWh; at most three decimal places, not negative."""
+    try:
+        value = parse_decimal(text)
+    except MoneyError as error:
+        msg = f"{text!r} is not a number of kWh such as '350' or '0.5'"
+        raise EnergyError(msg) from error
+    steps = value * WH_PER_KWH
+    if value < 0 or steps != steps.to_integral_value():
+        msg = f"{text!r} kWh is negative or finer than 1 Wh"
+        raise EnergyError(msg)
+    return int(steps)
+
+
+def format_kwh(wh: int) -> str:
+    """Return watt-hours as kWh for people, such as ``"12.345 kWh"``."""
+    return f"{Decimal(wh) / WH_PER_KWH:,.3f} kWh"
+
+
+def possible_wh(rating_w: int, elapsed_ms: int) -> int:
+    """Return the most energy that a supply of this rating can deliver in the time, in Wh, rounded up."""
+    return -(-rating_w * max(elapsed_ms, 0) // MS_PER_HOUR)

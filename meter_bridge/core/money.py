@@ -1,0 +1,92 @@
+"""Amounts of money as integers of a fixed fraction of a currency's minor unit.
+
+An amount of a currency counts steps of 10 ** -``amount_digits`` of its main unit: four decimal digits below the
+minor unit of ISO 4217. A South African rand has 1,000,000 steps, a yen 10,000, a Kuwaiti dinar 10,000,000.
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Final
+
+DIGITS_BELOW_MINOR: Final = 4
+MAX_AMOUNT: Final = 10**15
+"""Largest amount that is accepted from outside; keeps every sum within 64 bits and JSON's exact integers."""
+
+_EXPONENTS: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_EXPONENT_OF: Final = {code: digits for digits, codes in _EXPONENTS.items() for code in codes.split()}
+_CODE: Final = re.compile(r"[A-Z]{3}")
+
+
+class MoneyError(ValueError):
+    """An amount or currency that cannot be accepted; the message says why and what would be right."""
+
+
+def minor_digits(currency: str) -> int:
+    """Return the number of decimal digits of a currency's minor unit (ISO 4217, list of 2026)."""
+    if not _CODE.fullmatch(currency):
+        msg = f"currency {currency!r} is not a code of three capital letters such as 'ZAR'"
+        raise MoneyError(msg)
+    return _EXPONENT_OF.get(currency, 2)
+
+
+def amount_digits(currency: str) -> int:
+    """Return how many decimal digits below the main unit an amount of the currency keeps."""
+    return minor_digits(currency) + DIGITS_BELOW_MINOR
+
+
+def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
+    """Return the amount written as a decimal, such as ``"100.50"``; at most ``digits`` decimal places.
+
+    ``digits`` defaults to what an amount can hold. Raises ``MoneyError`` for anything else.
+    """
+    scale = amount_digits(currency)
+    allowed = scale if digits is None else digits
+    value = parse_decimal(text)
+    steps = value.scaleb(scale)
+    if value != round(value, allowed):
+        msg = f"amount {text!r} has more than {allowed} decimal places of {currency}"
+        raise MoneyError(msg)
+    if abs(steps) > MAX_AMOUNT:
+        msg = f"amount {text!r} is larger than any that is accepted"
+        raise MoneyError(msg)
+    return int(steps)
+
+
+_DECIMAL: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return a plain decimal number; no exponent, no thousands separator, no white space inside."""
+    if not _DECIMAL.fullmatch(text):
+        msg = f"{text!r} is not a decimal number such as '100.50'"
+        raise MoneyError(msg)
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        msg = f"{text!r} is not a decimal number such as '100.50'"
+        raise MoneyError(msg) from error
+
+
+def to_decimal(amount: int, currency: str) -> Decimal:
+    """Return an amount in main units of the currency, exact."""
+    return Decimal(amount).scaleb(-amount_digits(currency))
+
+
+def format_amount(amount: int, currency: str) -> str:
+    """Return an amount for people, in minor units rounded half-even, such as ``"ZAR 12.35"``."""
+    places = minor_digits(currency)
+    rounded = to_decimal(amount, currency).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return f"{currency} {rounded + 0:,.{places}f}"
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """Return numerator / denominator rounded half to even; the denominator is positive."""
+    quotient, remainder = divmod(numerator, denominator)
+    double = 2 * remainder
+    if double > denominator or (double == denominator and quotient % 2):
+        return quotient + 1
+    return quotient

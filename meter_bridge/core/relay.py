@@ -1,0 +1,136 @@
+"""The three states of a relay: requested, reported, confirmed.
+
+An acknowledgement is not an open contact. A requested position is confirmed by a reading newer than the command
+that shows the relay there and, for an open one, the load gone; where there was no load before the command
+nothing can prove it.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+NO_LOAD_MW: Final = 5_000
+"""Power below which a load counts as gone: measurement noise and the meter's own draw stay under 5 W."""
+GRACE_MS: Final = 1_500
+"""Time that a device is given to move before it counts as disobeying."""
+FIRST_RETRY_MS: Final = 2_000
+LONGEST_RETRY_MS: Final = 60_000
+PATIENCE_MS: Final = 600_000
+"""A relay that obeyed this long starts with short pauses again."""
+
+
+class Position(StrEnum):
+    """Position of a relay's contact."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Proof(StrEnum):
+    """How far the requested position is proven."""
+
+    PENDING = "pending"
+    REPORTED = "reported"
+    CONFIRMED = "confirmed"
+    NO_LOAD = "no_load"
+    DISOBEYS = "disobeys"
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """State of one relay; instants in milliseconds."""
+
+    requested: Position | None = None
+    requested_at: int = 0
+    revision: int = 0
+    reported: Position | None = None
+    reported_at: int = 0
+    proof: Proof = Proof.PENDING
+    load_before: bool | None = None
+    """Whether there was a load when the command was given; None if unknown."""
+    attempts: int = 0
+    sent_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a device says of its relay and load; ``None`` where it says nothing."""
+
+    at: int
+    position: Position | None
+    power_mw: int | None
+    stale: bool = False
+
+
+def request(relay: Relay, position: Position, revision: int, at: int, power_mw: int | None) -> Relay:
+    """Return the relay with a new command; the same position again keeps the one in force."""
+    if relay.requested is position:
+        return relay
+    return replace(
+        relay,
+        requested=position,
+        requested_at=at,
+        revision=revision,
+        proof=Proof.PENDING,
+        load_before=None if power_mw is None else power_mw > NO_LOAD_MW,
+        attempts=0,
+        sent_at=0,
+    )
+
+
+def sent(relay: Relay, at: int) -> Relay:
+    """Return the relay after its command went out once more."""
+    return replace(relay, attempts=relay.attempts + 1, sent_at=at)
+
+
+def observe(relay: Relay, seen: Observation) -> Relay:
+    """Return the relay after a report of the device."""
+    if seen.position is not None:
+        relay = replace(relay, reported=seen.position, reported_at=seen.at)
+    if relay.requested is None or relay.sent_at == 0 or seen.at < relay.sent_at:
+        return relay
+    proof = _proof(relay, seen)
+    calm = proof is Proof.CONFIRMED and seen.at - relay.sent_at > PATIENCE_MS
+    return replace(relay, proof=proof, attempts=min(relay.attempts, 1) if calm else relay.attempts)
+
+
+def _proof(relay: Relay, seen: Observation) -> Proof:
+    """Return how far a report proves the requested position."""
+    if seen.position is not None and seen.position is not relay.requested:
+        return relay.proof if seen.stale else _contradicted(relay, seen)
+    if relay.reported is not relay.requested:
+        return relay.proof
+    if seen.stale or seen.power_mw is None:
+        return relay.proof if relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD) else Proof.REPORTED
+    if relay.requested is Position.CLOSED:
+        return Proof.CONFIRMED
+    if seen.power_mw > NO_LOAD_MW:
+        return Proof.DISOBEYS if seen.at - relay.sent_at >= GRACE_MS else Proof.REPORTED
+    if relay.load_before or relay.proof is Proof.CONFIRMED:
+        return Proof.CONFIRMED
+    return Proof.NO_LOAD
+
+
+def _contradicted(relay: Relay, seen: Observation) -> Proof:
+    """Return the proof after a fresh report of the other position.
+
+    A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
+    """
+    settled = relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    if settled and relay.requested is Position.CLOSED:
+        return relay.proof
+    late = settled or seen.at - relay.sent_at >= GRACE_MS
+    return Proof.DISOBEYS if late else relay.proof
+
+
+def retry_at(relay: Relay) -> int | None:
+    """Return when the command is to be sent (again), or None when it is obeyed.
+
+    A command that never went out is due at once; after that the pause doubles up to a minute, so that a relay
+    that comes back by itself is opened again without hammering it.
+    """
+    if relay.requested is None or relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD):
+        return None
+    if relay.attempts == 0:
+        return relay.requested_at
+    return relay.sent_at + min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), LONGEST_RETRY_MS)
