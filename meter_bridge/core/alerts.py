@@ -57,7 +57,7 @@ class Changes:
 def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Changes:
     """Return what opens and closes so that exactly the wanted alerts are open."""
     opened = {key: message for key, message in wanted.items() if key not in present}
-    closed = tuple(sorted(key for key in present if key not in wanted))
+    closed = tuple(sorted((key for key in present if key not in wanted), key=str))
     return Changes(opened, closed)
 
 
