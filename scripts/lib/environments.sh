@@ -2,6 +2,7 @@
 # Source common.sh, system.sh, tools.sh and python.sh first.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034 # read by the scripts that source this
 readonly ENVIRONMENTS=(bridge component homeassistant)
 
 # Make one environment equal to its lock; at once if it is already.
@@ -40,7 +41,7 @@ make_environment() {
     say "installing requirements/$name.txt into .venvs/$name"
     rm -f "$folder/.stamp"
     (
-        cd "$PROJECT_ROOT"
+        cd "$PROJECT_ROOT" || exit
         "$UV" pip sync --quiet --require-hashes --build-constraints requirements/build.txt \
             --python "$folder" "requirements/$name.txt"
         if [ "$name" = bridge ]; then

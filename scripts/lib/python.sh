@@ -77,6 +77,7 @@ make_private_python() {
 # One line for sources.list: the next release from the archive that this machine already trusts and uses.
 debian_next_source() {
     local archive keyring
+    # shellcheck disable=SC2016 # apt fills these in
     archive=$(apt-get indextargets --format '$(REPO_URI) $(SUITE) $(ORIGIN) $(SIGNED_BY)' \
         'Created-By: Packages' 'Component: main' 'Origin: Debian' |
         awk '$1 !~ /security/ { print $1; exit }')
