@@ -1,0 +1,174 @@
+"""What the API asks of the engine; the engine implements it, tests of the API stand in for it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.protocol.messages import (
+    AccountView,
+    AlertView,
+    ErrorCode,
+    Event,
+    LedgerPage,
+    MeterView,
+    Role,
+    ServerInfo,
+    Snapshot,
+    SupplyAction,
+    SupplyView,
+    TopUpResult,
+    Update,
+)
+
+EVERYTHING = "*"
+
+
+class Refused(Exception):
+    """A request that the bridge does not carry out; nothing of it was done."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        field: str | None = None,
+        value: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Keep the stable code, the place, the value and the remedy."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a role and what it may see.
+
+    A landlord or caretaker sees the accounts of ``sites`` (``"*"``: all), a tenant those of ``accounts``.
+    """
+
+    name: str
+    role: Role
+    sites: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+    def sees(self, account_id: str, site_id: str) -> bool:
+        """Say whether the actor may see an account of a site."""
+        if self.role in (Role.LANDLORD, Role.CARETAKER):
+            return EVERYTHING in self.sites or site_id in self.sites
+        return self.role is Role.TENANT and account_id in self.accounts
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A stored token, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    sites: frozenset[str]
+    accounts: frozenset[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Health of the bridge: ``ok``, ``degraded`` or ``down``, with reasons for people."""
+
+    status: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What applying a site file did, or would do."""
+
+    changes: tuple[str, ...]
+    applied: bool
+
+
+class BridgePort(Protocol):
+    """The engine as the API and the command line see it.
+
+    Every method raises ``Refused`` where it does not do what was asked; accounts that the actor may not see
+    are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
+    """
+
+    def info(self) -> ServerInfo:
+        """Return who this bridge is."""
+
+    def health(self) -> Health:
+        """Return the health of the bridge."""
+
+    def metrics(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+
+    def accounts(self, actor: Actor) -> Sequence[AccountView]:
+        """Return the accounts that the actor may see."""
+
+    def account(self, actor: Actor, account_id: str) -> AccountView:
+        """Return one account."""
+
+    async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
+        """Return a page of the account's journal, newest first."""
+
+    async def top_up(
+        self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
+    ) -> tuple[TopUpResult, bool]:
+        """Book a top-up; the flag says that the key was seen before and the first answer is given again.
+
+        Raises ``Refused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
+        """
+
+    async def set_supply(
+        self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
+    ) -> SupplyView:
+        """Hold, override, release or confirm a supply."""
+
+    def meters(self, actor: Actor) -> Sequence[MeterView]:
+        """Return the meters of the actor's accounts and, for landlords and caretakers, unassigned ones."""
+
+    async def decide_quarantine(self, actor: Actor, meter_id: str, decision: str, *, reason: str) -> MeterView:
+        """Apply a person's decision on a quarantined register."""
+
+    async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
+        """Return alerts, newest first."""
+
+    async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
+        """Acknowledge an alert."""
+
+    async def confirm_clock(self, actor: Actor) -> str:
+        """Take the wall clock as right; return the instant now in force."""
+
+    async def apply(self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool) -> ApplyResult:
+        """Apply a validated site file, all of it or nothing."""
+
+    async def create_token(
+        self, actor: Actor, *, name: str, role: Role, sites: frozenset[str], accounts: frozenset[str], days: int | None
+    ) -> str:
+        """Store a new token and return it; the secret is shown this once."""
+
+    async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
+        """Return the tokens of the installation."""
+
+    async def revoke_token(self, actor: Actor, token_id: str) -> None:
+        """Revoke a token at once."""
+
+    def authenticate(self, token: str) -> Actor | None:
+        """Return whom a token speaks for, or None; constant-time in the secret."""
+
+    def snapshot(self, actor: Actor) -> Snapshot:
+        """Return everything the actor may see now."""
+
+    def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
+        """Yield a snapshot, the durable events after ``since``, then events and updates as they happen.
+
+        Ends with ``Refused`` when the reader is too slow or its token was revoked.
+        """

@@ -1,0 +1,79 @@
+"""A site file after validation: what there is to be, in the core's own types."""
+
+from dataclasses import dataclass, field
+
+from meter_bridge.core.alerts import Limits
+from meter_bridge.core.supply import Policy
+from meter_bridge.core.tariff import TariffVersion
+
+DEFAULT_RATING_W = 15_000
+"""Largest power of a supply whose site file names none: 63 A at 230 V, rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPlan:
+    """A meter: where its energy is read and whose relay switches it."""
+
+    id: str
+    name: str
+    energy_address: str
+    relay_address: str | None
+    """None for a meter that cannot be switched."""
+    rating_w: int = DEFAULT_RATING_W
+    limits: Limits = field(default_factory=Limits)
+    host: str | None = None
+    """Host name or address of a meter that is spoken to without a broker."""
+    password_env: str | None = None
+    """Environment variable that holds the device's password."""
+    offline_after_s: int = 900
+    """Silence after which a meter counts as offline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyPlan:
+    """A supply of an account: one tariff over the sum of its meters."""
+
+    id: str
+    commodity: str
+    tariff_id: str
+    meters: tuple[MeterPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """The prepaid account of a unit."""
+
+    id: str
+    name: str
+    customer: str | None
+    policy: Policy
+    supplies: tuple[SupplyPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffPlan:
+    """A tariff with its versions in order of their start."""
+
+    id: str
+    name: str
+    versions: tuple[TariffVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """A property with one time zone and currency."""
+
+    id: str
+    name: str
+    time_zone: str
+    currency: str
+    tariffs: tuple[TariffPlan, ...]
+    accounts: tuple[AccountPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationPlan:
+    """Everything that one bridge serves."""
+
+    name: str
+    sites: tuple[SitePlan, ...]
