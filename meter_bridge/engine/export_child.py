@@ -1,0 +1,245 @@
+"""Child process that copies segments from the bridge's database into sorted Parquet files.
+
+Reads in one read transaction through ADBC, writes each file under a temporary name, syncs and renames it, and
+prints a JSON manifest. SQLite sorts (on disk when it must), so memory is bounded by one batch. Rows of a file
+are in the order (account, meter, start): every question about a unit then reads a few row groups.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from adbc_driver_manager import Error as AdbcError
+from adbc_driver_sqlite import dbapi
+
+from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
+
+BATCH_ROWS: Final = 65_536
+"""Rows of one batch and of one row group."""
+BUSY_TIMEOUT_MS: Final = 5_000
+LEFTOVER_GRACE_S: Final = 3_600
+"""Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
+NICENESS: Final = 10
+
+SEGMENT_SCHEMA: Final = pa.schema(
+    [
+        ("entry_seq", pa.int64()),
+        ("n", pa.int32()),
+        ("kind", pa.string()),
+        ("account_id", pa.string()),
+        ("supply_id", pa.string()),
+        ("meter_id", pa.string()),
+        ("start_ms", pa.int64()),
+        ("end_ms", pa.int64()),
+        ("wh", pa.int64()),
+        ("local_day", pa.date32()),
+        ("local_slot", pa.int16()),
+        ("band", pa.string()),
+        ("block", pa.int16()),
+        ("version_id", pa.string()),
+        ("amount", pa.int64()),
+        ("tax", pa.int64()),
+    ]
+)
+ROLLUP_SCHEMA: Final = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("supply_id", pa.string()),
+        ("local_day", pa.date32()),
+        ("kind", pa.string()),
+        ("band", pa.string()),
+        ("block", pa.int16()),
+        ("version_id", pa.string()),
+        ("wh", pa.int64()),
+        ("amount", pa.int64()),
+        ("tax", pa.int64()),
+    ]
+)
+
+# ADBC takes a column's type from the first batch, so a text column must not begin with nulls.
+SEGMENTS_SQL: Final = """
+    SELECT substr(local_day, 1, 7) AS month, entry_seq, n, kind, account_id, supply_id,
+           coalesce(meter_id, '') AS meter_id, start_ms, end_ms, wh, local_day, local_slot,
+           coalesce(band, '') AS band, block, version_id, amount, tax
+    FROM segment WHERE entry_seq > ? AND entry_seq <= ?
+    ORDER BY month, account_id, meter_id, start_ms, entry_seq, n"""
+ROLLUP_SQL: Final = """
+    SELECT account_id, supply_id, local_day, kind, coalesce(band, '') AS band, block, version_id,
+           sum(wh) AS wh, sum(amount) AS amount, sum(tax) AS tax
+    FROM segment WHERE entry_seq > ? AND entry_seq <= ?
+    GROUP BY account_id, supply_id, local_day, kind, band, block, version_id
+    ORDER BY account_id, local_day, supply_id, kind, band, block, version_id"""
+OPTIONAL_TEXT: Final = frozenset({"meter_id", "band"})
+
+
+class ParquetFile:
+    """One file being written; invisible until ``publish``."""
+
+    def __init__(self, folder: Path, kind: str, span: tuple[int, int], schema: pa.Schema) -> None:
+        """Open a temporary file in a folder for the journal entries ``span[0]`` to ``span[1]``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._kind, self._span, self._schema = kind, span, schema
+        self._path = _unused(folder, span)
+        self._temporary = folder / f".{self._path.name}.{os.getpid()}.tmp"
+        self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+        self._days: list[str] = []
+        self._rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Append one row group."""
+        self._writer.write_table(table)
+        self._rows += table.num_rows
+        extremes = pc.min_max(table["local_day"]).as_py()
+        self._days += [extremes["min"].isoformat(), extremes["max"].isoformat()]
+
+    def publish(self, export_dir: Path) -> ExportFile:
+        """Make the file durable under its name and return its manifest."""
+        self._writer.close()
+        _sync(self._temporary)
+        self._temporary.rename(self._path)
+        _sync(self._path.parent)
+        _sync(self._path.parent.parent)
+        return ExportFile(
+            name=self._path.relative_to(export_dir).as_posix(),
+            kind=self._kind,
+            first_seq=self._span[0],
+            last_seq=self._span[1],
+            rows=self._rows,
+            first_day=min(self._days),
+            last_day=max(self._days),
+        )
+
+
+def _unused(folder: Path, span: tuple[int, int]) -> Path:
+    """Return a name that no file has, not even the leftover of a crashed run."""
+    names = (folder / f"{span[0]}-{span[1]}-{attempt}.parquet" for attempt in count())
+    return next(path for path in names if not path.exists())
+
+
+def _sync(path: Path) -> None:
+    """Write a file or folder through to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a batch in the types of the file: days as dates, empty texts as nulls."""
+    columns = [_column(table[field.name], field) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    """Return a column in the type of its field."""
+    if field.name in OPTIONAL_TEXT:
+        values = pc.if_else(pc.equal(values, ""), None, values)
+    return values.cast(field.type)
+
+
+def _batches(connection: dbapi.Connection, query: str, span: tuple[int, int]) -> Iterator[pa.Table]:
+    """Yield the rows of a query over journal entries span[0] to span[1], a bounded batch at a time."""
+    with closing(connection.cursor()) as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
+        cursor.execute(query, (span[0] - 1, span[1]))
+        for batch in cursor.fetch_record_batch():
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+
+def _export_segments(connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]) -> list[ExportFile]:
+    """Write one file for each local month in the span."""
+    files: list[ExportFile] = []
+    months: dict[str, ParquetFile] = {}
+    for batch in _batches(connection, SEGMENTS_SQL, span):
+        for month in batch["month"].unique().to_pylist():
+            if month not in months:
+                files += [finished.publish(export_dir) for finished in months.values()]
+                folder = export_dir / SEGMENTS / f"month={month}"
+                months = {month: ParquetFile(folder, SEGMENTS, span, SEGMENT_SCHEMA)}
+            rows = batch.filter(pc.equal(batch["month"], month))
+            months[month].write(_typed(rows, SEGMENT_SCHEMA))
+    return files + [finished.publish(export_dir) for finished in months.values()]
+
+
+def _export_rollup(connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]) -> list[ExportFile]:
+    """Write the sums by account, local day, band, block and kind that the span adds."""
+    file: ParquetFile | None = None
+    for batch in _batches(connection, ROLLUP_SQL, span):
+        file = file or ParquetFile(export_dir / ROLLUP, ROLLUP, span, ROLLUP_SCHEMA)
+        file.write(_typed(batch, ROLLUP_SCHEMA))
+    return [] if file is None else [file.publish(export_dir)]
+
+
+def _clean(connection: dbapi.Connection, export_dir: Path) -> None:
+    """Remove what crashed runs left behind: temporary files and files that no manifest names."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT name FROM export_file")
+        known = {str(row[0]) for row in cursor.fetchall()}
+    oldest = time.time() - LEFTOVER_GRACE_S
+    for path in (*export_dir.glob(f"{SEGMENTS}/*/*"), *export_dir.glob(f"{ROLLUP}/*")):
+        named = path.relative_to(export_dir).as_posix() in known
+        if path.is_file() and not named and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _peak_bytes() -> int:
+    """Return this process's own peak of resident memory."""
+    # ru_maxrss would count what the parent held when it started this process.
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def export(database: Path, export_dir: Path, after: int, upto: int) -> list[ExportFile]:
+    """Write the files of one run and return their manifest."""
+    span = (after + 1, upto)
+    with closing(dbapi.connect(f"{database.resolve().as_uri()}?mode=ro")) as connection:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _clean(connection, export_dir)
+        files = _export_segments(connection, export_dir, span)
+        return files + _export_rollup(connection, export_dir, span)
+
+
+def _arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(description="Copy segments of the bridge's database into Parquet files.")
+    parser.add_argument("--database", type=Path, required=True, help="the bridge's SQLite database")
+    parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
+    parser.add_argument("--after", type=int, required=True, help="journal seq that is exported already")
+    parser.add_argument("--upto", type=int, required=True, help="last journal seq to export")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run one export at low priority and print its manifest as JSON."""
+    given = _arguments()
+    os.nice(NICENESS)
+    pa.set_cpu_count(1)
+    try:
+        files = export(given.database, given.export_dir, given.after, given.upto)
+    except (AdbcError, OSError, pa.ArrowException) as error:
+        print(f"export failed: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": _peak_bytes()}))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,482 @@
+"""An invented landlord's house in a real database: months of segments that agree with journal and balances.
+
+``python tests/dashboard/invented_house.py DIR`` writes one to look at.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, Table, create_engine, event, insert
+
+from meter_bridge.engine.export import Exporter, manifest_rows, watermark_row
+from meter_bridge.storage import tables
+
+QUARTER_MS = 15 * 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NOW_MS = int(datetime(2026, 11, 20, 16, 40, tzinfo=UTC).timestamp() * 1000)
+STEPS = 1_000_000
+"""Steps of an amount in one rand or euro: two minor digits and four below."""
+LIMITS_WH = (80_000, 250_000)
+PRICES = (1_850_000, 2_640_000, 3_480_000)
+BAND_PERCENT = {"off_peak": 80, "standard": 100, "peak": 145}
+STANDING_PER_DAY = 4_250_000
+TAX_PERCENT = 15
+
+type Row = dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What a unit is to look like."""
+
+    id: str
+    name: str
+    customer: str | None = None
+    site: str = "protea"
+    days: int = 60
+    kwh_per_day: float = 8.0
+    top_ups: bool = True
+    end_balance: int | None = None
+    """Posted balance to arrive at, by the size of the opening entry."""
+    state: str = "connected"
+    reason: str = "in_credit"
+    hold: str | None = None
+    alerts: tuple[tuple[str, str], ...] = ()
+    """Kinds and messages of open alerts."""
+    power_w: int | None = 420
+
+
+@dataclass
+class House:
+    """Rows of every table, and the folder they are written to."""
+
+    folder: Path
+    now: int = NOW_MS
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    seq: int = 0
+
+    @property
+    def database(self) -> Path:
+        """Return where the database is."""
+        return self.folder / "bridge.db"
+
+    @property
+    def export_dir(self) -> Path:
+        """Return where exports are."""
+        return self.folder / "export"
+
+    def add(self, table: Table, **values: object) -> None:
+        """Remember a row."""
+        self.rows.setdefault(table.name, []).append(values)
+
+    def of(self, table: Table, **wanted: object) -> list[Row]:
+        """Return the remembered rows of a table with these values."""
+        rows = self.rows.get(table.name, [])
+        return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+    def engine(self) -> Engine:
+        """Return an engine that writes as the bridge does."""
+        engine = create_engine(f"sqlite:///{self.database}")
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode = WAL"))
+        return engine
+
+    def write(self) -> None:
+        """Create the database and commit every remembered row."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        engine = self.engine()
+        tables.metadata.create_all(engine)
+        with engine.begin() as connection:
+            for table in tables.metadata.sorted_tables:
+                if rows := self.rows.get(table.name):
+                    connection.execute(insert(table), rows)
+        engine.dispose()
+
+    def export(self, upto: int | None = None, *, after: int = 0) -> None:
+        """Export through the real child and commit manifest and watermark, as the engine does."""
+        last = self.seq if upto is None else upto
+        files = asyncio.run(Exporter(self.database, self.export_dir).run(after, last))
+        engine = self.engine()
+        with engine.begin() as connection:
+            if files:
+                connection.execute(insert(tables.export_file), manifest_rows(files, self.now))
+            connection.execute(tables.export_watermark.delete())
+            connection.execute(insert(tables.export_watermark), [watermark_row(last)])
+        engine.dispose()
+
+
+@dataclass
+class Account:
+    """Running state of one unit while its past is invented."""
+
+    house: House
+    unit: Unit
+    zone: ZoneInfo
+    currency: str
+    random: random.Random
+    balance: int = 0
+    month: str = ""
+    month_wh: int = 0
+    energy_wh: int = 0
+
+    def entry(self, at: int, kind: str, amount: int, description: str, detail: Row | None = None) -> int:
+        """Add a journal entry with its postings and return its seq."""
+        self.house.seq += 1
+        self.balance += amount
+        seq = self.house.seq
+        self.house.add(
+            tables.journal_entry,
+            seq=seq,
+            id=f"entry-{seq}",
+            account_id=self.unit.id,
+            at=at,
+            kind=kind,
+            description=description,
+            actor="test",
+            refers_to=None,
+            balance_after=self.balance,
+            detail=json.dumps(detail or {}),
+        )
+        for n, (bucket, signed) in enumerate((("balance", amount), ("world", -amount))):
+            self.house.add(
+                tables.posting,
+                entry_seq=seq,
+                n=n,
+                account_id=self.unit.id,
+                bucket=bucket,
+                asset=self.currency,
+                amount=signed,
+            )
+        return seq
+
+    def top_up(self, at: int, amount: int, method: str) -> None:
+        """Add a top-up."""
+        detail: Row = {
+            "method": method,
+            "reference": f"R{self.random.randrange(10**6):06d}",
+            "split": {"balance": amount},
+        }
+        self.entry(at, "top_up", amount, "Top-up", detail)
+
+    def charge(self, parts: Sequence[Row]) -> None:
+        """Add the charge of some segments: one entry, one line per segment."""
+        total = sum(int(str(part["amount"])) + int(str(part["tax"])) for part in parts)
+        seq = self.entry(int(str(parts[-1]["end_ms"])), "charge", -total, "Energy used")
+        for n, part in enumerate(parts):
+            self.house.add(tables.segment, entry_seq=seq, n=n, **part)
+
+    def quarter(self, start: int, wh: int) -> Iterator[Row]:
+        """Yield the segments of a quarter of an hour, cut where a block begins."""
+        local = datetime.fromtimestamp(start / 1000, self.zone)
+        if local.strftime("%Y-%m") != self.month:
+            self.month, self.month_wh = local.strftime("%Y-%m"), 0
+        begin, left = start, wh
+        while left or begin == start:
+            block = sum(self.month_wh >= limit for limit in LIMITS_WH)
+            room = LIMITS_WH[block] - self.month_wh if block < len(LIMITS_WH) else left
+            part = min(left, room)
+            end = start + QUARTER_MS if part == left else begin + QUARTER_MS * part // max(wh, 1)
+            yield self.segment(begin, max(end, begin + 1), part, local, block)
+            self.month_wh, self.energy_wh, left, begin = (
+                self.month_wh + part,
+                self.energy_wh + part,
+                left - part,
+                end,
+            )
+            if not left:
+                return
+
+    def segment(self, start: int, end: int, wh: int, local: datetime, block: int) -> Row:
+        """Return one priced segment of consumption."""
+        band = band_of(local)
+        amount = PRICES[block] * BAND_PERCENT[band] * wh // 100_000
+        return {
+            "kind": "consumption",
+            "account_id": self.unit.id,
+            "supply_id": f"{self.unit.id}-supply",
+            "meter_id": f"{self.unit.id}-meter",
+            "start_ms": start,
+            "end_ms": end,
+            "wh": wh,
+            "local_day": local.date().isoformat(),
+            "local_slot": local.hour * 4 + local.minute // 15,
+            "band": band,
+            "block": block + 1,
+            "version_id": "home-2026",
+            "amount": amount,
+            "tax": amount * TAX_PERCENT // 100,
+        }
+
+    def standing(self, start: int, day: date) -> Row:
+        """Return the standing charge of a day."""
+        return {
+            "kind": "standing",
+            "account_id": self.unit.id,
+            "supply_id": f"{self.unit.id}-supply",
+            "meter_id": None,
+            "start_ms": start,
+            "end_ms": start + 1,
+            "wh": 0,
+            "local_day": day.isoformat(),
+            "local_slot": 0,
+            "band": None,
+            "block": None,
+            "version_id": "home-2026",
+            "amount": STANDING_PER_DAY,
+            "tax": STANDING_PER_DAY * TAX_PERCENT // 100,
+        }
+
+
+def band_of(local: datetime) -> str:
+    """Return the time-of-use band of a local time."""
+    if local.hour >= 22 or local.hour < 6:
+        return "off_peak"
+    return "peak" if local.weekday() < 5 and local.hour in {7, 8, 17, 18, 19} else "standard"
+
+
+def load_wh(account: Account, local: datetime) -> int:
+    """Return the energy of a quarter of an hour: a base, a morning and an evening."""
+    shape = 0.4 + 1.6 * (local.hour in {6, 7, 8}) + 2.4 * (17 <= local.hour < 22) + 0.5 * (9 <= local.hour < 17)
+    season = 1.0 + 0.25 * (local.weekday() >= 5)
+    mean = account.unit.kwh_per_day * 1000 / 96 / 0.98
+    return int(mean * shape * season * account.random.uniform(0.55, 1.45))
+
+
+def live(account: Account) -> None:
+    """Invent the unit's past up to the house's present, an hour of charges at a time."""
+    house, unit = account.house, account.unit
+    end = house.now - house.now % QUARTER_MS
+    start = end - unit.days * DAY_MS
+    account.entry(start - 1, "opening", 0, "Account opened")
+    day: date | None = None
+    for hour in range(start, end, HOUR_MS):
+        parts: list[Row] = []
+        local = datetime.fromtimestamp(hour / 1000, account.zone)
+        if local.date() != day:
+            day = local.date()
+            parts.append(account.standing(hour, day))
+        for quarter in range(hour, min(hour + HOUR_MS, end), QUARTER_MS):
+            moment = datetime.fromtimestamp(quarter / 1000, account.zone)
+            parts += account.quarter(quarter, load_wh(account, moment))
+        account.charge(parts)
+        if unit.top_ups and account.balance < 25 * STEPS and 7 <= local.hour <= 20:
+            wanted = account.random.choice((100, 150, 200, 300))
+            method = account.random.choice(("cash", "voucher", "card"))
+            account.top_up(hour + HOUR_MS, wanted * STEPS, method)
+
+
+def add_unit(house: House, unit: Unit) -> None:
+    """Add a unit with its past, state and alerts."""
+    site = next(iter(house.of(tables.site, id=unit.site)))
+    seed = random.Random(unit.id)  # noqa: S311
+    account = Account(house, unit, ZoneInfo(str(site["time_zone"])), str(site["currency"]), seed)
+    policy = {"payment_mode": "prepayment", "low_credit": [30 * STEPS, 10 * STEPS]}
+    opened = house.now - max(unit.days, 1) * DAY_MS
+    house.add(
+        tables.account,
+        id=unit.id,
+        site_id=unit.site,
+        name=unit.name,
+        customer=unit.customer,
+        policy=json.dumps(policy),
+        opened_at=opened,
+        closed_at=None,
+    )
+    house.add(
+        tables.supply, id=f"{unit.id}-supply", account_id=unit.id, commodity="electricity", closed_at=None
+    )
+    house.add(
+        tables.meter,
+        id=f"{unit.id}-meter",
+        supply_id=f"{unit.id}-supply",
+        name="Main meter",
+        energy_address=f"tasmota:{unit.id}",
+        relay_address=None,
+        settings="{}",
+        assigned_at=opened,
+        removed_at=None,
+    )
+    if unit.days:
+        live(account)
+    else:
+        account.entry(house.now - HOUR_MS, "opening", 0, "Account opened")
+    settle(account)
+    present(account)
+
+
+def settle(account: Account) -> None:
+    """Bring the balance to what the unit is to have, by a correction a moment ago."""
+    wanted = account.unit.end_balance
+    if wanted is not None and wanted != account.balance:
+        account.entry(account.house.now - HOUR_MS, "correction", wanted - account.balance, "Correction")
+
+
+def present(account: Account) -> None:
+    """Add the balance, states and alerts of now."""
+    house, unit = account.house, account.unit
+    house.add(
+        tables.balance, account_id=unit.id, bucket="balance", asset=account.currency, amount=account.balance
+    )
+    since = house.now - 5 * HOUR_MS
+    house.add(
+        tables.account_status,
+        account_id=unit.id,
+        supply_state=unit.state,
+        reason=unit.reason,
+        since=since,
+        hold=unit.hold,
+        note=None,
+        revision=3,
+        low_credit_level=0,
+    )
+    if unit.days:
+        house.add(
+            tables.supply_status,
+            supply_id=f"{unit.id}-supply",
+            account_id=unit.id,
+            at=house.now,
+            accrued=1_234_567,
+            energy_wh=account.energy_wh,
+            power_mw=None if unit.power_w is None else unit.power_w * 1000,
+            document=b"{}",
+        )
+    states = [(since - DAY_MS, "connected", "in_credit"), (since, unit.state, unit.reason)]
+    for n, (at, state, reason) in enumerate(states):
+        house.add(
+            tables.supply_decision,
+            seq=len(house.of(tables.supply_decision)) + 1,
+            account_id=unit.id,
+            at=at,
+            state=state,
+            reason=reason,
+            actor="bridge",
+            note=None,
+            available=account.balance,
+            revision=n,
+        )
+    for kind, message in unit.alerts:
+        house.add(
+            tables.alert,
+            id=f"{unit.id}-{kind}",
+            kind=kind,
+            key=kind,
+            site_id=unit.site,
+            account_id=unit.id,
+            meter_id=f"{unit.id}-meter",
+            message=message,
+            opened_at=since,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            closed_at=None,
+        )
+
+
+SITES: tuple[Row, ...] = (
+    {"id": "protea", "name": "Protea Court", "time_zone": "Africa/Johannesburg", "currency": "ZAR"},
+    {"id": "flores", "name": "Rua das Flores 12", "time_zone": "Europe/Lisbon", "currency": "EUR"},
+)
+
+SHOW: tuple[Unit, ...] = (
+    Unit(id="flat-1a", name="Flat 1A", customer="N. Dlamini", days=95, kwh_per_day=7.4),
+    Unit(id="flat-1b", name="Flat 1B", customer="J. van Wyk", days=95, kwh_per_day=11.2),
+    Unit(
+        id="flat-2a",
+        name="Flat 2A",
+        customer="S. Naidoo",
+        days=95,
+        kwh_per_day=6.1,
+        end_balance=-1_180_000,
+        state="disconnected",
+        reason="credit_exhausted",
+        alerts=(("supply_cut", "Supply was cut: no credit left"),),
+        power_w=0,
+    ),
+    Unit(
+        id="flat-2b",
+        name="Flat 2B",
+        customer="T. Mokoena",
+        days=95,
+        kwh_per_day=9.0,
+        end_balance=22_400_000,
+        alerts=(("low_credit", "Credit is below ZAR 30.00"),),
+    ),
+    Unit(
+        id="flat-3a",
+        name="Flat 3A",
+        customer="A. Petersen",
+        days=95,
+        kwh_per_day=5.2,
+        alerts=(("meter_offline", "Main meter has been silent for 5 hours"),),
+        power_w=None,
+    ),
+    Unit(
+        id="flat-3b",
+        name="Flat 3B",
+        customer="L. Khumalo",
+        days=95,
+        kwh_per_day=8.3,
+        alerts=(("tamper", "Energy flowed while the relay was open"),),
+    ),
+    Unit(
+        id="shop",
+        name="Corner shop",
+        customer="Kaap Trading",
+        days=95,
+        kwh_per_day=24.0,
+        end_balance=612_350_000,
+    ),
+    Unit(id="cottage", name="Garden cottage", customer="M. Botha", days=0, end_balance=100_000_000, power_w=None),
+    Unit(
+        id="flat-4a",
+        name="Flat 4A",
+        customer="P. Adams",
+        days=95,
+        kwh_per_day=6.6,
+        end_balance=55_000_000,
+        state="armed",
+        reason="awaiting_confirmation",
+        power_w=0,
+    ),
+)
+
+
+def build(folder: Path, units: Sequence[Unit] = SHOW, *, now: int = NOW_MS, write: bool = True) -> House:
+    """Return a house with these units; written to its database, not yet exported."""
+    house = House(folder, now)
+    house.add(
+        tables.installation, id="house", name="Invented house", created_at=now - 365 * DAY_MS, last_instant=now
+    )
+    used = {unit.site for unit in units}
+    for site in SITES:
+        if site["id"] in used:
+            house.add(tables.site, **site)
+    for unit in units:
+        add_unit(house, unit)
+    if write:
+        house.write()
+    return house
+
+
+def yesterday(house: House) -> int:
+    """Return the last journal seq before the newest day, where a nightly export would have stopped."""
+    return house.seq - 40
+
+
+def main() -> None:
+    """Write the show house of this moment to a folder."""
+    folder = Path(sys.argv[1])
+    house = build(folder, now=int(time.time() * 1000))
+    house.export(yesterday(house))
+    print(f"{house.database}: {len(house.of(tables.segment))} segments, {timedelta(days=95)}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
