@@ -1,0 +1,43 @@
+"""What all drivers share when they turn a payload into a value or a refusal."""
+
+from typing import Final
+
+import msgspec
+
+from meter_bridge.devices.driver import Rejected
+from meter_bridge.devices.quantities import Unreadable
+
+TELEMETRY_LIMIT: Final = 64 * 1024
+"""Largest payload of a single device's message, in bytes."""
+DEVICE_LIMIT: Final = 20_000
+"""Most devices of a family that one bridge remembers; topics beyond it are refused."""
+REGISTER_WORDS: Final = ("Total", "nergy", "total_act")
+"""Parts of the names of energy counters in all families; ``nergy`` is in energy, Energy and aenergy."""
+REFUSALS: Final = (msgspec.MsgspecError, Unreadable, UnicodeDecodeError, RecursionError)
+"""Everything that reading a payload may raise."""
+DETAIL_LENGTH: Final = 200
+
+
+def rejected(topic: str, error: Exception) -> tuple[Rejected]:
+    """Turn what a decoder raised into a countable refusal."""
+    return (Rejected(_slug(error), topic[:DETAIL_LENGTH], str(error)[:DETAIL_LENGTH]),)
+
+
+def too_large(topic: str, size: int, limit: int) -> tuple[Rejected]:
+    """Refuse a payload by its size alone."""
+    return (Rejected("too_large", topic[:DETAIL_LENGTH], f"{size} bytes, at most {limit} are read"),)
+
+
+def _slug(error: Exception) -> str:
+    if isinstance(error, Unreadable):
+        return error.slug
+    if isinstance(error, msgspec.ValidationError):
+        return _wrong_type(str(error))
+    if isinstance(error, RecursionError):
+        return "nested_too_deep"
+    return "not_json"
+
+
+def _wrong_type(message: str) -> str:
+    path = message.rpartition(" - at ")[2]
+    return "register_not_a_number" if any(word in path for word in REGISTER_WORDS) else "wrong_type"

@@ -1,0 +1,84 @@
+"""Numbers of the wire as exact integers: the only place where drivers meet floats.
+
+Every function refuses what no meter can mean (not a number, below zero for a counter, absurdly large) with
+``Unreadable``, whose slug becomes the kind of a ``Rejected``.
+"""
+
+from collections.abc import Iterable
+from math import frexp
+from statistics import median
+from typing import Final
+
+MAX_REGISTER_WH: Final = 10**12
+"""A terawatt-hour: beyond any meter that a household or landlord owns."""
+MAX_POWER_W: Final = 1e8
+MAX_VOLTAGE_V: Final = 1e6
+MAX_CURRENT_A: Final = 1e5
+MAX_FREQUENCY_HZ: Final = 1e3
+FLOAT32_EXACT_TO_KWH: Final = 16384.0
+"""Up to here a float32 in kWh resolves a watt-hour or finer."""
+
+
+class Unreadable(ValueError):
+    """A payload that says something impossible; ``slug`` is stable, the text names the value."""
+
+    def __init__(self, slug: str, detail: str) -> None:
+        """Keep the slug apart from what is said to people."""
+        super().__init__(detail)
+        self.slug = slug
+
+
+def register_mwh(value: float, mwh_per_unit: int) -> int:
+    """Return a counter as exact milliwatt-hours; decimals on the wire survive their way through a float."""
+    if not 0 <= value <= MAX_REGISTER_WH * 1000 / mwh_per_unit:
+        raise Unreadable("register_out_of_range", f"energy counter {value!r}")
+    return round(value * mwh_per_unit)
+
+
+def register_wh(value: float, mwh_per_unit: int) -> int:
+    """Return a counter floored to whole watt-hours."""
+    return register_mwh(value, mwh_per_unit) // 1000
+
+
+def float32_step_wh(kwh: float) -> int:
+    """Return the step in Wh, at least 1, of a counter that its device keeps as float32 kWh (24-bit mantissa)."""
+    if kwh < FLOAT32_EXACT_TO_KWH:
+        return 1
+    return -int(-1000 * 2.0 ** (frexp(kwh)[1] - 24) // 1)
+
+
+def power_mw(watts: float) -> int:
+    """Return a power in mW; negative means flow to the grid."""
+    if not -MAX_POWER_W <= watts <= MAX_POWER_W:
+        raise Unreadable("power_out_of_range", f"power {watts!r} W")
+    return round(watts * 1000)
+
+
+def voltage_mv(volts: float) -> int:
+    """Return a voltage in mV."""
+    if not 0 <= volts <= MAX_VOLTAGE_V:
+        raise Unreadable("voltage_out_of_range", f"voltage {volts!r} V")
+    return round(volts * 1000)
+
+
+def current_ma(amperes: float) -> int:
+    """Return a current in mA; some meters sign it with the direction of flow."""
+    if not -MAX_CURRENT_A <= amperes <= MAX_CURRENT_A:
+        raise Unreadable("current_out_of_range", f"current {amperes!r} A")
+    return round(amperes * 1000)
+
+
+def frequency_mhz(hertz: float) -> int:
+    """Return a frequency in millihertz."""
+    if not 0 <= hertz <= MAX_FREQUENCY_HZ:
+        raise Unreadable("frequency_out_of_range", f"frequency {hertz!r} Hz")
+    return round(hertz * 1000)
+
+
+def outstanding_phase(values: Iterable[int]) -> int | None:
+    """Return the phase value farthest from the median, so that one bad phase of three is seen."""
+    phases = list(values)
+    if not phases:
+        return None
+    middle = median(phases)
+    return max(phases, key=lambda value: abs(value - middle))

@@ -1,0 +1,292 @@
+"""One Shelly Gen2+ device: frames in, items out; the same over MQTT and over its WebSocket.
+
+Requests carry fixed ids, one per method, so that an answer tells what was asked without any memory of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
+from meter_bridge.devices.quantities import (
+    current_ma,
+    frequency_mhz,
+    outstanding_phase,
+    power_mw,
+    register_mwh,
+    voltage_mv,
+)
+from meter_bridge.devices.shelly_payloads import (
+    COMPONENTS,
+    DEVICE_INFORMATION,
+    FRAME,
+    INSTANT,
+    SINGLE_PHASE,
+    SINGLE_PHASE_DATA,
+    SWITCHING,
+    SYSTEM,
+    THREE_PHASE,
+    THREE_PHASE_DATA,
+    Components,
+    Frame,
+    Switching,
+    System,
+)
+from meter_bridge.protocol.messages import RelayPosition
+
+MWH_PER_WH: Final = 1000
+GET_STATUS: Final = 1
+GET_DEVICE_INFO: Final = 2
+SWITCH_SET: Final = 3
+NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
+SWITCHES: Final = frozenset({"switch", "pm1"})
+METERING: Final = frozenset({"switch", "pm1", "em", "em1"})
+BOOT_TOLERANCE_S: Final = 60
+"""How far two computations of the boot instant may differ: the device's clock is corrected now and then."""
+NEWEST_CLOCK_S: Final = 4_102_444_800
+
+type Values = dict[str, int | RelayPosition | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An RPC call without its envelope."""
+
+    id: int
+    method: str
+    params: dict[str, object] = field(default_factory=dict)
+
+    def encoded(self, source: str, auth: Mapping[str, object] | None = None) -> bytes:
+        """Return the frame as bytes."""
+        frame: dict[str, object] = {"id": self.id, "src": source, "method": self.method}
+        if self.params:
+            frame["params"] = self.params
+        if auth is not None:
+            frame["auth"] = auth
+        return msgspec.json.encode(frame)
+
+
+ASK_STATUS: Final = Request(GET_STATUS, "Shelly.GetStatus")
+ASK_INFORMATION: Final = Request(GET_DEVICE_INFO, "Shelly.GetDeviceInfo")
+
+
+def switch_request(channel: str, position: RelayPosition) -> Request:
+    """Return the call that asks a relay to move."""
+    return Request(SWITCH_SET, "Switch.Set", {"id": int(channel), "on": position is RelayPosition.CLOSED})
+
+
+@dataclass(slots=True)
+class _Counters:
+    """The two counters of a switch: ``aenergy`` holds both directions where ``ret_aenergy`` exists."""
+
+    returned_mwh: int | None = None
+    returned_minute: int | None = None
+    complete: bool = False
+    """A full status has told whether there is a ``ret_aenergy``."""
+
+
+@dataclass(slots=True)
+class ShellyDevice:
+    """What is known of one device; ``name`` is its part of the address."""
+
+    name: str
+    status_known: bool = False
+    information_known: bool = False
+    label: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    booted_s: int | None = None
+    wants_status: bool = False
+    """A frame could not be understood without a full status."""
+    components: dict[str, bool] = field(default_factory=dict)
+    """Metering components with whether they have a register."""
+    counters: dict[str, _Counters] = field(default_factory=dict)
+
+    def address(self, component: str) -> str:
+        """Return the address of a component: its number, with the kind only for ``em1``."""
+        kind, _, number = component.partition(":")
+        return f"shelly:{self.name}/{component if kind == 'em1' else number}"
+
+    def frame(self, payload: bytes) -> Sequence[Item]:
+        """Read one RPC frame."""
+        frame = FRAME.decode(payload)
+        if frame.method in NOTIFICATIONS:
+            if frame.params is None:
+                return ()
+            return self._status(frame.params, full=frame.method == "NotifyFullStatus")
+        return self._answer(frame)
+
+    def component(self, name: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
+        """Read the whole status of one component, as ``status/<component>`` carries it."""
+        return tuple(self._reports({name: msgspec.Raw(payload)}, None, full=True, retained=retained))
+
+    def _answer(self, frame: Frame) -> Sequence[Item]:
+        if frame.error is not None:
+            kind = "authentication_required" if frame.error.code == 401 else "request_refused"  # noqa: PLR2004
+            return (Rejected(kind, self.name, f"code {frame.error.code}: {frame.error.message:.120}"),)
+        if frame.result is None:
+            return ()
+        if frame.id == GET_STATUS:
+            return self._status(frame.result, full=True)
+        if frame.id == GET_DEVICE_INFO:
+            return self._information(frame.result)
+        return ()
+
+    def _status(self, raw: msgspec.Raw, *, full: bool) -> Sequence[Item]:
+        components = COMPONENTS.decode(raw)
+        at_ms = _instant_ms(components.get("ts"))
+        if not full:
+            return tuple(self._reports(components, at_ms, full=False, retained=False))
+        boot = self._boot(components.get("sys"))
+        reports = list(self._reports(components, at_ms, full=True, retained=False, boot=boot))
+        self.status_known = True
+        return (*self._discovered(), *reports)
+
+    def _information(self, raw: msgspec.Raw) -> Sequence[Item]:
+        told = DEVICE_INFORMATION.decode(raw)
+        self.label, self.model, self.firmware = told.name, told.model, told.ver
+        self.information_known = True
+        return self._discovered()
+
+    def _discovered(self) -> Sequence[Discovered]:
+        if not (self.status_known and self.information_known):
+            return ()
+        several = len(self.components) > 1
+        return tuple(self._offer(component, several=several) for component in sorted(self.components))
+
+    def _offer(self, component: str, *, several: bool) -> Discovered:
+        label = self.label or self.name
+        return Discovered(
+            self.address(component),
+            f"{label} {component}" if several else label,
+            self.model,
+            self.firmware,
+            has_register=self.components[component],
+            has_relay=component.startswith("switch:"),
+        )
+
+    def _reports(
+        self, components: Components, at_ms: int | None, *, full: bool, retained: bool, boot: str | None = None
+    ) -> Iterator[Report]:
+        found: dict[str, Values] = {}
+        for name, raw in components.items():
+            kind, _, number = name.partition(":")
+            reader = READERS.get(kind)
+            if reader is not None and number.isdecimal():
+                owner = kind.removesuffix("data")
+                found.setdefault(f"{owner}:{number}", {}).update(reader(self, name, raw, full))
+        for name, values in found.items():
+            self._remember(name, values)
+            yield self._report(name, values, at_ms, retained=retained, boot=boot)
+
+    def _report(
+        self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
+    ) -> Report:
+        online = None if retained else True
+        return Report(
+            self.address(name),
+            online=online,
+            measured_at_ms=at_ms,
+            stale=retained,
+            boot=boot,
+            **values,  # type: ignore[arg-type]
+        )
+
+    def _remember(self, name: str, values: Values) -> None:
+        has_register = values.get("register_wh") is not None
+        self.components[name] = self.components.get(name, False) or has_register
+
+    def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
+        told = SWITCHING.decode(raw)
+        values = _measures(told.apower, told.voltage, told.current, told.freq)
+        if told.output is not None:
+            values["relay"] = RelayPosition.CLOSED if told.output else RelayPosition.OPEN
+        values["register_wh"] = self._import_wh(name, told, full=full)
+        return values
+
+    def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
+        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of the same moment."""
+        counters = self.counters.setdefault(name, _Counters())
+        if full:
+            counters.complete = True
+            counters.returned_mwh = None
+        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
+            counters.returned_mwh = register_mwh(told.ret_aenergy.total, MWH_PER_WH)
+            counters.returned_minute = told.ret_aenergy.minute_ts
+        if told.aenergy is None or told.aenergy.total is None:
+            return None
+        total = register_mwh(told.aenergy.total, MWH_PER_WH)
+        if not self._consistent(counters, told):
+            self.wants_status = True
+            return None
+        return max(0, total - (counters.returned_mwh or 0)) // 1000
+
+    def _consistent(self, counters: _Counters, told: Switching) -> bool:
+        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
+            return True
+        if not counters.complete:
+            return False
+        same_minute = told.aenergy is not None and told.aenergy.minute_ts == counters.returned_minute
+        return not counters.returned_mwh or same_minute
+
+    def _boot(self, raw: msgspec.Raw | None) -> str | None:
+        """Name the boot by its instant, kept as long as the device's arithmetic stays near it."""
+        system = System() if raw is None else SYSTEM.decode(raw)
+        if system.unixtime is None or system.uptime is None:
+            return None
+        booted = system.unixtime - system.uptime
+        if self.booted_s is None or abs(booted - self.booted_s) > BOOT_TOLERANCE_S:
+            self.booted_s = booted
+        return str(self.booted_s)
+
+
+def _measures(power: float | None, voltage: float | None, current: float | None, freq: float | None) -> Values:
+    return {
+        "power_mw": None if power is None else power_mw(power),
+        "voltage_mv": None if voltage is None else voltage_mv(voltage),
+        "current_ma": None if current is None else current_ma(current),
+        "frequency_mhz": None if freq is None else frequency_mhz(freq),
+    }
+
+
+def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = THREE_PHASE.decode(raw)
+    phases = [voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None]
+    values = _measures(told.total_act_power, None, told.total_current, told.a_freq)
+    return values | {"voltage_mv": outstanding_phase(phases)}
+
+
+def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    return _register(THREE_PHASE_DATA.decode(raw).total_act)
+
+
+def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = SINGLE_PHASE.decode(raw)
+    return _measures(told.act_power, told.voltage, told.current, told.freq)
+
+
+def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    return _register(SINGLE_PHASE_DATA.decode(raw).total_act_energy)
+
+
+def _register(total: float | None) -> Values:
+    return {} if total is None else {"register_wh": register_mwh(total, MWH_PER_WH) // 1000}
+
+
+def _instant_ms(raw: msgspec.Raw | None) -> int | None:
+    """Return the notification's own time; None before the device has learnt the time."""
+    seconds = 0.0 if raw is None else INSTANT.decode(raw)
+    return round(seconds * 1000) if 1_600_000_000 < seconds < NEWEST_CLOCK_S else None
+
+
+type Reader = Callable[[ShellyDevice, str, msgspec.Raw, bool], Values]
+READERS: Final[Mapping[str, Reader]] = {
+    "switch": ShellyDevice._switching,  # noqa: SLF001
+    "pm1": ShellyDevice._switching,  # noqa: SLF001
+    "em": _three_phase,
+    "emdata": _three_phase_data,
+    "em1": _single_phase,
+    "em1data": _single_phase_data,
+}
