@@ -1,0 +1,51 @@
+"""Prepaid electricity in Home Assistant: accounts, meters and supplies of a prepaid meter bridge."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.helpers.typing import ConfigType
+
+from . import issues
+from .const import DOMAIN, PLATFORMS
+from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
+from .devices import DeviceKeeper, known_identifiers
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001
+    """Register the actions, which exist whether or not a bridge is loaded."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
+    """Set up a bridge."""
+    coordinator = PrepaidMeterCoordinator(hass, entry)
+    await coordinator.async_connect()
+    entry.runtime_data = coordinator
+    DeviceKeeper(hass, entry)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # Only now: an event that arrives before its entity exists would be lost.
+    coordinator.async_follow()
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
+    """Unload a bridge; its stream ends with the entry's background tasks."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> None:
+    """Take the bridge's repair issues along."""
+    issues.async_forget(hass, entry.entry_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant,  # noqa: ARG001
+    entry: PrepaidMeterConfigEntry,
+    device: DeviceEntry,
+) -> bool:
+    """Allow deleting a device only when the bridge no longer has it."""
+    return not device.identifiers & known_identifiers(entry.runtime_data)

@@ -1,0 +1,182 @@
+"""Config flow of the Prepaid Meter integration."""
+
+from collections.abc import Mapping
+from typing import Any, Final, override
+
+import probatio
+from yarl import URL
+
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_VERIFY_SSL
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+
+from .client import BridgeAddress, BridgeConnection, NotAllowedError, PrepaidMeterError
+from .client.protocol import ErrorCode, Problem, Role, ServerInfo
+from .const import DEFAULT_PORT, DOMAIN, LOGGER
+from .helpers import error_key
+
+_PASSWORD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+_PORT: Final = probatio.All(
+    NumberSelector(NumberSelectorConfig(min=1, max=65535, step=1, mode=NumberSelectorMode.BOX)),
+    probatio.Coerce(int),
+)
+_ADDRESS: Final = {
+    probatio.Required(CONF_HOST): TextSelector(),
+    probatio.Required(CONF_PORT, default=DEFAULT_PORT): _PORT,
+    probatio.Required(CONF_SSL, default=False): BooleanSelector(),
+    probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+}
+
+USER_SCHEMA: Final = probatio.Schema(_ADDRESS | {probatio.Required(CONF_TOKEN): _PASSWORD})
+RECONFIGURE_SCHEMA: Final = probatio.Schema(_ADDRESS | {probatio.Optional(CONF_TOKEN): _PASSWORD})
+TOKEN_SCHEMA: Final = probatio.Schema({probatio.Required(CONF_TOKEN): _PASSWORD})
+DISCOVERED_TLS_SCHEMA: Final = TOKEN_SCHEMA.extend(
+    {probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()}
+)
+
+
+class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Find a bridge, and ask for a token that it knows."""
+
+    VERSION = 1
+
+    _discovered: dict[str, Any]
+
+    def __init__(self) -> None:
+        """Begin without errors."""
+        self._errors: dict[str, str] = {}
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the bridge's address and a token."""
+        if user_input is not None:
+            data = _with_url_taken_apart(user_input)
+            if info := await self._try(data):
+                await self.async_set_unique_id(info.installation_id)
+                self._abort_if_unique_id_configured()
+                return self.async_create_entry(title=info.name, data=data)
+        return self._form("user", USER_SCHEMA, user_input)
+
+    @override
+    async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
+        """Take note of a bridge on the network, or of the new address of a known one."""
+        properties = discovery_info.properties
+        if not (installation_id := properties.get("id")):
+            return self.async_abort(reason="invalid_discovery")
+        data = _discovered_data(discovery_info)
+        entry = await self.async_set_unique_id(installation_id)
+        if entry and _is_connected(entry):
+            return self.async_abort(reason="already_configured")
+        # A discovery is not authenticated: it may move a bridge but never talk an entry out of TLS.
+        keep_tls = {CONF_SSL: True} if entry and entry.data[CONF_SSL] else {}
+        self._abort_if_unique_id_configured(updates=data | keep_tls)
+        name = properties.get(CONF_NAME) or discovery_info.name.partition(".")[0]
+        self._discovered = data
+        self.context["title_placeholders"] = {CONF_NAME: name}
+        return await self.async_step_zeroconf_confirm()
+
+    async def async_step_zeroconf_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for a token of the discovered bridge."""
+        if user_input is not None:
+            data = {CONF_VERIFY_SSL: True} | self._discovered | user_input
+            if info := await self._try(data, self.unique_id):
+                return self.async_create_entry(title=info.name, data=data)
+        schema = DISCOVERED_TLS_SCHEMA if self._discovered[CONF_SSL] else TOKEN_SCHEMA
+        placeholders = {**self.context["title_placeholders"], CONF_HOST: self._discovered[CONF_HOST]}
+        return self._form("zeroconf_confirm", schema, user_input, placeholders)
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:  # noqa: ARG002
+        """Begin anew because the bridge no longer knows the token."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for another token."""
+        entry = self._get_reauth_entry()
+        if user_input is not None and await self._try({**entry.data, **user_input}, entry.unique_id):
+            return self.async_update_reload_and_abort(entry, data_updates=user_input)
+        return self._form("reauth_confirm", TOKEN_SCHEMA, None, {CONF_NAME: entry.title})
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the address that the bridge has now; the token stays unless another is given."""
+        entry = self._get_reconfigure_entry()
+        if user_input is not None:
+            data = {**entry.data, **_with_url_taken_apart(user_input)}
+            if await self._try(data, entry.unique_id):
+                return self.async_update_reload_and_abort(entry, data=data)
+        shown = {key: value for key, value in (user_input or entry.data).items() if key != CONF_TOKEN}
+        return self._form("reconfigure", RECONFIGURE_SCHEMA, shown, {CONF_NAME: entry.title})
+
+    async def _try(self, data: Mapping[str, Any], expected_id: str | None = None) -> ServerInfo | None:
+        """Return who answers at the address and takes the token, or None with the error noted for the form."""
+        try:
+            return await self._ask(data, expected_id)
+        except PrepaidMeterError as error:
+            LOGGER.debug("The bridge at %s cannot be used: %s", data[CONF_HOST], error)
+            self._errors = {"base": error_key(error)}
+        except ValueError:
+            self._errors = {CONF_HOST: "invalid_host"}
+        return None
+
+    async def _ask(self, data: Mapping[str, Any], expected_id: str | None) -> ServerInfo | None:
+        session = async_get_clientsession(self.hass, verify_ssl=data[CONF_VERIFY_SSL])
+        address = BridgeAddress(host=data[CONF_HOST], port=data[CONF_PORT], tls=data[CONF_SSL])
+        connection = BridgeConnection(session, address, data[CONF_TOKEN])
+        info = await connection.info()
+        if expected_id not in (None, info.installation_id):
+            self._errors = {"base": "wrong_bridge"}
+            return None
+        if await connection.role() in (Role.DEVICE, Role.UNKNOWN):
+            raise NotAllowedError(Problem(code=ErrorCode.NOT_ALLOWED, message="the token reads no account"))
+        return info
+
+    def _form(
+        self,
+        step_id: str,
+        schema: probatio.Schema,
+        shown: Mapping[str, Any] | None = None,
+        placeholders: Mapping[str, str] | None = None,
+    ) -> ConfigFlowResult:
+        """Show a form with the errors of the last try, once, and what the user had entered."""
+        errors, self._errors = self._errors, {}
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+
+def _with_url_taken_apart(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Return the input with a URL in the host's field taken apart; people paste what their browser shows."""
+    host = user_input[CONF_HOST].strip()
+    if "://" not in host:
+        return user_input | {CONF_HOST: host}
+    try:
+        url = URL(host)
+    except ValueError:
+        return user_input | {CONF_HOST: host}
+    port = url.explicit_port or user_input[CONF_PORT]
+    return user_input | {CONF_HOST: url.host or host, CONF_PORT: port, CONF_SSL: url.scheme == "https"}
+
+
+def _discovered_data(discovery_info: ZeroconfServiceInfo) -> dict[str, Any]:
+    """Return where a discovered bridge listens: by name under TLS, for a certificate rarely names an address."""
+    tls = discovery_info.properties.get("tls") == "1"
+    host = discovery_info.hostname.removesuffix(".") if tls else discovery_info.host
+    port = discovery_info.port or DEFAULT_PORT
+    return {CONF_HOST: host, CONF_PORT: port, CONF_SSL: tls}
+
+
+def _is_connected(entry: ConfigEntry) -> bool:
+    """Return whether the entry has its bridge; then another address of it is no news."""
+    return entry.state is ConfigEntryState.LOADED and bool(entry.runtime_data.available)

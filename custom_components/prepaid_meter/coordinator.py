@@ -1,0 +1,190 @@
+"""Hold what the bridge pushes, and tell those whom a change concerns."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from . import issues
+from .client import (
+    BridgeAddress,
+    BridgeConnection,
+    BridgeStream,
+    NotAuthenticatedError,
+    PrepaidMeterError,
+    VersionError,
+)
+from .client.protocol import AccountView, AlertView, Event, Role, ServerInfo, Snapshot, SupplyView, Update
+from .const import DOMAIN, LOGGER
+from .helpers import error_key
+
+type PrepaidMeterConfigEntry = ConfigEntry[PrepaidMeterCoordinator]
+type Unsubscribe = Callable[[], None]
+type AccountsListener = Callable[[Collection[AccountView], Collection[str]], None]
+type EventListener = Callable[[Event], None]
+
+FIRST_RETRY_SECONDS = 1.0
+
+
+class PrepaidMeterCoordinator:
+    """The newest state of one bridge.
+
+    Not a DataUpdateCoordinator: that one wakes every entity on every change, and a landlord's entry may have
+    a thousand accounts of which one changed.
+    """
+
+    server: ServerInfo
+    role: Role
+    accounts: dict[str, AccountView]
+    alerts: tuple[AlertView, ...]
+
+    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> None:
+        """Prepare to follow the entry's bridge."""
+        self.hass = hass
+        self.config_entry = entry
+        self.available = False
+        self.accounts = {}
+        self.connection = BridgeConnection(
+            async_get_clientsession(hass, verify_ssl=entry.data[CONF_VERIFY_SSL]),
+            BridgeAddress(host=entry.data[CONF_HOST], port=entry.data[CONF_PORT], tls=entry.data[CONF_SSL]),
+            entry.data[CONF_TOKEN],
+        )
+        self._stream = BridgeStream(self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS)
+        self._account_listeners: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._bridge_listeners: list[Callable[[], None]] = []
+        self._accounts_listeners: list[AccountsListener] = []
+        self._event_listeners: defaultdict[str, list[EventListener]] = defaultdict(list)
+
+    @property
+    def installation_id(self) -> str:
+        """Return the id that stays when the bridge moves."""
+        return self.server.installation_id
+
+    async def async_connect(self) -> None:
+        """Connect for the first time, with the reason translated where that fails."""
+        self.config_entry.async_on_unload(self._stream.close)
+        try:
+            await self._stream.connect()
+        except PrepaidMeterError as error:
+            self._report(error)
+            kind = ConfigEntryAuthFailed if isinstance(error, NotAuthenticatedError) else ConfigEntryNotReady
+            raise kind(
+                translation_domain=DOMAIN,
+                translation_key=error_key(error),
+                translation_placeholders={"error": str(error)},
+            ) from error
+
+    @callback
+    def async_follow(self) -> None:
+        """Follow the bridge until the entry is unloaded."""
+        self.config_entry.async_create_background_task(
+            self.hass, self._stream.run(), f"{DOMAIN} stream {self.config_entry.title}"
+        )
+
+    @callback
+    def async_on_account(self, account_id: str, listener: Callable[[], None]) -> Unsubscribe:
+        """Call ``listener`` when the account, or the connection, changes."""
+        return _subscribe(self._account_listeners[account_id], listener)
+
+    @callback
+    def async_on_bridge(self, listener: Callable[[], None]) -> Unsubscribe:
+        """Call ``listener`` when something of no single account, or the connection, changes."""
+        return _subscribe(self._bridge_listeners, listener)
+
+    @callback
+    def async_on_accounts(self, listener: AccountsListener) -> Unsubscribe:
+        """Call ``listener`` with the accounts that are new or changed and the ids of those that are gone."""
+        return _subscribe(self._accounts_listeners, listener)
+
+    @callback
+    def async_on_event(self, account_id: str, listener: EventListener) -> Unsubscribe:
+        """Call ``listener`` with every durable event of the account."""
+        return _subscribe(self._event_listeners[account_id], listener)
+
+    @callback
+    def async_apply_supply(self, account_id: str, supply: SupplyView) -> None:
+        """Show the bridge's answer to a supply action at once, ahead of its update."""
+        if account := self.accounts.get(account_id):
+            self.accounts[account_id] = replace(account, supply=supply)
+            self._notify((account_id,))
+
+    @callback
+    def on_snapshot(self, info: ServerInfo, snapshot: Snapshot) -> None:
+        """Take everything anew."""
+        self.server, self.role, self.alerts = info, snapshot.role, snapshot.alerts
+        kept = {account.id for account in snapshot.accounts}
+        gone = self.accounts.keys() - kept
+        self._take_accounts(snapshot.accounts, gone)
+        self._set_available()
+
+    @callback
+    def on_update(self, update: Update) -> None:
+        """Take the accounts that changed."""
+        if update.alerts is not None:
+            self.alerts = update.alerts
+            _call(self._bridge_listeners)
+        self._take_accounts(update.accounts, update.removed)
+        self._notify(account.id for account in update.accounts)
+
+    @callback
+    def on_event(self, event: Event) -> None:
+        """Pass a durable event on to the entities of its account."""
+        if event.account_id is not None:
+            for listener in list(self._event_listeners.get(event.account_id, ())):
+                listener(event)
+
+    @callback
+    def on_lost(self, error: PrepaidMeterError) -> None:
+        """Mark everything unavailable, once."""
+        self._report(error)
+        if isinstance(error, NotAuthenticatedError):
+            self.config_entry.async_start_reauth(self.hass)
+        if not self.available:
+            return
+        self.available = False
+        LOGGER.warning("Connection to %s is lost: %s", self.config_entry.title, error)
+        self._notify_all()
+
+    def _set_available(self) -> None:
+        issues.async_forget(self.hass, self.config_entry.entry_id)
+        if not self.available and self._bridge_listeners:
+            LOGGER.warning("Connection to %s is back", self.config_entry.title)
+        self.available = True
+        self._notify_all()
+
+    def _report(self, error: PrepaidMeterError) -> None:
+        """Ask the user to mend what only the user can."""
+        if isinstance(error, VersionError):
+            issues.async_report_version(self.hass, self.config_entry, error)
+
+    def _take_accounts(self, accounts: Iterable[AccountView], removed: Collection[str]) -> None:
+        changed = list(accounts)
+        for account_id in removed:
+            self.accounts.pop(account_id, None)
+        for account in changed:
+            self.accounts[account.id] = account
+        for listener in list(self._accounts_listeners):
+            listener(changed, removed)
+
+    def _notify(self, account_ids: Iterable[str]) -> None:
+        for account_id in account_ids:
+            _call(self._account_listeners.get(account_id, ()))
+
+    def _notify_all(self) -> None:
+        _call(self._bridge_listeners)
+        self._notify(list(self._account_listeners))
+
+
+def _subscribe[L](listeners: list[L], listener: L) -> Unsubscribe:
+    listeners.append(listener)
+    return lambda: listeners.remove(listener)
+
+
+def _call(listeners: Iterable[Callable[[], None]]) -> None:
+    for listener in list(listeners):
+        listener()

@@ -1,0 +1,105 @@
+"""Event entities: what happened to an account, each thing once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .amounts import decimal_text
+from .client import ProtocolError, from_dict
+from .client.protocol import AccountView, AlertView, Event, EventKind, TopUpView
+from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
+from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
+
+# Everything is pushed.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountEventDescription(EventEntityDescription):
+    """Kinds of the bridge's events with the event type that each becomes."""
+
+    types: dict[EventKind, str]
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,  # noqa: ARG001
+    entry: PrepaidMeterConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the event entities of every account."""
+    EntityAdder(entry, Platform.EVENT, async_add_entities, partial(_candidates, entry.runtime_data))
+
+
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+    for description in ACCOUNT_EVENTS:
+        yield Candidate(
+            account_unique_id(coordinator, account, description),
+            wanted=True,
+            create=partial(AccountEvent, coordinator, account, description),
+        )
+
+
+class AccountEvent(AccountEntity, EventEntity):
+    """Events of one sort."""
+
+    entity_description: AccountEventDescription
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the account's events."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_on_event(self._account_id, self._handle_event))
+
+    @callback
+    def _handle_event(self, event: Event) -> None:
+        event_type = self.entity_description.types.get(event.kind)
+        if event_type and (account := self.coordinator.accounts.get(self._account_id)):
+            self._trigger_event(event_type, {"at": event.at} | _details(event, account))
+            self.async_write_ha_state()
+
+
+def _details(event: Event, account: AccountView) -> dict[str, Any]:
+    """Return what people want to know of an event; a shape of a newer bridge tells nothing rather than fails."""
+    try:
+        if event.kind is EventKind.TOP_UP:
+            return _top_up_details(from_dict(TopUpView, event.data), account)
+        alert = from_dict(AlertView, event.data)
+    except ProtocolError:
+        return {}
+    return {"kind": alert.kind.value, "message": alert.message}
+
+
+def _top_up_details(top_up: TopUpView, account: AccountView) -> dict[str, Any]:
+    return {
+        "amount": decimal_text(top_up.amount, account),
+        "currency": account.currency,
+        "balance_after": decimal_text(top_up.balance_after, account),
+        "method": top_up.method,
+        "reference": top_up.reference,
+    }
+
+
+ACCOUNT_EVENTS: Final[tuple[AccountEventDescription, ...]] = (
+    AccountEventDescription(
+        key="top_up_event",
+        translation_key="top_up",
+        event_types=["top_up"],
+        types={EventKind.TOP_UP: "top_up"},
+    ),
+    AccountEventDescription(
+        key="alert_event",
+        translation_key="alert",
+        event_types=["opened", "acknowledged", "closed"],
+        types={
+            EventKind.ALERT_OPENED: "opened",
+            EventKind.ALERT_ACKNOWLEDGED: "acknowledged",
+            EventKind.ALERT_CLOSED: "closed",
+        },
+    ),
+)

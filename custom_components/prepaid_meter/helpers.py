@@ -1,0 +1,52 @@
+"""Say in Home Assistant's words what went wrong with the bridge."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .client import (
+    BridgeTooNewError,
+    BridgeTooOldError,
+    CannotConnectError,
+    NotAllowedError,
+    NotAuthenticatedError,
+    PrepaidMeterError,
+    RequestRefusedError,
+    WrongInstallationError,
+)
+from .const import DOMAIN
+
+_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
+    (NotAuthenticatedError, "invalid_auth"),
+    (NotAllowedError, "not_allowed"),
+    (BridgeTooOldError, "bridge_too_old"),
+    (BridgeTooNewError, "bridge_too_new"),
+    (WrongInstallationError, "wrong_bridge"),
+    (CannotConnectError, "cannot_connect"),
+)
+
+
+def error_key(error: PrepaidMeterError) -> str:
+    """Return the translation key of an error."""
+    return next((key for kind, key in _KEYS if isinstance(error, kind)), "unknown")
+
+
+@contextmanager
+def translated_errors() -> Generator[None]:
+    """Raise what the bridge refuses, and what fails on the way to it, as Home Assistant's exceptions."""
+    try:
+        yield
+    except (NotAuthenticatedError, NotAllowedError) as error:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key=error_key(error)) from error
+    except RequestRefusedError as error:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="refused", translation_placeholders={"reason": str(error)}
+        ) from error
+    except PrepaidMeterError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=error_key(error),
+            translation_placeholders={"error": str(error)},
+        ) from error
