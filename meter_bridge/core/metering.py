@@ -46,9 +46,9 @@ class Doubt:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Register:
-    """State of a meter's register; ``None`` until the first reading."""
+    """State of a meter's register; functions here return a new one, only the engine's fast lane moves it on."""
 
     epoch: int
     start_wh: int

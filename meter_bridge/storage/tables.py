@@ -10,7 +10,6 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -20,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
     naming_convention={
@@ -37,7 +37,7 @@ def _instant(name: str, *, optional: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=optional)
 
 
-def _compact(name: str, *columns: Column[object] | CheckConstraint | Index) -> Table:
+def _compact(name: str, *columns: SchemaItem) -> Table:
     """Return a table stored in the order of its primary key, as SQLite's WITHOUT ROWID has it."""
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 

@@ -1,0 +1,141 @@
+"""Units of work for the one writer: rows to insert or upsert, all in one transaction or none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Executable, Table, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import bindparam
+from sqlalchemy.sql.elements import BindParameter
+
+from meter_bridge.storage import tables
+
+type Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """A statement that takes many rows; ``order`` is its place within a transaction."""
+
+    order: int
+    name: str
+    sqlite: Executable
+    postgresql: Executable
+
+
+_ops: list[Op] = []
+
+
+def _register(name: str, on_sqlite: Executable, on_postgresql: Executable | None = None) -> Op:
+    """Return an operation placed after all those registered before it."""
+    op = Op(len(_ops), name, on_sqlite, on_postgresql if on_postgresql is not None else on_sqlite)
+    _ops.append(op)
+    return op
+
+
+def _insert(table: Table) -> Op:
+    """Return a plain insert."""
+    return _register(f"insert {table.name}", insert(table))
+
+
+def _upsert(table: Table) -> Op:
+    """Return an insert that replaces the other columns where the key exists."""
+    keys = [column.name for column in table.primary_key]
+    others = [column.name for column in table.columns if column.name not in keys]
+    on_sqlite = sqlite.insert(table)
+    on_postgresql = postgresql.insert(table)
+    return _register(
+        f"upsert {table.name}",
+        on_sqlite.on_conflict_do_update(index_elements=keys, set_={name: on_sqlite.excluded[name] for name in others}),
+        on_postgresql.on_conflict_do_update(
+            index_elements=keys, set_={name: on_postgresql.excluded[name] for name in others}
+        ),
+    )
+
+
+def _add_to_balance() -> Op:
+    """Return an upsert that adds to a balance."""
+    table = tables.balance
+    keys = ["account_id", "bucket", "asset"]
+    on_sqlite = sqlite.insert(table)
+    on_postgresql = postgresql.insert(table)
+    return _register(
+        "add balance",
+        on_sqlite.on_conflict_do_update(
+            index_elements=keys, set_={"amount": table.c.amount + on_sqlite.excluded.amount}
+        ),
+        on_postgresql.on_conflict_do_update(
+            index_elements=keys, set_={"amount": table.c.amount + on_postgresql.excluded.amount}
+        ),
+    )
+
+
+def _close(table: Table, *columns: str) -> Op:
+    """Return an update of some columns of the row named by ``row_id``."""
+    values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
+    return _register(f"close {table.name}", update(table).where(table.c.id == bindparam("row_id")).values(values))
+
+
+UPSERT_INSTALLATION: Final = _upsert(tables.installation)
+UPSERT_SITE: Final = _upsert(tables.site)
+UPSERT_TARIFF: Final = _upsert(tables.tariff)
+UPSERT_TARIFF_VERSION: Final = _upsert(tables.tariff_version)
+UPSERT_ACCOUNT: Final = _upsert(tables.account)
+UPSERT_SUPPLY: Final = _upsert(tables.supply)
+UPSERT_SUPPLY_TARIFF: Final = _upsert(tables.supply_tariff)
+UPSERT_METER: Final = _upsert(tables.meter)
+INSERT_ENTRY: Final = _insert(tables.journal_entry)
+INSERT_POSTING: Final = _insert(tables.posting)
+INSERT_LINE: Final = _insert(tables.charge_line)
+INSERT_SEGMENT: Final = _insert(tables.segment)
+ADD_BALANCE: Final = _add_to_balance()
+INSERT_OPERATION: Final = _insert(tables.operation)
+UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status)
+UPSERT_ACCOUNT_STATUS: Final = _upsert(tables.account_status)
+INSERT_DECISION: Final = _insert(tables.supply_decision)
+UPSERT_RELAY: Final = _upsert(tables.relay_status)
+UPSERT_OUTBOX: Final = _upsert(tables.outbox)
+UPSERT_QUARANTINE: Final = _upsert(tables.quarantine)
+INSERT_ALERT: Final = _insert(tables.alert)
+CLOSE_ALERT: Final = _close(tables.alert, "closed_at")
+ACKNOWLEDGE_ALERT: Final = _close(tables.alert, "acknowledged_at", "acknowledged_by")
+INSERT_EVENT: Final = _insert(tables.event)
+UPSERT_TOKEN: Final = _upsert(tables.token)
+UPSERT_EXPORT_FILE: Final = _upsert(tables.export_file)
+UPSERT_WATERMARK: Final = _upsert(tables.export_watermark)
+INSERT_APPLIED: Final = _insert(tables.applied_site)
+
+
+@dataclass(slots=True)
+class Work:
+    """Rows of one unit; empty work commits nothing."""
+
+    rows: dict[Op, list[Row]] = field(default_factory=dict)
+
+    def add(self, op: Op, row: Row) -> None:
+        """Add one row."""
+        self.rows.setdefault(op, []).append(row)
+
+    def extend(self, op: Op, rows: Sequence[Row]) -> None:
+        """Add several rows."""
+        if rows:
+            self.rows.setdefault(op, []).extend(rows)
+
+    def absorb(self, other: "Work") -> None:
+        """Add all rows of another unit."""
+        for op, rows in other.rows.items():
+            self.extend(op, rows)
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to commit."""
+        return bool(self.rows)
+
+
+def in_order(works: Sequence[Work]) -> list[tuple[Op, list[Row]]]:
+    """Return the rows of several units, merged per statement and in the order of the statements."""
+    merged: dict[Op, list[Row]] = {}
+    for work in works:
+        for op, rows in work.rows.items():
+            merged.setdefault(op, []).extend(rows)
+    return sorted(merged.items(), key=lambda item: item[0].order)
