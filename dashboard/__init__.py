@@ -1,0 +1,1 @@
+"""The landlord's dashboard: reads what the bridge wrote, changes nothing."""

@@ -1,0 +1,85 @@
+"""Which units need a person, and why; pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.queries.units import Unit
+from dashboard.words import Word
+
+SOON_DAYS: Final = 3.0
+ELECTRICAL: Final = frozenset({"over_voltage", "under_voltage", "overload", "power_outage"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A unit with its forecast."""
+
+    unit: Unit
+    days_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A reason for attention."""
+
+    key: str
+    word: Word
+    applies: Callable[[Standing], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A cause with the units that it applies to."""
+
+    cause: Cause
+    standings: tuple[Standing, ...]
+
+
+def _has(*kinds: str) -> Callable[[Standing], bool]:
+    """Return a test for open alerts of these kinds."""
+    wanted = frozenset(kinds)
+    return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
+
+
+def out_of_credit(standing: Standing) -> bool:
+    """Tell whether a unit has nothing left or was cut for it."""
+    unit = standing.unit
+    return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
+
+
+def _exhausted(unit: Unit) -> bool:
+    """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
+    return unit.available <= 0 and unit.read_at is not None and unit.reason != "credit_mode"
+
+
+def runs_out_soon(standing: Standing) -> bool:
+    """Tell whether credit lasts only days, or fell below a threshold."""
+    soon = standing.days_left is not None and standing.days_left < SOON_DAYS
+    return not out_of_credit(standing) and (soon or "low_credit" in standing.unit.alerts)
+
+
+CAUSES: Final = (
+    Cause("out", Word("Out of credit", "power_off", "red"), out_of_credit),
+    Cause("tamper", Word("Tamper suspected", "gpp_maybe", "red"), _has("tamper")),
+    Cause("relay", Word("Relay disobeys", "sync_problem", "red"), _has("relay_disobeys")),
+    Cause("soon", Word("Runs out soon", "hourglass_bottom", "amber"), runs_out_soon),
+    Cause("offline", Word("Meter offline", "sensors_off", "amber"), _has("meter_offline")),
+    Cause("quarantine", Word("Reading in quarantine", "rule", "amber"), _has("register_quarantined")),
+    Cause("armed", Word("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"),
+    Cause("electrical", Word("Voltage or load", "electric_bolt", "amber"), _has(*ELECTRICAL)),
+)
+
+
+def concerns(standings: Sequence[Standing]) -> list[Concern]:
+    """Return the causes that apply, the gravest first, each with its units, the most urgent first."""
+    ranked = sorted(standings, key=urgency)
+    found = [Concern(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
+    return [concern for concern in found if concern.standings]
+
+
+def urgency(standing: Standing) -> tuple[int, float, str]:
+    """Return a key that sorts units that need attention first, then by days left."""
+    gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
+    left = float("inf") if standing.days_left is None else standing.days_left
+    return gravest, left, standing.unit.name

@@ -1,0 +1,61 @@
+"""Small pieces of HTML, safe for any text, where Streamlit has no fitting element."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlencode
+
+from dashboard.words import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A table cell of ready markup."""
+
+    html: str
+    number: bool = False
+
+
+def chip(word: Word, detail: str = "") -> str:
+    """Return a state as a word with its icon."""
+    text = f"{word.text} {detail}".strip()
+    return f'<span class="pm-chip pm-{word.tone}">{icon(word.icon)}{escape(text)}</span>'
+
+
+def icon(name: str) -> str:
+    """Return a Material Symbol; the word beside it carries the meaning."""
+    return f'<span class="pm-icon" aria-hidden="true" translate="no">{escape(name)}</span>'
+
+
+def soft(text: str) -> str:
+    """Return a secondary line."""
+    return f'<span class="pm-soft">{escape(text)}</span>'
+
+
+def unit_link(unit_id: str, name: str) -> str:
+    """Return a link to a unit's page, relative so that it works behind any base path."""
+    return f'<a href="unit?{escape(urlencode({"unit": unit_id}))}" target="_self">{escape(name)}</a>'
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, *, wide: bool = False) -> str:
+    """Return a table; a wide one becomes a list of cards on a phone."""
+    numbers = [cell.number for cell in rows[0]] if rows else [False] * len(headers)
+    head = "".join(_head(text, number) for text, number in zip(headers, numbers, strict=True))
+    body = "".join(f"<tr>{_row(headers, row)}</tr>" for row in rows)
+    kind = "pm-table pm-wide" if wide else "pm-table"
+    label = escape(caption, quote=True)
+    return f'<table class="{kind}" aria-label="{label}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _head(text: str, number: bool) -> str:  # noqa: FBT001
+    """Return a header cell aligned as its column."""
+    return f'<th scope="col"{" class=pm-number" if number else ""}>{escape(text)}</th>'
+
+
+def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
+    """Return the cells of a row, labelled for phones except the first."""
+    cells = []
+    for place, (header, cell) in enumerate(zip(headers, row, strict=True)):
+        label = f' data-label="{escape(header, quote=True)}"' if place and cell.number else ""
+        cells.append(f"<td{' class=pm-number' if cell.number else ''}{label}>{cell.html}</td>")
+    return "".join(cells)

@@ -1,0 +1,1 @@
+"""One file per question; every query takes the viewer whose units it may show."""

@@ -1,0 +1,66 @@
+"""Which units are there, and how do they stand?"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.warehouse import Warehouse
+
+_QUERY: Final = """
+    WITH accrual AS (
+        SELECT account_id, sum(accrued)::BIGINT AS accrued, max("at") AS "at", sum(energy_wh)::BIGINT AS energy_wh,
+               sum(power_mw)::BIGINT AS power_mw
+        FROM supply_status GROUP BY account_id),
+    money AS (SELECT account_id, asset, sum(amount)::BIGINT AS amount FROM balance GROUP BY account_id, asset),
+    top_up_newest AS (SELECT account_id, arg_max("at", seq) AS "at", arg_max(amount, seq) AS amount
+                      FROM top_up GROUP BY account_id),
+    open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds
+                   FROM alert WHERE closed_at IS NULL GROUP BY account_id)
+    SELECT a.id, a.name, nullif(a.customer::VARCHAR, '') AS customer, a.site_id, a.site_name, a.time_zone,
+           a.currency, a.policy, coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
+           c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
+           nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, t."at" AS top_up_at,
+           t.amount AS top_up_amount
+    FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    LEFT JOIN money m ON m.account_id = a.id AND m.asset = a.currency
+    LEFT JOIN accrual c ON c.account_id = a.id
+    LEFT JOIN account_status s ON s.account_id = a.id
+    LEFT JOIN top_up_newest t ON t.account_id = a.id
+    LEFT JOIN open_alert o ON o.account_id = a.id
+    ORDER BY a.site_name, a.name, a.id"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit with its account and states, amounts in its currency."""
+
+    id: str
+    name: str
+    customer: str | None
+    site_id: str
+    site_name: str
+    time_zone: str
+    currency: str
+    policy: str
+    balance: int
+    accrued: int
+    read_at: int | None
+    energy_wh: int | None
+    power_mw: int | None
+    supply_state: str | None
+    reason: str | None
+    since: int | None
+    note: str | None
+    alerts: list[str]
+    top_up_at: int | None
+    top_up_amount: int | None
+
+    @property
+    def available(self) -> int:
+        """Return what is left now: the posted balance less what was used since."""
+        return self.balance - self.accrued
+
+
+def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
+    """Return the units that the viewer may see, by site and name."""
+    return [Unit(**row) for row in warehouse.rows(_QUERY, viewer.parameters())]

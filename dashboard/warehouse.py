@@ -1,0 +1,120 @@
+"""A snapshot as tables of an in-memory DuckDB: exported files and the tail after them as one.
+
+No extension is loaded, nothing but the export folder can be read, and no text of a person becomes SQL: queries
+are constants of ``dashboard/queries`` with parameters.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from dashboard.source import NotReadableError, Snapshot
+
+_SETTINGS: Final = (
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET parquet_metadata_cache = true",
+    "SET temp_directory = ''",
+    "SET TimeZone = 'UTC'",
+)
+_LOCK_DOWN: Final = ("SET enable_external_access = false", "SET lock_configuration = true")
+_PERMITTED: Final = """
+    CREATE TEMP MACRO permitted(every_site, sites, accounts) AS TABLE
+        SELECT id AS account_id FROM account
+        WHERE every_site OR list_contains(sites, site_id) OR list_contains(accounts, id)"""
+_TAIL: Final = """
+    CREATE TEMP VIEW tail_segment AS
+        SELECT entry_seq::BIGINT AS entry_seq, n::INTEGER AS n, kind::VARCHAR AS kind,
+               account_id::VARCHAR AS account_id, supply_id::VARCHAR AS supply_id,
+               nullif(meter_id::VARCHAR, '') AS meter_id, start_ms::BIGINT AS start_ms,
+               end_ms::BIGINT AS end_ms, wh::BIGINT AS wh, local_day::VARCHAR::DATE AS local_day,
+               local_slot::SMALLINT AS local_slot, nullif(band::VARCHAR, '') AS band,
+               block::SMALLINT AS block, version_id::VARCHAR AS version_id, amount::BIGINT AS amount,
+               tax::BIGINT AS tax
+        FROM tail"""
+_SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
+_SEGMENT_FILES: Final = f"""{_SEGMENT}
+    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)"""
+_ROLLUP: Final = """
+    CREATE TEMP VIEW rollup AS
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, wh, amount, tax
+        FROM tail_segment"""
+_ROLLUP_FILES: Final = f"""{_ROLLUP}
+    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'))"""
+
+_CLOCK_SCHEMA: Final = pa.schema([("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())])
+
+
+@lru_cache(maxsize=4)
+def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
+    """Return the database that all snapshots of an export folder share, for its cache of file footers."""
+    database = duckdb.connect(":memory:")
+    for setting in _SETTINGS:
+        database.execute(setting)
+    database.execute("SET allowed_directories = $folders", {"folders": [str(export_dir)]})
+    for setting in _LOCK_DOWN:
+        database.execute(setting)
+    return database
+
+
+class Warehouse:
+    """One snapshot, ready for queries; safe to share between sessions."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Register the snapshot's tables and files."""
+        self.as_of = snapshot.as_of
+        self._lock = Lock()
+        self._connection = _database(snapshot.export_dir.absolute()).cursor()
+        for name, table in snapshot.tables.items():
+            self._connection.register(name, table)
+        self._connection.register("account_clock", _account_clock(snapshot))
+        self._connection.execute(_PERMITTED)
+        self._connection.execute(_TAIL)
+        self._view("segment_files", snapshot.files.get("segments", ()), _SEGMENT, _SEGMENT_FILES)
+        self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
+
+    def _view(self, variable: str, files: tuple[str, ...], tail: str, both: str) -> None:
+        """Make the view over the tail and, where there are any, the files."""
+        if not files:
+            self._connection.execute(tail)
+            return
+        self._connection.execute(f"SET VARIABLE {variable} = $files", {"files": list(files)})
+        try:
+            self._connection.execute(both)
+        except duckdb.IOException as error:
+            msg = f"An exported file cannot be read: {error}"
+            raise NotReadableError(msg) from error
+
+    def rows(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the answer to a query, a dictionary for each row."""
+        with self._lock:
+            answer = self._connection.execute(query, dict(parameters))
+            names = [column[0] for column in answer.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def local_date(instant: int, time_zone: str) -> date:
+    """Return the local date of an instant in milliseconds."""
+    return datetime.fromtimestamp(instant / 1000, UTC).astimezone(ZoneInfo(time_zone)).date()
+
+
+def _account_clock(snapshot: Snapshot) -> pa.Table:
+    """Return the local date of the snapshot and of its opening for each account."""
+    now = snapshot.as_of or 0
+    accounts = snapshot.tables["account"].select(["id", "time_zone", "opened_at"]).to_pylist()
+    rows = [
+        {
+            "account_id": account["id"],
+            "today": local_date(now, account["time_zone"]),
+            "opened": local_date(account["opened_at"], account["time_zone"]),
+        }
+        for account in accounts
+    ]
+    return pa.Table.from_pylist(rows, schema=_CLOCK_SCHEMA)

@@ -1,0 +1,83 @@
+"""What states, reasons and alerts are called, with icon and tone; the one place to translate."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A state in words, with a Material Symbol and a tone: green, amber, red or grey."""
+
+    text: str
+    icon: str
+    tone: str
+
+
+UNKNOWN: Final = Word("Not known", "help", "grey")
+
+SUPPLY: Final = {
+    "connected": Word("Connected", "power", "green"),
+    "disconnected": Word("Disconnected", "power_off", "red"),
+    "armed": Word("Armed", "touch_app", "amber"),
+}
+REASONS: Final = {
+    "in_credit": "in credit",
+    "credit_exhausted": "credit used up",
+    "awaiting_confirmation": "waits for the customer to confirm",
+    "below_restore_minimum": "credit still below the minimum to restore",
+    "friendly_hours": "no cuts at these hours",
+    "never_cut": "never cut",
+    "credit_mode": "billed later",
+    "landlord_off": "held off by the landlord",
+    "landlord_on": "kept on by the landlord",
+    "clock_unsure": "clock not certain, no cuts",
+}
+ALERTS: Final = {
+    "low_credit": Word("Low credit", "account_balance_wallet", "amber"),
+    "supply_cut": Word("Supply cut", "power_off", "red"),
+    "supply_armed": Word("Supply armed", "touch_app", "amber"),
+    "meter_offline": Word("Meter offline", "sensors_off", "amber"),
+    "relay_disobeys": Word("Relay disobeys", "sync_problem", "red"),
+    "tamper": Word("Tamper", "gpp_maybe", "red"),
+    "register_quarantined": Word("Reading in quarantine", "rule", "amber"),
+    "over_voltage": Word("Over-voltage", "electric_bolt", "amber"),
+    "under_voltage": Word("Under-voltage", "electric_bolt", "amber"),
+    "overload": Word("Overload", "electric_bolt", "amber"),
+    "power_outage": Word("Power outage", "flash_off", "amber"),
+    "broker_lost": Word("Broker lost", "cloud_off", "red"),
+    "clock_wrong": Word("Clock wrong", "schedule", "red"),
+    "storage_failing": Word("Storage failing", "hard_drive", "red"),
+}
+METHODS: Final = {"cash": "Cash", "voucher": "Voucher", "card": "Card", "api": "API", "transfer": "Transfer"}
+SPLITS: Final = {
+    "balance": "balance",
+    "debt": "debt",
+    "emergency_credit": "emergency credit",
+    "fees": "fees",
+    "arrears": "arrears",
+}
+
+
+def supply_word(state: str | None) -> Word:
+    """Return the word of a supply state."""
+    return SUPPLY.get(state or "", UNKNOWN)
+
+
+def reason_text(reason: str | None) -> str:
+    """Return why a supply is in its state."""
+    return REASONS.get(reason or "", spelled(reason or ""))
+
+
+def alert_word(kind: str) -> Word:
+    """Return the word of an alert, also of a kind that is newer than this dashboard."""
+    return ALERTS.get(kind) or Word(spelled(kind).capitalize(), "notifications", "amber")
+
+
+def spelled(name: str) -> str:
+    """Return an identifier as words."""
+    return name.replace("_", " ")
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {one if count == 1 else many}"
