@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final, override
 
-import probatio
-from yarl import URL
-
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_VERIFY_SSL
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -19,6 +16,8 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+import probatio
+from yarl import URL
 
 from .client import BridgeAddress, BridgeConnection, NotAllowedError, PrepaidMeterError
 from .client.protocol import ErrorCode, Problem, Role, ServerInfo
@@ -117,7 +116,7 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return self._form("reconfigure", RECONFIGURE_SCHEMA, shown, {CONF_NAME: entry.title})
 
     async def _try(self, data: Mapping[str, Any], expected_id: str | None = None) -> ServerInfo | None:
-        """Return who answers at the address and takes the token, or None with the error noted for the form."""
+        """Return who answers and takes the token, or None with the error noted for the form."""
         try:
             return await self._ask(data, expected_id)
         except PrepaidMeterError as error:
@@ -170,7 +169,7 @@ def _with_url_taken_apart(user_input: dict[str, Any]) -> dict[str, Any]:
 
 
 def _discovered_data(discovery_info: ZeroconfServiceInfo) -> dict[str, Any]:
-    """Return where a discovered bridge listens: by name under TLS, for a certificate rarely names an address."""
+    """Return where a discovered bridge listens: by name under TLS, as certificates rarely name addresses."""
     tls = discovery_info.properties.get("tls") == "1"
     host = discovery_info.hostname.removesuffix(".") if tls else discovery_info.host
     port = discovery_info.port or DEFAULT_PORT

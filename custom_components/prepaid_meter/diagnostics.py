@@ -34,6 +34,8 @@ async def async_get_config_entry_diagnostics(
         "connected": coordinator.available,
         "server": async_redact_data(asdict(coordinator.server), TO_REDACT),
         "role": coordinator.role,
-        "accounts": [async_redact_data(asdict(account), TO_REDACT) for account in coordinator.accounts.values()],
+        "accounts": [
+            async_redact_data(asdict(account), TO_REDACT) for account in coordinator.accounts.values()
+        ],
         "alerts": [async_redact_data(asdict(alert), TO_REDACT) for alert in coordinator.alerts],
     }

@@ -11,8 +11,8 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .client.protocol import AccountView, MeterView
-from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .const import DOMAIN
+from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier, bridge_identifier
 
 

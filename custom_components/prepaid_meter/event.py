@@ -65,7 +65,7 @@ class AccountEvent(AccountEntity, EventEntity):
 
 
 def _details(event: Event, account: AccountView) -> dict[str, Any]:
-    """Return what people want to know of an event; a shape of a newer bridge tells nothing rather than fails."""
+    """Return what people want to know of an event; nothing of a shape that only a newer bridge knows."""
     try:
         if event.kind is EventKind.TOP_UP:
             return _top_up_details(from_dict(TopUpView, event.data), account)

@@ -42,7 +42,9 @@ def translated_errors() -> Generator[None]:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key=error_key(error)) from error
     except RequestRefusedError as error:
         raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="refused", translation_placeholders={"reason": str(error)}
+            translation_domain=DOMAIN,
+            translation_key="refused",
+            translation_placeholders={"reason": str(error)},
         ) from error
     except PrepaidMeterError as error:
         raise HomeAssistantError(

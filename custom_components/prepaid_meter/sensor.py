@@ -30,7 +30,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .amounts import currency_digits, decimal_text, kilowatt_hours, money, price, thousandth
-from .client.protocol import AccountView, MeterView, SupplyReason, SupplyState
+from .client.protocol import AccountView, MeterView, SupplyReason, SupplyState, TariffNow, TopUpView
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, Candidate, EntityAdder, MeterEntity, account_unique_id, meter_unique_id
 
@@ -205,7 +205,9 @@ class RunOutSensor(AccountSensor):
             self._run_out = None
             return
         run_out = dt_util.utcnow().replace(microsecond=0) + timedelta(seconds=seconds)
-        if self._run_out is None or abs(run_out - self._run_out) > max(RUN_OUT_STEP, run_out_tolerance(seconds)):
+        if self._run_out is None or abs(run_out - self._run_out) > max(
+            RUN_OUT_STEP, run_out_tolerance(seconds)
+        ):
             self._run_out = run_out
 
     @property
@@ -247,6 +249,14 @@ def _known[E: StrEnum](member: E, kind: type[E]) -> str | None:
 
 def _instant(text: str | None) -> datetime | None:
     return dt_util.parse_datetime(text) if text else None
+
+
+def _of_tariff(value_fn: Callable[[TariffNow, AccountView], Value]) -> Callable[[AccountView], Value]:
+    return lambda account: None if account.tariff is None else value_fn(account.tariff, account)
+
+
+def _of_top_up(value_fn: Callable[[TopUpView, AccountView], Value]) -> Callable[[AccountView], Value]:
+    return lambda account: None if account.last_top_up is None else value_fn(account.last_top_up, account)
 
 
 def _total_power(account: AccountView) -> float | None:
@@ -344,18 +354,18 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         translation_key="price",
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=4,
-        value_fn=lambda account: account.tariff and price(account.tariff.price_per_kwh, account),
+        value_fn=_of_tariff(lambda tariff, account: price(tariff.price_per_kwh, account)),
     ),
     AccountSensorDescription(
         key="band",
         translation_key="band",
-        value_fn=lambda account: account.tariff and account.tariff.band,
+        value_fn=_of_tariff(lambda tariff, _: tariff.band),
     ),
     AccountSensorDescription(
         key="block",
         translation_key="block",
-        value_fn=lambda account: account.tariff and account.tariff.block,
-        attributes_fn=lambda account: account.tariff and {"blocks": account.tariff.blocks},
+        value_fn=_of_tariff(lambda tariff, _: tariff.block),
+        attributes_fn=lambda account: {"blocks": account.tariff.blocks} if account.tariff else None,
     ),
     AccountSensorDescription(
         key="block_remaining",
@@ -363,14 +373,14 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         device_class=SensorDeviceClass.ENERGY,
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=1,
-        value_fn=lambda account: account.tariff and kilowatt_hours(account.tariff.block_remaining_wh),
+        value_fn=_of_tariff(lambda tariff, _: kilowatt_hours(tariff.block_remaining_wh)),
     ),
     AccountSensorDescription(
         key="price_change",
         translation_key="price_change",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_registry_enabled_default=False,
-        value_fn=lambda account: account.tariff and _instant(account.tariff.next_change),
+        value_fn=_of_tariff(lambda tariff, _: _instant(tariff.next_change)),
     ),
     AccountSensorDescription(
         key="supply_state",
@@ -405,14 +415,14 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
     MoneySensorDescription(
         key="last_top_up",
         translation_key="last_top_up",
-        value_fn=lambda account: account.last_top_up and money(account.last_top_up.amount, account),
+        value_fn=_of_top_up(lambda top_up, account: money(top_up.amount, account)),
         attributes_fn=_top_up_attributes,
     ),
     AccountSensorDescription(
         key="last_top_up_at",
         translation_key="last_top_up_at",
         device_class=SensorDeviceClass.TIMESTAMP,
-        value_fn=lambda account: account.last_top_up and _instant(account.last_top_up.at),
+        value_fn=_of_top_up(lambda top_up, _: _instant(top_up.at)),
     ),
 )
 

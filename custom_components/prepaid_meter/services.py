@@ -4,15 +4,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import uuid4
 
-import probatio
-
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er
+import probatio
 
 from .amounts import decimal_text
 from .client import CannotConnectError
@@ -80,7 +77,9 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
     return _response(result, account)
 
 
-async def _top_up(coordinator: PrepaidMeterCoordinator, account: AccountView, call: ServiceCall) -> TopUpResult:
+async def _top_up(
+    coordinator: PrepaidMeterCoordinator, account: AccountView, call: ServiceCall
+) -> TopUpResult:
     """Ask once more with the same key when the answer was lost: the bridge books it once."""
     key = uuid4().hex
     for remaining in reversed(range(TRIES)):
@@ -130,7 +129,7 @@ def _device_id(call: ServiceCall) -> str:
 
 
 def _account_of_device(
-    entry: PrepaidMeterConfigEntry, device: dr.DeviceEntry
+    entry: PrepaidMeterConfigEntry, device: dr.AnyDeviceEntry
 ) -> tuple[PrepaidMeterCoordinator, AccountView]:
     if entry.state is not ConfigEntryState.LOADED:
         raise _refusal("not_loaded", name=entry.title)

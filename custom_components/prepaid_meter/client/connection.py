@@ -1,13 +1,19 @@
 """Talk to the bridge: one function for REST, one for opening the WebSocket."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
+import json
 from typing import Final
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse
-from aiohttp import WSServerHandshakeError
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    WSServerHandshakeError,
+)
 from yarl import URL
 
 from .decode import from_dict
@@ -94,7 +100,9 @@ class BridgeConnection:
         )
         return from_dict(TopUpResult, answer)
 
-    async def set_supply(self, account_id: str, action: SupplyAction, reason: str | None = None) -> SupplyView:
+    async def set_supply(
+        self, account_id: str, action: SupplyAction, reason: str | None = None
+    ) -> SupplyView:
         """Hold, override or release the supply of an account."""
         body = {"action": action.value, "reason": reason}
         return from_dict(SupplyView, await self.request("POST", "accounts", account_id, "supply", body=body))
@@ -110,7 +118,7 @@ class BridgeConnection:
 
         Raises:
             CannotConnectError: no answer, or not in time.
-            RequestRefusedError: the bridge said no; its subclasses tell a bad token and a missing right apart.
+            RequestRefusedError: the bridge said no; subclasses tell a bad token from a missing right.
             ProtocolError: the answer is not the bridge's.
         """
         try:

@@ -4,11 +4,11 @@ Tolerant towards a newer bridge (unknown fields are ignored, unknown words becom
 types: a message whose shape is wrong raises `ProtocolError` with the place, and is never half read.
 """
 
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
+import types
 from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from .errors import ProtocolError
@@ -25,11 +25,12 @@ def from_dict[T](cls: type[T], data: object) -> T:
     Raises:
         ProtocolError: a field is missing or of the wrong type.
     """
-    return cast("T", _decoder(cls)(data, cls.__name__))
+    decode = _decoder(cast("Hashable", cls))
+    return cast("T", decode(data, cls.__name__))
 
 
 @cache
-def _decoder(kind: object) -> Decoder:
+def _decoder(kind: Hashable) -> Decoder:
     if kind in (Any, object):
         return _anything
     if isinstance(kind, type) and is_dataclass(kind):
@@ -75,7 +76,7 @@ def _enum_decoder(kind: type[StrEnum]) -> Decoder:
     return decode
 
 
-def _optional_decoder(kind: object) -> Decoder:
+def _optional_decoder(kind: Hashable) -> Decoder:
     inner = _decoder(next(part for part in get_args(kind) if part is not types.NoneType))
 
     def decode(value: object, path: str) -> object:
@@ -84,7 +85,7 @@ def _optional_decoder(kind: object) -> Decoder:
     return decode
 
 
-def _tuple_decoder(item: object) -> Decoder:
+def _tuple_decoder(item: Hashable) -> Decoder:
     inner = _decoder(item)
 
     def decode(value: object, path: str) -> object:
@@ -95,7 +96,7 @@ def _tuple_decoder(item: object) -> Decoder:
     return decode
 
 
-def _dict_decoder(item: object) -> Decoder:
+def _dict_decoder(item: Hashable) -> Decoder:
     inner = _decoder(item)
 
     def decode(value: object, path: str) -> object:
@@ -117,6 +118,8 @@ def _dataclass_decoder(kind: type[DataclassInstance]) -> Decoder:
             raise _wrong(path, "object", value)
         if missing := required - value.keys():
             raise ProtocolError(f"{path}.{min(missing)}: missing")
-        return kind(**{name: decoders[name](value[name], f"{path}.{name}") for name in names if name in value})
+        return kind(
+            **{name: decoders[name](value[name], f"{path}.{name}") for name in names if name in value}
+        )
 
     return decode

@@ -104,7 +104,7 @@ class BridgeStream:
             await socket.close()
 
     def _delay(self, failures: int) -> float:
-        longest = min(self._first_retry_seconds * 2 ** min(failures, 16), LAST_RETRY_SECONDS)
+        longest = min(self._first_retry_seconds * (1 << min(failures, 16)), LAST_RETRY_SECONDS)
         # Spread, so that a restarted bridge does not meet all its clients in one instant.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311
 

@@ -1,0 +1,348 @@
+"""A stand-in for the bridge: a real web server on 127.0.0.1 that speaks the contract and does as it is told.
+
+It proves nothing about the bridge itself; the contract tests and the end-to-end tests do that with the real one.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass, field, replace
+import json
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from custom_components.prepaid_meter.client.protocol import (
+    AccountView,
+    AlertKind,
+    AlertView,
+    Event,
+    EventKind,
+    MeterView,
+    Problem,
+    RelayPosition,
+    RelayProof,
+    RelayView,
+    Role,
+    ServerInfo,
+    SupplyReason,
+    SupplyState,
+    SupplyView,
+    TariffNow,
+    TopUpResult,
+    TopUpView,
+)
+
+TOKEN = "pmb_landlord"
+INSTALLATION_ID = "0192f0c1"
+ZAR = 1_000_000
+
+CONNECTED = SupplyView(
+    state=SupplyState.CONNECTED,
+    reason=SupplyReason.IN_CREDIT,
+    since="2026-11-01T08:00:00.000Z",
+    note=None,
+    proof=RelayProof.CONFIRMED,
+)
+
+
+def meter_view(meter_id: str = "meter-1", **changes: Any) -> MeterView:
+    """Return an online meter with everything known."""
+    relay = RelayView(
+        requested=RelayPosition.CLOSED,
+        requested_at="2026-11-01T08:00:00.000Z",
+        revision=1,
+        reported=RelayPosition.CLOSED,
+        reported_at="2026-11-01T08:00:01.000Z",
+        proof=RelayProof.CONFIRMED,
+    )
+    known = MeterView(
+        id=meter_id,
+        name=meter_id.replace("-", " ").capitalize(),
+        family="tasmota",
+        address=f"tele/{meter_id}",
+        account_id="flat-1",
+        online=True,
+        last_seen="2026-11-10T10:00:00.000Z",
+        register_wh=8_123_456,
+        energy_wh=1_234_560,
+        epoch=1,
+        power_mw=1_482_500,
+        voltage_mv=231_400,
+        current_ma=6_410,
+        frequency_mhz=49_980,
+        relay=relay,
+        quarantined=False,
+        model="Athom plug",
+        firmware="14.2.0",
+    )
+    return replace(known, **changes)
+
+
+def alert_view(kind: AlertKind = AlertKind.LOW_CREDIT, **changes: Any) -> AlertView:
+    """Return an open alert."""
+    known = AlertView(
+        id="alert-1",
+        kind=kind,
+        site_id="house",
+        account_id="flat-1",
+        meter_id=None,
+        message="Credit is below ZAR 20.00",
+        opened_at="2026-11-10T09:00:00.000Z",
+        acknowledged_at=None,
+        closed_at=None,
+    )
+    return replace(known, **changes)
+
+
+def top_up_view(**changes: Any) -> TopUpView:
+    """Return a booked top-up."""
+    known = TopUpView(
+        id="top-up-1",
+        at="2026-11-09T18:30:00.000Z",
+        amount=100 * ZAR,
+        method="cash",
+        reference="receipt 7",
+        split={"balance": 100 * ZAR},
+        balance_after=187_123_400,
+    )
+    return replace(known, **changes)
+
+
+def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:
+    """Return an account in credit with one meter and everything known."""
+    known = AccountView(
+        id=account_id,
+        name=account_id.replace("-", " ").capitalize(),
+        site_id="house",
+        site_name="Long Street 5",
+        customer="Thandi",
+        currency="ZAR",
+        amount_digits=6,
+        time_zone="Africa/Johannesburg",
+        payment_mode="prepayment",
+        balance=187_123_400,
+        available=187_118_700,
+        units_left_wh=69_680,
+        seconds_left=345_600,
+        low_credit=False,
+        low_credit_thresholds=(20 * ZAR,),
+        energy_wh=1_234_560,
+        energy_today_wh=4_210,
+        cost_today=11_305_900,
+        cost_period=96_482_100,
+        supply=CONNECTED,
+        tariff=TariffNow(
+            tariff_id="homepower",
+            version_id="2026-07",
+            price_per_kwh=2_685_400,
+            band="peak",
+            block=2,
+            blocks=4,
+            block_remaining_wh=112_000,
+            next_change="2026-11-10T18:00:00.000Z",
+        ),
+        meters=(meter_view(f"meter-of-{account_id}", account_id=account_id),),
+        alerts=(),
+        last_top_up=top_up_view(),
+    )
+    return replace(known, **changes)
+
+
+@dataclass
+class FakeBridge:
+    """State of the stand-in, and the levers by which tests move it."""
+
+    accounts: dict[str, AccountView] = field(default_factory=lambda: {"flat-1": account_view()})
+    alerts: tuple[AlertView, ...] = ()
+    role: Role = Role.LANDLORD
+    token: str = TOKEN
+    info: ServerInfo = field(
+        default_factory=lambda: ServerInfo(
+            schema_version=1,
+            min_schema_version=1,
+            version="0.1.0",
+            installation_id=INSTALLATION_ID,
+            name="Long Street",
+        )
+    )
+    seq: int = 7
+    events: list[Event] = field(default_factory=list)
+    port: int = 0
+    refuse_with: tuple[int, dict[str, Any]] | None = None
+    drop_top_up_answers: int = 0
+    raw_greeting: str | None = None
+    requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    _answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    _runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen on 127.0.0.1, on the port of the last time if there was one."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/api/v1/info", self._info),
+                web.get("/api/v1/me", self._me),
+                web.get("/api/v1/ws", self._websocket),
+                web.post("/api/v1/accounts/{id}/top-ups", self._top_up),
+                web.post("/api/v1/accounts/{id}/supply", self._supply),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close every socket and stop listening."""
+        await self.drop()
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def drop(self) -> None:
+        """Close every WebSocket, as a broken network does."""
+        for socket in list(self._sockets):
+            await socket.close()
+
+    @property
+    def open_sockets(self) -> int:
+        """Return how many clients are subscribed."""
+        return len(self._sockets)
+
+    async def update(self, *accounts: AccountView, removed: tuple[str, ...] = ()) -> None:
+        """Change or remove accounts and push that."""
+        self.accounts |= {account.id: account for account in accounts}
+        for account_id in removed:
+            del self.accounts[account_id]
+        await self.send(
+            {"type": "update", "accounts": [asdict(each) for each in accounts], "removed": removed, "alerts": None}
+        )
+
+    async def update_alerts(self, *alerts: AlertView) -> None:
+        """Change the alerts that belong to no account and push that."""
+        self.alerts = alerts
+        listed = [asdict(alert) for alert in alerts]
+        await self.send({"type": "update", "accounts": [], "removed": [], "alerts": listed})
+
+    async def happen(self, kind: EventKind, data: dict[str, Any], account_id: str = "flat-1") -> Event:
+        """Make a durable event and push it to whoever listens."""
+        self.seq += 1
+        event = Event(
+            seq=self.seq,
+            at="2026-11-10T10:00:00.000Z",
+            kind=kind,
+            account_id=account_id,
+            meter_id=None,
+            data=data,
+        )
+        self.events.append(event)
+        await self.send({"type": "event", **asdict(event)})
+        return event
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Push a message to every subscriber."""
+        for socket in list(self._sockets):
+            await socket.send_json(message)
+
+    def _problem(self, status: int, code: str, message: str, remedy: str | None = None) -> web.Response:
+        problem = Problem(code=code, message=message, remedy=remedy)  # type: ignore[arg-type]
+        return web.json_response(asdict(problem), status=status)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return self._problem(401, "not_authenticated", "The token is not known.")
+        if self.refuse_with:
+            status, body = self.refuse_with
+            return web.json_response(body, status=status)
+        return None
+
+    async def _info(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self.info))
+
+    async def _me(self, request: web.Request) -> web.Response:
+        return self._refusal(request) or web.json_response(
+            {"role": self.role, "name": "test", "accounts": None, "sites": None}
+        )
+
+    async def _top_up(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        key, body = request.headers["Idempotency-Key"], await request.json()
+        self.requests.append((request.path, key, body))
+        if key not in self._answers:
+            self._answers[key] = asdict(self._book(request.match_info["id"], body))
+        if self.drop_top_up_answers:
+            self.drop_top_up_answers -= 1
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response(self._answers[key], status=201)
+
+    def _book(self, account_id: str, body: dict[str, Any]) -> TopUpResult:
+        account = self.accounts[account_id]
+        amount = round(float(body["amount"]) * ZAR)
+        account = replace(account, balance=account.balance + amount, available=account.available + amount)
+        self.accounts[account_id] = replace(account, supply=CONNECTED)
+        top_up = top_up_view(
+            id=f"top-up-{len(self._answers) + 2}",
+            amount=amount,
+            method=body["method"],
+            reference=body.get("reference"),
+            split={"balance": amount},
+            balance_after=account.balance,
+        )
+        return TopUpResult(top_up=top_up, balance=account.balance, available=account.available, supply=CONNECTED)
+
+    async def _supply(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        body = await request.json()
+        self.requests.append((request.path, "", body))
+        off = body["action"] == "off"
+        supply = replace(
+            CONNECTED,
+            state=SupplyState.DISCONNECTED if off else SupplyState.CONNECTED,
+            reason=SupplyReason.LANDLORD_OFF if off else SupplyReason.IN_CREDIT,
+            note=body.get("reason"),
+        )
+        account_id = request.match_info["id"]
+        self.accounts[account_id] = replace(self.accounts[account_id], supply=supply)
+        return web.json_response(asdict(supply))
+
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if self.raw_greeting is not None:
+            await socket.send_str(self.raw_greeting)
+        else:
+            await socket.send_json({"type": "server_info", **asdict(self.info)})
+        subscription = await socket.receive()
+        if subscription.type is WSMsgType.TEXT:
+            await self._serve(socket, json.loads(subscription.data))
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse, subscription: dict[str, Any]) -> None:
+        self.subscriptions.append(subscription)
+        await socket.send_json(
+            {
+                "type": "snapshot",
+                "seq": self.seq,
+                "role": self.role,
+                "accounts": [asdict(account) for account in self.accounts.values()],
+                "unassigned_meters": [],
+                "alerts": [asdict(alert) for alert in self.alerts],
+            }
+        )
+        since = subscription.get("since")
+        for event in self.events:
+            if since is not None and event.seq > since:
+                await socket.send_json({"type": "event", **asdict(event)})
+        self._sockets.add(socket)
+        try:
+            while (await socket.receive()).type is WSMsgType.TEXT:
+                await asyncio.sleep(0)
+        finally:
+            self._sockets.discard(socket)
