@@ -15,16 +15,15 @@ setup_environment() {
 
 environment_is_current() {
     local folder=$VENVS/$1
-    [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$(environment_digest "$1")" ] && [ -x "$folder/bin/python" ]
+    [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$(environment_digest "$1")" ]
 }
 
 # What an environment is made of. The folder counts, because an environment cannot be moved.
-environment_digest() {
-    local inputs=("requirements/$1.txt" requirements/build.txt)
-    if [ "$1" = bridge ]; then
-        inputs+=(pyproject.toml)
-    fi
-    (cd "$PROJECT_ROOT" && { pwd && cat "${inputs[@]}"; } | digest)
+environment_digest() { { lock_digest "$1" && cat "$PROJECT_ROOT/pyproject.toml"; } | digest; }
+
+lock_digest() {
+    (cd "$PROJECT_ROOT" && { pwd && cat "requirements/$1.txt" requirements/build.txt scripts/lib/environments.sh; }) |
+        digest
 }
 
 make_environment() {
@@ -33,20 +32,33 @@ make_environment() {
         return # Another script made it while this one waited.
     fi
     find_uv
+    rm -f "$folder/.stamp"
+    if [ "$(cat "$folder/.locked" 2>/dev/null)" != "$(lock_digest "$name")" ]; then
+        install_lock "$name" "$folder"
+    fi
+    if [ "$name" = bridge ]; then
+        install_project "$folder"
+    fi
+    environment_digest "$name" >"$folder/.stamp"
+}
+
+# Byte code is compiled at once: Home Assistant and the dashboard start twice as fast with it, and not everybody
+# lets Python write it later.
+install_lock() {
+    local name=$1 folder=$2
+    rm -f "$folder/.locked"
     if ! is_suitable_python "$folder/bin/python" || [ "$(cat "$folder/.project" 2>/dev/null)" != "$PROJECT_ROOT" ]; then
         find_python
         "$UV" venv --quiet --clear --no-project --python "$PYTHON" "$folder"
         printf '%s\n' "$PROJECT_ROOT" >"$folder/.project"
     fi
     say "installing requirements/$name.txt into .venvs/$name"
-    rm -f "$folder/.stamp"
-    (
-        cd "$PROJECT_ROOT" || exit
-        "$UV" pip sync --quiet --require-hashes --build-constraints requirements/build.txt \
-            --python "$folder" "requirements/$name.txt"
-        if [ "$name" = bridge ]; then
-            "$UV" pip install --quiet --no-deps --no-build-isolation --python "$folder" --editable .
-        fi
-    )
-    environment_digest "$name" >"$folder/.stamp"
+    "$UV" pip sync --quiet --compile-bytecode --require-hashes --python "$folder" \
+        --build-constraints "$PROJECT_ROOT/requirements/build.txt" "$PROJECT_ROOT/requirements/$name.txt"
+    lock_digest "$name" >"$folder/.locked"
+}
+
+# The project itself, editable, with the build back end that the lock has pinned.
+install_project() {
+    "$UV" pip install --quiet --no-deps --no-build-isolation --python "$1" --editable "$PROJECT_ROOT"
 }

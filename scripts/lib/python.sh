@@ -72,6 +72,8 @@ make_private_python() {
     rm -rf "$work"
     bind_private_python
     is_suitable_python "$(private_python_binary)" || die "the unpacked Python does not run on this machine"
+    # Debian compiles the standard library where it installs it; unpacking does not.
+    "$(private_python_binary)" -m compileall -q -j 0 "$PRIVATE_PYTHON/usr/lib/python$PYTHON_SERIES" >/dev/null || true
 }
 
 # One line for sources.list: the next release from the archive that this machine already trusts and uses.
