@@ -1,0 +1,101 @@
+"""JSON of plans and their parts for storage; the same object always gives the same text."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from meter_bridge.config.plan import InstallationPlan, MeterPlan
+from meter_bridge.core.alerts import Limits
+from meter_bridge.core.supply import Policy
+from meter_bridge.core.tariff import TariffVersion
+
+# Sets have no order of their own; sorted, equal objects have equal text on every run.
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class CodecError(ValueError):
+    """A stored document that is not what it should be; the message names the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """The part of a meter's plan that has no column of its own."""
+
+    rating_w: int
+    limits: Limits
+    host: str | None
+    password_env: str | None
+    offline_after_s: int
+
+
+_PLAN: Final = msgspec.json.Decoder(InstallationPlan)
+_TARIFF_VERSION: Final = msgspec.json.Decoder(TariffVersion)
+_POLICY: Final = msgspec.json.Decoder(Policy)
+_METER_SETTINGS: Final = msgspec.json.Decoder(MeterSettings)
+
+
+def encode_plan(plan: InstallationPlan) -> str:
+    """Return a whole installation as JSON."""
+    return _encode(plan)
+
+
+def decode_plan(document: str) -> InstallationPlan:
+    """Return the installation of a stored document; raises ``CodecError``."""
+    return _decode(_PLAN, document, "installation")
+
+
+def encode_tariff_version(version: TariffVersion) -> str:
+    """Return a tariff version as JSON."""
+    return _encode(version)
+
+
+def decode_tariff_version(document: str) -> TariffVersion:
+    """Return the tariff version of a stored document; raises ``CodecError``."""
+    return _decode(_TARIFF_VERSION, document, "tariff version")
+
+
+def encode_policy(policy: Policy) -> str:
+    """Return an account's policy as JSON."""
+    return _encode(policy)
+
+
+def decode_policy(document: str) -> Policy:
+    """Return the policy of a stored document; raises ``CodecError``."""
+    return _decode(_POLICY, document, "policy")
+
+
+def encode_meter_settings(meter: MeterPlan) -> str:
+    """Return as JSON what a meter's row keeps in its ``settings``."""
+    return _encode(
+        MeterSettings(meter.rating_w, meter.limits, meter.host, meter.password_env, meter.offline_after_s)
+    )
+
+
+def decode_meter(
+    *, meter_id: str, name: str, energy_address: str, relay_address: str | None, settings: str
+) -> MeterPlan:
+    """Return the plan of a meter from the columns of its row; raises ``CodecError``."""
+    kept = _decode(_METER_SETTINGS, settings, "meter settings")
+    return MeterPlan(
+        id=meter_id,
+        name=name,
+        energy_address=energy_address,
+        relay_address=relay_address,
+        rating_w=kept.rating_w,
+        limits=kept.limits,
+        host=kept.host,
+        password_env=kept.password_env,
+        offline_after_s=kept.offline_after_s,
+    )
+
+
+def _encode(value: InstallationPlan | TariffVersion | Policy | MeterSettings) -> str:
+    return _ENCODER.encode(value).decode()
+
+
+def _decode[T](decoder: msgspec.json.Decoder[T], document: str, what: str) -> T:
+    try:
+        return decoder.decode(document)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise CodecError(f"stored {what} cannot be read: {error}") from error

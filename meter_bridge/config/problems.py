@@ -1,0 +1,46 @@
+"""What can be wrong with a site file, each with its place and the way to mend it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+MAX_SHOWN: Final = 50
+"""Problems that the error's text lists; ``problems`` holds all."""
+VALUE_LENGTH: Final = 80
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SiteProblem:
+    """One mistake: where it stands, what is wrong and what would be right. Lines and columns count from 1."""
+
+    line: int
+    column: int
+    field: str
+    """Keys that lead to it, such as ``sites.rose-street.units.flat-1.tariff``; empty for the whole file."""
+    value: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line for people."""
+        place = f"line {self.line}, column {self.column}"
+        name = f", {self.field}" if self.field else ""
+        return f"{place}{name}: {self.message}; {self.remedy}"
+
+
+class SiteFileError(ValueError):
+    """A site file that cannot be accepted; nothing of it was applied."""
+
+    def __init__(self, problems: Iterable[SiteProblem]) -> None:
+        """Keep every problem once, in the order of their lines."""
+        self.problems = tuple(sorted(set(problems)))
+        shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        if len(self.problems) > MAX_SHOWN:
+            shown.append(f"and {len(self.problems) - MAX_SHOWN} more")
+        super().__init__("\n".join(shown))
+
+
+def shorten(text: str) -> str:
+    """Return a value short enough to be shown, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= VALUE_LENGTH else line[: VALUE_LENGTH - 1] + "…"
