@@ -74,8 +74,10 @@ class ShellyDriver:
                 self._assigned.setdefault(address.device, set()).add(address.channel)
 
     def switch(self, address: str, position: RelayPosition) -> Sequence[Publish]:
-        """Ask the relay to move."""
+        """Ask the relay to move; a clamp has none."""
         parsed = parse_address(address)
+        if not parsed.channel.isdecimal():
+            return ()
         return (self._ask(parsed.device, switch_request(parsed.channel, position)),)
 
     def query(self, address: str) -> Sequence[Publish]:

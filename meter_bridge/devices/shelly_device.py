@@ -19,6 +19,7 @@ from meter_bridge.devices.quantities import (
     voltage_mv,
 )
 from meter_bridge.devices.shelly_payloads import (
+    ABSENT,
     COMPONENTS,
     DEVICE_INFORMATION,
     FRAME,
@@ -113,7 +114,7 @@ class ShellyDevice:
         """Read one RPC frame."""
         frame = FRAME.decode(payload)
         if frame.method in NOTIFICATIONS:
-            if frame.params is None:
+            if frame.params == ABSENT:
                 return ()
             return self._status(frame.params, full=frame.method == "NotifyFullStatus")
         return self._answer(frame)
@@ -126,7 +127,7 @@ class ShellyDevice:
         if frame.error is not None:
             kind = "authentication_required" if frame.error.code == 401 else "request_refused"  # noqa: PLR2004
             return (Rejected(kind, self.name, f"code {frame.error.code}: {frame.error.message:.120}"),)
-        if frame.result is None:
+        if frame.result == ABSENT:
             return ()
         if frame.id == GET_STATUS:
             return self._status(frame.result, full=True)

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 type Components = dict[str, msgspec.Raw]
+ABSENT: Final = msgspec.Raw()
+"""What a frame without the member holds."""
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -81,8 +83,8 @@ class Frame(msgspec.Struct, frozen=True):
     id: int | None = None
     src: str | None = None
     method: str | None = None
-    params: msgspec.Raw | None = None
-    result: msgspec.Raw | None = None
+    params: msgspec.Raw = ABSENT
+    result: msgspec.Raw = ABSENT
     error: Failure | None = None
 
 

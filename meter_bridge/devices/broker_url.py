@@ -1,0 +1,106 @@
+"""Where the broker is: the site file's URL, checked before anything connects."""
+
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+EXAMPLE: Final = "mqtt://user:password@192.168.1.10:1883"
+CLIENT_ID_LENGTH: Final = 64
+
+
+class BrokerSettingsError(ValueError):
+    """A broker setting that cannot work; the text names place, value and remedy."""
+
+
+def fresh_client_id() -> str:
+    """Return a client id that no other client of the broker has."""
+    return f"prepaid-meter-{secrets.token_hex(6)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """How to reach the broker; the client id stays the same for the life of an installation."""
+
+    host: str
+    port: int = PORTS["mqtt"]
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: str | None = None
+    verify: bool = True
+    client_id: str = field(default_factory=fresh_client_id)
+    keepalive_s: int = 20
+    in_flight: int = 64
+    """Most QoS 1 messages awaiting the broker's acknowledgement; the broker may allow fewer."""
+
+    def place(self) -> str:
+        """Return the broker's address for people, without credentials."""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return the TLS context, or None without TLS; raise ``BrokerSettingsError`` for an unusable CA file."""
+        if not self.tls:
+            return None
+        if self.ca_file is not None and not Path(self.ca_file).is_file():
+            raise BrokerSettingsError(f"mqtt ca_file '{self.ca_file}' is not a file: name the broker's CA in PEM form")
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError as error:
+            message = f"mqtt ca_file '{self.ca_file}' holds no certificate ({error}): name a CA in PEM form"
+            raise BrokerSettingsError(message) from error
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def parse_broker_url(
+    url: str, *, ca_file: str | None = None, verify: bool = True, client_id: str | None = None
+) -> MqttSettings:
+    """Read ``mqtt://`` or ``mqtts://`` with optional user, password and port; raise ``BrokerSettingsError``."""
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS:
+        raise _wrong(parts, f"has the scheme '{parts.scheme}': begin with mqtt:// or, with TLS, mqtts://")
+    if ca_file is not None and parts.scheme == "mqtt":
+        raise _wrong(parts, "has a ca_file but no TLS: begin with mqtts://, or leave ca_file out")
+    host, port = _host_and_port(parts)
+    return MqttSettings(
+        host=host,
+        port=port,
+        username=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        tls=parts.scheme == "mqtts",
+        ca_file=ca_file,
+        verify=verify,
+        client_id=_client_id(client_id),
+    )
+
+
+def _host_and_port(parts: SplitResult) -> tuple[str, int]:
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _wrong(parts, f"has no usable port ({error}): write a number up to 65535") from error
+    if not host:
+        raise _wrong(parts, f"names no host: write for example {EXAMPLE}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise _wrong(parts, "goes on after the port: end it there, and write %2F for a slash in a password")
+    return host, port or PORTS[parts.scheme]
+
+
+def _client_id(client_id: str | None) -> str:
+    if client_id is None:
+        return fresh_client_id()
+    if not 0 < len(client_id) <= CLIENT_ID_LENGTH:
+        raise BrokerSettingsError(f"mqtt client_id '{client_id[:80]}' must have 1 to {CLIENT_ID_LENGTH} characters")
+    return client_id
+
+
+def _wrong(parts: SplitResult, problem: str) -> BrokerSettingsError:
+    """Name the URL without its password."""
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return BrokerSettingsError(f"mqtt url '{place}' {problem}")

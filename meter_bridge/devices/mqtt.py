@@ -1,0 +1,111 @@
+"""The bridge's side of the broker: messages to drivers, their items to the engine, commands back.
+
+Readings are acknowledged on receipt: the meter's register is the record, not the message.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from meter_bridge.devices.broker_url import MqttSettings
+from meter_bridge.devices.driver import Discovered, Driver, Item, Publish, Rejected
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.session import BrokerSession
+
+LOGGER: Final = logging.getLogger(__name__)
+
+type OnItems = Callable[[Sequence[Item], int], None]
+"""Takes the items of one message and the monotonic instant of its receipt in nanoseconds."""
+type OnConnected = Callable[[bool], None]
+
+
+class MqttConnection:
+    """Feeds drivers from one broker."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        drivers: Sequence[Driver],
+        on_items: OnItems,
+        on_connected: OnConnected,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Take whom to feed and whom to tell; ``on_items`` runs synchronously, once per message with items."""
+        self._drivers = tuple(drivers)
+        self._on_items = on_items
+        self._monotonic_ns = monotonic_ns
+        self._session = BrokerSession(
+            settings, filters=self._filters, on_message=self.receive, on_connected=on_connected
+        )
+        self.messages = 0
+        """Messages heard since the start, foreign ones included."""
+        self.rejections: Counter[str] = Counter()
+        """Messages that could not be read, per kind."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker's connection stands."""
+        return self._session.connected
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no connection, for people."""
+        return self._session.problem
+
+    @property
+    def in_flight(self) -> int:
+        """Number of commands that the broker has not acknowledged."""
+        return self._session.in_flight
+
+    def start(self) -> None:
+        """Begin connecting; raise ``BrokerSettingsError`` for settings that cannot work."""
+        self._session.start()
+
+    async def stop(self) -> None:
+        """Disconnect and end."""
+        await self._session.stop()
+
+    def send(self, publish: Publish) -> bool:
+        """Hand a command over; False when it could not be, and then nothing is kept."""
+        return self._session.send(Outbound(publish.topic, publish.payload, publish.qos))
+
+    def refresh(self) -> None:
+        """Subscribe to what drivers have come to need, after ``assign``."""
+        self._session.refresh()
+
+    def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
+        """Route one message to its driver and the driver's items onwards."""
+        received_at_ns = self._monotonic_ns()
+        self.messages += 1
+        for driver in self._drivers:
+            if driver.matches(topic):
+                items = driver.decode(topic, payload, retained=retained)
+                if items:
+                    self._pass_on(items, received_at_ns)
+                    return
+
+    def _pass_on(self, items: Sequence[Item], received_at_ns: int) -> None:
+        for item in items:
+            if isinstance(item, Publish):
+                self._session.send(Outbound(item.topic, item.payload, item.qos), urgent=False)
+            elif isinstance(item, Rejected):
+                self._count(item)
+            elif isinstance(item, Discovered):
+                self._session.refresh()
+        self._on_items(items, received_at_ns)
+
+    def _count(self, rejected: Rejected) -> None:
+        self.rejections[rejected.kind] += 1
+        if self.rejections[rejected.kind] == 1:
+            LOGGER.warning(
+                "unreadable message (%s) on %s: %s; more of this kind are only counted",
+                rejected.kind,
+                rejected.topic,
+                rejected.detail,
+            )
+
+    def _filters(self) -> Sequence[tuple[str, int]]:
+        return [named for driver in self._drivers for named in driver.filters()]
