@@ -83,7 +83,9 @@ NO_VOLTAGE_MV = 50_000
 
 def overloaded(limits: Limits, milliwatts: int | None, *, present: bool) -> bool:
     """Say whether the load is above its limit, with hysteresis on the way down."""
-    if milliwatts is None or limits.overload_mw is None:
+    if limits.overload_mw is None:
+        return False
+    if milliwatts is None:
         return present
     slack = limits.overload_mw * limits.overload_hysteresis_percent // 100 if present else 0
     return milliwatts > limits.overload_mw - slack

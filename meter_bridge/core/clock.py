@@ -20,9 +20,15 @@ class GuardedClock:
     anchor: int
     anchor_monotonic: int
     sure: bool
+    floor: int = 0
+    """Event time stands still here until a wall clock that was found right but behind has caught up."""
 
     def now(self, monotonic: int) -> int:
         """Return event time; it never goes back within a process."""
+        return max(self.floor, self.anchored(monotonic))
+
+    def anchored(self, monotonic: int) -> int:
+        """Return the anchor's wall time carried on by the monotonic clock."""
         return self.anchor + monotonic - self.anchor_monotonic
 
 
@@ -47,16 +53,18 @@ def check(clock: GuardedClock, wall: int, monotonic: int, *, synchronised: bool)
 
     Small disagreements are followed forwards and waited out backwards, so event time never goes back.
     """
-    now = clock.now(monotonic)
-    drift = wall - now
+    drift = wall - clock.anchored(monotonic)
     if abs(drift) <= TOLERANCE_MS:
-        anchored = GuardedClock(max(wall, now), monotonic, sure=True) if drift > 0 else clock
-        return replace(anchored, sure=True)
-    if synchronised and drift > 0 and not clock.sure:
-        return GuardedClock(wall, monotonic, sure=True)
+        followed = replace(clock, anchor=wall, anchor_monotonic=monotonic) if drift > 0 else clock
+        return replace(followed, sure=True)
+    if synchronised and not clock.sure and drift >= -TRUSTED_GAP_MS:
+        return confirm(clock, wall, monotonic)
     return replace(clock, sure=False)
 
 
 def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
-    """Return the clock after a person said that the wall clock is right; event time never goes back."""
-    return GuardedClock(max(wall, clock.now(monotonic)), monotonic, sure=True)
+    """Return the clock after a person said that the wall clock is right.
+
+    Event time never goes back: where it is ahead it stands still until the wall clock has caught up.
+    """
+    return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic))

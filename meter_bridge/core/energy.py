@@ -7,6 +7,8 @@ from meter_bridge.core.money import MoneyError, parse_decimal
 
 WH_PER_KWH: Final = 1000
 MS_PER_HOUR: Final = 3_600_000
+MAX_KWH: Final = 10**9
+"""A terawatt-hour: largest quantity that is accepted from outside."""
 
 
 class EnergyError(ValueError):
@@ -20,11 +22,13 @@ def parse_kwh(text: str) -> int:
     except MoneyError as error:
         msg = f"{text!r} is not a number of kWh such as '350' or '0.5'"
         raise EnergyError(msg) from error
-    steps = value * WH_PER_KWH
-    if value < 0 or steps != steps.to_integral_value():
+    if value < 0 or value != round(value, 3):
         msg = f"{text!r} kWh is negative or finer than 1 Wh"
         raise EnergyError(msg)
-    return int(steps)
+    if value > MAX_KWH:
+        msg = f"{text!r} kWh is more than any that is accepted"
+        raise EnergyError(msg)
+    return int(value * WH_PER_KWH)
 
 
 def format_kwh(wh: int) -> str:

@@ -44,6 +44,10 @@ class Doubt:
     register_wh: int
     """Newest doubted register."""
     at: int
+    witness: str | None = None
+    """Witness of the newest doubted reading."""
+    jumped_to_wh: int | None = None
+    """Lowest of the doubted registers above the watermark, if any was."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,8 @@ class Register:
     doubt: Doubt | None = None
     skipped_wh: int = 0
     """Energy of this epoch that a person decided not to charge."""
+    retired: str | None = None
+    """Witness of the epoch before; a reading that still carries it is late."""
 
     @property
     def charged_wh(self) -> int:
@@ -102,14 +108,16 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance
     """
     if reading.at < state.at:
         reading = replace(reading, at=state.at)
+    rise = reading.wh - state.watermark_wh
+    if reading.witness is not None and reading.witness == state.retired:
+        return Advance(_doubted(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
     if _was_reset(state, reading):
         return _start_epoch(state, reading, rating_w)
-    rise = reading.wh - state.watermark_wh
     if -reading.step_wh <= rise <= 0:
         return Advance(replace(state, at=reading.at, doubt=None, witness=reading.witness or state.witness))
     if rise < 0:
         return Advance(_doubted(state, reading, Cause.FELL))
-    if rise > plausible_wh(state, reading, rating_w):
+    if rise > plausible_wh(state, reading, rating_w) or _stands_on_jump(state, reading):
         return Advance(_doubted(state, reading, Cause.JUMPED))
     charged = replace(
         state,
@@ -126,6 +134,12 @@ def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> in
     return possible_wh(rating_w, reading.at - state.at + GRACE_MS) + reading.step_wh
 
 
+def _stands_on_jump(state: Register, reading: RegisterReading) -> bool:
+    """Say whether a quarantined jump is still there; the passing of time alone does not make it possible."""
+    jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
+    return jumped_to is not None and reading.wh >= jumped_to
+
+
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
     """Say whether the device itself tells that its register started anew."""
     changed = reading.witness is not None and state.witness is not None and reading.witness != state.witness
@@ -136,17 +150,19 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
     """Begin an epoch after a witnessed reset; what the new counter shows is charged where it is plausible."""
     plausible = reading.wh <= plausible_wh(state, reading, rating_w)
     begin = 0 if plausible else reading.wh
-    fresh = Register(state.epoch + 1, begin, reading.wh, reading.at, reading.witness)
+    fresh = Register(state.epoch + 1, begin, reading.wh, reading.at, reading.witness, retired=state.witness)
     return Advance(fresh, reading.wh - begin, state.at)
 
 
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
     """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
-    count = before.count + 1 if before is not None and before.cause == cause else 1
-    if before is not None and state.quarantined:
-        count = before.count
-    return replace(state, doubt=Doubt(cause, count, reading.wh, reading.at))
+    count = min(before.count + 1, DOUBTS_BEFORE_QUARANTINE) if before is not None else 1
+    jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
+    if reading.wh > state.watermark_wh:
+        jumps.append(reading.wh)
+    doubt = Doubt(cause, count, reading.wh, reading.at, reading.witness, min(jumps, default=None))
+    return replace(state, doubt=doubt)
 
 
 def decide(state: Register, decision: Decision) -> Advance:
@@ -155,17 +171,28 @@ def decide(state: Register, decision: Decision) -> Advance:
     if doubt is None or not state.quarantined:
         msg = "the register is not in quarantine; there is nothing to decide"
         raise ValueError(msg)
+    witness, retired = _witnesses(state, doubt)
+    fresh = Register(
+        state.epoch + 1, doubt.register_wh, doubt.register_wh, doubt.at, witness, retired=retired
+    )
     if decision == Decision.NEW_EPOCH:
-        fresh = Register(state.epoch + 1, doubt.register_wh, doubt.register_wh, doubt.at, state.witness)
         return Advance(fresh)
     rise = doubt.register_wh - state.watermark_wh
     if rise < 0:
         if decision == Decision.ACCEPT:
             msg = "a register that fell has nothing to charge; discard it or start a new epoch"
             raise ValueError(msg)
-        fresh = Register(state.epoch + 1, doubt.register_wh, doubt.register_wh, doubt.at, state.witness)
         return Advance(fresh)
-    moved = replace(state, watermark_wh=doubt.register_wh, at=doubt.at, doubt=None)
+    moved = replace(
+        state, watermark_wh=doubt.register_wh, at=doubt.at, doubt=None, witness=witness, retired=retired
+    )
     if decision == Decision.ACCEPT:
         return Advance(moved, rise, state.at)
     return Advance(replace(moved, skipped_wh=state.skipped_wh + rise))
+
+
+def _witnesses(state: Register, doubt: Doubt) -> tuple[str | None, str | None]:
+    """Return the witness in force and the retired one once a doubted reading is believed."""
+    if doubt.witness is None or doubt.witness == state.witness:
+        return state.witness, state.retired
+    return doubt.witness, state.witness

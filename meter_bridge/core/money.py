@@ -44,7 +44,7 @@ def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
     ``digits`` defaults to what an amount can hold. Raises ``MoneyError`` for anything else.
     """
     scale = amount_digits(currency)
-    allowed = scale if digits is None else digits
+    allowed = scale if digits is None else min(digits, scale)
     value = parse_decimal(text)
     steps = value.scaleb(scale)
     if value != round(value, allowed):
@@ -56,7 +56,7 @@ def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
     return int(steps)
 
 
-_DECIMAL: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def parse_decimal(text: str) -> Decimal:

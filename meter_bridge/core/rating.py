@@ -145,7 +145,9 @@ def _add(rating: Rating, version: TariffVersion, meter_id: str, part: OpenSegmen
     """Add energy to its line, its taxes and the meter's open segments."""
     rating.used[part.key.period] = rating.used.get(part.key.period, 0) + part.wh
     _line(rating, part.key).quantity += part.wh
-    _tax(rating, version, part.key, TaxBase.CONSUMPTION, version.price(part.key.block, part.key.band) * part.wh)
+    _tax(
+        rating, version, part.key, TaxBase.CONSUMPTION, version.price(part.key.block, part.key.band) * part.wh
+    )
     segments = rating.open.setdefault(meter_id, [])
     last = segments[-1] if segments else None
     if last is not None and last.key == part.key and last.start // SLOT_MS == part.start // SLOT_MS:
@@ -201,7 +203,8 @@ def accrued(rating: Rating, timeline: Timeline) -> int:
 def has_closed(rating: Rating, at: int) -> bool:
     """Say whether some open segment's slot or line is over, so that it is to be settled."""
     return any(
-        len(segments) > 1 or (segments and next_slot(segments[0].start) <= at) for segments in rating.open.values()
+        len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
+        for segments in rating.open.values()
     )
 
 
@@ -313,14 +316,17 @@ def price_per_kwh(version: TariffVersion, used_wh: int, band: str) -> int:
 
 
 def units_for(version: TariffVersion, used_wh: int, band: str, amount: int) -> int | None:
-    """Return the Wh that an amount buys from here through the blocks of one band; None if a block is free."""
+    """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
+
+    Blocks that cost nothing are passed through for nothing.
+    """
     bought, left = 0, max(amount, 0) * WH_PER_MWH * PPM
     while True:
         price = taxed_price(version, version.block_at(used_wh + bought), band)
-        if price == 0:
-            return None
         room = version.block_remaining(used_wh + bought)
-        take = left // price
-        if room is None or take < room:
+        if room is None:
+            return bought + left // price if price else None
+        take = left // price if price else room
+        if take < room:
             return bought + take
         bought, left = bought + room, left - room * price

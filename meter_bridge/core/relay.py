@@ -36,6 +36,10 @@ class Proof(StrEnum):
     DISOBEYS = "disobeys"
 
 
+SETTLED: Final = (Proof.CONFIRMED, Proof.NO_LOAD)
+"""All that a requested position can be proven."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relay:
     """State of one relay; instants in milliseconds."""
@@ -72,10 +76,15 @@ def request(relay: Relay, position: Position, revision: int, at: int, power_mw: 
         requested_at=at,
         revision=revision,
         proof=Proof.PENDING,
-        load_before=None if power_mw is None else power_mw > NO_LOAD_MW,
+        load_before=None if power_mw is None else _is_load(power_mw),
         attempts=0,
         sent_at=0,
     )
+
+
+def _is_load(power_mw: int) -> bool:
+    """Say whether a power, in either direction, flows through a closed contact."""
+    return abs(power_mw) > NO_LOAD_MW
 
 
 def sent(relay: Relay, at: int) -> Relay:
@@ -84,27 +93,29 @@ def sent(relay: Relay, at: int) -> Relay:
 
 
 def observe(relay: Relay, seen: Observation) -> Relay:
-    """Return the relay after a report of the device."""
-    if seen.position is not None:
+    """Return the relay after a report of the device; a stale one only fills what was never reported."""
+    before = relay.reported
+    if seen.position is not None and (not seen.stale or before is None):
         relay = replace(relay, reported=seen.position, reported_at=seen.at)
-    if relay.requested is None or relay.sent_at == 0 or seen.at < relay.sent_at:
+    if seen.stale or relay.requested is None or relay.attempts == 0 or seen.at < relay.sent_at:
         return relay
-    proof = _proof(relay, seen)
-    calm = proof is Proof.CONFIRMED and seen.at - relay.sent_at > PATIENCE_MS
+    proof = _proof(relay, seen, before)
+    calm = proof in SETTLED and seen.at - relay.sent_at > PATIENCE_MS
     return replace(relay, proof=proof, attempts=min(relay.attempts, 1) if calm else relay.attempts)
 
 
-def _proof(relay: Relay, seen: Observation) -> Proof:
-    """Return how far a report proves the requested position."""
+def _proof(relay: Relay, seen: Observation, before: Position | None) -> Proof:
+    """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
     if seen.position is not None and seen.position is not relay.requested:
-        return relay.proof if seen.stale else _contradicted(relay, seen)
+        return _contradicted(relay, seen)
     if relay.reported is not relay.requested:
         return relay.proof
-    if seen.stale or seen.power_mw is None:
-        return relay.proof if relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD) else Proof.REPORTED
+    if seen.power_mw is None:
+        still_loaded = relay.proof is Proof.DISOBEYS and before is relay.requested
+        return relay.proof if relay.proof in SETTLED or still_loaded else Proof.REPORTED
     if relay.requested is Position.CLOSED:
         return Proof.CONFIRMED
-    if seen.power_mw > NO_LOAD_MW:
+    if _is_load(seen.power_mw):
         return Proof.DISOBEYS if seen.at - relay.sent_at >= GRACE_MS else Proof.REPORTED
     if relay.load_before or relay.proof is Proof.CONFIRMED:
         return Proof.CONFIRMED
@@ -116,7 +127,7 @@ def _contradicted(relay: Relay, seen: Observation) -> Proof:
 
     A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
     """
-    settled = relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    settled = relay.proof in SETTLED
     if settled and relay.requested is Position.CLOSED:
         return relay.proof
     late = settled or seen.at - relay.sent_at >= GRACE_MS
@@ -129,7 +140,7 @@ def retry_at(relay: Relay) -> int | None:
     A command that never went out is due at once; after that the pause doubles up to a minute, so that a relay
     that comes back by itself is opened again without hammering it.
     """
-    if relay.requested is None or relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD):
+    if relay.requested is None or relay.proof in SETTLED:
         return None
     if relay.attempts == 0:
         return relay.requested_at

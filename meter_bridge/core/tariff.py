@@ -151,12 +151,37 @@ class Span:
 
 def check_tariff(version: TariffVersion) -> None:
     """Raise ``TariffError`` unless every minute of every week has exactly one price and blocks rise."""
+    _check_names("band", [band.name for band in version.bands])
+    _check_names("tax", [tax.name for tax in version.taxes])
+    _check_windows(version)
     _check_blocks(version)
     for weekday in range(7):
         _check_minutes(version, weekday)
     if version.standing_per_day < 0:
         msg = "standing charge is negative; a rebate is not a standing charge"
         raise TariffError(msg)
+    for tax in version.taxes:
+        if tax.rate_ppm < 0:
+            msg = f"tax {tax.name!r} is negative; a rebate is not a tax"
+            raise TariffError(msg)
+
+
+def _check_names(what: str, names: list[str]) -> None:
+    """Check that no two bands or taxes share a name: each has lines of its own."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"two of the {what} entries are named {twice!r}; give each {what} a name of its own"
+        raise TariffError(msg)
+
+
+def _check_windows(version: TariffVersion) -> None:
+    """Check that windows keep within the week and the day."""
+    for band in version.bands:
+        for window in band.windows:
+            within = 0 <= window.start < MINUTES_PER_DAY and 0 <= window.end <= MINUTES_PER_DAY
+            if not within or not window.weekdays <= set(range(7)):
+                msg = f"band {band.name!r} has a window outside the day or week; write 00:00 to 24:00, mon to sun"
+                raise TariffError(msg)
 
 
 def _check_blocks(version: TariffVersion) -> None:
@@ -171,7 +196,7 @@ def _check_blocks(version: TariffVersion) -> None:
             f" but {len(version.prices)} prices are given; give one price for each block"
         )
         raise TariffError(msg)
-    if any(len(row) != len(version.bands) or min(row) < 0 for row in version.prices):
+    if any(len(row) != len(version.bands) or min(row, default=0) < 0 for row in version.prices):
         msg = "every block needs one price for each band, none of them negative"
         raise TariffError(msg)
 
@@ -225,8 +250,8 @@ def _band_runs(version_bands: tuple[Band, ...], weekday: int) -> tuple[tuple[int
 
 
 @lru_cache(maxsize=4096)
-def _day_spans(bands: tuple[Band, ...], time_zone: str, day: date) -> tuple[Span, ...]:
-    """Return the bands of a local day as instants."""
+def band_spans(bands: tuple[Band, ...], time_zone: str, day: date) -> tuple[Span, ...]:
+    """Return the bands of a local day in order, as instants, without gaps."""
     zone = ZoneInfo(time_zone)
     start, end = day_start(day, zone), day_end(day, zone)
     runs = _band_runs(bands, day.weekday())
@@ -238,7 +263,9 @@ def _day_spans(bands: tuple[Band, ...], time_zone: str, day: date) -> tuple[Span
     return tuple(Span(at, until, name) for (at, name), until in zip(starts, ends, strict=True))
 
 
-def _scan_day(runs: tuple[tuple[int, str], ...], start: int, end: int, zone: ZoneInfo) -> list[tuple[int, str]]:
+def _scan_day(
+    runs: tuple[tuple[int, str], ...], start: int, end: int, zone: ZoneInfo
+) -> list[tuple[int, str]]:
     """Return the starts of the bands of a day on which the clocks change, minute by minute."""
     starts: list[tuple[int, str]] = []
     for at in range(start, end, MINUTE_MS):
@@ -252,7 +279,7 @@ def _scan_day(runs: tuple[tuple[int, str], ...], start: int, end: int, zone: Zon
 
 def day_spans(version: TariffVersion, day: date) -> tuple[Span, ...]:
     """Return the bands of a local day in order, without gaps, by the wall clock also across DST changes."""
-    return _day_spans(version.bands, version.time_zone, day)
+    return band_spans(version.bands, version.time_zone, day)
 
 
 def span_at(version: TariffVersion, at: int) -> Span:
@@ -280,6 +307,12 @@ class Timeline:
     """Tariff versions of one supply in order of their start."""
 
     versions: tuple[TariffVersion, ...]
+    """Of two with the same start the later one given is in force."""
+
+    def __post_init__(self) -> None:
+        """Bring the versions into the order of their start."""
+        in_order = sorted(self.versions, key=lambda version: version.valid_from)
+        object.__setattr__(self, "versions", tuple(in_order))
 
     def at(self, instant: int) -> TariffVersion:
         """Return the version in force; raises ``TariffError`` before the first."""
