@@ -1,0 +1,142 @@
+"""Many simulated meters on one broker connection, in real time."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from meter_bridge.devices.broker_url import parse_broker_url
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.session import BrokerSession
+from meter_bridge.devices.simulators.meter import SimulatedMeter
+
+FILTERS: Final = {
+    Family.TASMOTA: ("cmnd/#",),
+    Family.SHELLY: ("+/rpc", "+/command/+"),
+    Family.ZIGBEE2MQTT: ("zigbee2mqtt/+/set", "zigbee2mqtt/+/get"),
+}
+RESPONSIVE_FLEET: Final = 200
+"""Fleets up to this size are stepped at every tick, so that a fault shows at once."""
+TICK_S: Final = 0.05
+GREETINGS_PER_BREATH: Final = 50
+
+
+def wall_clock_ms() -> int:
+    """Return the present instant in ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Fleet:
+    """Runs simulated meters against a broker; the bridge cannot tell them from devices."""
+
+    def __init__(
+        self, url: str, meters: Iterable[SimulatedMeter], *, clock: Callable[[], int] = wall_clock_ms
+    ) -> None:
+        """Take the broker's URL and the meters; ``clock`` returns ms since 1970 UTC."""
+        self._meters = {meter.name: meter for meter in meters}
+        self._clock = clock
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._due: list[tuple[int, str]] = []
+        self._planned: dict[str, int] = {}
+        self._session = BrokerSession(
+            parse_broker_url(url), filters=self._filters, on_message=self._heard, on_connected=self._connection_changed
+        )
+        self.published = 0
+
+    @property
+    def meters(self) -> Sequence[SimulatedMeter]:
+        """All meters."""
+        return tuple(self._meters.values())
+
+    def meter(self, name: str) -> SimulatedMeter:
+        """Return the meter of that name."""
+        return self._meters[name]
+
+    async def start(self, connect_timeout_s: float = 10.0) -> None:
+        """Connect, announce all meters and let them run; raise ``TimeoutError`` without a broker."""
+        self._session.start()
+        async with asyncio.timeout(connect_timeout_s):
+            await self._ready.wait()
+        self._task = asyncio.create_task(self.run(), name="simulated-fleet")
+
+    async def stop(self) -> None:
+        """Say goodbye for all meters and disconnect."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        for meter in self._meters.values():
+            self._publish(meter.farewell())
+        await self._session.stop()
+
+    async def run(self) -> None:
+        """Greet and then step the meters as their time comes, until cancelled."""
+        await self._greet()
+        for meter in self._meters.values():
+            self._plan(meter)
+        while True:
+            self.step_due()
+            await asyncio.sleep(TICK_S)
+
+    def step_due(self) -> None:
+        """Step every meter whose time has come, or all of a small fleet."""
+        now = self._clock()
+        if len(self._meters) <= RESPONSIVE_FLEET:
+            for meter in self._meters.values():
+                self._step(meter, now)
+            return
+        while self._due and self._due[0][0] <= now:
+            due, name = heapq.heappop(self._due)
+            # A command may have brought the meter's next report forward; the older plan is void then.
+            if self._planned[name] == due:
+                self._step(self._meters[name], now)
+                self._plan(self._meters[name])
+
+    def _plan(self, meter: SimulatedMeter) -> None:
+        due = max(meter.due_ms, meter.physics.now_ms + 1)
+        self._planned[meter.name] = due
+        heapq.heappush(self._due, (due, meter.name))
+
+    def _step(self, meter: SimulatedMeter, now: int) -> None:
+        self._publish(meter.step(max(0, now - meter.physics.now_ms)))
+
+    async def _greet(self) -> None:
+        for number, meter in enumerate(self._meters.values()):
+            self._publish(meter.come_online())
+            if number % GREETINGS_PER_BREATH == 0:
+                await asyncio.sleep(0)
+
+    def _publish(self, messages: Sequence[Outbound]) -> None:
+        for message in messages:
+            self.published += self._session.send(message)
+
+    def _heard(self, topic: str, payload: bytes, _retained: bool) -> None:  # noqa: FBT001
+        meter = self._owner(topic)
+        if meter is None:
+            return
+        self._step(meter, self._clock())
+        self._publish(meter.handle(topic, payload))
+        if meter.due_ms < self._planned.get(meter.name, 0):
+            self._plan(meter)
+
+    def _owner(self, topic: str) -> SimulatedMeter | None:
+        parts = topic.split("/")
+        candidates = (self._meters.get(part) for part in parts[:2])
+        return next((meter for meter in candidates if meter is not None and meter.owns(topic)), None)
+
+    def _filters(self) -> Sequence[tuple[str, int]]:
+        families = {meter.family for meter in self._meters.values()}
+        return [(name, 1) for family in sorted(families) for name in FILTERS[family]]
+
+    def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001
+        if not connected:
+            return
+        if self._task is not None:
+            for meter in self._meters.values():
+                self._publish(meter.come_online())
+        self._ready.set()

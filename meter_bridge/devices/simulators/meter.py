@@ -1,0 +1,180 @@
+"""A simulated meter of any family: what its faults do to its messages, and when it speaks."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad, Faults, Load, Physics
+
+SETTLING_MS: Final = 400
+"""How long after a relay moved a device reports what it now measures."""
+NEVER: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """What a simulated meter is."""
+
+    name: str
+    load: Load | None = None
+    """None draws ``load_w`` all the time."""
+    load_w: float = 100.0
+    register_wh: int = 0
+    interval_ms: int = 10_000
+    closed: bool = True
+
+    def load_curve(self) -> Load:
+        """Return the load as a curve."""
+        return self.load or ConstantLoad(round(self.load_w * 1000))
+
+
+class SimulatedMeter(ABC):
+    """Speaks like a device of its family; time is told by ``step`` and randomness by ``random``."""
+
+    family: Family
+
+    def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
+        """Take what the meter is and when its time begins (ms since 1970 UTC)."""
+        self.settings = settings
+        self.random = random
+        self.physics = Physics(
+            settings.load_curve(),
+            random,
+            start_ms,
+            register_uj=settings.register_wh * MICROJOULES_PER_WH,
+            contact_closed=settings.closed,
+            claimed_closed=settings.closed,
+            started_ms=start_ms,
+            booted_ms=start_ms,
+        )
+        self._next_report_ms = start_ms + random.randrange(settings.interval_ms)
+        self._reclose_ms = NEVER
+        self._silent = False
+        self._held: list[Outbound] = []
+
+    @property
+    def name(self) -> str:
+        """The meter's name in its family's topics."""
+        return self.settings.name
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """The address that the bridge uses for this meter."""
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong with this meter."""
+        return self.physics.faults
+
+    @property
+    def due_ms(self) -> int:
+        """When the meter next does something by itself."""
+        return min(self._next_report_ms, self._reclose_ms)
+
+    def reset_register(self, *, with_witness: bool = True) -> None:
+        """Lose the register, with or without the device saying so."""
+        self.physics.reset_register(with_witness=with_witness)
+
+    def raise_register(self, wh: int) -> None:
+        """Let the register jump up without consumption."""
+        self.physics.register_uj += wh * MICROJOULES_PER_WH
+
+    def report_soon(self, in_ms: int = 0) -> None:
+        """Report earlier than the interval would."""
+        self._next_report_ms = min(self._next_report_ms, self.physics.now_ms + in_ms)
+
+    def step(self, ms: int) -> Sequence[Outbound]:
+        """Let time pass and return what the meter publishes meanwhile."""
+        end = self.physics.now_ms + ms
+        messages = list(self._change_of_silence())
+        while (due := max(self.due_ms, self.physics.now_ms)) <= end:
+            self.physics.advance(due)
+            messages += self._act()
+        self.physics.advance(end)
+        self._plan_reclosing()
+        return messages
+
+    def handle(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+        """Take a message of the broker and return the answers."""
+        if self.faults.silent or self.faults.deaf:
+            return []
+        return self._through_faults(self.answer(topic, payload))
+
+    def come_online(self) -> Sequence[Outbound]:
+        """Return what the device publishes when it has connected."""
+        return [] if self.faults.silent else self._through_faults(self.greeting())
+
+    @abstractmethod
+    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+        """Answer a command or question."""
+
+    @abstractmethod
+    def greeting(self) -> Sequence[Outbound]:
+        """Say who one is, and that one is there."""
+
+    @abstractmethod
+    def farewell(self) -> Sequence[Outbound]:
+        """Return what the broker publishes when the device is gone."""
+
+    @abstractmethod
+    def report(self) -> Sequence[Outbound]:
+        """Tell the readings, as every interval."""
+
+    @abstractmethod
+    def relay_report(self) -> Sequence[Outbound]:
+        """Tell that the relay moved by itself."""
+
+    @abstractmethod
+    def owns(self, topic: str) -> bool:
+        """Say whether a command topic is of this meter."""
+
+    def move(self, *, closed: bool) -> None:
+        """Obey a command and measure again soon after."""
+        self.physics.move(closed=closed)
+        self._reclose_ms = NEVER
+        self.report_soon(SETTLING_MS)
+        self._plan_reclosing()
+
+    def _act(self) -> Sequence[Outbound]:
+        messages: list[Outbound] = []
+        if self._reclose_ms <= self.physics.now_ms:
+            messages += self._reclose()
+        if self._next_report_ms <= self.physics.now_ms:
+            self._next_report_ms = self.physics.now_ms + self.settings.interval_ms
+            messages += self.report()
+        return self._through_faults(messages)
+
+    def _reclose(self) -> Sequence[Outbound]:
+        self._reclose_ms = NEVER
+        self.physics.contact_closed = self.physics.claimed_closed = True
+        self.report_soon(SETTLING_MS)
+        return self.relay_report()
+
+    def _plan_reclosing(self) -> None:
+        if not self.faults.recloses or self.physics.contact_closed:
+            self._reclose_ms = NEVER
+        elif self._reclose_ms == NEVER:
+            self._reclose_ms = self.physics.now_ms + self.faults.recloses_after_ms
+
+    def _change_of_silence(self) -> Sequence[Outbound]:
+        before, self._silent = self._silent, self.faults.silent
+        if before == self._silent:
+            return []
+        return self.farewell() if self._silent else self._through_faults(self.greeting())
+
+    def _through_faults(self, messages: Sequence[Outbound]) -> list[Outbound]:
+        if self.faults.silent:
+            return []
+        sent = [message for message in messages for _ in range(2 if self.faults.repeats else 1)]
+        if not self.faults.reorders:
+            sent, self._held = [*self._held, *sent], []
+            return sent
+        queue = [*self._held, *sent]
+        pairs = len(queue) // 2 * 2
+        self._held = queue[pairs:]
+        return [queue[index ^ 1] for index in range(pairs)]

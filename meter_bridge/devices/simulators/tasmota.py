@@ -1,0 +1,199 @@
+"""A simulated Tasmota plug: topics and payloads of the firmware's energy driver."""
+
+import json
+import struct
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.simulators.meter import SimulatedMeter
+
+ENERGY_DECIMALS: Final = 5
+"""``EnergyRes 5``, as the bridge's manual recommends."""
+
+
+class TasmotaMeter(SimulatedMeter):
+    """One relay, one meter, the default ``FullTopic``."""
+
+    family = Family.TASMOTA
+
+    @property
+    def address(self) -> str:
+        """The address that the bridge uses for this meter."""
+        return f"tasmota:{self.name}/1"
+
+    def owns(self, topic: str) -> bool:
+        """Say whether a command topic is of this meter."""
+        return topic.startswith(f"cmnd/{self.name}/")
+
+    def greeting(self) -> Sequence[Outbound]:
+        """Announce the device, its sensors and its boot."""
+        mac = self._mac()
+        return [
+            self._message(f"tasmota/discovery/{mac}/config", self._configuration(mac), retain=True),
+            self._message(f"tasmota/discovery/{mac}/sensors", {"sn": self._sensors(), "ver": 1}, retain=True),
+            Outbound(f"tele/{self.name}/LWT", b"Online", 1, retain=True),
+            self._message(f"tele/{self.name}/INFO3", {"Info3": self._boot()}),
+            *self.report(),
+        ]
+
+    def farewell(self) -> Sequence[Outbound]:
+        """Return the last will."""
+        return [Outbound(f"tele/{self.name}/LWT", b"Offline", 1, retain=True)]
+
+    def report(self) -> Sequence[Outbound]:
+        """Tell state and sensors, as every ``TelePeriod``."""
+        return [
+            self._message(f"tele/{self.name}/STATE", self._state()),
+            self._message(f"tele/{self.name}/SENSOR", self._sensors(period=True)),
+        ]
+
+    def relay_report(self) -> Sequence[Outbound]:
+        """Tell the relay's position, as after every change."""
+        word = self._word()
+        return [
+            self._message(f"stat/{self.name}/RESULT", {"POWER": word}),
+            Outbound(f"stat/{self.name}/POWER", word.encode(), 0),
+        ]
+
+    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+        """Obey a command."""
+        name = topic.rpartition("/")[2].upper()
+        known: dict[str, Callable[[str], Sequence[Outbound]]] = {
+            "POWER": self._power,
+            "POWER1": self._power,
+            "STATUS": self._status,
+            "TELEPERIOD": self._tele_period,
+            "ENERGYTOTAL": self._energy_total,
+        }
+        command = known.get(name)
+        text = payload.decode(errors="replace").strip()
+        return self._result({"Command": "Unknown"}) if command is None else command(text)
+
+    def _power(self, word: str) -> Sequence[Outbound]:
+        moves = {"ON": True, "1": True, "OFF": False, "0": False}
+        closed = moves.get(word.upper())
+        if word.upper() in {"TOGGLE", "2"}:
+            closed = not self.physics.claimed_closed
+        if closed is not None:
+            self.move(closed=closed)
+        return self.relay_report()
+
+    def _status(self, number: str) -> Sequence[Outbound]:
+        answers: dict[str, tuple[str, object]] = {
+            "1": ("StatusPRM", self._boot()),
+            "8": ("StatusSNS", self._sensors()),
+            "10": ("StatusSNS", self._sensors()),
+            "11": ("StatusSTS", self._state()),
+        }
+        found = answers.get(number)
+        if found is None:
+            return self._result({"Command": "Error"})
+        return [self._message(f"stat/{self.name}/STATUS{number}", {found[0]: found[1]})]
+
+    def _tele_period(self, _seconds: str) -> Sequence[Outbound]:
+        self.report_soon()
+        return self._result({"TelePeriod": self.settings.interval_ms // 1000})
+
+    def _energy_total(self, _value: str) -> Sequence[Outbound]:
+        self.reset_register(with_witness=True)
+        total = {"Total": 0, "Yesterday": 0, "Today": 0}
+        return self._result({"EnergyTotal": total})
+
+    def _result(self, content: object) -> Sequence[Outbound]:
+        return [self._message(f"stat/{self.name}/RESULT", content)]
+
+    def _message(self, topic: str, content: object, *, retain: bool = False) -> Outbound:
+        return Outbound(topic, json.dumps(content, separators=(",", ":")).encode(), 0, retain)
+
+    def _word(self) -> str:
+        return "ON" if self.physics.claimed_closed else "OFF"
+
+    def _boot(self) -> dict[str, object]:
+        return {"RestartReason": "Power On", "BootCount": self.physics.boots}
+
+    def _state(self) -> dict[str, object]:
+        uptime = (self.physics.now_ms - self.physics.booted_ms) // 1000
+        return {
+            "Time": _local_time(self.physics.now_ms),
+            "Uptime": _duration(uptime),
+            "UptimeSec": uptime,
+            "Heap": 25,
+            "SleepMode": "Dynamic",
+            "Sleep": 50,
+            "LoadAvg": 19,
+            "MqttCount": 1,
+            "POWER": self._word(),
+            "Wifi": {"AP": 1, "RSSI": 74, "Signal": -63, "LinkCount": 1, "Downtime": "0T00:00:03"},
+        }
+
+    def _sensors(self, *, period: bool = False) -> dict[str, object]:
+        voltage, power = self.physics.voltage_mv(), self.physics.power_mw
+        energy: dict[str, object] = {
+            "TotalStartTime": _local_time(self.physics.started_ms),
+            "Total": self._total_kwh(),
+            "Yesterday": 0.0,
+            "Today": 0.0,
+        }
+        if period:
+            energy["Period"] = 0
+        apparent = round(power / 1000)
+        energy |= {
+            "Power": apparent,
+            "ApparentPower": apparent,
+            "ReactivePower": 0,
+            "Factor": 1.0 if power else 0.0,
+            "Frequency": round(self.physics.frequency_mhz() / 1000, 1),
+            "Voltage": round(voltage / 1000),
+            "Current": round(self.physics.current_ma(voltage) / 1000, 3),
+        }
+        return {"Time": _local_time(self.physics.now_ms), "ENERGY": energy}
+
+    def _total_kwh(self) -> float:
+        """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""
+        hundredths = self.physics.register_mwh // 10
+        (single,) = struct.unpack("f", struct.pack("f", hundredths / 100_000))
+        return round(float(single), ENERGY_DECIMALS)
+
+    def _mac(self) -> str:
+        digits = sum(byte * 257**place for place, byte in enumerate(self.name.encode()))
+        return f"{digits % 2**48:012X}"
+
+    def _configuration(self, mac: str) -> dict[str, object]:
+        return {
+            "ip": "192.0.2.10",
+            "dn": self.name,
+            "fn": [self.name, None, None, None, None, None, None, None],
+            "hn": f"tasmota-{mac[-6:]}-0001",
+            "mac": mac,
+            "md": "Simulated plug",
+            "ty": 0,
+            "if": 0,
+            "ofln": "Offline",
+            "onln": "Online",
+            "state": ["OFF", "ON", "TOGGLE", "HOLD"],
+            "sw": "14.4.1",
+            "t": self.name,
+            "ft": "%prefix%/%topic%/",
+            "tp": ["cmnd", "stat", "tele"],
+            "rl": [1, 0, 0, 0, 0, 0, 0, 0],
+            "swc": [-1] * 8,
+            "swn": [None] * 8,
+            "btn": [0] * 8,
+            "so": {"4": 0, "11": 0, "13": 0, "17": 0, "20": 0, "30": 0, "68": 0, "73": 0, "82": 0, "114": 0, "117": 0},
+            "lk": 0,
+            "lt_st": 0,
+            "ver": 1,
+        }
+
+
+def _local_time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _duration(seconds: int) -> str:
+    span = timedelta(seconds=seconds)
+    hours, rest = divmod(span.seconds, 3600)
+    return f"{span.days}T{hours:02}:{rest // 60:02}:{rest % 60:02}"
