@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Final
 from urllib.parse import urlencode
 
 from dashboard.words import Word
+
+_MARKS: Final = frozenset("\\`*_{}[]()<>#+-.!|:$~")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,14 @@ def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
         label = f' data-label="{escape(header, quote=True)}"' if place and cell.number else ""
         cells.append(f"<td{' class=pm-number' if cell.number else ''}{label}>{cell.html}</td>")
     return "".join(cells)
+
+
+def page_title(name: str, detail: str, chips: str = "") -> str:
+    """Return a page's heading with a secondary line."""
+    heading = f"<h1>{escape(name)}</h1>{chips}{soft(detail) if detail else ''}"
+    return f'<div class="pm-page-title">{heading}</div>'
+
+
+def plain(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in text)

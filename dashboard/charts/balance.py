@@ -1,0 +1,107 @@
+"""Balance over time: posted steps, what was used since, top-ups and the thresholds of warnings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, date_axis, layout
+from dashboard.figures import at_place, main_units, money, moment
+from dashboard.queries.balance import BalancePoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceNow:
+    """Where the line ends: what is left at the newest instant, and how to label the axes."""
+
+    at: int
+    available: int
+    currency: str
+    time_zone: str
+    thresholds: tuple[int, ...] = ()
+
+    def local(self, instant: int) -> datetime:
+        """Return an instant by the site's clock, as a chart's coordinate."""
+        return at_place(instant, self.time_zone).replace(tzinfo=None)
+
+
+def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, days: int, ink: Ink) -> Chart:
+    """Return the balance of the last days."""
+    figure = go.Figure(layout=layout(ink))
+    posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
+    _line(figure, posted, now, ink)
+    _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, ink)
+    _levels(figure, posted, now, ink)
+    figure.update_layout(hovermode="closest", showlegend=False)
+    date_axis(figure, days)
+    figure.update_xaxes(range=[now.local(posted[0].at), now.local(now.at + days * 86_400_000 // 60)])
+    return Chart(figure, _summary(posted, now))
+
+
+def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+    """Draw the balance, which falls with use and steps up with money, and mark its end."""
+    figure.add_scatter(
+        x=[now.local(step.at) for step in posted],
+        y=[main_units(step.balance_after, now.currency) for step in posted],
+        customdata=[_label(step, now) for step in posted],
+        hovertemplate="%{customdata}<extra></extra>",
+        mode="lines",
+        line={"color": ink.accent, "width": 2, "shape": "hv"},
+        fill="tozeroy",
+        fillcolor=ink.accent_fill,
+    )
+    figure.add_scatter(
+        x=[now.local(now.at)],
+        y=[main_units(now.available, now.currency)],
+        hovertemplate=f"{money(now.available, now.currency)} now<extra></extra>",
+        mode="markers",
+        marker={"color": ink.accent, "size": 8},
+    )
+
+
+def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+    """Mark where money came in."""
+    figure.add_scatter(
+        x=[now.local(step.at) for step in top_ups],
+        y=[main_units(step.balance_after, now.currency) for step in top_ups],
+        customdata=[_label(step, now) for step in top_ups],
+        hovertemplate="Top-up: %{customdata}<extra></extra>",
+        mode="markers",
+        marker={"color": ink.panel, "size": 8, "line": {"color": ink.accent, "width": 2}},
+    )
+
+
+def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+    """Draw zero and the thresholds of low credit, each with its name."""
+    figure.add_hline(y=0, line={"color": ink.red, "width": 1})
+    highest = max(step.balance_after for step in posted)
+    for threshold in now.thresholds:
+        if threshold <= highest * 2:
+            figure.add_hline(
+                y=main_units(threshold, now.currency),
+                line={"color": ink.amber, "width": 1, "dash": "dot"},
+                annotation={
+                    "text": f"Low credit {money(threshold, now.currency)}",
+                    "font": {"color": ink.amber, "size": 11},
+                    "xanchor": "left",
+                    "yanchor": "bottom",
+                    "x": 0,
+                },
+            )
+
+
+def _label(step: BalancePoint, now: BalanceNow) -> str:
+    """Return a balance with its instant."""
+    return f"{money(step.balance_after, now.currency)}<br>{moment(step.at, now.time_zone)}"
+
+
+def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
+    """Return where the balance stands and its range."""
+    balances = [step.balance_after for step in posted]
+    count = sum(step.kind == "top_up" for step in posted)
+    ups = "one top-up" if count == 1 else f"{count} top-ups"
+    return (
+        f"{money(now.available, now.currency)} left now; between {money(min(balances), now.currency)} and "
+        f"{money(max(balances), now.currency)} in this time, with {ups}."
+    )

@@ -1,0 +1,95 @@
+"""Cost per day, stacked by block or by band, with standing charge and tax named."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import (
+    Chart,
+    Ink,
+    band_colours,
+    band_name,
+    band_order,
+    block_colours,
+    date_axis,
+    layout,
+)
+from dashboard.figures import main_units, money
+from dashboard.queries.usage import Usage
+
+type Layer = tuple[str, str, dict[date, int]]
+"""Name, colour and amounts by day of one part of the stack."""
+
+
+def cost_by_block(usages: Sequence[Usage], currency: str, ink: Ink) -> Chart:
+    """Return the cost per day by block, from cheap to dear."""
+    blocks = sorted({use.block for use in usages if use.kind == "consumption" and use.block is not None})
+    colours = block_colours(max(blocks, default=1), ink)
+    layers = [
+        (f"Block {block}", colours[block - 1], _amounts(usages, lambda use, b=block: use.block == b))
+        for block in blocks
+    ]
+    return _stacked([*layers, *_other(usages, ink, lambda use: use.block is None)], currency, ink)
+
+
+def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, ink: Ink) -> Chart:
+    """Return the cost per day by time-of-use band."""
+    colours = band_colours(bands)
+    used = band_order([band for band in bands if any(use.band == band for use in usages)])
+    layers = [
+        (band_name(band), colours[band], _amounts(usages, lambda use, b=band: use.band == b)) for band in used
+    ]
+    return _stacked([*layers, *_other(usages, ink, lambda use: use.band is None)], currency, ink)
+
+
+def _other(usages: Sequence[Usage], ink: Ink, unnamed: Callable[[Usage], bool]) -> list[Layer]:
+    """Return consumption without block or band, the standing charge and the tax, where there are any."""
+    layers: list[Layer] = [
+        ("Other use", ink.accent, _amounts(usages, lambda use: use.kind == "consumption" and unnamed(use))),
+        ("Standing charge", ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
+        ("Tax", ink.tax, _sums((use.day, use.tax) for use in usages)),
+    ]
+    return [layer for layer in layers if any(layer[2].values())]
+
+
+def _amounts(usages: Sequence[Usage], wanted: Callable[[Usage], bool]) -> dict[date, int]:
+    """Return amounts before tax by day."""
+    return _sums((use.day, use.amount) for use in usages if wanted(use))
+
+
+def _sums(pairs: Iterable[tuple[date, int]]) -> dict[date, int]:
+    """Return sums by day."""
+    sums: dict[date, int] = defaultdict(int)
+    for day, amount in pairs:
+        sums[day] += amount
+    return dict(sums)
+
+
+def _stacked(layers: Sequence[Layer], currency: str, ink: Ink) -> Chart:
+    """Return the stacked bars and what they add up to."""
+    figure = go.Figure(layout=layout(ink))
+    for name, colour, amounts in layers:
+        figure.add_bar(
+            name=name,
+            x=list(amounts),
+            y=[main_units(amount, currency) for amount in amounts.values()],
+            customdata=[money(amount, currency) for amount in amounts.values()],
+            hovertemplate="%{customdata}",
+            marker={"color": colour, "line": {"width": 0}},
+        )
+    days = {day for _, _, amounts in layers for day in amounts}
+    date_axis(figure, len(days))
+    return Chart(figure, _summary(layers, len(days), currency))
+
+
+def _summary(layers: Sequence[Layer], days: int, currency: str) -> str:
+    """Return the total and the share of the largest part."""
+    sums = {name: sum(amounts.values()) for name, _, amounts in layers}
+    total = sum(sums.values())
+    if total <= 0:
+        return "Nothing was charged in this time."
+    largest = max(sums, key=lambda name: sums[name])
+    spread = f"{money(total, currency)} in {days} days, {money(total // days, currency)} a day"
+    return f"{spread}; {largest} is {sums[largest] * 100 // total} % of it."

@@ -1,0 +1,48 @@
+"""Energy per day by time-of-use band."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, date_axis, layout
+from dashboard.figures import day as day_text
+from dashboard.figures import kwh
+from dashboard.queries.usage import Usage
+
+
+def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> Chart:
+    """Return the energy per day, stacked by band."""
+    figure = go.Figure(layout=layout(ink))
+    sums: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
+    for use in usages:
+        if use.kind == "consumption":
+            sums[use.band or ""][use.day] += use.wh
+    colours = band_colours(bands)
+    for band in band_order(list(sums)):
+        energy = sums[band]
+        figure.add_bar(
+            name=band_name(band) or "Energy",
+            x=list(energy),
+            y=[watt_hours / 1000 for watt_hours in energy.values()],
+            customdata=[kwh(watt_hours) for watt_hours in energy.values()],
+            hovertemplate="%{customdata}",
+            marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
+        )
+    totals: dict[date, int] = defaultdict(int)
+    for energy in sums.values():
+        for day, watt_hours in energy.items():
+            totals[day] += watt_hours
+    date_axis(figure, len(totals))
+    return Chart(figure, _summary(totals))
+
+
+def _summary(totals: dict[date, int]) -> str:
+    """Return the sum and the largest day."""
+    total = sum(totals.values())
+    if not total:
+        return "No energy was used in this time."
+    largest = max(totals, key=lambda day: totals[day])
+    spread = f"{kwh(total)} in {len(totals)} days, {kwh(total // len(totals))} a day"
+    return f"{spread}; most on {day_text(largest)} with {kwh(totals[largest])}."

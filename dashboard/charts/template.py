@@ -1,0 +1,148 @@
+"""One look for every chart, in light and dark.
+
+Blocks run through one scale whose lightness falls from cheap to dear, so that it survives every kind of colour
+blindness; bands keep their colours on every chart; green, amber and red stay with states.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.words import spelled
+
+FONT: Final = '"Source Sans", sans-serif'
+HEIGHT: Final = 280
+
+_BLOCKS_LIGHT: Final = ("#a5d6cb", "#6bb9bd", "#3f8fae", "#3a6397", "#403a75", "#31204b")
+_BLOCKS_DARK: Final = ("#c4ebe2", "#86cfd0", "#56a9c9", "#4b80bd", "#6058a8", "#6e4391")
+_BANDS: Final = {
+    "#7ba4cf": frozenset({"off_peak", "offpeak", "off-peak", "night", "low", "cheap"}),
+    "#8d7fbd": frozenset({"standard", "normal", "shoulder", "mid", "day", "flat", "all"}),
+    "#b94d7f": frozenset({"peak", "on_peak", "high", "evening"}),
+}
+_MORE_BANDS: Final = ("#4c9a97", "#a3855c", "#6c7a84", "#c58fb5", "#5668a8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ink:
+    """Colours of a mode."""
+
+    text: str
+    soft: str
+    line: str
+    panel: str
+    accent: str
+    accent_fill: str
+    amber: str
+    red: str
+    standing: str
+    tax: str
+    blocks: tuple[str, ...]
+
+
+LIGHT: Final = Ink(
+    text="#1c2429",
+    soft="#5a666d",
+    line="#e6e9ea",
+    panel="#ffffff",
+    accent="#1f5f8b",
+    accent_fill="rgba(31, 95, 139, 0.08)",
+    amber="#9a6200",
+    red="#a32626",
+    standing="#9aa5ac",
+    tax="#cfd6d9",
+    blocks=_BLOCKS_LIGHT,
+)
+DARK: Final = Ink(
+    text="#e4e9ec",
+    soft="#9aa7ae",
+    line="#263036",
+    panel="#1f282e",
+    accent="#6cb2e0",
+    accent_fill="rgba(108, 178, 224, 0.12)",
+    amber="#f0b65c",
+    red="#f58d86",
+    standing="#7c8a93",
+    tax="#4b5860",
+    blocks=_BLOCKS_DARK,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure and what it shows in words, for those who do not see it."""
+
+    figure: go.Figure
+    summary: str
+
+
+def block_colours(count: int, ink: Ink) -> list[str]:
+    """Return a colour for each block, the cheapest first, spread over the scale."""
+    last = len(ink.blocks) - 1
+    if count == 1:
+        return [ink.blocks[2]]
+    return [ink.blocks[round(place * last / max(count - 1, 3))] for place in range(min(count, last + 1))] + [
+        ink.blocks[-1]
+    ] * max(count - last - 1, 0)
+
+
+def band_colours(bands: Sequence[str]) -> dict[str, str]:
+    """Return the fixed colour of each band; names nobody knows get theirs in alphabetical order."""
+    known = {name: colour for colour, names in _BANDS.items() for name in names}
+    strangers = sorted(band for band in bands if band.lower() not in known)
+    extra = {band: _MORE_BANDS[place % len(_MORE_BANDS)] for place, band in enumerate(strangers)}
+    return {band: known.get(band.lower()) or extra[band] for band in bands}
+
+
+def band_order(bands: Sequence[str]) -> list[str]:
+    """Return bands from cheap to dear as far as their names tell, the others after them."""
+    ranks = {name: rank for rank, names in enumerate(_BANDS.values()) for name in names}
+    return sorted(bands, key=lambda band: (ranks.get(band.lower(), len(_BANDS)), band))
+
+
+def band_name(band: str) -> str:
+    """Return a band as people call it."""
+    return spelled(band).replace("off peak", "off-peak").capitalize()
+
+
+def layout(ink: Ink) -> go.Layout:
+    """Return the layout that every chart begins with."""
+    axis = {
+        "automargin": True,
+        "fixedrange": True,
+        "showline": False,
+        "ticks": "",
+        "tickfont": {"color": ink.soft, "size": 12},
+        "zeroline": False,
+    }
+    return go.Layout(
+        height=HEIGHT,
+        margin={"l": 4, "r": 8, "t": 8, "b": 4},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "color": ink.text, "size": 13},
+        xaxis=axis | {"showgrid": False},
+        yaxis=axis | {"gridcolor": ink.line, "nticks": 5, "separatethousands": True},
+        barmode="stack",
+        bargap=0.28,
+        hovermode="x unified",
+        hoverlabel={"bgcolor": ink.panel, "bordercolor": ink.line, "font": {"family": FONT, "color": ink.text}},
+        legend={
+            "orientation": "h",
+            "y": -0.16,
+            "yanchor": "top",
+            "x": 0,
+            "font": {"color": ink.soft, "size": 12},
+            "itemclick": False,
+            "itemdoubleclick": False,
+            "traceorder": "normal",
+        },
+        showlegend=True,
+    )
+
+
+def date_axis(figure: go.Figure, days: int) -> None:
+    """Label a time axis with days, or with months over a long span."""
+    figure.update_xaxes(type="date", tickformat="%-d %b", hoverformat="%a %-d %b %Y", nticks=min(days, 7) + 1)

@@ -1,0 +1,65 @@
+"""Key figures: units, money in, charges and energy of the last seven days against the seven before."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.attention import Standing
+from dashboard.figures import change, kwh, money
+from dashboard.queries.week import Weeks, charged_and_energy, money_in
+from dashboard.warehouse import Warehouse
+from dashboard.words import supply_word
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with what it is compared with."""
+
+    label: str
+    value: str
+    delta: str | None
+    description: str | None
+
+
+def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Standing]) -> None:
+    """Show the key figures, money once for each currency."""
+    charged, energy = charged_and_energy(opened, viewer)
+    figures = [
+        _units(standings),
+        *_moneys("Paid in, 7 days", money_in(opened, viewer)),
+        *_moneys("Charged, 7 days", charged),
+        Figure("Energy, 7 days", kwh(energy.now), change(energy.now, energy.before), _than_before(energy)),
+    ]
+    for column, figure in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(
+            figure.label,
+            figure.value,
+            figure.delta,
+            delta_color="off",
+            delta_description=figure.description,
+            border=True,
+            height="stretch",
+        )
+
+
+def _units(standings: Sequence[Standing]) -> Figure:
+    """Return how many units there are, and how many have no supply."""
+    states = Counter(standing.unit.supply_state for standing in standings)
+    parts = [f"{count:,} {supply_word(state).text.lower()}" for state, count in states.most_common()]
+    return Figure("Units", f"{len(standings):,}", None, " · ".join(parts))
+
+
+def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
+    """Return a figure for each currency."""
+    return [
+        Figure(label, money(weeks.now, currency), change(weeks.now, weeks.before), _than_before(weeks))
+        for currency, weeks in sums.items()
+    ]
+
+
+def _than_before(weeks: Weeks) -> str:
+    """Return what a change refers to."""
+    return "on the 7 days before" if weeks.before else "nothing to compare with yet"

@@ -1,0 +1,53 @@
+"""Cards of what needs a person, the gravest first."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from dashboard.attention import Concern, Standing
+from dashboard.figures import ago, days, money
+from dashboard.markup import chip, icon, soft, unit_link
+
+SHOWN_UNITS: Final = 4
+_CALM: Final = (
+    f'<div class="pm-calm"><span class="pm-chip pm-green">{icon("check_circle")}All well</span>'
+    "<span>Nothing needs your attention.</span></div>"
+)
+
+
+def show_concerns(found: Sequence[Concern], now: int) -> None:
+    """Show a card for each cause, or that there is none."""
+    if not found:
+        st.html(_CALM)
+        return
+    st.html(f'<div class="pm-cards">{"".join(_card(concern, now) for concern in found)}</div>')
+
+
+def _card(concern: Concern, now: int) -> str:
+    """Return a card with the most urgent units of a cause."""
+    listed = concern.standings[:SHOWN_UNITS]
+    rest = len(concern.standings) - len(listed)
+    items = "".join(
+        f"<li>{unit_link(standing.unit.id, standing.unit.name)}"
+        f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
+        for standing in listed
+    )
+    more = f"<li>{soft(f'and {rest:,} more, see the table')}</li>" if rest else ""
+    count = f'<span class="pm-count">{len(concern.standings):,}</span>'
+    return f'<section class="pm-card"><header>{chip(concern.cause.word)}{count}</header><ul>{items}{more}</ul></section>'
+
+
+def _figure(cause: str, standing: Standing, now: int) -> str:
+    """Return the figure that matters for a cause."""
+    unit = standing.unit
+    if cause == "out":
+        return money(unit.available, unit.currency)
+    if cause == "soon":
+        left = days(standing.days_left)
+        return left if standing.days_left is not None else money(unit.available, unit.currency)
+    if cause == "offline" and unit.read_at is not None:
+        return soft(f"heard {ago(unit.read_at, now)}")
+    if cause == "armed":
+        return money(unit.available, unit.currency)
+    return soft(unit.customer or unit.site_name)
