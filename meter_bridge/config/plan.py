@@ -48,6 +48,8 @@ class AccountPlan:
     customer: str | None
     policy: Policy
     supplies: tuple[SupplyPlan, ...]
+    opening_credit: int = 0
+    """Balance with which the account is opened; it counts once, when the unit is first applied."""
 
 
 @dataclass(frozen=True, slots=True)

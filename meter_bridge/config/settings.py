@@ -92,8 +92,8 @@ class Settings:
 def load_settings(environment: Mapping[str, str], **overrides: str | int | bool | Path | None) -> Settings:
     """Return the settings of an environment; a keyword that is not None comes before its variable.
 
-    Raises ``SettingsError`` for a value that cannot be read, an unknown variable of ours, or settings that do not
-    go together.
+    Raises ``SettingsError`` for a value that cannot be read, an unknown variable of ours, or settings that do
+    not go together.
     """
     _check_names(environment)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -198,9 +198,10 @@ def _split(address: str) -> SplitResult | None:
     """Return the parts of an address, or None where it has no readable host or port."""
     try:
         parts = urlsplit(address)
-        return parts if parts.port is None or parts.port > 0 else None
+        usable = parts.port is None or parts.port > 0
     except ValueError:
         return None
+    return parts if usable else None
 
 
 def _check_tls(settings: Settings) -> None:

@@ -1,0 +1,28 @@
+"""The nearest known word, for messages that say how to mend a slip."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Final
+
+MAX_LISTED: Final = 20
+_SIMILAR: Final = 0.6
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """Return the known word that was probably meant; case, dashes and underscores do not count."""
+    plain = {_plain(each): each for each in known}
+    found = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
+    return plain[found[0]] if found else None
+
+
+def suggest(word: str, known: Collection[str]) -> str:
+    """Return the remedy for an unknown word: the nearest known one, or all of them."""
+    found = nearest(word, known)
+    if found is not None:
+        return f"did you mean {found!r}?"
+    listed = ", ".join(sorted(known)[:MAX_LISTED])
+    return f"write one of {listed}" if listed else "there is none yet; add it first"
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", " ").replace("-", " ")

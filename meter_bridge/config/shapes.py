@@ -1,0 +1,310 @@
+"""The shape of a site file: which keys each part has and what kind of value each of them takes."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypedDict
+
+from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
+
+from meter_bridge.config import scalars
+from meter_bridge.config.scalars import Rating, Reader, Start, Wrong
+from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.supply import PaymentMode, RestoreMode
+from meter_bridge.core.tariff import Band, Tax, TaxBase, Window
+
+ONE_BAND: Final = "standard"
+"""Name of the band of a tariff without bands."""
+REST: Final = "rest"
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "name": "name: Rose Street",
+    "sites": "sites:, and below it the id of each property",
+    "time zone": "time zone: Africa/Johannesburg",
+    "currency": "currency: ZAR",
+    "tariffs": "tariffs:, and below it the id of each tariff",
+    "units": "units:, and below it the id of each unit",
+    "versions": "versions: with a list of prices and their start",
+    "prices": "prices: 2.50",
+    "percent": "percent: 15",
+    "meters": "meters: [tasmota:kitchen/1]",
+    "address": "address: tasmota:kitchen/1",
+    "tariff": "tariff: and the id of a tariff, here or in defaults",
+    "from": "from: with a date, or a time of day",
+    "to": 'to: "09:00"',
+}
+"""How a missing key is written."""
+
+type Shape[T] = tuple[Schema, type[T]]
+"""A schema, with the type of what it returns."""
+type Prices = Mapping[str, tuple[str, ...]]
+"""Price texts per band, one for each block."""
+
+LimitsDraft = TypedDict(
+    "LimitsDraft",
+    {
+        "over voltage": int | None,
+        "under voltage": int | None,
+        "overload": int | None,
+        "voltage hysteresis": int,
+        "overload hysteresis": int,
+    },
+    total=False,
+)
+PolicyDraft = TypedDict(
+    "PolicyDraft",
+    {
+        "tariff": str,
+        "payment mode": PaymentMode,
+        "restore": RestoreMode,
+        "never cut": bool,
+        "minimum to restore": str,
+        "low credit": tuple[str, ...],
+        "low credit hysteresis": str,
+        "friendly hours": tuple[Window, ...],
+        "minimum top-up": str,
+        "maximum top-up": str | None,
+        "rating": Rating,
+        "offline after": int,
+        "limits": LimitsDraft,
+    },
+    total=False,
+)
+
+
+class UnitDraft(PolicyDraft, total=False):
+    """A unit as it is written."""
+
+    name: str
+    customer: str
+
+
+MeterDraft = TypedDict(
+    "MeterDraft",
+    {
+        "id": str,
+        "name": str,
+        "address": str,
+        "relay": str | None,
+        "rating": Rating,
+        "offline after": int,
+        "limits": LimitsDraft,
+        "host": str,
+        "password variable": str,
+    },
+    total=False,
+)
+VersionDraft = TypedDict(
+    "VersionDraft",
+    {
+        "from": Start,
+        "blocks": tuple[int, ...],
+        "bands": tuple[Band, ...],
+        "prices": Prices,
+        "standing charge": str,
+        "taxes": tuple[Tax, ...],
+    },
+    total=False,
+)
+WindowDraft = TypedDict("WindowDraft", {"days": frozenset[int], "from": int, "to": int}, total=False)
+TaxDraft = TypedDict(
+    "TaxDraft", {"name": str, "percent": int, "applies to": tuple[TaxBase, ...]}, total=False
+)
+
+
+class SiteDraft(TypedDict, total=False):
+    """The head of a site; its parts are read one by one."""
+
+    name: str
+
+
+def each[T](read: Reader[T] | Schema) -> Callable[[object], tuple[T, ...]]:
+    """Return a reader of lists that finds what is wrong with every item, not only with the first."""
+
+    def collect(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Wrong(
+                "a list is expected here", "write its items in [ ], or each on a line that begins with a dash"
+            )
+        items: list[T] = []
+        errors: list[Invalid] = []
+        for index, item in enumerate(value):
+            try:
+                items.append(read(item))
+            except Invalid as error:
+                error.prepend([index])
+                errors.extend(error.errors if isinstance(error, MultipleInvalid) else [error])
+        if errors:
+            raise MultipleInvalid(errors)
+        return tuple(items)
+
+    return collect
+
+
+def part(value: object) -> object:
+    """Accept a mapping whose own keys are read later, one part after the other."""
+    if not isinstance(value, dict):
+        raise Wrong("keys with values are expected here", "write them indented below, each as key: value")
+    return value
+
+
+def parts(value: object) -> object:
+    """Accept a list whose items are read later, one after the other; it holds at least one."""
+    if not isinstance(value, list) or not value:
+        raise Wrong("a list with at least one item is expected here", "write each item after a dash")
+    return value
+
+
+def window(value: object) -> Window:
+    """Read a span of local time on some days."""
+    draft: WindowDraft = _WINDOW(value)
+    start, end = draft["from"], draft["to"]
+    if start in {MINUTES_PER_DAY, end}:
+        raise Wrong("begins where it ends", "write 00:00 to 24:00 for a whole day")
+    return Window(draft.get("days", scalars.EVERY_DAY), start, end % MINUTES_PER_DAY)
+
+
+def bands(value: object) -> tuple[Band, ...]:
+    """Read time-of-use bands: by name, their windows or the word ``rest``."""
+    part(value)
+    found: dict[str, tuple[Window, ...] | None] = Schema({scalars.text: _windows_or_rest})(value)
+    if not found:
+        raise Wrong("has no band", "name a band, or leave bands out for one price at all times")
+    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in found.items())
+
+
+def _windows_or_rest(value: object) -> tuple[Window, ...] | None:
+    if value == REST:
+        return None
+    windows = each(window)(value)
+    if not windows:
+        raise Wrong("has no hours", "write its windows, or the word rest")
+    return windows
+
+
+def prices(value: object) -> Prices:
+    """Read prices: one, one for each block, or either of them for each band."""
+    if isinstance(value, dict):
+        found: Prices = Schema({str: _ladder})(value)
+        return found
+    return {ONE_BAND: _ladder(value)}
+
+
+def _ladder(value: object) -> tuple[str, ...]:
+    return each(scalars.not_negative)(value) if isinstance(value, list) else (scalars.not_negative(value),)
+
+
+def tax(value: object) -> Tax:
+    """Read a tax."""
+    draft: TaxDraft = _TAX(value)
+    return Tax(draft["name"], draft["percent"], frozenset(draft.get("applies to", tuple(TaxBase))))
+
+
+def meter(value: object) -> MeterDraft:
+    """Read a meter: its keys, or its address alone."""
+    found: MeterDraft = METER[0]({"address": value} if isinstance(value, str) else value)
+    return found
+
+
+_WINDOW: Final = Schema(
+    {
+        Optional("days"): scalars.weekdays,
+        Required("from"): scalars.minute_of_day,
+        Required("to"): scalars.minute_of_day,
+    }
+)
+_TAX_BASE: Final = scalars.choice(
+    {"consumption": TaxBase.CONSUMPTION, "standing charge": TaxBase.STANDING},
+)
+_TAX: Final = Schema(
+    {
+        Required("name"): scalars.text,
+        Required("percent"): scalars.percent_ppm,
+        Optional("applies to"): each(_TAX_BASE),
+    }
+)
+_LIMITS: Final = Schema(
+    {
+        Optional("over voltage"): scalars.optional(scalars.volts),
+        Optional("under voltage"): scalars.optional(scalars.volts),
+        Optional("overload"): scalars.optional(scalars.load),
+        Optional("voltage hysteresis"): scalars.volts,
+        Optional("overload hysteresis"): scalars.whole_percent,
+    }
+)
+_METER_DEFAULTS: Final = {
+    Optional("rating"): scalars.rating,
+    Optional("offline after"): scalars.duration,
+    Optional("limits"): _LIMITS,
+}
+_POLICY: Final = {
+    Optional("tariff"): scalars.identifier,
+    Optional("payment mode"): scalars.choice({mode.value: mode for mode in PaymentMode}),
+    Optional("restore"): scalars.choice({mode.value: mode for mode in RestoreMode}),
+    Optional("never cut"): scalars.flag,
+    Optional("minimum to restore"): scalars.not_negative,
+    Optional("low credit"): each(scalars.not_negative),
+    Optional("low credit hysteresis"): scalars.not_negative,
+    Optional("friendly hours"): each(window),
+    Optional("minimum top-up"): scalars.not_negative,
+    Optional("maximum top-up"): scalars.optional(scalars.not_negative),
+}
+_DEFAULTS: Final = Schema(_POLICY).extend(_METER_DEFAULTS)
+
+INSTALLATION: Final[Shape[SiteDraft]] = (
+    Schema({Required("name"): scalars.text, Required("sites"): part}),
+    SiteDraft,
+)
+SITE: Final[Shape[SiteDraft]] = (
+    Schema(
+        {
+            Optional("name"): scalars.text,
+            Required("time zone"): scalars.time_zone,
+            Required("currency"): scalars.currency,
+            Optional("voltage"): scalars.volts,
+            Optional("defaults"): part,
+            Required("tariffs"): part,
+            Required("units"): part,
+        }
+    ),
+    SiteDraft,
+)
+TARIFF: Final[Shape[SiteDraft]] = (
+    Schema({Optional("name"): scalars.text, Required("versions"): parts}),
+    SiteDraft,
+)
+VERSION: Final[Shape[VersionDraft]] = (
+    Schema(
+        {
+            Required("from"): scalars.start,
+            Optional("blocks"): each(scalars.kwh),
+            Optional("bands"): bands,
+            Required("prices"): prices,
+            Optional("standing charge"): scalars.per_day,
+            Optional("taxes"): each(tax),
+        }
+    ),
+    VersionDraft,
+)
+DEFAULTS: Final[Shape[PolicyDraft]] = (_DEFAULTS, PolicyDraft)
+UNIT: Final[Shape[UnitDraft]] = (
+    _DEFAULTS.extend(
+        {
+            Optional("name"): scalars.text,
+            Optional("customer"): scalars.text,
+            Required("meters"): parts,
+        }
+    ),
+    UnitDraft,
+)
+METER: Final[Shape[MeterDraft]] = (
+    Schema(_METER_DEFAULTS).extend(
+        {
+            Optional("id"): scalars.identifier,
+            Optional("name"): scalars.text,
+            Required("address"): scalars.address,
+            Optional("relay"): scalars.optional(scalars.address),
+            Optional("host"): scalars.host,
+            Optional("password variable"): scalars.variable,
+        }
+    ),
+    MeterDraft,
+)
