@@ -1,8 +1,8 @@
 """Meter addresses: ``family:device/channel``."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+import re
 from typing import Final
 
 from meter_bridge.devices.driver import Family
@@ -76,7 +76,9 @@ def _family(text: str) -> Family:
 def _check_device(text: str, device: str) -> None:
     found = FORBIDDEN.search(device)
     if found:
-        raise AddressError(f"address '{text}' holds {found.group()!r}, which no topic can carry: leave it out")
+        raise AddressError(
+            f"address '{text}' holds {found.group()!r}, which no topic can carry: leave it out"
+        )
     if device.startswith("/") or device.endswith("/"):
         raise AddressError(f"address '{text}' has an empty part: write single slashes between names")
 

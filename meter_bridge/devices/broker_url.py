@@ -1,9 +1,9 @@
 """Where the broker is: the site file's URL, checked before anything connects."""
 
-import secrets
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+import secrets
+import ssl
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -46,7 +46,9 @@ class MqttSettings:
         if not self.tls:
             return None
         if self.ca_file is not None and not Path(self.ca_file).is_file():
-            raise BrokerSettingsError(f"mqtt ca_file '{self.ca_file}' is not a file: name the broker's CA in PEM form")
+            raise BrokerSettingsError(
+                f"mqtt ca_file '{self.ca_file}' is not a file: name the broker's CA in PEM form"
+            )
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except ssl.SSLError as error:
@@ -96,7 +98,9 @@ def _client_id(client_id: str | None) -> str:
     if client_id is None:
         return fresh_client_id()
     if not 0 < len(client_id) <= CLIENT_ID_LENGTH:
-        raise BrokerSettingsError(f"mqtt client_id '{client_id[:80]}' must have 1 to {CLIENT_ID_LENGTH} characters")
+        raise BrokerSettingsError(
+            f"mqtt client_id '{client_id[:80]}' must have 1 to {CLIENT_ID_LENGTH} characters"
+        )
     return client_id
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from meter_bridge.devices.driver import Rejected
-from meter_bridge.devices.quantities import Unreadable
+from meter_bridge.devices.quantities import UnreadableError
 
 TELEMETRY_LIMIT: Final = 64 * 1024
 """Largest payload of a single device's message, in bytes."""
@@ -13,7 +13,7 @@ DEVICE_LIMIT: Final = 20_000
 """Most devices of a family that one bridge remembers; topics beyond it are refused."""
 REGISTER_WORDS: Final = ("Total", "nergy", "total_act")
 """Parts of the names of energy counters in all families; ``nergy`` is in energy, Energy and aenergy."""
-REFUSALS: Final = (msgspec.MsgspecError, Unreadable, UnicodeDecodeError, RecursionError)
+REFUSALS: Final = (msgspec.MsgspecError, UnreadableError, UnicodeDecodeError, RecursionError)
 """Everything that reading a payload may raise."""
 DETAIL_LENGTH: Final = 200
 
@@ -29,7 +29,7 @@ def too_large(topic: str, size: int, limit: int) -> tuple[Rejected]:
 
 
 def _slug(error: Exception) -> str:
-    if isinstance(error, Unreadable):
+    if isinstance(error, UnreadableError):
         return error.slug
     if isinstance(error, msgspec.ValidationError):
         return _wrong_type(str(error))

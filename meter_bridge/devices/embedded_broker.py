@@ -1,11 +1,11 @@
 """A broker of one's own for a first run: rumqttd from the ``iotcore`` wheel, on loopback, as a child process."""
 
 import asyncio
+from contextlib import suppress
+from pathlib import Path
 import socket
 import sys
 import tempfile
-from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -90,7 +90,9 @@ class EmbeddedBroker:
         self._directory = tempfile.TemporaryDirectory(prefix="meter-bridge-broker-")
         path = Path(self._directory.name) / "broker.toml"
         path.write_text(
-            CONFIGURATION.format(host=HOST, port=self.port, old_port=self.mqtt3_port, payload=LARGEST_PAYLOAD),
+            CONFIGURATION.format(
+                host=HOST, port=self.port, old_port=self.mqtt3_port, payload=LARGEST_PAYLOAD
+            ),
             encoding="utf-8",
         )
         self._process = await asyncio.create_subprocess_exec(

@@ -3,10 +3,10 @@
 Readings are acknowledged on receipt: the meter's register is the record, not the message.
 """
 
-import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+import logging
+import time
 from typing import Final
 
 from meter_bridge.devices.broker_url import MqttSettings

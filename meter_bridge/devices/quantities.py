@@ -1,7 +1,7 @@
 """Numbers of the wire as exact integers: the only place where drivers meet floats.
 
 Every function refuses what no meter can mean (not a number, below zero for a counter, absurdly large) with
-``Unreadable``, whose slug becomes the kind of a ``Rejected``.
+``UnreadableError``, whose slug becomes the kind of a ``Rejected``.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ FLOAT32_EXACT_TO_KWH: Final = 16384.0
 """Up to here a float32 in kWh resolves a watt-hour or finer."""
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A payload that says something impossible; ``slug`` is stable, the text names the value."""
 
     def __init__(self, slug: str, detail: str) -> None:
@@ -31,7 +31,7 @@ class Unreadable(ValueError):
 def register_mwh(value: float, mwh_per_unit: int) -> int:
     """Return a counter as exact milliwatt-hours; decimals on the wire survive their way through a float."""
     if not 0 <= value <= MAX_REGISTER_WH * 1000 / mwh_per_unit:
-        raise Unreadable("register_out_of_range", f"energy counter {value!r}")
+        raise UnreadableError("register_out_of_range", f"energy counter {value!r}")
     return round(value * mwh_per_unit)
 
 
@@ -50,28 +50,28 @@ def float32_step_wh(kwh: float) -> int:
 def power_mw(watts: float) -> int:
     """Return a power in mW; negative means flow to the grid."""
     if not -MAX_POWER_W <= watts <= MAX_POWER_W:
-        raise Unreadable("power_out_of_range", f"power {watts!r} W")
+        raise UnreadableError("power_out_of_range", f"power {watts!r} W")
     return round(watts * 1000)
 
 
 def voltage_mv(volts: float) -> int:
     """Return a voltage in mV."""
     if not 0 <= volts <= MAX_VOLTAGE_V:
-        raise Unreadable("voltage_out_of_range", f"voltage {volts!r} V")
+        raise UnreadableError("voltage_out_of_range", f"voltage {volts!r} V")
     return round(volts * 1000)
 
 
 def current_ma(amperes: float) -> int:
     """Return a current in mA; some meters sign it with the direction of flow."""
     if not -MAX_CURRENT_A <= amperes <= MAX_CURRENT_A:
-        raise Unreadable("current_out_of_range", f"current {amperes!r} A")
+        raise UnreadableError("current_out_of_range", f"current {amperes!r} A")
     return round(amperes * 1000)
 
 
 def frequency_mhz(hertz: float) -> int:
     """Return a frequency in millihertz."""
     if not 0 <= hertz <= MAX_FREQUENCY_HZ:
-        raise Unreadable("frequency_out_of_range", f"frequency {hertz!r} Hz")
+        raise UnreadableError("frequency_out_of_range", f"frequency {hertz!r} Hz")
     return round(hertz * 1000)
 
 

@@ -5,13 +5,13 @@ not subscribe again. Handlers are plain functions, so that the socket itself giv
 """
 
 import asyncio
-import logging
-import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+import logging
+import ssl
 from typing import Final, Protocol, cast
 
-import gmqtt  # type: ignore[import-untyped]
+import gmqtt
 
 from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.devices.outgoing import Outbound, Outgoing
@@ -164,7 +164,9 @@ class BrokerSession:
         )
         lost = asyncio.ensure_future(self._lost.wait())
         try:
-            await asyncio.wait({connecting, lost}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {connecting, lost}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
             if not connecting.done() and not self._connected:
                 raise ConnectionError("the broker accepted the socket but not an MQTT 5 connection")
             if connecting.done():
@@ -186,7 +188,9 @@ class BrokerSession:
         self.refresh()
         self._on_connected(True)  # noqa: FBT003
 
-    def _subscriptions_granted(self, client: object, _mid: int, granted: Sequence[int], _properties: object) -> None:
+    def _subscriptions_granted(
+        self, client: object, _mid: int, granted: Sequence[int], _properties: object
+    ) -> None:
         if client is not self._client:
             return
         asked, self._subscribing = self._subscribing, []

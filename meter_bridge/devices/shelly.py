@@ -10,7 +10,7 @@ from typing import Final
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
 from meter_bridge.devices.driver import Capabilities, Family, Item, Publish, Report
-from meter_bridge.devices.quantities import Unreadable
+from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.shelly_device import (
     ASK_INFORMATION,
     ASK_STATUS,
@@ -91,7 +91,7 @@ class ShellyDriver:
         device = self._devices.get(name)
         if device is None:
             if len(self._devices) >= DEVICE_LIMIT:
-                raise Unreadable("too_many_devices", f"more than {DEVICE_LIMIT} Shelly devices")
+                raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Shelly devices")
             device = self._devices[name] = ShellyDevice(name)
         return device
 
@@ -127,7 +127,10 @@ class ShellyDriver:
             return ()
         device = self._device(name)
         reports = [Report(address, online=online, stale=retained) for address in self._addresses(device)]
-        return (*reports, *([self._ask(name, ASK_INFORMATION), self._ask(name, ASK_STATUS)] if online else []))
+        return (
+            *reports,
+            *([self._ask(name, ASK_INFORMATION), self._ask(name, ASK_STATUS)] if online else []),
+        )
 
     def _addresses(self, device: ShellyDevice) -> Sequence[str]:
         used = {f"{self.family}:{device.name}/{channel}" for channel in self._assigned.get(device.name, ())}

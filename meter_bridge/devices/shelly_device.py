@@ -169,7 +169,13 @@ class ShellyDevice:
         )
 
     def _reports(
-        self, components: Components, at_ms: int | None, *, full: bool, retained: bool, boot: str | None = None
+        self,
+        components: Components,
+        at_ms: int | None,
+        *,
+        full: bool,
+        retained: bool,
+        boot: str | None = None,
     ) -> Iterator[Report]:
         found: dict[str, Values] = {}
         for name, raw in components.items():
@@ -243,7 +249,9 @@ class ShellyDevice:
         return str(self.booted_s)
 
 
-def _measures(power: float | None, voltage: float | None, current: float | None, freq: float | None) -> Values:
+def _measures(
+    power: float | None, voltage: float | None, current: float | None, freq: float | None
+) -> Values:
     return {
         "power_mw": None if power is None else power_mw(power),
         "voltage_mv": None if voltage is None else voltage_mv(voltage),
@@ -254,7 +262,9 @@ def _measures(power: float | None, voltage: float | None, current: float | None,
 
 def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
     told = THREE_PHASE.decode(raw)
-    phases = [voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None]
+    phases = [
+        voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None
+    ]
     values = _measures(told.total_act_power, None, told.total_current, told.a_freq)
     return values | {"voltage_mv": outstanding_phase(phases)}
 

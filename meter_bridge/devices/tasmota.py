@@ -10,7 +10,7 @@ from typing import Final
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
 from meter_bridge.devices.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
-from meter_bridge.devices.quantities import Unreadable
+from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.tasmota_device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
 from meter_bridge.devices.tasmota_payloads import (
     ANNOUNCED_SENSORS,
@@ -70,7 +70,9 @@ class TasmotaDriver:
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the usual layouts and those of announced devices that use another."""
         unusual = (device for device in self._devices.values() if _unusual(device.layout))
-        return FILTERS + tuple((name, 1) for device in unusual for name in device.layout.filters(device.topic))
+        return FILTERS + tuple(
+            (name, 1) for device in unusual for name in device.layout.filters(device.topic)
+        )
 
     def matches(self, topic: str) -> bool:
         """Say whether a topic has Tasmota's shape."""
@@ -115,7 +117,7 @@ class TasmotaDriver:
         device = self._devices.get(topic)
         if device is None:
             if len(self._devices) >= DEVICE_LIMIT:
-                raise Unreadable("too_many_devices", f"more than {DEVICE_LIMIT} Tasmota devices")
+                raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Tasmota devices")
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 
@@ -187,7 +189,7 @@ class TasmotaDriver:
             return ()
         online = word == device.online_word
         if not online and word != device.offline_word:
-            raise Unreadable("unknown_last_will", f"last will {word[:40]!r}")
+            raise UnreadableError("unknown_last_will", f"last will {word[:40]!r}")
         reports = [Report(address, online=online, stale=retained) for address in _in_use(device)]
         return (*reports, *(_ask_all(device) if online else ()))
 

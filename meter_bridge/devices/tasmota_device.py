@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meter_bridge.devices.driver import Publish
-from meter_bridge.devices.quantities import Unreadable
+from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.tasmota_payloads import Announcement
 from meter_bridge.protocol.messages import RelayPosition
 
@@ -82,7 +82,9 @@ class TasmotaDevice:
             return RelayPosition.CLOSED
         if word in {self.off_word, "OFF"}:
             return RelayPosition.OPEN
-        raise Unreadable("unknown_relay_word", f"relay is {word[:40]!r}, expected {self.on_word} or {self.off_word}")
+        raise UnreadableError(
+            "unknown_relay_word", f"relay is {word[:40]!r}, expected {self.on_word} or {self.off_word}"
+        )
 
     def command(self, name: str, payload: str) -> Publish:
         """Return a command to this device."""
@@ -103,6 +105,8 @@ class TasmotaDevice:
 def _layout(told: Announcement) -> Layout:
     full_topic = told.full_topic.replace("%hostname%", told.host).replace("%id%", told.mac[-6:])
     if "%prefix%" not in full_topic or any(sign in full_topic + told.topic for sign in "+#\x00"):
-        raise Unreadable("unusable_full_topic", f"FullTopic {told.full_topic[:80]!r} with topic {told.topic[:80]!r}")
+        raise UnreadableError(
+            "unusable_full_topic", f"FullTopic {told.full_topic[:80]!r} with topic {told.topic[:80]!r}"
+        )
     command, status, telemetry = told.prefixes
     return Layout(full_topic, command, status, telemetry)

@@ -90,7 +90,9 @@ def _register(total: Quantity) -> tuple[int | None, int]:
     if not known or len(known) < len(phases):
         return None, 1
     steps = [float32_step_wh(value) for value in known]
-    return sum(register_mwh(value, MWH_PER_KWH) for value in known) // 1000, sum(steps) if max(steps) > 1 else 1
+    return sum(register_mwh(value, MWH_PER_KWH) for value in known) // 1000, sum(steps) if max(
+        steps
+    ) > 1 else 1
 
 
 def _values(quantity: Quantity) -> list[float | None]:

@@ -16,7 +16,7 @@ import msgspec
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
 from meter_bridge.devices.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
-from meter_bridge.devices.quantities import Unreadable, current_ma, power_mw, register_mwh, voltage_mv
+from meter_bridge.devices.quantities import UnreadableError, current_ma, power_mw, register_mwh, voltage_mv
 from meter_bridge.devices.zigbee2mqtt_exposes import (
     DEVICES,
     Channel,
@@ -166,9 +166,12 @@ class Zigbee2MqttDriver:
             return ()
         listed = DEVICES.decode(payload)
         if len(listed) > DEVICE_LIMIT:
-            raise Unreadable("too_many_devices", f"{len(listed)} Zigbee devices, at most {DEVICE_LIMIT}")
+            raise UnreadableError("too_many_devices", f"{len(listed)} Zigbee devices, at most {DEVICE_LIMIT}")
         before = {address for name in self._listed for address in self._addresses(name)}
-        old, self._listed = self._listed, {device.friendly_name: device for device in listed if device.definition}
+        old, self._listed = (
+            self._listed,
+            {device.friendly_name: device for device in listed if device.definition},
+        )
         for name in old.keys() | self._listed.keys():
             self._rebuild(name)
         now = [item for device in self._listed.values() for item in self._discovered(device)]
@@ -193,7 +196,9 @@ class Zigbee2MqttDriver:
         """Make a device's meters from what the gateway lists and what is in use."""
         listed = self._listed.get(name)
         channels = channels_of(listed.definition) if listed and listed.definition else ()
-        meters = [_Meter(f"{self.family}:{name}/{channel.name}", channel, listed=True) for channel in channels]
+        meters = [
+            _Meter(f"{self.family}:{name}/{channel.name}", channel, listed=True) for channel in channels
+        ]
         known = {channel.name for channel in channels}
         assumed = sorted(self._assigned.get(name, set()) - known)
         meters += [_Meter(f"{self.family}:{name}/{channel}", assumed_channel(channel)) for channel in assumed]
@@ -202,7 +207,9 @@ class Zigbee2MqttDriver:
             return
         properties = tuple(sorted({part for meter in meters for part in meter.channel.properties()}))
         decoder, fields = _decoder(properties, tuple(_is_switch(meters, part) for part in properties))
-        self._devices[name] = _Device(name, tuple(_remembering(meters, self._devices.get(name))), decoder, fields)
+        self._devices[name] = _Device(
+            name, tuple(_remembering(meters, self._devices.get(name))), decoder, fields
+        )
 
 
 def _remembering(meters: Iterable[_Meter], before: _Device | None) -> Iterable[_Meter]:
@@ -295,13 +302,15 @@ def _position(switch: Switch, fields: dict[str, str], reading: msgspec.Struct) -
         return RelayPosition.CLOSED
     if word == switch.off:
         return RelayPosition.OPEN
-    raise Unreadable("unknown_relay_word", f"{switch.property} is {word!r:.40}, expected {switch.on!r} or {switch.off!r}")
+    raise UnreadableError(
+        "unknown_relay_word", f"{switch.property} is {word!r:.40}, expected {switch.on!r} or {switch.off!r}"
+    )
 
 
 def _online(payload: bytes) -> bool:
     word = AVAILABILITY.decode(payload).state if payload.startswith(b"{") else payload.decode()
     if word not in {"online", "offline"}:
-        raise Unreadable("unknown_availability", f"availability {word[:40]!r}")
+        raise UnreadableError("unknown_availability", f"availability {word[:40]!r}")
     return word == "online"
 
 

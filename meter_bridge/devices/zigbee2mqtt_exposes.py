@@ -34,7 +34,7 @@ class Expose(msgspec.Struct, frozen=True):
     access: int = 0
     value_on: Word = None
     value_off: Word = None
-    features: list["Expose"] = []
+    features: list[Expose] = []
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -99,7 +99,9 @@ class Channel:
 
 def channels_of(definition: Definition) -> tuple[Channel, ...]:
     """Return the meters of a device that has an energy register; none where it has no register at all."""
-    numeric = {item.property: item for item in definition.exposes if item.type == "numeric" and item.property}
+    numeric: dict[str | None, Expose] = {
+        item.property: item for item in definition.exposes if item.type == "numeric" and item.property
+    }
     switches = _switches(definition.exposes)
     channels = [_gang(switch, numeric, alone=len(switches) == 1) for switch in switches]
     shared = _register(numeric, REGISTER_NAMES)
@@ -143,7 +145,11 @@ def _gang(switch: Switch, numeric: Mapping[str | None, Expose], *, alone: bool) 
 
 
 def _channel(
-    name: str, register: Register | None, switch: Switch | None, numeric: Mapping[str | None, Expose], suffix: str
+    name: str,
+    register: Register | None,
+    switch: Switch | None,
+    numeric: Mapping[str | None, Expose],
+    suffix: str,
 ) -> Channel:
     return Channel(
         name,

@@ -1,10 +1,10 @@
 """Many simulated meters on one broker connection, in real time."""
 
 import asyncio
-import heapq
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+import heapq
+import time
 from typing import Final
 
 from meter_bridge.devices.broker_url import parse_broker_url
@@ -12,6 +12,7 @@ from meter_bridge.devices.driver import Family
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.session import BrokerSession
 from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_farewell, gateway_greeting
 
 FILTERS: Final = {
     Family.TASMOTA: ("cmnd/#",),
@@ -22,6 +23,8 @@ RESPONSIVE_FLEET: Final = 200
 """Fleets up to this size are stepped at every tick, so that a fault shows at once."""
 TICK_S: Final = 0.05
 GREETINGS_PER_BREATH: Final = 50
+DRAIN_TIMEOUT_S: Final = 10.0
+DRAIN_POLL_S: Final = 0.005
 
 
 def wall_clock_ms() -> int:
@@ -40,10 +43,14 @@ class Fleet:
         self._clock = clock
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._greeting: asyncio.Task[None] | None = None
         self._due: list[tuple[int, str]] = []
         self._planned: dict[str, int] = {}
         self._session = BrokerSession(
-            parse_broker_url(url), filters=self._filters, on_message=self._heard, on_connected=self._connection_changed
+            parse_broker_url(url),
+            filters=self._filters,
+            on_message=self._heard,
+            on_connected=self._connection_changed,
         )
         self.published = 0
 
@@ -65,13 +72,17 @@ class Fleet:
 
     async def stop(self) -> None:
         """Say goodbye for all meters and disconnect."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks = [task for task in (self._task, self._greeting) if task is not None]
+        self._task = self._greeting = None
+        for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         for meter in self._meters.values():
             self._publish(meter.farewell())
+        if self._zigbee_meters():
+            self._publish(gateway_farewell())
+        await self._drained()
         await self._session.stop()
 
     async def run(self) -> None:
@@ -106,14 +117,29 @@ class Fleet:
         self._publish(meter.step(max(0, now - meter.physics.now_ms)))
 
     async def _greet(self) -> None:
+        self._publish(self._gateway_greeting())
         for number, meter in enumerate(self._meters.values()):
             self._publish(meter.come_online())
             if number % GREETINGS_PER_BREATH == 0:
-                await asyncio.sleep(0)
+                await self._drained()
+
+    def _zigbee_meters(self) -> list[Zigbee2MqttMeter]:
+        return [meter for meter in self._meters.values() if isinstance(meter, Zigbee2MqttMeter)]
+
+    def _gateway_greeting(self) -> Sequence[Outbound]:
+        meters = self._zigbee_meters()
+        return gateway_greeting(meters) if meters else ()
+
+    async def _drained(self) -> None:
+        """Wait until the broker has taken what was published, as long as there is one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                while self._session.connected and (self._session.waiting or self._session.in_flight):
+                    await asyncio.sleep(DRAIN_POLL_S)
 
     def _publish(self, messages: Sequence[Outbound]) -> None:
         for message in messages:
-            self.published += self._session.send(message)
+            self.published += self._session.send(message, urgent=False)
 
     def _heard(self, topic: str, payload: bytes, _retained: bool) -> None:  # noqa: FBT001
         meter = self._owner(topic)
@@ -134,9 +160,7 @@ class Fleet:
         return [(name, 1) for family in sorted(families) for name in FILTERS[family]]
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001
-        if not connected:
-            return
-        if self._task is not None:
-            for meter in self._meters.values():
-                self._publish(meter.come_online())
-        self._ready.set()
+        if connected and self._task is not None:
+            self._greeting = asyncio.create_task(self._greet(), name="simulated-greeting")
+        if connected:
+            self._ready.set()

@@ -1,9 +1,9 @@
 """A simulated meter of any family: what its faults do to its messages, and when it speaks."""
 
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+import random
 from typing import Final
 
 from meter_bridge.devices.driver import Family

@@ -3,9 +3,9 @@
 Energy is kept in microjoules (milliwatts x milliseconds), so that no step size rounds anything away.
 """
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+import random
 from typing import Final
 
 MICROJOULES_PER_WH: Final = 3_600_000_000

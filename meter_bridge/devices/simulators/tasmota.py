@@ -1,9 +1,10 @@
 """A simulated Tasmota plug: topics and payloads of the firmware's energy driver."""
 
-import json
-import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+import json
+import struct
 from typing import Final
 
 from meter_bridge.devices.driver import Family
@@ -158,8 +159,7 @@ class TasmotaMeter(SimulatedMeter):
         return round(float(single), ENERGY_DECIMALS)
 
     def _mac(self) -> str:
-        digits = sum(byte * 257**place for place, byte in enumerate(self.name.encode()))
-        return f"{digits % 2**48:012X}"
+        return sha256(self.name.encode()).hexdigest()[:12].upper()
 
     def _configuration(self, mac: str) -> dict[str, object]:
         return {
@@ -182,7 +182,19 @@ class TasmotaMeter(SimulatedMeter):
             "swc": [-1] * 8,
             "swn": [None] * 8,
             "btn": [0] * 8,
-            "so": {"4": 0, "11": 0, "13": 0, "17": 0, "20": 0, "30": 0, "68": 0, "73": 0, "82": 0, "114": 0, "117": 0},
+            "so": {
+                "4": 0,
+                "11": 0,
+                "13": 0,
+                "17": 0,
+                "20": 0,
+                "30": 0,
+                "68": 0,
+                "73": 0,
+                "82": 0,
+                "114": 0,
+                "117": 0,
+            },
             "lk": 0,
             "lt_st": 0,
             "ver": 1,

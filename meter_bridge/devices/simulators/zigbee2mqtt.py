@@ -1,0 +1,166 @@
+"""Simulated Zigbee plugs behind a simulated Zigbee2MQTT gateway.
+
+Like the real one the gateway repeats its cache: after ``/set`` it publishes the requested state at once beside the
+power of before, and only the device's own report brings a new ``last_seen`` and the true power.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.simulators.meter import SimulatedMeter
+
+BASE: Final = "zigbee2mqtt"
+
+
+class SetRequest(msgspec.Struct):
+    """What is published to ``/set``."""
+
+    state: str | None = None
+
+
+class Zigbee2MqttMeter(SimulatedMeter):
+    """One plug with two-decimal kWh, known by its friendly name."""
+
+    family = Family.ZIGBEE2MQTT
+    _cache: dict[str, object] | None = None
+
+    @property
+    def address(self) -> str:
+        """The address that the bridge uses for this meter."""
+        return f"zigbee2mqtt:{self.name}/state"
+
+    def owns(self, topic: str) -> bool:
+        """Say whether a command topic is of this meter."""
+        return topic in {f"{BASE}/{self.name}/set", f"{BASE}/{self.name}/get"}
+
+    def greeting(self) -> Sequence[Outbound]:
+        """Become available and report."""
+        return [self._availability("online"), *self.report()]
+
+    def farewell(self) -> Sequence[Outbound]:
+        """Return what the gateway publishes when the device no longer answers."""
+        return [self._availability("offline")]
+
+    def report(self) -> Sequence[Outbound]:
+        """Tell what the device itself measured just now."""
+        self._cache = self._measured()
+        return [self._publish(self._cache)]
+
+    def relay_report(self) -> Sequence[Outbound]:
+        """Tell a moved relay; measurements follow."""
+        return self.report()
+
+    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+        """Repeat the cache with the wish in it; the device's own report follows if it obeys."""
+        if topic.endswith("/get"):
+            return self.report()
+        try:
+            wished = msgspec.json.decode(payload, type=SetRequest).state
+        except msgspec.MsgspecError:
+            return []
+        if wished not in {"ON", "OFF"}:
+            return []
+        cached = self._cache or self._measured()
+        self.move(closed=wished == "ON")
+        self._cache = {**cached, "state": wished}
+        return [self._publish(self._cache)]
+
+    def exposes(self) -> dict[str, object]:
+        """Return the device's entry of ``bridge/devices``."""
+        return {
+            "friendly_name": self.name,
+            "ieee_address": f"0x{_number_of(self.name):016x}",
+            "type": "Router",
+            "supported": True,
+            "disabled": False,
+            "interview_completed": True,
+            "definition": {
+                "model": "TS011F_plug_1",
+                "vendor": "Tuya",
+                "description": "Smart plug (with power monitoring)",
+                "exposes": [_SWITCH, *(_numeric(name, unit) for name, unit in _MEASURES)],
+            },
+        }
+
+    def _measured(self) -> dict[str, object]:
+        voltage = self.physics.voltage_mv()
+        return {
+            "current": round(self.physics.current_ma(voltage) / 1000, 2),
+            "energy": self.physics.register_wh // 10 / 100,
+            "last_seen": _instant(self.physics.now_ms),
+            "linkquality": 120,
+            "power": round(self.physics.power_mw / 1000),
+            "state": "ON" if self.physics.claimed_closed else "OFF",
+            "update": {"installed_version": -1, "latest_version": -1, "state": None},
+            "voltage": round(voltage / 1000),
+        }
+
+    def _publish(self, content: dict[str, object]) -> Outbound:
+        return Outbound(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
+
+    def _availability(self, state: str) -> Outbound:
+        return Outbound(
+            f"{BASE}/{self.name}/availability", msgspec.json.encode({"state": state}), 1, retain=True
+        )
+
+
+def gateway_greeting(meters: Sequence[Zigbee2MqttMeter]) -> Sequence[Outbound]:
+    """Return what a gateway publishes when it starts: itself and its device list, both retained."""
+    coordinator = {
+        "friendly_name": "Coordinator",
+        "type": "Coordinator",
+        "ieee_address": "0x00124b0000000001",
+    }
+    listed = [coordinator, *(meter.exposes() for meter in meters)]
+    return [
+        Outbound(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
+        Outbound(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
+    ]
+
+
+def gateway_farewell() -> Sequence[Outbound]:
+    """Return a gateway's last will."""
+    return [Outbound(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
+
+
+def _number_of(name: str) -> int:
+    """Return a stable number for a name."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8])
+
+
+def _instant(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _numeric(name: str, unit: str) -> dict[str, object]:
+    return {
+        "type": "numeric",
+        "name": name,
+        "property": name,
+        "unit": unit,
+        "access": 1,
+        "label": name.title(),
+    }
+
+
+_MEASURES: Final = (("energy", "kWh"), ("power", "W"), ("voltage", "V"), ("current", "A"))
+_SWITCH: Final = {
+    "type": "switch",
+    "features": [
+        {
+            "type": "binary",
+            "name": "state",
+            "property": "state",
+            "access": 7,
+            "value_on": "ON",
+            "value_off": "OFF",
+            "value_toggle": "TOGGLE",
+        }
+    ],
+}
