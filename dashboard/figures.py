@@ -41,7 +41,7 @@ def days(left: float | None) -> str:
     if left >= MAX_DAYS:
         return "over a year"
     if left <= 0:
-        return "none"
+        return "0\N{NO-BREAK SPACE}days"
     if left < 1:
         return "under a day"
     shown = f"{left:.1f}" if left < 10 else f"{left:.0f}"

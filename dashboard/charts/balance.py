@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
 from dashboard.figures import at_place, main_units, money, moment
 from dashboard.queries.balance import BalancePoint
+
+DAY_MS: Final = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +29,17 @@ class BalanceNow:
         return at_place(instant, self.time_zone).replace(tzinfo=None)
 
 
-def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, days: int, ink: Ink) -> Chart:
+def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> Chart:
     """Return the balance of the last days."""
     figure = go.Figure(layout=layout(ink))
     posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
     _line(figure, posted, now, ink)
     _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, ink)
     _levels(figure, posted, now, ink)
-    figure.update_layout(hovermode="closest", showlegend=False)
-    date_axis(figure, days)
-    figure.update_xaxes(range=[now.local(posted[0].at), now.local(now.at + days * 86_400_000 // 60)])
+    figure.update_layout(hovermode="closest", showlegend=False, margin={"r": 48 if now.thresholds else 8})
+    begin = min(posted[0].at, now.at - DAY_MS)
+    date_axis(figure, (now.at - begin) // DAY_MS)
+    figure.update_xaxes(range=[now.local(begin), now.local(now.at + (now.at - begin) // 60)])
     return Chart(figure, _summary(posted, now))
 
 
@@ -82,11 +86,12 @@ def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, 
                 y=main_units(threshold, now.currency),
                 line={"color": ink.amber, "width": 1, "dash": "dot"},
                 annotation={
-                    "text": f"Low credit {money(threshold, now.currency)}",
+                    "text": f"low {main_units(threshold, now.currency):,.10g}",
                     "font": {"color": ink.amber, "size": 11},
                     "xanchor": "left",
-                    "yanchor": "bottom",
-                    "x": 0,
+                    "yanchor": "middle",
+                    "x": 1,
+                    "xshift": 4,
                 },
             )
 
@@ -100,7 +105,7 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     """Return where the balance stands and its range."""
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
-    ups = "one top-up" if count == 1 else f"{count} top-ups"
+    ups = {0: "no top-up", 1: "one top-up"}.get(count, f"{count} top-ups")
     return (
         f"{money(now.available, now.currency)} left now; between {money(min(balances), now.currency)} and "
         f"{money(max(balances), now.currency)} in this time, with {ups}."

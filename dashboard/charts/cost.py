@@ -13,7 +13,7 @@ from dashboard.charts.template import (
     band_name,
     band_order,
     block_colours,
-    date_axis,
+    day_bars,
     layout,
 )
 from dashboard.figures import main_units, money
@@ -80,7 +80,7 @@ def _stacked(layers: Sequence[Layer], currency: str, ink: Ink) -> Chart:
             marker={"color": colour, "line": {"width": 0}},
         )
     days = {day for _, _, amounts in layers for day in amounts}
-    date_axis(figure, len(days))
+    day_bars(figure, len(days))
     return Chart(figure, _summary(layers, len(days), currency))
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, date_axis, layout
+from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
 from dashboard.figures import day as day_text
 from dashboard.figures import kwh
 from dashboard.queries.usage import Usage
@@ -34,7 +34,7 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> C
     for energy in sums.values():
         for day, watt_hours in energy.items():
             totals[day] += watt_hours
-    date_axis(figure, len(totals))
+    day_bars(figure, len(totals))
     return Chart(figure, _summary(totals))
 
 

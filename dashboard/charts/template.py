@@ -14,13 +14,16 @@ from dashboard.words import spelled
 
 FONT: Final = '"Source Sans", sans-serif'
 HEIGHT: Final = 280
+MIN_DAYS: Final = 2
+WEEK: Final = 7
+"""Up to this span an axis needs hours."""
 
 _BLOCKS_LIGHT: Final = ("#a5d6cb", "#6bb9bd", "#3f8fae", "#3a6397", "#403a75", "#31204b")
-_BLOCKS_DARK: Final = ("#c4ebe2", "#86cfd0", "#56a9c9", "#4b80bd", "#6058a8", "#6e4391")
+_BLOCKS_DARK: Final = ("#a3d6cc", "#64b6bc", "#4897bd", "#4a79bb", "#6357a9", "#7a4699")
 _BANDS: Final = {
     "#7ba4cf": frozenset({"off_peak", "offpeak", "off-peak", "night", "low", "cheap"}),
     "#8d7fbd": frozenset({"standard", "normal", "shoulder", "mid", "day", "flat", "all"}),
-    "#b94d7f": frozenset({"peak", "on_peak", "high", "evening"}),
+    "#b3567f": frozenset({"peak", "on_peak", "high", "evening"}),
 }
 _MORE_BANDS: Final = ("#4c9a97", "#a3855c", "#6c7a84", "#c58fb5", "#5668a8")
 
@@ -144,5 +147,14 @@ def layout(ink: Ink) -> go.Layout:
 
 
 def date_axis(figure: go.Figure, days: int) -> None:
-    """Label a time axis with days, or with months over a long span."""
-    figure.update_xaxes(type="date", tickformat="%-d %b", hoverformat="%a %-d %b %Y", nticks=min(days, 7) + 1)
+    """Label a time axis with days, or with hours where it spans hardly more than one."""
+    text = "%-d %b" if days > MIN_DAYS else "%-d %b %H:%M"
+    figure.update_xaxes(type="date", tickformat=text, hoverformat="%a %-d %b %Y", nticks=8 if days > MIN_DAYS else 4)
+
+
+def day_bars(figure: go.Figure, days: int) -> None:
+    """Label an axis of whole days, one bar each."""
+    figure.update_xaxes(type="date", tickformat="%-d %b", hoverformat="%a %-d %b %Y", nticks=8)
+    if days <= WEEK:
+        figure.update_xaxes(dtick=86_400_000)
+        figure.update_layout(bargap=1 - 0.08 * days)

@@ -7,7 +7,7 @@ from dashboard.data import data_dir
 from dashboard.figures import moment
 from dashboard.markup import page_title
 from dashboard.queries.units import units
-from dashboard.views.page import show_page
+from dashboard.parts.page import show_page
 from dashboard.warehouse import Warehouse
 
 _TEXT = """
@@ -27,7 +27,7 @@ There is no sign-in yet: the dashboard listens on this machine only.
 def show() -> None:
     """Show the page."""
     st.html(page_title("About", "what is shown and where it comes from"))
-    st.markdown(_TEXT)
+    st.container(width=720).markdown(_TEXT)
     show_page(_data)
 
 
@@ -37,3 +37,6 @@ def _data(opened: Warehouse, viewer: Viewer) -> None:
     zone = shown[0].time_zone if shown else "UTC"
     newest = "no data yet" if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"
     st.caption(f"Folder `{data_dir()}` · newest data {newest} · units shown {len(shown):,}")
+
+
+show()

@@ -7,15 +7,13 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.attention import Standing, concerns
 from dashboard.figures import moment
-from dashboard.forecast import days_left
 from dashboard.markup import page_title, plain
-from dashboard.queries.pace import paces
 from dashboard.queries.site_alerts import SiteAlert, site_alerts
-from dashboard.queries.units import units
-from dashboard.views.key_figures import show_key_figures
-from dashboard.views.needs_attention import show_concerns
-from dashboard.views.page import freshness, no_units, show_page
-from dashboard.views.unit_table import show_unit_table
+from dashboard.parts.key_figures import show_key_figures
+from dashboard.parts.needs_attention import show_concerns
+from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.unit_table import show_unit_table
+from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, counted
 
@@ -40,12 +38,6 @@ def _portfolio(opened: Warehouse, viewer: Viewer) -> None:
     show_unit_table(standings, found, opened.as_of or 0)
 
 
-def standings_of(opened: Warehouse, viewer: Viewer) -> list[Standing]:
-    """Return the viewer's units with how long their credit lasts."""
-    pace = paces(opened, viewer)
-    return [Standing(unit, days_left(unit.available, pace.get(unit.id))) for unit in units(opened, viewer)]
-
-
 def _title(opened: Warehouse, standings: Sequence[Standing]) -> None:
     """Show what the page is about and as of when."""
     sites = {standing.unit.site_id: standing.unit for standing in standings}
@@ -66,3 +58,6 @@ def _installation(alerts: Sequence[SiteAlert]) -> None:
     for alert in alerts:
         word = alert_word(alert.kind)
         st.error(f"**{word.text}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+
+
+show()

@@ -11,11 +11,11 @@ from dashboard.figures import ago, days, kwh, money, moment, power
 from dashboard.markup import chip, page_title, unit_link
 from dashboard.queries.units import Unit, units
 from dashboard.queries.usage import Usage, usage
-from dashboard.views.page import freshness, no_units, show_page
-from dashboard.views.portfolio import standings_of
-from dashboard.views.unit_charts import show_charts
-from dashboard.views.unit_history import show_history
-from dashboard.views.unit_table import matching
+from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.unit_charts import show_charts
+from dashboard.parts.unit_history import show_history
+from dashboard.parts.unit_table import matching
+from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, reason_text, supply_word
 
@@ -110,7 +110,7 @@ def _noted(text: str) -> dict[str, object]:
 
 def _accrued(unit: Unit) -> str:
     """Return what the balance consists of."""
-    return f"{money(unit.balance, unit.currency)} posted, {money(unit.accrued, unit.currency)} used since"
+    return f"{money(unit.accrued, unit.currency)} not yet posted"
 
 
 def _why_days(standing: Standing) -> str:
@@ -139,3 +139,6 @@ def thresholds(unit: Unit) -> tuple[int, ...]:
     policy = json.loads(unit.policy)
     listed = policy.get("low_credit", []) if isinstance(policy, dict) else []
     return tuple(amount for amount in listed if isinstance(amount, int))
+
+
+show()

@@ -460,14 +460,27 @@ def build(folder: Path, units: Sequence[Unit] = SHOW, *, now: int = NOW_MS, writ
             house.add(tables.site, **site)
     for unit in units:
         add_unit(house, unit)
+    number_by_time(house)
     if write:
         house.write()
     return house
 
 
+def number_by_time(house: House) -> None:
+    """Number journal entries in the order of their instants, as one writer does."""
+    entries = house.of(tables.journal_entry)
+    entries.sort(key=lambda entry: (int(str(entry["at"])), int(str(entry["seq"]))))
+    numbers = {entry["seq"]: place for place, entry in enumerate(entries, 1)}
+    house.rows[tables.journal_entry.name] = [entry | {"seq": numbers[entry["seq"]]} for entry in entries]
+    for table in (tables.posting, tables.segment):
+        for row in house.of(table):
+            row["entry_seq"] = numbers[row["entry_seq"]]
+
+
 def yesterday(house: House) -> int:
-    """Return the last journal seq before the newest day, where a nightly export would have stopped."""
-    return house.seq - 40
+    """Return the last journal seq of the day before the newest, where a nightly export would have stopped."""
+    before = [entry for entry in house.of(tables.journal_entry) if int(str(entry["at"])) < house.now - DAY_MS]
+    return len(before)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """A unit's charts: balance, cost by block or band, energy."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard.access import Viewer
@@ -8,8 +10,8 @@ from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.units import Unit
-from dashboard.queries.usage import bands, usage
-from dashboard.views.page import draw, ink
+from dashboard.queries.usage import Usage, bands, usage
+from dashboard.parts.page import draw, ink
 from dashboard.warehouse import Warehouse
 
 
@@ -19,21 +21,26 @@ def show_charts(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple
         _balance(opened, viewer, unit, thresholds, days)
     used = usage(opened, viewer, unit.id, days)
     if not used:
-        st.info("No charges in this time yet. They appear with the meter's first readings.", icon=":material/hourglass_empty:")
+        st.info("No charges in this time yet; they appear with the first readings.", icon=":material/hourglass_empty:")
         return
     names = bands(opened, viewer)
     cost, energy = st.columns(2)
     with cost.container(border=True, height="stretch"):
-        head, toggle = st.columns([3, 2], vertical_alignment="center")
-        head.subheader(f"Cost per day, {unit.currency}", anchor=False)
-        by = toggle.segmented_control(
-            "Stacked by", ["Block", "Band"], default="Block", required=True, key="by", label_visibility="collapsed"
-        )
-        stacked = cost_by_band(used, names, unit.currency, ink()) if by == "Band" else cost_by_block(used, unit.currency, ink())
-        draw(stacked, "cost")
+        _cost(used, names, unit.currency)
     with energy.container(border=True, height="stretch"):
         st.subheader("Energy per day, kWh", anchor=False)
         draw(energy_per_day(used, names, ink()), "energy")
+
+
+def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
+    """Show the cost per day by block, or by band."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(f"Cost per day, {currency}", anchor=False, width="content")
+        by = st.segmented_control(
+            "Stacked by", ["Block", "Band"], default="Block", required=True, key="by", label_visibility="collapsed"
+        )
+    by_band = by == "Band"
+    draw(cost_by_band(used, names, currency, ink()) if by_band else cost_by_block(used, currency, ink()), "cost")
 
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
@@ -46,4 +53,4 @@ def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[in
         time_zone=unit.time_zone,
         thresholds=thresholds,
     )
-    draw(balance_over_time(balance_steps(opened, viewer, unit.id, days), now, days, ink()), "balance")
+    draw(balance_over_time(balance_steps(opened, viewer, unit.id, days), now, ink()), "balance")

@@ -48,8 +48,9 @@ def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Stan
 def _units(standings: Sequence[Standing]) -> Figure:
     """Return how many units there are, and how many have no supply."""
     states = Counter(standing.unit.supply_state for standing in standings)
-    parts = [f"{count:,} {supply_word(state).text.lower()}" for state, count in states.most_common()]
-    return Figure("Units", f"{len(standings):,}", None, " · ".join(parts))
+    others = [(state, count) for state, count in states.most_common() if state != "connected"]
+    parts = [f"{count:,} {supply_word(state).text.lower()}" for state, count in others]
+    return Figure("Units", f"{len(standings):,}", None, " · ".join(parts) or "all connected")
 
 
 def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
@@ -62,4 +63,4 @@ def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
 
 def _than_before(weeks: Weeks) -> str:
     """Return what a change refers to."""
-    return "on the 7 days before" if weeks.before else "nothing to compare with yet"
+    return "on the 7 before" if weeks.before else "first week"

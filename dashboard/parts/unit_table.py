@@ -84,17 +84,18 @@ def _haystack(standing: Standing) -> str:
 def _table(standings: Sequence[Standing], now: int) -> str:
     """Return the markup of a page of units."""
     headers = ("Unit", "Supply", "Balance", "Days left", "Alerts", "Last top-up")
-    rows = [_row(standing, now) for standing in standings]
+    several = len({standing.unit.site_id for standing in standings}) > 1
+    rows = [_row(standing, now, several_sites=several) for standing in standings]
     return table(headers, rows, "Units", wide=True)
 
 
-def _row(standing: Standing, now: int) -> list[Cell]:
+def _row(standing: Standing, now: int, *, several_sites: bool) -> list[Cell]:
     """Return the cells of a unit."""
     unit = standing.unit
-    who = " · ".join(part for part in (unit.customer, unit.site_name) if part)
+    who = " · ".join(part for part in (unit.customer, unit.site_name if several_sites else None) if part)
     alerts = "".join(chip(alert_word(kind)) for kind in unit.alerts)
     return [
-        Cell(f"{unit_link(unit.id, unit.name)}{soft(who)}"),
+        Cell(f"{unit_link(unit.id, unit.name)}{soft(who) if who else ''}"),
         Cell(f"{chip(supply_word(unit.supply_state))}{_reason(standing)}"),
         Cell(money(unit.available, unit.currency), number=True),
         Cell(_days(standing), number=True),

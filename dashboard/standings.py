@@ -1,0 +1,14 @@
+"""The viewer's units with how long their credit lasts."""
+
+from dashboard.access import Viewer
+from dashboard.attention import Standing
+from dashboard.forecast import days_left
+from dashboard.queries.pace import paces
+from dashboard.queries.units import units
+from dashboard.warehouse import Warehouse
+
+
+def standings_of(opened: Warehouse, viewer: Viewer) -> list[Standing]:
+    """Return the units that the viewer may see, each with its forecast."""
+    pace = paces(opened, viewer)
+    return [Standing(unit, days_left(unit.available, pace.get(unit.id))) for unit in units(opened, viewer)]

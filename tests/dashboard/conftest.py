@@ -1,0 +1,53 @@
+"""Fixtures of the dashboard's tests: invented houses, written once for each module that reads them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from invented_house import NOW_MS, House, Unit, build, yesterday
+
+from dashboard.data import DATA_VARIABLE
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+SMALL = (
+    Unit(id="one", name="Flat 1", customer="N. Dlamini", days=12, kwh_per_day=40),
+    Unit(id="two", name="Flat 2", customer="J. van Wyk", days=12, end_balance=-5_000_000),
+    Unit(id="new", name="Flat 3", days=0),
+)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return a small house, exported up to yesterday; nobody changes it."""
+    made = build(tmp_path_factory.mktemp("house"), SMALL)
+    made.export(yesterday(made))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache() -> Iterator[None]:
+    """Forget what pages remembered of other tests."""
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Return a function that opens a page of the dashboard over a folder, at an instant."""
+
+    def opened(folder: Path, page: str = "portfolio", *, now: int = NOW_MS, **query: str) -> AppTest:
+        monkeypatch.setenv(DATA_VARIABLE, str(folder))
+        monkeypatch.setattr("time.time", lambda: now / 1000)
+        app = AppTest.from_file(str(APP), default_timeout=20).run()
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.switch_page(f"views/{page}.py").run()
+
+    return opened
