@@ -1,0 +1,91 @@
+"""What the tests of meters share: waiting on conditions and a mosquitto of one's own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+import os
+from pathlib import Path
+import shutil
+import socket
+import subprocess
+import time
+
+from meter_bridge.devices.driver import Driver, Item, Publish, Report
+
+WAIT_S = 10.0
+START_MS = 1_790_000_000_000
+
+MOSQUITTO = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+
+
+async def eventually(condition: Callable[[], object], what: str = "condition") -> None:
+    """Wait until a condition holds; fail by name after ten seconds."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come true in {WAIT_S:.0f} s") from None
+
+
+def reports(items: Sequence[Item]) -> list[Report]:
+    """Return the reports among items."""
+    return [item for item in items if isinstance(item, Report)]
+
+
+def requests(items: Sequence[Item]) -> list[Publish]:
+    """Return the messages that a driver wants to send."""
+    return [item for item in items if isinstance(item, Publish)]
+
+
+def read(driver: Driver, topic: str, payload: str | bytes, *, retained: bool = False) -> Sequence[Item]:
+    """Let a driver read one live message."""
+    raw = payload.encode() if isinstance(payload, str) else payload
+    assert driver.matches(topic), topic
+    return driver.decode(topic, raw, retained=retained)
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Mosquitto:
+    """A mosquitto on a port of its own; can be killed and started again on the same port."""
+
+    def __init__(self, directory: Path, *, extra: str = "allow_anonymous true\n") -> None:
+        """Take a folder for its configuration, and lines to add to it."""
+        self.port = free_port()
+        self._configuration = directory / "mosquitto.conf"
+        self._configuration.write_text(
+            f"listener {self.port} 127.0.0.1\nset_tcp_nodelay true\npersistence false\n{extra}",
+            encoding="utf-8",
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it accepts."""
+        assert MOSQUITTO is not None
+        self._process = subprocess.Popen(
+            [MOSQUITTO, "-c", str(self._configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError("mosquitto did not start")
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
