@@ -1,0 +1,121 @@
+"""Whatever arrives: no exception, and no register that is not a whole number of Wh from zero up."""
+
+import json
+
+from hypothesis import given, strategies as st
+import pytest
+from tests.devices.support import reports
+
+from meter_bridge.devices.driver import Driver
+from meter_bridge.devices.registry import build_drivers
+
+ADDRESSES = ["tasmota:k/1", "tasmota:k/phase2", "shelly:s/0", "shelly:s/em1:0", "zigbee2mqtt:z/state"]
+TOPICS = [
+    "tele/k/SENSOR",
+    "tele/k/STATE",
+    "tele/k/LWT",
+    "tele/k/INFO3",
+    "stat/k/RESULT",
+    "stat/k/POWER",
+    "stat/k/STATUS10",
+    "tasmota/discovery/AABBCCDDEEFF/config",
+    "tasmota/discovery/AABBCCDDEEFF/sensors",
+    "s/events/rpc",
+    "s/online",
+    "s/status/switch:0",
+    "s/status/em1data:0",
+    "prepaid-meter-bridge/s/rpc",
+    "zigbee2mqtt/z",
+    "zigbee2mqtt/z/availability",
+    "zigbee2mqtt/bridge/devices",
+    "zigbee2mqtt/bridge/state",
+]
+MEMBERS = [
+    "ENERGY", "Total", "TotalStartTime", "Power", "Voltage", "POWER", "POWER1", "UptimeSec", "StatusSNS", "StatusSTS",
+    "SML", "Total_in", "ANALOG", "CTEnergy1", "Energy", "Info3", "BootCount", "t", "ft", "tp", "state", "rl", "fn",
+    "sn", "method", "params", "result", "id", "error", "code", "ts", "switch:0", "em:0", "emdata:0", "em1data:0",
+    "aenergy", "ret_aenergy", "total", "total_act", "total_act_energy", "output", "apower", "sys", "unixtime",
+    "uptime", "energy", "power", "voltage", "current", "last_seen", "friendly_name", "definition", "exposes", "type",
+    "features", "name", "property", "unit", "access",
+]  # fmt: skip
+NUMBERS = st.one_of(
+    st.integers(), st.floats(), st.sampled_from([-1, 0, 1e308, -1e308, 2**63, 2**64, 10**400, -0.0001, 1e12])
+)
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    NUMBERS,
+    st.text(max_size=20),
+    st.sampled_from(["ON", "OFF", "Online", "NotifyStatus", "NotifyFullStatus", "online", "kWh", "switch", "numeric"]),
+)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+
+
+@pytest.fixture(scope="module")
+def drivers() -> list[Driver]:
+    return build_drivers(ADDRESSES)
+
+
+def check(drivers: list[Driver], topic: str, payload: bytes, *, retained: bool) -> None:
+    for driver in drivers:
+        driver.matches(topic)
+        for report in reports(driver.decode(topic, payload, retained=retained)):
+            for value in (report.register_wh, report.voltage_mv, report.frequency_mhz):
+                assert value is None or (type(value) is int and value >= 0)
+            for signed in (report.power_mw, report.current_ma, report.measured_at_ms):
+                assert signed is None or type(signed) is int
+            assert type(report.register_step_wh) is int
+            assert report.register_step_wh >= 1
+
+
+@given(topic=st.sampled_from(TOPICS), payload=st.binary(max_size=300), retained=st.booleans())
+def test_random_bytes_never_raise(drivers: list[Driver], topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
+    check(drivers, topic, payload, retained=retained)
+
+
+@given(topic=st.sampled_from(TOPICS), document=DOCUMENTS, retained=st.booleans())
+def test_random_documents_never_raise(
+    drivers: list[Driver],
+    topic: str,
+    document: object,
+    retained: bool,  # noqa: FBT001
+) -> None:
+    check(drivers, topic, json.dumps(document).encode(), retained=retained)
+
+
+@given(topic=st.text(max_size=60), payload=st.binary(max_size=60))
+def test_random_topics_never_raise(drivers: list[Driver], topic: str, payload: bytes) -> None:
+    check(drivers, topic, payload, retained=False)
+
+
+@given(number=NUMBERS)
+def test_random_registers_are_refused_or_whole(drivers: list[Driver], number: float) -> None:
+    text = json.dumps(number)
+    check(drivers, "tele/k/SENSOR", f'{{"ENERGY":{{"Total":{text},"Power":{text}}}}}'.encode(), retained=False)
+    check(drivers, "tele/k/SENSOR", f'{{"ENERGY":{{"Total":[{text},{text}]}}}}'.encode(), retained=False)
+    check(drivers, "s/status/switch:0", f'{{"aenergy":{{"total":{text}}}}}'.encode(), retained=False)
+    check(drivers, "s/events/rpc", f'{{"method":"NotifyStatus","params":{{"ts":{text}}}}}'.encode(), retained=False)
+    check(drivers, "zigbee2mqtt/z", f'{{"energy":{text},"last_seen":{text}}}'.encode(), retained=False)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize(
+    "payload", [b"[" * 60_000, b'{"a":' * 10_000, b'{"ENERGY":' * 6_000, b"\xff" * 1000, b"1" * 60_000, b"x" * 10**7]
+)
+def test_deep_and_huge_payloads_never_raise(drivers: list[Driver], topic: str, payload: bytes) -> None:
+    check(drivers, topic, payload, retained=False)
+
+
+def test_a_flood_of_devices_ends_at_a_limit() -> None:
+    tasmota, shelly, _ = build_drivers()
+    for number in range(20_050):
+        tasmota.decode(f"tele/m{number}/LWT", b"Online", retained=False)
+        shelly.decode(f"m{number}/online", b"true", retained=False)
+    assert "too_many_devices" in str(tasmota.decode("tele/one-more/LWT", b"Online", retained=False))
+    assert "too_many_devices" in str(shelly.decode("one-more/online", b"true", retained=False))
