@@ -25,13 +25,14 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "versions": "versions: with a list of prices and their start",
     "prices": "prices: 2.50",
     "percent": "percent: 15",
+    "taxes name": "name: VAT",
     "meters": "meters: [tasmota:kitchen/1]",
     "address": "address: tasmota:kitchen/1",
     "tariff": "tariff: and the id of a tariff, here or in defaults",
     "from": "from: with a date, or a time of day",
     "to": 'to: "09:00"',
 }
-"""How a missing key is written."""
+"""How a missing key is written, where it matters with the name of the part around it."""
 
 type Shape[T] = tuple[Schema, type[T]]
 """A schema, with the type of what it returns."""
@@ -196,12 +197,6 @@ def tax(value: object) -> Tax:
     """Read a tax."""
     draft: TaxDraft = _TAX(value)
     return Tax(draft["name"], draft["percent"], frozenset(draft.get("applies to", tuple(TaxBase))))
-
-
-def meter(value: object) -> MeterDraft:
-    """Read a meter: its keys, or its address alone."""
-    found: MeterDraft = METER[0]({"address": value} if isinstance(value, str) else value)
-    return found
 
 
 _WINDOW: Final = Schema(

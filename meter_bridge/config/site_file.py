@@ -1,0 +1,133 @@
+"""The site file: from its text to a validated plan, or to everything that is wrong with it.
+
+The format is described in ``docs/site-file.md``.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from meter_bridge.config import scalars
+from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
+from meter_bridge.config.problems import SiteFileError, SiteProblem
+from meter_bridge.config.reading import Reading
+from meter_bridge.config.shapes import DEFAULTS, INSTALLATION, SITE, PolicyDraft
+from meter_bridge.config.tariffs import Place, read_tariff
+from meter_bridge.config.units import SiteAround, read_unit
+from meter_bridge.config.yaml_text import Path, read_yaml
+
+__all__ = ["SiteFileError", "SiteProblem", "load"]
+
+SITES: Path = ("sites",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A unit with the place where it is written."""
+
+    path: Path
+    account: AccountPlan
+
+
+def load(text: str) -> InstallationPlan:
+    """Return the plan of a site file; raises ``SiteFileError`` with all its problems."""
+    reading = Reading(read_yaml(text))
+    reading.part(INSTALLATION, ())
+    units: list[_Found] = []
+    sites = [_site(reading, (*SITES, site_id), units) for site_id in reading.ids(SITES)]
+    if not sites and isinstance(reading.document.get(SITES), dict):
+        reading.add(SITES, "no site is named", "add the id of a property, such as rose-street:", key=True)
+    _check_ids(reading, "tariffs")
+    _check_ids(reading, "units")
+    _check_addresses(reading, units)
+    if reading.problems:
+        raise SiteFileError(reading.problems)
+    name = reading.value(scalars.text, ("name",)) or ""
+    return InstallationPlan(name, tuple(site for site in sites if site is not None))
+
+
+def _site(reading: Reading, path: Path, units: list[_Found]) -> SitePlan | None:
+    """Return the site at a path, or None after reporting what is wrong; adds its units to ``units``."""
+    site_id = str(path[-1])
+    head = reading.part(SITE, path)
+    zone = reading.value(scalars.time_zone, (*path, "time zone"))
+    currency = reading.value(scalars.currency, (*path, "currency"))
+    place = Place(zone, currency) if zone and currency else None
+    tariffs = _tariffs(reading, path, place)
+    accounts = _units(reading, path, currency, units)
+    if head is None or place is None:
+        return None
+    return SitePlan(site_id, head.get("name", site_id), place.time_zone, place.currency, tariffs, accounts)
+
+
+def _tariffs(reading: Reading, path: Path, place: Place | None) -> tuple[TariffPlan, ...]:
+    at = (*path, "tariffs")
+    found = [read_tariff(reading, (*at, tariff_id), place) for tariff_id in reading.ids(at)]
+    return tuple(tariff for tariff in found if tariff is not None)
+
+
+def _units(
+    reading: Reading, path: Path, currency: str | None, units: list[_Found]
+) -> tuple[AccountPlan, ...]:
+    """Return the units of a site that are right."""
+    around = _around(reading, path, currency)
+    steps = [(*path, "units", unit_id) for unit_id in reading.ids((*path, "units"))]
+    found = [(step, read_unit(reading, step, around)) for step in steps]
+    right = [_Found(step, account) for step, account in found if account is not None]
+    units.extend(right)
+    return tuple(each.account for each in right)
+
+
+def _around(reading: Reading, path: Path, currency: str | None) -> SiteAround:
+    """Return what the units of a site take from it."""
+    at = (*path, "defaults")
+    written = isinstance(reading.document.get(at), dict)
+    tariffs = reading.document.get((*path, "tariffs"))
+    return SiteAround(
+        path=path,
+        currency=currency,
+        voltage_mv=reading.value(scalars.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
+        tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
+        defaults=(reading.part(DEFAULTS, at) if written else None) or PolicyDraft(),
+    )
+
+
+def _check_ids(reading: Reading, kind: str) -> None:
+    """Check that no two sites use the same id: it stands for one thing in the whole installation."""
+    sites = reading.document.get(SITES)
+    first: dict[str, str] = {}
+    for site_id in sites if isinstance(sites, dict) else ():
+        found = reading.document.get((*SITES, site_id, kind))
+        for key in found if isinstance(found, dict) else ():
+            if key in first:
+                message = f"{kind[:-1]} {key!r} is also at site {first[key]}"
+                remedy = f"ids are unique in the whole installation: write {site_id}-{key}, for example"
+                reading.add((*SITES, site_id, kind, key), message, remedy, key=True)
+            first.setdefault(key, site_id)
+
+
+def _check_addresses(reading: Reading, units: Iterable[_Found]) -> None:
+    """Check that every register is charged once, and that no relay switches two units."""
+    registers: dict[str, str] = {}
+    relays: dict[str, str] = {}
+    for unit, path, meter in _all_meters(units):
+        other = registers.setdefault(meter.energy_address, meter.id)
+        if other != meter.id:
+            message = f"the energy of {meter.energy_address!r} is already charged by {other}"
+            reading.add(_written(reading, path, "address"), message, "every register belongs to one meter")
+        owner = relays.setdefault(meter.relay_address, unit) if meter.relay_address else unit
+        if owner != unit and other == meter.id:
+            message = f"relay {meter.relay_address!r} also switches {owner}"
+            reading.add(_written(reading, path, "relay"), message, "a relay can only cut one unit")
+
+
+def _all_meters(units: Iterable[_Found]) -> Iterator[tuple[str, Path, MeterPlan]]:
+    """Yield unit id, place and plan of every meter."""
+    for unit in units:
+        for index, meter in enumerate(unit.account.supplies[0].meters):
+            yield unit.account.id, (*unit.path, "meters", index), meter
+
+
+def _written(reading: Reading, path: Path, key: str) -> Path:
+    """Return where an address of a meter is written: at its key, or as the meter itself."""
+    return next((at for at in ((*path, key), (*path, "address")) if reading.document.get(at)), path)

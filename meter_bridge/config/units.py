@@ -1,0 +1,167 @@
+"""From a written unit to its account, with supply policy and meters."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from meter_bridge.config.meters import Around, read_meter
+from meter_bridge.config.nearest import suggest
+from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
+from meter_bridge.config.reading import Reading
+from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
+from meter_bridge.config.tariffs import amount
+from meter_bridge.config.yaml_text import Path
+from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.supply import PaymentMode, Policy
+from meter_bridge.core.tariff import Window
+
+ELECTRICITY = "electricity"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAround:
+    """What a unit takes from its site."""
+
+    path: Path
+    currency: str | None
+    """None where the site's own is wrong: amounts are then not checked."""
+    voltage_mv: int
+    tariff_ids: frozenset[str]
+    defaults: PolicyDraft
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A unit's keys with those of the defaults beneath, and the place of each."""
+
+    reading: Reading
+    path: Path
+    site: SiteAround
+    draft: PolicyDraft
+
+    def at(self, key: str) -> Path:
+        """Return where a key was written: in the unit or in the defaults."""
+        own = (*self.path, key)
+        return own if self.reading.document.get(own) is not None else (*self.site.path, "defaults", key)
+
+
+def read_unit(reading: Reading, path: Path, site: SiteAround) -> AccountPlan | None:
+    """Return the unit at a path, or None after reporting what is wrong."""
+    unit_id = str(path[-1])
+    draft = reading.part(UNIT, path)
+    name = (draft or UnitDraft()).get("name", unit_id)
+    around = Around(unit_id, name, site.voltage_mv, (draft or UnitDraft(), site.defaults))
+    meters = _meters(reading, path, around)
+    if draft is None:
+        return None
+    merged = PolicyDraft()
+    merged.update(site.defaults)
+    merged.update(draft)
+    source = _Source(reading, path, site, merged)
+    tariff_id, policy = _tariff_id(source), _policy(source)
+    if tariff_id is None or policy is None or not meters or not _check_can_cut(source, policy, meters):
+        return None
+    supply = SupplyPlan(f"{unit_id}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
+    return AccountPlan(unit_id, name, draft.get("customer"), policy, (supply,))
+
+
+def _meters(reading: Reading, path: Path, around: Around) -> tuple[MeterPlan, ...]:
+    """Return the meters of a unit; none where one of them is wrong."""
+    steps = [(*path, "meters", index) for index in range(reading.count((*path, "meters")))]
+    found = [read_meter(reading, step, around) for step in steps]
+    seen: set[str] = set()
+    for step, meter in zip(steps, found, strict=True):
+        if meter is not None and meter.id in seen:
+            name = meter.id.rpartition("/")[2]
+            message = f"two meters of {around.unit_id} have the id {name!r}"
+            reading.add(step, message, "give each of them an id of its own, such as id: geyser")
+        seen.add(meter.id if meter else "")
+    return tuple(meter for meter in found if meter is not None) if all(found) else ()
+
+
+def _tariff_id(source: _Source) -> str | None:
+    """Return the tariff of a unit, or None after reporting that there is none."""
+    found = source.draft.get("tariff")
+    known = source.site.tariff_ids
+    if found is None:
+        remedy = "add tariff: and the id of a tariff, here or in defaults"
+        source.reading.add(source.path, "'tariff' is missing", remedy, key=True)
+    elif found not in known:
+        message = f"there is no tariff {found!r} at this site"
+        source.reading.add(source.at("tariff"), message, suggest(found, known))
+    return found if found in known else None
+
+
+def _policy(source: _Source) -> Policy | None:
+    """Return the supply policy of a unit, or None after reporting what is wrong."""
+    if source.site.currency is None:
+        return None
+    before = len(source.reading.problems)
+    draft, standard = source.draft, Policy()
+    maximum = draft.get("maximum top-up")
+    policy = Policy(
+        payment_mode=draft.get("payment mode", standard.payment_mode),
+        restore=draft.get("restore", standard.restore),
+        never_cut=draft.get("never cut", standard.never_cut),
+        minimum_to_restore=_amount(source, "minimum to restore", draft.get("minimum to restore", "0")),
+        low_credit=_low_credit(source),
+        low_credit_hysteresis=_amount(
+            source, "low credit hysteresis", draft.get("low credit hysteresis", "0")
+        ),
+        friendly_hours=draft.get("friendly hours", standard.friendly_hours),
+        top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
+        top_up_maximum=None if maximum is None else _amount(source, "maximum top-up", maximum),
+    )
+    _check_policy(source, policy)
+    return policy if len(source.reading.problems) == before else None
+
+
+def _amount(source: _Source, key: str, written: str) -> int:
+    return amount(source.reading, source.at(key), written, source.site.currency or "")
+
+
+def _low_credit(source: _Source) -> tuple[int, ...]:
+    """Return the warning thresholds, highest first, whatever their order in the file."""
+    at, currency = source.at("low credit"), source.site.currency or ""
+    written = source.draft.get("low credit", ())
+    found = [amount(source.reading, (*at, index), text, currency) for index, text in enumerate(written)]
+    for index, threshold in enumerate(found):
+        if threshold in found[:index]:
+            source.reading.add(
+                (*at, index), f"threshold {written[index]} is written twice", "keep one of them"
+            )
+    return tuple(sorted(found, reverse=True))
+
+
+def _check_policy(source: _Source, policy: Policy) -> None:
+    """Report rules that contradict each other."""
+    if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
+        message = "the largest top-up is below the smallest"
+        source.reading.add(source.at("maximum top-up"), message, "raise it, or lower minimum top-up")
+    if policy.friendly_hours and _whole_week(policy.friendly_hours):
+        message = "friendly hours cover the whole week: supply would never be cut"
+        source.reading.add(
+            source.at("friendly hours"), message, "write never cut: yes if that is meant", key=True
+        )
+
+
+@lru_cache(maxsize=256)
+def _whole_week(windows: tuple[Window, ...]) -> bool:
+    """Say whether windows leave no minute of the week."""
+    covered: set[int] = set()
+    for window in windows:
+        length = (window.end - window.start) % MINUTES_PER_DAY or MINUTES_PER_DAY
+        for day in window.weekdays:
+            first = day * MINUTES_PER_DAY + window.start
+            covered.update(minute % (7 * MINUTES_PER_DAY) for minute in range(first, first + length))
+    return len(covered) == 7 * MINUTES_PER_DAY
+
+
+def _check_can_cut(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...]) -> bool:
+    """Report a unit that pays first and yet has nothing that could cut it."""
+    protected = policy.never_cut or policy.payment_mode is PaymentMode.CREDIT
+    if protected or any(meter.relay_address is not None for meter in meters):
+        return True
+    message = "no meter of this unit has a relay, so its supply cannot be cut"
+    remedy = "name a relay, or write never cut: yes or payment mode: credit"
+    source.reading.add(source.path, message, remedy, key=True)
+    return False
