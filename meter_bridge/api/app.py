@@ -1,0 +1,65 @@
+"""The web application: every endpoint over one engine."""
+
+from collections.abc import Collection
+from typing import Final
+
+from aiohttp import web
+
+from meter_bridge.api import (
+    accounts,
+    alerts,
+    clock,
+    health,
+    info,
+    meters,
+    metrics,
+    openapi,
+    site,
+    supply,
+    tokens,
+    top_ups,
+    websocket,
+)
+from meter_bridge.api.auth import THROTTLE
+from meter_bridge.api.bodies import BODY_BYTES
+from meter_bridge.api.endpoint import PORT, Endpoint
+from meter_bridge.api.guard import guard
+from meter_bridge.api.headers import add_security_headers
+from meter_bridge.api.origin import ORIGINS
+from meter_bridge.api.port import BridgePort
+from meter_bridge.api.registry import register
+from meter_bridge.api.sockets import SOCKETS, OpenSockets
+from meter_bridge.api.throttle import Throttle
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    *info.ENDPOINTS,
+    *accounts.ENDPOINTS,
+    *top_ups.ENDPOINTS,
+    *supply.ENDPOINTS,
+    *meters.ENDPOINTS,
+    *alerts.ENDPOINTS,
+    *clock.ENDPOINTS,
+    *tokens.ENDPOINTS,
+    *site.ENDPOINTS,
+    *websocket.ENDPOINTS,
+    *openapi.ENDPOINTS,
+)
+
+
+def build_app(
+    port: BridgePort, *, origins: Collection[str] = (), throttle: Throttle | None = None
+) -> web.Application:
+    """Return the application that serves an engine; ``origins`` are web pages that may open a WebSocket."""
+    app = web.Application(middlewares=[guard], client_max_size=BODY_BYTES)
+    sockets = OpenSockets()
+    app[PORT] = port
+    app[ORIGINS] = frozenset(origins)
+    app[SOCKETS] = sockets
+    app[THROTTLE] = throttle or Throttle()
+    app[openapi.CATALOGUE] = ENDPOINTS
+    register(app, ENDPOINTS)
+    app.on_response_prepare.append(add_security_headers)
+    app.on_shutdown.append(sockets.close_all)
+    return app

@@ -1,0 +1,137 @@
+"""Serve the application: over TCP, and to the local operator over a Unix socket."""
+
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+import logging
+from pathlib import Path
+import ssl
+from typing import Final
+
+from aiohttp import web
+
+from meter_bridge.api.access_log import LOGGER, AccessLogger
+from meter_bridge.api.app import build_app
+from meter_bridge.api.port import BridgePort
+from meter_bridge.api.unix_socket import bind, remove
+
+_LOGGER: Final = logging.getLogger(__name__)
+SHUTDOWN_S: Final = 5.0
+KEEP_ALIVE_S: Final = 75.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the API is served."""
+
+    host: str | None = None
+    """Address for TCP; None for none."""
+    port: int = 8126
+    """0 takes any free one."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    socket: Path | None = None
+    """Unix socket for the local operator; None for none."""
+    announce: bool = False
+    """Announce the API on the local network also where it only listens on loopback."""
+    origins: Collection[str] = ()
+    """Origins of web pages that may open a WebSocket."""
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether only this machine can reach the API."""
+        return self.host is None or is_loopback(self.host)
+
+
+class ApiServer:
+    """The API of one engine, from ``start`` to ``stop``."""
+
+    def __init__(self, port: BridgePort, listen: Listen) -> None:
+        """Remember what to serve and where; nothing listens yet."""
+        self._port = port
+        self._listen = listen
+        self._stack = AsyncExitStack()
+        self._tcp_port: int | None = None
+
+    @property
+    def tcp_port(self) -> int | None:
+        """Return the port in use, or None without TCP."""
+        return self._tcp_port
+
+    @property
+    def url(self) -> str | None:
+        """Return the root of the API over TCP, or None without TCP."""
+        host = self._listen.host
+        if host is None:
+            return None
+        scheme = "http" if self._listen.tls_certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._tcp_port}"
+
+    async def start(self) -> None:
+        """Listen and, where it makes sense, announce; raise ``OSError`` where an address is not to be had."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening; requests under way get a few seconds to end, WebSockets are closed."""
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        runner = web.AppRunner(
+            build_app(self._port, origins=self._listen.origins),
+            access_log_class=AccessLogger,
+            access_log=LOGGER,
+            auto_decompress=False,
+            keepalive_timeout=KEEP_ALIVE_S,
+            shutdown_timeout=SHUTDOWN_S,
+        )
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        if self._listen.socket is not None:
+            await self._serve_locally(runner, self._listen.socket)
+        if self._listen.host is not None:
+            await self._serve_over_tcp(runner, self._listen.host)
+
+    async def _serve_locally(self, runner: web.AppRunner, path: Path) -> None:
+        listener = bind(path)
+        self._stack.callback(remove, path)
+        await web.SockSite(runner, listener).start()
+
+    async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
+        site = web.TCPSite(runner, host, self._listen.port, ssl_context=_tls(self._listen))
+        await site.start()
+        self._tcp_port = int(runner.addresses[-1][1])
+        _LOGGER.info("the API is served at %s", self.url)
+        if self._listen.announce or not self._listen.is_local:
+            await self._announce(host)
+
+    async def _announce(self, host: str) -> None:
+        # Imported here because zeroconf takes several megabytes, which a bridge on loopback need not have.
+        from meter_bridge.api.zeroconf import Announcement  # noqa: PLC0415
+
+        assert self._tcp_port is not None
+        tls = self._listen.tls_certificate is not None
+        announcement = Announcement(self._port.info(), host=host, port=self._tcp_port, tls=tls)
+        if await announcement.start():
+            self._stack.push_async_callback(announcement.stop)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host can only be reached from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(listen: Listen) -> ssl.SSLContext | None:
+    if listen.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(listen.tls_certificate, listen.tls_key)
+    return context

@@ -1,0 +1,70 @@
+"""The site file over the API."""
+
+import asyncio
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.bodies import SITE_FILE_BYTES, read_body
+from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.port import ApplyResult, Refused
+from meter_bridge.api.rights import LANDLORD_OF_EVERYTHING
+from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.site_file import load
+from meter_bridge.protocol.messages import ErrorCode
+
+
+class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a site file is to be applied."""
+
+    dry_run: Annotated[bool, msgspec.Meta(description="Only say what would change.")] = False
+
+
+@endpoint(
+    "POST",
+    "/api/v1/site",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=ApplyResult,
+    query=SiteQuery,
+    body_media="application/yaml",
+    refusals=(
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def apply_site(call: Call) -> Reply:
+    """Apply a site file, all of it or nothing."""
+    query = call.query(SiteQuery)
+    document = _text(await read_body(call.request, SITE_FILE_BYTES))
+    try:
+        # In a thread: a file of a thousand units takes seconds, in which meters must not wait.
+        plan = await asyncio.to_thread(load, document)
+    except SiteFileError as error:
+        raise _refused(error) from error
+    return Reply(await call.port.apply(call.actor, plan, document=document, dry_run=query.dry_run))
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST, "the site file is not text in UTF-8", remedy="save it as UTF-8"
+        ) from error
+
+
+def _refused(error: SiteFileError) -> Refused:
+    """Return the refusal of a site file: the message lists what is wrong, the fields name the first place."""
+    first = next(iter(error.problems), None)
+    return Refused(
+        ErrorCode.BAD_REQUEST,
+        str(error),
+        field=first.field if first else None,
+        value=first.value if first else None,
+        remedy=first.remedy if first else "correct the site file",
+    )
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (apply_site,)
