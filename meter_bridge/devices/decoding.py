@@ -1,6 +1,6 @@
 """What all drivers share when they turn a payload into a value or a refusal."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -11,6 +11,8 @@ TELEMETRY_LIMIT: Final = 64 * 1024
 """Largest payload of a single device's message, in bytes."""
 DEVICE_LIMIT: Final = 20_000
 """Most devices of a family that one bridge remembers; topics beyond it are refused."""
+NAME_LENGTH: Final = 200
+"""Longest name of a device, in characters."""
 REGISTER_WORDS: Final = ("Total", "nergy", "total_act")
 """Parts of the names of energy counters in all families; ``nergy`` is in energy, Energy and aenergy."""
 REFUSALS: Final = (msgspec.MsgspecError, UnreadableError, UnicodeDecodeError, RecursionError)
@@ -18,9 +20,21 @@ REFUSALS: Final = (msgspec.MsgspecError, UnreadableError, UnicodeDecodeError, Re
 DETAIL_LENGTH: Final = 200
 
 
+type Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)]
+"""A text that is kept; longer ones are refused."""
+type Small = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
+"""A count or an instant in seconds."""
+
+
 def rejected(topic: str, error: Exception) -> tuple[Rejected]:
     """Turn what a decoder raised into a countable refusal."""
     return (Rejected(_slug(error), topic[:DETAIL_LENGTH], str(error)[:DETAIL_LENGTH]),)
+
+
+def check_name(name: str) -> None:
+    """Refuse a device name that is too long to keep."""
+    if len(name) > NAME_LENGTH:
+        raise UnreadableError("name_too_long", f"a name of {len(name)} characters, at most {NAME_LENGTH}")
 
 
 def too_large(topic: str, size: int, limit: int) -> tuple[Rejected]:

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
+from meter_bridge.devices.decoding import (
+    DEVICE_LIMIT,
+    REFUSALS,
+    TELEMETRY_LIMIT,
+    check_name,
+    rejected,
+    too_large,
+)
 from meter_bridge.devices.driver import Capabilities, Family, Item, Publish, Report
 from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.shelly_device import (
@@ -90,6 +97,7 @@ class ShellyDriver:
     def _device(self, name: str) -> ShellyDevice:
         device = self._devices.get(name)
         if device is None:
+            check_name(name)
             if len(self._devices) >= DEVICE_LIMIT:
                 raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Shelly devices")
             device = self._devices[name] = ShellyDevice(name)

@@ -5,6 +5,7 @@ Requests carry fixed ids, one per method, so that an answer tells what was asked
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+import re
 from typing import Final
 
 import msgspec
@@ -44,8 +45,11 @@ SWITCH_SET: Final = 3
 NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
 SWITCHES: Final = frozenset({"switch", "pm1"})
 METERING: Final = frozenset({"switch", "pm1", "em", "em1"})
+COMPONENT_NUMBER: Final = re.compile(r"[0-9]{1,3}")
 BOOT_TOLERANCE_S: Final = 60
 """How far two computations of the boot instant may differ: the device's clock is corrected now and then."""
+OLDEST_CLOCK_S: Final = 1_600_000_000
+"""A device whose clock stands earlier has not learnt the time yet."""
 NEWEST_CLOCK_S: Final = 4_102_444_800
 
 type Values = dict[str, int | RelayPosition | None]
@@ -181,7 +185,7 @@ class ShellyDevice:
         for name, raw in components.items():
             kind, _, number = name.partition(":")
             reader = READERS.get(kind)
-            if reader is not None and number.isdecimal():
+            if reader is not None and COMPONENT_NUMBER.fullmatch(number):
                 owner = kind.removesuffix("data")
                 found.setdefault(f"{owner}:{number}", {}).update(reader(self, name, raw, full))
         for name, values in found.items():
@@ -289,7 +293,7 @@ def _register(total: float | None) -> Values:
 def _instant_ms(raw: msgspec.Raw | None) -> int | None:
     """Return the notification's own time; None before the device has learnt the time."""
     seconds = 0.0 if raw is None else INSTANT.decode(raw)
-    return round(seconds * 1000) if 1_600_000_000 < seconds < NEWEST_CLOCK_S else None
+    return round(seconds * 1000) if OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S else None
 
 
 type Reader = Callable[[ShellyDevice, str, msgspec.Raw, bool], Values]

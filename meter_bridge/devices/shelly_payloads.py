@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from meter_bridge.devices.decoding import Name, Small
+
 type Components = dict[str, msgspec.Raw]
 ABSENT: Final = msgspec.Raw()
 """What a frame without the member holds."""
@@ -16,7 +18,7 @@ class Counter(msgspec.Struct, frozen=True):
     """``aenergy`` or ``ret_aenergy``; ``minute_ts`` tells which minute's notification brought it."""
 
     total: float | None = None
-    minute_ts: int | None = None
+    minute_ts: Small | None = None
 
 
 class Switching(msgspec.Struct, frozen=True):
@@ -66,8 +68,8 @@ class SinglePhaseData(msgspec.Struct, frozen=True):
 class System(msgspec.Struct, frozen=True):
     """The ``sys`` component; unixtime is None until the device knows the time."""
 
-    unixtime: int | None = None
-    uptime: int | None = None
+    unixtime: Small | None = None
+    uptime: Small | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -91,10 +93,10 @@ class Frame(msgspec.Struct, frozen=True):
 class DeviceInformation(msgspec.Struct, frozen=True):
     """The answer to ``Shelly.GetDeviceInfo``."""
 
-    id: str
-    name: str | None = None
-    model: str | None = None
-    ver: str | None = None
+    id: Name
+    name: Name | None = None
+    model: Name | None = None
+    ver: Name | None = None
 
 
 FRAME: Final = msgspec.json.Decoder(Frame)

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
+from meter_bridge.devices.decoding import (
+    DEVICE_LIMIT,
+    REFUSALS,
+    TELEMETRY_LIMIT,
+    check_name,
+    rejected,
+    too_large,
+)
 from meter_bridge.devices.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
 from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.tasmota_device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
@@ -116,6 +123,7 @@ class TasmotaDriver:
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
+            check_name(topic)
             if len(self._devices) >= DEVICE_LIMIT:
                 raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Tasmota devices")
             device = self._devices[topic] = TasmotaDevice(topic)

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from meter_bridge.devices.decoding import Name, Small
+
 type Quantity = float | list[float | None] | dict[str, float | None] | None
 """One value, one per phase, or (``SetOption129``) one per named phase; ``null`` where the chip gave none."""
 
@@ -15,7 +17,7 @@ class Energy(msgspec.Struct, frozen=True):
     """The ``ENERGY`` member of a sensor message: kWh, W, V, A, Hz."""
 
     total: Quantity = msgspec.field(default=None, name="Total")
-    started: str | None = msgspec.field(default=None, name="TotalStartTime")
+    started: Name | None = msgspec.field(default=None, name="TotalStartTime")
     power: Quantity = msgspec.field(default=None, name="Power")
     voltage: Quantity = msgspec.field(default=None, name="Voltage")
     current: Quantity = msgspec.field(default=None, name="Current")
@@ -65,7 +67,7 @@ class State(msgspec.Struct, frozen=True):
     power6: str | None = msgspec.field(default=None, name="POWER6")
     power7: str | None = msgspec.field(default=None, name="POWER7")
     power8: str | None = msgspec.field(default=None, name="POWER8")
-    uptime_s: int | None = msgspec.field(default=None, name="UptimeSec")
+    uptime_s: Small | None = msgspec.field(default=None, name="UptimeSec")
 
     def relays(self) -> list[tuple[int, str]]:
         """Return relay number and state word of each relay in the message."""
@@ -81,7 +83,7 @@ RELAY_MEMBERS: Final = (
 class Parameters(msgspec.Struct, frozen=True):
     """The ``StatusPRM`` or ``Info3`` member: which boot this is."""
 
-    boots: int | None = msgspec.field(default=None, name="BootCount")
+    boots: Small | None = msgspec.field(default=None, name="BootCount")
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -101,18 +103,18 @@ class Information(msgspec.Struct, frozen=True):
 class Announcement(msgspec.Struct, frozen=True):
     """A retained ``tasmota/discovery/<MAC>/config`` message."""
 
-    topic: str = msgspec.field(name="t")
-    full_topic: str = msgspec.field(default="%prefix%/%topic%/", name="ft")
-    prefixes: tuple[str, str, str] = msgspec.field(default=("cmnd", "stat", "tele"), name="tp")
-    device_name: str | None = msgspec.field(default=None, name="dn")
-    friendly_names: list[str | None] = msgspec.field(default_factory=list, name="fn")
-    host: str = msgspec.field(default="", name="hn")
-    mac: str = ""
-    model: str | None = msgspec.field(default=None, name="md")
-    firmware: str | None = msgspec.field(default=None, name="sw")
-    offline: str = msgspec.field(default="Offline", name="ofln")
-    online: str = msgspec.field(default="Online", name="onln")
-    state_words: list[str] = msgspec.field(default_factory=lambda: ["OFF", "ON"], name="state")
+    topic: Name = msgspec.field(name="t")
+    full_topic: Name = msgspec.field(default="%prefix%/%topic%/", name="ft")
+    prefixes: tuple[Name, Name, Name] = msgspec.field(default=("cmnd", "stat", "tele"), name="tp")
+    device_name: Name | None = msgspec.field(default=None, name="dn")
+    friendly_names: list[Name | None] = msgspec.field(default_factory=list, name="fn")
+    host: Name = msgspec.field(default="", name="hn")
+    mac: Name = ""
+    model: Name | None = msgspec.field(default=None, name="md")
+    firmware: Name | None = msgspec.field(default=None, name="sw")
+    offline: Name = msgspec.field(default="Offline", name="ofln")
+    online: Name = msgspec.field(default="Online", name="onln")
+    state_words: list[Name] = msgspec.field(default_factory=lambda: ["OFF", "ON"], name="state")
     relays: list[int] = msgspec.field(default_factory=list, name="rl")
 
 

@@ -13,8 +13,15 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.decoding import DEVICE_LIMIT, REFUSALS, TELEMETRY_LIMIT, rejected, too_large
+from meter_bridge.devices.addresses import FORBIDDEN, parse_address
+from meter_bridge.devices.decoding import (
+    DEVICE_LIMIT,
+    NAME_LENGTH,
+    REFUSALS,
+    TELEMETRY_LIMIT,
+    rejected,
+    too_large,
+)
 from meter_bridge.devices.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
 from meter_bridge.devices.quantities import UnreadableError, current_ma, power_mw, register_mwh, voltage_mv
 from meter_bridge.devices.zigbee2mqtt_exposes import (
@@ -34,6 +41,7 @@ DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024
 MILLISECONDS: Final = 1000
 EPOCH_MS_FROM: Final = 10**11
 """Instants above are in milliseconds, below in seconds."""
+EARLIEST_MS: Final = 1_500_000_000_000
 LATEST_MS: Final = 4_102_444_800_000
 
 type Fingerprint = tuple[int | None, int | None, int | None, int | None]
@@ -170,7 +178,7 @@ class Zigbee2MqttDriver:
         before = {address for name in self._listed for address in self._addresses(name)}
         old, self._listed = (
             self._listed,
-            {device.friendly_name: device for device in listed if device.definition},
+            {device.friendly_name: device for device in listed if _usable(device)},
         )
         for name in old.keys() | self._listed.keys():
             self._rebuild(name)
@@ -210,6 +218,12 @@ class Zigbee2MqttDriver:
         self._devices[name] = _Device(
             name, tuple(_remembering(meters, self._devices.get(name))), decoder, fields
         )
+
+
+def _usable(listed: GatewayDevice) -> bool:
+    """Say whether a device has meters' properties at all and a name that a topic can carry."""
+    name = listed.friendly_name
+    return listed.definition is not None and 0 < len(name) <= NAME_LENGTH and not FORBIDDEN.search(name)
 
 
 def _remembering(meters: Iterable[_Meter], before: _Device | None) -> Iterable[_Meter]:
@@ -320,15 +334,19 @@ def _instant_ms(seen: Word) -> int | None:
         return _iso_ms(seen)
     if isinstance(seen, bool) or seen is None or not 0 < seen < LATEST_MS:
         return None
-    return int(seen if seen > EPOCH_MS_FROM else seen * MILLISECONDS)
+    return _plausible(int(seen if seen > EPOCH_MS_FROM else seen * MILLISECONDS))
 
 
 def _iso_ms(text: str) -> int | None:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+    except ValueError, OverflowError:
         return None
-    return None if instant.tzinfo is None else round(instant.timestamp() * MILLISECONDS)
+    return None if instant.tzinfo is None else _plausible(round(instant.timestamp() * MILLISECONDS))
+
+
+def _plausible(instant_ms: int) -> int | None:
+    return instant_ms if EARLIEST_MS < instant_ms < LATEST_MS else None
 
 
 AVAILABILITY: Final = msgspec.json.Decoder(Availability)

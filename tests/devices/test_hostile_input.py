@@ -46,7 +46,9 @@ LEAVES = st.one_of(
     st.booleans(),
     NUMBERS,
     st.text(max_size=20),
-    st.sampled_from(["ON", "OFF", "Online", "NotifyStatus", "NotifyFullStatus", "online", "kWh", "switch", "numeric"]),
+    st.sampled_from(
+        ["ON", "OFF", "Online", "NotifyStatus", "NotifyFullStatus", "online", "kWh", "switch", "numeric"]
+    ),
 )
 DOCUMENTS = st.recursive(
     LEAVES,
@@ -97,16 +99,24 @@ def test_random_topics_never_raise(drivers: list[Driver], topic: str, payload: b
 @given(number=NUMBERS)
 def test_random_registers_are_refused_or_whole(drivers: list[Driver], number: float) -> None:
     text = json.dumps(number)
-    check(drivers, "tele/k/SENSOR", f'{{"ENERGY":{{"Total":{text},"Power":{text}}}}}'.encode(), retained=False)
+    check(
+        drivers, "tele/k/SENSOR", f'{{"ENERGY":{{"Total":{text},"Power":{text}}}}}'.encode(), retained=False
+    )
     check(drivers, "tele/k/SENSOR", f'{{"ENERGY":{{"Total":[{text},{text}]}}}}'.encode(), retained=False)
     check(drivers, "s/status/switch:0", f'{{"aenergy":{{"total":{text}}}}}'.encode(), retained=False)
-    check(drivers, "s/events/rpc", f'{{"method":"NotifyStatus","params":{{"ts":{text}}}}}'.encode(), retained=False)
+    check(
+        drivers,
+        "s/events/rpc",
+        f'{{"method":"NotifyStatus","params":{{"ts":{text}}}}}'.encode(),
+        retained=False,
+    )
     check(drivers, "zigbee2mqtt/z", f'{{"energy":{text},"last_seen":{text}}}'.encode(), retained=False)
 
 
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize(
-    "payload", [b"[" * 60_000, b'{"a":' * 10_000, b'{"ENERGY":' * 6_000, b"\xff" * 1000, b"1" * 60_000, b"x" * 10**7]
+    "payload",
+    [b"[" * 60_000, b'{"a":' * 10_000, b'{"ENERGY":' * 6_000, b"\xff" * 1000, b"1" * 60_000, b"x" * 10**7],
 )
 def test_deep_and_huge_payloads_never_raise(drivers: list[Driver], topic: str, payload: bytes) -> None:
     check(drivers, topic, payload, retained=False)

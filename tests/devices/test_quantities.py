@@ -15,7 +15,14 @@ from meter_bridge.devices.quantities import (
 
 @pytest.mark.parametrize(
     "kwh,wh",
-    [(0.0, 0), (1.001, 1001), (14.68792, 14687), (2574.466629, 2574466), (0.000999, 0), (34507.4761, 34507476)],
+    [
+        (0.0, 0),
+        (1.001, 1001),
+        (14.68792, 14687),
+        (2574.466629, 2574466),
+        (0.000999, 0),
+        (34507.4761, 34507476),
+    ],
 )
 def test_a_register_is_floored_to_watt_hours_without_float_noise(kwh: float, wh: int) -> None:
     assert register_wh(kwh, 1_000_000) == wh
@@ -41,7 +48,8 @@ def test_impossible_quantities_are_refused(convert: type[int], value: float) -> 
 
 
 @pytest.mark.parametrize(
-    "kwh,step", [(8191.0, 1), (8192.0, 1), (16383.9, 1), (16384.0, 2), (32768.0, 4), (42949.0, 4), (65536.0, 8)]
+    "kwh,step",
+    [(8191.0, 1), (8192.0, 1), (16383.9, 1), (16384.0, 2), (32768.0, 4), (42949.0, 4), (65536.0, 8)],
 )
 def test_the_step_follows_the_float32_that_the_device_keeps(kwh: float, step: int) -> None:
     assert float32_step_wh(kwh) == step

@@ -30,7 +30,9 @@ def driver() -> ShellyDriver:
 
 
 def notify(method: str = "NotifyStatus", **components: object) -> str:
-    params = {"ts": 1_767_323_045.67} | {name.replace("_", ":", 1): value for name, value in components.items()}
+    params = {"ts": 1_767_323_045.67} | {
+        name.replace("_", ":", 1): value for name, value in components.items()
+    }
     return json.dumps({"src": PLUG, "dst": f"{PLUG}/events", "method": method, "params": params})
 
 
@@ -66,7 +68,10 @@ def test_a_notification_becomes_exact_integers(driver: ShellyDriver) -> None:
 
 def test_an_unknown_device_is_asked_who_it_is_until_it_answers(driver: ShellyDriver) -> None:
     asked = requests(read(driver, EVENTS, notify(switch_0={"id": 0, "output": False})))
-    assert [json.loads(sent.payload)["method"] for sent in asked] == ["Shelly.GetDeviceInfo", "Shelly.GetStatus"]
+    assert [json.loads(sent.payload)["method"] for sent in asked] == [
+        "Shelly.GetDeviceInfo",
+        "Shelly.GetStatus",
+    ]
     assert {sent.topic for sent in asked} == {f"{PLUG}/rpc"}
     assert json.loads(asked[0].payload)["src"] == f"prepaid-meter-bridge/{PLUG}"
     known(driver, switch_0=SWITCH)
@@ -76,7 +81,9 @@ def test_an_unknown_device_is_asked_who_it_is_until_it_answers(driver: ShellyDri
 def test_a_device_is_offered_when_status_and_information_are_there(driver: ShellyDriver) -> None:
     read(driver, f"{PLUG}/online", "true")
     read(driver, ANSWERS, answer(2, {"id": PLUG, "name": "Plug", "model": "SNPL-00112EU", "ver": "1.4.4"}))
-    items = read(driver, ANSWERS, answer(1, {"switch:0": SWITCH, "sys": {"uptime": 5, "unixtime": 1_767_323_045}}))
+    items = read(
+        driver, ANSWERS, answer(1, {"switch:0": SWITCH, "sys": {"uptime": 5, "unixtime": 1_767_323_045}})
+    )
     assert items[0] == Discovered(ADDRESS, "Plug", "SNPL-00112EU", "1.4.4")
 
 
@@ -89,7 +96,10 @@ def test_a_partial_overlay_speaks_only_of_what_it_holds(driver: ShellyDriver) ->
 
 
 def test_imported_energy_is_the_total_less_what_was_returned(driver: ShellyDriver) -> None:
-    both = SWITCH | {"aenergy": {"total": 10_000, "minute_ts": 60}, "ret_aenergy": {"total": 4000.5, "minute_ts": 60}}
+    both = SWITCH | {
+        "aenergy": {"total": 10_000, "minute_ts": 60},
+        "ret_aenergy": {"total": 4000.5, "minute_ts": 60},
+    }
     assert only(driver, EVENTS, notify("NotifyFullStatus", switch_0=both)).register_wh == 5999
 
 
@@ -99,7 +109,10 @@ def test_a_total_alone_waits_until_a_status_has_told_of_returned_energy(driver: 
 
 
 def test_counters_of_two_moments_are_never_subtracted(driver: ShellyDriver) -> None:
-    both = SWITCH | {"aenergy": {"total": 10_000, "minute_ts": 60}, "ret_aenergy": {"total": 4000, "minute_ts": 60}}
+    both = SWITCH | {
+        "aenergy": {"total": 10_000, "minute_ts": 60},
+        "ret_aenergy": {"total": 4000, "minute_ts": 60},
+    }
     known(driver, switch_0=both)
     items = read(driver, EVENTS, notify(switch_0={"id": 0, "aenergy": {"total": 10_100, "minute_ts": 120}}))
     assert reports(items)[0].register_wh is None
@@ -115,14 +128,28 @@ def test_a_status_topic_carries_one_component(driver: ShellyDriver) -> None:
 
 
 def test_a_three_phase_meter_joins_its_two_components(driver: ShellyDriver) -> None:
-    em = {"id": 0, "total_act_power": 559.0, "total_current": 3.8, "a_voltage": 229, "b_voltage": 0, "c_voltage": 230}
+    em = {
+        "id": 0,
+        "total_act_power": 559.0,
+        "total_current": 3.8,
+        "a_voltage": 229,
+        "b_voltage": 0,
+        "c_voltage": 230,
+    }
     data = {"id": 0, "total_act": 2_589_773.39, "total_act_ret": 1026.61}
     told = only(driver, EVENTS, notify("NotifyFullStatus", em_0=em, emdata_0=data))
-    assert (told.address, told.register_wh, told.power_mw, told.voltage_mv) == (ADDRESS, 2_589_773, 559_000, 0)
+    assert (told.address, told.register_wh, told.power_mw, told.voltage_mv) == (
+        ADDRESS,
+        2_589_773,
+        559_000,
+        0,
+    )
 
 
 def test_a_clamp_has_an_address_of_its_own_and_may_count_its_id_in_words(driver: ShellyDriver) -> None:
-    told = only(driver, EVENTS, notify(em1_1={"id": "1", "act_power": -332.2}, em1data_1={"total_act_energy": 1264.9}))
+    told = only(
+        driver, EVENTS, notify(em1_1={"id": "1", "act_power": -332.2}, em1data_1={"total_act_energy": 1264.9})
+    )
     assert (told.address, told.register_wh, told.power_mw) == (f"shelly:{PLUG}/em1:1", 1264, -332_200)
     assert not driver.switch(f"shelly:{PLUG}/em1:1", RelayPosition.OPEN)
 
@@ -136,7 +163,9 @@ def test_a_meter_without_relay(driver: ShellyDriver) -> None:
 def test_the_boot_keeps_its_name_while_the_clock_is_corrected(driver: ShellyDriver) -> None:
     def boot(uptime: int, now: int) -> str | None:
         return only(
-            driver, EVENTS, notify("NotifyFullStatus", switch_0=SWITCH, sys={"uptime": uptime, "unixtime": now})
+            driver,
+            EVENTS,
+            notify("NotifyFullStatus", switch_0=SWITCH, sys={"uptime": uptime, "unixtime": now}),
         ).boot
 
     assert boot(100, 1_767_323_100) == boot(200, 1_767_323_203)

@@ -74,15 +74,25 @@ def test_a_status_answer_reads_like_telemetry(driver: TasmotaDriver, number: str
 
 @pytest.mark.parametrize(
     "total,wh",
-    [([1.2, 3.4], 4600), ({"Phase1": 1.2, "Phase2": 3.4}, 4600), ([1.2, None], None), ([], None), (None, None)],
+    [
+        ([1.2, 3.4], 4600),
+        ({"Phase1": 1.2, "Phase2": 3.4}, 4600),
+        ([1.2, None], None),
+        ([], None),
+        (None, None),
+    ],
 )
-def test_a_total_per_phase_is_summed_and_never_in_part(driver: TasmotaDriver, total: object, wh: int | None) -> None:
+def test_a_total_per_phase_is_summed_and_never_in_part(
+    driver: TasmotaDriver, total: object, wh: int | None
+) -> None:
     assert only(driver, "tele/kitchen/SENSOR", sensor(Total=total)).register_wh == wh
 
 
 def test_phase_lists_are_joined(driver: TasmotaDriver) -> None:
     told = only(
-        driver, "tele/kitchen/SENSOR", sensor(Power=[10, 20.5, -5], Current=[1, 2, 3], Voltage=[230, 262, 231])
+        driver,
+        "tele/kitchen/SENSOR",
+        sensor(Power=[10, 20.5, -5], Current=[1, 2, 3], Voltage=[230, 262, 231]),
     )
     assert (told.power_mw, told.current_ma, told.voltage_mv) == (25_500, 6000, 262_000)
 
@@ -175,7 +185,9 @@ def test_a_fallen_uptime_makes_the_driver_ask_which_boot_this_is(driver: Tasmota
 
 def test_commands_and_questions(driver: TasmotaDriver) -> None:
     assert driver.switch("tasmota:kitchen/1", RelayPosition.OPEN) == (Publish("cmnd/kitchen/POWER1", b"OFF"),)
-    assert driver.switch("tasmota:kitchen/2", RelayPosition.CLOSED) == (Publish("cmnd/kitchen/POWER2", b"ON"),)
+    assert driver.switch("tasmota:kitchen/2", RelayPosition.CLOSED) == (
+        Publish("cmnd/kitchen/POWER2", b"ON"),
+    )
     assert driver.query("tasmota:kitchen/1") == (
         Publish("cmnd/kitchen/STATUS", b"10"),
         Publish("cmnd/kitchen/STATUS", b"11"),
@@ -258,12 +270,18 @@ def test_what_cannot_be_read_is_rejected_by_kind(driver: TasmotaDriver, payload:
         ("stat/kitchen/POWER", "TOGGLE", "unknown_relay_word"),
         ("stat/kitchen/POWER", b"\xff\xfe", "not_json"),
         ("tele/kitchen/LWT", "maybe", "unknown_last_will"),
-        ("tasmota/discovery/AABBCCDDEEFF/config", '{"t":"a/#","ft":"%prefix%/%topic%/"}', "unusable_full_topic"),
+        (
+            "tasmota/discovery/AABBCCDDEEFF/config",
+            '{"t":"a/#","ft":"%prefix%/%topic%/"}',
+            "unusable_full_topic",
+        ),
         ("tasmota/discovery/AABBCCDDEEFF/config", '{"t":"a","ft":"%topic%"}', "unusable_full_topic"),
         ("tasmota/discovery/AABBCCDDEEFF/config", "{}", "wrong_type"),
     ],
 )
-def test_unknown_words_are_rejected(driver: TasmotaDriver, topic: str, payload: str | bytes, kind: str) -> None:
+def test_unknown_words_are_rejected(
+    driver: TasmotaDriver, topic: str, payload: str | bytes, kind: str
+) -> None:
     (refused,) = read(driver, topic, payload)
     assert isinstance(refused, Rejected)
     assert refused.kind == kind

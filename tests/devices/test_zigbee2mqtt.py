@@ -29,7 +29,13 @@ def listed(*devices: tuple[str, list[dict[str, object]]]) -> str:
     return json.dumps([coordinator, *others])
 
 
-PLUG = [switch(), numeric("energy", "kWh"), numeric("power", "W"), numeric("voltage", "V"), numeric("current", "A")]
+PLUG = [
+    switch(),
+    numeric("energy", "kWh"),
+    numeric("power", "W"),
+    numeric("voltage", "V"),
+    numeric("current", "A"),
+]
 
 
 @pytest.fixture
@@ -40,7 +46,14 @@ def driver() -> Zigbee2MqttDriver:
 
 
 def reading(**changes: object) -> str:
-    content = {"energy": 12.34, "power": 1500, "voltage": 231, "current": 6.5, "state": "ON", "last_seen": SEEN}
+    content = {
+        "energy": 12.34,
+        "power": 1500,
+        "voltage": 231,
+        "current": 6.5,
+        "state": "ON",
+        "last_seen": SEEN,
+    }
     return json.dumps(content | {"linkquality": 1, "update": {"state": None}} | changes)
 
 
@@ -132,7 +145,9 @@ def test_availability_comes_as_json_or_plain(driver: Zigbee2MqttDriver, payload:
 
 @pytest.mark.parametrize("payload", ['{"state":"offline"}', "offline"])
 def test_a_lost_gateway_loses_its_meters(driver: Zigbee2MqttDriver, payload: str) -> None:
-    assert read(driver, "zigbee2mqtt/bridge/state", payload) == (Report("zigbee2mqtt:Plug 7/state", online=False),)
+    assert read(driver, "zigbee2mqtt/bridge/state", payload) == (
+        Report("zigbee2mqtt:Plug 7/state", online=False),
+    )
     assert not read(driver, "zigbee2mqtt/bridge/state", '{"state":"online"}')
 
 
@@ -162,7 +177,9 @@ def test_gangs_that_share_a_register_offer_it_apart() -> None:
     driver = Zigbee2MqttDriver()
     exposes = [switch("state_left"), switch("state_right"), numeric("energy", "kWh")]
     items = read(driver, "zigbee2mqtt/bridge/devices", listed(("Duo", exposes)))
-    assert [(one.address, one.has_register, one.has_relay) for one in items if isinstance(one, Discovered)] == [
+    assert [
+        (one.address, one.has_register, one.has_relay) for one in items if isinstance(one, Discovered)
+    ] == [
         ("zigbee2mqtt:Duo/state_left", False, True),
         ("zigbee2mqtt:Duo/state_right", False, True),
         ("zigbee2mqtt:Duo/energy", True, False),
