@@ -51,7 +51,7 @@ class Unit:
     reason: str | None
     since: int | None
     note: str | None
-    alerts: list[str]
+    alerts: tuple[str, ...]
     top_up_at: int | None
     top_up_amount: int | None
 
@@ -63,4 +63,5 @@ class Unit:
 
 def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
     """Return the units that the viewer may see, by site and name."""
-    return [Unit(**row) for row in warehouse.rows(_QUERY, viewer.parameters())]
+    rows = warehouse.rows(_QUERY, viewer.parameters())
+    return [Unit(**row | {"alerts": tuple(row["alerts"])}) for row in rows]

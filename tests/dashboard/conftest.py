@@ -1,6 +1,5 @@
 """Fixtures of the dashboard's tests: invented houses, written once for each module that reads them."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from invented_house import NOW_MS, House, Unit, build, yesterday
+from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
 
 from dashboard.data import DATA_VARIABLE
 

@@ -1,0 +1,172 @@
+"""Every page in every state."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
+import pytest
+from streamlit.testing.v1 import AppTest
+
+type Open = Callable[..., AppTest]
+
+
+def shown(app: AppTest) -> str:
+    """Return every text on a page."""
+    assert not app.exception, app.exception
+    texts = [element.proto.body for element in app.get("html")]
+    texts += [str(element.value) for kind in (app.markdown, app.subheader, app.caption) for element in kind]
+    texts += [str(element.value) for kind in (app.warning, app.error, app.info) for element in kind]
+    texts += [f"{metric.label} {metric.value} {metric.proto.delta_description}" for metric in app.metric]
+    return "\n".join(texts).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize("page", ["portfolio", "unit", "about"])
+def test_without_a_database_every_page_says_how_to_begin(open_page: Open, tmp_path: Path, page: str) -> None:
+    text = shown(open_page(tmp_path, page))
+    assert "No bridge has run here yet" in text
+    assert "meter-bridge run" in text
+
+
+@pytest.mark.parametrize("page", ["portfolio", "unit", "about"])
+def test_a_file_that_is_no_database_is_told(open_page: Open, tmp_path: Path, page: str) -> None:
+    (tmp_path / "bridge.db").write_bytes(b"junk" * 200)
+    assert "cannot be read" in shown(open_page(tmp_path, page))
+
+
+@pytest.mark.parametrize("page", ["portfolio", "unit"])
+def test_an_empty_installation_says_how_units_are_added(open_page: Open, tmp_path: Path, page: str) -> None:
+    build(tmp_path, ())
+    text = shown(open_page(tmp_path, page))
+    assert "No units yet" in text
+    assert "meter-bridge apply" in text
+
+
+def test_one_unit_without_readings(open_page: Open, tmp_path: Path) -> None:
+    build(tmp_path, (Unit(id="only", name="Only flat", days=0, end_balance=20_000_000),))
+    assert "not yet known" in shown(open_page(tmp_path))
+    text = shown(open_page(tmp_path, "unit", unit="only"))
+    assert "Only flat" in text
+    assert "No charges in this time yet" in text
+    assert "no reading yet" in text
+
+
+def test_one_unit_before_any_export(open_page: Open, tmp_path: Path) -> None:
+    build(tmp_path, (Unit(id="only", name="Only flat", days=1),))
+    assert "not yet known" in shown(open_page(tmp_path))
+    assert "Block 1 is" in shown(open_page(tmp_path, "unit", unit="only"))
+
+
+def test_the_portfolio_puts_attention_first(open_page: Open, house: House) -> None:
+    text = shown(open_page(house.folder))
+    assert text.index("Out of credit") < text.index("pm-table")
+    assert "ZAR \N{MINUS SIGN}6.23" in text
+    assert "Flat 1" in text
+    assert "?unit=one" in text
+
+
+def test_nothing_to_attend_to_is_said(open_page: Open, tmp_path: Path) -> None:
+    build(tmp_path, (Unit(id="well", name="Flat 1", days=4, end_balance=900_000_000),))
+    assert "Nothing needs your attention" in shown(open_page(tmp_path))
+
+
+def test_two_currencies_are_never_added(open_page: Open, tmp_path: Path) -> None:
+    here = Unit(id="here", name="Flat 1", days=3, end_balance=90_000_000)
+    there = Unit(id="there", name="Rés-do-chão", site="flores", days=3, end_balance=70_000_000)
+    build(tmp_path, (here, there))
+    app = open_page(tmp_path)
+    text = shown(app)
+    assert "ZAR 88.77" in text
+    assert "EUR 68.77" in text
+    assert "Rua das Flores 12" in text
+    charged = [metric.value for metric in app.metric if metric.label == "Charged, 7 days"]
+    assert [value[:3] for value in charged] == ["EUR", "ZAR"]
+
+
+@pytest.mark.parametrize("page", ["portfolio", "unit"])
+def test_a_silent_bridge_dates_its_data(open_page: Open, house: House, page: str) -> None:
+    fresh = shown(open_page(house.folder, page, unit="one"))
+    assert "not running" not in fresh
+    text = shown(open_page(house.folder, page, now=NOW_MS + 2 * DAY_MS, unit="one"))
+    assert "The bridge is not running" in text
+    assert "20 Nov 2026, 18:40 (2 d ago)" in text  # by the site's clock
+
+
+def test_a_unit_shows_balance_cost_energy_payments_and_history(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "unit", unit="one")
+    text = shown(app)
+    assert len(app.get("plotly_chart")) == 3
+    for heading in ("Balance, ZAR", "Cost per day, ZAR", "Energy per day, kWh", "Top-ups", "Alerts", "Supply"):
+        assert heading in text
+    assert "all to balance" in text
+
+
+def test_cost_can_be_stacked_by_band(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "unit", unit="one")
+    app.segmented_control(key="by").set_value("Band").run()
+    assert "Standard is" in shown(app)
+
+
+@pytest.mark.parametrize("days", [7, 90, 365])
+def test_every_range_of_time_is_shown(open_page: Open, house: House, days: int) -> None:
+    app = open_page(house.folder, "unit", unit="one")
+    app.segmented_control(key="days").set_value(days).run()
+    assert len(app.get("plotly_chart")) == 3
+    assert not app.exception
+
+
+def test_a_negative_balance_is_shown_with_its_sign(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "unit", unit="two")
+    assert app.metric[0].value.replace("\N{NO-BREAK SPACE}", " ") == "ZAR \N{MINUS SIGN}6.23"
+
+
+@pytest.mark.parametrize("hostile", ["' OR 1=1 --", "<script>alert(1)</script>", "../../etc/passwd", "x" * 10_000])
+def test_a_hostile_unit_in_the_url_is_an_unknown_unit(open_page: Open, house: House, hostile: str) -> None:
+    text = shown(open_page(house.folder, "unit", unit=hostile))
+    assert "No such unit" in text
+    assert hostile not in text
+
+
+def test_names_are_text_and_never_markup(open_page: Open, tmp_path: Path) -> None:
+    name = '<img src=x onerror="alert(1)">'
+    build(tmp_path, (Unit(id='a"&<b', name=name, customer="**bold** <i>", days=3),))
+    for page in ("portfolio", "unit"):
+        text = shown(open_page(tmp_path, page, unit='a"&<b'))
+        assert "<img" not in text
+        assert "&lt;img" in text
+        assert "<i>" not in text
+
+
+def test_search_finds_by_every_word(open_page: Open, house: House) -> None:
+    app = open_page(house.folder)
+    app.text_input(key="search").set_value("dlamini flat").run()
+    table = app.get("html")[-2].proto.body
+    assert "Flat 1" in table
+    assert "Flat 2" not in table
+
+
+def test_a_search_without_result_says_so(open_page: Open, house: House) -> None:
+    app = open_page(house.folder)
+    app.text_input(key="search").set_value("'; DROP TABLE account; --").run()
+    assert "No unit matches" in shown(app)
+
+
+def test_a_cause_filters_the_table(open_page: Open, house: House) -> None:
+    app = open_page(house.folder)
+    app.pills[0].set_value("out").run()
+    table = app.get("html")[-2].proto.body
+    assert "Flat 2" in table
+    assert "Flat 1" not in table
+
+
+def test_thousands_of_units_are_paged_and_stay_small(open_page: Open, tmp_path: Path) -> None:
+    crowd = tuple(Unit(id=f"u{n:04}", name=f"Flat {n:04}", days=0) for n in range(2_000))
+    build(tmp_path, crowd)
+    app = open_page(tmp_path)
+    assert "1 to 50 of 2,000 units" in shown(app)
+    assert max(len(element.proto.body) for element in app.get("html")) < 100_000
+
+
+def test_about_says_where_the_data_is(open_page: Open, house: House) -> None:
+    text = shown(open_page(house.folder, "about"))
+    assert str(house.folder) in text
+    assert "20 Nov 2026, 18:40" in text

@@ -1,0 +1,188 @@
+"""Exports are complete, additive, bounded and invisible until they are committed."""
+
+import asyncio
+from contextlib import closing
+import os
+from pathlib import Path
+import sqlite3
+import time
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import create_engine, insert
+
+from meter_bridge.engine.export import Exporter, ExportError, ExportFile, manifest_rows, watermark_row
+from meter_bridge.storage import tables
+
+MEASURES = ("wh", "amount", "tax")
+PER_ENTRY = 3
+type Row = dict[str, object]
+
+
+def _segment(entry: int, n: int) -> Row:
+    """Return a segment; entries run over two months and two units, every tenth is a standing charge."""
+    standing = n == 0 and entry % 10 == 0
+    return {
+        "entry_seq": entry,
+        "n": n,
+        "kind": "standing" if standing else "consumption",
+        "account_id": f"unit-{entry % 2}",
+        "supply_id": f"unit-{entry % 2}-supply",
+        "meter_id": None if standing else f"meter-{entry % 2}",
+        "start_ms": entry * 900_000 + n,
+        "end_ms": entry * 900_000 + n + 1,
+        "wh": 0 if standing else entry * 7 + n,
+        "local_day": f"2026-{10 + entry // 50:02}-{1 + entry % 25:02}",
+        "local_slot": entry % 96,
+        "band": None if standing else ("peak", "standard")[n % 2],
+        "block": None if standing else 1 + entry % 3,
+        "version_id": "v1",
+        "amount": entry * 1_000 + n,
+        "tax": -entry if entry % 7 == 0 else entry * 150,
+    }
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return a database whose name needs quoting, with the segments of 99 journal entries."""
+    path = tmp_path / "a bridge?#%20.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    made = create_engine("sqlite://", creator=lambda: sqlite3.connect(path))
+    tables.metadata.create_all(made)
+    with made.begin() as connection:
+        rows = [_segment(entry, n) for entry in range(1, 100) for n in range(PER_ENTRY)]
+        connection.execute(insert(tables.segment), rows)
+    made.dispose()
+    return path
+
+
+@pytest.fixture
+def export_dir(tmp_path: Path) -> Path:
+    return tmp_path / "export"
+
+
+def read(export_dir: Path, files: list[ExportFile], kind: str) -> list[Row]:
+    """Return the rows of the files of a kind."""
+    return [
+        row for file in files if file.kind == kind for row in pq.ParquetFile(export_dir / file.name).read().to_pylist()
+    ]
+
+
+def expected(first: int, last: int) -> list[Row]:
+    """Return the segments of some entries as the files are to hold them."""
+    rows = [_segment(entry, n) for entry in range(first, last + 1) for n in range(PER_ENTRY)]
+    return [row | {"local_day": str(row["local_day"])} for row in rows]
+
+
+def keyed(rows: list[Row]) -> dict[tuple[object, object], Row]:
+    """Return rows by their key, with days as text."""
+    return {(row["entry_seq"], row["n"]): row | {"local_day": str(row["local_day"])} for row in rows}
+
+
+async def test_every_segment_is_exported_once_with_every_column(database: Path, export_dir: Path) -> None:
+    files = await Exporter(database, export_dir).run(0, 99)
+    rows = read(export_dir, files, "segments")
+    assert len(rows) == 99 * PER_ENTRY
+    assert keyed(rows) == keyed(expected(1, 99))
+
+
+async def test_there_is_one_sorted_file_for_each_local_month(database: Path, export_dir: Path) -> None:
+    files = [file for file in await Exporter(database, export_dir).run(0, 99) if file.kind == "segments"]
+    assert [file.name for file in files] == [
+        "segments/month=2026-10/1-99-0.parquet",
+        "segments/month=2026-11/1-99-0.parquet",
+    ]
+    for file in files:
+        rows = read(export_dir, [file], "segments")
+        assert rows == sorted(rows, key=lambda row: (row["account_id"], row["meter_id"] or "", row["start_ms"]))
+        days = sorted(str(row["local_day"]) for row in rows)
+        assert (file.rows, file.first_day, file.last_day) == (len(rows), days[0], days[-1])
+
+
+async def test_the_rollup_equals_the_segments(database: Path, export_dir: Path) -> None:
+    files = await Exporter(database, export_dir).run(0, 99)
+    sums: dict[tuple[object, ...], list[int]] = {}
+    names = ("account_id", "supply_id", "local_day", "kind", "band", "block", "version_id")
+    for row in read(export_dir, files, "segments"):
+        total = sums.setdefault(tuple(row[name] for name in names), [0, 0, 0])
+        for place, measure in enumerate(MEASURES):
+            total[place] += int(str(row[measure]))
+    rollup = read(export_dir, files, "rollup")
+    assert {tuple(row[name] for name in names): [row[m] for m in MEASURES] for row in rollup} == sums
+    assert len(rollup) == len(sums)
+
+
+async def test_a_second_run_appends_and_touches_nothing(database: Path, export_dir: Path) -> None:
+    exporter = Exporter(database, export_dir)
+    first = await exporter.run(0, 40)
+    before = {path: path.read_bytes() for path in export_dir.rglob("*.parquet")}
+    second = await exporter.run(40, 99)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not {file.name for file in first} & {file.name for file in second}
+    assert keyed(read(export_dir, first + second, "segments")) == keyed(expected(1, 99))
+
+
+async def test_a_run_without_segments_writes_nothing(database: Path, export_dir: Path) -> None:
+    assert await Exporter(database, export_dir).run(99, 120) == []
+    assert list(export_dir.rglob("*.parquet")) == []
+
+
+async def test_a_killed_child_leaves_nothing_visible_and_the_run_repeats(database: Path, export_dir: Path) -> None:
+    exporter = Exporter(database, export_dir)
+    for pause in (0.05, 0.2, 0.4, 0.6):
+        run = asyncio.create_task(exporter.run(0, 99))
+        await asyncio.sleep(pause)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    files = await exporter.run(0, 99)
+    assert keyed(read(export_dir, files, "segments")) == keyed(expected(1, 99))
+    whole = [path for path in export_dir.rglob("*.parquet") if not path.name.startswith(".")]
+    assert all(pq.ParquetFile(path).metadata.num_rows for path in whole)
+
+
+async def test_leftovers_of_a_crashed_run_are_removed_once_they_are_old(database: Path, export_dir: Path) -> None:
+    exporter = Exporter(database, export_dir)
+    crashed = await exporter.run(0, 40)
+    torn = export_dir / "rollup" / ".1-40-0.parquet.99.tmp"
+    torn.write_bytes(b"torn")
+    committed = await exporter.run(0, 40)
+    _commit(database, committed)
+    young = [export_dir / file.name for file in crashed] + [torn]
+    assert all(path.exists() for path in young)
+    for path in (*young, *(export_dir / file.name for file in committed)):
+        os.utime(path, (time.time() - 7_200,) * 2)
+    await exporter.run(40, 99)
+    assert not any(path.exists() for path in young)
+    assert all((export_dir / file.name).exists() for file in committed)
+
+
+def _commit(database: Path, files: list[ExportFile]) -> None:
+    """Commit the manifest as the engine does."""
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(database))
+    with engine.begin() as connection:
+        connection.execute(insert(tables.export_file), manifest_rows(files, 1_000))
+        connection.execute(insert(tables.export_watermark), [watermark_row(40)])
+    engine.dispose()
+
+
+async def test_manifest_rows_fit_their_table(database: Path, export_dir: Path) -> None:
+    files = await Exporter(database, export_dir).run(0, 40)
+    _commit(database, files)
+    with closing(sqlite3.connect(database)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM export_file ORDER BY name")]
+        assert connection.execute("SELECT id, seq FROM export_watermark").fetchall() == [(1, 40)]
+    assert names == sorted(file.name for file in files)
+
+
+async def test_a_database_that_cannot_be_read_is_an_export_error(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="export failed"):
+        await Exporter(tmp_path / "none.db", tmp_path / "export").run(0, 1)
+
+
+async def test_the_childs_peak_is_known(database: Path, export_dir: Path) -> None:
+    exporter = Exporter(database, export_dir)
+    await exporter.run(0, 99)
+    assert exporter.peak_bytes is not None
+    assert 10_000_000 < exporter.peak_bytes < 400_000_000
