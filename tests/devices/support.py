@@ -81,6 +81,7 @@ class Mosquitto:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
+        self.kill()
         raise AssertionError("mosquitto did not start")
 
     def kill(self) -> None:

@@ -1,0 +1,40 @@
+import asyncio
+
+import pytest
+from tests.devices.support import START_MS, Mosquitto, eventually
+
+from meter_bridge.devices.addresses import AddressError
+from meter_bridge.devices.broker_url import parse_broker_url
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.registry import build_drivers, decode_only
+from meter_bridge.devices.simulators import Fleet, simulated_meter
+
+
+def test_every_family_has_a_driver() -> None:
+    assert [driver.family for driver in build_drivers()] == list(Family)
+    assert [driver.family for driver in build_drivers(families=[Family.SHELLY])] == [Family.SHELLY]
+
+
+def test_a_wrong_address_is_refused() -> None:
+    with pytest.raises(AddressError):
+        build_drivers(["tasmota:kitchen"])
+
+
+def test_two_installations_have_topics_of_their_own() -> None:
+    (driver,) = build_drivers(families=[Family.SHELLY], source="house-two")
+    assert ("house-two/#", 1) in driver.filters()
+
+
+async def test_decode_only_counts_what_it_read(mosquitto: Mosquitto) -> None:
+    meters = [simulated_meter(f"m{number}", interval_s=0.1, start_ms=START_MS) for number in range(3)]
+    connection, counted = decode_only(parse_broker_url(mosquitto.url), [meter.address for meter in meters])
+    connection.start()
+    await asyncio.wait_for(counted.connected.wait(), 10)
+    start = asyncio.get_running_loop().time()
+    fleet = Fleet(
+        mosquitto.url, meters, clock=lambda: START_MS + round((asyncio.get_running_loop().time() - start) * 1000)
+    )
+    await fleet.start()
+    await eventually(lambda: counted.reports > 20)
+    await fleet.stop()
+    await connection.stop()
