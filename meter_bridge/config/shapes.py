@@ -71,7 +71,10 @@ PolicyDraft = TypedDict(
 )
 
 
-class UnitDraft(PolicyDraft, total=False):
+_OwnKeys = TypedDict("_OwnKeys", {"opening credit": str}, total=False)
+
+
+class UnitDraft(PolicyDraft, _OwnKeys, total=False):
     """A unit as it is written."""
 
     name: str
@@ -285,6 +288,7 @@ UNIT: Final[Shape[UnitDraft]] = (
         {
             Optional("name"): scalars.text,
             Optional("customer"): scalars.text,
+            Optional("opening credit"): scalars.not_negative,
             Required("meters"): parts,
         }
     ),

@@ -58,10 +58,11 @@ def read_unit(reading: Reading, path: Path, site: SiteAround) -> AccountPlan | N
     merged.update(draft)
     source = _Source(reading, path, site, merged)
     tariff_id, policy = _tariff_id(source), _policy(source)
+    opening = _opening_credit(source, draft)
     if tariff_id is None or policy is None or not meters or not _check_can_cut(source, policy, meters):
         return None
     supply = SupplyPlan(f"{unit_id}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
-    return AccountPlan(unit_id, name, draft.get("customer"), policy, (supply,))
+    return AccountPlan(unit_id, name, draft.get("customer"), policy, (supply,), opening)
 
 
 def _meters(reading: Reading, path: Path, around: Around) -> tuple[MeterPlan, ...]:
@@ -117,6 +118,14 @@ def _policy(source: _Source) -> Policy | None:
 
 def _amount(source: _Source, key: str, written: str) -> int:
     return amount(source.reading, source.at(key), written, source.site.currency or "")
+
+
+def _opening_credit(source: _Source, draft: UnitDraft) -> int:
+    return (
+        0
+        if source.site.currency is None
+        else _amount(source, "opening credit", draft.get("opening credit", "0"))
+    )
 
 
 def _low_credit(source: _Source) -> tuple[int, ...]:

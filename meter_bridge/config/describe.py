@@ -1,0 +1,86 @@
+"""Values of a plan as a site file would write them, for the lines of a difference."""
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.alerts import Limits
+from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
+from meter_bridge.core.money import minor_digits, to_decimal
+from meter_bridge.core.supply import Policy
+from meter_bridge.core.tariff import WEEKDAYS, Window
+
+
+def show_amount(amount: int, currency: str) -> str:
+    """Return an amount exactly, with at least the digits of the currency's minor unit."""
+    exact = to_decimal(amount, currency).normalize()
+    exponent = exact.as_tuple().exponent
+    places = max(minor_digits(currency), -exponent if isinstance(exponent, int) else 0)
+    return f"{exact:.{places}f}"
+
+
+def show_instant(at: int, time_zone: str) -> str:
+    """Return an instant as a local date, with its time where that is not the day's first instant."""
+    zone = ZoneInfo(time_zone)
+    local = local_time(at, zone)
+    whole_day = at == day_start(local.date(), zone)
+    return f"{local:%Y-%m-%d}" if whole_day else f"{local:%Y-%m-%d %H:%M}"
+
+
+def show_windows(windows: tuple[Window, ...]) -> str:
+    """Return windows such as ``mon-fri 18:00-08:00``."""
+    return ", ".join(_window(window) for window in windows) or "none"
+
+
+def show_policy(policy: Policy, currency: str) -> dict[str, str]:
+    """Return a policy by its keys in the site file."""
+    maximum = policy.top_up_maximum
+    thresholds = ", ".join(show_amount(each, currency) for each in policy.low_credit)
+    return {
+        "payment mode": policy.payment_mode.value,
+        "restore": policy.restore.value,
+        "never cut": "yes" if policy.never_cut else "no",
+        "minimum to restore": show_amount(policy.minimum_to_restore, currency),
+        "low credit": thresholds or "none",
+        "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),
+        "friendly hours": show_windows(policy.friendly_hours),
+        "minimum top-up": show_amount(policy.top_up_minimum, currency),
+        "maximum top-up": "none" if maximum is None else show_amount(maximum, currency),
+    }
+
+
+def show_limits(limits: Limits) -> dict[str, str]:
+    """Return the limits of a meter by their keys in the site file."""
+    return {
+        "over voltage": _thousandth(limits.over_voltage_mv, "V"),
+        "under voltage": _thousandth(limits.under_voltage_mv, "V"),
+        "overload": _thousandth(limits.overload_mw, "W"),
+        "voltage hysteresis": _thousandth(limits.voltage_hysteresis_mv, "V"),
+        "overload hysteresis": f"{limits.overload_hysteresis_percent} %",
+    }
+
+
+def _thousandth(steps: int | None, unit: str) -> str:
+    return "none" if steps is None else f"{Decimal(steps).scaleb(-3).normalize():f} {unit}"
+
+
+def _window(window: Window) -> str:
+    end = window.end or MINUTES_PER_DAY
+    return f"{_days(window.weekdays)} {_clock(window.start)}-{_clock(end)}"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _days(weekdays: frozenset[int]) -> str:
+    """Return days as ranges: ``every day``, ``mon-fri`` or ``mon, wed-thu``."""
+    if len(weekdays) == len(WEEKDAYS):
+        return "every day"
+    runs: list[list[int]] = []
+    for day in sorted(weekdays):
+        if runs and runs[-1][-1] == day - 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    names = [f"{WEEKDAYS[run[0]]}-{WEEKDAYS[run[-1]]}" if run[1:] else WEEKDAYS[run[0]] for run in runs]
+    return ", ".join(names)

@@ -1,0 +1,148 @@
+"""What applying a site file changes, and what of it is refused."""
+
+from meter_bridge.config.changes import (
+    Action,
+    Change,
+    Difference,
+    Findings,
+    Placed,
+    Refusal,
+    RefusalCode,
+    Subject,
+    accounts,
+    meters,
+    tariffs,
+)
+from meter_bridge.config.describe import show_amount, show_policy
+from meter_bridge.config.diff_meters import check_claims, compare_meters
+from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
+
+__all__ = ["Action", "Change", "Difference", "Refusal", "RefusalCode", "Subject", "compare"]
+
+
+def compare(
+    before: InstallationPlan | None,
+    after: InstallationPlan,
+    now_ms: int,
+    *,
+    charged_versions: frozenset[str] = frozenset(),
+) -> Difference:
+    """Return what applying ``after`` changes at an instant, and what must keep it from being applied.
+
+    ``charged_versions`` names tariff versions that the ledger refers to, also for accounts that are closed;
+    they cannot change, whoever uses their site now.
+    """
+    old = before or InstallationPlan("", ())
+    found = Findings()
+    if before is not None:
+        found.change(Subject.INSTALLATION, "", "name", repr(old.name), repr(after.name))
+    _compare_sites(found, old, after)
+    compare_tariffs(found, old, after, now_ms, charged_versions)
+    closed = _compare_accounts(found, old, after)
+    compare_meters(found, old, after)
+    _check_ids(found, after)
+    check_in_force(found, after, now_ms)
+    check_claims(found, after)
+    return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings), closed)
+
+
+def _compare_sites(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+    before = {site.id: site for site in old.sites}
+    for site in new.sites:
+        known = before.pop(site.id, None)
+        if known is None:
+            text = f"site {site.id} {site.name!r} ({site.time_zone}, {site.currency})"
+            found.add(Subject.SITE, site.id, text)
+            continue
+        found.change(Subject.SITE, site.id, "name", repr(known.name), repr(site.name))
+        _compare_fixed(found, known, site, "currency", known.currency, site.currency)
+        _compare_fixed(found, known, site, "time zone", known.time_zone, site.time_zone)
+    for site in before.values():
+        found.remove(Subject.SITE, site.id, f"site {site.id} {site.name!r}")
+
+
+def _compare_fixed(found: Findings, old: SitePlan, new: SitePlan, name: str, before: str, after: str) -> None:
+    """Note a change of what accounts are kept in, refused where there are any."""
+    found.change(Subject.SITE, new.id, name, before, after)
+    if before != after and old.accounts:
+        message = f"the {name} of site {new.id} cannot change from {before} to {after}: it has accounts"
+        remedy = f"keep {before}, or add a site with another id and move the units there under new ids"
+        found.refuse(RefusalCode.SITE_IN_USE, new.id, after, message, remedy)
+
+
+def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationPlan) -> tuple[str, ...]:
+    """Note units that come, go and change; return the accounts that are closed."""
+    before = {each.plan.id: each for each in accounts(old)}
+    for each in accounts(new):
+        known = before.pop(each.plan.id, None)
+        if known is None:
+            found.add(Subject.UNIT, each.plan.id, _show_new(each))
+        else:
+            _compare_account(found, known, each)
+    for gone in before.values():
+        text = f"unit {gone.plan.id} {gone.plan.name!r}: its account is closed"
+        found.remove(Subject.UNIT, gone.plan.id, text)
+        found.warnings.append(
+            f"The account of {gone.plan.id} {gone.plan.name!r} is closed: it is charged no more,"
+            " takes no top-up, and its balance stays on record."
+        )
+    return tuple(before)
+
+
+def _show_new(new: Placed[AccountPlan]) -> str:
+    """Return what is said of a unit that is new."""
+    text = f"unit {new.plan.id} {new.plan.name!r} at {new.site.id}"
+    text += "".join(f", tariff {supply.tariff_id}" for supply in new.plan.supplies)
+    if new.plan.opening_credit:
+        text += f", opening credit {show_amount(new.plan.opening_credit, new.site.currency)}"
+    return text
+
+
+def _compare_account(found: Findings, old: Placed[AccountPlan], new: Placed[AccountPlan]) -> None:
+    account_id = new.plan.id
+    if old.site.id != new.site.id:
+        message = f"unit {account_id} cannot move from site {old.site.id} to {new.site.id}"
+        remedy = "close it and add a unit with another id there"
+        found.refuse(RefusalCode.UNIT_AT_OTHER_SITE, account_id, new.site.id, message, remedy)
+    found.change(Subject.UNIT, account_id, "name", repr(old.plan.name), repr(new.plan.name))
+    found.change(
+        Subject.UNIT, account_id, "customer", old.plan.customer or "none", new.plan.customer or "none"
+    )
+    before = show_policy(old.plan.policy, old.site.currency)
+    for name, value in show_policy(new.plan.policy, new.site.currency).items():
+        found.change(Subject.UNIT, account_id, name, before[name], value)
+    if old.plan.opening_credit != new.plan.opening_credit:
+        found.warnings.append(
+            f"The opening credit of {account_id} counts only when a unit is first applied;"
+            " its change does nothing."
+        )
+    _compare_supplies(found, old.plan, new.plan)
+
+
+def _compare_supplies(found: Findings, old: AccountPlan, new: AccountPlan) -> None:
+    before = {supply.id: supply for supply in old.supplies}
+    for supply in new.supplies:
+        known = before.pop(supply.id, None)
+        if known is None:
+            found.add(Subject.SUPPLY, supply.id, f"supply {supply.id}, tariff {supply.tariff_id}")
+        else:
+            found.change(Subject.UNIT, new.id, "tariff", known.tariff_id, supply.tariff_id)
+    for supply in before.values():
+        found.remove(Subject.SUPPLY, supply.id, f"supply {supply.id}")
+
+
+def _check_ids(found: Findings, plan: InstallationPlan) -> None:
+    """Refuse an id that stands for two things."""
+    named = [
+        *((Subject.SITE, site.id) for site in plan.sites),
+        *((Subject.TARIFF, each.plan.id) for each in tariffs(plan)),
+        *((Subject.UNIT, each.plan.id) for each in accounts(plan)),
+        *((Subject.METER, meter.id) for meter in meters(plan)),
+    ]
+    seen: set[tuple[Subject, str]] = set()
+    for subject, object_id in named:
+        if (subject, object_id) in seen:
+            message = f"two {subject}s have the id {object_id}"
+            found.refuse(RefusalCode.ID_TWICE, object_id, object_id, message, "give one of them another id")
+        seen.add((subject, object_id))

@@ -1,0 +1,103 @@
+"""What changes in tariffs; prices of time that was charged already stay as they are."""
+
+from meter_bridge.config.changes import (
+    Action,
+    Change,
+    Findings,
+    Placed,
+    RefusalCode,
+    Subject,
+    supplies,
+    tariffs,
+)
+from meter_bridge.config.describe import show_instant
+from meter_bridge.config.plan import InstallationPlan, TariffPlan
+from meter_bridge.core.tariff import TariffVersion
+
+
+def compare_tariffs(
+    found: Findings, old: InstallationPlan, new: InstallationPlan, now_ms: int, charged: frozenset[str]
+) -> None:
+    """Note tariffs and versions that come, go and change."""
+    before = {each.plan.id: each for each in tariffs(old)}
+    for each in tariffs(new):
+        known = before.pop(each.plan.id, None)
+        if known is None:
+            text = f"tariff {each.plan.id} {each.plan.name!r} at {each.site.id}"
+            found.add(Subject.TARIFF, each.plan.id, text)
+        else:
+            found.change(Subject.TARIFF, each.plan.id, "name", repr(known.plan.name), repr(each.plan.name))
+            found.change(Subject.TARIFF, each.plan.id, "site", known.site.id, each.site.id)
+        _compare_versions(found, known, each.plan, now_ms, charged)
+    kept = {site.id for site in new.sites}
+    for gone in before.values():
+        found.remove(Subject.TARIFF, gone.plan.id, f"tariff {gone.plan.id} {gone.plan.name!r}")
+        if gone.site.id in kept:  # with its site a tariff may go: nothing is charged there any more
+            _compare_versions(found, gone, None, now_ms, charged)
+
+
+def _compare_versions(
+    found: Findings,
+    old: Placed[TariffPlan] | None,
+    new: TariffPlan | None,
+    now_ms: int,
+    charged: frozenset[str],
+) -> None:
+    """Note added, changed and withdrawn versions; those that have begun stay as they are."""
+    before = {version.id: version for version in (old.plan.versions if old else ())}
+    in_use = old is not None and bool(old.site.accounts)
+    fixed = {
+        version.id
+        for version in before.values()
+        if version.id in charged or (in_use and version.valid_from <= now_ms)
+    }
+    for version in new.versions if new else ():
+        known = before.pop(version.id, None)
+        if known is None:
+            _note_version(found, Action.ADD, version)
+            _check_retroactive(found, version, now_ms, in_use=bool(fixed))
+        elif known != version:
+            _note_version(found, Action.CHANGE, version)
+            _refuse_fixed(found, version, fixed, "change")
+    for version in before.values():
+        _note_version(found, Action.REMOVE, version)
+        _refuse_fixed(found, version, fixed, "be taken away")
+
+
+def _note_version(found: Findings, action: Action, version: TariffVersion) -> None:
+    verb = {Action.ADD: "added", Action.CHANGE: "changed", Action.REMOVE: "withdrawn"}[action]
+    start = show_instant(version.valid_from, version.time_zone)
+    text = f"tariff {version.tariff_id}: version from {start} {verb}"
+    found.changes.append(Change(action, Subject.TARIFF_VERSION, version.id, text))
+
+
+def _refuse_fixed(found: Findings, version: TariffVersion, fixed: set[str], what: str) -> None:
+    if version.id not in fixed:
+        return
+    start = show_instant(version.valid_from, version.time_zone)
+    message = f"version {start} of tariff {version.tariff_id} has begun and cannot {what}"
+    remedy = "put it back as it was; for other prices add a version that begins later"
+    found.refuse(RefusalCode.VERSION_BEGUN, version.id, start, message, remedy)
+
+
+def _check_retroactive(found: Findings, version: TariffVersion, now_ms: int, *, in_use: bool) -> None:
+    """Refuse prices for time that was charged already."""
+    if not in_use or version.valid_from > now_ms:
+        return
+    start = show_instant(version.valid_from, version.time_zone)
+    message = f"version {start} of tariff {version.tariff_id} begins in the past, which is charged already"
+    remedy = "let it begin later than now"
+    found.refuse(RefusalCode.VERSION_IN_PAST, version.id, start, message, remedy)
+
+
+def check_in_force(found: Findings, plan: InstallationPlan, now_ms: int) -> None:
+    """Refuse a supply that nothing would price now."""
+    for each in supplies(plan):
+        tariffs = (tariff for tariff in each.site.tariffs if tariff.id == each.plan.tariff_id)
+        starts = [version.valid_from for tariff in tariffs for version in tariff.versions]
+        if any(start <= now_ms for start in starts):
+            continue
+        first = f"begins {show_instant(min(starts), each.site.time_zone)}" if starts else "has no version"
+        message = f"supply {each.plan.id} has no price now: tariff {each.plan.tariff_id} {first}"
+        remedy = "add a version that has begun"
+        found.refuse(RefusalCode.NO_TARIFF_IN_FORCE, each.plan.id, each.plan.tariff_id, message, remedy)
