@@ -27,6 +27,7 @@ example of a file:
     - {family: zigbee2mqtt, name: attic, profile_w: {0: 50, 7: 800, 9: 100, 18: 1200, 23: 50}}
 """
 FAULTS: Final = tuple(entry.name for entry in fields(Faults) if entry.type is bool)
+CONNECT_TIMEOUT_S: Final = 10.0
 SUFFIXES: Final = {
     Family.TASMOTA: "tasmota-{:04d}",
     Family.SHELLY: "shellyplugsg3-{:012x}",
@@ -112,18 +113,24 @@ async def run_from_args(
     try:
         meters = build_meters(arguments, clock())
         fleet = Fleet(arguments.url, meters, clock=clock)
-        await fleet.start()
-    except (SimulationError, BrokerSettingsError, TimeoutError) as error:
-        sys.stderr.write(
-            f"{str(error) or f'no broker at {arguments.url}: start one, or name it with --url'}\n"
-        )
-        return 2
+    except (SimulationError, BrokerSettingsError) as error:
+        return _failed(str(error))
+    try:
+        await fleet.start(CONNECT_TIMEOUT_S)
+    except TimeoutError:
+        await fleet.stop()
+        return _failed(f"no broker at {arguments.url}: start one, or name it with --url")
     sys.stdout.write(f"{len(meters)} simulated meters at {arguments.url}; end with Ctrl+C\n")
     sys.stdout.flush()
     with suppress(asyncio.CancelledError):
         await (stop or asyncio.Event()).wait()
     await fleet.stop()
     return 0
+
+
+def _failed(reason: str) -> int:
+    sys.stderr.write(f"{reason}\n")
+    return 2
 
 
 def _groups(arguments: argparse.Namespace) -> list[MeterGroup]:
