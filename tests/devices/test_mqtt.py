@@ -231,7 +231,9 @@ async def test_a_fault_of_the_sink_does_not_end_the_connection(
 
 async def test_no_broker_is_told_once_with_its_remedy(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
-    connection = MqttConnection(parse_broker_url(f"mqtt://127.0.0.1:{port}"), [], lambda *_: None, lambda _: None)
+    connection = MqttConnection(
+        parse_broker_url(f"mqtt://127.0.0.1:{port}"), [], lambda *_: None, lambda _: None
+    )
     connection.start()
     await eventually(lambda: connection.problem)
     await asyncio.sleep(0.7)

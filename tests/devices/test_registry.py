@@ -32,7 +32,9 @@ async def test_decode_only_counts_what_it_read(mosquitto: Mosquitto) -> None:
     await asyncio.wait_for(counted.connected.wait(), 10)
     start = asyncio.get_running_loop().time()
     fleet = Fleet(
-        mosquitto.url, meters, clock=lambda: START_MS + round((asyncio.get_running_loop().time() - start) * 1000)
+        mosquitto.url,
+        meters,
+        clock=lambda: START_MS + round((asyncio.get_running_loop().time() - start) * 1000),
     )
     await fleet.start()
     await eventually(lambda: counted.reports > 20)

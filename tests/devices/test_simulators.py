@@ -262,7 +262,9 @@ def test_a_daily_profile_follows_the_hours() -> None:
 
 
 def test_a_load_may_be_any_function_of_time() -> None:
-    meter = simulated_meter("m", load=lambda at_ms: 2_000_000 if at_ms < START_MS + 1000 else 0, start_ms=START_MS)
+    meter = simulated_meter(
+        "m", load=lambda at_ms: 2_000_000 if at_ms < START_MS + 1000 else 0, start_ms=START_MS
+    )
     meter.step(10_000)
     assert meter.physics.register_uj == 2_000_000 * 1000
 
@@ -274,7 +276,10 @@ class Listener:
         self.drivers: list[Driver] = build_drivers(addresses)
         self.items: list[Item] = []
         self.connection = MqttConnection(
-            parse_broker_url(url), self.drivers, lambda items, _ns: self.items.extend(items), lambda _connected: None
+            parse_broker_url(url),
+            self.drivers,
+            lambda items, _ns: self.items.extend(items),
+            lambda _connected: None,
         )
 
     def of(self, meter: SimulatedMeter) -> list[Report]:
@@ -318,7 +323,8 @@ async def test_a_large_fleet_announces_every_meter(mosquitto: Mosquitto) -> None
     fleet = Fleet(mosquitto.url, meters)
     await fleet.start()
     await eventually(
-        lambda: len({item.address for item in listener.items if isinstance(item, Discovered)}) == 400, "all found"
+        lambda: len({item.address for item in listener.items if isinstance(item, Discovered)}) == 400,
+        "all found",
     )
     meter = fleet.meter("m7")
     assert listener.switch(meter, RelayPosition.OPEN)

@@ -16,7 +16,9 @@ def parse(*words: str) -> argparse.Namespace:
 
 
 def test_counts_make_meters_of_each_family() -> None:
-    meters = build_meters(parse("--tasmota", "2", "--shelly", "1", "--load", "60", "--fault", "recloses"), START_MS)
+    meters = build_meters(
+        parse("--tasmota", "2", "--shelly", "1", "--load", "60", "--fault", "recloses"), START_MS
+    )
     assert [meter.family for meter in meters] == [Family.TASMOTA, Family.TASMOTA, Family.SHELLY]
     assert meters[0].address == "tasmota:tasmota-0001/1"
     assert meters[0].physics.power_mw == 60_000

@@ -1,0 +1,304 @@
+"""Real payloads of real devices, from a folder beside the repository that is never copied into it."""
+
+from collections.abc import Iterator, Mapping
+import json
+import os
+from pathlib import Path
+from typing import cast
+
+import pytest
+from tests.devices.support import read, reports, requests
+
+from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
+from meter_bridge.devices.shelly import ShellyDriver
+from meter_bridge.devices.shelly_digest import answer, read_challenge
+from meter_bridge.devices.tasmota import TasmotaDriver
+from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
+from meter_bridge.devices.zigbee2mqtt_exposes import Definition, Expose, channels_of
+from meter_bridge.protocol.messages import RelayPosition
+
+type Json = Mapping[str, object]
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = Path(os.environ.get("PREPAID_FIXTURES", ROOT.parent / "shared" / "fixtures"))
+HERE = FIXTURES.is_dir()
+ENERGY_MEMBERS = frozenset({"ENERGY", "SML", "ANALOG"})
+METERING = ("switch:", "pm1:", "em:", "em1:")
+
+
+def named(family: str) -> list[Path]:
+    return sorted((FIXTURES / family).glob("*.json"))
+
+
+@pytest.fixture(autouse=True)
+def fixtures() -> None:
+    """Ask for the real payloads; without them CI fails and a desk skips."""
+    if HERE:
+        return
+    message = f"real payloads are missing: no folder {FIXTURES}; name one with PREPAID_FIXTURES"
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def load(path: Path) -> object:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def content(path: Path) -> Json:
+    return cast("Json", load(path))
+
+
+def member(document: object, *path: str) -> object:
+    for name in path:
+        document = cast("Json", document)[name]
+    return document
+
+
+def tasmota_messages(document: Json) -> Iterator[tuple[str, Json]]:
+    """Return topic and payload of each message of a file, whichever way the file writes them."""
+    entries = cast("list[object]", document.get("messages", [document]))
+    for entry in entries:
+        told = cast("Json", json.loads(entry) if isinstance(entry, str) else entry)
+        payload = cast("Json", told.get("payload", told))
+        topic = str(told.get("topic", ""))
+        status = "StatusSNS" in payload
+        usual = "stat/device/STATUS8" if status else "tele/device/SENSOR"
+        yield (usual if "<" in topic or not topic or " " in topic else topic), payload
+
+
+def carries_energy(payload: Json) -> bool:
+    sensor = cast("Json", payload.get("StatusSNS", payload.get("sn", payload)))
+    return bool(ENERGY_MEMBERS & sensor.keys()) and ("ANALOG" not in sensor or "CTEnergy" in str(sensor))
+
+
+def kwh(value: object) -> int:
+    """Return kWh as whole Wh by decimal arithmetic alone."""
+    whole, _, decimals = f"{cast('float', value):.6f}".partition(".")
+    return int(whole) * 1000 + int(decimals[:3])
+
+
+def test_the_folder_holds_all_three_families() -> None:
+    assert len(named("tasmota")) >= 10
+    assert len(named("shelly")) >= 25
+    assert len(named("zigbee2mqtt")) >= 2
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in named("tasmota") if "discovery" not in path.stem], ids=lambda path: path.stem
+)
+def test_tasmota_energy_reads_without_rejection(path: Path) -> None:
+    for topic, payload in tasmota_messages(content(path)):
+        driver = TasmotaDriver()
+        items = read(driver, topic, json.dumps(payload))
+        assert not [item for item in items if isinstance(item, Rejected)]
+        if topic.startswith(("tele/", "stat/")) and carries_energy(payload) and not topic.endswith("STATE"):
+            assert [report.register_wh for report in reports(items)] != []
+            assert all(report.register_wh is not None for report in reports(items))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in named("tasmota") if "expect" in content(path)], ids=lambda path: path.stem
+)
+def test_tasmota_energy_equals_what_the_fixture_expects(path: Path) -> None:
+    document = content(path)
+    expected = document["expect"]
+    messages = list(tasmota_messages(document))
+    expectations = cast("list[object]", expected if isinstance(expected, list) else [expected])
+    for (topic, payload), wanted in zip(messages, expectations, strict=True):
+        (told,) = reports(read(TasmotaDriver(), topic, json.dumps(payload)))
+        check_tasmota(told, wanted)
+
+
+def check_tasmota(told: Report, wanted: object) -> None:
+    if isinstance(wanted, list):
+        assert told.register_wh == sum(kwh(value) for value in wanted)
+        return
+    values = cast("Mapping[str, float]", wanted)
+    if "Phase1" in values:
+        assert told.register_wh == sum(kwh(value) for value in values.values())
+        return
+    assert told.register_wh == kwh(values.get("total_kwh", values.get("import_kwh")))
+    assert told.power_mw == round(values["power_w"] * 1000)
+
+
+def test_tasmota_relays_of_a_real_capture() -> None:
+    messages = list(
+        tasmota_messages(content(FIXTURES / "tasmota/tele_sensor_multi_relay_single_meter_2020.json"))
+    )
+    told = [
+        report
+        for topic, payload in messages
+        for report in reports(read(TasmotaDriver(), topic, json.dumps(payload)))
+    ]
+    assert [(report.address, report.relay) for report in told[:2]] == [
+        ("tasmota:shellyB/1", RelayPosition.OPEN),
+        ("tasmota:shellyB/2", RelayPosition.OPEN),
+    ]
+    assert told[2].register_wh == 586
+
+
+def test_tasmota_discovery_of_real_devices() -> None:
+    driver = TasmotaDriver()
+    config = content(FIXTURES / "tasmota/ha_discovery_config_default.json")
+    sensors = content(FIXTURES / "tasmota/ha_list_sensor_config_sensors_discovery.json")
+    assert not read(driver, str(config["topic"]), json.dumps(config["payload"]))
+    topic = str(config["topic"]).replace("config", "sensors")
+    (offered,) = read(driver, topic, json.dumps(sensors["payload"]))
+    assert offered == Discovered("tasmota:tasmota_49A3BC/1", "Tasmota", "Sonoff Basic", "8.4.0.2", has_relay=False)
+    assert driver.query("tasmota:tasmota_49A3BC/1")[0].topic == "tasmota_49A3BC/cmnd/STATUS"
+
+
+def shelly_status(path: Path) -> Json | None:
+    """Return the full status in a file, if it holds one of Gen2 or later."""
+    document = load(path)
+    if not isinstance(document, dict):
+        return None
+    status = document.get("status", document)
+    return status if isinstance(status, dict) and any(key.startswith(METERING) for key in status) else None
+
+
+def deliver(driver: ShellyDriver, status: Json) -> list[Item]:
+    """Answer a driver's question for the full status."""
+    frame = {"id": 1, "src": "device", "dst": "prepaid-meter-bridge/device", "result": status}
+    asked = requests(read(driver, "device/online", "true"))
+    assert asked
+    return list(read(driver, "prepaid-meter-bridge/device/rpc", json.dumps(frame)))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in named("shelly") if shelly_status(path)], ids=lambda path: path.stem
+)
+def test_shelly_statuses_read_without_rejection(path: Path) -> None:
+    status = shelly_status(path)
+    assert status is not None
+    items = deliver(ShellyDriver(), status)
+    assert not [item for item in items if isinstance(item, Rejected)]
+    metering = {key for key in status if key.startswith(METERING)}
+    assert len(reports(items)) == len(metering)
+    for report in reports(items):
+        component = next(
+            key for key in metering if report.address.rpartition("/")[2] in {key, key.partition(":")[2]}
+        )
+        check_shelly(report, component, status)
+
+
+def check_shelly(report: Report, component: str, status: Json) -> None:
+    body = cast("Json", status[component])
+    if "aenergy" in body:
+        total = cast("float", member(body, "aenergy", "total"))
+        returned = cast("float", member(body, "ret_aenergy", "total")) if "ret_aenergy" in body else 0.0
+        assert report.register_wh == int(total * 1000 + 0.5 - returned * 1000) // 1000
+    if component.startswith("em:"):
+        assert report.register_wh == int(
+            cast("float", member(status, f"emdata:{component[3:]}", "total_act"))
+        )
+    if "output" in body:
+        assert report.relay is (RelayPosition.CLOSED if body["output"] else RelayPosition.OPEN)
+
+
+def test_shelly_import_equals_what_the_fixture_expects() -> None:
+    cases = cast("list[Json]", load(FIXTURES / "shelly/evcc_switch_energy_cases.json"))
+    for case in cases:
+        (told,) = reports(deliver(ShellyDriver(), {"switch:0": case["status"]}))
+        assert told.register_wh == int(cast("float", case["expect_import_kwh"]) * 1000)
+
+
+def test_shelly_captures_over_mqtt() -> None:
+    partial = content(FIXTURES / "shelly/mqtt_notify_partial_pro4pm_2023.json")
+    driver = ShellyDriver()
+    items = [
+        item
+        for message in cast("list[Json]", partial["messages"])
+        for item in read(driver, str(partial["topic"]), json.dumps(message))
+    ]
+    assert not [item for item in items if isinstance(item, Rejected)]
+    assert [(report.address, report.relay) for report in reports(items)] == [
+        ("shelly:shelly1/1", RelayPosition.OPEN),
+        ("shelly:shelly1/0", RelayPosition.CLOSED),
+        ("shelly:shelly1/3", None),
+    ]
+    whole = content(FIXTURES / "shelly/mqtt_status_switch0_1pmminig3.json")
+    (told,) = reports(read(driver, str(whole["topic"]), json.dumps(whole["payload"])))
+    assert (told.register_wh, told.power_mw, told.relay) == (913, 25_700, RelayPosition.CLOSED)
+
+
+def test_shelly_answers_over_mqtt() -> None:
+    capture = content(FIXTURES / "shelly/mqtt_rpc_getstatus_plugus.json")
+    driver = ShellyDriver()
+    read(driver, "shellyplugus-083af2018c80/online", "true")
+    topic = "prepaid-meter-bridge/shellyplugus-083af2018c80/rpc"
+    (told,) = reports(read(driver, topic, json.dumps(capture["reply_part"])))
+    assert (told.register_wh, told.power_mw) == (46_791, 10_700)
+
+
+def test_shelly_clamps_whose_id_is_a_string() -> None:
+    capture = content(FIXTURES / "shelly/evcc_em1_em1data.json")
+    driver = ShellyDriver()
+    (power,) = reports(read(driver, "d/status/em1:0", json.dumps(capture["EM1.GetStatus"])))
+    (energy,) = reports(read(driver, "d/status/em1data:0", json.dumps(capture["EM1Data.GetStatus"])))
+    assert (power.power_mw, energy.register_wh) == (-332_200, 1264)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in named("shelly") if "GetDeviceInfo" in path.stem], ids=lambda p: p.stem
+)
+def test_shelly_device_information(path: Path) -> None:
+    driver = ShellyDriver()
+    deliver(driver, {"switch:0": {"id": 0, "output": False, "aenergy": {"total": 1.5}}})
+    frame = {"id": 2, "src": "device", "result": content(path)}
+    (offered,) = read(driver, "prepaid-meter-bridge/device/rpc", json.dumps(frame))
+    assert isinstance(offered, Discovered)
+    assert offered.model == content(path)["model"]
+
+
+def test_shelly_challenge_of_a_real_device() -> None:
+    refusal = content(FIXTURES / "shelly/rpc_shellyplus2pm_Cover.Close_auth_failure.json")
+    challenge = read_challenge(str(member(refusal, "error", "message")))
+    assert answer(challenge, "x", 1).realm == "shellyplus2pm-485519992590"
+
+
+def test_a_recorded_zigbee2mqtt_day_reads_without_rejection() -> None:
+    driver = Zigbee2MqttDriver()
+    told: dict[str, list[Report]] = {}
+    for message in cast("list[Json]", load(FIXTURES / "zigbee2mqtt/host_run_mqtt_capture.json")):
+        topic = str(message["topic"])
+        if driver.matches(topic):
+            items = driver.decode(topic, str(message["payload"]).encode(), retained=bool(message["retain"]))
+            assert not [item for item in items if isinstance(item, Rejected)], topic
+            for report in reports(items):
+                told.setdefault(report.address, []).append(report)
+    assert set(told) == {f"zigbee2mqtt:{name}/state" for name in ("plug", "d5z", "zbndj63")}
+    for history in told.values():
+        assert [report.register_wh for report in history if report.register_wh is not None][-1] == 1_234_570
+        assert [report.power_mw for report in history if report.power_mw is not None][-1] == 1_502_000
+    opened = [report for report in told["zigbee2mqtt:d5z/state"] if report.relay is RelayPosition.OPEN]
+    assert opened
+    # The breaker never moved in this recording: what the gateway claims after /set must prove nothing.
+    assert all(report.stale for report in opened)
+
+
+def exposed(entry: Json) -> Expose:
+    simple = Expose(
+        type=str(entry["type"]),
+        name=str(entry["name"]),
+        property=str(entry["prop"]),
+        unit=cast("str | None", entry.get("unit")),
+        access=cast("int", entry.get("access") or 0),
+        value_on=cast("str | None", entry.get("on")),
+        value_off=cast("str | None", entry.get("off")),
+    )
+    # The catalogue is flat, so a relay's binary stands alone there; on the wire it is inside a switch.
+    return Expose(type="switch", features=[simple]) if entry["name"] == "state" else simple
+
+
+def test_most_of_the_catalogue_of_switching_meters_can_be_used() -> None:
+    models = cast("list[Json]", load(FIXTURES / "zigbee2mqtt/_catalogue_energy_and_switch_exposes.json"))
+    usable = 0
+    for model in models:
+        channels = channels_of(
+            Definition(exposes=[exposed(entry) for entry in cast("list[Json]", model["exposes"])])
+        )
+        usable += any(channel.register for channel in channels)
+        assert len({channel.name for channel in channels}) == len(channels)
+    assert usable >= 290
