@@ -56,6 +56,8 @@ class Actor:
     role: Role
     sites: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
+    token_id: str | None = None
+    """The token that was shown; None for the operator on the local socket."""
 
     def sees(self, account_id: str, site_id: str) -> bool:
         """Say whether the actor may see an account of a site."""
@@ -135,7 +137,9 @@ class BridgePort(Protocol):
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for landlords and caretakers, unassigned ones."""
 
-    async def decide_quarantine(self, actor: Actor, meter_id: str, decision: str, *, reason: str) -> MeterView:
+    async def decide_quarantine(
+        self, actor: Actor, meter_id: str, decision: str, *, reason: str
+    ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
@@ -147,11 +151,20 @@ class BridgePort(Protocol):
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right; return the instant now in force."""
 
-    async def apply(self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool) -> ApplyResult:
+    async def apply(
+        self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool
+    ) -> ApplyResult:
         """Apply a validated site file, all of it or nothing."""
 
     async def create_token(
-        self, actor: Actor, *, name: str, role: Role, sites: frozenset[str], accounts: frozenset[str], days: int | None
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        role: Role,
+        sites: frozenset[str],
+        accounts: frozenset[str],
+        days: int | None,
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
 

@@ -87,3 +87,8 @@ def charge(asset: str, settlement: Settlement) -> tuple[Posting, ...]:
 def balance_change(postings: tuple[Posting, ...]) -> int:
     """Return what the postings add to the customer's balance."""
     return sum(posting.amount for posting in postings if posting.bucket is Bucket.BALANCE)
+
+
+def opening(asset: str, amount: int) -> tuple[Posting, ...]:
+    """Return the postings of a balance with which an account is opened, either way."""
+    return (Posting(Bucket.BALANCE, asset, amount), Posting(Bucket.FUNDS, asset, -amount))

@@ -108,7 +108,7 @@ def _proof(relay: Relay, seen: Observation, before: Position | None) -> Proof:
     """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
     if seen.position is not None and seen.position is not relay.requested:
         return _contradicted(relay, seen)
-    if relay.reported is not relay.requested:
+    if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
         return relay.proof
     if seen.power_mw is None:
         still_loaded = relay.proof is Proof.DISOBEYS and before is relay.requested

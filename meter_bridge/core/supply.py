@@ -6,8 +6,13 @@ customer confirms (GB SMETS2; Landis+Gyr E470 manual).
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from meter_bridge.core.tariff import Window
+from meter_bridge.core.calendar import local_day
+from meter_bridge.core.tariff import Band, Span, Window, band_spans
+
+FRIENDLY: Final = "friendly"
 
 
 class SupplyState(StrEnum):
@@ -145,3 +150,10 @@ def low_credit_level(policy: Policy, available: int, present: int) -> int:
         return passed
     held = sum(1 for threshold in policy.low_credit if available <= threshold + policy.low_credit_hysteresis)
     return max(passed, min(held, present))
+
+
+def friendly_span(policy: Policy, at: int, time_zone: str) -> Span:
+    """Return the stretch of the day around an instant; its band is ``FRIENDLY`` inside friendly hours."""
+    day = local_day(at, ZoneInfo(time_zone))
+    bands = (Band(FRIENDLY, policy.friendly_hours), Band("", (), rest=True))
+    return next(span for span in band_spans(bands, time_zone, day) if at < span.end)

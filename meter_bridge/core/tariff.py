@@ -5,7 +5,7 @@ of the asset, so that price x Wh / 1,000,000 is exact until it is rounded once p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -329,3 +329,20 @@ class Timeline:
     def version(self, version_id: str) -> TariffVersion:
         """Return a version by its id."""
         return next(version for version in self.versions if version.id == version_id)
+
+
+def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
+    """Return the timeline of a supply that changed its tariff: each tariff holds from its turn until the next.
+
+    The first tariff holds from its own first version on.
+    """
+    ends = [start for start, _ in turns[1:]] + [None]
+    parts: list[TariffVersion] = []
+    for index, ((start, versions), end) in enumerate(zip(turns, ends, strict=True)):
+        nexts = [version.valid_from for version in versions[1:]] + [None]
+        for version, following in zip(versions, nexts, strict=True):
+            begin = version.valid_from if index == 0 else max(version.valid_from, start)
+            stops = [instant for instant in (following, end) if instant is not None]
+            if not stops or begin < min(stops):
+                parts.append(replace(version, valid_from=begin))
+    return Timeline(tuple(parts))

@@ -1,15 +1,17 @@
 """Export of segments to Parquet: the bridge's side of it.
 
-A child process writes the files, so that neither its memory nor its time is the bridge's. The files count only
-once the engine has committed their manifest rows together with the watermark; until then they are invisible.
+A child process writes the files, so that neither its memory nor its time is the bridge's, and because ADBC
+brings a SQLite of its own: two copies of SQLite in one process drop each other's file locks. The files count
+only once the engine has committed their manifest rows together with the watermark; until then they are
+invisible.
 """
 
 import asyncio
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+import json
 from pathlib import Path
+import sys
 from typing import Final, TypedDict, cast
 
 CHILD: Final = "meter_bridge.engine.export_child"
@@ -72,7 +74,7 @@ def manifest_rows(files: Sequence[ExportFile], created_at: int) -> list[dict[str
 
 
 def watermark_row(upto: int) -> dict[str, int]:
-    """Return the row of ``export_watermark`` after a run up to a journal ``seq``, also if it wrote no file."""
+    """Return the row of ``export_watermark`` after a run up to a journal ``seq``, files or not."""
     return {"id": WATERMARK_ID, "seq": upto}
 
 

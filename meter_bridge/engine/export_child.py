@@ -6,23 +6,23 @@ are in the order (account, meter, start): every question about a unit then reads
 """
 
 import argparse
-import json
-import os
-import resource
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from itertools import count
+import json
+import os
 from pathlib import Path
+import resource
+import sys
+import time
 from typing import Final
 
+from adbc_driver_manager import Error as AdbcError
+from adbc_driver_sqlite import dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from adbc_driver_manager import Error as AdbcError
-from adbc_driver_sqlite import dbapi
 
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
 
@@ -160,7 +160,9 @@ def _batches(connection: dbapi.Connection, query: str, span: tuple[int, int]) ->
                 yield pa.Table.from_batches([batch])
 
 
-def _export_segments(connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]) -> list[ExportFile]:
+def _export_segments(
+    connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]
+) -> list[ExportFile]:
     """Write one file for each local month in the span."""
     files: list[ExportFile] = []
     months: dict[str, ParquetFile] = {}

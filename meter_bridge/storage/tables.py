@@ -191,6 +191,7 @@ journal_entry = Table(
     Column("balance_after", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
     Index("ix_journal_entry_account_seq", "account_id", "seq"),
+    Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
 )
 """``kind``: opening, top_up, charge, correction. ``detail`` is JSON (method, reference, split)."""
 
@@ -371,8 +372,9 @@ applied_site = Table(
     _instant("at"),
     Column("actor", Text, nullable=False),
     Column("document", Text, nullable=False),
+    Column("plan", Text, nullable=False),
 )
-"""Site files as applied, newest last."""
+"""Site files as applied, newest last: the text, and what it meant as JSON."""
 
 APPEND_ONLY: Final = (
     journal_entry,

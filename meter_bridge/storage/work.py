@@ -77,14 +77,30 @@ def _close(table: Table, *columns: str) -> Op:
     return _register(f"close {table.name}", update(table).where(table.c.id == bindparam("row_id")).values(values))
 
 
+def _settle_outbox(*, older: bool) -> Op:
+    """Return an update that ends a command, or those that a newer one replaces."""
+    table = tables.outbox
+    revision: BindParameter[int] = bindparam("row_revision")
+    which = (table.c.revision < revision) & table.c.settled_at.is_(None) if older else table.c.revision == revision
+    return _register(
+        f"settle outbox {'older' if older else 'newest'}",
+        update(table)
+        .where(table.c.meter_id == bindparam("row_meter_id"), which)
+        .values(settled_at=bindparam("new_settled_at"), outcome=bindparam("new_outcome")),
+    )
+
+
 UPSERT_INSTALLATION: Final = _upsert(tables.installation)
 UPSERT_SITE: Final = _upsert(tables.site)
 UPSERT_TARIFF: Final = _upsert(tables.tariff)
 UPSERT_TARIFF_VERSION: Final = _upsert(tables.tariff_version)
+WITHDRAW_VERSION: Final = _close(tables.tariff_version, "withdrawn_at")
 UPSERT_ACCOUNT: Final = _upsert(tables.account)
+CLOSE_ACCOUNT: Final = _close(tables.account, "closed_at")
 UPSERT_SUPPLY: Final = _upsert(tables.supply)
 UPSERT_SUPPLY_TARIFF: Final = _upsert(tables.supply_tariff)
 UPSERT_METER: Final = _upsert(tables.meter)
+REMOVE_METER: Final = _close(tables.meter, "removed_at")
 INSERT_ENTRY: Final = _insert(tables.journal_entry)
 INSERT_POSTING: Final = _insert(tables.posting)
 INSERT_LINE: Final = _insert(tables.charge_line)
@@ -95,8 +111,11 @@ UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status)
 UPSERT_ACCOUNT_STATUS: Final = _upsert(tables.account_status)
 INSERT_DECISION: Final = _insert(tables.supply_decision)
 UPSERT_RELAY: Final = _upsert(tables.relay_status)
-UPSERT_OUTBOX: Final = _upsert(tables.outbox)
-UPSERT_QUARANTINE: Final = _upsert(tables.quarantine)
+SUPERSEDE_OUTBOX: Final = _settle_outbox(older=True)
+INSERT_OUTBOX: Final = _insert(tables.outbox)
+SETTLE_OUTBOX: Final = _settle_outbox(older=False)
+INSERT_QUARANTINE: Final = _insert(tables.quarantine)
+END_QUARANTINE: Final = _close(tables.quarantine, "closed_at", "decision", "actor", "reason")
 INSERT_ALERT: Final = _insert(tables.alert)
 CLOSE_ALERT: Final = _close(tables.alert, "closed_at")
 ACKNOWLEDGE_ALERT: Final = _close(tables.alert, "acknowledged_at", "acknowledged_by")

@@ -1,0 +1,232 @@
+"""Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from meter_bridge.api.port import BridgePort
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
+from meter_bridge.devices.driver import Item, Sink
+from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.gateway import Gateway
+from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.load import load
+from meter_bridge.engine.state import Meter
+from meter_bridge.engine.time import Clocks, wall_ms
+from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.storage import tables
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.database import DATABASE_NAME, InstallationLock, open_reader, open_writer
+from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.work import Work
+from meter_bridge.storage.writer import InlineWriter, ThreadWriter, execute
+
+EXPORT_NAME: Final = "export"
+SOCKET_NAME: Final = "bridge.sock"
+EMBEDDED_PORT: Final = 18830
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class NoDevices:
+    """The transport of a command without a running bridge: relays wait for the bridge."""
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Hand nothing over; the outbox keeps the command."""
+        del meter, position
+        return False
+
+    def query(self, meter: Meter) -> bool:
+        """Ask nobody."""
+        del meter
+        return False
+
+
+class LateTransport:
+    """A transport that is named after the engine that uses it."""
+
+    def __init__(self) -> None:
+        """Start without a way to the devices."""
+        self.gateway: Gateway | None = None
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Hand over a relay command."""
+        return self.gateway is not None and self.gateway.switch(meter, position)
+
+    def query(self, meter: Meter) -> bool:
+        """Ask for a fresh reading."""
+        return self.gateway is not None and self.gateway.query(meter)
+
+
+def prepare(data: Path) -> Path:
+    """Make the data directory and its database ready; raises ``StorageError``. Returns the database's path."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = data / DATABASE_NAME
+    migrate(database)
+    engine = open_writer(database)
+    with engine.begin() as connection:
+        if connection.execute(select(tables.installation.c.id)).first() is None:
+            work, now = Work(), wall_ms()
+            row = {"id": secrets.token_hex(16), "name": "Prepaid electricity", "created_at": now, "last_instant": now}
+            work.add(ops.UPSERT_INSTALLATION, row)
+            execute(connection, [work])
+    return database
+
+
+@asynccontextmanager
+async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
+    """Offer the bridge in this process, without devices, under the exclusive lock of the installation."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = InstallationLock(settings.data)
+    lock.acquire()
+    try:
+        database = prepare(settings.data)
+        store = InlineWriter(open_writer(database))
+        engine = Engine(open_reader(database), store, NoDevices(), Clocks(), make_feed)
+        try:
+            await engine.clock_work()
+            yield Bridge(engine, Discovery())
+            await engine.clock_work()
+            engine.flush(everything=True)
+            await engine.drained()
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+@dataclass(slots=True)
+class Running:
+    """A running bridge."""
+
+    engine: Engine
+    bridge: Bridge
+    gateway: Gateway
+    daemon: Daemon
+
+
+@asynccontextmanager
+async def running(settings: Settings, broker: MqttSettings | None, clocks: Clocks | None = None) -> AsyncIterator[Running]:
+    """Run the engine with its devices; the API is served by whoever enters this."""
+    database = prepare(settings.data)
+    store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
+    transport, discovery = LateTransport(), Discovery()
+    engine = Engine(open_reader(database), store, transport, clocks or Clocks(), make_feed)
+    intake = Intake(engine, discovery)
+    gateway = Gateway(broker, _guarded(intake), lambda connected: _broker_changed(engine, connected=connected))
+    transport.gateway = gateway
+    engine.on_assigned = lambda: gateway.assign(engine.installation)
+    exporter = Exporter(database, settings.data / EXPORT_NAME)
+    daemon = Daemon(engine, exporter, settings.export_every_s)
+    try:
+        gateway.start(engine.installation)
+        daemon.start()
+        yield Running(engine, Bridge(engine, discovery), gateway, daemon)
+    finally:
+        await gateway.stop()
+        await daemon.stop()
+        engine.feed.end()
+        store.close()
+
+
+def _guarded(intake: Intake) -> Sink:
+    """Return a taker of items in which an error of ours never ends the connection that brought them."""
+
+    def take(items: Sequence[Item]) -> None:
+        try:
+            intake.take(items)
+        except Exception:
+            _LOGGER.exception("A message could not be handled; nothing of it was charged")
+
+    return take
+
+
+def _broker_changed(engine: Engine, *, connected: bool) -> None:
+    """Tell whether the broker is there, and take up what waits for it."""
+    message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
+    engine.set_installation_alert(AlertKind.BROKER_LOST, message)
+    if connected:
+        engine.relays.resume()
+
+
+def run(settings: Settings) -> None:
+    """Run the bridge until it is told to stop."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    """Take the lock, bring a broker along where none is named, serve until a signal."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = InstallationLock(settings.data)
+    lock.acquire()
+    try:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop.set)
+        async with _broker(settings) as broker:
+            await (_decode_only(settings, broker, stop) if settings.decode_only else _serve(settings, broker, stop))
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
+    """Offer the user's broker, or one brought along."""
+    if settings.broker is not None:
+        yield parse_broker_url(settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca))
+        return
+    from meter_bridge.devices.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - only where it is used
+
+    async with EmbeddedBroker(EMBEDDED_PORT) as embedded:
+        _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
+        yield parse_broker_url(embedded.url)
+
+
+async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event) -> None:
+    """Serve the API over a running engine."""
+    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - the decode-only base line does without
+
+    host, port = settings.address
+    listen = Listen(
+        host=host,
+        port=port,
+        tls_certificate=settings.tls_certificate,
+        tls_key=settings.tls_key,
+        socket=settings.data / SOCKET_NAME,
+        announce=settings.announce,
+    )
+    async with running(settings, broker) as parts:
+        server = ApiServer(parts.bridge, listen)
+        await server.start()
+        try:
+            await stop.wait()
+        finally:
+            await server.stop()
+
+
+async def _decode_only(settings: Settings, broker: MqttSettings, stop: asyncio.Event) -> None:
+    """Receive and decode the meters of the installation and nothing more: the base line of the benchmark."""
+    from meter_bridge.devices.registry import decode_only  # noqa: PLC0415 - only where it is used
+
+    with open_reader(prepare(settings.data)).connect() as stored:
+        installation = load(stored)
+    addresses = [*installation.by_energy, *installation.by_relay] if installation else []
+    connection, counted = decode_only(broker, addresses)
+    connection.start()
+    await stop.wait()
+    await connection.stop()
+    _LOGGER.info("Decoded %d reports of %d messages", counted.reports, connection.messages)

@@ -1,0 +1,226 @@
+"""Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meter_bridge.config import codec
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, SupplyPlan
+from meter_bridge.core.ledger import EntryKind, opening
+from meter_bridge.core.rating import Rating
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.evaluation import settle_all
+from meter_bridge.engine.journal import announce, book
+from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import work as ops
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What every part of an apply needs."""
+
+    engine: Engine
+    unit: Unit
+
+    @property
+    def installation(self) -> Installation:
+        """Return the state before the apply."""
+        return self.engine.installation
+
+
+def site_unit(
+    engine: Engine, before: InstallationPlan | None, plan: InstallationPlan, document: str, actor: str
+) -> Unit:
+    """Return the unit that makes the installation what the plan says; the plan was compared with the one before."""
+    step = _Step(engine, Unit(engine.clock.now(), actor=actor))
+    installation = engine.installation
+    installation.name = plan.name
+    for site in plan.sites:
+        _apply_site(step, site)
+    _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
+    _withdraw_versions(step, before, plan)
+    installation.sequences.applied += 1
+    step.unit.work.add(
+        ops.INSERT_APPLIED,
+        {
+            "seq": installation.sequences.applied,
+            "at": step.unit.at,
+            "actor": actor,
+            "document": document,
+            "plan": codec.encode_plan(plan),
+        },
+    )
+    return step.unit
+
+
+def _apply_site(step: _Step, plan: SitePlan) -> None:
+    """Add a site with its tariffs and accounts."""
+    work = step.unit.work
+    work.add(
+        ops.UPSERT_SITE,
+        {"id": plan.id, "name": plan.name, "time_zone": plan.time_zone, "currency": plan.currency},
+    )
+    for tariff in plan.tariffs:
+        work.add(ops.UPSERT_TARIFF, {"id": tariff.id, "site_id": plan.id, "name": tariff.name})
+        for version in tariff.versions:
+            work.add(
+                ops.UPSERT_TARIFF_VERSION,
+                {
+                    "id": version.id,
+                    "tariff_id": tariff.id,
+                    "valid_from": version.valid_from,
+                    "document": codec.encode_tariff_version(version),
+                    "withdrawn_at": None,
+                },
+            )
+    for account in plan.accounts:
+        _apply_account(step, plan, account)
+
+
+def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: InstallationPlan) -> None:
+    """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
+    kept = _version_ids(plan)
+    for version_id in sorted(_version_ids(before) - kept if before else set()):
+        step.unit.work.add(ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at})
+
+
+def _version_ids(plan: InstallationPlan) -> set[str]:
+    """Return the ids of all tariff versions of a plan."""
+    return {version.id for site in plan.sites for tariff in site.tariffs for version in tariff.versions}
+
+
+def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+    """Add or change an account; a new one opens with its opening credit."""
+    known = step.installation.accounts.get(plan.id)
+    opened_at = known.opened_at if known else step.unit.at
+    step.unit.work.add(
+        ops.UPSERT_ACCOUNT,
+        {
+            "id": plan.id,
+            "site_id": site.id,
+            "name": plan.name,
+            "customer": plan.customer,
+            "policy": codec.encode_policy(plan.policy),
+            "opened_at": opened_at,
+            "closed_at": None,
+        },
+    )
+    if known is None:
+        _open_account(step, site, plan)
+    elif _rating_changes(known, plan):
+        settle_all(step.installation, known, step.unit)
+    kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
+    announce(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
+    for supply in plan.supplies:
+        _apply_supply(step, plan, known, supply)
+
+
+def _rating_changes(known: Account, plan: AccountPlan) -> bool:
+    """Say whether tariff or meters change, so that everything used so far is posted first."""
+    before = {(supply.id, supply.tariff_id, *sorted(meter.id for meter in supply.meters)) for supply in known.supplies}
+    after = {(supply.id, supply.tariff_id, *sorted(meter.id for meter in supply.meters)) for supply in plan.supplies}
+    return before != after
+
+
+def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+    """Book the opening credit of a new account."""
+    if plan.opening_credit == 0:
+        return
+    account = Account(
+        plan.id,
+        Site(site.id, site.name, site.time_zone, site.currency),
+        plan.name,
+        plan.customer,
+        plan.policy,
+        step.unit.at,
+    )
+    book(
+        step.installation,
+        account,
+        step.unit,
+        EntryKind.OPENING,
+        opening(site.currency, plan.opening_credit),
+        description="Opening credit",
+        detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
+    )
+
+
+def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
+    """Add or change a supply, its tariff and its meters."""
+    before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
+    work = step.unit.work
+    row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
+    work.add(ops.UPSERT_SUPPLY, row)
+    if before is None or before.tariff_id != plan.tariff_id:
+        turn = {"supply_id": plan.id, "valid_from": step.unit.at, "tariff_id": plan.tariff_id}
+        work.add(ops.UPSERT_SUPPLY_TARIFF, turn)
+    for meter in plan.meters:
+        work.add(ops.UPSERT_METER, _meter_row(step, plan, meter))
+    if before is not None:
+        _remove_meters(step, before, {meter.id for meter in plan.meters})
+
+
+def _meter_row(step: _Step, supply: SupplyPlan, plan: MeterPlan) -> dict[str, object]:
+    """Return a meter's row; a meter at another address is another counter and starts from its next reading."""
+    return {
+        "id": plan.id,
+        "supply_id": supply.id,
+        "name": plan.name,
+        "energy_address": plan.energy_address,
+        "relay_address": plan.relay_address,
+        "settings": codec.encode_meter_settings(plan),
+        "assigned_at": step.unit.at,
+        "removed_at": None,
+    }
+
+
+def _remove_meters(step: _Step, supply: Supply, kept: set[str]) -> None:
+    """Take meters out of a supply; what they counted stays charged."""
+    for meter in [meter for meter in supply.meters if meter.id not in kept]:
+        _remove_meter(step, supply, meter)
+
+
+def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
+    """Take one meter out, keeping its energy in the supply's total."""
+    supply.earlier_wh += meter.energy_wh or 0
+    supply.meters.remove(meter)
+    step.installation.forget(meter)
+    step.unit.work.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
+    step.engine.touched.add(supply)
+
+
+def replace_counters(engine: Engine, plan: InstallationPlan) -> None:
+    """Start a new epoch for each meter whose address changes: another device, another counter."""
+    plans = {
+        meter.id: meter
+        for site in plan.sites
+        for account in site.accounts
+        for supply in account.supplies
+        for meter in supply.meters
+    }
+    for meter in engine.installation.meters.values():
+        after = plans.get(meter.id)
+        if after is not None and after.energy_address != meter.plan.energy_address and meter.register is not None:
+            meter.earlier_wh += meter.register.charged_wh
+            meter.register = None
+            engine.touched.add(meter.supply)
+
+
+def _close_accounts(step: _Step, kept: set[str]) -> None:
+    """Close the accounts that the plan no longer names; their balance stays on record."""
+    for account in [account for account in step.installation.accounts.values() if account.id not in kept]:
+        settle_all(step.installation, account, step.unit)
+        for supply in account.supplies:
+            _remove_meters(step, supply, set())
+            supply.rating = Rating()
+        step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
+        announce(
+            step.installation, step.unit, EventKind.ACCOUNT_REMOVED, account_id=account.id, data={"name": account.name}
+        )
+
+
+def removed_accounts(engine: Engine, plan: InstallationPlan) -> Sequence[str]:
+    """Return the accounts that the plan closes."""
+    kept = {account.id for site in plan.sites for account in site.accounts}
+    return [account_id for account_id in engine.installation.accounts if account_id not in kept]

@@ -1,0 +1,395 @@
+"""The bridge as the API and the command line see it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from sqlalchemy import select
+
+from meter_bridge import VERSION
+from meter_bridge.api.port import Actor, ApplyResult, Health, Refused, TokenInfo
+from meter_bridge.config import codec
+from meter_bridge.config.diff import compare
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.core import metering as metering_rules
+from meter_bridge.core.alerts import AlertKey
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.supply import Hold, SupplyState
+from meter_bridge.engine import alerting, views
+from meter_bridge.engine.applying import removed_accounts, replace_counters, site_unit
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.evaluation import store_status
+from meter_bridge.engine.feed import Feed, Views
+from meter_bridge.engine.journal import announce
+from meter_bridge.engine.metrics import render
+from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
+from meter_bridge.engine.state import Account, Meter, OpenAlert
+from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
+from meter_bridge.engine.top_ups import TopUps, committed
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import (
+    MIN_SCHEMA_VERSION,
+    SCHEMA_VERSION,
+    AccountView,
+    AlertView,
+    ErrorCode,
+    Event,
+    EventKind,
+    LedgerPage,
+    MeterView,
+    Role,
+    ServerInfo,
+    Snapshot,
+    SupplyAction,
+    SupplyView,
+    TopUpResult,
+    Update,
+)
+from meter_bridge.storage import tables
+from meter_bridge.storage import work as ops
+
+DAY_MS: Final = 86_400_000
+STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
+
+
+def make_feed(engine: Engine) -> Feed:
+    """Return the feed of an engine."""
+    look = Look(engine)
+    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.site_of)
+    return Feed(found, lambda after, upto: read_events(engine.reader, after, upto))
+
+
+class Look:
+    """Views of the engine's state for one actor."""
+
+    def __init__(self, engine: Engine, discovery: Discovery | None = None) -> None:
+        """Keep the engine and what was discovered."""
+        self._engine = engine
+        self.discovery = discovery or Discovery()
+
+    def visible(self, actor: Actor) -> list[Account]:
+        """Return the accounts that an actor may see."""
+        accounts = self._engine.installation.accounts.values()
+        return [account for account in accounts if actor.sees(account.id, account.site.id)]
+
+    def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
+        """Return an account that the actor may see, or None."""
+        account = self._engine.installation.accounts.get(account_id)
+        if account is None or not actor.sees(account.id, account.site.id):
+            return None
+        return views.account_view(account, self._engine.clock.now())
+
+    def site_of(self, account_id: str) -> str | None:
+        """Return the site of an account."""
+        account = self._engine.installation.accounts.get(account_id)
+        return None if account is None else account.site.id
+
+    def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
+        """Return the open alerts that belong to no account, for those who may hear of them."""
+        if actor.role not in STAFF:
+            return ()
+        return tuple(alerting.view(key, alert, None) for key, alert in self._engine.installation.alerts.items())
+
+    def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
+        """Return the discovered meters that nobody has assigned."""
+        return self.discovery.views(self._engine.installation) if actor.role in STAFF else ()
+
+    def snapshot(self, actor: Actor) -> Snapshot:
+        """Return everything that the actor may see now."""
+        now = self._engine.clock.now()
+        return Snapshot(
+            type="snapshot",
+            seq=self._engine.feed.seq,
+            role=actor.role,
+            accounts=tuple(views.account_view(account, now) for account in self.visible(actor)),
+            unassigned_meters=self.unassigned(actor),
+            alerts=self.site_alerts(actor),
+        )
+
+
+class Bridge:
+    """Implements ``BridgePort`` on an engine."""
+
+    def __init__(self, engine: Engine, discovery: Discovery) -> None:
+        """Keep the engine and load the tokens."""
+        self.engine = engine
+        self._look = Look(engine, discovery)
+        self._top_ups = TopUps(engine)
+        with engine.reader.connect() as connection:
+            self._tokens = load_tokens(connection)
+
+    def info(self) -> ServerInfo:
+        """Return who this bridge is."""
+        installation = self.engine.installation
+        return ServerInfo(
+            schema_version=SCHEMA_VERSION,
+            min_schema_version=MIN_SCHEMA_VERSION,
+            version=VERSION,
+            installation_id=installation.id,
+            name=installation.name,
+        )
+
+    def health(self) -> Health:
+        """Return the health of the bridge."""
+        if self.engine.broken is not None:
+            return Health("down", (f"storage fails: {self.engine.broken}",))
+        reasons = tuple(alert.message for alert in self.engine.installation.alerts.values())
+        return Health("degraded" if reasons else "ok", reasons)
+
+    def metrics(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        return render(self.engine)
+
+    def accounts(self, actor: Actor) -> Sequence[AccountView]:
+        """Return the accounts that the actor may see."""
+        now = self.engine.clock.now()
+        return [views.account_view(account, now) for account in self._look.visible(actor)]
+
+    def account(self, actor: Actor, account_id: str) -> AccountView:
+        """Return one account."""
+        return views.account_view(self._account(actor, account_id), self.engine.clock.now())
+
+    def _account(self, actor: Actor, account_id: str) -> Account:
+        """Return an account that the actor may see; raises ``Refused`` otherwise."""
+        account = self.engine.installation.accounts.get(account_id)
+        if account is None or not actor.sees(account.id, account.site.id):
+            raise Refused(
+                ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="account", value=account_id
+            )
+        return account
+
+    async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
+        """Return a page of the account's journal, newest first."""
+        account = self._account(actor, account_id)
+        return await asyncio.to_thread(ledger_page, self.engine.reader, account.id, before, limit)
+
+    async def top_up(
+        self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
+    ) -> tuple[TopUpResult, bool]:
+        """Book a top-up once per key."""
+        account = self._account(actor, account_id)
+        return await self._top_ups.book(actor, account, amount=amount, method=method, reference=reference, key=key)
+
+    async def set_supply(
+        self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
+    ) -> SupplyView:
+        """Hold, override, release or confirm a supply."""
+        account = self._account(actor, account_id)
+        if action is SupplyAction.CONFIRM and account.state is not SupplyState.ARMED:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the supply of {account.name} is {account.state.value}, not armed; there is nothing to confirm",
+                remedy="top up first if the supply is cut",
+            )
+        unit = self._unit(actor)
+        if action is not SupplyAction.CONFIRM:
+            account.hold = {SupplyAction.OFF: Hold.OFF, SupplyAction.ON: Hold.ON}.get(action)
+            account.note = reason if account.hold is not None else None
+            store_status(account, unit)
+        self.engine.evaluate(account, unit, confirmed=action is SupplyAction.CONFIRM)
+        view = views.supply_view(account)
+        await committed(self.engine, unit)
+        return view
+
+    def _unit(self, actor: Actor) -> Unit:
+        """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
+        if self.engine.broken is not None or not self.engine.running.is_set():
+            raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon")
+        return Unit(self.engine.clock.now(), actor=actor.name)
+
+    def meters(self, actor: Actor) -> Sequence[MeterView]:
+        """Return the meters of the actor's accounts and, for staff, unassigned ones."""
+        assigned = [views.meter_view(meter) for account in self._look.visible(actor) for meter in account.meters]
+        return [*assigned, *self._look.unassigned(actor)]
+
+    async def decide_quarantine(self, actor: Actor, meter_id: str, decision: str, *, reason: str) -> MeterView:
+        """Apply a person's decision on a quarantined register."""
+        meter = self._meter(actor, meter_id)
+        unit = self._unit(actor)
+        try:
+            if meter.register is None:
+                raise ValueError("the meter has not been read yet")
+            step = metering_rules.decide(meter.register, metering_rules.Decision(decision))
+        except ValueError as error:
+            raise Refused(ErrorCode.CONFLICT, str(error), field="decision", value=decision) from error
+        self.engine.metering.charge(meter, unit, step)
+        self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
+        self.engine.evaluate(meter.supply.account, unit)
+        unit.work.add(ops.UPSERT_SUPPLY_STATUS, self.engine.status_row(meter.supply, unit.at))
+        await committed(self.engine, unit)
+        return views.meter_view(meter)
+
+    def _meter(self, actor: Actor, meter_id: str) -> Meter:
+        """Return a meter that the actor may see; raises ``Refused`` otherwise."""
+        meter = self.engine.installation.meters.get(meter_id)
+        if meter is None or not actor.sees(meter.supply.account.id, meter.supply.account.site.id):
+            raise Refused(ErrorCode.NOT_FOUND, f"there is no meter {meter_id!r}", field="meter", value=meter_id)
+        return meter
+
+    async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
+        """Return alerts that the actor may see, newest first."""
+        found = await asyncio.to_thread(read_alerts, self.engine.reader, only_open=only_open, limit=limit)
+        return [alert for alert in found if self._may_hear(actor, alert.account_id)]
+
+    def _may_hear(self, actor: Actor, account_id: str | None) -> bool:
+        """Say whether an actor may hear of something of an account, or of the installation."""
+        if account_id is None:
+            return actor.role in STAFF
+        site_id = self._look.site_of(account_id)
+        return site_id is not None and actor.sees(account_id, site_id)
+
+    async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
+        """Acknowledge an open alert; doing so again changes nothing."""
+        key, alert, account = self._open_alert(actor, alert_id)
+        if alert.acknowledged_at is None:
+            unit = self._unit(actor)
+            alert.acknowledged_at = unit.at
+            row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
+            unit.work.add(ops.ACKNOWLEDGE_ALERT, row)
+            announce(
+                self.engine.installation,
+                unit,
+                EventKind.ALERT_ACKNOWLEDGED,
+                account_id=key.account_id,
+                meter_id=key.meter_id,
+                data={"id": alert.id, "by": actor.name},
+            )
+            await committed(self.engine, unit)
+        return alerting.view(key, alert, account)
+
+    def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
+        """Return an open alert that the actor may see; raises ``Refused`` otherwise."""
+        books: list[tuple[Account | None, dict[AlertKey, OpenAlert]]] = [(None, self.engine.installation.alerts)]
+        books += [(account, account.alerts) for account in self._look.visible(actor)]
+        for account, book in books:
+            for key, alert in book.items():
+                if alert.id == alert_id and self._may_hear(actor, key.account_id):
+                    return key, alert, account
+        raise Refused(ErrorCode.NOT_FOUND, f"there is no open alert {alert_id!r}", field="alert", value=alert_id)
+
+    async def confirm_clock(self, actor: Actor) -> str:
+        """Take the wall clock as right; return the instant now in force."""
+        del actor
+        self.engine.clock.confirm()
+        self.engine.clock_changed()
+        return iso(self.engine.clock.now())
+
+    async def apply(self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool) -> ApplyResult:
+        """Apply a validated site file, all of it or nothing."""
+        before = await asyncio.to_thread(self._applied)
+        difference = compare(before, plan, self.engine.clock.now())
+        if difference.refusals:
+            raise Refused(ErrorCode.CONFLICT, "; ".join(str(refusal) for refusal in difference.refusals))
+        if dry_run or not difference.lines:
+            return ApplyResult(tuple(difference.lines), applied=False)
+        if self.engine.broken is not None or not self.engine.running.is_set():
+            raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon")
+        self.engine.running.clear()
+        try:
+            await self._apply(actor, before, plan, document)
+        finally:
+            self.engine.running.set()
+        return ApplyResult(tuple(difference.lines), applied=True)
+
+    async def _apply(
+        self, actor: Actor, before: InstallationPlan | None, plan: InstallationPlan, document: str
+    ) -> None:
+        """Commit a plan, then read the state anew."""
+        await self.engine.drained()
+        gone = removed_accounts(self.engine, plan)
+        replace_counters(self.engine, plan)
+        unit = site_unit(self.engine, before, plan, document, actor.name)
+        self.engine.flush(everything=True)
+        await committed(self.engine, unit)
+        await self.engine.drained()
+        self.engine.reload()
+        for account_id in gone:
+            self.engine.feed.remove(account_id)
+        for account_id in self.engine.installation.accounts:
+            self.engine.feed.touch(account_id)
+        self.engine.assigned()
+
+    def _applied(self) -> InstallationPlan | None:
+        """Return the plan that was applied last."""
+        table = tables.applied_site
+        with self.engine.reader.connect() as connection:
+            found = connection.execute(select(table.c.plan).order_by(table.c.seq.desc()).limit(1)).scalar()
+        return None if found is None else codec.decode_plan(found)
+
+    async def create_token(
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        role: Role,
+        sites: frozenset[str],
+        accounts: frozenset[str],
+        days: int | None,
+    ) -> str:
+        """Store a new token and return it; the secret is shown this once."""
+        self._check_reach(sites, accounts)
+        unit = self._unit(actor)
+        token_id, secret = new_secret()
+        expires = None if days is None else unit.at + days * DAY_MS
+        stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
+        unit.work.add(ops.UPSERT_TOKEN, stored.row())
+        await committed(self.engine, unit)
+        self._tokens[token_id] = stored
+        return compose(token_id, secret)
+
+    def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
+        """Refuse a token for sites or accounts that do not exist."""
+        installation = self.engine.installation
+        for field, wanted, known in (
+            ("sites", sites - {"*"}, installation.sites),
+            ("accounts", accounts, installation.accounts),
+        ):
+            unknown = sorted(wanted - set(known))
+            if unknown:
+                raise Refused(
+                    ErrorCode.NOT_FOUND,
+                    f"{field}: there is no {unknown[0]!r}",
+                    field=field,
+                    value=unknown[0],
+                    remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
+                )
+
+    async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
+        """Return the tokens of the installation."""
+        del actor
+        return [stored.info() for stored in self._tokens.values()]
+
+    async def revoke_token(self, actor: Actor, token_id: str) -> None:
+        """Revoke a token at once."""
+        stored = self._tokens.get(token_id)
+        if stored is None:
+            raise Refused(ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="token", value=token_id)
+        unit = self._unit(actor)
+        revoked = StoredToken(
+            stored.id,
+            stored.name,
+            stored.role,
+            stored.sites,
+            stored.accounts,
+            stored.secret_hash,
+            stored.created_at,
+            stored.expires_at,
+            stored.revoked_at or unit.at,
+        )
+        unit.work.add(ops.UPSERT_TOKEN, revoked.row())
+        await committed(self.engine, unit)
+        self._tokens[token_id] = revoked
+        self.engine.feed.cut_off(token_id)
+
+    def authenticate(self, token: str) -> Actor | None:
+        """Return whom a token speaks for, or None."""
+        return authenticate(self._tokens, token, self.engine.clock.now())
+
+    def snapshot(self, actor: Actor) -> Snapshot:
+        """Return everything that the actor may see now."""
+        return self._look.snapshot(actor)
+
+    def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
+        """Yield a snapshot, what was missed, then what happens."""
+        return self.engine.feed.stream(actor, since)

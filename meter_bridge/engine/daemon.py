@@ -1,0 +1,106 @@
+"""What the bridge does by itself: storing, clock work, relays, silence, export."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.unit import Unit
+from meter_bridge.storage import work as ops
+
+FLUSH_S: Final = 0.1
+RELAY_S: Final = 0.2
+CLOCK_S: Final = 1.0
+SILENCE_S: Final = 5.0
+RECOVER_S: Final = 1.0
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Daemon:
+    """The tasks of a running bridge."""
+
+    def __init__(self, engine: Engine, exporter: Exporter | None, export_every_s: int) -> None:
+        """Keep the engine; nothing runs before ``start``."""
+        self._engine = engine
+        self._exporter = exporter
+        self._export_every_s = export_every_s
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the tasks."""
+        jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
+            ("flush", FLUSH_S, self._flush),
+            ("relays", RELAY_S, self._relays),
+            ("clock", CLOCK_S, self._clock),
+            ("silence", SILENCE_S, self._silence),
+            ("recovery", RECOVER_S, self._recover),
+        ]
+        if self._exporter is not None:
+            jobs.append(("export", float(self._export_every_s), self.export))
+        self._tasks = [asyncio.create_task(_repeat(name, pause, job), name=name) for name, pause, job in jobs]
+
+    async def stop(self) -> None:
+        """End the tasks and store what is not yet stored."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._engine.broken is None:
+            self._engine.flush(everything=True)
+        await self._engine.drained()
+
+    async def _flush(self) -> None:
+        """Store what changed."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._engine.flush()
+
+    async def _relays(self) -> None:
+        """Send relay commands that are due."""
+        if self._engine.broken is None:
+            self._engine.relays.tick()
+
+    async def _clock(self) -> None:
+        """Do what instants make due."""
+        self._engine.check_clock()
+        await self._engine.clock_work()
+
+    async def _silence(self) -> None:
+        """Find silent meters."""
+        self._engine.check_silence()
+
+    async def _recover(self) -> None:
+        """Take up work again when storage does."""
+        if self._engine.broken is not None and await self._engine.try_recover():
+            self._engine.set_installation_alert(AlertKind.STORAGE_FAILING, None)
+
+    async def export(self) -> None:
+        """Export what was posted since the last time, in a child process."""
+        engine = self._engine
+        await engine.drained()
+        after, upto = engine.installation.exported, engine.installation.sequences.entry
+        if self._exporter is None or engine.broken is not None or upto <= after:
+            return
+        try:
+            files = await self._exporter.run(after, upto)
+        except ExportError as error:
+            _LOGGER.warning("The export failed and will be repeated: %s", error)
+            return
+        unit = Unit(engine.clock.now())
+        unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
+        unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
+        done = engine.submit(unit)
+        if done is not None:
+            await asyncio.shield(done)
+        engine.installation.exported = upto
+
+
+async def _repeat(name: str, pause: float, job: Callable[[], Awaitable[None]]) -> None:
+    """Run a job again and again; one that fails is told and tried again."""
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            await job()
+        except Exception:
+            _LOGGER.exception("The job %r failed; it is tried again", name)

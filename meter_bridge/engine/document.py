@@ -1,0 +1,148 @@
+"""The stored form of a supply's state: compact JSON arrays, written for each touched supply once a second."""
+
+from typing import Final
+
+import msgspec
+
+from meter_bridge.core.metering import Cause, Doubt, Register
+from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating
+from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
+
+
+class _MeterDocument(msgspec.Struct, array_like=True):
+    """A meter's register and newest values."""
+
+    id: str
+    epoch: int | None
+    start_wh: int
+    watermark_wh: int
+    at: int
+    witness: str | None
+    skipped_wh: int
+    doubt: tuple[str, int, int, int] | None
+    earlier_wh: int
+    power_mw: int | None
+    voltage_mv: int | None
+    current_ma: int | None
+    frequency_mhz: int | None
+    online: bool | None
+    last_seen: int | None
+    quarantine_id: str | None
+    boot: str | None
+
+
+class _Document(msgspec.Struct, array_like=True):
+    """A supply's rating state and meters."""
+
+    lines: list[tuple[str, str, str, int, str, int, int, int]]
+    used: list[tuple[str, int]]
+    open: list[tuple[str, int, int, str, str, str, int, str, int]]
+    meters: list[_MeterDocument]
+    standing_due: int
+    days: list[tuple[str, int, int]]
+    pace: tuple[int, int, int, int]
+    earlier_wh: int
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(_Document)
+
+
+def encode(supply: Supply) -> bytes:
+    """Return a supply's state as bytes."""
+    rating, pace = supply.rating, supply.pace
+    return _ENCODER.encode(
+        _Document(
+            [(*key, line.quantity, line.settled_quantity, line.settled) for key, line in rating.lines.items()],
+            list(rating.used.items()),
+            [
+                (meter_id, part.start, part.end, *part.key, part.wh)
+                for meter_id, parts in rating.open.items()
+                for part in parts
+            ],
+            [_encode_meter(meter) for meter in supply.meters],
+            supply.standing_due,
+            [(total.day, total.wh, total.amount) for total in supply.days],
+            (pace.mwh, pace.elapsed_ms, pace.since, pace.at),
+            supply.earlier_wh,
+        )
+    )
+
+
+def _encode_meter(meter: Meter) -> _MeterDocument:
+    """Return a meter's state for storage."""
+    register = meter.register
+    doubt = register.doubt if register else None
+    return _MeterDocument(
+        meter.id,
+        register.epoch if register else None,
+        register.start_wh if register else 0,
+        register.watermark_wh if register else 0,
+        register.at if register else 0,
+        register.witness if register else None,
+        register.skipped_wh if register else 0,
+        (doubt.cause, doubt.count, doubt.register_wh, doubt.at) if doubt else None,
+        meter.earlier_wh,
+        meter.power_mw,
+        meter.voltage_mv,
+        meter.current_ma,
+        meter.frequency_mhz,
+        meter.online,
+        meter.last_seen,
+        meter.quarantine_id,
+        meter.boot,
+    )
+
+
+def decode_into(supply: Supply, document: bytes) -> None:
+    """Restore a supply's state and that of its meters from storage."""
+    stored = _DECODER.decode(document)
+    supply.rating = _rating(stored)
+    supply.standing_due = stored.standing_due
+    supply.days = [DayTotal(*total) for total in stored.days]
+    supply.pace = Pace(*stored.pace)
+    supply.earlier_wh = stored.earlier_wh
+    meters = {meter.id: meter for meter in supply.meters}
+    for row in stored.meters:
+        if row.id in meters:
+            _restore_meter(meters[row.id], row)
+
+
+def _rating(stored: _Document) -> Rating:
+    """Return the rating state of a document."""
+    rating = Rating({LineKey(*row[:5]): Line(*row[5:]) for row in stored.lines}, dict(stored.used))
+    for meter_id, start, end, *key, wh in stored.open:
+        part = OpenSegment(int(start), int(end), LineKey(*key), int(wh))  # type: ignore[arg-type]
+        rating.open.setdefault(str(meter_id), []).append(part)
+    return rating
+
+
+def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
+    """Restore a meter's state."""
+    meter.earlier_wh = row.earlier_wh
+    meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
+    meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
+    meter.online, meter.last_seen = row.online, row.last_seen
+    meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
+    if row.epoch is None:
+        return
+    doubt = Doubt(Cause(row.doubt[0]), *row.doubt[1:]) if row.doubt else None
+    meter.register = Register(
+        row.epoch, row.start_wh, row.watermark_wh, row.at, row.witness, doubt, row.skipped_wh
+    )
+
+
+def energy(document: bytes) -> list[tuple[str, int, int]]:
+    """Return for each meter of a stored supply: its id, the energy charged by its register, the energy still open."""
+    stored = _DECODER.decode(document)
+    open_wh: dict[str, int] = {}
+    for meter_id, *_, wh in stored.open:
+        open_wh[meter_id] = open_wh.get(meter_id, 0) + wh
+    return [
+        (
+            row.id,
+            row.earlier_wh + (0 if row.epoch is None else row.watermark_wh - row.start_wh - row.skipped_wh),
+            open_wh.get(row.id, 0),
+        )
+        for row in stored.meters
+    ]

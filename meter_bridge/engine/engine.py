@@ -1,0 +1,277 @@
+"""The engine: state, units of work and the clock's work, without any way to a device or a client of its own.
+
+Change happens optimistically in memory and pessimistically outside: a unit's events, answers and relay commands
+go out only after its commit. When a commit fails, everything in memory is dropped and read anew; registers are
+the record, so no energy is lost and no money was promised.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Engine as SqlEngine
+
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.engine import document
+from meter_bridge.engine.alerting import set_alert
+from meter_bridge.core.rating import accrued
+from meter_bridge.engine.evaluation import Wishes, evaluate
+from meter_bridge.engine.feed import Feed
+from meter_bridge.engine.load import last_instant, load
+from meter_bridge.engine.metering import Metering
+from meter_bridge.engine.relays import Relays, Transport
+from meter_bridge.engine.state import Account, Installation, Meter, Supply
+from meter_bridge.engine.time import Clocks, EngineClock
+from meter_bridge.engine.unit import Unit
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.work import Work
+from meter_bridge.storage.writer import Store
+
+FLUSH_AFTER_MS: Final = 700
+"""Age at which a changed state is stored; with the flush interval it stays below a second."""
+CLOCK_BATCH: Final = 100
+"""Accounts whose clock work is done before messages get their turn again."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was counted since the start."""
+
+    reports: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+class Engine:
+    """State of the installation and everything that changes it."""
+
+    def __init__(
+        self,
+        reader: SqlEngine,
+        store: Store,
+        transport: Transport,
+        clocks: Clocks,
+        make_feed: Callable[["Engine"], Feed],
+    ) -> None:
+        """Load the state; raises ``StorageError`` if the database holds no installation."""
+        self.reader = reader
+        self.store = store
+        self.transport = transport
+        self.broken: str | None = None
+        """Why storage fails, or None."""
+        self.running = asyncio.Event()
+        """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
+        self.running.set()
+        self.counts = Counts()
+        self.on_assigned: Callable[[], None] = lambda: None
+        """Called when the meters in use changed."""
+        self.installation, last = self._load()
+        self.clock = EngineClock(clocks, last)
+        self.feed = make_feed(self)
+        self.feed.seq = self.installation.sequences.event
+        self._dirty: dict[Supply, int] = {}
+        self.touched: set[Supply] = set()
+        self._flushing: asyncio.Future[None] | None = None
+        self._outstanding: set[asyncio.Future[None]] = set()
+        self._attach()
+
+    def _load(self) -> tuple[Installation, int | None]:
+        """Read the whole state."""
+        with self.reader.connect() as connection:
+            installation = load(connection)
+            if installation is None:
+                msg = "the database holds no installation"
+                raise StorageError(msg)
+            return installation, last_instant(connection)
+
+    def _attach(self) -> None:
+        """Build what works on the present state."""
+        self.relays = Relays(self.installation, self.transport, self.clock.now)
+        self.metering = Metering(self.installation, self.relays, self.submit, self.touched)
+        for account in self.installation.accounts.values():
+            account.wake_at = 0
+
+    def reload(self) -> None:
+        """Drop the state and read it anew from the database."""
+        self.installation, _ = self._load()
+        self._dirty.clear()
+        self.touched.clear()
+        self._attach()
+        self.feed.seq = self.installation.sequences.event
+
+    @property
+    def waiting(self) -> int:
+        """Return how many units are on their way to disk."""
+        return len(self._outstanding)
+
+    def assigned(self) -> None:
+        """Tell that the meters in use changed, and take up their relays."""
+        self.on_assigned()
+        self.relays.resume()
+
+    def submit(self, unit: Unit) -> asyncio.Future[None] | None:
+        """Commit a unit; its effects and events follow when it is on disk."""
+        if not unit.work:
+            for effect in unit.effects:
+                effect()
+            return None
+        done = self.store.commit(unit.work)
+        self._outstanding.add(done)
+        done.add_done_callback(lambda ended: self._committed(unit, ended))
+        return done
+
+    def _committed(self, unit: Unit, done: asyncio.Future[None]) -> None:
+        """Let out what the unit holds back, or note that storage fails."""
+        self._outstanding.discard(done)
+        failure = done.exception()
+        if failure is not None:
+            self.fail(str(failure))
+            return
+        for effect in unit.effects:
+            effect()
+        for event in unit.events:
+            self.feed.publish(event)
+            if event.account_id is not None:
+                self.feed.touch(event.account_id)
+            else:
+                self.feed.touch_alerts()
+
+    def fail(self, reason: str) -> None:
+        """Stop charging and deciding until storage works again."""
+        if self.broken is None:
+            _LOGGER.error("Storage fails (%s): nothing is charged or switched until it works again", reason)
+        self.broken = reason
+
+    async def drained(self) -> None:
+        """Wait until every unit handed over has ended."""
+        while self._outstanding:
+            await asyncio.wait(list(self._outstanding))
+            await asyncio.sleep(0)
+
+    async def try_recover(self) -> bool:
+        """Read the state anew and probe a commit; True if storage works again."""
+        await self.drained()
+        try:
+            self.reload()
+            self.store.recover()
+            await self.store.commit(self._heartbeat())
+        except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
+            self.broken = str(error)
+            return False
+        self.broken = None
+        _LOGGER.warning("Storage works again; the state was read anew")
+        self.relays.resume()
+        return True
+
+    def _heartbeat(self) -> Work:
+        """Return work that stores the newest event time."""
+        work = Work()
+        work.add(
+            ops.UPSERT_INSTALLATION,
+            {
+                "id": self.installation.id,
+                "name": self.installation.name,
+                "created_at": self.installation.created_at,
+                "last_instant": self.clock.now(),
+            },
+        )
+        return work
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Store the newest state of supplies that changed, those that waited long enough."""
+        now = self.clock.now()
+        for supply in self.touched:
+            self._dirty.setdefault(supply, now)
+            self.feed.touch(supply.account.id)
+        self.touched.clear()
+        if not everything and self._flushing is not None and not self._flushing.done():
+            return
+        due = [supply for supply, since in self._dirty.items() if everything or now - since >= FLUSH_AFTER_MS]
+        if not due:
+            return
+        work = self._heartbeat()
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [self.status_row(supply, now) for supply in due])
+        for supply in due:
+            del self._dirty[supply]
+        unit = Unit(now, work=work)
+        self._flushing = self.submit(unit)
+
+    def status_row(self, supply: Supply, now: int) -> dict[str, object]:
+        """Return a supply's newest state as a row."""
+        powers = [meter.power_mw for meter in supply.meters if meter.power_mw is not None]
+        energy = supply.earlier_wh + sum(meter.energy_wh or 0 for meter in supply.meters)
+        return {
+            "supply_id": supply.id,
+            "account_id": supply.account.id,
+            "at": now,
+            "accrued": accrued(supply.rating, supply.timeline),
+            "energy_wh": energy,
+            "power_mw": sum(powers) if powers else None,
+            "document": document.encode(supply),
+        }
+
+    def evaluate(self, account: Account, unit: Unit, *, confirmed: bool = False) -> None:
+        """Evaluate an account as part of a unit; its meters take the full way next."""
+        evaluate(self.installation, account, unit, self.relays, Wishes(self.clock.sure, confirmed))
+        account.drop_lanes()
+        self.touched.update(account.supplies)
+
+    def due_accounts(self) -> Iterable[Account]:
+        """Return the accounts for which the clock has something to do."""
+        now = self.clock.now()
+        return [account for account in self.installation.accounts.values() if account.wake_at <= now]
+
+    async def clock_work(self) -> None:
+        """Do what instants make due, a batch at a time."""
+        if self.broken or not self.running.is_set() or not self.clock.sure:
+            return
+        for count, account in enumerate(self.due_accounts()):
+            unit = Unit(self.clock.now())
+            self.evaluate(account, unit)
+            self.submit(unit)
+            if count % CLOCK_BATCH == CLOCK_BATCH - 1:
+                await asyncio.sleep(0)
+
+    def check_clock(self) -> None:
+        """Compare the clocks; suspend or resume what depends on time."""
+        if not self.broken and self.clock.check():
+            self.clock_changed()
+
+    def clock_changed(self) -> None:
+        """Keep the alert of the clock, and let every account be evaluated anew."""
+        unit = Unit(self.clock.now())
+        message = (
+            None
+            if self.clock.sure
+            else "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
+        )
+        set_alert(self.installation, None, unit, AlertKey(AlertKind.CLOCK_WRONG), message)
+        for account in self.installation.accounts.values():
+            account.drop_lanes()
+            account.wake_at = 0
+        self.submit(unit)
+
+    def check_silence(self) -> None:
+        """Find meters that have not been heard of for too long."""
+        if self.broken or not self.running.is_set():
+            return
+        now = self.clock.now()
+        for meter in self.installation.meters.values():
+            if meter.online and meter.last_seen is not None and self._silent(meter, now):
+                self.metering.set_online(meter, Unit(now), online=False)
+
+    @staticmethod
+    def _silent(meter: Meter, now: int) -> bool:
+        """Say whether a meter has been silent for too long."""
+        return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000
+
+    def set_installation_alert(self, kind: AlertKind, message: str | None) -> None:
+        """Open or close an alert that belongs to no account."""
+        if self.broken:
+            return
+        unit = Unit(self.clock.now())
+        set_alert(self.installation, None, unit, AlertKey(kind), message)
+        self.submit(unit)

@@ -1,0 +1,193 @@
+"""Evaluating an account: what is due, what is left, what follows for alerts and supply."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+
+from meter_bridge.core import supply as policy_rules
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.calendar import day_end, local_day, month_of
+from meter_bridge.core.money import format_amount
+from meter_bridge.core.rating import accrued, charge_standing, forget_periods, settle
+from meter_bridge.core.supply import Decision, Hold, PaymentMode, Reason, Situation, SupplyState
+from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.journal import announce, book_settlement
+from meter_bridge.engine.lane import measure_room
+from meter_bridge.engine.state import UNLIMITED, Account, Installation, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import work as ops
+
+
+class RelayRequests(Protocol):
+    """Where decisions ask relays to move."""
+
+    def request(self, account: Account, unit: Unit) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an evaluation is asked to take into account."""
+
+    clock_sure: bool = True
+    confirmed: bool = False
+
+
+def available_credit(account: Account) -> int:
+    """Return the posted balance minus what has been used since, priced."""
+    return account.balance - sum(accrued(supply.rating, supply.timeline) for supply in account.supplies)
+
+
+def evaluate(
+    installation: Installation, account: Account, unit: Unit, relays: RelayRequests, wishes: Wishes
+) -> None:
+    """Charge what the clock made due, then decide warnings and supply from what is left."""
+    if wishes.clock_sure:
+        for supply in account.supplies:
+            _charge_standing(installation, supply, unit)
+    available = available_credit(account)
+    _warn(installation, account, unit, available)
+    span = policy_rules.friendly_span(account.policy, unit.at, account.site.time_zone)
+    decision = policy_rules.decide(
+        account.policy,
+        Situation(
+            account.state,
+            available,
+            account.hold,
+            span.band == policy_rules.FRIENDLY,
+            wishes.clock_sure,
+            wishes.confirmed,
+        ),
+    )
+    if (decision.state, decision.reason) != (account.state, account.reason):
+        _carry_out(installation, account, unit, relays, decision)
+    measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
+    account.wake_at = _wake_at(account, span.end)
+
+
+def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
+    """Post everything used so far, before anything that depends on the balance."""
+    for supply in account.supplies:
+        book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
+    account.drop_lanes()
+
+
+def _charge_standing(installation: Installation, supply: Supply, unit: Unit) -> None:
+    """Charge the standing charge of every local day that has begun."""
+    while supply.standing_due <= unit.at:
+        version = supply.timeline.at(supply.standing_due)
+        day = local_day(supply.standing_due, version.zone)
+        end = day_end(day, version.zone)
+        if version.standing_per_day:
+            charge = charge_standing(supply.rating, version, supply.standing_due, end)
+            book_settlement(installation, supply, unit, charge)
+        supply.standing_due = end
+        forget_periods(supply.rating, _oldest_period(supply, day))
+
+
+def _oldest_period(supply: Supply, day: date) -> str:
+    """Return the oldest period that a reading can still reach: last month, or that of the most silent meter."""
+    zone = supply.timeline.versions[0].zone
+    reach = [local_day(meter.register.at, zone) for meter in supply.meters if meter.register]
+    return month_of(min([day, *reach]) - timedelta(days=31)).isoformat()
+
+
+def _warn(installation: Installation, account: Account, unit: Unit, available: int) -> None:
+    """Open and close the low-credit alerts."""
+    level = policy_rules.low_credit_level(account.policy, available, account.low_level)
+    if level == account.low_level:
+        return
+    account.low_level = level
+    currency = account.site.currency
+    for index, threshold in enumerate(account.policy.low_credit):
+        key = AlertKey(AlertKind.LOW_CREDIT, account.id, None, str(threshold))
+        left, limit = format_amount(available, currency), format_amount(threshold, currency)
+        message = f"{account.name}: credit is low, {left} left (warning at {limit})"
+        set_alert(installation, account, unit, key, message if index < level else None)
+    store_status(account, unit)
+
+
+def _carry_out(
+    installation: Installation, account: Account, unit: Unit, relays: RelayRequests, decision: Decision
+) -> None:
+    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    settle_all(installation, account, unit)
+    account.state, account.reason, account.since = decision.state, decision.reason, unit.at
+    installation.sequences.decision += 1
+    relays.request(account, unit)
+    unit.work.add(
+        ops.INSERT_DECISION,
+        {
+            "seq": installation.sequences.decision,
+            "account_id": account.id,
+            "at": unit.at,
+            "state": decision.state,
+            "reason": decision.reason,
+            "actor": unit.actor,
+            "note": account.note,
+            "available": account.balance,
+            "revision": account.revision,
+        },
+    )
+    store_status(account, unit)
+    _tell_supply(installation, account, unit)
+
+
+def _tell_supply(installation: Installation, account: Account, unit: Unit) -> None:
+    """Announce the decision, and keep its alerts."""
+    announce(
+        installation,
+        unit,
+        EventKind.SUPPLY_CHANGED,
+        account_id=account.id,
+        data={"state": account.state.value, "reason": account.reason.value, "note": account.note},
+    )
+    cut = account.state is SupplyState.DISCONNECTED and account.hold is not Hold.OFF
+    armed = account.state is SupplyState.ARMED
+    set_alert(
+        installation,
+        account,
+        unit,
+        AlertKey(AlertKind.SUPPLY_CUT, account.id),
+        f"{account.name}: supply is cut, the credit is used up" if cut else None,
+    )
+    set_alert(
+        installation,
+        account,
+        unit,
+        AlertKey(AlertKind.SUPPLY_ARMED, account.id),
+        f"{account.name}: supply may be switched on again by the customer" if armed else None,
+    )
+
+
+def store_status(account: Account, unit: Unit) -> None:
+    """Add the account's decision in force to the unit."""
+    unit.work.add(
+        ops.UPSERT_ACCOUNT_STATUS,
+        {
+            "account_id": account.id,
+            "supply_state": account.state,
+            "reason": account.reason,
+            "since": account.since,
+            "hold": account.hold,
+            "note": account.note,
+            "revision": account.revision,
+            "low_credit_level": account.low_level,
+        },
+    )
+
+
+def _exhaustible(account: Account) -> bool:
+    """Say whether running out of credit would change anything now."""
+    policy = account.policy
+    protected = policy.never_cut or policy.payment_mode is PaymentMode.CREDIT or account.hold is not None
+    return account.state is SupplyState.CONNECTED and not protected
+
+
+def _wake_at(account: Account, friendly_end: int) -> int:
+    """Return the next instant at which the clock alone may change a balance or a decision."""
+    due = [supply.standing_due for supply in account.supplies]
+    if account.reason is Reason.FRIENDLY_HOURS:
+        due.append(friendly_end)
+    return min(due, default=UNLIMITED)

@@ -1,0 +1,153 @@
+"""The way to the devices: MQTT drivers and links without a broker, behind one transport."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
+
+from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.broker_url import MqttSettings
+from meter_bridge.devices.driver import Driver, Family, Item, Publish, Sink
+from meter_bridge.devices.mqtt import MqttConnection
+from meter_bridge.devices.registry import build_drivers
+from meter_bridge.devices.shelly_websocket import ShellyWebSocket
+from meter_bridge.engine.state import Installation, Meter
+from meter_bridge.protocol.messages import RelayPosition
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Owns the connections and finds the right one for a meter."""
+
+    def __init__(
+        self,
+        settings: MqttSettings | None,
+        take: Sink,
+        on_connected: Callable[[bool], None],
+    ) -> None:
+        """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
+        self._take = take
+        self._drivers: dict[Family, Driver] = {driver.family: driver for driver in build_drivers()}
+        self._links: dict[str, ShellyWebSocket] = {}
+        self._linked: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+        self.connection = (
+            MqttConnection(settings, list(self._drivers.values()), self._from_broker, on_connected)
+            if settings is not None
+            else None
+        )
+
+    def _from_broker(self, items: Sequence[Item], received_at_ns: int) -> None:
+        """Pass on what the broker brought; event time is taken when it is handled, microseconds later."""
+        del received_at_ns
+        self._take(items)
+
+    def start(self, installation: Installation) -> None:
+        """Connect to everything in use."""
+        self.assign(installation)
+        if self.connection is not None:
+            self.connection.start()
+
+    async def stop(self) -> None:
+        """End every connection."""
+        if self.connection is not None:
+            await self.connection.stop()
+        tasks = [*self._tasks.values(), *self._sending]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def assign(self, installation: Installation) -> None:
+        """Tell drivers and links which meters are in use."""
+        addresses = [*installation.by_energy, *installation.by_relay]
+        for driver in self._drivers.values():
+            driver.assign(addresses)
+        if self.connection is not None:
+            self.connection.refresh()
+        self._assign_links(installation)
+
+    def _assign_links(self, installation: Installation) -> None:
+        """Start and end the links to meters with a host of their own."""
+        wanted: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for meter in installation.meters.values():
+            if meter.plan.host is not None:
+                password, found = wanted.get(meter.plan.host, (meter.plan.password_env or "", ()))
+                wanted[meter.plan.host] = (password, tuple(dict.fromkeys((*found, *_addresses(meter)))))
+        for host in [host for host, what in self._linked.items() if wanted.get(host) != what]:
+            self._tasks.pop(host).cancel()
+            self._links.pop(host)
+            del self._linked[host]
+        for host, (password_env, addresses) in wanted.items():
+            if host not in self._linked:
+                self._start_link(host, password_env, addresses)
+
+    def _start_link(self, host: str, password_env: str, addresses: tuple[str, ...]) -> None:
+        """Start the link to one device."""
+        password = os.environ.get(password_env) if password_env else None
+        if password_env and password is None:
+            _LOGGER.warning("%s: the environment variable %s with its password is not set", host, password_env)
+        link = ShellyWebSocket(host, addresses, password=password)
+        self._links[host] = link
+        self._linked[host] = (password_env, addresses)
+        self._tasks[host] = asyncio.create_task(link.run(self._take), name=f"link {host}")
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Hand over a relay command; False while there is no way to the device."""
+        address = meter.plan.relay_address
+        if address is None:
+            return False
+        link = self._link(meter)
+        if link is not None:
+            return self._through(link, link.switch(address, position))
+        return self._publish(address, lambda driver: driver.switch(address, position))
+
+    def query(self, meter: Meter) -> bool:
+        """Ask for a fresh reading and the relay; False while there is no way to the device."""
+        link = self._link(meter)
+        if link is not None:
+            return self._through(link, link.query(meter.plan.energy_address))
+        return all([self._publish(address, _query_of(address)) for address in _addresses(meter)])
+
+    def _link(self, meter: Meter) -> ShellyWebSocket | None:
+        """Return the link of a meter with a host of its own."""
+        return self._links.get(meter.plan.host) if meter.plan.host else None
+
+    def _through(self, link: ShellyWebSocket, sending: Coroutine[object, object, None]) -> bool:
+        """Send over a link; False while it is not connected."""
+        if not link.connected:
+            sending.close()
+            return False
+        task = asyncio.create_task(_quietly(sending))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return True
+
+    def _publish(self, address: str, messages: Callable[[Driver], Sequence[Publish]]) -> bool:
+        """Hand the messages for an address to the broker's connection."""
+        connection = self.connection
+        if connection is None or not connection.connected:
+            return False
+        driver = self._drivers[parse_address(address).family]
+        return all([connection.send(message) for message in messages(driver)])
+
+
+def _query_of(address: str) -> Callable[[Driver], Sequence[Publish]]:
+    """Return what asks a driver for the messages of a query."""
+    return lambda driver: driver.query(address)
+
+
+def _addresses(meter: Meter) -> tuple[str, ...]:
+    """Return the addresses of a meter, each once."""
+    both = (meter.plan.energy_address, meter.plan.relay_address)
+    return tuple(dict.fromkeys(address for address in both if address is not None))
+
+
+async def _quietly(sending: Coroutine[object, object, None]) -> None:
+    """Send; a connection lost meanwhile is retried by the outbox."""
+    try:
+        await sending
+    except (ConnectionError, TimeoutError) as error:
+        _LOGGER.debug("A command was not sent: %s", error)

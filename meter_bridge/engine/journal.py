@@ -1,0 +1,186 @@
+"""Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from meter_bridge.core import ledger
+from meter_bridge.core.calendar import iso, local_day, local_slot
+from meter_bridge.core.ledger import EntryKind, Posting
+from meter_bridge.core.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
+from meter_bridge.engine.state import Account, DayTotal, Installation, Pace, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import Event, EventKind
+from meter_bridge.storage import work as ops
+
+DAYS_KEPT = 3
+PACE_MEMORY_MS = 7 * 86_400_000
+"""Consumption of a week ago counts a third (exponential decay)."""
+
+
+def book(
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    kind: EntryKind,
+    postings: Sequence[Posting],
+    *,
+    description: str,
+    detail: Mapping[str, object],
+    refers_to: str | None = None,
+) -> int:
+    """Add an entry to the unit, move the balance, and return the entry's ``seq``.
+
+    Raises ``LedgerError`` for postings that do not sum to zero; nothing was changed then.
+    """
+    postings = tuple(postings)
+    ledger.check_balanced(postings)
+    installation.sequences.entry += 1
+    seq = installation.sequences.entry
+    account.balance += ledger.balance_change(postings)
+    unit.work.add(
+        ops.INSERT_ENTRY,
+        {
+            "seq": seq,
+            "id": entry_id(seq),
+            "account_id": account.id,
+            "at": unit.at,
+            "kind": kind,
+            "description": description,
+            "actor": unit.actor,
+            "refers_to": refers_to,
+            "balance_after": account.balance,
+            "detail": json.dumps(detail, separators=(",", ":")),
+        },
+    )
+    for n, posting in enumerate(postings):
+        row = {"account_id": account.id, "bucket": posting.bucket, "asset": posting.asset, "amount": posting.amount}
+        unit.work.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
+        unit.work.add(ops.ADD_BALANCE, row)
+    return seq
+
+
+def entry_id(seq: int) -> str:
+    """Return the public id of a journal entry."""
+    return f"entry-{seq}"
+
+
+def book_settlement(installation: Installation, supply: Supply, unit: Unit, settlement: Settlement) -> None:
+    """Add a charge entry for a settlement; one that settles nothing adds no entry."""
+    if not settlement.segments:
+        return
+    account = supply.account
+    seq = book(
+        installation,
+        account,
+        unit,
+        EntryKind.CHARGE,
+        ledger.charge(account.site.currency, settlement),
+        description=_describe(settlement),
+        detail={},
+    )
+    lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
+    unit.work.extend(ops.INSERT_LINE, lines)
+    unit.work.extend(
+        ops.INSERT_SEGMENT, [_segment_row(seq, n, supply, segment) for n, segment in enumerate(settlement.segments)]
+    )
+    for segment in settlement.segments:
+        _add_to_day(supply, segment)
+    _add_to_pace(supply.pace, sum(segment.wh for segment in settlement.segments), unit.at)
+
+
+def _describe(settlement: Settlement) -> str:
+    """Return a line for people."""
+    kinds = {segment.kind for segment in settlement.segments}
+    return "Standing charge" if kinds == {LineKind.STANDING} else "Electricity used"
+
+
+def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, object]:
+    """Return a charge line as a row; blocks count from 1 in rows."""
+    return {
+        "entry_seq": seq,
+        "n": n,
+        "supply_id": supply_id,
+        "kind": line.key.kind,
+        "period": line.key.period,
+        "version_id": line.key.version_id,
+        "block": None if line.key.block == NO_BLOCK else line.key.block + 1,
+        "band": line.key.band or None,
+        "quantity": 0 if line.key.kind == LineKind.TAX else line.quantity,
+        "unit_price": line.unit_price,
+        "amount": line.amount,
+    }
+
+
+def _segment_row(seq: int, n: int, supply: Supply, segment: Segment) -> dict[str, object]:
+    """Return a fact as a row, its local day and slot worked out."""
+    zone = supply.timeline.version(segment.key.version_id).zone
+    return {
+        "entry_seq": seq,
+        "n": n,
+        "kind": segment.kind,
+        "account_id": supply.account.id,
+        "supply_id": supply.id,
+        "meter_id": segment.meter_id,
+        "start_ms": segment.start,
+        "end_ms": segment.end,
+        "wh": segment.wh,
+        "local_day": local_day(segment.start, zone).isoformat(),
+        "local_slot": local_slot(segment.start, zone),
+        "band": segment.key.band or None,
+        "block": None if segment.key.block == NO_BLOCK else segment.key.block + 1,
+        "version_id": segment.key.version_id,
+        "amount": segment.amount,
+        "tax": segment.tax,
+    }
+
+
+def _add_to_day(supply: Supply, segment: Segment) -> None:
+    """Add a settled segment to the total of its local day."""
+    zone = supply.timeline.version(segment.key.version_id).zone
+    day = local_day(segment.start, zone).isoformat()
+    total = next((total for total in supply.days if total.day == day), None)
+    if total is None:
+        total = DayTotal(day)
+        supply.days = sorted([*supply.days, total], key=lambda each: each.day)[-DAYS_KEPT:]
+    total.wh += segment.wh
+    total.amount += segment.amount + segment.tax
+
+
+def _add_to_pace(pace: Pace, wh: int, at: int) -> None:
+    """Let old consumption fade and add the new."""
+    if not pace.since:
+        pace.since = pace.at = at
+        return
+    elapsed = max(at - pace.at, 0)
+    faded = min(elapsed, PACE_MEMORY_MS)
+    pace.mwh += wh * 1000 - pace.mwh * faded // PACE_MEMORY_MS
+    pace.elapsed_ms += elapsed - pace.elapsed_ms * faded // PACE_MEMORY_MS
+    pace.at = at
+
+
+def announce(
+    installation: Installation,
+    unit: Unit,
+    kind: EventKind,
+    *,
+    account_id: str | None = None,
+    meter_id: str | None = None,
+    data: Mapping[str, object],
+) -> Event:
+    """Add a durable event to the unit; it goes out after the commit."""
+    installation.sequences.event += 1
+    seq = installation.sequences.event
+    event = Event(seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data))
+    unit.events.append(event)
+    unit.work.add(
+        ops.INSERT_EVENT,
+        {
+            "seq": seq,
+            "at": unit.at,
+            "kind": kind,
+            "account_id": account_id,
+            "meter_id": meter_id,
+            "data": json.dumps(data, separators=(",", ":")),
+        },
+    )
+    return event

@@ -1,0 +1,95 @@
+"""The fast lane: the part of the core's arithmetic in which nothing but quantities can change.
+
+Between two instants and two quantities at which something may be decided (slot, band, block, day, threshold,
+depletion) a reading only adds energy to one line and one segment. The lane does just that, with the same result
+as ``metering.advance`` and ``rating.allocate`` (a test holds them equal); every other reading takes the full way.
+"""
+
+from typing import Final
+
+from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.energy import MS_PER_HOUR
+from meter_bridge.core.metering import GRACE_MS
+from meter_bridge.core.rating import LineKey, LineKind, tax_key, taxed_price
+from meter_bridge.core.tariff import PPM, WH_PER_MWH, TaxBase, span_at
+from meter_bridge.engine.state import UNLIMITED, Account, Lane, Meter, Supply
+
+MARGIN: Final = 16
+"""Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
+
+
+def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
+    """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
+    lane, register = meter.lane, meter.register
+    if lane is None or register is None or at >= lane.until or at < register.at:
+        return False
+    rise = register_wh - register.watermark_wh
+    if rise == 0:
+        return _stand_still(meter, witness, at)
+    supply = meter.supply
+    cost = rise * lane.cost_per_wh
+    limit = meter.plan.rating_w * (at - register.at + GRACE_MS) // MS_PER_HOUR
+    if rise < 0 or rise > limit or rise >= supply.block_room or cost >= supply.account.room:
+        return False
+    if register.doubt is not None or (witness is not None and witness != register.witness):
+        return False
+    supply.block_room -= rise
+    supply.account.room -= cost
+    register.watermark_wh, register.at = register_wh, at
+    segment = lane.segment
+    segment.end, segment.wh = at, segment.wh + rise
+    lane.line.quantity += rise
+    for line in lane.taxes:
+        line.quantity += lane.price * rise
+    supply.rating.used[segment.key.period] += rise
+    return True
+
+
+def _stand_still(meter: Meter, witness: str | None, at: int) -> bool:
+    """Take a reading without energy."""
+    register = meter.register
+    if register is None or register.doubt is not None or (witness is not None and witness != register.witness):
+        return False
+    register.at = at
+    return True
+
+
+def enter(meter: Meter, at: int) -> None:
+    """Put a meter on its lane, if its newest open segment may still grow at this instant."""
+    supply, rating = meter.supply, meter.supply.rating
+    parts = rating.open.get(meter.id)
+    version = supply.timeline.at(at)
+    span = span_at(version, at)
+    period = version.period(at)
+    used = rating.used.get(period, 0)
+    key = LineKey(LineKind.CONSUMPTION, period, version.id, version.block_at(used), span.band)
+    meter.lane = None
+    if not parts or parts[-1].key != key or next_slot(parts[-1].start) <= at:
+        return
+    taxes = (tax for tax in version.taxes if TaxBase.CONSUMPTION in tax.on)
+    meter.lane = Lane(
+        until=min(next_slot(at), span.end, supply.timeline.next_start(at) or UNLIMITED),
+        segment=parts[-1],
+        line=rating.lines[key],
+        price=version.price(key.block, key.band),
+        taxes=tuple(rating.lines[tax_key(key, tax.name)] for tax in taxes),
+        cost_per_wh=taxed_price(version, key.block, key.band),
+    )
+
+
+def measure_room(account: Account, available: int, *, exhaustible: bool, at: int) -> None:
+    """Work out how much may be used before a threshold, depletion or a block has to be looked at."""
+    floors = [threshold for threshold in account.policy.low_credit if threshold < available]
+    if exhaustible and available > 0:
+        floors.append(0)
+    spendable = available - max(floors) - MARGIN if floors else None
+    account.room = UNLIMITED if spendable is None else max(spendable, 0) * WH_PER_MWH * PPM
+    for supply in account.supplies:
+        supply.block_room = _block_room(supply, at)
+
+
+def _block_room(supply: Supply, at: int) -> int:
+    """Return the energy until the next block, Wh."""
+    version = supply.timeline.at(at)
+    room = version.block_remaining(supply.rating.used.get(version.period(at), 0))
+    return UNLIMITED if room is None else room

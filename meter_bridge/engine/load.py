@@ -1,0 +1,202 @@
+"""Reading the whole state from the database, at the start and after a failed commit."""
+
+import json
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.calendar import day_end, iso, local_day
+from meter_bridge.core.relay import Position, Proof, Relay
+from meter_bridge.core.supply import Hold, Reason, SupplyState
+from meter_bridge.core.tariff import TariffVersion, Timeline, compose
+from meter_bridge.engine import document
+from meter_bridge.engine.state import Account, Installation, Meter, OpenAlert, Sequences, Site, Supply
+from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.storage import tables
+
+
+def load(connection: Connection) -> Installation | None:
+    """Return everything that the bridge serves, or None from an empty database."""
+    row = connection.execute(select(tables.installation)).mappings().first()
+    if row is None:
+        return None
+    installation = Installation(row["id"], row["name"], row["created_at"])
+    installation.sequences = _sequences(connection)
+    installation.exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
+    _load_accounts(connection, installation)
+    _load_supplies(connection, installation)
+    _load_meters(connection, installation)
+    _load_statuses(connection, installation)
+    _load_alerts(connection, installation)
+    return installation
+
+
+def last_instant(connection: Connection) -> int | None:
+    """Return the newest event time committed, or None from an empty database."""
+    return connection.execute(select(tables.installation.c.last_instant)).scalar()
+
+
+def _sequences(connection: Connection) -> Sequences:
+    """Return the last numbers given."""
+
+    def newest(table: str) -> int:
+        return connection.execute(select(func.max(tables.metadata.tables[table].c.seq))).scalar() or 0
+
+    return Sequences(
+        newest("journal_entry"), newest("event"), newest("supply_decision"), newest("applied_site")
+    )
+
+
+def _load_accounts(connection: Connection, installation: Installation) -> None:
+    """Read sites and open accounts with their balances."""
+    for row in connection.execute(select(tables.site)).mappings():
+        installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
+    query = select(tables.account).where(tables.account.c.closed_at.is_(None)).order_by(tables.account.c.id)
+    for row in connection.execute(query).mappings():
+        site = installation.sites[row["site_id"]]
+        policy = decode_policy(row["policy"])
+        account = Account(row["id"], site, row["name"], row["customer"], policy, row["opened_at"])
+        installation.accounts[account.id] = account
+    balances = select(tables.balance).where(tables.balance.c.bucket == "balance")
+    for row in connection.execute(balances).mappings():
+        known = installation.accounts.get(row["account_id"])
+        if known is not None and row["asset"] == known.site.currency:
+            known.balance = row["amount"]
+    _load_top_ups(connection, installation)
+
+
+def _load_top_ups(connection: Connection, installation: Installation) -> None:
+    """Read each account's newest top-up."""
+    entry = tables.journal_entry
+    newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
+    for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
+        account = installation.accounts.get(row["account_id"])
+        if account is not None:
+            account.last_top_up = top_up_view(row)
+
+
+def top_up_view(row: RowMapping) -> TopUpView:
+    """Return a top-up's journal entry as it goes over the wire."""
+    detail = json.loads(row["detail"])
+    return TopUpView(
+        id=row["id"],
+        at=iso(row["at"]),
+        amount=detail["amount"],
+        method=detail["method"],
+        reference=detail["reference"],
+        split=detail["split"],
+        balance_after=row["balance_after"],
+    )
+
+
+def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
+    """Return all versions in force or to come, per tariff, in order of their start."""
+    query = select(tables.tariff_version).where(tables.tariff_version.c.withdrawn_at.is_(None))
+    found: dict[str, list[TariffVersion]] = {}
+    for row in connection.execute(query.order_by(tables.tariff_version.c.valid_from)).mappings():
+        found.setdefault(row["tariff_id"], []).append(decode_tariff_version(row["document"]))
+    return found
+
+
+def _load_supplies(connection: Connection, installation: Installation) -> None:
+    """Read the supplies with the tariffs that price them."""
+    versions = _versions(connection)
+    turns: dict[str, tuple[tuple[int, str], ...]] = {}
+    query = select(tables.supply_tariff).order_by(tables.supply_tariff.c.valid_from)
+    for row in connection.execute(query).mappings():
+        turns[row["supply_id"]] = (*turns.get(row["supply_id"], ()), (row["valid_from"], row["tariff_id"]))
+    timelines = {
+        turn: compose([(start, versions[tariff_id]) for start, tariff_id in turn]) for turn in set(turns.values())
+    }
+    for row in connection.execute(select(tables.supply).where(tables.supply.c.closed_at.is_(None))).mappings():
+        account = installation.accounts.get(row["account_id"])
+        if account is None:
+            continue
+        turn = turns[row["id"]]
+        supply = Supply(row["id"], account, row["commodity"], turn[-1][1], timelines[turn])
+        supply.standing_due = first_standing(account, supply.timeline)
+        account.supplies.append(supply)
+
+
+def first_standing(account: Account, timeline: Timeline) -> int:
+    """Return when the first standing charge is due: the midnight after the opening; the first day is free."""
+    zone = timeline.versions[0].zone
+    return day_end(local_day(account.opened_at, zone), zone)
+
+
+def _load_meters(connection: Connection, installation: Installation) -> None:
+    """Read the assigned meters, then the newest state of their supplies."""
+    supplies = {supply.id: supply for account in installation.accounts.values() for supply in account.supplies}
+    for row in connection.execute(select(tables.meter).where(tables.meter.c.removed_at.is_(None))).mappings():
+        supply = supplies.get(row["supply_id"])
+        if supply is None:
+            continue
+        plan = decode_meter(
+            meter_id=row["id"],
+            name=row["name"],
+            energy_address=row["energy_address"],
+            relay_address=row["relay_address"],
+            settings=row["settings"],
+        )
+        meter = Meter(row["id"], plan, supply)
+        supply.meters.append(meter)
+        installation.index(meter)
+    for row in connection.execute(select(tables.supply_status)).mappings():
+        if row["supply_id"] in supplies:
+            document.decode_into(supplies[row["supply_id"]], row["document"])
+
+
+def _load_statuses(connection: Connection, installation: Installation) -> None:
+    """Read supply decisions and relays."""
+    for row in connection.execute(select(tables.account_status)).mappings():
+        account = installation.accounts.get(row["account_id"])
+        if account is not None:
+            account.state, account.reason = SupplyState(row["supply_state"]), Reason(row["reason"])
+            account.since, account.revision, account.note = row["since"], row["revision"], row["note"]
+            account.hold = Hold(row["hold"]) if row["hold"] else None
+            account.low_level = row["low_credit_level"]
+    for row in connection.execute(select(tables.relay_status)).mappings():
+        meter = installation.meters.get(row["meter_id"])
+        if meter is not None:
+            meter.relay = _relay(row)
+
+
+def _relay(row: RowMapping) -> Relay:
+    """Return a relay as stored; a command that was not proven is sent again."""
+    proof = Proof(row["proof"])
+    requested_at = row["requested_at"] or 0
+    settled = proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    return Relay(
+        requested=Position(row["requested"]) if row["requested"] else None,
+        requested_at=requested_at,
+        revision=row["revision"],
+        reported=Position(row["reported"]) if row["reported"] else None,
+        reported_at=row["reported_at"] or 0,
+        proof=proof,
+        attempts=1 if settled else 0,
+        sent_at=requested_at if settled else 0,
+    )
+
+
+def _load_alerts(connection: Connection, installation: Installation) -> None:
+    """Read the open alerts."""
+    for row in connection.execute(select(tables.alert).where(tables.alert.c.closed_at.is_(None))).mappings():
+        key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
+        alert = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
+        account = installation.accounts.get(row["account_id"] or "")
+        (account.alerts if account is not None else installation.alerts)[key] = alert
+        _restore_alarm(installation, key)
+
+
+def _restore_alarm(installation: Installation, key: AlertKey) -> None:
+    """Tell a meter of the alarm that was open."""
+    meter = installation.meters.get(key.meter_id or "")
+    if meter is None:
+        return
+    if key.kind in (AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE):
+        meter.voltage_alarm = key.kind
+    elif key.kind is AlertKind.OVERLOAD:
+        meter.overloaded = True
+    elif key.kind is AlertKind.TAMPER:
+        meter.tampered_at = 0

@@ -1,0 +1,245 @@
+"""Taking reports of meters: the way of a reading from the driver to the account."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from meter_bridge.core import alerts as alert_rules
+from meter_bridge.core import metering as rules
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.metering import Cause, Register, RegisterReading
+from meter_bridge.core.rating import allocate, has_closed, settle
+from meter_bridge.core.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine import lane
+from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.evaluation import Wishes, evaluate
+from meter_bridge.engine.journal import book_settlement
+from meter_bridge.engine.relays import Relays, proven_open
+from meter_bridge.engine.state import Installation, Meter, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.storage import work as ops
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Metering:
+    """Turns reports into state, charges and decisions."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        relays: Relays,
+        submit: Callable[[Unit], object],
+        dirty: set[Supply],
+    ) -> None:
+        """Keep the state, the relays, where units go and which supplies are to be stored."""
+        self.installation = installation
+        self._relays = relays
+        self._submit = submit
+        self._dirty = dirty
+
+    def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
+        """Take one report; False if its address belongs to no meter."""
+        meter = self.installation.by_energy.get(report.address)
+        switched = self.installation.by_relay.get(report.address)
+        if meter is not None:
+            self._take_values(meter, report, at, clock_sure=clock_sure)
+        if switched:
+            position = None if report.relay is None else Position(report.relay.value)
+            for each in switched:
+                self._take_relay(each, position, report, at)
+        return meter is not None or bool(switched)
+
+    def _take_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+        """Take a report of the meter that counts the energy."""
+        self._dirty.add(meter.supply)
+        if report.power_mw is not None:
+            meter.power_mw = report.power_mw
+        if report.voltage_mv is not None:
+            meter.voltage_mv = report.voltage_mv
+        if report.current_ma is not None:
+            meter.current_ma = report.current_ma
+        if report.frequency_mhz is not None:
+            meter.frequency_mhz = report.frequency_mhz
+        if report.online is not None or not meter.online:
+            self._take_presence(meter, report, at)
+        if not report.stale:
+            meter.last_seen = at
+            if report.register_wh is not None and clock_sure:
+                self._take_register(meter, report, report.register_wh, at)
+        if report.power_mw is not None or report.voltage_mv is not None:
+            self._watch_limits(meter, report, at)
+        if meter.plan.relay_address not in (None, report.address):
+            self._take_relay(meter, None, report, at)
+
+    def _take_presence(self, meter: Meter, report: Report, at: int) -> None:
+        """Keep whether the meter is there; any fresh reading proves that it is."""
+        online = report.online if report.online is not None else not report.stale
+        if online != meter.online:
+            self.set_online(meter, Unit(at), online=online)
+
+    def set_online(self, meter: Meter, unit: Unit, *, online: bool) -> None:
+        """Keep whether a meter is there, with its alert."""
+        meter.online = online
+        account = meter.supply.account
+        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
+        message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
+        set_alert(self.installation, account, unit, key, None if online else message)
+        self._dirty.add(meter.supply)
+        self._submit(unit)
+
+    def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
+        """Charge what the register shows; the fast lane first."""
+        if lane.follow(meter, register_wh, report.witness, at):
+            return
+        reading = RegisterReading(register_wh, at, report.register_step_wh, report.witness)
+        if meter.register is None:
+            meter.register = rules.first(reading)
+            return
+        if _stands_still(meter, meter.register, reading):
+            meter.register.at = at
+            return
+        self._advance(meter, meter.register, reading)
+
+    def _advance(self, meter: Meter, register: Register, reading: RegisterReading) -> None:
+        """Take a reading the full way: judge, allocate, post what closed, decide."""
+        unit = Unit(max(reading.at, register.at))
+        step = rules.advance(register, reading, meter.plan.rating_w)
+        self.charge(meter, unit, step)
+        self._watch_quarantine(meter, unit)
+        if step.delta_wh > reading.step_wh and proven_open(meter.relay):
+            self._relays.energy_while_open(meter, unit)
+        self._relays.calm(meter, unit)
+        self.evaluate(meter, unit)
+
+    def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
+        """Put a step's energy on its lines and post what closed."""
+        supply, register = meter.supply, meter.register
+        if step.delta_wh:
+            allocate(supply.rating, supply.timeline, meter.id, step.from_at, step.state.at, step.delta_wh)
+        if register is not None and step.state.epoch != register.epoch:
+            meter.earlier_wh += register.charged_wh
+        meter.register = step.state
+        if has_closed(supply.rating, unit.at):
+            book_settlement(self.installation, supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
+            for each in supply.meters:
+                each.lane = None
+
+    def evaluate(self, meter: Meter, unit: Unit) -> None:
+        """Decide what follows for the account, store it, and put the meter on its lane."""
+        evaluate(self.installation, meter.supply.account, unit, self._relays, Wishes())
+        if meter.relay.requested is not Position.OPEN:
+            lane.enter(meter, unit.at)
+        self._dirty.add(meter.supply)
+        self._submit(unit)
+
+    def _watch_quarantine(self, meter: Meter, unit: Unit) -> None:
+        """Open the quarantine of a register that keeps contradicting itself; close it when it explains itself."""
+        register = meter.register
+        if register is None or register.quarantined == (meter.quarantine_id is not None):
+            return
+        if register.quarantined and register.doubt is not None:
+            doubt = register.doubt
+            meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
+            self.store_quarantine(meter, unit, {"cause": doubt.cause, "register_wh": doubt.register_wh})
+            self._alert_quarantine(meter, unit, _quarantine_message(meter, register, doubt.cause, doubt.register_wh))
+        else:
+            self.end_quarantine(meter, unit, "explained", "bridge", "later readings agree with the register again")
+
+    def end_quarantine(self, meter: Meter, unit: Unit, decision: str, actor: str, reason: str) -> None:
+        """Close a meter's quarantine with who decided what."""
+        end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
+        unit.work.add(ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()})
+        meter.quarantine_id = None
+        self._alert_quarantine(meter, unit, None)
+
+    def store_quarantine(self, meter: Meter, unit: Unit, what: dict[str, object]) -> None:
+        """Add a new quarantine to the unit."""
+        register = meter.register
+        row = {
+            "id": meter.quarantine_id,
+            "meter_id": meter.id,
+            "opened_at": unit.at,
+            "watermark_wh": register.watermark_wh if register else 0,
+            "closed_at": None,
+            "decision": None,
+            "actor": None,
+            "reason": None,
+        }
+        unit.work.add(ops.INSERT_QUARANTINE, row | what)
+
+    def _alert_quarantine(self, meter: Meter, unit: Unit, message: str | None) -> None:
+        """Open or close the alert of a quarantined register."""
+        account = meter.supply.account
+        key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
+        set_alert(self.installation, account, unit, key, message)
+
+    def _watch_limits(self, meter: Meter, report: Report, at: int) -> None:
+        """Keep the alarms of voltage and load."""
+        limits = meter.plan.limits
+        alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm)
+        overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
+        if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
+            return
+        meter.voltage_alarm, meter.overloaded = alarm, overloaded
+        unit = Unit(at)
+        for kind, wanted in (
+            (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
+            (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
+            (AlertKind.OVERLOAD, overloaded),
+        ):
+            message = _limit_message(meter, kind) if wanted else None
+            account = meter.supply.account
+            set_alert(self.installation, account, unit, AlertKey(kind, account.id, meter.id), message)
+        self._submit(unit)
+
+    def _take_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
+        """Take what a report says of a meter's relay, or of the load that proves it."""
+        load = report.power_mw if report.address == meter.plan.energy_address else None
+        if _proves_nothing(meter.relay, position, load):
+            return
+        unit = Unit(at)
+        self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
+        self._submit(unit)
+
+
+def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:
+    """Say quickly whether a report only repeats what is known of a relay."""
+    if position is not None and position is not relay.reported:
+        return False
+    if relay.requested is None:
+        return True
+    if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
+        return False
+    return relay.requested is Position.CLOSED or load is None or load <= NO_LOAD_MW
+
+
+def _stands_still(meter: Meter, register: Register, reading: RegisterReading) -> bool:
+    """Say whether a reading changes nothing and closes nothing."""
+    return (
+        reading.wh == register.watermark_wh
+        and register.doubt is None
+        and reading.witness in (None, register.witness)
+        and not meter.supply.rating.open.get(meter.id)
+        and reading.at < meter.supply.account.wake_at
+    )
+
+
+def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:
+    """Return what happened and what a person can do."""
+    verb = "fell" if cause is Cause.FELL else "jumped"
+    return (
+        f"{meter.supply.account.name}: the register of {meter.id} {verb} from {format_kwh(register.watermark_wh)}"
+        f" to {format_kwh(register_wh)}; nothing is charged until somebody decides (accept, discard or new epoch)"
+    )
+
+
+def _limit_message(meter: Meter, kind: AlertKind) -> str:
+    """Return a message with the measured value."""
+    name = meter.supply.account.name
+    if kind is AlertKind.OVERLOAD:
+        return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"
+    side = "above" if kind is AlertKind.OVER_VOLTAGE else "below"
+    return f"{name}: voltage at {meter.id} is {side} its limit, {(meter.voltage_mv or 0) // 1000} V"

@@ -1,0 +1,59 @@
+"""Metrics of the bridge for Prometheus, worked out when they are asked for."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from meter_bridge.core.supply import SupplyState
+from meter_bridge.engine.engine import Engine
+
+
+class EngineCollector:
+    """Reads an engine's state as metrics."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine."""
+        self._engine = engine
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every metric."""
+        engine = self._engine
+        meters = engine.installation.meters.values()
+        yield self._supplies()
+        yield GaugeMetricFamily("prepaid_meters", "Assigned meters", len(meters))
+        offline = sum(meter.online is False for meter in meters)
+        yield GaugeMetricFamily("prepaid_meters_offline", "Meters not heard of", offline)
+        quarantined = sum(meter.quarantine_id is not None for meter in meters)
+        yield GaugeMetricFamily("prepaid_registers_quarantined", "Registers awaiting a decision", quarantined)
+        yield CounterMetricFamily("prepaid_reports", "Reports of meters taken", engine.counts.reports)
+        yield self._rejections()
+        yield GaugeMetricFamily("prepaid_units_waiting", "Units of work on their way to disk", engine.waiting)
+        yield CounterMetricFamily(
+            "prepaid_journal_entries", "Journal entries written", engine.installation.sequences.entry
+        )
+        yield GaugeMetricFamily("prepaid_storage_failing", "1 while storage fails", engine.broken is not None)
+        yield GaugeMetricFamily("prepaid_clock_sure", "1 while the clock is believed", engine.clock.sure)
+        yield GaugeMetricFamily("prepaid_subscribers", "Open WebSockets", engine.feed.subscribers)
+
+    def _supplies(self) -> Metric:
+        """Return the number of supplies by state."""
+        family = GaugeMetricFamily("prepaid_supplies", "Accounts by supply state", labels=["state"])
+        accounts = self._engine.installation.accounts.values()
+        for state in SupplyState:
+            family.add_metric([state.value], sum(account.state is state for account in accounts))
+        return family
+
+    def _rejections(self) -> Metric:
+        """Return the number of unreadable payloads by kind."""
+        family = CounterMetricFamily("prepaid_payloads_rejected", "Payloads that could not be read", labels=["kind"])
+        for kind, count in self._engine.counts.rejected.items():
+            family.add_metric([kind], count)
+        return family
+
+
+def render(engine: Engine) -> bytes:
+    """Return the metrics in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(EngineCollector(engine))
+    return generate_latest(registry)

@@ -1,0 +1,132 @@
+"""Reading the journal, alerts and events from the database for clients."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, RowMapping, select
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.protocol.messages import (
+    AlertKind,
+    AlertView,
+    ChargeLine,
+    Event,
+    EventKind,
+    LedgerEntry,
+    LedgerPage,
+)
+from meter_bridge.storage import tables
+
+EVENTS_PER_PAGE = 10_000
+
+
+def ledger_page(reader: Engine, account_id: str, before: int | None, limit: int) -> LedgerPage:
+    """Return a page of an account's journal, newest first, each charge with its lines."""
+    entry, line = tables.journal_entry, tables.charge_line
+    query = select(entry).where(entry.c.account_id == account_id)
+    if before is not None:
+        query = query.where(entry.c.seq < before)
+    query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
+    with reader.connect() as connection:
+        rows = list(connection.execute(query).mappings())
+        seqs = [row["seq"] for row in rows]
+        lines = list(connection.execute(select(line).where(line.c.entry_seq.in_(seqs))).mappings())
+        posted = select(tables.posting).where(
+            tables.posting.c.entry_seq.in_(seqs), tables.posting.c.bucket == "balance"
+        )
+        amounts: dict[int, int] = {}
+        for row in connection.execute(posted).mappings():
+            amounts[row["entry_seq"]] = amounts.get(row["entry_seq"], 0) + row["amount"]
+        keys = _keys(reader, account_id, seqs)
+    entries = tuple(_entry(row, lines, amounts, keys) for row in rows[:limit])
+    more = len(rows) > limit
+    return LedgerPage(entries=entries, next_before=entries[-1].seq if more else None)
+
+
+def _keys(reader: Engine, account_id: str, seqs: Sequence[int]) -> dict[int, str]:
+    """Return the idempotency keys of entries."""
+    table = tables.operation
+    query = select(table.c.entry_seq, table.c.key).where(
+        table.c.account_id == account_id, table.c.entry_seq.in_(seqs)
+    )
+    with reader.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _entry(
+    row: RowMapping, lines: Sequence[RowMapping], amounts: dict[int, int], keys: dict[int, str]
+) -> LedgerEntry:
+    """Return a journal entry as it goes over the wire."""
+    detail = json.loads(row["detail"])
+    return LedgerEntry(
+        seq=row["seq"],
+        id=row["id"],
+        at=iso(row["at"]),
+        kind=row["kind"],
+        amount=amounts.get(row["seq"], 0),
+        balance_after=row["balance_after"],
+        description=row["description"],
+        key=keys.get(row["seq"]),
+        refers_to=row["refers_to"],
+        split=detail.get("split", {}),
+        lines=tuple(_line(line) for line in lines if line["entry_seq"] == row["seq"]),
+    )
+
+
+def _line(row: RowMapping) -> ChargeLine:
+    """Return a charge line as it goes over the wire."""
+    return ChargeLine(
+        kind=row["kind"],
+        supply_id=row["supply_id"],
+        period=row["period"],
+        tariff_version_id=row["version_id"],
+        block=row["block"],
+        band=row["band"],
+        quantity=row["quantity"],
+        unit_price=row["unit_price"],
+        amount=row["amount"],
+    )
+
+
+def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
+    """Return the durable events after one ``seq`` up to another, at most a page."""
+    table = tables.event
+    query = select(table).where(table.c.seq > after, table.c.seq <= upto).order_by(table.c.seq)
+    with reader.connect() as connection:
+        rows = connection.execute(query.limit(EVENTS_PER_PAGE)).mappings()
+        return [
+            Event(
+                seq=row["seq"],
+                at=iso(row["at"]),
+                kind=EventKind(row["kind"]),
+                account_id=row["account_id"],
+                meter_id=row["meter_id"],
+                data=json.loads(row["data"]),
+            )
+            for row in rows
+        ]
+
+
+def read_alerts(reader: Engine, *, only_open: bool, limit: int) -> list[AlertView]:
+    """Return alerts, newest first."""
+    table = tables.alert
+    query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+    if only_open:
+        query = query.where(table.c.closed_at.is_(None))
+    with reader.connect() as connection:
+        return [_alert(row) for row in connection.execute(query).mappings()]
+
+
+def _alert(row: RowMapping) -> AlertView:
+    """Return a stored alert as it goes over the wire."""
+    return AlertView(
+        id=row["id"],
+        kind=AlertKind(row["kind"]),
+        site_id=row["site_id"],
+        account_id=row["account_id"],
+        meter_id=row["meter_id"],
+        message=row["message"],
+        opened_at=iso(row["opened_at"]),
+        acknowledged_at=None if row["acknowledged_at"] is None else iso(row["acknowledged_at"]),
+        closed_at=None if row["closed_at"] is None else iso(row["closed_at"]),
+    )

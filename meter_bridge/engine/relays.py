@@ -1,0 +1,189 @@
+"""Relay commands: the outbox, read-back and retry.
+
+A command goes out only after its decision was committed, only while connected, and only in its newest revision;
+it is repeated, with growing pauses, until a report proves the relay there.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from meter_bridge.core import relay as rules
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.relay import Observation, Position, Proof, Relay
+from meter_bridge.core.supply import SupplyState
+from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.state import Account, Installation, Meter
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.storage import work as ops
+
+READ_BACK_MS: Final = 400
+"""Pause between a command and the question whether it was obeyed."""
+TAMPER_MEMORY_MS: Final = 600_000
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Transport(Protocol):
+    """The way to the devices."""
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Hand over a command; False while there is no way to the device."""
+
+    def query(self, meter: Meter) -> bool:
+        """Ask for a fresh reading; False while there is no way to the device."""
+
+
+class Relays:
+    """Every relay of the installation that is not yet where it is to be."""
+
+    def __init__(self, installation: Installation, transport: Transport, now: Callable[[], int]) -> None:
+        """Keep where relays are and how to reach them."""
+        self.installation = installation
+        self._transport = transport
+        self._now = now
+        self._unproven: dict[str, Meter] = {}
+        self._read_back: dict[str, int] = {}
+
+    def request(self, account: Account, unit: Unit) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the unit."""
+        position = Position.CLOSED if account.state is SupplyState.CONNECTED else Position.OPEN
+        asked = [meter for meter in account.meters if meter.plan.relay_address is not None]
+        moving = [meter for meter in asked if meter.relay.requested is not position]
+        if not moving:
+            return
+        account.revision += 1
+        for meter in moving:
+            meter.relay = rules.request(meter.relay, position, account.revision, unit.at, meter.power_mw)
+            unit.work.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
+            unit.work.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
+            store_relay(meter, unit)
+            unit.after(lambda meter=meter: self.pursue(meter))  # type: ignore[misc]
+
+    def _outbox_row(self, meter: Meter, at: int) -> dict[str, object]:
+        """Return the outbox row of a relay's newest command."""
+        return {
+            "meter_id": meter.id,
+            "revision": meter.relay.revision,
+            "position": meter.relay.requested,
+            "decision_seq": self.installation.sequences.decision,
+            "created_at": at,
+            "settled_at": None,
+            "outcome": None,
+        }
+
+    def pursue(self, meter: Meter) -> None:
+        """Send a relay's command if it is due, and go on until it is proven."""
+        if rules.retry_at(meter.relay) is None:
+            self._unproven.pop(meter.id, None)
+            return
+        self._unproven[meter.id] = meter
+        self._send_if_due(meter, self._now())
+
+    def _send_if_due(self, meter: Meter, now: int) -> None:
+        """Hand the command over when its time has come."""
+        due = rules.retry_at(meter.relay)
+        if due is None or due > now or meter.relay.requested is None:
+            return
+        if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
+            meter.relay = rules.sent(meter.relay, now)
+            self._read_back[meter.id] = now + READ_BACK_MS
+
+    def tick(self) -> None:
+        """Send what is due again and ask back where an answer is due."""
+        now = self._now()
+        for meter in list(self._unproven.values()):
+            if rules.retry_at(meter.relay) is None or meter.id not in self.installation.meters:
+                self._unproven.pop(meter.id, None)
+            else:
+                self._send_if_due(meter, now)
+        for meter_id, due in list(self._read_back.items()):
+            if due <= now:
+                del self._read_back[meter_id]
+                meter_or_none = self._unproven.get(meter_id)
+                if meter_or_none is not None:
+                    self._transport.query(meter_or_none)
+
+    def observe(self, meter: Meter, seen: Observation, unit: Unit) -> None:
+        """Take a report of a relay; a change of its proof is stored, told and acted on."""
+        before = meter.relay
+        meter.relay = rules.observe(before, seen)
+        if meter.relay.proof is not before.proof or meter.relay.reported is not before.reported:
+            store_relay(meter, unit)
+        if meter.relay.proof is not before.proof:
+            self._proof_changed(meter, unit)
+        if meter.relay.proof is Proof.DISOBEYS:
+            unit.after(lambda: self.pursue(meter))
+
+    def _proof_changed(self, meter: Meter, unit: Unit) -> None:
+        """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
+        account = meter.supply.account
+        disobeys = meter.relay.proof is Proof.DISOBEYS
+        key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
+        wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
+        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was told so"
+        set_alert(self.installation, account, unit, key, message if disobeys else None)
+        if meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD):
+            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
+
+    def energy_while_open(self, meter: Meter, unit: Unit) -> None:
+        """Raise tamper: energy was used although the relay was proven open."""
+        meter.tampered_at = unit.at
+        account = meter.supply.account
+        key = AlertKey(AlertKind.TAMPER, account.id, meter.id)
+        set_alert(
+            self.installation,
+            account,
+            unit,
+            key,
+            f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
+        )
+
+    def calm(self, meter: Meter, unit: Unit) -> None:
+        """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
+        if meter.tampered_at is None:
+            return
+        meant_closed = meter.relay.requested is not Position.OPEN
+        if meant_closed or unit.at - meter.tampered_at > TAMPER_MEMORY_MS:
+            meter.tampered_at = None
+            account = meter.supply.account
+            set_alert(self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None)
+
+    def resume(self) -> None:
+        """Take up every command that is not proven, as after a start or a reconnection."""
+        for meter in self.installation.meters.values():
+            if meter.plan.relay_address is not None:
+                self.pursue(meter)
+
+
+def _settled(meter: Meter, at: int, outcome: str) -> dict[str, object]:
+    """Return the row that ends a command of a meter's relay."""
+    return {
+        "row_meter_id": meter.id,
+        "row_revision": meter.relay.revision,
+        "new_settled_at": at,
+        "new_outcome": outcome,
+    }
+
+
+def proven_open(relay: Relay) -> bool:
+    """Say whether a relay was told to open and reported so."""
+    return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+
+
+def store_relay(meter: Meter, unit: Unit) -> None:
+    """Add a relay's state to the unit."""
+    relay = meter.relay
+    unit.work.add(
+        ops.UPSERT_RELAY,
+        {
+            "meter_id": meter.id,
+            "requested": relay.requested,
+            "requested_at": relay.requested_at or None,
+            "revision": relay.revision,
+            "reported": relay.reported,
+            "reported_at": relay.reported_at or None,
+            "proof": relay.proof,
+            "proof_at": unit.at,
+        },
+    )

@@ -1,0 +1,205 @@
+"""What the bridge keeps in memory of sites, accounts, supplies and meters.
+
+The database holds the same, at most a second late; after a failed commit all of it is read anew.
+"""
+
+from dataclasses import dataclass, field
+
+from meter_bridge.config.plan import MeterPlan
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.metering import Register
+from meter_bridge.core.rating import Line, OpenSegment, Rating
+from meter_bridge.core.relay import Relay
+from meter_bridge.core.supply import Hold, Policy, Reason, SupplyState
+from meter_bridge.core.tariff import Timeline
+from meter_bridge.protocol.messages import TopUpView
+
+UNLIMITED = 1 << 120
+
+
+@dataclass(slots=True)
+class Site:
+    """A property."""
+
+    id: str
+    name: str
+    time_zone: str
+    currency: str
+
+
+@dataclass(slots=True)
+class Lane:
+    """Where a meter's next energy goes as long as nothing but quantities can change."""
+
+    until: int
+    """First instant at which the clock changes something."""
+    segment: OpenSegment
+    line: Line
+    price: int
+    """Amount per MWh before tax; what a tax line adds per Wh."""
+    taxes: tuple[Line, ...]
+    cost_per_wh: int
+    """Taxed price in millionths of an amount per MWh."""
+
+
+@dataclass(slots=True)
+class OpenAlert:
+    """An open alert of an account or of the installation."""
+
+    id: str
+    message: str
+    opened_at: int
+    acknowledged_at: int | None = None
+
+
+@dataclass(slots=True)
+class DayTotal:
+    """Energy and settled charges of one local day."""
+
+    day: str
+    wh: int = 0
+    amount: int = 0
+
+
+@dataclass(slots=True)
+class Pace:
+    """Recent consumption, decayed over a week: milliwatt-hours and the milliseconds they took."""
+
+    mwh: int = 0
+    elapsed_ms: int = 0
+    since: int = 0
+    at: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Meter:
+    """A meter with its register, newest values and relay."""
+
+    id: str
+    plan: MeterPlan
+    supply: "Supply"
+    register: Register | None = None
+    earlier_wh: int = 0
+    """Energy charged in earlier epochs."""
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    frequency_mhz: int | None = None
+    online: bool | None = None
+    last_seen: int | None = None
+    relay: Relay = field(default_factory=Relay)
+    lane: Lane | None = None
+    voltage_alarm: AlertKind | None = None
+    overloaded: bool = False
+    tampered_at: int | None = None
+    quarantine_id: str | None = None
+    boot: str | None = None
+
+    @property
+    def energy_wh(self) -> int | None:
+        """Return the energy charged since the meter was assigned, or None before the first reading."""
+        return None if self.register is None else self.earlier_wh + self.register.charged_wh
+
+
+@dataclass(slots=True, eq=False)
+class Supply:
+    """A supply of an account with its rating state."""
+
+    id: str
+    account: "Account"
+    commodity: str
+    tariff_id: str
+    timeline: Timeline
+    rating: Rating = field(default_factory=Rating)
+    meters: list[Meter] = field(default_factory=list)
+    block_room: int = 0
+    """Energy until the next block, Wh."""
+    standing_due: int = 0
+    """Start of the next local day whose standing charge is due."""
+    days: list[DayTotal] = field(default_factory=list)
+    """Totals of the newest local days, newest last."""
+    pace: Pace = field(default_factory=Pace)
+    earlier_wh: int = 0
+    """Energy charged through meters that were removed."""
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A prepaid account: one balance, its supplies, its supply decision."""
+
+    id: str
+    site: Site
+    name: str
+    customer: str | None
+    policy: Policy
+    opened_at: int
+    balance: int = 0
+    supplies: list[Supply] = field(default_factory=list)
+    state: SupplyState = SupplyState.CONNECTED
+    reason: Reason = Reason.IN_CREDIT
+    since: int = 0
+    hold: Hold | None = None
+    note: str | None = None
+    revision: int = 0
+    low_level: int = 0
+    room: int = 0
+    """What may still be used before something is to be decided, in millionths of an amount per MWh times Wh."""
+    wake_at: int = UNLIMITED
+    alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
+    last_top_up: TopUpView | None = None
+
+    @property
+    def meters(self) -> list[Meter]:
+        """Return the meters of all supplies."""
+        return [meter for supply in self.supplies for meter in supply.meters]
+
+    def drop_lanes(self) -> None:
+        """Make every meter's next reading take the full way."""
+        for supply in self.supplies:
+            for meter in supply.meters:
+                meter.lane = None
+
+
+@dataclass(slots=True)
+class Sequences:
+    """Last numbers given by the one writer."""
+
+    entry: int = 0
+    event: int = 0
+    decision: int = 0
+    applied: int = 0
+
+
+@dataclass(slots=True)
+class Installation:
+    """Everything that one bridge serves, with the indexes that messages need."""
+
+    id: str
+    name: str
+    created_at: int
+    sites: dict[str, Site] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    by_energy: dict[str, Meter] = field(default_factory=dict)
+    by_relay: dict[str, list[Meter]] = field(default_factory=dict)
+    alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
+    """Open alerts that belong to no account."""
+    sequences: Sequences = field(default_factory=Sequences)
+    exported: int = 0
+
+    def index(self, meter: Meter) -> None:
+        """Let the meter's addresses find it."""
+        self.meters[meter.id] = meter
+        self.by_energy[meter.plan.energy_address] = meter
+        if meter.plan.relay_address is not None:
+            self.by_relay.setdefault(meter.plan.relay_address, []).append(meter)
+
+    def forget(self, meter: Meter) -> None:
+        """Take a meter out of the indexes."""
+        self.meters.pop(meter.id, None)
+        if self.by_energy.get(meter.plan.energy_address) is meter:
+            del self.by_energy[meter.plan.energy_address]
+        if meter.plan.relay_address is not None:
+            switched = self.by_relay.get(meter.plan.relay_address, [])
+            if meter in switched:
+                switched.remove(meter)

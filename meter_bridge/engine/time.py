@@ -1,0 +1,84 @@
+"""The engine's clock: the core's guarded clock over a wall and a monotonic clock that are passed in."""
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from meter_bridge.core import clock as rules
+
+TIME_ERROR: Final = 5
+"""State in which the kernel says that its clock is not synchronised (adjtimex(2))."""
+_TIMEX_BYTES: Final = 256
+
+
+def wall_ms() -> int:
+    """Return the wall clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """Return the monotonic clock in milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    """Return the C library of this process."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def kernel_synchronised() -> bool:
+    """Say whether the kernel knows its clock to be synchronised (NTP); where it cannot tell, it is not."""
+    buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
+    try:
+        state = int(_c_library().adjtimex(buffer))
+    except (AttributeError, OSError):
+        return False
+    return 0 <= state < TIME_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where time comes from; simulations pass their own."""
+
+    wall: Callable[[], int] = wall_ms
+    monotonic: Callable[[], int] = monotonic_ms
+    synchronised: Callable[[], bool] = kernel_synchronised
+
+
+class EngineClock:
+    """Event time of the bridge."""
+
+    def __init__(self, clocks: Clocks, last_instant: int | None) -> None:
+        """Anchor event time at the start."""
+        self._clocks = clocks
+        self._state = rules.start(
+            clocks.wall(), clocks.monotonic(), last_instant, synchronised=clocks.synchronised()
+        )
+
+    @property
+    def sure(self) -> bool:
+        """Say whether time-based charges and cuts may happen."""
+        return self._state.sure
+
+    def now(self) -> int:
+        """Return event time in milliseconds; it never goes back."""
+        return self._state.now(self._clocks.monotonic())
+
+    def check(self) -> bool:
+        """Compare with the wall clock; True if the clock became sure or unsure."""
+        before = self._state.sure
+        self._state = rules.check(
+            self._state,
+            self._clocks.wall(),
+            self._clocks.monotonic(),
+            synchronised=self._clocks.synchronised(),
+        )
+        return self._state.sure != before
+
+    def confirm(self) -> None:
+        """Take the wall clock as right because a person said so."""
+        self._state = rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic())

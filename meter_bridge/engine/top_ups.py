@@ -1,0 +1,204 @@
+"""Booking top-ups: once per key, posted after everything used so far, answered only when on disk."""
+
+import asyncio
+import hashlib
+import json
+from typing import Final
+
+import msgspec
+from sqlalchemy import select
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core import ledger
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import EntryKind
+from meter_bridge.core.money import MAX_AMOUNT, MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.evaluation import available_credit, settle_all
+from meter_bridge.engine.journal import announce, book, entry_id
+from meter_bridge.engine.state import Account
+from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.views import supply_view
+from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult, TopUpView
+from meter_bridge.storage import tables
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.database import StorageError
+
+OPERATION: Final = "top_up"
+METHOD_LENGTH: Final = 40
+REFERENCE_LENGTH: Final = 200
+
+
+class TopUps:
+    """Takes top-ups for one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine; keys under way are remembered until they are on disk."""
+        self._engine = engine
+        self._under_way: dict[tuple[str, str], asyncio.Task[tuple[str, TopUpResult, bool]]] = {}
+
+    async def book(
+        self, actor: Actor, account: Account, *, amount: str, method: str, reference: str | None, key: str
+    ) -> tuple[TopUpResult, bool]:
+        """Book a top-up or return what its key was first answered with."""
+        value = _checked_amount(account, amount)
+        _check_length("method", method, METHOD_LENGTH)
+        _check_length("reference", reference or "", REFERENCE_LENGTH)
+        content = _content_hash(value, method, reference)
+        while (under_way := self._under_way.get((account.id, key))) is not None:
+            known, result, _ = await asyncio.shield(under_way)
+            return _same(known, content, key, result), True
+        task = asyncio.create_task(self._book(actor, account.id, value, method, reference, key, content))
+        self._under_way[account.id, key] = task
+        task.add_done_callback(lambda _: self._under_way.pop((account.id, key), None))
+        known, result, replayed = await asyncio.shield(task)
+        return _same(known, content, key, result), replayed
+
+    async def _book(
+        self,
+        actor: Actor,
+        account_id: str,
+        value: int,
+        method: str,
+        reference: str | None,
+        key: str,
+        content: str,
+    ) -> tuple[str, TopUpResult, bool]:
+        """Look the key up, else book; returns the content first booked under the key."""
+        before = await asyncio.to_thread(self._find, account_id, key)
+        if before is not None:
+            return before[0], before[1], True
+        await self._engine.running.wait()
+        account = self._engine.installation.accounts.get(account_id)
+        if account is None or self._engine.broken:
+            raise storage_unavailable()
+        unit = Unit(self._engine.clock.now(), actor=actor.name)
+        result = self._post(account, unit, value, method, reference)
+        unit.work.add(
+            ops.INSERT_OPERATION,
+            {
+                "account_id": account.id,
+                "operation": OPERATION,
+                "key": key,
+                "content_hash": content,
+                "entry_seq": self._engine.installation.sequences.entry,
+                "result": msgspec.json.encode(result).decode(),
+                "at": unit.at,
+            },
+        )
+        await committed(self._engine, unit)
+        return content, result, False
+
+    def _find(self, account_id: str, key: str) -> tuple[str, TopUpResult] | None:
+        """Return content and result of a key that was booked before."""
+        table = tables.operation
+        query = select(table.c.content_hash, table.c.result).where(
+            table.c.account_id == account_id, table.c.operation == OPERATION, table.c.key == key
+        )
+        with self._engine.reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=TopUpResult))
+
+    def _post(self, account: Account, unit: Unit, value: int, method: str, reference: str | None) -> TopUpResult:
+        """Post what was used so far, then the top-up, then decide what follows for the supply."""
+        engine = self._engine
+        settle_all(engine.installation, account, unit)
+        detail = {"amount": value, "method": method, "reference": reference, "split": {"balance": value}}
+        seq = book(
+            engine.installation,
+            account,
+            unit,
+            EntryKind.TOP_UP,
+            ledger.top_up(account.site.currency, value),
+            description=f"Top-up, {method}",
+            detail=detail,
+        )
+        top_up = TopUpView(
+            id=entry_id(seq),
+            at=iso(unit.at),
+            amount=value,
+            method=method,
+            reference=reference,
+            split={"balance": value},
+            balance_after=account.balance,
+        )
+        account.last_top_up = top_up
+        told = {"id": top_up.id, **detail, "balance_after": account.balance}
+        announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        # Evaluating posts nothing but standing charges already due, so the answer's balance is the posted one.
+        engine.evaluate(account, unit)
+        return TopUpResult(
+            top_up=top_up,
+            balance=account.balance,
+            available=available_credit(account),
+            supply=supply_view(account),
+        )
+
+
+async def committed(engine: Engine, unit: Unit) -> None:
+    """Wait until a unit is on disk; raises ``Refused`` if it was not stored."""
+    done = engine.submit(unit)
+    try:
+        if done is not None:
+            await asyncio.shield(done)
+    except StorageError as error:
+        raise storage_unavailable() from error
+
+
+def storage_unavailable() -> Refused:
+    """Return the refusal of a request that cannot be stored now."""
+    return Refused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        "the bridge cannot store anything now; nothing was booked or changed",
+        remedy="try again with the same key when the bridge is healthy",
+    )
+
+
+def _checked_amount(account: Account, text: str) -> int:
+    """Return the amount of a top-up; raises ``Refused`` naming field, value and remedy."""
+    currency, policy = account.site.currency, account.policy
+    low = max(policy.top_up_minimum, 1)
+    high = min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - abs(account.balance))
+    try:
+        value = parse_amount(text, currency, digits=minor_digits(currency))
+    except MoneyError as error:
+        raise Refused(ErrorCode.BAD_REQUEST, str(error), field="amount", value=text[:40]) from error
+    if not low <= value <= high:
+        raise Refused(
+            ErrorCode.AMOUNT_OUT_OF_RANGE,
+            f"a top-up must be from {format_amount(low, currency)} to {format_amount(high, currency)}",
+            field="amount",
+            value=text,
+            remedy="choose an amount in that range",
+        )
+    return value
+
+
+def _check_length(field: str, text: str, length: int) -> None:
+    """Refuse a text that is too long."""
+    if len(text) > length:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{field} is longer than {length} characters",
+            field=field,
+            value=text[:40],
+            remedy="shorten it",
+        )
+
+
+def _content_hash(value: int, method: str, reference: str | None) -> str:
+    """Return the hash that tells one top-up's content from another's."""
+    return hashlib.sha256(json.dumps([value, method, reference]).encode()).hexdigest()
+
+
+def _same(known: str, content: str, key: str, result: TopUpResult) -> TopUpResult:
+    """Return the result if the content is the one first booked; raises ``Refused`` otherwise."""
+    if known != content:
+        raise Refused(
+            ErrorCode.IDEMPOTENCY_CONFLICT,
+            "this key was used before for a top-up with other content",
+            field="Idempotency-Key",
+            value=key,
+            remedy="use a new key for a new top-up; repeat an old one with the same content",
+        )
+    return result

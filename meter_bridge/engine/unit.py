@@ -1,0 +1,22 @@
+"""A unit of change: rows to commit together, and what goes out only after they are on disk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from meter_bridge.protocol.messages import Event
+from meter_bridge.storage.work import Work
+
+
+@dataclass(slots=True)
+class Unit:
+    """Rows and effects of one change of state."""
+
+    at: int
+    actor: str = "bridge"
+    work: Work = field(default_factory=Work)
+    events: list[Event] = field(default_factory=list)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+
+    def after(self, effect: Callable[[], None]) -> None:
+        """Run an effect after the commit; it never runs if the commit fails (invariant 10)."""
+        self.effects.append(effect)

@@ -1,0 +1,188 @@
+"""Views of the state as they go over the wire."""
+
+from meter_bridge.core.calendar import iso, local_day
+from meter_bridge.core.money import amount_digits
+from meter_bridge.core.rating import accrued, due, price_per_kwh, units_for
+from meter_bridge.core.relay import Proof, Relay
+from meter_bridge.core.tariff import TariffVersion, next_price_change, span_at
+from meter_bridge.engine import alerting
+from meter_bridge.engine.evaluation import available_credit
+from meter_bridge.engine.state import Account, Meter, Supply
+from meter_bridge.protocol.messages import (
+    AccountView,
+    MeterView,
+    RelayPosition,
+    RelayProof,
+    RelayView,
+    SupplyReason,
+    SupplyState,
+    SupplyView,
+    TariffNow,
+)
+
+SHORTEST_PACE_MS = 86_400_000
+"""Consumption shorter than a day says nothing about how long credit lasts."""
+_LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
+
+
+def account_view(account: Account, at: int) -> AccountView:
+    """Return everything that a household sees of its account."""
+    available = available_credit(account)
+    supply = account.supplies[0] if account.supplies else None
+    units = _units_left(supply, available, at) if supply else None
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        site_id=account.site.id,
+        site_name=account.site.name,
+        customer=account.customer,
+        currency=account.site.currency,
+        amount_digits=amount_digits(account.site.currency),
+        time_zone=account.site.time_zone,
+        payment_mode=account.policy.payment_mode,
+        balance=account.balance,
+        available=available,
+        units_left_wh=units,
+        seconds_left=_seconds_left(supply, units, at) if supply else None,
+        low_credit=account.low_level > 0,
+        low_credit_thresholds=account.policy.low_credit,
+        energy_wh=_energy(account),
+        energy_today_wh=_energy_today(account, at),
+        cost_today=_cost_today(account, at),
+        cost_period=_cost_period(account, at),
+        supply=supply_view(account),
+        tariff=_tariff_now(supply, at) if supply else None,
+        meters=tuple(meter_view(meter) for meter in account.meters),
+        alerts=tuple(alerting.view(key, alert, account) for key, alert in account.alerts.items()),
+        last_top_up=account.last_top_up,
+    )
+
+
+def supply_view(account: Account) -> SupplyView:
+    """Return the supply's state with its reason and the least proven of its relays."""
+    proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
+    least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
+    return SupplyView(
+        state=SupplyState(account.state.value),
+        reason=SupplyReason(account.reason.value),
+        since=iso(account.since) if account.since else None,
+        note=account.note,
+        proof=RelayProof(least.value) if least else RelayProof.UNKNOWN,
+    )
+
+
+def meter_view(meter: Meter) -> MeterView:
+    """Return a meter with its newest readings."""
+    register = meter.register
+    return MeterView(
+        id=meter.id,
+        name=meter.plan.name,
+        family=meter.plan.energy_address.partition(":")[0],
+        address=meter.plan.energy_address,
+        account_id=meter.supply.account.id,
+        online=meter.online,
+        last_seen=iso(meter.last_seen) if meter.last_seen else None,
+        register_wh=register.watermark_wh if register else None,
+        energy_wh=meter.energy_wh,
+        epoch=register.epoch if register else 0,
+        power_mw=meter.power_mw,
+        voltage_mv=meter.voltage_mv,
+        current_ma=meter.current_ma,
+        frequency_mhz=meter.frequency_mhz,
+        relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
+        quarantined=meter.quarantine_id is not None,
+    )
+
+
+def _relay_view(relay: Relay) -> RelayView:
+    """Return the three states of a relay."""
+    return RelayView(
+        requested=RelayPosition(relay.requested.value) if relay.requested else None,
+        requested_at=iso(relay.requested_at) if relay.requested_at else None,
+        revision=relay.revision,
+        reported=RelayPosition(relay.reported.value) if relay.reported else None,
+        reported_at=iso(relay.reported_at) if relay.reported_at else None,
+        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
+    )
+
+
+def _tariff_now(supply: Supply, at: int) -> TariffNow:
+    """Return the price in force."""
+    version = supply.timeline.at(at)
+    used = _used(supply, version, at)
+    band = span_at(version, at).band
+    changes = [instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant]
+    return TariffNow(
+        tariff_id=supply.tariff_id,
+        version_id=version.id,
+        price_per_kwh=price_per_kwh(version, used, band),
+        band=band,
+        block=version.block_at(used) + 1,
+        blocks=version.blocks,
+        block_remaining_wh=version.block_remaining(used),
+        next_change=iso(min(changes)) if changes else None,
+    )
+
+
+def _used(supply: Supply, version: TariffVersion, at: int) -> int:
+    """Return the energy used in the block period so far."""
+    return supply.rating.used.get(version.period(at), 0)
+
+
+def _units_left(supply: Supply, available: int, at: int) -> int | None:
+    """Return the energy that the available credit buys from here."""
+    version = supply.timeline.at(at)
+    return units_for(version, _used(supply, version, at), span_at(version, at).band, available)
+
+
+def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:
+    """Return how long the credit lasts at the recent pace, the standing charge included; None if unsure."""
+    pace = supply.pace
+    if units_wh is None or pace.elapsed_ms < SHORTEST_PACE_MS:
+        return None
+    version = supply.timeline.at(at)
+    price = price_per_kwh(version, _used(supply, version, at), span_at(version, at).band)
+    standing_wh = version.standing_per_day * 1000 // price if price else 0
+    per_day_wh = pace.mwh * 86_400 // pace.elapsed_ms + standing_wh
+    return units_wh * 86_400 // per_day_wh if per_day_wh > 0 else None
+
+
+def _energy(account: Account) -> int | None:
+    """Return the energy charged over all meters, or None before the first reading."""
+    known = [wh for meter in account.meters if (wh := meter.energy_wh) is not None]
+    earlier = sum(supply.earlier_wh for supply in account.supplies)
+    return sum(known) + earlier if known or earlier else None
+
+
+def _energy_today(account: Account, at: int) -> int | None:
+    """Return the energy of the local day so far, or None before the first reading."""
+    if _energy(account) is None:
+        return None
+    return sum(_today(supply, at)[0] for supply in account.supplies)
+
+
+def _cost_today(account: Account, at: int) -> int | None:
+    """Return the charges of the local day so far."""
+    return sum(_today(supply, at)[1] for supply in account.supplies)
+
+
+def _today(supply: Supply, at: int) -> tuple[int, int]:
+    """Return energy and cost of the local day: what was settled, and what is open."""
+    day = local_day(at, supply.timeline.at(at).zone).isoformat()
+    settled = next((total for total in supply.days if total.day == day), None)
+    open_wh = sum(part.wh for parts in supply.rating.open.values() for part in parts)
+    wh, amount = (settled.wh, settled.amount) if settled else (0, 0)
+    return wh + open_wh, amount + accrued(supply.rating, supply.timeline)
+
+
+def _cost_period(account: Account, at: int) -> int | None:
+    """Return the charges since the present block period began."""
+    total = 0
+    for supply in account.supplies:
+        period = supply.timeline.at(at).period(at)
+        for key, line in supply.rating.lines.items():
+            if key.period == period:
+                total += due(supply.timeline.version(key.version_id), key, line.quantity)
+    return total
+
+

@@ -1,0 +1,125 @@
+"""Verifying an installation: refold the journal, check the invariants, name what differs."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, text
+
+from meter_bridge.engine import document
+from meter_bridge.storage.database import open_reader
+from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
+
+MOST_SHOWN: Final = 5
+
+_CHECKS: Final = (
+    (
+        "invariant 1: the postings of entry {0} sum to {2} of {1}, not to zero",
+        "SELECT entry_seq, asset, sum(amount) FROM posting GROUP BY entry_seq, asset HAVING sum(amount) <> 0",
+    ),
+    (
+        "invariant 1: entry {0} has no postings",
+        "SELECT seq FROM journal_entry WHERE seq NOT IN (SELECT entry_seq FROM posting)",
+    ),
+    (
+        "invariant 2: balance {1} of account {0} in {2} is {3}, but its postings sum to {4}",
+        "SELECT coalesce(b.account_id, p.account_id), coalesce(b.bucket, p.bucket), coalesce(b.asset, p.asset),"
+        " b.amount, p.total FROM balance b FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total"
+        " FROM posting GROUP BY account_id, bucket, asset) p ON b.account_id = p.account_id"
+        " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS NOT p.total",
+    ),
+    (
+        "invariant 2: after entry {1} account {0} shows balance {2}, but its postings up to there sum to {3}",
+        "SELECT account_id, seq, balance_after, folded FROM (SELECT e.account_id, e.seq, e.balance_after,"
+        " sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.seq) AS folded"
+        " FROM journal_entry e LEFT JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
+        " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq)"
+        " WHERE balance_after <> folded",
+    ),
+    (
+        "the lines of charge {0} sum to {1}, but it takes {2} from the balance",
+        "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
+        " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line GROUP BY entry_seq) l ON l.entry_seq = e.seq"
+        " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting WHERE bucket = 'balance' GROUP BY entry_seq) p"
+        " ON p.entry_seq = e.seq WHERE l.total <> -p.amount",
+    ),
+    (
+        "the segments of charge {0} sum to {1}, but its lines to {2}",
+        "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total FROM charge_line"
+        " GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS total FROM segment"
+        " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total",
+    ),
+    (
+        "journal entries {0} and {1} follow each other with a gap",
+        "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before FROM journal_entry)"
+        " WHERE seq <> before + 1",
+    ),
+    (
+        "invariant 4: key {2} of {1} for account {0} names entry {3}, which does not exist",
+        "SELECT account_id, operation, key, entry_seq FROM operation"
+        " WHERE entry_seq NOT IN (SELECT seq FROM journal_entry)",
+    ),
+    (
+        "invariant 10: relay command {1} of meter {0} belongs to no decision",
+        "SELECT meter_id, revision FROM outbox WHERE decision_seq NOT IN (SELECT seq FROM supply_decision)",
+    ),
+)
+
+
+def verify(path: Path) -> Sequence[str]:
+    """Return what is wrong with the installation's database, empty if nothing is."""
+    return verify_engine(open_reader(path))
+
+
+def verify_engine(reader: Engine) -> Sequence[str]:
+    """Return what is wrong with the installation behind a reading engine."""
+    with reader.connect() as connection:
+        problems = [*_rows(connection), *_triggers(connection), *_energy(connection)]
+        if connection.dialect.name == "sqlite":
+            problems += _integrity(connection)
+    return problems
+
+
+def _rows(connection: Connection) -> Iterable[str]:
+    """Yield the first differences that each query finds."""
+    for message, query in _CHECKS:
+        for row in connection.execute(text(f"{query} LIMIT {MOST_SHOWN}")):
+            yield message.format(*row)
+
+
+def _triggers(connection: Connection) -> Iterable[str]:
+    """Yield the guards of the journal that are missing (invariant 3)."""
+    if connection.dialect.name != "sqlite":
+        return
+    present = set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+    for table in APPEND_ONLY:
+        wanted = {f"{table.name}_no_update"}
+        if table.name not in PRUNABLE:
+            wanted.add(f"{table.name}_no_delete")
+        for missing in sorted(wanted - present):
+            yield f"invariant 3: the guard {missing} is missing"
+
+
+def _energy(connection: Connection) -> Iterable[str]:
+    """Yield meters whose segments do not add up to what their register was charged (invariant 5)."""
+    settled = dict(
+        connection.execute(text("SELECT meter_id, sum(wh) FROM segment WHERE meter_id IS NOT NULL GROUP BY meter_id"))
+        .tuples()
+        .all()
+    )
+    for row in connection.execute(text("SELECT document FROM supply_status")):
+        for meter_id, charged, open_wh in document.energy(row[0]):
+            if settled.get(meter_id, 0) + open_wh != charged:
+                yield (
+                    f"invariant 5: meter {meter_id} was charged {charged} Wh by its register,"
+                    f" but its segments hold {settled.get(meter_id, 0)} Wh and {open_wh} Wh are open"
+                )
+
+
+def _integrity(connection: Connection) -> Iterable[str]:
+    """Yield what SQLite itself finds wrong with the file."""
+    for row in connection.execute(text("PRAGMA quick_check(5)")):
+        if row[0] != "ok":
+            yield f"the database file is damaged: {row[0]}"
+    for row in connection.execute(text("PRAGMA foreign_key_check")):
+        yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
