@@ -31,7 +31,10 @@ STEP = 30
 
 minutes_of_day = st.integers(0, 1440 // STEP - 1).map(lambda half_hour: half_hour * STEP)
 windows = st.builds(
-    Window, st.frozensets(st.integers(0, 6), min_size=1), minutes_of_day, minutes_of_day.map(lambda end: end + STEP)
+    Window,
+    st.frozensets(st.integers(0, 6), min_size=1),
+    minutes_of_day,
+    minutes_of_day.map(lambda end: end + STEP),
 )
 
 
@@ -93,7 +96,9 @@ def naive_bands(bands: Sequence[Band], weekday: int, minute: int) -> list[str]:
 def naive_price_key(timeline: Timeline, at: int) -> tuple[str, str, str]:
     """Return period, version and band of an instant."""
     version = [version for version in timeline.versions if version.valid_from <= at][-1]
-    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone(ZoneInfo(version.time_zone))
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone(
+        ZoneInfo(version.time_zone)
+    )
     names = naive_bands(version.bands, local.weekday(), local.hour * 60 + local.minute)
     return f"{local:%Y-%m}-01", version.id, names[0]
 

@@ -25,7 +25,9 @@ from tests.core.strategies import ZONES
 YEAR = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(365)]
 
 
-@pytest.mark.parametrize("zone", [*ZONES, "America/Santiago", "Africa/Cairo", "Africa/Casablanca", "Pacific/Chatham"])
+@pytest.mark.parametrize(
+    "zone", [*ZONES, "America/Santiago", "Africa/Cairo", "Africa/Casablanca", "Pacific/Chatham"]
+)
 def test_a_day_begins_at_the_first_instant_of_its_date_all_year_round(zone: str) -> None:
     info = ZoneInfo(zone)
     for day in YEAR:
@@ -75,7 +77,10 @@ def test_the_next_month_begins_the_day_after_the_last(day: date) -> None:
     assert month_of(following - timedelta(days=1)) == month_of(day)
 
 
-@given(st.integers(0, 4 * 10**12), st.sampled_from([*ZONES, "Asia/Kathmandu", "Pacific/Chatham", "Australia/Eucla"]))
+@given(
+    st.integers(0, 4 * 10**12),
+    st.sampled_from([*ZONES, "Asia/Kathmandu", "Pacific/Chatham", "Australia/Eucla"]),
+)
 def test_slots_follow_the_wall_clock_quarter_by_quarter(at: int, zone: str) -> None:
     at = at % (60 * 365 * DAY) + instant("1975-01-01 00:00")
     info = ZoneInfo(zone)

@@ -25,5 +25,7 @@ def test_energy_that_is_negative_too_fine_too_large_or_no_number_is_refused(text
 
 
 @given(st.integers(0, 10**8), st.integers(-HOUR, 10**12))
-def test_possible_energy_is_rating_times_time_rounded_up_and_never_negative(rating_w: int, elapsed_ms: int) -> None:
+def test_possible_energy_is_rating_times_time_rounded_up_and_never_negative(
+    rating_w: int, elapsed_ms: int
+) -> None:
     assert possible_wh(rating_w, elapsed_ms) == ceil(Fraction(rating_w * max(elapsed_ms, 0), HOUR))

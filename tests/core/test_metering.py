@@ -35,7 +35,9 @@ class Meter:
     register: Register
     charged: int = 0
 
-    def read(self, wh: int, at: int, *, step: int = 1, witness: str | None = None, rating_w: int = RATING_W) -> int:
+    def read(
+        self, wh: int, at: int, *, step: int = 1, witness: str | None = None, rating_w: int = RATING_W
+    ) -> int:
         """Take a reading and return what it charges."""
         result = advance(self.register, RegisterReading(wh, at, step, witness), rating_w)
         assert result.delta_wh >= 0
@@ -65,7 +67,12 @@ def quarantined(*, at: int = NOON, wh: int = 900_000, witness: str | None = None
 class TestReadings:
     def test_nothing_is_charged_for_what_was_before_the_first_reading(self) -> None:
         register = begin(123_456)
-        assert (register.start_wh, register.watermark_wh, register.charged_wh, register.epoch) == (123_456, 123_456, 0, 0)
+        assert (register.start_wh, register.watermark_wh, register.charged_wh, register.epoch) == (
+            123_456,
+            123_456,
+            0,
+            0,
+        )
 
     def test_a_rise_is_charged_over_the_time_since_the_watermark(self) -> None:
         result = advance(begin(), RegisterReading(100_010, NOON + 10_000), RATING_W)
@@ -129,7 +136,9 @@ class TestLossRepetitionAndOrder:
     def test_what_is_charged_is_the_last_register_minus_the_start_whatever_was_lost_repeated_or_reordered(
         self, data: st.DataObject
     ) -> None:
-        steps = data.draw(st.lists(st.tuples(st.integers(0, 600_000), st.integers(0, 900)), min_size=1, max_size=25))
+        steps = data.draw(
+            st.lists(st.tuples(st.integers(0, 600_000), st.integers(0, 900)), min_size=1, max_size=25)
+        )
         true, wh, at = [], 100_000, NOON
         for elapsed, rise in steps:
             at, wh = at + elapsed, wh + rise
@@ -202,7 +211,9 @@ class TestImpossibleRegisters:
         assert meter.read(100_020, NOON + 11_000) == 0
 
     @given(st.lists(st.tuples(st.integers(0, 30 * DAY), st.integers(0, 10**7)), max_size=10))
-    def test_a_quarantined_jump_is_never_charged_by_the_passing_of_time(self, later: list[tuple[int, int]]) -> None:
+    def test_a_quarantined_jump_is_never_charged_by_the_passing_of_time(
+        self, later: list[tuple[int, int]]
+    ) -> None:
         meter, at = quarantined(), NOON + 3_000
         for elapsed, above in later:
             at += elapsed
@@ -214,7 +225,10 @@ class TestImpossibleRegisters:
         assert meter.read(100_500, NOON + HOUR) == 500
         assert meter.register.doubt is None
 
-    @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10_000)), max_size=60), st.integers(1, 20_000))
+    @given(
+        st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10_000)), max_size=60),
+        st.integers(1, 20_000),
+    )
     def test_no_stream_of_readings_charges_more_than_the_rating_allows_or_less_than_nothing(
         self, stream: list[tuple[int, int]], rating_w: int
     ) -> None:
@@ -236,7 +250,11 @@ class TestWitnessedResets:
     def test_after_a_reset_a_register_beyond_the_rating_starts_where_it_is(self) -> None:
         meter = Meter(begin(witness="2025"))
         assert meter.read(90_000, NOON + 60_000, witness="2026") == 0
-        assert (meter.register.epoch, meter.register.start_wh, meter.register.watermark_wh) == (1, 90_000, 90_000)
+        assert (meter.register.epoch, meter.register.start_wh, meter.register.watermark_wh) == (
+            1,
+            90_000,
+            90_000,
+        )
 
     def test_a_fall_without_a_new_witness_is_no_reset(self) -> None:
         for witness in (None, "2025"):
@@ -267,13 +285,21 @@ class TestDecisions:
     def test_an_accepted_jump_is_charged_up_to_the_newest_reading(self) -> None:
         meter = quarantined()
         assert meter.decide(Decision.ACCEPT) == 800_002
-        assert (meter.register.at, meter.register.epoch, meter.register.charged_wh) == (NOON + 3_000, 0, 800_002)
+        assert (meter.register.at, meter.register.epoch, meter.register.charged_wh) == (
+            NOON + 3_000,
+            0,
+            800_002,
+        )
         assert meter.read(900_010, NOON + 9_000) == 8
 
     def test_a_discarded_jump_is_nobodys_and_metering_goes_on_from_there(self) -> None:
         meter = quarantined()
         assert meter.decide(Decision.DISCARD) == 0
-        assert (meter.register.watermark_wh, meter.register.charged_wh, meter.register.epoch) == (900_002, 0, 0)
+        assert (meter.register.watermark_wh, meter.register.charged_wh, meter.register.epoch) == (
+            900_002,
+            0,
+            0,
+        )
         assert meter.read(900_010, NOON + 9_000) == 8
         assert meter.register.charged_wh == 8
 

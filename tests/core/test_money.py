@@ -18,7 +18,8 @@ from meter_bridge.core.money import (
 
 
 @pytest.mark.parametrize(
-    ("currency", "minor"), [("ZAR", 2), ("JPY", 0), ("VND", 0), ("KWD", 3), ("TND", 3), ("CLF", 4), ("LBP", 2)]
+    ("currency", "minor"),
+    [("ZAR", 2), ("JPY", 0), ("VND", 0), ("KWD", 3), ("TND", 3), ("CLF", 4), ("LBP", 2)],
 )
 def test_an_amount_keeps_four_digits_below_the_minor_unit(currency: str, minor: int) -> None:
     assert minor_digits(currency) == minor
@@ -32,7 +33,8 @@ def test_a_currency_is_three_capital_letters(currency: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " 1", "1 ", "1,5", "1.", ".5", "+1", "1e3", "NaN", "Infinity", "--1", "1\n", "0x10", "１００", "٣"]
+    "text",
+    ["", " 1", "1 ", "1,5", "1.", ".5", "+1", "1e3", "NaN", "Infinity", "--1", "1\n", "0x10", "１００", "٣"],
 )
 def test_only_plain_decimals_are_read(text: str) -> None:
     with pytest.raises(MoneyError, match="not a decimal number"):
@@ -54,7 +56,9 @@ def test_asking_for_more_places_than_an_amount_has_does_not_drop_them(digits: in
         parse_amount("0.0000001", "ZAR", digits=digits)
 
 
-@pytest.mark.parametrize("text", ["1000000000.000001", "-1000000000.000001", "9" * 20, "9" * 20 + "." + "0" * 20])
+@pytest.mark.parametrize(
+    "text", ["1000000000.000001", "-1000000000.000001", "9" * 20, "9" * 20 + "." + "0" * 20]
+)
 def test_an_amount_beyond_the_limit_is_refused(text: str) -> None:
     with pytest.raises(MoneyError, match="larger than any"):
         parse_amount(text, "ZAR")

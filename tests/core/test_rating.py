@@ -41,7 +41,11 @@ from tests.core.strategies import ladders
 
 def used_by_line(rating: Rating) -> dict[tuple[str, str, int, str], int]:
     """Return the Wh of every consumption line by period, version, block and band."""
-    return {tuple(key[1:]): line.quantity for key, line in rating.lines.items() if key.kind == LineKind.CONSUMPTION}
+    return {
+        tuple(key[1:]): line.quantity
+        for key, line in rating.lines.items()
+        if key.kind == LineKind.CONSUMPTION
+    }
 
 
 def sums(settlement: Settlement) -> Counter[str]:
@@ -56,7 +60,9 @@ JANUARY = instant("2026-01-10 00:00", "Asia/Dhaka")
 
 
 class TestWorkedExamples:
-    def test_bangladesh_250_kwh_in_a_month_cost_1674_taka_before_and_1757_70_after_vat(self, rating: Rating) -> None:
+    def test_bangladesh_250_kwh_in_a_month_cost_1674_taka_before_and_1757_70_after_vat(
+        self, rating: Rating
+    ) -> None:
         line = timeline(bangladesh())
         allocate(rating, line, "m", JANUARY, JANUARY + DAY, 250_000)
         settled = sums(settle(rating, line))
@@ -75,11 +81,16 @@ class TestWorkedExamples:
         parts = 40 * amount("0.50") + 160 * amount("0.55") + 20 * amount("0.80")
         assert settle(rating, line).total == parts == amount("124.00")
 
-    def test_a_quarter_hour_that_crosses_the_start_of_the_night_rate_is_split_by_time(self, rating: Rating) -> None:
+    def test_a_quarter_hour_that_crosses_the_start_of_the_night_rate_is_split_by_time(
+        self, rating: Rating
+    ) -> None:
         line = timeline(day_and_night(time_zone="Europe/London"))
         start = instant("2026-01-10 22:50", "Europe/London")
         allocate(rating, line, "m", start, start + 20 * 60_000, 999)
-        assert used_by_line(rating) == {("2026-01-01", "v1", 0, "day"): 499, ("2026-01-01", "v1", 0, "night"): 500}
+        assert used_by_line(rating) == {
+            ("2026-01-01", "v1", 0, "day"): 499,
+            ("2026-01-01", "v1", 0, "night"): 500,
+        }
 
     def test_a_gap_over_the_end_of_a_month_fills_two_ladders(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"], time_zone="Asia/Kathmandu"))
@@ -106,9 +117,14 @@ class TestWorkedExamples:
         }
         assert settle(rating, line).total == amount("3") + amount("2") + amount("10") + amount("60")
 
-    def test_a_month_of_standing_charges_and_its_tax_is_rounded_once_not_day_by_day(self, rating: Rating) -> None:
+    def test_a_month_of_standing_charges_and_its_tax_is_rounded_once_not_day_by_day(
+        self, rating: Rating
+    ) -> None:
         version = tariff(standing="0.000001", taxes=[tax("50", on=[TaxBase.STANDING])])
-        days = [charge_standing(rating, version, JANUARY + day * DAY, JANUARY + (day + 1) * DAY) for day in range(5)]
+        days = [
+            charge_standing(rating, version, JANUARY + day * DAY, JANUARY + (day + 1) * DAY)
+            for day in range(5)
+        ]
         assert [day.total for day in days] == [1, 2, 2, 1, 1]
         assert sum((sums(day) for day in days), Counter()) == {LineKind.STANDING: 5, LineKind.TAX: 2}
 
@@ -121,7 +137,9 @@ class TestWorkedExamples:
 
 
 class TestBoundaries:
-    def test_energy_up_to_a_boundary_belongs_before_it_and_energy_after_it_behind(self, rating: Rating) -> None:
+    def test_energy_up_to_a_boundary_belongs_before_it_and_energy_after_it_behind(
+        self, rating: Rating
+    ) -> None:
         line = timeline(day_and_night(time_zone="Europe/London"))
         night = instant("2026-01-10 23:00", "Europe/London")
         allocate(rating, line, "m", night - HOUR, night, 700)
@@ -134,7 +152,10 @@ class TestBoundaries:
         night = instant("2026-01-10 23:00", "Europe/London")
         allocate(rating, line, "m", night - 1, night - 1, 5)
         allocate(rating, line, "m", night, night, 7)
-        assert used_by_line(rating) == {("2026-01-01", "v1", 0, "day"): 5, ("2026-01-01", "v1", 0, "night"): 7}
+        assert used_by_line(rating) == {
+            ("2026-01-01", "v1", 0, "day"): 5,
+            ("2026-01-01", "v1", 0, "night"): 7,
+        }
         assert settle(rating, line).segments[0].end == night - 1
 
     def test_no_energy_makes_no_line_no_segment_and_no_charge(self, rating: Rating) -> None:
@@ -152,7 +173,9 @@ class TestBoundaries:
         assert used_by_line(rating)["2026-01-01", "v1", 1, "all"] == 1
 
     def test_one_delta_may_pass_several_blocks_at_once(self, rating: Rating) -> None:
-        line = timeline(tariff([[str(price)] for price in range(5)], limits_kwh=["0.001", "0.002", "0.003", "1"]))
+        line = timeline(
+            tariff([[str(price)] for price in range(5)], limits_kwh=["0.001", "0.002", "0.003", "1"])
+        )
         allocate(rating, line, "m", JANUARY, JANUARY, 1_500)
         assert list(used_by_line(rating).values()) == [1, 1, 1, 997, 500]
 
@@ -227,7 +250,11 @@ class TestSettling:
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + SLOT, 2_000)
         consumption, vat = settle(rating, line).lines
-        assert (consumption.quantity, consumption.unit_price, consumption.amount) == (2_000, amount("2.50"), amount("5"))
+        assert (consumption.quantity, consumption.unit_price, consumption.amount) == (
+            2_000,
+            amount("2.50"),
+            amount("5"),
+        )
         assert (vat.key.band, vat.unit_price, vat.amount) == ("VAT", None, amount("0.50"))
         standing, _ = charge_standing(rating, version, JANUARY, JANUARY + DAY).lines
         assert (standing.quantity, standing.unit_price, standing.amount) == (1, amount("3"), amount("3"))
@@ -263,7 +290,9 @@ class TestUnits:
         used, money = data.draw(st.integers(0, 80)), data.draw(st.integers(-10, 300))
         name, bought, left = version.bands[0].name, 0, max(money, 0) * WH_PER_MWH * PPM
         while True:
-            left -= version.price(version.block_at(used + bought), name) * version.taxed_ppm(TaxBase.CONSUMPTION)
+            left -= version.price(version.block_at(used + bought), name) * version.taxed_ppm(
+                TaxBase.CONSUMPTION
+            )
             if left < 0:
                 break
             bought += 1
@@ -276,8 +305,12 @@ class TestUnits:
         assert units_for(tariff([["2"], ["0"]], limits_kwh=["50"]), 0, "all", amount("99")) == 49_500
 
     def test_the_price_of_the_next_unit_has_its_block_its_band_and_its_taxes(self) -> None:
-        version = tariff([["1", "2"], ["3", "4"]], limits_kwh=["5"], bands=weekly_ladder().bands[1:], taxes=[tax("15")])
-        prices = [price_per_kwh(version, used, name) for used in (4_999, 5_000) for name in ("night", "standard")]
+        version = tariff(
+            [["1", "2"], ["3", "4"]], limits_kwh=["5"], bands=weekly_ladder().bands[1:], taxes=[tax("15")]
+        )
+        prices = [
+            price_per_kwh(version, used, name) for used in (4_999, 5_000) for name in ("night", "standard")
+        ]
         assert prices == [amount("1.15"), amount("2.30"), amount("3.45"), amount("4.60")]
 
 

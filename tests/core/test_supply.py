@@ -36,7 +36,12 @@ POLICIES = [
 SITUATIONS = [
     Situation(*values)
     for values in product(
-        SupplyState, (-1, 0, 1, MINIMUM, MINIMUM + 1), (None, *Hold), (False, True), (False, True), (False, True)
+        SupplyState,
+        (-1, 0, 1, MINIMUM, MINIMUM + 1),
+        (None, *Hold),
+        (False, True),
+        (False, True),
+        (False, True),
     )
 ]
 IN_CREDIT = Situation(CONNECTED, 100, None, friendly=False, clock_sure=True)
@@ -66,7 +71,9 @@ def naive(policy: Policy, now: Situation) -> Decision:
     return next(Decision(state, reason) for applies, state, reason in table if applies)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: f"{p.payment_mode}-{p.restore}-{p.never_cut}-{p.minimum_to_restore}")
+@pytest.mark.parametrize(
+    "policy", POLICIES, ids=lambda p: f"{p.payment_mode}-{p.restore}-{p.never_cut}-{p.minimum_to_restore}"
+)
 def test_every_situation_is_decided_as_the_table_says(policy: Policy) -> None:
     for situation in SITUATIONS:
         assert decide(policy, situation) == naive(policy, situation), situation
@@ -98,7 +105,9 @@ class TestRules:
 
     def test_credit_has_to_be_above_the_minimum_to_restore(self) -> None:
         policy = Policy(minimum_to_restore=MINIMUM)
-        found = [decide(policy, replace(CUT, available=available)).state for available in (1, MINIMUM, MINIMUM + 1)]
+        found = [
+            decide(policy, replace(CUT, available=available)).state for available in (1, MINIMUM, MINIMUM + 1)
+        ]
         assert found == [DISCONNECTED, DISCONNECTED, CONNECTED]
 
     def test_an_armed_supply_waits_for_the_customer_and_keeps_waiting(self) -> None:
@@ -265,7 +274,10 @@ class TestFriendlyHours:
     def test_friendly_hours_begin_and_end_on_the_minute(self) -> None:
         policy = Policy(friendly_hours=(window("18:00-10:00", "fri"),))
         start = instant("2026-01-09 18:00", "Europe/London")
-        found = [friendly_span(policy, at, "Europe/London").band for at in (start - 1, start, start + 16 * HOUR - 1)]
+        found = [
+            friendly_span(policy, at, "Europe/London").band
+            for at in (start - 1, start, start + 16 * HOUR - 1)
+        ]
         assert found == ["", FRIENDLY, FRIENDLY]
         assert friendly_span(policy, start + 16 * HOUR, "Europe/London").band == ""
 

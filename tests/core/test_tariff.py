@@ -16,11 +16,24 @@ from meter_bridge.core.tariff import (
     Timeline,
     Window,
     check_tariff,
+    compose,
     day_spans,
     next_price_change,
     span_at,
 )
-from tests.core.builders import DAY, MINUTE, SLOT, band, day_and_night, instant, tariff, tax, timeline, weekly_ladder, window
+from tests.core.builders import (
+    DAY,
+    MINUTE,
+    SLOT,
+    band,
+    day_and_night,
+    instant,
+    tariff,
+    tax,
+    timeline,
+    weekly_ladder,
+    window,
+)
 from tests.core.strategies import CHANGES, STEP, naive_bands, naive_price_key, windows
 
 WEEK = [(weekday, minute) for weekday in range(7) for minute in range(0, 1440, STEP)]
@@ -35,14 +48,24 @@ def test_a_minute_with_two_prices_is_refused_with_its_place() -> None:
     with pytest.raises(TariffError, match="tue 05:00 is in two bands, 'night' and 'early'"):
         tariff(
             [["1", "2", "3"]],
-            bands=[band("night", window("22:00-06:00", "mon")), band("early", window("05:00-07:00")), band("rest")],
+            bands=[
+                band("night", window("22:00-06:00", "mon")),
+                band("early", window("05:00-07:00")),
+                band("rest"),
+            ],
         )
 
 
 def test_a_window_across_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     version = tariff([["1", "2"]], bands=[band("party", window("22:00-06:00", "fri")), band("rest")])
-    found = [span_at(version, instant(text, version.time_zone)).band for text in ("2026-01-02 21:59", "2026-01-02 22:00")]
-    found += [span_at(version, instant(text, version.time_zone)).band for text in ("2026-01-03 05:59", "2026-01-03 06:00")]
+    found = [
+        span_at(version, instant(text, version.time_zone)).band
+        for text in ("2026-01-02 21:59", "2026-01-02 22:00")
+    ]
+    found += [
+        span_at(version, instant(text, version.time_zone)).band
+        for text in ("2026-01-03 05:59", "2026-01-03 06:00")
+    ]
     assert found == ["rest", "party", "party", "rest"]
     assert span_at(version, instant("2026-01-02 05:59", version.time_zone)).band == "rest"
 
@@ -50,12 +73,18 @@ def test_a_window_across_midnight_belongs_to_the_day_on_which_it_begins() -> Non
 def test_a_window_of_equal_ends_is_a_whole_day_from_there() -> None:
     version = tariff([["1", "2"]], bands=[band("long", window("08:00-08:00", "mon")), band("rest")])
     monday = instant("2026-01-05 08:00", version.time_zone)
-    assert [span_at(version, monday + offset).band for offset in (-1, 0, DAY - 1, DAY)] == ["rest", "long", "long", "rest"]
+    assert [span_at(version, monday + offset).band for offset in (-1, 0, DAY - 1, DAY)] == [
+        "rest",
+        "long",
+        "long",
+        "rest",
+    ]
 
 
 @given(st.lists(st.lists(windows, max_size=2), min_size=1, max_size=3), st.booleans())
 def test_a_tariff_is_accepted_exactly_if_each_minute_of_the_week_has_one_price(
-    drawn: list[list[Window]], with_rest: bool  # noqa: FBT001
+    drawn: list[list[Window]],
+    with_rest: bool,  # noqa: FBT001
 ) -> None:
     bands = [Band(str(number), tuple(entry)) for number, entry in enumerate(drawn)]
     bands.append(Band("rest", (), rest=with_rest))
@@ -101,7 +130,13 @@ EVERY_DAY = frozenset(range(7))
         ({"taxes": (Tax("VAT", -1, frozenset()),)}, "tax 'VAT' is negative"),
         ({"taxes": (tax("5"), tax("15"))}, "two of the tax entries are named 'VAT'"),
         (
-            {"bands": (Band("a", (Window(EVERY_DAY, 0, 720),)), Band("a", (Window(EVERY_DAY, 720, 1440),))), "prices": ((1, 2),)},
+            {
+                "bands": (
+                    Band("a", (Window(EVERY_DAY, 0, 720),)),
+                    Band("a", (Window(EVERY_DAY, 720, 1440),)),
+                ),
+                "prices": ((1, 2),),
+            },
             "two of the band entries are named 'a'",
         ),
         ({"bands": (Band("a", (Window(EVERY_DAY, -60, 1440),)),)}, "outside the day or week"),
@@ -110,7 +145,9 @@ EVERY_DAY = frozenset(range(7))
         ({"bands": (Band("a", (Window(frozenset({7}), 0, 1440),)),)}, "outside the day or week"),
     ],
 )
-def test_a_tariff_that_says_two_things_or_nothing_is_refused(changes: dict[str, object], message: str) -> None:
+def test_a_tariff_that_says_two_things_or_nothing_is_refused(
+    changes: dict[str, object], message: str
+) -> None:
     with pytest.raises(TariffError, match=message):
         check_tariff(_unchecked(**changes))
 
@@ -135,7 +172,9 @@ def test_a_window_inside_a_repeated_hour_holds_twice_and_inside_a_skipped_one_no
     )
 
     def happy_hours(day: date) -> float:
-        return sum(span.end - span.start for span in day_spans(version, day) if span.band == "happy") / (60 * MINUTE)
+        return sum(span.end - span.start for span in day_spans(version, day) if span.band == "happy") / (
+            60 * MINUTE
+        )
 
     assert [happy_hours(date(2026, *rest)) for rest in ((3, 28), (3, 29), (10, 25), (10, 26))] == [1, 0, 2, 1]
 
@@ -172,7 +211,13 @@ def test_a_band_begins_at_its_first_instant() -> None:
 def test_the_unit_that_reaches_a_limit_is_the_last_of_its_block() -> None:
     version = tariff([["1"], ["2"], ["3"]], limits_kwh=["75", "200"])
     assert [version.block_at(used) for used in (0, 74_999, 75_000, 199_999, 200_000)] == [0, 0, 1, 1, 2]
-    assert [version.block_remaining(used) for used in (0, 74_999, 75_000, 199_999, 200_000)] == [75_000, 1, 125_000, 1, None]
+    assert [version.block_remaining(used) for used in (0, 74_999, 75_000, 199_999, 200_000)] == [
+        75_000,
+        1,
+        125_000,
+        1,
+        None,
+    ]
 
 
 def test_a_period_is_the_month_of_the_tariffs_own_time_zone() -> None:
@@ -203,3 +248,24 @@ def test_versions_are_put_in_order_and_of_two_that_begin_together_the_later_give
     assert [version.id for version in line.versions] == ["a", "b", "c"]
     assert line.at(150).id == "b"
     assert line.version("a").id == "a"
+
+
+@given(st.data())
+def test_a_supply_that_changes_its_tariff_follows_each_from_its_turn_until_the_next(
+    data: st.DataObject,
+) -> None:
+    tariffs = [
+        [
+            tariff(valid_from=at, version_id=f"{name}{at}")
+            for at in sorted(data.draw(st.sets(st.integers(0, 50), min_size=1)))
+        ]
+        for name in "abc"
+    ]
+    begin = tariffs[0][0].valid_from
+    starts = [begin, *sorted(data.draw(st.sets(st.integers(begin + 1, 60), min_size=2, max_size=2)))]
+    composed = compose(list(zip(starts, tariffs, strict=True)))
+    for at in range(begin, 70):
+        turn = max(number for number, start in enumerate(starts) if start <= at)
+        present = [version for version in tariffs[turn] if version.valid_from <= at]
+        if present:
+            assert composed.at(at).id == present[-1].id

@@ -1,0 +1,89 @@
+"""Alerts: they open, stay open without flapping, and close by themselves."""
+
+from hypothesis import given, strategies as st
+import pytest
+
+from meter_bridge.core.alerts import AlertKey, AlertKind, Limits, overloaded, reconcile, voltage_alarm
+
+keys = st.builds(
+    AlertKey,
+    st.sampled_from(AlertKind),
+    st.none() | st.sampled_from("ab"),
+    st.none() | st.sampled_from("mn"),
+    st.sampled_from(["", "10"]),
+)
+OVER, UNDER = AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE
+
+
+@given(st.frozensets(keys), st.dictionaries(keys, st.text(max_size=3)))
+def test_exactly_the_wanted_alerts_are_open_afterwards_and_none_opens_twice(
+    present: frozenset[AlertKey], wanted: dict[AlertKey, str]
+) -> None:
+    changes = reconcile(present, wanted)
+    assert present.isdisjoint(changes.opened)
+    assert present.issuperset(changes.closed)
+    assert (present | set(changes.opened)) - set(changes.closed) == set(wanted)
+    assert all(wanted[key] == message for key, message in changes.opened.items())
+    assert reconcile(frozenset(wanted), wanted).opened == {}
+
+
+@pytest.mark.parametrize(
+    ("millivolts", "present", "alarm"),
+    [
+        (230_000, None, None),
+        (253_000, None, None),
+        (253_001, None, OVER),
+        (251_001, OVER, OVER),
+        (251_000, OVER, None),
+        (207_000, None, None),
+        (206_999, None, UNDER),
+        (208_999, UNDER, UNDER),
+        (209_000, UNDER, None),
+        (253_001, UNDER, OVER),
+        (206_999, OVER, UNDER),
+        (0, None, None),
+        (50_000, UNDER, None),
+        (None, OVER, OVER),
+        (None, None, None),
+    ],
+)
+def test_a_voltage_alarm_opens_beyond_its_limit_and_closes_inside_its_hysteresis(
+    millivolts: int | None, present: AlertKind | None, alarm: AlertKind | None
+) -> None:
+    assert voltage_alarm(Limits(), millivolts, present) is alarm
+
+
+def test_limits_that_are_not_watched_raise_and_keep_nothing() -> None:
+    unwatched = Limits(over_voltage_mv=None, under_voltage_mv=None)
+    for millivolts in (0, 100_000, 230_000, 400_000):
+        for present in (None, OVER, UNDER):
+            assert voltage_alarm(unwatched, millivolts, present) is None
+    assert not overloaded(Limits(), 10**9, present=True)
+    assert not overloaded(Limits(), None, present=True)
+
+
+@pytest.mark.parametrize(
+    ("milliwatts", "present", "found"),
+    [
+        (10_000_000, False, False),
+        (10_000_001, False, True),
+        (9_500_001, True, True),
+        (9_500_000, True, False),
+        (None, True, True),
+        (None, False, False),
+    ],
+)
+def test_an_overload_opens_beyond_its_limit_and_closes_five_per_cent_below(
+    milliwatts: int | None,
+    present: bool,
+    found: bool,  # noqa: FBT001
+) -> None:
+    assert overloaded(Limits(overload_mw=10_000_000), milliwatts, present=present) is found
+
+
+@given(st.lists(st.integers(251_001, 253_000), max_size=20), st.booleans())
+def test_a_voltage_that_wavers_inside_the_hysteresis_changes_nothing(
+    values: list[int], open_before: bool
+) -> None:  # noqa: FBT001
+    present = OVER if open_before else None
+    assert {voltage_alarm(Limits(), value, present) for value in values} <= {present}
