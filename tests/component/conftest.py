@@ -1,11 +1,24 @@
 """Let Home Assistant's test harness find and load the integration."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+
+from unittest.mock import PropertyMock, patch
+
+from freezegun.api import real_monotonic
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 # The harness has a package of the same name; the one that is imported first is the one that is searched.
-import custom_components.prepaid_meter  # noqa: F401
+from custom_components.prepaid_meter import coordinator
+from custom_components.prepaid_meter.const import DOMAIN
+from tests.component.fake_bridge import INSTALLATION_ID, FakeBridge
+
+type Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +39,61 @@ def expected_lingering_timers(request: pytest.FixtureRequest) -> bool:
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Write snapshots as Home Assistant does: readable, and without the time of the run."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+async def bridge(socket_enabled: None) -> AsyncGenerator[FakeBridge]:
+    """Run a stand-in bridge."""
+    fake = FakeBridge()
+    await fake.start()
+    yield fake
+    await fake.stop()
+
+
+@pytest.fixture(autouse=True)
+def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connect again at once, so that no test waits."""
+    monkeypatch.setattr(coordinator, "FIRST_RETRY_SECONDS", 0.01)
+
+
+@pytest.fixture
+def all_entities_enabled() -> Generator[None]:
+    """Enable also what is disabled by default."""
+    target = "homeassistant.helpers.entity.Entity.entity_registry_enabled_default"
+    with patch(target, new_callable=PropertyMock, return_value=True):
+        yield
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, bridge: FakeBridge) -> MockConfigEntry:
+    """Add the bridge's config entry, which is not set up yet."""
+    data = {"host": "127.0.0.1", "port": bridge.port, "ssl": False, "verify_ssl": True, "token": bridge.token}
+    entry = MockConfigEntry(domain=DOMAIN, title="Long Street", unique_id=INSTALLATION_ID, data=data)
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
+    """Set the bridge up, and unload it at the end."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    yield entry
+    if entry.state is ConfigEntryState.LOADED:
+        assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def eventually(hass: HomeAssistant) -> Eventually:
+    """Wait for something that comes over a real socket."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        # Neither a timeout nor a sleep: under a stopped clock both would wait for ever.
+        deadline = real_monotonic() + 5
+        while not condition():
+            assert real_monotonic() < deadline, "it did not come"
+            await asyncio.sleep(0)
+            await hass.async_block_till_done()
+        await hass.async_block_till_done()
+
+    return wait

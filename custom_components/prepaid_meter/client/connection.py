@@ -38,7 +38,6 @@ from .protocol import (
 )
 
 REQUEST_SECONDS: Final = 15
-HEARTBEAT_SECONDS: Final = 30
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 """A snapshot of several thousand accounts is larger than aiohttp's default limit of 4 MiB."""
 
@@ -143,7 +142,6 @@ class BridgeConnection:
                 return await self._session.ws_connect(
                     self._api / "ws",
                     headers=self._headers,
-                    heartbeat=HEARTBEAT_SECONDS,
                     max_msg_size=MAX_MESSAGE_BYTES,
                 )
         except WSServerHandshakeError as error:

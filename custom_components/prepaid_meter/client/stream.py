@@ -5,7 +5,7 @@ import json
 import random
 from typing import Final, NoReturn, Protocol
 
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientError, ClientWebSocketResponse, WSMsgType
 
 from .connection import BridgeConnection, agreed_schema
 from .decode import from_dict
@@ -22,6 +22,8 @@ from .errors import (
 from .protocol import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 
 HANDSHAKE_SECONDS: Final = 15
+SILENCE_SECONDS: Final = 75
+"""The bridge sends a ping every 30 s, so this long without a frame means that two were lost."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 60.0
 
@@ -159,7 +161,12 @@ async def _receive(socket: ClientWebSocketResponse, kind: str, version: str = ""
 
 
 async def _message(socket: ClientWebSocketResponse) -> dict[str, object]:
-    frame = await socket.receive()
+    try:
+        frame = await socket.receive(timeout=SILENCE_SECONDS)
+    except TimeoutError as error:
+        raise ConnectionTimeoutError("the bridge has fallen silent") from error
+    except (ClientError, OSError) as error:
+        raise CannotConnectError(f"the connection broke: {error}") from error
     if frame.type is not WSMsgType.TEXT:
         raise CannotConnectError(f"the bridge closed the connection ({frame.type.name}, {socket.close_code})")
     try:

@@ -1,0 +1,153 @@
+"""Accounts and meters that come and go."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.prepaid_meter import async_remove_config_entry_device
+from custom_components.prepaid_meter.client.protocol import Role
+from custom_components.prepaid_meter.const import DOMAIN
+from tests.component.conftest import Eventually
+from tests.component.fake_bridge import INSTALLATION_ID, FakeBridge, account_view, meter_view
+
+
+def device(registry: dr.DeviceRegistry, entry: MockConfigEntry, account_id: str) -> dr.DeviceEntry | None:
+    identifier = (DOMAIN, f"{INSTALLATION_ID}/{account_id}")
+    return registry.async_get_device_by_identifier(identifier, entry.entry_id)
+
+
+async def test_accounts_hang_below_their_bridge(
+    hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    bridge_device = device_registry.async_get_device_by_identifier((DOMAIN, INSTALLATION_ID), loaded.entry_id)
+    assert bridge_device is not None
+    assert bridge_device.sw_version == "0.1.0"
+    flat = device(device_registry, loaded, "flat-1")
+    assert flat is not None
+    assert flat.via_device_id == bridge_device.id
+    assert (flat.name, flat.model, flat.sw_version) == ("Flat 1", "Athom plug", "14.2.0")
+
+
+async def test_an_account_appears_is_renamed_goes_and_comes_back(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    loaded: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    eventually: Eventually,
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    await bridge.update(account_view("flat-2"))
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
+
+    await bridge.update(account_view("flat-2", name="Penthouse"))
+    await eventually(lambda: getattr(device(device_registry, loaded, "flat-2"), "name", None) == "Penthouse")
+
+    await bridge.update(removed=("flat-2",))
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance") is None)
+    assert device(device_registry, loaded, "flat-2") is None
+
+    await bridge.update(account_view("flat-2"))
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
+
+
+async def test_an_account_that_left_while_disconnected_goes_with_the_next_snapshot(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    bridge.accounts = {"flat-2": account_view("flat-2")}
+
+    await bridge.drop()
+
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
+    assert hass.states.get("sensor.flat_1_balance") is None
+
+
+async def test_devices_that_left_while_home_assistant_was_away_are_dropped(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    await hass.config_entries.async_unload(loaded.entry_id)
+    bridge.accounts = {"flat-2": account_view("flat-2")}
+
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+
+    assert device(device_registry, loaded, "flat-1") is None
+    assert device(device_registry, loaded, "flat-2")
+
+
+async def test_a_device_can_be_deleted_only_once_it_is_gone(
+    hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    flat = device(device_registry, loaded, "flat-1")
+    assert flat is not None
+    assert not await async_remove_config_entry_device(hass, loaded, flat)
+    stray = device_registry.async_get_or_create(config_entry_id=loaded.entry_id, identifiers={(DOMAIN, "stray")})
+    assert await async_remove_config_entry_device(hass, loaded, stray)
+
+
+async def test_a_silent_meter_keeps_its_entities_over_a_restart(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    await hass.config_entries.async_unload(loaded.entry_id)
+    silent = meter_view("meter-of-flat-1", online=False, voltage_mv=None, power_mw=None)
+    bridge.accounts["flat-1"] = account_view(meters=(silent,))
+
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await hass.async_block_till_done()
+
+    voltage = hass.states.get("sensor.flat_1_voltage")
+    assert voltage is not None
+    assert voltage.state == "unavailable"
+    assert "restored" not in voltage.attributes
+
+
+async def test_several_meters_carry_their_names_and_power_is_summed(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    first, second = meter_view("meter-of-flat-1", name="Kitchen"), meter_view("geyser", name="Geyser")
+
+    await bridge.update(account_view(meters=(first, second)))
+
+    await eventually(lambda: hass.states.get("sensor.flat_1_geyser_power"))
+    total = hass.states.get("sensor.flat_1_power")
+    assert total is not None
+    assert total.state == "2965.0"
+    kitchen = hass.states.get("sensor.flat_1_voltage")
+    assert kitchen is not None
+    assert kitchen.attributes["friendly_name"] == "Flat 1 Kitchen voltage"
+
+    await eventually(lambda: bridge.open_sockets)
+    unsure = meter_view("geyser", name="Geyser", power_mw=None)
+    await bridge.update(account_view(meters=(first, unsure)))
+    await eventually(lambda: hass.states.is_state("sensor.flat_1_power", "unknown"))
+
+
+async def test_a_meter_that_left_takes_its_entities_along(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    entry: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    eventually: Eventually,
+) -> None:
+    meters = tuple(meter_view(each) for each in ("one", "two", "three"))
+    bridge.accounts["flat-1"] = account_view(meters=meters)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await eventually(lambda: bridge.open_sockets and hass.states.get("sensor.flat_1_three_voltage"))
+
+    await bridge.update(account_view(meters=meters[:2]))
+
+    await eventually(lambda: entity_registry.async_get("sensor.flat_1_three_voltage") is None)
+    assert entity_registry.async_get("sensor.flat_1_two_voltage")
+    await eventually(lambda: entry.state.value == "loaded")
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_landlord_who_becomes_a_tenant_loses_the_switch(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    assert entity_registry.async_get("switch.flat_1_supply")
+    bridge.role = Role.TENANT
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done()
+    assert entity_registry.async_get("switch.flat_1_supply") is None

@@ -1,0 +1,210 @@
+"""What each platform shows, and that it never shows a false zero."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.prepaid_meter import const
+from custom_components.prepaid_meter.client.protocol import (
+    AlertKind,
+    EventKind,
+    RelayProof,
+    SupplyReason,
+    SupplyState,
+)
+from tests.component.conftest import Eventually
+from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, alert_view, meter_view
+
+NOW = datetime(2026, 11, 10, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def morning(freezer: FrozenDateTimeFactory) -> None:
+    """Stop the clock: forecasts and days depend on it."""
+    freezer.move_to(NOW)
+
+
+def value(hass: HomeAssistant, entity_id: str) -> str:
+    state = hass.states.get(entity_id)
+    assert state is not None, entity_id
+    return state.state
+
+
+@pytest.fixture
+async def following(
+    bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> AsyncGenerator[FakeBridge]:
+    """Run a bridge to which Home Assistant listens."""
+    await eventually(lambda: bridge.open_sockets)
+    yield bridge
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+@pytest.mark.parametrize("platform", const.PLATFORMS)
+async def test_entities_of_an_account(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    entry: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: Platform,
+) -> None:
+    monkeypatch.setattr("custom_components.prepaid_meter.PLATFORMS", [platform])
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_what_is_not_known_is_unknown_and_never_zero(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    silent = meter_view("meter-of-flat-1", online=None, power_mw=None, voltage_mv=None, current_ma=None, relay=None)
+    nothing = account_view(
+        units_left_wh=None, seconds_left=None, energy_wh=None, energy_today_wh=None, cost_today=None,
+        cost_period=None, tariff=None, last_top_up=None, meters=(silent,),
+        supply=replace(CONNECTED, state=SupplyState.UNKNOWN, reason=SupplyReason.UNKNOWN),
+    )  # fmt: skip
+
+    await following.update(nothing)
+
+    await eventually(lambda: value(hass, "sensor.flat_1_units_left") == "unknown")
+    known = {
+        state.entity_id: state.state
+        for state in hass.states.async_all()
+        if state.entity_id.split(".")[1].startswith("flat_1") and state.state != "unknown"
+    }
+    assert known == {
+        "sensor.flat_1_balance": "187.12",
+        "binary_sensor.flat_1_low_credit": "off",
+        "binary_sensor.flat_1_alerts": "off",
+    }
+
+
+async def test_a_silent_meter_has_no_power_but_keeps_its_energy(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    await following.update(account_view(meters=(meter_view("meter-of-flat-1", online=False),)))
+
+    await eventually(lambda: value(hass, "sensor.flat_1_voltage") == "unavailable")
+    assert value(hass, "sensor.flat_1_power") == "unknown"
+    assert value(hass, "sensor.flat_1_energy") == "1234.560"
+    assert value(hass, "binary_sensor.flat_1_meter_connection") == "off"
+
+
+async def test_a_cut_says_why(hass: HomeAssistant, following: FakeBridge, eventually: Eventually) -> None:
+    cut = replace(CONNECTED, state=SupplyState.DISCONNECTED, reason=SupplyReason.CREDIT_EXHAUSTED)
+    await following.update(
+        account_view(available=-300, low_credit=True, supply=cut, alerts=(alert_view(AlertKind.SUPPLY_CUT),))
+    )
+
+    await eventually(lambda: value(hass, "sensor.flat_1_supply_state") == "disconnected")
+    assert value(hass, "sensor.flat_1_supply_reason") == "credit_exhausted"
+    assert value(hass, "sensor.flat_1_balance") == "0.00"
+    assert value(hass, "switch.flat_1_supply") == "off"
+    assert value(hass, "binary_sensor.flat_1_low_credit") == "on"
+    alerts = hass.states.get("binary_sensor.flat_1_alerts")
+    assert alerts is not None
+    assert alerts.state == "on"
+    assert alerts.attributes["alerts"][0]["kind"] == "supply_cut"
+
+
+async def test_a_relay_that_disobeys_is_a_problem(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    assert value(hass, "binary_sensor.flat_1_relay") == "off"
+    meter = meter_view("meter-of-flat-1")
+    assert meter.relay is not None
+    wrong = replace(meter, relay=replace(meter.relay, proof=RelayProof.DISOBEYS))
+    await following.update(account_view(meters=(wrong,)))
+    await eventually(lambda: value(hass, "binary_sensor.flat_1_relay") == "on")
+
+
+async def test_the_supply_is_held_off_and_released(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    target = {"entity_id": "switch.flat_1_supply"}
+
+    await hass.services.async_call("switch", "turn_off", target, blocking=True)
+    assert value(hass, "switch.flat_1_supply") == "off"
+    assert value(hass, "sensor.flat_1_supply_reason") == "landlord_off"
+    await hass.services.async_call("switch", "turn_on", target, blocking=True)
+
+    assert value(hass, "switch.flat_1_supply") == "on"
+    asked = [body for _, _, body in following.requests]
+    assert asked == [{"action": "off", "reason": "Switched off in Home Assistant"}, {"action": "auto"}]
+
+
+async def test_the_forecast_stands_still_while_it_only_jitters(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    before = value(hass, "sensor.flat_1_runs_out")
+    assert before == "2026-11-14T10:00:00+00:00"
+    await following.update(account_view(seconds_left=345_660, available=1_000_000))
+    await eventually(lambda: value(hass, "sensor.flat_1_balance") == "1.00")
+    assert value(hass, "sensor.flat_1_runs_out") == before
+
+    await following.update(account_view(seconds_left=86_400))
+
+    await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == "2026-11-11T10:00:00+00:00")
+    assert value(hass, "sensor.flat_1_time_left") == "1.0"
+
+
+async def test_the_day_of_a_total_begins_when_the_bridge_begins_it(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, freezer: FrozenDateTimeFactory
+) -> None:
+    def last_reset() -> Any:
+        state = hass.states.get("sensor.flat_1_cost_today")
+        assert state is not None
+        return state.attributes["last_reset"]
+
+    assert last_reset() == "2026-11-10T00:00:00+02:00"
+    freezer.move_to(datetime(2026, 11, 10, 22, 0, 30, tzinfo=UTC))
+    await following.update(account_view(cost_today=12_000_000))
+    await eventually(lambda: value(hass, "sensor.flat_1_cost_today") == "12.00")
+    assert last_reset() == "2026-11-10T00:00:00+02:00"
+
+    await following.update(account_view(cost_today=10_000))
+
+    await eventually(lambda: value(hass, "sensor.flat_1_cost_today") == "0.01")
+    assert last_reset() == "2026-11-11T00:00:00+02:00"
+
+
+async def test_a_day_slept_through_is_noticed_by_the_clock(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(datetime(2026, 11, 12, 9, 0, tzinfo=UTC))
+    await following.update(account_view(cost_today=20_000_000, time_zone="Nowhere/Land"))
+    await eventually(lambda: value(hass, "sensor.flat_1_cost_today") == "20.00")
+    state = hass.states.get("sensor.flat_1_cost_today")
+    assert state is not None
+    assert state.attributes["last_reset"].startswith("2026-11-12T00:00:00")
+
+
+async def test_alert_events_come_with_their_message(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    data = {"id": "a", "kind": "low_credit", "site_id": None, "account_id": "flat-1", "meter_id": None}
+    data |= {"message": "Low", "opened_at": "2026-11-10T10:00:00.000Z", "acknowledged_at": None, "closed_at": None}
+    await following.happen(EventKind.ALERT_OPENED, data)
+    await eventually(lambda: value(hass, "event.flat_1_alert") != "unknown")
+    state = hass.states.get("event.flat_1_alert")
+    assert state is not None
+    assert (state.attributes["event_type"], state.attributes["message"]) == ("opened", "Low")
+
+
+async def test_an_event_of_an_unknown_shape_still_happens(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    await following.happen(EventKind.TOP_UP, {"new": "shape"})
+    await eventually(lambda: value(hass, "event.flat_1_top_up") != "unknown")
