@@ -2,8 +2,8 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
+import sys
 from typing import Final
 
 from dashboard.data import DATA_VARIABLE
@@ -16,8 +16,8 @@ examples:
   python -m dashboard --data /var/lib/prepaid-meter
   {DATA_VARIABLE}=./data python -m dashboard --port 8600
 
-DIR is the data folder of the bridge: it holds bridge.db and export/. The dashboard only reads it, also while the
-bridge runs, and shows what to do when nothing is there yet.
+DIR is the data folder of the bridge: it holds bridge.db and export/. The dashboard only reads it, also while
+the bridge runs, and shows what to do when nothing is there yet.
 
 There is no sign-in: it listens on {ADDRESS} only, and whoever uses this machine sees everything.
 """
@@ -39,7 +39,9 @@ def _arguments() -> argparse.Namespace:
         default=None if folder is None else Path(folder),
         help=f"data folder of the bridge; default: the variable {DATA_VARIABLE}",
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to listen on; default %(default)s")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port to listen on; default %(default)s"
+    )
     given = parser.parse_args()
     if given.data is None:
         parser.error(f"give the bridge's data folder with --data DIR, or in the variable {DATA_VARIABLE}")
@@ -56,12 +58,10 @@ def main() -> None:
     """Become the dashboard's server."""
     given = _arguments()
     os.environ[DATA_VARIABLE] = str(given.data.absolute())
-    print(  # noqa: T201
-        f"Dashboard on {ADDRESS}:{given.port}, this machine only, without sign-in; data in {given.data.absolute()}",
-        flush=True,
-    )
+    where = f"Dashboard on {ADDRESS}:{given.port}, this machine only, without sign-in"
+    print(f"{where}; data in {given.data.absolute()}", flush=True)  # noqa: T201
     arguments = command(given.port)
-    os.execv(arguments[0], arguments)
+    os.execv(arguments[0], arguments)  # noqa: S606
 
 
 if __name__ == "__main__":

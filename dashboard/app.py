@@ -13,7 +13,13 @@ def main() -> None:
     st.set_page_config(page_title="Prepaid electricity", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
     pages = [
-        st.Page("views/portfolio.py", title="Portfolio", icon=":material/grid_view:", url_path="portfolio", default=True),
+        st.Page(
+            "views/portfolio.py",
+            title="Portfolio",
+            icon=":material/grid_view:",
+            url_path="portfolio",
+            default=True,
+        ),
         st.Page("views/unit.py", title="Unit", icon=":material/meeting_room:", url_path="unit"),
         st.Page("views/about.py", title="About", icon=":material/info:", url_path="about"),
     ]

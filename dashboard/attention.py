@@ -66,7 +66,9 @@ CAUSES: Final = (
     Cause("soon", Word("Runs out soon", "hourglass_bottom", "amber"), runs_out_soon),
     Cause("offline", Word("Meter offline", "sensors_off", "amber"), _has("meter_offline")),
     Cause("quarantine", Word("Reading in quarantine", "rule", "amber"), _has("register_quarantined")),
-    Cause("armed", Word("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"),
+    Cause(
+        "armed", Word("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"
+    ),
     Cause("electrical", Word("Voltage or load", "electric_bolt", "amber"), _has(*ELECTRICAL)),
 )
 

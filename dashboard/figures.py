@@ -8,7 +8,9 @@ from dashboard.forecast import MAX_DAYS
 from meter_bridge.core.money import format_amount, to_decimal
 
 MINUS = "\N{MINUS SIGN}"
-NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+KILO = 1_000
+EXACT_DAYS = 10
+"""From this many days on a forecast has no decimals."""
 
 
 def money(amount: int, currency: str) -> str:
@@ -31,7 +33,11 @@ def power(milliwatts: int | None) -> str:
     if milliwatts is None:
         return "not known"
     watts = Decimal(milliwatts) / 1000
-    return f"{watts:,.0f}\N{NO-BREAK SPACE}W" if abs(watts) < 1000 else f"{watts / 1000:,.2f}\N{NO-BREAK SPACE}kW"
+    return (
+        f"{watts:,.0f}\N{NO-BREAK SPACE}W"
+        if abs(watts) < KILO
+        else f"{watts / 1000:,.2f}\N{NO-BREAK SPACE}kW"
+    )
 
 
 def days(left: float | None) -> str:
@@ -44,7 +50,7 @@ def days(left: float | None) -> str:
         return "0\N{NO-BREAK SPACE}days"
     if left < 1:
         return "under a day"
-    shown = f"{left:.1f}" if left < 10 else f"{left:.0f}"
+    shown = f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}"
     return f"{shown}\N{NO-BREAK SPACE}days"
 
 

@@ -1,11 +1,12 @@
 """How long credit lasts at the recent pace.
 
-The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days. On
-four real homes its mean absolute error was 0.64, 1.27 and 2.27 days at 3, 7 and 14 days out, the best of nine.
+The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days.
+On four real homes this way of blending was out by 0.64, 1.27 and 2.27 days on average for credit of 3, 7
+and 14 days, less than either mean alone over the three.
 """
 
-import math
 from dataclasses import dataclass
+import math
 from typing import Final
 
 FADE_DAYS: Final = 7.0
@@ -13,6 +14,7 @@ MIN_DAYS: Final = 2
 MAX_DAYS: Final = 366.0
 """Beyond this the answer is "more than a year"."""
 SMOOTHING: Final = 0.12
+PRECISION_DAYS: Final = 0.01
 WINDOW_DAYS: Final = 28
 
 
@@ -34,7 +36,7 @@ def days_left(available: int, pace: Pace | None) -> float | None:
     low, high = 0.0, MAX_DAYS
     if _spent(pace, high) <= available:
         return MAX_DAYS
-    while high - low > 0.01:
+    while high - low > PRECISION_DAYS:
         middle = (low + high) / 2
         low, high = (middle, high) if _spent(pace, middle) < available else (low, middle)
     return high

@@ -46,8 +46,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, 
     head = "".join(_head(text, number) for text, number in zip(headers, numbers, strict=True))
     body = "".join(f"<tr>{_row(headers, row)}</tr>" for row in rows)
     kind = "pm-table pm-wide" if wide else "pm-table"
-    label = escape(caption, quote=True)
-    return f'<table class="{kind}" aria-label="{label}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table class="{kind}" aria-label="{escape(caption)}">{inside}</table>'
 
 
 def _head(text: str, number: bool) -> str:  # noqa: FBT001

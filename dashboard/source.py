@@ -1,7 +1,10 @@
 """Reads one consistent snapshot of the bridge's database.
 
-Everything is read in one short, read-only SQLite transaction through ADBC: the manifest of exported files, the
-watermark, the segments after it and the small tables. The bridge is never written to and never waits.
+Everything is read in one short, read-only SQLite transaction through ADBC: the manifest of exported files,
+the watermark, the segments after it and the small tables. The bridge is never written to and never waits.
+
+ADBC brings a SQLite of its own. Never use this in a process that opens the same database through another
+copy, such as the standard library's: closing a file in one copy drops the file locks of the other.
 """
 
 from collections.abc import Mapping
@@ -10,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_sqlite import dbapi
+import pyarrow as pa
 
 DATABASE_NAME: Final = "bridge.db"
 EXPORT_NAME: Final = "export"
@@ -34,8 +37,8 @@ class NotReadableError(SourceError):
 
 # ADBC takes a column's type from its first rows, so optional texts are read as '' and turned back later.
 _SEGMENT: Final = """
-    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms, wh,
-           local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax
+    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
+           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax
     FROM segment WHERE entry_seq > (SELECT coalesce(max(seq), 0) FROM export_watermark)"""
 _TOP_UP: Final = """
     SELECT j.seq, j.account_id, j.at, j.balance_after, j.detail,
@@ -53,8 +56,8 @@ _EVERYWHERE: Final = {
 }
 _PORTFOLIO: Final = {
     "account": """
-        SELECT a.id, a.name, coalesce(a.customer, '') AS customer, a.site_id, s.name AS site_name, s.time_zone,
-               s.currency, a.policy, a.opened_at
+        SELECT a.id, a.name, coalesce(a.customer, '') AS customer, a.site_id, s.name AS site_name,
+               s.time_zone, s.currency, a.policy, a.opened_at
         FROM account a JOIN site s ON s.id = a.site_id WHERE a.closed_at IS NULL""",
     "balance": "SELECT account_id, asset, amount FROM balance WHERE bucket = 'balance'",
     "account_status": """
@@ -62,7 +65,8 @@ _PORTFOLIO: Final = {
         FROM account_status""",
     "supply_status": "SELECT account_id, at, accrued, energy_wh, power_mw FROM supply_status",
     "alert": f"{_ALERT} WHERE closed_at IS NULL",
-    "top_up": f"""{_TOP_UP}
+    "top_up": _TOP_UP
+    + """
         AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
              OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))""",
     "tail": _SEGMENT,
@@ -82,11 +86,34 @@ _UNIT: Final = {
 }
 
 _TEXTS: Final = frozenset(
-    (
-        "account_id actor asset band currency customer detail hold id kind local_day message meter_id name note "
-        "policy reason site_id site_name state supply_id supply_state time_zone version_id"
-    ).split()
+    {
+        "account_id",
+        "actor",
+        "asset",
+        "band",
+        "currency",
+        "customer",
+        "detail",
+        "hold",
+        "id",
+        "kind",
+        "local_day",
+        "message",
+        "meter_id",
+        "name",
+        "note",
+        "policy",
+        "reason",
+        "site_id",
+        "site_name",
+        "state",
+        "supply_id",
+        "supply_state",
+        "time_zone",
+        "version_id",
+    }
 )
+"""Names of the columns that hold texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,13 +166,18 @@ def _fetch(connection: dbapi.Connection, query: str, parameters: tuple[str, ...]
 
 def _with_texts(table: pa.Table) -> pa.Table:
     """Return an answer whose text columns are texts even when no row tells SQLite so."""
-    fields = [pa.field(name, pa.string()) if name in _TEXTS else table.field(name) for name in table.column_names]
+    fields = [
+        pa.field(name, pa.string()) if name in _TEXTS else table.field(name) for name in table.column_names
+    ]
     return table.cast(pa.schema(fields))
 
 
 def _as_of(tables: Mapping[str, pa.Table]) -> int | None:
     """Return the newest instant among the installation's and the supplies'."""
-    instants = [*tables["installation"]["last_instant"].to_pylist(), *tables["supply_status"]["at"].to_pylist()]
+    instants = [
+        *tables["installation"]["last_instant"].to_pylist(),
+        *tables["supply_status"]["at"].to_pylist(),
+    ]
     return max((cast("int", instant) for instant in instants), default=None)
 
 

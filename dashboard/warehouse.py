@@ -1,7 +1,7 @@
 """A snapshot as tables of an in-memory DuckDB: exported files and the tail after them as one.
 
-No extension is loaded, nothing but the export folder can be read, and no text of a person becomes SQL: queries
-are constants of ``dashboard/queries`` with parameters.
+No extension is loaded, nothing but the export folder can be read, and no text of a person becomes SQL:
+queries are constants of ``dashboard/queries`` with parameters.
 """
 
 from collections.abc import Mapping
@@ -40,16 +40,24 @@ _TAIL: Final = """
                tax::BIGINT AS tax
         FROM tail"""
 _SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
-_SEGMENT_FILES: Final = f"""{_SEGMENT}
+_SEGMENT_FILES: Final = (
+    _SEGMENT
+    + """
     UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)"""
+)
 _ROLLUP: Final = """
     CREATE TEMP VIEW rollup AS
         SELECT account_id, supply_id, local_day, kind, band, block, version_id, wh, amount, tax
         FROM tail_segment"""
-_ROLLUP_FILES: Final = f"""{_ROLLUP}
-    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'))"""
+_ROLLUP_FILES: Final = (
+    _ROLLUP
+    + """
+    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
+)
 
-_CLOCK_SCHEMA: Final = pa.schema([("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())])
+_CLOCK_SCHEMA: Final = pa.schema(
+    [("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())]
+)
 
 
 @lru_cache(maxsize=4)

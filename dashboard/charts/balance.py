@@ -8,7 +8,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.figures import at_place, main_units, money, moment
+from dashboard.figures import at_place, main_units, moment, money
 from dashboard.queries.balance import BalancePoint
 
 DAY_MS: Final = 24 * 3_600_000

@@ -28,7 +28,11 @@ def cost_by_block(usages: Sequence[Usage], currency: str, ink: Ink) -> Chart:
     blocks = sorted({use.block for use in usages if use.kind == "consumption" and use.block is not None})
     colours = block_colours(max(blocks, default=1), ink)
     layers = [
-        (f"Block {block}", colours[block - 1], _amounts(usages, lambda use, b=block: use.block == b))
+        (
+            f"Block {block}",
+            colours[block - 1],
+            _sums((use.day, use.amount) for use in usages if use.block == block),
+        )
         for block in blocks
     ]
     return _stacked([*layers, *_other(usages, ink, lambda use: use.block is None)], currency, ink)
@@ -39,7 +43,8 @@ def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, i
     colours = band_colours(bands)
     used = band_order([band for band in bands if any(use.band == band for use in usages)])
     layers = [
-        (band_name(band), colours[band], _amounts(usages, lambda use, b=band: use.band == b)) for band in used
+        (band_name(band), colours[band], _sums((use.day, use.amount) for use in usages if use.band == band))
+        for band in used
     ]
     return _stacked([*layers, *_other(usages, ink, lambda use: use.band is None)], currency, ink)
 

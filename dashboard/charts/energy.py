@@ -7,8 +7,7 @@ from datetime import date
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
-from dashboard.figures import day as day_text
-from dashboard.figures import kwh
+from dashboard.figures import day as day_text, kwh
 from dashboard.queries.usage import Usage
 
 

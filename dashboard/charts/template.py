@@ -1,7 +1,7 @@
 """One look for every chart, in light and dark.
 
-Blocks run through one scale whose lightness falls from cheap to dear, so that it survives every kind of colour
-blindness; bands keep their colours on every chart; green, amber and red stay with states.
+Blocks run through one scale whose lightness falls from cheap to dear, so that it survives every kind of
+colour blindness; bands keep their colours on every chart; green, amber and red stay with states.
 """
 
 from collections.abc import Sequence
@@ -131,7 +131,11 @@ def layout(ink: Ink) -> go.Layout:
         barmode="stack",
         bargap=0.28,
         hovermode="x unified",
-        hoverlabel={"bgcolor": ink.panel, "bordercolor": ink.line, "font": {"family": FONT, "color": ink.text}},
+        hoverlabel={
+            "bgcolor": ink.panel,
+            "bordercolor": ink.line,
+            "font": {"family": FONT, "color": ink.text},
+        },
         legend={
             "orientation": "h",
             "y": -0.16,
@@ -149,7 +153,9 @@ def layout(ink: Ink) -> go.Layout:
 def date_axis(figure: go.Figure, days: int) -> None:
     """Label a time axis with days, or with hours where it spans hardly more than one."""
     text = "%-d %b" if days > MIN_DAYS else "%-d %b %H:%M"
-    figure.update_xaxes(type="date", tickformat=text, hoverformat="%a %-d %b %Y", nticks=8 if days > MIN_DAYS else 4)
+    figure.update_xaxes(
+        type="date", tickformat=text, hoverformat="%a %-d %b %Y", nticks=8 if days > MIN_DAYS else 4
+    )
 
 
 def day_bars(figure: go.Figure, days: int) -> None:

@@ -33,6 +33,11 @@ def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Stan
         *_moneys("Charged, 7 days", charged),
         Figure("Energy, 7 days", kwh(energy.now), change(energy.now, energy.before), _than_before(energy)),
     ]
+    show_figures(figures)
+
+
+def show_figures(figures: Sequence[Figure]) -> None:
+    """Show figures side by side, two abreast on a phone."""
     for column, figure in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(
             figure.label,

@@ -35,7 +35,8 @@ def _card(concern: Concern, now: int) -> str:
     )
     more = f"<li>{soft(f'and {rest:,} more, see the table')}</li>" if rest else ""
     count = f'<span class="pm-count">{len(concern.standings):,}</span>'
-    return f'<section class="pm-card"><header>{chip(concern.cause.word)}{count}</header><ul>{items}{more}</ul></section>'
+    header = f"<header>{chip(concern.cause.word)}{count}</header>"
+    return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
 
 
 def _figure(cause: str, standing: Standing, now: int) -> str:

@@ -1,7 +1,7 @@
 """What every page does first: open the data, or say why there is none and what to do next."""
 
-import time
 from collections.abc import Callable
+import time
 from typing import Final
 
 import streamlit as st
@@ -83,5 +83,9 @@ def draw(chart: Chart, key: str) -> None:
     """Show a chart with the sentence that says what is on it."""
     st.caption(chart.summary)
     st.plotly_chart(
-        chart.figure, theme=None, config={"displayModeBar": False, "displaylogo": False}, key=key, alt=chart.summary
+        chart.figure,
+        theme=None,
+        config={"displayModeBar": False, "displaylogo": False},
+        key=key,
+        alt=chart.summary,
     )

@@ -8,20 +8,25 @@ from dashboard.access import Viewer
 from dashboard.charts.balance import BalanceNow, balance_over_time
 from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day
+from dashboard.parts.page import draw, ink
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
-from dashboard.parts.page import draw, ink
 from dashboard.warehouse import Warehouse
 
 
-def show_charts(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
+def show_charts(
+    opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int
+) -> None:
     """Show the charts of the last days."""
     with st.container(border=True):
         _balance(opened, viewer, unit, thresholds, days)
     used = usage(opened, viewer, unit.id, days)
     if not used:
-        st.info("No charges in this time yet; they appear with the first readings.", icon=":material/hourglass_empty:")
+        st.info(
+            "No charges in this time yet; they appear with the first readings.",
+            icon=":material/hourglass_empty:",
+        )
         return
     names = bands(opened, viewer)
     cost, energy = st.columns(2)
@@ -37,10 +42,18 @@ def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(f"Cost per day, {currency}", anchor=False, width="content")
         by = st.segmented_control(
-            "Stacked by", ["Block", "Band"], default="Block", required=True, key="by", label_visibility="collapsed"
+            "Stacked by",
+            ["Block", "Band"],
+            default="Block",
+            required=True,
+            key="by",
+            label_visibility="collapsed",
         )
     by_band = by == "Band"
-    draw(cost_by_band(used, names, currency, ink()) if by_band else cost_by_block(used, currency, ink()), "cost")
+    draw(
+        cost_by_band(used, names, currency, ink()) if by_band else cost_by_block(used, currency, ink()),
+        "cost",
+    )
 
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:

@@ -27,7 +27,9 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
         st.subheader("Alerts", anchor=False)
         _listed(_alerts(unit_alerts(opened, viewer, unit.id), unit), "No alert so far.", "alerts")
         st.subheader("Supply", anchor=False)
-        _listed(_supply(supply_changes(opened, viewer, unit.id), unit), "No supply decision yet.", "decisions")
+        _listed(
+            _supply(supply_changes(opened, viewer, unit.id), unit), "No supply decision yet.", "decisions"
+        )
 
 
 type Listing = tuple[tuple[str, ...], list[list[Cell]]]
@@ -68,7 +70,9 @@ def _split(one: TopUp, currency: str) -> str:
     """Return where the money went."""
     if set(one.split) <= {"balance"}:
         return "all to balance"
-    return ", ".join(f"{money(part, currency)} {SPLITS.get(name, spelled(name))}" for name, part in one.split.items())
+    return ", ".join(
+        f"{money(part, currency)} {SPLITS.get(name, spelled(name))}" for name, part in one.split.items()
+    )
 
 
 def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:

@@ -11,6 +11,7 @@ from dashboard.markup import Cell, chip, soft, table, unit_link
 from dashboard.words import alert_word, counted, reason_text, supply_word
 
 PAGE_ROWS: Final = 50
+DAY_MS: Final = 24 * 3_600_000
 _NEVER: Final = float("inf")
 
 ORDERS: Final[dict[str, Callable[[Standing], tuple[object, ...]]]] = {
@@ -121,5 +122,9 @@ def _top_up(standing: Standing, now: int) -> str:
     unit = standing.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
         return soft("none yet")
-    when = ago(unit.top_up_at, now) if now - unit.top_up_at < 86_400_000 else short_moment(unit.top_up_at, unit.time_zone)
+    when = (
+        ago(unit.top_up_at, now)
+        if now - unit.top_up_at < DAY_MS
+        else short_moment(unit.top_up_at, unit.time_zone)
+    )
     return f"{money(unit.top_up_amount, unit.currency)}{soft(when)}"

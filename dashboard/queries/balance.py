@@ -1,4 +1,4 @@
-"""How did a unit's balance go?"""
+"""Tell how a unit's balance went."""
 
 from dataclasses import dataclass
 from typing import Final

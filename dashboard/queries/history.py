@@ -1,4 +1,4 @@
-"""What happened to a unit: its alerts and supply decisions."""
+"""Tell what happened to a unit: its alerts and supply decisions."""
 
 from dataclasses import dataclass
 from typing import Final

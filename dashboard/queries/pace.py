@@ -1,4 +1,4 @@
-"""What does each unit cost per day of late?"""
+"""Tell what each unit costs per day of late."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What is wrong that belongs to no single unit?"""
+"""Tell what is wrong that belongs to no single unit."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,7 @@
-"""What did a unit's customer pay, and where did it go?"""
+"""Tell what a unit's customer paid and where it went."""
 
-import json
 from dataclasses import dataclass
+import json
 from typing import Final
 
 from dashboard.access import Viewer

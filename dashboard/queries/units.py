@@ -1,4 +1,4 @@
-"""Which units are there, and how do they stand?"""
+"""Tell which units there are and how they stand."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,10 +8,11 @@ from dashboard.warehouse import Warehouse
 
 _QUERY: Final = """
     WITH accrual AS (
-        SELECT account_id, sum(accrued)::BIGINT AS accrued, max("at") AS "at", sum(energy_wh)::BIGINT AS energy_wh,
-               sum(power_mw)::BIGINT AS power_mw
+        SELECT account_id, sum(accrued)::BIGINT AS accrued, max("at") AS "at",
+               sum(energy_wh)::BIGINT AS energy_wh, sum(power_mw)::BIGINT AS power_mw
         FROM supply_status GROUP BY account_id),
-    money AS (SELECT account_id, asset, sum(amount)::BIGINT AS amount FROM balance GROUP BY account_id, asset),
+    money AS (
+        SELECT account_id, asset, sum(amount)::BIGINT AS amount FROM balance GROUP BY account_id, asset),
     top_up_newest AS (SELECT account_id, arg_max("at", seq) AS "at", arg_max(amount, seq) AS amount
                       FROM top_up GROUP BY account_id),
     open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds

@@ -1,4 +1,4 @@
-"""What did a unit use and cost per day, by block, band and kind?"""
+"""Tell what a unit used and cost per day, by block, band and kind."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""What came in and what went out in the last seven days, and in the seven before?"""
+"""Tell what came in and went out in the last seven days and in the seven before."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -6,8 +6,8 @@ from dashboard.access import Viewer
 from dashboard.data import data_dir
 from dashboard.figures import moment
 from dashboard.markup import page_title
-from dashboard.queries.units import units
 from dashboard.parts.page import show_page
+from dashboard.queries.units import units
 from dashboard.warehouse import Warehouse
 
 _TEXT = """

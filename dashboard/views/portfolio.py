@@ -8,11 +8,11 @@ from dashboard.access import Viewer
 from dashboard.attention import Standing, concerns
 from dashboard.figures import moment
 from dashboard.markup import page_title, plain
-from dashboard.queries.site_alerts import SiteAlert, site_alerts
 from dashboard.parts.key_figures import show_key_figures
 from dashboard.parts.needs_attention import show_concerns
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.unit_table import show_unit_table
+from dashboard.queries.site_alerts import SiteAlert, site_alerts
 from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, counted

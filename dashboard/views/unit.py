@@ -7,18 +7,20 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.attention import Standing
-from dashboard.figures import ago, days, kwh, money, moment, power
+from dashboard.figures import ago, days, kwh, moment, money, power
 from dashboard.markup import chip, page_title, unit_link
-from dashboard.queries.units import Unit, units
-from dashboard.queries.usage import Usage, usage
+from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
+from dashboard.queries.units import Unit, units
+from dashboard.queries.usage import Usage, usage
 from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, reason_text, supply_word
 
+HOUR_MS: Final = 3_600_000
 LISTED_UNITS: Final = 40
 RANGES: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 MAX_ID_LENGTH: Final = 200
@@ -43,8 +45,8 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
     text = st.text_input("Search", placeholder="Unit, customer or site", type="search", key="choose")
     found = matching(every, text or "")
     links = "".join(
-        f"<li>{unit_link(one.unit.id, one.unit.name)}<span>{chip(supply_word(one.unit.supply_state))}</span></li>"
-        for one in found[:LISTED_UNITS]
+        f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_word(unit.supply_state))}</span></li>"
+        for unit in (one.unit for one in found[:LISTED_UNITS])
     )
     st.html(f'<section class="pm-card"><ul>{links or "<li>No unit matches.</li>"}</ul></section>')
     if len(found) > LISTED_UNITS:
@@ -96,16 +98,14 @@ def _figures(opened: Warehouse, viewer: Viewer, standing: Standing) -> None:
     """Show what is left, for how long, and what today cost."""
     unit = standing.unit
     week = usage(opened, viewer, unit.id, 7)
-    left, lasting, cost, now = st.columns(4)
-    left.metric("Balance", money(unit.available, unit.currency), **_noted(_accrued(unit)))
-    lasting.metric("Lasts", days(standing.days_left), **_noted(_why_days(standing)))
-    cost.metric("Charged, 7 days", money(_cost(week), unit.currency), **_noted(kwh(sum(use.wh for use in week))))
-    now.metric("Power now", power(unit.power_mw), **_noted(_read(unit, opened.as_of or 0)))
-
-
-def _noted(text: str) -> dict[str, object]:
-    """Return the common options of a figure with a note below it."""
-    return {"delta": None, "delta_description": text, "border": True, "height": "stretch"}
+    energy = kwh(sum(use.wh for use in week))
+    figures = [
+        Figure("Balance", money(unit.available, unit.currency), None, _accrued(unit)),
+        Figure("Lasts", days(standing.days_left), None, _why_days(standing)),
+        Figure("Charged, 7 days", money(_cost(week), unit.currency), None, energy),
+        Figure("Power now", power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
+    ]
+    show_figures(figures)
 
 
 def _accrued(unit: Unit) -> str:
@@ -129,7 +129,7 @@ def _read(unit: Unit, now: int) -> str:
     """Return when the meter was last heard."""
     if unit.read_at is None:
         return "no reading yet"
-    if now - unit.read_at < 3_600_000:
+    if now - unit.read_at < HOUR_MS:
         return f"read {ago(unit.read_at, now)}"
     return f"read {moment(unit.read_at, unit.time_zone)}"
 

@@ -7,9 +7,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
-
 from dashboard.data import DATA_VARIABLE
+from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 SMALL = (

@@ -4,14 +4,14 @@
 """
 
 import asyncio
-import json
-import random
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+import json
 from pathlib import Path
+import random
+import sys
+import time
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Table, create_engine, event, insert
@@ -244,7 +244,9 @@ def band_of(local: datetime) -> str:
 
 def load_wh(account: Account, local: datetime) -> int:
     """Return the energy of a quarter of an hour: a base, a morning and an evening."""
-    shape = 0.4 + 1.6 * (local.hour in {6, 7, 8}) + 2.4 * (17 <= local.hour < 22) + 0.5 * (9 <= local.hour < 17)
+    shape = (
+        0.4 + 1.6 * (local.hour in {6, 7, 8}) + 2.4 * (17 <= local.hour < 22) + 0.5 * (9 <= local.hour < 17)
+    )
     season = 1.0 + 0.25 * (local.weekday() >= 5)
     mean = account.unit.kwh_per_day * 1000 / 96 / 0.98
     return int(mean * shape * season * account.random.uniform(0.55, 1.45))
@@ -276,7 +278,7 @@ def live(account: Account) -> None:
 def add_unit(house: House, unit: Unit) -> None:
     """Add a unit with its past, state and alerts."""
     site = next(iter(house.of(tables.site, id=unit.site)))
-    seed = random.Random(unit.id)  # noqa: S311
+    seed = random.Random(unit.id)
     account = Account(house, unit, ZoneInfo(str(site["time_zone"])), str(site["currency"]), seed)
     policy = {"payment_mode": "prepayment", "low_credit": [30 * STEPS, 10 * STEPS]}
     opened = house.now - max(unit.days, 1) * DAY_MS
@@ -433,7 +435,14 @@ SHOW: tuple[Unit, ...] = (
         kwh_per_day=24.0,
         end_balance=612_350_000,
     ),
-    Unit(id="cottage", name="Garden cottage", customer="M. Botha", days=0, end_balance=100_000_000, power_w=None),
+    Unit(
+        id="cottage",
+        name="Garden cottage",
+        customer="M. Botha",
+        days=0,
+        end_balance=100_000_000,
+        power_w=None,
+    ),
     Unit(
         id="flat-4a",
         name="Flat 4A",
@@ -452,7 +461,11 @@ def build(folder: Path, units: Sequence[Unit] = SHOW, *, now: int = NOW_MS, writ
     """Return a house with these units; written to its database, not yet exported."""
     house = House(folder, now)
     house.add(
-        tables.installation, id="house", name="Invented house", created_at=now - 365 * DAY_MS, last_instant=now
+        tables.installation,
+        id="house",
+        name="Invented house",
+        created_at=now - 365 * DAY_MS,
+        last_instant=now,
     )
     used = {unit.site for unit in units}
     for site in SITES:
@@ -467,7 +480,7 @@ def build(folder: Path, units: Sequence[Unit] = SHOW, *, now: int = NOW_MS, writ
 
 
 def number_by_time(house: House) -> None:
-    """Number journal entries in the order of their instants, as one writer does."""
+    """Give journal entries numbers in the order of their instants, as one writer does."""
     entries = house.of(tables.journal_entry)
     entries.sort(key=lambda entry: (int(str(entry["at"])), int(str(entry["seq"]))))
     numbers = {entry["seq"]: place for place, entry in enumerate(entries, 1)}

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
 
 type Open = Callable[..., AppTest]
 
@@ -95,7 +96,14 @@ def test_a_unit_shows_balance_cost_energy_payments_and_history(open_page: Open, 
     app = open_page(house.folder, "unit", unit="one")
     text = shown(app)
     assert len(app.get("plotly_chart")) == 3
-    for heading in ("Balance, ZAR", "Cost per day, ZAR", "Energy per day, kWh", "Top-ups", "Alerts", "Supply"):
+    for heading in (
+        "Balance, ZAR",
+        "Cost per day, ZAR",
+        "Energy per day, kWh",
+        "Top-ups",
+        "Alerts",
+        "Supply",
+    ):
         assert heading in text
     assert "all to balance" in text
 
@@ -119,7 +127,9 @@ def test_a_negative_balance_is_shown_with_its_sign(open_page: Open, house: House
     assert app.metric[0].value.replace("\N{NO-BREAK SPACE}", " ") == "ZAR \N{MINUS SIGN}6.23"
 
 
-@pytest.mark.parametrize("hostile", ["' OR 1=1 --", "<script>alert(1)</script>", "../../etc/passwd", "x" * 10_000])
+@pytest.mark.parametrize(
+    "hostile", ["' OR 1=1 --", "<script>alert(1)</script>", "../../etc/passwd", "x" * 10_000]
+)
 def test_a_hostile_unit_in_the_url_is_an_unknown_unit(open_page: Open, house: House, hostile: str) -> None:
     text = shown(open_page(house.folder, "unit", unit=hostile))
     assert "No such unit" in text

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from datetime import date
+from itertools import pairwise
 
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House
 import pytest
 
 from dashboard.access import Viewer
@@ -16,6 +16,7 @@ from dashboard.queries.week import WEEK_MS, charged_and_energy, money_in
 from dashboard.source import read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
+from tests.dashboard.invented_house import DAY_MS, NOW_MS, House
 
 LANDLORD = Viewer(every_site=True)
 NOBODY = Viewer()
@@ -39,12 +40,14 @@ def _number(row: dict[str, object], name: str) -> int:
 
 def test_every_segment_is_counted_once_across_files_and_tail(house: House, portfolio: Warehouse) -> None:
     rows = portfolio.rows(
-        "SELECT count(*) AS n, sum(wh)::BIGINT AS wh, sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax FROM segment",
+        """SELECT count(*) AS n, sum(wh)::BIGINT AS wh, sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax
+           FROM segment""",
         {},
     )
     segments = house.of(tables.segment)
     assert rows == [
-        {"n": len(segments)} | {name: sum(_number(row, name) for row in segments) for name in ("wh", "amount", "tax")}
+        {"n": len(segments)}
+        | {name: sum(_number(row, name) for row in segments) for name in ("wh", "amount", "tax")}
     ]
 
 
@@ -100,9 +103,13 @@ def test_money_in_counts_the_last_seven_days_and_the_seven_before(house: House, 
     assert before
 
 
-def test_energy_and_charges_of_the_week_are_the_segments_that_began_in_it(house: House, portfolio: Warehouse) -> None:
+def test_energy_and_charges_of_the_week_are_the_segments_that_began_in_it(
+    house: House, portfolio: Warehouse
+) -> None:
     charged, energy = charged_and_energy(portfolio, LANDLORD)
-    recent = [row for row in house.of(tables.segment) if NOW_MS - WEEK_MS <= _number(row, "start_ms") < NOW_MS]
+    recent = [
+        row for row in house.of(tables.segment) if NOW_MS - WEEK_MS <= _number(row, "start_ms") < NOW_MS
+    ]
     assert energy.now == sum(_number(row, "wh") for row in recent)
     assert charged["ZAR"].now == sum(_number(row, "amount") + _number(row, "tax") for row in recent)
 
@@ -117,7 +124,7 @@ def test_the_balance_ends_where_the_journal_ends(house: House, flat: Warehouse) 
     steps = balance_steps(flat, LANDLORD, "one", 7)
     assert steps[-1].balance_after == house.of(tables.journal_entry, account_id="one")[-1]["balance_after"]
     assert steps[0].at == NOW_MS - 7 * DAY_MS
-    assert all(earlier.at <= later.at for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(earlier.at <= later.at for earlier, later in pairwise(steps))
 
 
 def test_a_long_balance_keeps_every_top_up(house: House, flat: Warehouse) -> None:
@@ -146,7 +153,9 @@ def test_a_tenant_sees_the_own_account_alone(portfolio: Warehouse) -> None:
     assert [unit.id for unit in units(portfolio, Viewer(accounts=("two",)))] == ["two"]
 
 
-@pytest.mark.parametrize("hostile", ["' OR 1=1 --", "one'; DROP TABLE account; --", 'one" UNION SELECT', "%", "\x00"])
+@pytest.mark.parametrize(
+    "hostile", ["' OR 1=1 --", "one'; DROP TABLE account; --", 'one" UNION SELECT', "%", "\x00"]
+)
 def test_a_hostile_unit_id_is_nothing_but_an_unknown_unit(house: House, hostile: str) -> None:
     opened = Warehouse(read_snapshot(house.folder, hostile))
     assert units(opened, LANDLORD) == []

@@ -1,10 +1,9 @@
 """A snapshot is one instant: what is exported or committed while it is read is seen once or not at all.
 
-Writers are processes of their own, as the bridge is. Two copies of SQLite in one process (ADBC brings its own)
-would drop each other's file locks.
+Writers are processes of their own, as the bridge is. Two copies of SQLite in one process (ADBC brings its
+own) would drop each other's file locks.
 """
 
-from collections.abc import Iterator
 from contextlib import closing
 import os
 from pathlib import Path
@@ -12,15 +11,17 @@ import sqlite3
 import subprocess
 import sys
 
-from tests.dashboard.invented_house import House, Unit, build, yesterday
+from adbc_driver_manager import Error as AdbcError
+from adbc_driver_sqlite import dbapi
 import pytest
 
 from dashboard import source
-from dashboard.queries.units import units
 from dashboard.access import Viewer
+from dashboard.queries.units import units
 from dashboard.source import NoDatabaseError, NotReadableError, read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
+from tests.dashboard.invented_house import House, Unit, build, yesterday
 
 LANDLORD = Viewer(every_site=True)
 EXPORT = """
@@ -51,7 +52,9 @@ COUNT = "SELECT count(*) AS n, count(DISTINCT (entry_seq, n)) AS different FROM 
 def _elsewhere(script: str, house: House, *numbers: int) -> None:
     """Run a script in a process of its own, over a house."""
     arguments = [sys.executable, "-c", script, str(house.folder), *map(str, numbers)]
-    subprocess.run(arguments, check=True, timeout=30, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)})
+    subprocess.run(
+        arguments, check=True, timeout=30, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    )
 
 
 @pytest.fixture
@@ -99,9 +102,12 @@ def test_reading_goes_on_while_a_writer_commits_and_does_not_stop_it(own: House)
 
 def test_the_database_cannot_be_written_through_the_reader(own: House) -> None:
     uri = f"{own.database.resolve().as_uri()}?mode=ro"
-    with closing(source.dbapi.connect(uri)) as connection, closing(connection.cursor()) as cursor:
-        with pytest.raises(source.AdbcError, match="readonly"):
-            cursor.execute("UPDATE balance SET amount = 0")
+    with (
+        closing(dbapi.connect(uri)) as connection,
+        closing(connection.cursor()) as cursor,
+        pytest.raises(AdbcError, match="readonly"),
+    ):
+        cursor.execute("UPDATE balance SET amount = 0")
 
 
 def test_a_retired_file_is_not_read(own: House) -> None:
@@ -126,7 +132,7 @@ def test_no_database_is_told_apart_from_one_that_is_none(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Path]:
+def outside(tmp_path: Path) -> Path:
     """Return a file outside of the export folder."""
     path = tmp_path / "secret.csv"
     path.write_text("a\n1\n")
