@@ -78,7 +78,7 @@ def decode_body[T](raw: bytes, kind: type[T]) -> T:
 
 def decode_query[T](query: Mapping[str, str], kind: type[T]) -> T:
     """Return query parameters as a struct; each may be given once."""
-    names = list(query.keys())
+    names = [name for name, _ in query.items()]
     for name in names:
         if names.count(name) > 1:
             raise Refused(

@@ -51,16 +51,14 @@ def _schemas(endpoints: Iterable[Endpoint]) -> Json:
     types: list[object] = [*SENT_BY_BRIDGE, Subscribe]
     for each in endpoints:
         types += [kind for kind in (each.answer, each.body) if isinstance(kind, type)]
-    _, components = msgspec.json.schema_components(
-        types, schema_hook=_anything, ref_template=REFERENCE
-    )
+    _, components = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REFERENCE)
     return dict(sorted(components.items()))
 
 
 def _anything(kind: type) -> Json:
     """Return the schema of a value of any kind: what an event says depends on its kind."""
     assert kind is object
-    return {}
+    return {"description": "Any value."}
 
 
 def _operation(each: Endpoint) -> Json:
@@ -109,9 +107,18 @@ def _query_parameters(each: Endpoint) -> list[Json]:
         return []
     schema = msgspec.json.schema(each.query)["$defs"][each.query.__name__]
     return [
-        {"name": name, "in": "query", "required": False, "schema": shape}
+        {"name": name, "in": "query", "required": False, "schema": _without_null(shape)}
         for name, shape in schema["properties"].items()
     ]
+
+
+def _without_null(shape: Json) -> Json:
+    """Return the schema of a parameter that may be left out, as it is when given."""
+    match shape:
+        case {"anyOf": [dict(given), {"type": "null"}]}:
+            return given
+        case _:
+            return shape
 
 
 def _request_body(each: Endpoint) -> Json:

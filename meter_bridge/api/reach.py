@@ -43,8 +43,17 @@ def in_reach(actor: Actor, message: Snapshot | Event | Update) -> Snapshot | Eve
         case Snapshot():
             return _snapshot_in_reach(actor, message)
         case Update():
-            alerts = None if message.alerts is None else _alerts(actor, message.alerts)
-            return replace(message, accounts=_accounts(actor, message.accounts), alerts=alerts)
+            return _update_in_reach(actor, message)
+
+
+def _update_in_reach(actor: Actor, update: Update) -> Update | None:
+    seen = replace(
+        update,
+        accounts=_accounts(actor, update.accounts),
+        removed=tuple(each for each in update.removed if _concerns(actor, each, None)),
+        alerts=None if update.alerts is None else _alerts(actor, update.alerts),
+    )
+    return seen if seen.accounts or seen.removed or seen.alerts is not None else None
 
 
 def _snapshot_in_reach(actor: Actor, snapshot: Snapshot) -> Snapshot:

@@ -1,6 +1,7 @@
 """Serve the application: over TCP, and to the local operator over a Unix socket."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from meter_bridge.api.access_log import LOGGER, AccessLogger
 from meter_bridge.api.app import build_app
+from meter_bridge.api.connection import Connection
 from meter_bridge.api.port import BridgePort
 from meter_bridge.api.unix_socket import bind, remove
 
@@ -81,14 +83,8 @@ class ApiServer:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        runner = web.AppRunner(
-            build_app(self._port, origins=self._listen.origins),
-            access_log_class=AccessLogger,
-            access_log=LOGGER,
-            auto_decompress=False,
-            keepalive_timeout=KEEP_ALIVE_S,
-            shutdown_timeout=SHUTDOWN_S,
-        )
+        app = build_app(self._port, origins=self._listen.origins)
+        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         if self._listen.socket is not None:
@@ -99,12 +95,15 @@ class ApiServer:
     async def _serve_locally(self, runner: web.AppRunner, path: Path) -> None:
         listener = bind(path)
         self._stack.callback(remove, path)
-        await web.SockSite(runner, listener).start()
+        server = await asyncio.get_running_loop().create_unix_server(_connections(runner), sock=listener)
+        self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
-        site = web.TCPSite(runner, host, self._listen.port, ssl_context=_tls(self._listen))
-        await site.start()
-        self._tcp_port = int(runner.addresses[-1][1])
+        server = await asyncio.get_running_loop().create_server(
+            _connections(runner), host, self._listen.port, ssl=_tls(self._listen)
+        )
+        self._stack.callback(server.close)
+        self._tcp_port = int(server.sockets[0].getsockname()[1])
         _LOGGER.info("the API is served at %s", self.url)
         if self._listen.announce or not self._listen.is_local:
             await self._announce(host)
@@ -118,6 +117,21 @@ class ApiServer:
         announcement = Announcement(self._port.info(), host=host, port=self._tcp_port, tls=tls)
         if await announcement.start():
             self._stack.push_async_callback(announcement.stop)
+
+
+def _connections(runner: web.AppRunner) -> Callable[[], Connection]:
+    """Return what makes a connection for each client."""
+    server = runner.server
+    assert server is not None
+    loop = asyncio.get_running_loop()
+    return lambda: Connection(
+        server,
+        loop=loop,
+        access_log_class=AccessLogger,
+        access_log=LOGGER,
+        auto_decompress=False,
+        keepalive_timeout=KEEP_ALIVE_S,
+    )
 
 
 def is_loopback(host: str) -> bool:
