@@ -27,7 +27,7 @@ BOTH_BASES = (TaxBase.CONSUMPTION, TaxBase.STANDING)
 
 
 def instant(text: str, time_zone: str = "UTC") -> int:
-    """Return milliseconds UTC of a local wall-clock time such as ``"2026-03-29 00:30"``; the first if repeated."""
+    """Return milliseconds UTC of a local time such as ``"2026-03-29 00:30"``; the first if it is repeated."""
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(time_zone)).timestamp()) * 1000
 
 
@@ -119,7 +119,7 @@ def day_and_night(**changes: str) -> TariffVersion:
 
 
 def weekly_ladder(**changes: object) -> TariffVersion:
-    """Return two blocks by three bands with standing charge and two taxes: peaks on weekdays, nights past midnight."""
+    """Return two blocks by three bands (peaks, nights past midnight), standing charge, two taxes."""
     arguments: dict[str, object] = {
         "limits_kwh": ["2"],
         "bands": [

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+import itertools
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def partitions(draw: st.DrawFn, total: int, parts: int) -> list[int]:
 
 
 @st.composite
-def ladders(draw: st.DrawFn, time_zone: str = "Africa/Johannesburg", **changes: object) -> TariffVersion:
+def ladders(draw: st.DrawFn, /, time_zone: str = "Africa/Johannesburg", **changes: object) -> TariffVersion:
     """Draw a tariff of one to four blocks, one to three bands and up to two taxes, with crooked prices."""
     limits = sorted(draw(st.sets(st.integers(1, 5_000), max_size=3)))
     weekly = weekly_ladder().bands
@@ -104,7 +105,7 @@ def naive_price_key(timeline: Timeline, at: int) -> tuple[str, str, str]:
 
 
 def naive_boundaries(timeline: Timeline, start: int, end: int) -> list[int]:
-    """Return the instants inside (start, end) at which period, version or band changes, found minute by minute."""
+    """Return the instants inside (start, end) at which period, version or band changes, by the minute."""
     minutes = range((start // MINUTE + 1) * MINUTE, end, MINUTE)
     candidates = sorted({*minutes, *(v.valid_from for v in timeline.versions if start < v.valid_from < end)})
     found, present = [], naive_price_key(timeline, start)
@@ -129,7 +130,7 @@ class NaiveRating:
         """Spread energy over the price boundaries, floored at each."""
         edges = [start, *naive_boundaries(self.timeline, start, end), end]
         given = 0
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             upto = wh if high == end else wh * (high - start) // (end - start)
             self._climb(*naive_price_key(self.timeline, low), upto - given)
             given = upto

@@ -28,7 +28,7 @@ def test_exactly_the_wanted_alerts_are_open_afterwards_and_none_opens_twice(
 
 
 @pytest.mark.parametrize(
-    ("millivolts", "present", "alarm"),
+    "millivolts, present, alarm",
     [
         (230_000, None, None),
         (253_000, None, None),
@@ -63,7 +63,7 @@ def test_limits_that_are_not_watched_raise_and_keep_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliwatts", "present", "found"),
+    "milliwatts, present, found",
     [
         (10_000_000, False, False),
         (10_000_001, False, True),
@@ -74,16 +74,17 @@ def test_limits_that_are_not_watched_raise_and_keep_nothing() -> None:
     ],
 )
 def test_an_overload_opens_beyond_its_limit_and_closes_five_per_cent_below(
+    *,
     milliwatts: int | None,
     present: bool,
-    found: bool,  # noqa: FBT001
+    found: bool,
 ) -> None:
     assert overloaded(Limits(overload_mw=10_000_000), milliwatts, present=present) is found
 
 
-@given(st.lists(st.integers(251_001, 253_000), max_size=20), st.booleans())
+@given(values=st.lists(st.integers(251_001, 253_000), max_size=20), open_before=st.booleans())
 def test_a_voltage_that_wavers_inside_the_hysteresis_changes_nothing(
-    values: list[int], open_before: bool
-) -> None:  # noqa: FBT001
+    *, values: list[int], open_before: bool
+) -> None:
     present = OVER if open_before else None
     assert {voltage_alarm(Limits(), value, present) for value in values} <= {present}

@@ -38,7 +38,7 @@ def test_a_day_begins_at_the_first_instant_of_its_date_all_year_round(zone: str)
 
 
 @pytest.mark.parametrize(
-    ("zone", "day", "hours"),
+    "zone, day, hours",
     [
         ("Europe/London", date(2026, 3, 29), 23),
         ("Europe/London", date(2026, 10, 25), 25),

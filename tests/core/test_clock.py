@@ -18,7 +18,7 @@ def running(at: int = NOON) -> GuardedClock:
 
 class TestStart:
     @pytest.mark.parametrize(
-        ("wall", "synchronised", "now", "sure"),
+        "wall, synchronised, now, sure",
         [
             (NOON, False, NOON, True),
             (NOON + TRUSTED_GAP_MS, False, NOON + TRUSTED_GAP_MS, True),
@@ -34,10 +34,11 @@ class TestStart:
     )
     def test_a_wall_clock_before_the_last_instant_or_a_day_after_it_is_not_believed_without_proof(
         self,
+        *,
         wall: int,
         synchronised: bool,
         now: int,
-        sure: bool,  # noqa: FBT001
+        sure: bool,
     ) -> None:
         clock = start(wall, 77, NOON, synchronised=synchronised)
         assert (clock.now(77), clock.sure) == (now, sure)
@@ -61,8 +62,9 @@ class TestWhileRunning:
     @pytest.mark.parametrize("jump", [TOLERANCE_MS + 1, -TOLERANCE_MS - 1, 400 * DAY, -400 * DAY])
     def test_a_jump_beyond_the_tolerance_moves_nothing_and_makes_the_clock_unsure(
         self,
+        *,
         jump: int,
-        synchronised: bool,  # noqa: FBT001
+        synchronised: bool,
     ) -> None:
         clock = check(running(), NOON + HOUR + jump, HOUR, synchronised=synchronised)
         assert (clock.now(HOUR), clock.sure) == (NOON + HOUR, False)
@@ -86,7 +88,8 @@ class TestWhileRunning:
     @pytest.mark.parametrize("by_person", [False, True])
     def test_where_event_time_was_ahead_it_stands_still_until_a_trusted_wall_clock_has_caught_up(
         self,
-        by_person: bool,  # noqa: FBT001
+        *,
+        by_person: bool,
     ) -> None:
         clock = check(running(), NOON - 2 * HOUR, 0, synchronised=False)
         assert not clock.sure

@@ -18,7 +18,7 @@ from meter_bridge.core.money import (
 
 
 @pytest.mark.parametrize(
-    ("currency", "minor"),
+    "currency, minor",
     [("ZAR", 2), ("JPY", 0), ("VND", 0), ("KWD", 3), ("TND", 3), ("CLF", 4), ("LBP", 2)],
 )
 def test_an_amount_keeps_four_digits_below_the_minor_unit(currency: str, minor: int) -> None:
@@ -34,7 +34,23 @@ def test_a_currency_is_three_capital_letters(currency: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 1", "1 ", "1,5", "1.", ".5", "+1", "1e3", "NaN", "Infinity", "--1", "1\n", "0x10", "１００", "٣"],
+    [
+        "",
+        " 1",
+        "1 ",
+        "1,5",
+        "1.",
+        ".5",
+        "+1",
+        "1e3",
+        "NaN",
+        "Infinity",
+        "--1",
+        "1\n",
+        "0x10",
+        "\uff11\uff10",
+        "٣",
+    ],
 )
 def test_only_plain_decimals_are_read(text: str) -> None:
     with pytest.raises(MoneyError, match="not a decimal number"):
@@ -70,7 +86,7 @@ def test_an_amount_survives_being_written_and_read(amount: int, currency: str) -
 
 
 @pytest.mark.parametrize(
-    ("amount", "shown"),
+    "amount, shown",
     [
         (12_345_000, "ZAR 12.34"),
         (12_355_000, "ZAR 12.36"),
@@ -93,6 +109,6 @@ def test_division_rounds_half_to_even_on_both_sides_of_zero(numerator: int, deno
     assert divide_half_even(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
-@pytest.mark.parametrize(("halves", "rounded"), [(1, 0), (3, 2), (5, 2), (7, 4), (-1, 0), (-3, -2), (-5, -2)])
+@pytest.mark.parametrize("halves, rounded", [(1, 0), (3, 2), (5, 2), (7, 4), (-1, 0), (-3, -2), (-5, -2)])
 def test_a_half_goes_to_the_even_neighbour(halves: int, rounded: int) -> None:
     assert divide_half_even(halves, 2) == rounded

@@ -26,8 +26,8 @@ from tests.core.builders import (
     HOUR,
     SLOT,
     amount,
-    bangladesh,
     band,
+    bangladesh,
     day_and_night,
     instant,
     tariff,
@@ -42,7 +42,7 @@ from tests.core.strategies import ladders
 def used_by_line(rating: Rating) -> dict[tuple[str, str, int, str], int]:
     """Return the Wh of every consumption line by period, version, block and band."""
     return {
-        tuple(key[1:]): line.quantity
+        (key.period, key.version_id, key.block, key.band): line.quantity
         for key, line in rating.lines.items()
         if key.kind == LineKind.CONSUMPTION
     }
@@ -274,7 +274,7 @@ class TestSettling:
 
 class TestUnits:
     @pytest.mark.parametrize(
-        ("money", "units"), [("0", 0), ("-5", 0), ("394.50", 75_000), ("394.5072", 75_001), ("1674", 250_000)]
+        "money, units", [("0", 0), ("-5", 0), ("394.50", 75_000), ("394.5072", 75_001), ("1674", 250_000)]
     )
     def test_money_buys_units_up_the_ladder(self, money: str, units: int) -> None:
         version = replace(bangladesh(), taxes=())

@@ -205,7 +205,7 @@ class TestLowCredit:
     POLICY = Policy(low_credit=(50, 20, 0), low_credit_hysteresis=5)
 
     @pytest.mark.parametrize(
-        ("available", "present", "level"),
+        "available, present, level",
         [
             (51, 0, 0),
             (50, 0, 1),

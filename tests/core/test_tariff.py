@@ -81,10 +81,11 @@ def test_a_window_of_equal_ends_is_a_whole_day_from_there() -> None:
     ]
 
 
-@given(st.lists(st.lists(windows, max_size=2), min_size=1, max_size=3), st.booleans())
+@given(drawn=st.lists(st.lists(windows, max_size=2), min_size=1, max_size=3), with_rest=st.booleans())
 def test_a_tariff_is_accepted_exactly_if_each_minute_of_the_week_has_one_price(
+    *,
     drawn: list[list[Window]],
-    with_rest: bool,  # noqa: FBT001
+    with_rest: bool,
 ) -> None:
     bands = [Band(str(number), tuple(entry)) for number, entry in enumerate(drawn)]
     bands.append(Band("rest", (), rest=with_rest))
@@ -116,7 +117,7 @@ EVERY_DAY = frozenset(range(7))
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    "changes, message",
     [
         ({"limits": (0,), "prices": ((1,), (2,))}, "limits must rise"),
         ({"limits": (-5,), "prices": ((1,), (2,))}, "limits must rise"),
@@ -152,7 +153,7 @@ def test_a_tariff_that_says_two_things_or_nothing_is_refused(
         check_tariff(_unchecked(**changes))
 
 
-@pytest.mark.parametrize(("zone", "day"), CHANGES)
+@pytest.mark.parametrize("zone, day", CHANGES)
 def test_no_minute_is_free_or_priced_twice_on_days_on_which_the_clocks_change(zone: str, day: str) -> None:
     version, info = weekly_ladder(time_zone=zone), ZoneInfo(zone)
     line = timeline(version)
