@@ -6,6 +6,8 @@ from typing import Final
 
 MAX_SHOWN: Final = 50
 """Problems that the error's text lists; ``problems`` holds all."""
+MAX_PROBLEMS: Final = 1000
+"""Problems after which reading ends: such a file is something else."""
 VALUE_LENGTH: Final = 80
 
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 from voluptuous import Invalid, MultipleInvalid, RequiredFieldInvalid
 
 from meter_bridge.config.nearest import suggest
-from meter_bridge.config.problems import SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, SiteFileError, SiteProblem, shorten
 from meter_bridge.config.scalars import Reader, Wrong, identifier
 from meter_bridge.config.shapes import EXAMPLES, Shape
 from meter_bridge.config.yaml_text import Document, Path, name_of
@@ -69,7 +69,13 @@ class Reading:
         found = path[-1] if key and path else self.document.get(path)
         value = shorten(found) if isinstance(found, str) else ""
         place = self.document.place(path, key=key)
-        self.problems.append(SiteProblem(*place, name_of(path), value, message, remedy))
+        self.note(SiteProblem(*place, name_of(path), value, message, remedy))
+
+    def note(self, problem: SiteProblem) -> None:
+        """Keep a problem; raises ``SiteFileError`` when there are more than anyone reads."""
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise SiteFileError(self.problems)
 
     def _report[T](self, error: Invalid, path: Path, shape: Shape[T]) -> None:
         """Turn an error of the schema into a problem at its place."""
@@ -89,7 +95,7 @@ class Reading:
         key, around = str(path[-1]), path[:-1]
         place = self.document.place(around, key=bool(around) and isinstance(around[-1], str))
         example = EXAMPLES.get(f"{_kind(path)} {key}") or EXAMPLES.get(key, f"{key}:")
-        self.problems.append(SiteProblem(*place, name_of(path), "", f"{key!r} is missing", f"add {example}"))
+        self.note(SiteProblem(*place, name_of(path), "", f"{key!r} is missing", f"add {example}"))
 
     def _unknown[T](self, path: Path, shape: Shape[T]) -> None:
         """Report a key that is not known here; a password must not stand in the file, nor in a message."""
@@ -98,7 +104,7 @@ class Reading:
             place = self.document.place(path, key=True)
             remedy = "put it into an environment variable and name that: password variable: SHELLY_PASSWORD"
             message = "secrets do not belong in a site file"
-            self.problems.append(SiteProblem(*place, name_of(path), "", message, remedy))
+            self.note(SiteProblem(*place, name_of(path), "", message, remedy))
             return
         known = _known_keys(shape[0].schema, path)
         self.add(path, f"unknown key {shorten(key)!r}", suggest(key, known), key=True)

@@ -14,6 +14,10 @@ from meter_bridge.core.tariff import Band, Tax, TaxBase, Window
 ONE_BAND: Final = "standard"
 """Name of the band of a tariff without bands."""
 REST: Final = "rest"
+MAX_ITEMS: Final = 50
+"""Windows of a band, blocks, taxes, thresholds."""
+MAX_PARTS: Final = 100
+"""Versions of a tariff, meters of a unit."""
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "name": "name: Rose Street",
@@ -128,6 +132,7 @@ def each[T](read: Reader[T] | Schema) -> Callable[[object], tuple[T, ...]]:
             raise Wrong(
                 "a list is expected here", "write its items in [ ], or each on a line that begins with a dash"
             )
+        _check_length(value, MAX_ITEMS)
         items: list[T] = []
         errors: list[Invalid] = []
         for index, item in enumerate(value):
@@ -150,10 +155,17 @@ def part(value: object) -> object:
     return value
 
 
+def _check_length(value: list[object], most: int) -> None:
+    if len(value) > most:
+        raise Wrong(f"{len(value)} items are more than {most}", f"write at most {most}")
+
+
 def parts(value: object) -> object:
     """Accept a list whose items are read later, one after the other; it holds at least one."""
     if not isinstance(value, list) or not value:
-        raise Wrong("a list with at least one item is expected here", "write each item after a dash")
+        remedy = "write its items in [ ], or each on a line that begins with a dash"
+        raise Wrong("a list with at least one item is expected here", remedy)
+    _check_length(value, MAX_PARTS)
     return value
 
 

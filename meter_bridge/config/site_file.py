@@ -88,7 +88,7 @@ def _around(reading: Reading, path: Path, currency: str | None) -> SiteAround:
         currency=currency,
         voltage_mv=reading.value(scalars.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
         tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
-        defaults=(reading.part(DEFAULTS, at) if written else None) or PolicyDraft(),
+        defaults=reading.part(DEFAULTS, at) if written else PolicyDraft(),
     )
 
 

@@ -1,8 +1,9 @@
 """From the written tariff to versions that are checked and ready to price."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -97,6 +98,7 @@ def _check_ladders(reading: Reading, path: Path, draft: VersionDraft) -> bool:
         reading.add(at, "one price for several bands", f"write a price for each of {', '.join(names)}")
         return False
     _check_bands_priced(reading, at, prices, names)
+    _check_rising(reading, (*path, "blocks"), draft.get("blocks", ()))
     blocks = len(draft.get("blocks", ())) + 1
     for band, ladder in prices.items():
         if len(ladder) != blocks:
@@ -105,11 +107,19 @@ def _check_ladders(reading: Reading, path: Path, draft: VersionDraft) -> bool:
     return len(reading.problems) == before
 
 
+def _check_rising(reading: Reading, path: Path, limits: Sequence[int]) -> None:
+    """Check that each block ends above the one before it."""
+    for index, (low, high) in enumerate(pairwise((0, *limits))):
+        if high <= low:
+            message = f"block limit {reading.document.get((*path, index))} is not above the one before it"
+            reading.add((*path, index), message, "write the limits rising, from zero on")
+
+
 def _report_ladder(reading: Reading, path: Path, given: int, blocks: int) -> None:
     message = (
         f"{given} {'price' if given == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
     )
-    remedy = f"write {blocks}, one for each block: {blocks - 1} limits under blocks make {blocks} blocks"
+    remedy = f"write {blocks}, one for each block and the last for all above"
     reading.add(path, message, remedy)
 
 
@@ -162,19 +172,15 @@ def _checked(reading: Reading, path: Path, version: TariffVersion) -> TariffVers
         check_tariff(version)
     except TariffError as error:
         message, _, remedy = str(error).partition("; ")
-        reading.add(*_blamed(reading, path, message), remedy or "correct the tariff")
+        reading.add(_blamed(reading, path, message), message, remedy or "correct the tariff")
         return None
     return version
 
 
-_BLAMED: Final[Mapping[str, str]] = {"block limits": "blocks", "tax": "taxes"}
-
-
-def _blamed(reading: Reading, path: Path, message: str) -> tuple[Path, str]:
-    """Return the key that a message of the tariff's check speaks of, and the message."""
-    key = next((key for word, key in _BLAMED.items() if word in message), "bands")
-    at = (*path, key)
-    return (at if reading.document.get(at) is not None else path), message
+def _blamed(reading: Reading, path: Path, message: str) -> Path:
+    """Return the place of what a message of the tariff's check speaks of."""
+    at = (*path, "taxes" if message.startswith(("tax", "two of the tax")) else "bands")
+    return at if reading.document.get(at) is not None else path
 
 
 def _check_order(reading: Reading, paths: Sequence[Path], versions: Sequence[TariffVersion | None]) -> None:

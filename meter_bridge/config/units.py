@@ -26,7 +26,8 @@ class SiteAround:
     """None where the site's own is wrong: amounts are then not checked."""
     voltage_mv: int
     tariff_ids: frozenset[str]
-    defaults: PolicyDraft
+    defaults: PolicyDraft | None
+    """None where the site's own are wrong, so that what a unit lacks may stand in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ def read_unit(reading: Reading, path: Path, site: SiteAround) -> AccountPlan | N
     unit_id = str(path[-1])
     draft = reading.part(UNIT, path)
     name = (draft or UnitDraft()).get("name", unit_id)
-    around = Around(unit_id, name, site.voltage_mv, (draft or UnitDraft(), site.defaults))
+    around = Around(unit_id, name, site.voltage_mv, (draft or UnitDraft(), site.defaults or PolicyDraft()))
     meters = _meters(reading, path, around)
     if draft is None:
         return None
     merged = PolicyDraft()
-    merged.update(site.defaults)
+    merged.update(site.defaults or PolicyDraft())
     merged.update(draft)
     source = _Source(reading, path, site, merged)
     tariff_id, policy = _tariff_id(source), _policy(source)
@@ -83,10 +84,10 @@ def _tariff_id(source: _Source) -> str | None:
     """Return the tariff of a unit, or None after reporting that there is none."""
     found = source.draft.get("tariff")
     known = source.site.tariff_ids
-    if found is None:
+    if found is None and source.site.defaults is not None:
         remedy = "add tariff: and the id of a tariff, here or in defaults"
         source.reading.add(source.path, "'tariff' is missing", remedy, key=True)
-    elif found not in known:
+    elif found is not None and found not in known:
         message = f"there is no tariff {found!r} at this site"
         source.reading.add(source.at("tariff"), message, suggest(found, known))
     return found if found in known else None

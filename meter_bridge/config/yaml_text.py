@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Protocol
 
 import yaml
 
-from meter_bridge.config.problems import SiteFileError, SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, SiteFileError, SiteProblem, shorten
 
 MAX_BYTES: Final = 2_000_000
 MAX_DEPTH: Final = 16
@@ -78,9 +78,13 @@ def read_yaml(text: str) -> Document:
         for event in _events(text):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        place = _place(error.problem_mark or error.context_mark)
+        # What never ends is reported where it began, not at the end of the file.
+        endless = error.context_mark is not None and "end of stream" in (error.problem or "")
+        place = _place(error.context_mark if endless else error.problem_mark or error.context_mark)
         message = f"not readable as YAML: {error.problem or error.context}"
         builder.stop(place, "", message, _remedy(text, place))
+    except SiteFileError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         builder.stop((1, 1), "", f"not readable as YAML: {shorten(str(error))}", _CHECK)
     return builder.finish()
@@ -215,7 +219,7 @@ class _Builder:
         if frame.repeated:
             first = self._document.keys[(*frame.path, text)][0]
             message = f"key {shorten(text)!r} is written twice, first in line {first}"
-            self._problem(place, text, message, "keep one of them", path=frame.path)
+            self._problem(place, text, message, "keep one of them", path=(*frame.path, text))
         else:
             self._document.keys[(*frame.path, text)] = place
 
@@ -250,3 +254,5 @@ class _Builder:
 
     def _problem(self, place: Place, value: str, message: str, remedy: str, *, path: Path = ()) -> None:
         self._problems.append(SiteProblem(*place, name_of(path), shorten(value), message, remedy))
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise SiteFileError(self._problems)
