@@ -71,7 +71,7 @@ class LateTransport:
         return self.gateway is not None and self.gateway.query(meter)
 
 
-def prepare(data: Path) -> Path:
+def prepare(data: Path, now: int | None = None) -> Path:
     """Make the data directory and its database ready; raises ``StorageError``. Returns the database's path."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = data / DATABASE_NAME
@@ -79,7 +79,7 @@ def prepare(data: Path) -> Path:
     engine = open_writer(database)
     with engine.begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
-            work, now = Work(), wall_ms()
+            work, now = Work(), wall_ms() if now is None else now
             row = {"id": secrets.token_hex(16), "name": "Prepaid electricity", "created_at": now, "last_instant": now}
             work.add(ops.UPSERT_INSTALLATION, row)
             execute(connection, [work])

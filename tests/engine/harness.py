@@ -1,0 +1,203 @@
+"""An engine over a real database under a virtual clock, with a recording transport in place of devices.
+
+The transport stands in for the way to the devices; tests/devices and tests/e2e use real ones.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meter_bridge.api.port import Actor
+from meter_bridge.app import prepare
+from meter_bridge.config.site_file import load
+from meter_bridge.core.money import parse_amount
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.state import Account, Meter
+from meter_bridge.engine.time import Clocks
+from meter_bridge.protocol.messages import RelayPosition, Role, TopUpResult
+from meter_bridge.storage.database import open_reader, open_writer
+from meter_bridge.storage.verify import verify
+from meter_bridge.storage.writer import InlineWriter
+
+LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
+NOON = 1_793_527_200_000
+"""2026-11-01 12:00 in Johannesburg, a Sunday."""
+HOUR = 3_600_000
+
+SITE = """
+name: Test house
+sites:
+  house:
+    name: Test house
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    tariffs:
+      flat:
+        name: One price
+        versions:
+          - from: 2026-01-01
+            prices: [2.00]
+    units:
+      flat-1:
+        name: Flat 1
+        tariff: flat
+        meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]
+        low credit: [5.00]
+"""
+
+
+@dataclass
+class VirtualTime:
+    """Wall and monotonic clocks that a test moves."""
+
+    wall: int = NOON
+    monotonic: int = 1_000
+    synchronised: bool = False
+
+    def clocks(self) -> Clocks:
+        """Return the clocks for an engine."""
+        return Clocks(lambda: self.wall, lambda: self.monotonic, lambda: self.synchronised)
+
+    def forward(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.wall += milliseconds
+        self.monotonic += milliseconds
+
+
+@dataclass
+class Recorder:
+    """A transport that notes what would be sent."""
+
+    connected: bool = True
+    switched: list[tuple[str, RelayPosition]] = field(default_factory=list)
+    queried: list[str] = field(default_factory=list)
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Note a command."""
+        if self.connected:
+            self.switched.append((meter.id, position))
+        return self.connected
+
+    def query(self, meter: Meter) -> bool:
+        """Note a question."""
+        if self.connected:
+            self.queried.append(meter.id)
+        return self.connected
+
+
+@dataclass
+class House:
+    """A running engine with what a test needs to drive it."""
+
+    data: Path
+    time: VirtualTime
+    transport: Recorder
+    engine: Engine
+    bridge: Bridge
+    intake: Intake
+    store: InlineWriter
+    keys: int = 0
+
+    @property
+    def account(self) -> Account:
+        """Return the first account."""
+        return next(iter(self.engine.installation.accounts.values()))
+
+    @property
+    def meter(self) -> Meter:
+        """Return the first meter."""
+        return self.account.meters[0]
+
+    async def settle(self) -> None:
+        """Let effects of commits happen."""
+        await self.engine.drained()
+
+    async def report(self, *reports: Report, after: int = 0) -> None:
+        """Let time pass, then hear reports in one message."""
+        self.time.forward(after)
+        self.intake.take(reports)
+        await self.settle()
+
+    async def read(self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None) -> None:
+        """Hear a reading of the first meter."""
+        power = None if power_w is None else power_w * 1000
+        address = self.meter.plan.energy_address
+        await self.report(Report(address, register_wh=wh, power_mw=power, witness=witness), after=after)
+
+    async def relay(self, position: RelayPosition, *, power_w: int | None = None, after: int = 300) -> None:
+        """Hear the first meter's relay."""
+        power = None if power_w is None else power_w * 1000
+        address = self.meter.plan.relay_address or ""
+        await self.report(Report(address, relay=position, power_mw=power), after=after)
+
+    async def top_up(self, amount: str, key: str | None = None) -> TopUpResult:
+        """Book a top-up for the first account."""
+        self.keys += 1
+        result, _ = await self.bridge.top_up(
+            LANDLORD,
+            self.account.id,
+            amount=amount,
+            method="cash",
+            reference=None,
+            key=key or f"key-{self.keys}",
+        )
+        await self.settle()
+        return result
+
+    async def tick(self, milliseconds: int = 1_000) -> None:
+        """Let time pass and do the bridge's own work."""
+        self.time.forward(milliseconds)
+        self.engine.check_clock()
+        await self.engine.clock_work()
+        if self.engine.broken is None:
+            self.engine.relays.tick()
+            self.engine.check_silence()
+            self.engine.flush(everything=True)
+        await self.settle()
+
+    def problems(self) -> Sequence[str]:
+        """Return what verification finds wrong."""
+        self.engine.flush(everything=True)
+        return verify(self.data / "bridge.db")
+
+
+def zar(text: str) -> int:
+    """Return an amount of rand."""
+    return parse_amount(text, "ZAR")
+
+
+async def apply(house: House, site: str) -> None:
+    """Apply a site file."""
+    await house.bridge.apply(LANDLORD, load(site), document=site, dry_run=False)
+    await house.tick(0)
+
+
+@asynccontextmanager
+async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
+    """Open the bridge on a data directory, as after a start."""
+    database = prepare(data, time.wall)
+    store = InlineWriter(open_writer(database))
+    transport = Recorder()
+    engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
+    discovery = Discovery()
+    house = House(data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store)
+    try:
+        await house.tick(0)
+        yield house
+    finally:
+        store.close()
+
+
+@asynccontextmanager
+async def house(data: Path, site: str = SITE, credit: str | None = "100.00") -> AsyncIterator[House]:
+    """Open a house with a site file applied and, unless None, credit on the first account."""
+    async with opened(data, VirtualTime()) as opened_house:
+        await apply(opened_house, site)
+        if credit is not None:
+            await opened_house.top_up(credit, key="first")
+        yield opened_house
