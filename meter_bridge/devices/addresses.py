@@ -13,7 +13,7 @@ FORBIDDEN: Final = re.compile(r"[+#\x00-\x1f\x7f]")
 CHANNELS: Final[Mapping[Family, tuple[re.Pattern[str], str]]] = {
     Family.TASMOTA: (
         re.compile(r"[1-8]|phase[1-8]"),
-        "the relay's number from 1 to 8 (register of the whole device at 1), or phase1 to phase8 where SetOption129 is on",
+        "the relay's number from 1 to 8 (1 has the register), or phase1 to phase8 with SetOption129",
     ),
     Family.SHELLY: (
         re.compile(r"[0-9]{1,3}|em1:[0-9]{1,3}"),

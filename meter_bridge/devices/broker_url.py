@@ -42,7 +42,7 @@ class MqttSettings:
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
     def context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, or None without TLS; raise ``BrokerSettingsError`` for an unusable CA file."""
+        """Return the TLS context, or None without TLS; raise ``BrokerSettingsError`` for a bad CA file."""
         if not self.tls:
             return None
         if self.ca_file is not None and not Path(self.ca_file).is_file():
@@ -63,7 +63,7 @@ class MqttSettings:
 def parse_broker_url(
     url: str, *, ca_file: str | None = None, verify: bool = True, client_id: str | None = None
 ) -> MqttSettings:
-    """Read ``mqtt://`` or ``mqtts://`` with optional user, password and port; raise ``BrokerSettingsError``."""
+    """Read ``mqtt[s]://`` with optional user, password and port; raise ``BrokerSettingsError``."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS:
         raise _wrong(parts, f"has the scheme '{parts.scheme}': begin with mqtt:// or, with TLS, mqtts://")

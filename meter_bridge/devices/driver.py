@@ -4,13 +4,14 @@ A driver is pure: it turns topics and payloads into ``Report`` values and comman
 owns no socket, no clock and no task; the connection feeds it. A family without a broker (Shelly's WebSocket)
 implements ``Link`` around the same parsing.
 
-A meter's **address** is ``family:device/channel``, for example ``tasmota:kitchen/1``, ``shelly:shellyplus1pm-a8032ab12345/0``
-or ``zigbee2mqtt:Plug 7/state``. It is what the site file names and what discovery offers. One device may have
-several meters (channels), and a relay may be another device's: the site file then names two addresses.
+A meter's **address** is ``family:device/channel``, for example ``tasmota:kitchen/1``,
+``shelly:shellyplus1pm-a8032ab12345/0`` or ``zigbee2mqtt:Plug 7/state``. It is what the site file names and
+what discovery offers. One device may have several meters (channels), and a relay may be another device's: the
+site file then names two addresses.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -45,9 +46,12 @@ class Report:
     measured_at_ms: int | None = None
     """The device's own time of the measurement (UTC), only where the frame carries a trustworthy one."""
     stale: bool = False
-    """The values are older than this message (retained, or repeated unchanged by a gateway): not proof of anything."""
+    """The values are older than this message (retained, or a gateway repeats them): no proof of anything.
+
+    ``online`` from a retained last will is what the broker knows now all the same.
+    """
     boot: str | None = None
-    """Identity of the device's present boot, where it tells one; a change means that power was lost or it restarted."""
+    """Identity of the device's present boot, where it tells one; a change means lost power or a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,6 @@ class Capabilities:
     reports_relay: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriptions:
-    """Topic filters with their QoS that a driver wants to hear."""
-
-    filters: Sequence[tuple[str, int]] = field(default_factory=tuple)
-
-
 class Driver(Protocol):
     """A meter family over MQTT."""
 
@@ -115,13 +112,13 @@ class Driver(Protocol):
     capabilities: Capabilities
 
     def filters(self) -> Sequence[tuple[str, int]]:
-        """Return the topic filters, each with its QoS."""
+        """Return the topic filters, each with its QoS; there may be more after ``assign`` or a discovery."""
 
     def matches(self, topic: str) -> bool:
         """Say quickly whether a topic may be of this family."""
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
-        """Read one message; never raises, whatever the payload; at most a few microseconds for foreign topics."""
+        """Read one message; never raises, whatever the payload; foreign topics take a microsecond or so."""
 
     def assign(self, addresses: Sequence[str]) -> None:
         """Name the addresses in use, so that the driver knows devices that never announced themselves."""

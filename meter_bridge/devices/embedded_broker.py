@@ -1,4 +1,4 @@
-"""A broker of one's own for a first run: rumqttd from the ``iotcore`` wheel, on loopback, as a child process."""
+"""A broker of one's own for a first run: rumqttd from the ``iotcore`` wheel, a child process on loopback."""
 
 import asyncio
 from contextlib import suppress
@@ -27,7 +27,7 @@ def wait_for_parent() -> None:
 threading.Thread(target=wait_for_parent, daemon=True).start()
 IotCoreBroker(config_path=sys.argv[1]).run_forever()
 """
-"""The child ends by itself when its standard input closes, so that a killed bridge leaves no broker behind."""
+"""The child ends when its standard input closes, so that a killed bridge leaves no broker behind."""
 
 CONFIGURATION: Final = """\
 id = 0
@@ -65,7 +65,7 @@ class EmbeddedBrokerError(RuntimeError):
 
 
 class EmbeddedBroker:
-    """Starts the broker and stops it; use it as an asynchronous context manager or by ``start`` and ``stop``."""
+    """Starts the broker and stops it, as an asynchronous context manager or by ``start`` and ``stop``."""
 
     def __init__(self, port: int = 0, *, mqtt3_port: int = 0) -> None:
         """Take the port for MQTT 5, 0 for a free one, and likewise the one for MQTT 3.1.1."""

@@ -33,7 +33,7 @@ class MqttConnection:
         *,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Take whom to feed and whom to tell; ``on_items`` runs synchronously, once per message with items."""
+        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items."""
         self._drivers = tuple(drivers)
         self._on_items = on_items
         self._monotonic_ns = monotonic_ns

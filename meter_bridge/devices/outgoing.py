@@ -1,7 +1,7 @@
 """Messages on their way to the broker: a window of unacknowledged ones and two short queues before it.
 
-A broker tells how many QoS 1 messages it takes unacknowledged (its receive maximum, 20 with mosquitto). Commands
-overtake the drivers' own questions; nothing here outlives a connection.
+A broker tells how many QoS 1 messages it takes unacknowledged (its receive maximum, 20 with mosquitto).
+Commands overtake the drivers' own questions; nothing here outlives a connection.
 """
 
 import asyncio
@@ -27,8 +27,9 @@ class Outbound:
 class Outgoing:
     """Hands messages to a connection as its window has room.
 
-    It also is what the MQTT client calls its storage: the client reports there which packet ids are in flight.
-    It keeps no copy, so a client never resends anything by itself: the outbox does, after a read-back.
+    It also is what the MQTT client calls its storage: the client reports there which packet ids are in
+    flight. It keeps no copy, so a client never resends anything by itself: the outbox does, after a
+    read-back.
     """
 
     def __init__(self, publish: Callable[[Outbound], bool]) -> None:

@@ -41,7 +41,7 @@ def register_wh(value: float, mwh_per_unit: int) -> int:
 
 
 def float32_step_wh(kwh: float) -> int:
-    """Return the step in Wh, at least 1, of a counter that its device keeps as float32 kWh (24-bit mantissa)."""
+    """Return the step in Wh, at least 1, of a counter kept as float32 kWh (24-bit mantissa)."""
     if kwh < FLOAT32_EXACT_TO_KWH:
         return 1
     return -int(-1000 * 2.0 ** (frexp(kwh)[1] - 24) // 1)

@@ -1,7 +1,8 @@
 """One lasting connection to an MQTT 5 broker; the only place that knows gmqtt.
 
-Each attempt uses a fresh client: gmqtt's own reconnection keeps packet ids that a lost session never frees and does
-not subscribe again. Handlers are plain functions, so that the socket itself gives back-pressure.
+Each attempt uses a fresh client: gmqtt's own reconnection keeps packet ids that a lost session never
+frees and does not subscribe again. Handlers are plain functions, so that the socket itself gives
+back-pressure.
 """
 
 import asyncio
@@ -152,7 +153,7 @@ class BrokerSession:
         client.on_disconnect = self._disconnected
         self._lost = asyncio.Event()
         self._client = cast("_Client", client)
-        # gmqtt tells of every lost connection several times, here and on loggers of its own; this file says it once.
+        # gmqtt tells of every lost connection several times, on several loggers; this file says it once.
         CLIENT_LOGGER.setLevel(logging.CRITICAL)
         logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
         return self._client
@@ -220,7 +221,7 @@ class BrokerSession:
             return
         if isinstance(packet, bytes) and packet[:1] == bytes([SESSION_TAKEN_OVER]):
             LOGGER.error(
-                "another client with the id '%s' took the place of this one at %s: give each bridge its own client_id",
+                "another client with the id '%s' took this one's place at %s: give each its own client_id",
                 self._settings.client_id,
                 self._settings.place(),
             )

@@ -1,7 +1,8 @@
 """Shelly Gen2+ over MQTT: RPC frames on the device's topic prefix.
 
-Source: Shelly technical documentation, *RPC Channels* and *MQTT*. The prefix, by default the device id, is the device's
-part of the address. A request names ``<source>/<prefix>`` as its origin, so the answer's topic tells whose it is.
+Source: Shelly technical documentation, *RPC Channels* and *MQTT*. The prefix, by default the device id, is
+the device's part of the address. A request names ``<source>/<prefix>`` as its origin, so the answer's topic
+tells whose it is.
 """
 
 from collections.abc import Sequence

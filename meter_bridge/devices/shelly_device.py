@@ -218,7 +218,7 @@ class ShellyDevice:
         return values
 
     def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
-        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of the same moment."""
+        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
         counters = self.counters.setdefault(name, _Counters())
         if full:
             counters.complete = True

@@ -1,7 +1,7 @@
 """Shelly's digest authentication for RPC frames: RFC 7616 with SHA-256 and fixed method and URI.
 
-Source: Shelly technical documentation, *Authentication*. The user is always ``admin``; a refused request carries the
-challenge as JSON in its error message.
+Source: Shelly technical documentation, *Authentication*. The user is always ``admin``; a refused request
+carries the challenge as JSON in its error message.
 """
 
 from hashlib import sha256

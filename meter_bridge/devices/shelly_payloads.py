@@ -1,6 +1,7 @@
 """Shapes of Shelly Gen2+ RPC frames and components, only the members that a meter needs.
 
-Source: Shelly technical documentation, *RPC Protocol*, *Notifications*, *Switch*, *PM1*, *EM*, *EM1*. Energy is in Wh.
+Source: Shelly technical documentation, *RPC Protocol*, *Notifications*, *Switch*, *PM1*, *EM*, *EM1*.
+Energy is in Wh.
 """
 
 from typing import Final

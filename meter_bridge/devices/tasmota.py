@@ -1,7 +1,7 @@
 """Tasmota over MQTT.
 
-Source: Tasmota documentation (*MQTT*, *Commands*, *JSON Status Responses*) and ``xdrv_03_energy.ino``. ``Total`` is
-imported energy in kWh, kept by the device as float32; ``TotalStartTime`` changes when it was reset.
+Source: Tasmota documentation (*MQTT*, *Commands*, *JSON Status Responses*) and ``xdrv_03_energy.ino``.
+``Total`` is imported energy in kWh, kept by the device as float32; ``TotalStartTime`` changes when it was reset.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -281,7 +281,7 @@ def _boots(device: TasmotaDevice, parameters: Parameters | None) -> Iterator[Rep
 
 
 def _discovered(device: TasmotaDevice) -> Sequence[Discovered]:
-    """Offer the first channel with the register, further relays without; silent until the sensors are known."""
+    """Offer the first channel with the register, further relays without; nothing before sensors are known."""
     if device.has_register is None or not device.announced:
         return ()
     channels = sorted({*device.relays, 1} if device.has_register else device.relays)

@@ -25,7 +25,7 @@ class Energy(msgspec.Struct, frozen=True):
 
 
 class SmartMeterInterface(msgspec.Struct, frozen=True):
-    """The ``SML`` member: an optical head on a utility's meter, under the member names of most descriptors."""
+    """The ``SML`` member: an optical head on a utility's meter, as most descriptors name its values."""
 
     total: float | None = msgspec.field(default=None, name="Total_in")
     power: float | None = msgspec.field(default=None, name="Power_curr")

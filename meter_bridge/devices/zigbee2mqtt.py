@@ -1,8 +1,8 @@
 """Zigbee2MQTT: meters behind a Zigbee gateway.
 
-Source: Zigbee2MQTT documentation (*MQTT topics and messages*) and observed traffic of 2.14. The gateway repeats its
-cache: after ``/set`` it publishes the requested state beside the power of before, whether the device obeyed or
-not. So a message whose ``last_seen`` and measurements did not change is marked stale.
+Source: Zigbee2MQTT documentation (*MQTT topics and messages*) and observed traffic of 2.14. The gateway
+repeats its cache: after ``/set`` it publishes the requested state beside the power of before, whether the
+device obeyed or not. So a message whose ``last_seen`` and measurements did not change is marked stale.
 """
 
 from collections.abc import Callable, Iterable, Sequence

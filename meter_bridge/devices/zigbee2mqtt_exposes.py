@@ -1,7 +1,7 @@
 """From Zigbee2MQTT's device list to the meters in it.
 
-Source: Zigbee2MQTT documentation, *Exposes*, and the definitions of zigbee-herdsman-converters. Access is a bit
-field: 1 published, 2 settable, 4 gettable.
+Source: Zigbee2MQTT documentation, *Exposes*, and the definitions of zigbee-herdsman-converters. Access is a
+bit field: 1 published, 2 settable, 4 gettable.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ async def eventually(condition: Callable[[], object], what: str = "condition") -
     """Wait until a condition holds; fail by name after ten seconds."""
     try:
         async with asyncio.timeout(WAIT_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - conditions of many kinds, not events
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"{what} did not come true in {WAIT_S:.0f} s") from None

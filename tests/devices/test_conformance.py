@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.devices.support import read, reports, requests
 
 from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
 from meter_bridge.devices.shelly import ShellyDriver
@@ -16,6 +15,7 @@ from meter_bridge.devices.tasmota import TasmotaDriver
 from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
 from meter_bridge.devices.zigbee2mqtt_exposes import Definition, Expose, channels_of
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import read, reports, requests
 
 type Json = Mapping[str, object]
 
@@ -145,7 +145,8 @@ def test_tasmota_discovery_of_real_devices() -> None:
     assert not read(driver, str(config["topic"]), json.dumps(config["payload"]))
     topic = str(config["topic"]).replace("config", "sensors")
     (offered,) = read(driver, topic, json.dumps(sensors["payload"]))
-    assert offered == Discovered("tasmota:tasmota_49A3BC/1", "Tasmota", "Sonoff Basic", "8.4.0.2", has_relay=False)
+    address = "tasmota:tasmota_49A3BC/1"
+    assert offered == Discovered(address, "Tasmota", "Sonoff Basic", "8.4.0.2", has_relay=False)
     assert driver.query("tasmota:tasmota_49A3BC/1")[0].topic == "tasmota_49A3BC/cmnd/STATUS"
 
 

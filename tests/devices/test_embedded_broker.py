@@ -1,25 +1,24 @@
 import asyncio
 from contextlib import suppress
 import os
+from pathlib import Path
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
-from tests.devices.support import WAIT_S, eventually
 
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.devices.embedded_broker import EmbeddedBroker, EmbeddedBrokerError
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.session import BrokerSession
+from tests.devices.support import eventually
 
 
 def alive(pid: int) -> bool:
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat", encoding="ascii") as status:
-            return status.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     return False
 
 
@@ -79,12 +78,9 @@ async def test_a_killed_bridge_leaves_no_broker_behind() -> None:
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:  # noqa: ASYNC220
         assert parent.stdout is not None
         pid = int(await asyncio.to_thread(parent.stdout.readline))
         assert alive(pid)
         parent.kill()
-    deadline = time.monotonic() + WAIT_S
-    while alive(pid) and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
-    assert not alive(pid)
+    await eventually(lambda: not alive(pid), "end of the broker")

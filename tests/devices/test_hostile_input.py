@@ -4,10 +4,10 @@ import json
 
 from hypothesis import given, strategies as st
 import pytest
-from tests.devices.support import reports
 
 from meter_bridge.devices.driver import Driver
 from meter_bridge.devices.registry import build_drivers
+from tests.devices.support import reports
 
 ADDRESSES = ["tasmota:k/1", "tasmota:k/phase2", "shelly:s/0", "shelly:s/em1:0", "zigbee2mqtt:z/state"]
 TOPICS = [
@@ -31,12 +31,13 @@ TOPICS = [
     "zigbee2mqtt/bridge/state",
 ]
 MEMBERS = [
-    "ENERGY", "Total", "TotalStartTime", "Power", "Voltage", "POWER", "POWER1", "UptimeSec", "StatusSNS", "StatusSTS",
-    "SML", "Total_in", "ANALOG", "CTEnergy1", "Energy", "Info3", "BootCount", "t", "ft", "tp", "state", "rl", "fn",
-    "sn", "method", "params", "result", "id", "error", "code", "ts", "switch:0", "em:0", "emdata:0", "em1data:0",
-    "aenergy", "ret_aenergy", "total", "total_act", "total_act_energy", "output", "apower", "sys", "unixtime",
-    "uptime", "energy", "power", "voltage", "current", "last_seen", "friendly_name", "definition", "exposes", "type",
-    "features", "name", "property", "unit", "access",
+    "ENERGY", "Total", "TotalStartTime", "Power", "Voltage", "POWER", "POWER1", "UptimeSec",
+    "StatusSNS", "StatusSTS", "SML", "Total_in", "ANALOG", "CTEnergy1", "Energy", "Info3",
+    "BootCount", "t", "ft", "tp", "state", "rl", "fn", "sn", "method", "params", "result", "id",
+    "error", "code", "ts", "switch:0", "em:0", "emdata:0", "em1data:0", "aenergy", "ret_aenergy",
+    "total", "total_act", "total_act_energy", "output", "apower", "sys", "unixtime", "uptime",
+    "energy", "power", "voltage", "current", "last_seen", "friendly_name", "definition", "exposes",
+    "type", "features", "name", "property", "unit", "access",
 ]  # fmt: skip
 NUMBERS = st.one_of(
     st.integers(), st.floats(), st.sampled_from([-1, 0, 1e308, -1e308, 2**63, 2**64, 10**400, -0.0001, 1e12])

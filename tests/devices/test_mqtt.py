@@ -6,7 +6,6 @@ from pathlib import Path
 import socket
 
 import pytest
-from tests.devices.support import Mosquitto, eventually, free_port, reports
 
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Publish, Report
@@ -14,6 +13,7 @@ from meter_bridge.devices.mqtt import MqttConnection
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.session import BrokerSession
 from meter_bridge.devices.tasmota import TasmotaDriver
+from tests.devices.support import Mosquitto, eventually, free_port, reports
 
 READING = b'{"ENERGY":{"Total":1.5}}'
 

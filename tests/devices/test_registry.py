@@ -1,13 +1,13 @@
 import asyncio
 
 import pytest
-from tests.devices.support import START_MS, Mosquitto, eventually
 
 from meter_bridge.devices.addresses import AddressError
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.registry import build_drivers, decode_only
 from meter_bridge.devices.simulators import Fleet, simulated_meter
+from tests.devices.support import START_MS, Mosquitto, eventually
 
 
 def test_every_family_has_a_driver() -> None:

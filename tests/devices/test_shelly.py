@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from tests.devices.support import read, reports, requests
 
 from meter_bridge.devices.driver import Discovered, Publish, Rejected, Report
 from meter_bridge.devices.shelly import ShellyDriver
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import read, reports, requests
 
 PLUG = "shellyplusplugs-c049ef8b3a44"
 ADDRESS = f"shelly:{PLUG}/0"

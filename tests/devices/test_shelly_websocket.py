@@ -6,12 +6,12 @@ from contextlib import suppress
 import random
 
 import pytest
-from tests.devices.support import eventually, free_port, reports
 
 from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
 from meter_bridge.devices.shelly_websocket import ShellyWebSocket
 from meter_bridge.devices.simulators import MeterSettings, ShellyMeter, ShellyServer, wall_clock_ms
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import eventually, free_port, reports
 
 NAME = "shellyplugsg3-a1b2c3d4e5f6"
 ADDRESS = f"shelly:{NAME}/0"

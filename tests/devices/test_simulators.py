@@ -5,7 +5,6 @@ import random
 
 from hypothesis import given, strategies as st
 import pytest
-from tests.devices.support import START_MS, Mosquitto, eventually, reports, requests
 
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.devices.driver import Discovered, Driver, Family, Item, Rejected, Report
@@ -24,6 +23,7 @@ from meter_bridge.devices.simulators import (
 from meter_bridge.devices.simulators.physics import Physics
 from meter_bridge.devices.simulators.zigbee2mqtt import gateway_greeting
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import START_MS, Mosquitto, eventually, reports, requests
 
 HOUR_MS = 3_600_000
 NAMES = {Family.TASMOTA: "kitchen", Family.SHELLY: "shellyplugsg3-0000000000aa", Family.ZIGBEE2MQTT: "Plug 7"}
@@ -287,7 +287,7 @@ class Listener:
 
     def switch(self, meter: SimulatedMeter, position: RelayPosition) -> bool:
         driver = next(driver for driver in self.drivers if driver.family is meter.family)
-        return all([self.connection.send(sent) for sent in driver.switch(meter.address, position)])
+        return all(self.connection.send(sent) for sent in driver.switch(meter.address, position))
 
 
 async def test_a_fleet_of_all_families_lives_on_a_real_broker(mosquitto: Mosquitto) -> None:

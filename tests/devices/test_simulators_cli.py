@@ -3,10 +3,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.devices.support import START_MS, Mosquitto, free_port
 
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.simulators.cli import SimulationError, add_arguments, build_meters, run_from_args
+from tests.devices.support import START_MS, Mosquitto, eventually, free_port
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -57,15 +57,14 @@ def test_a_wrong_file_is_refused_with_its_remedy(tmp_path: Path, content: str, l
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SimulationError, match="none.yaml"):
+    with pytest.raises(SimulationError, match=r"none\.yaml"):
         build_meters(parse("--file", str(tmp_path / "none.yaml")), START_MS)
 
 
 async def test_it_runs_until_told_to_stop(mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(run_from_args(parse("--url", mosquitto.url, "--tasmota", "1"), stop=stop))
-    while "1 simulated meters" not in capsys.readouterr().out:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: "1 simulated meters" in capsys.readouterr().out)
     stop.set()
     assert await running == 0
 

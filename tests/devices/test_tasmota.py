@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from tests.devices.support import read, reports, requests
 
 from meter_bridge.devices.driver import Discovered, Publish, Rejected, Removed, Report
 from meter_bridge.devices.tasmota import TasmotaDriver
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import read, reports, requests
 
 ENERGY = {
     "TotalStartTime": "2025-01-02T03:04:05",

@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from tests.devices.support import read, reports
 
 from meter_bridge.devices.driver import Discovered, Publish, Rejected, Removed, Report
 from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
 from meter_bridge.protocol.messages import RelayPosition
+from tests.devices.support import read, reports
 
 SEEN = "2026-01-02T03:04:05.678Z"
 SEEN_MS = 1_767_323_045_678
@@ -63,7 +63,9 @@ def only(driver: Zigbee2MqttDriver, payload: str, *, retained: bool = False) -> 
 
 
 def test_the_device_list_offers_what_has_a_register(driver: Zigbee2MqttDriver) -> None:
-    lamp = [{"type": "light", "features": [{"type": "binary", "name": "state", "property": "state"}]}]
+    lamp: list[dict[str, object]] = [
+        {"type": "light", "features": [{"type": "binary", "name": "state", "property": "state"}]}
+    ]
     items = read(driver, "zigbee2mqtt/bridge/devices", listed(("Plug 7", PLUG), ("Lamp", lamp)))
     assert items == (Discovered("zigbee2mqtt:Plug 7/state", "Plug 7", "TS011F"),)
 
@@ -196,7 +198,7 @@ def test_a_meter_in_use_is_read_before_its_gateway_lists_it() -> None:
 
 def test_commands_use_the_words_of_the_definition() -> None:
     driver = Zigbee2MqttDriver()
-    odd = [switch("state", 3, True, False), numeric("energy", "kWh")]
+    odd = [switch("state", 3, on=True, off=False), numeric("energy", "kWh")]
     read(driver, "zigbee2mqtt/bridge/devices", listed(("Odd", odd), ("Plug 7", PLUG)))
     address = "zigbee2mqtt:Odd/state"
     assert driver.switch(address, RelayPosition.OPEN) == (Publish("zigbee2mqtt/Odd/set", b'{"state":false}'),)

@@ -18,7 +18,7 @@ METERS: Final[Mapping[Family, type[SimulatedMeter]]] = {
 }
 
 
-def simulated_meter(
+def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all but two have defaults
     name: str,
     family: Family = Family.TASMOTA,
     *,
@@ -30,7 +30,7 @@ def simulated_meter(
     start_ms: int,
     seed: int = 0,
 ) -> SimulatedMeter:
-    """Return a meter whose time begins at ``start_ms`` (ms since 1970 UTC); the same seed behaves the same."""
+    """Return a meter whose time begins at ``start_ms`` (ms since 1970); the same seed behaves the same."""
     settings = MeterSettings(
         name=name,
         load=load,

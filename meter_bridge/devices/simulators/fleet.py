@@ -134,7 +134,7 @@ class Fleet:
         """Wait until the broker has taken what was published, as long as there is one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                while self._session.connected and (self._session.waiting or self._session.in_flight):
+                while self._session.connected and (self._session.waiting or self._session.in_flight):  # noqa: ASYNC110
                     await asyncio.sleep(DRAIN_POLL_S)
 
     def _publish(self, messages: Sequence[Outbound]) -> None:

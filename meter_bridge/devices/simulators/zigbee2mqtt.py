@@ -1,7 +1,7 @@
 """Simulated Zigbee plugs behind a simulated Zigbee2MQTT gateway.
 
-Like the real one the gateway repeats its cache: after ``/set`` it publishes the requested state at once beside the
-power of before, and only the device's own report brings a new ``last_seen`` and the true power.
+Like the real one the gateway repeats its cache: after ``/set`` it publishes the requested state at once
+beside the power of before, and only the device's own report brings a new ``last_seen`` and the true power.
 """
 
 from collections.abc import Sequence
