@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from aiohttp import ClientResponse, ClientSession, UnixConnector
@@ -32,7 +33,7 @@ class Served:
         name: str | None = "owner",
         *,
         json: object = None,
-        data: bytes | str | None = None,
+        data: bytes | str | BytesIO | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Send a request as an actor; the answer is read whole."""

@@ -1,7 +1,7 @@
 """The WebSocket: its order, its limits, and how it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
@@ -25,11 +25,10 @@ async def opened(api: Served, name: str = "owner") -> AsyncGenerator[ClientWebSo
         yield socket
 
 
-async def until(condition: object) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Wait until something that another task does has come about."""
-    assert callable(condition)
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -80,10 +79,16 @@ async def test_a_schema_out_of_range_is_told_and_closed(api: Served, version: in
 
 @pytest.mark.parametrize(
     "message",
-    ["", "{}", "nonsense", '{"type": "hello", "schema_version": 1}', '{"type": "subscribe"}',
-     '{"type": "subscribe", "schema_version": 1, "since": -1}',
-     '{"type": "subscribe", "schema_version": 1, "more": 1}',
-     '{"type": "subscribe", "schema_version": "1"}'],
+    [
+        "",
+        "{}",
+        "nonsense",
+        '{"type": "hello", "schema_version": 1}',
+        '{"type": "subscribe"}',
+        '{"type": "subscribe", "schema_version": 1, "since": -1}',
+        '{"type": "subscribe", "schema_version": 1, "more": 1}',
+        '{"type": "subscribe", "schema_version": "1"}',
+    ],
 )
 async def test_anything_but_a_subscription_is_refused(api: Served, message: str) -> None:
     async with opened(api) as socket:
@@ -151,13 +156,14 @@ async def test_a_client_that_does_not_read_is_cut_off(api: Served, monkeypatch: 
         await until(lambda: api.port.readers)
         assert socket._conn is not None
         assert socket._conn.transport is not None
-        socket._conn.transport.pause_reading()  # type: ignore[attr-defined]
+        socket._conn.transport.pause_reading()
         large = Update(
             type="update", accounts=tuple(account("flat-1") for _ in range(500)), removed=(), alerts=None
         )
         for _ in range(100):
             api.port.tell(large)
         await until(lambda: not api.port.readers)
+        socket._conn.transport.abort()
 
 
 async def test_a_client_that_leaves_ends_its_stream(api: Served) -> None:
