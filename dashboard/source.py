@@ -65,7 +65,7 @@ _PORTFOLIO: Final = {
         FROM account_status""",
     "supply_status": "SELECT account_id, at, accrued, energy_wh, power_mw FROM supply_status",
     "alert": f"{_ALERT} WHERE closed_at IS NULL",
-    "top_up": _TOP_UP
+    "top_up": _TOP_UP  # noqa: S608
     + """
         AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
              OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))""",

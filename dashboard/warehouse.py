@@ -41,7 +41,7 @@ _TAIL: Final = """
         FROM tail"""
 _SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
 _SEGMENT_FILES: Final = (
-    _SEGMENT
+    _SEGMENT  # noqa: S608
     + """
     UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)"""
 )
@@ -50,7 +50,7 @@ _ROLLUP: Final = """
         SELECT account_id, supply_id, local_day, kind, band, block, version_id, wh, amount, tax
         FROM tail_segment"""
 _ROLLUP_FILES: Final = (
-    _ROLLUP
+    _ROLLUP  # noqa: S608
     + """
     UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
 )

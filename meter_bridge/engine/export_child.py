@@ -1,12 +1,12 @@
 """Child process that copies segments from the bridge's database into sorted Parquet files.
 
 Reads in one read transaction through ADBC, writes each file under a temporary name, syncs and renames it, and
-prints a JSON manifest. SQLite sorts (on disk when it must), so memory is bounded by one batch. Rows of a file
-are in the order (account, meter, start): every question about a unit then reads a few row groups.
+prints a JSON manifest. Memory is bounded: a run beyond ``CHUNK_ROWS`` makes several files for a month. Rows of
+a file are in the order (account, meter, start): every question about a unit then reads few row groups.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from itertools import count
@@ -26,8 +26,10 @@ import pyarrow.parquet as pq
 
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
 
-BATCH_ROWS: Final = 65_536
-"""Rows of one batch and of one row group."""
+BATCH_ROWS: Final = 32_768
+CHUNK_ROWS: Final = 131_072
+"""Rows that are sorted together in memory and make one file of a month."""
+ROW_GROUP_ROWS: Final = 32_768
 BUSY_TIMEOUT_MS: Final = 5_000
 LEFTOVER_GRACE_S: Final = 3_600
 """Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
@@ -70,17 +72,14 @@ ROLLUP_SCHEMA: Final = pa.schema(
 
 # ADBC takes a column's type from the first batch, so a text column must not begin with nulls.
 SEGMENTS_SQL: Final = """
-    SELECT substr(local_day, 1, 7) AS month, entry_seq, n, kind, account_id, supply_id,
-           coalesce(meter_id, '') AS meter_id, start_ms, end_ms, wh, local_day, local_slot,
-           coalesce(band, '') AS band, block, version_id, amount, tax
-    FROM segment WHERE entry_seq > ? AND entry_seq <= ?
-    ORDER BY month, account_id, meter_id, start_ms, entry_seq, n"""
-ROLLUP_SQL: Final = """
-    SELECT account_id, supply_id, local_day, kind, coalesce(band, '') AS band, block, version_id,
-           sum(wh) AS wh, sum(amount) AS amount, sum(tax) AS tax
-    FROM segment WHERE entry_seq > ? AND entry_seq <= ?
-    GROUP BY account_id, supply_id, local_day, kind, band, block, version_id
-    ORDER BY account_id, local_day, supply_id, kind, band, block, version_id"""
+    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
+           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax
+    FROM segment WHERE entry_seq > ? AND entry_seq <= ? ORDER BY entry_seq, n"""
+SEGMENT_ORDER: Final = [
+    (name, "ascending") for name in ("account_id", "meter_id", "start_ms", "entry_seq", "n")
+]
+ROLLUP_KEYS: Final = ["account_id", "supply_id", "local_day", "kind", "band", "block", "version_id"]
+ROLLUP_MEASURES: Final = ("wh", "amount", "tax")
 OPTIONAL_TEXT: Final = frozenset({"meter_id", "band"})
 
 
@@ -98,8 +97,8 @@ class ParquetFile:
         self._rows = 0
 
     def write(self, table: pa.Table) -> None:
-        """Append one row group."""
-        self._writer.write_table(table)
+        """Append rows."""
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self._rows += table.num_rows
         extremes = pc.min_max(table["local_day"]).as_py()
         self._days += [extremes["min"].isoformat(), extremes["max"].isoformat()]
@@ -137,10 +136,10 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a batch in the types of the file: days as dates, empty texts as nulls."""
-    columns = [_column(table[field.name], field) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+def _typed(table: pa.Table) -> pa.Table:
+    """Return segments in the types of the file: days as dates, empty texts as nulls."""
+    columns = [_column(table[field.name], field) for field in SEGMENT_SCHEMA]
+    return pa.Table.from_arrays(columns, schema=SEGMENT_SCHEMA)
 
 
 def _column(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
@@ -150,40 +149,44 @@ def _column(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
     return values.cast(field.type)
 
 
-def _batches(connection: dbapi.Connection, query: str, span: tuple[int, int]) -> Iterator[pa.Table]:
-    """Yield the rows of a query over journal entries span[0] to span[1], a bounded batch at a time."""
+def _chunks(connection: dbapi.Connection, span: tuple[int, int]) -> Iterator[pa.Table]:
+    """Yield the segments of journal entries span[0] to span[1], a bounded number at a time."""
+    waiting: list[pa.RecordBatch] = []
     with closing(connection.cursor()) as cursor:
         cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
-        cursor.execute(query, (span[0] - 1, span[1]))
+        cursor.execute(SEGMENTS_SQL, (span[0] - 1, span[1]))
         for batch in cursor.fetch_record_batch():
-            if batch.num_rows:
-                yield pa.Table.from_batches([batch])
+            waiting.append(batch)
+            if len(waiting) * BATCH_ROWS >= CHUNK_ROWS:
+                yield _typed(pa.Table.from_batches(waiting))
+                waiting.clear()
+    if any(batch.num_rows for batch in waiting):
+        yield _typed(pa.Table.from_batches(waiting))
 
 
-def _export_segments(
-    connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]
-) -> list[ExportFile]:
-    """Write one file for each local month in the span."""
-    files: list[ExportFile] = []
-    months: dict[str, ParquetFile] = {}
-    for batch in _batches(connection, SEGMENTS_SQL, span):
-        for month in batch["month"].unique().to_pylist():
-            if month not in months:
-                files += [finished.publish(export_dir) for finished in months.values()]
-                folder = export_dir / SEGMENTS / f"month={month}"
-                months = {month: ParquetFile(folder, SEGMENTS, span, SEGMENT_SCHEMA)}
-            rows = batch.filter(pc.equal(batch["month"], month))
-            months[month].write(_typed(rows, SEGMENT_SCHEMA))
-    return files + [finished.publish(export_dir) for finished in months.values()]
+def _segment_files(chunk: pa.Table, export_dir: Path, span: tuple[int, int]) -> Iterator[ExportFile]:
+    """Write a sorted file for each local month of a chunk."""
+    months = pc.strftime(chunk["local_day"], format="%Y-%m")
+    for month in sorted(months.unique().to_pylist()):
+        file = ParquetFile(export_dir / SEGMENTS / f"month={month}", SEGMENTS, span, SEGMENT_SCHEMA)
+        file.write(chunk.filter(pc.equal(months, month)).sort_by(SEGMENT_ORDER))
+        yield file.publish(export_dir)
 
 
-def _export_rollup(connection: dbapi.Connection, export_dir: Path, span: tuple[int, int]) -> list[ExportFile]:
-    """Write the sums by account, local day, band, block and kind that the span adds."""
-    file: ParquetFile | None = None
-    for batch in _batches(connection, ROLLUP_SQL, span):
-        file = file or ParquetFile(export_dir / ROLLUP, ROLLUP, span, ROLLUP_SCHEMA)
-        file.write(_typed(batch, ROLLUP_SCHEMA))
-    return [] if file is None else [file.publish(export_dir)]
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the sums of energy and amounts by what the rollup tells apart."""
+    table = pa.concat_tables(tables).group_by(ROLLUP_KEYS, use_threads=False)
+    sums = table.aggregate([(measure, "sum") for measure in ROLLUP_MEASURES])
+    return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names]).select(
+        ROLLUP_SCHEMA.names
+    )
+
+
+def _rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int]) -> ExportFile:
+    """Write what the run adds to the daily sums."""
+    file = ParquetFile(export_dir / ROLLUP, ROLLUP, span, ROLLUP_SCHEMA)
+    file.write(_summed(sums).sort_by([(name, "ascending") for name in ("account_id", "local_day")]))
+    return file.publish(export_dir)
 
 
 def _clean(connection: dbapi.Connection, export_dir: Path) -> None:
@@ -215,8 +218,12 @@ def export(database: Path, export_dir: Path, after: int, upto: int) -> list[Expo
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         _clean(connection, export_dir)
-        files = _export_segments(connection, export_dir, span)
-        return files + _export_rollup(connection, export_dir, span)
+        files: list[ExportFile] = []
+        sums: list[pa.Table] = []
+        for chunk in _chunks(connection, span):
+            files += _segment_files(chunk, export_dir, span)
+            sums = [_summed([*sums, chunk.select(ROLLUP_SCHEMA.names)])]
+    return [*files, _rollup_file(sums, export_dir, span)] if sums else files
 
 
 def _arguments() -> argparse.Namespace:
