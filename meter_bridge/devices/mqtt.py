@@ -16,6 +16,9 @@ from meter_bridge.devices.session import BrokerSession
 
 LOGGER: Final = logging.getLogger(__name__)
 
+ROUTE_LIMIT: Final = 200_000
+"""Topics remembered with their driver; beyond it the memory starts anew."""
+
 type OnItems = Callable[[Sequence[Item], int], None]
 """Takes the items of one message and the monotonic instant of its receipt in nanoseconds."""
 type OnConnected = Callable[[bool], None]
@@ -40,6 +43,7 @@ class MqttConnection:
         self._session = BrokerSession(
             settings, filters=self._filters, on_message=self.receive, on_connected=on_connected
         )
+        self._routes: dict[str, Driver] = {}
         self.messages = 0
         """Messages heard since the start, foreign ones included."""
         self.rejections: Counter[str] = Counter()
@@ -80,12 +84,24 @@ class MqttConnection:
         """Route one message to its driver and the driver's items onwards."""
         received_at_ns = self._monotonic_ns()
         self.messages += 1
+        driver = self._routes.get(topic)
+        if driver is None:
+            self._find(topic, payload, received_at_ns, retained=retained)
+            return
+        items = driver.decode(topic, payload, retained=retained)
+        if items:
+            self._pass_on(items, received_at_ns)
+
+    def _find(self, topic: str, payload: bytes, received_at_ns: int, *, retained: bool) -> None:
+        """Let each driver try, and remember the one that understood the topic."""
         for driver in self._drivers:
-            if driver.matches(topic):
-                items = driver.decode(topic, payload, retained=retained)
-                if items:
-                    self._pass_on(items, received_at_ns)
-                    return
+            items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
+            if items:
+                if len(self._routes) >= ROUTE_LIMIT:
+                    self._routes.clear()
+                self._routes[topic] = driver
+                self._pass_on(items, received_at_ns)
+                return
 
     def _pass_on(self, items: Sequence[Item], received_at_ns: int) -> None:
         for item in items:

@@ -52,7 +52,8 @@ OLDEST_CLOCK_S: Final = 1_600_000_000
 """A device whose clock stands earlier has not learnt the time yet."""
 NEWEST_CLOCK_S: Final = 4_102_444_800
 
-type Values = dict[str, int | RelayPosition | None]
+type Values = tuple[int | None, int | None, int | None, int | None, int | None, RelayPosition | None]
+"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,13 @@ class ShellyDevice:
     components: dict[str, bool] = field(default_factory=dict)
     """Metering components with whether they have a register."""
     counters: dict[str, _Counters] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def address(self, component: str) -> str:
         """Return the address of a component: its number, with the kind only for ``em1``."""
         kind, _, number = component.partition(":")
-        return f"shelly:{self.name}/{component if kind == 'em1' else number}"
+        address = f"shelly:{self.name}/{component if kind == 'em1' else number}"
+        return self.addresses.setdefault(component, address)
 
     def frame(self, payload: bytes) -> Sequence[Item]:
         """Read one RPC frame."""
@@ -186,8 +189,9 @@ class ShellyDevice:
             kind, _, number = name.partition(":")
             reader = READERS.get(kind)
             if reader is not None and COMPONENT_NUMBER.fullmatch(number):
-                owner = kind.removesuffix("data")
-                found.setdefault(f"{owner}:{number}", {}).update(reader(self, name, raw, full))
+                owner = f"{kind.removesuffix('data')}:{number}"
+                values = reader(self, name, raw, full)
+                found[owner] = _joined(found[owner], values) if owner in found else values
         for name, values in found.items():
             self._remember(name, values)
             yield self._report(name, values, at_ms, retained=retained, boot=boot)
@@ -195,27 +199,34 @@ class ShellyDevice:
     def _report(
         self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
     ) -> Report:
+        register, power, voltage, current, frequency, relay = values
         online = None if retained else True
+        address = self.addresses.get(name) or self.address(name)
         return Report(
-            self.address(name),
-            online=online,
-            measured_at_ms=at_ms,
-            stale=retained,
-            boot=boot,
-            **values,  # type: ignore[arg-type]
+            address,
+            register,
+            1,
+            None,
+            power,
+            voltage,
+            current,
+            frequency,
+            relay,
+            online,
+            at_ms,
+            retained,
+            boot,
         )
 
     def _remember(self, name: str, values: Values) -> None:
-        has_register = values.get("register_wh") is not None
-        self.components[name] = self.components.get(name, False) or has_register
+        if values[0] is not None or name not in self.components:
+            self.components[name] = self.components.get(name, False) or values[0] is not None
 
     def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
         told = SWITCHING.decode(raw)
-        values = _measures(told.apower, told.voltage, told.current, told.freq)
-        if told.output is not None:
-            values["relay"] = RelayPosition.CLOSED if told.output else RelayPosition.OPEN
-        values["register_wh"] = self._import_wh(name, told, full=full)
-        return values
+        register = self._import_wh(name, told, full=full)
+        relay = None if told.output is None else RelayPosition.CLOSED if told.output else RelayPosition.OPEN
+        return _values(register, told.apower, told.voltage, told.current, told.freq, relay)
 
     def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
         """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
@@ -253,15 +264,35 @@ class ShellyDevice:
         return str(self.booted_s)
 
 
-def _measures(
-    power: float | None, voltage: float | None, current: float | None, freq: float | None
+def _values(
+    register: int | None,
+    power: float | None,
+    voltage: float | None,
+    current: float | None,
+    frequency: float | None,
+    relay: RelayPosition | None = None,
 ) -> Values:
-    return {
-        "power_mw": None if power is None else power_mw(power),
-        "voltage_mv": None if voltage is None else voltage_mv(voltage),
-        "current_ma": None if current is None else current_ma(current),
-        "frequency_mhz": None if freq is None else frequency_mhz(freq),
-    }
+    return (
+        register,
+        None if power is None else power_mw(power),
+        None if voltage is None else voltage_mv(voltage),
+        None if current is None else current_ma(current),
+        None if frequency is None else frequency_mhz(frequency),
+        relay,
+    )
+
+
+def _joined(first: Values, second: Values) -> Values:
+    """Join what a component and its data component say; neither speaks of what the other does."""
+    register, power, voltage, current, frequency, relay = first
+    return (
+        second[0] if register is None else register,
+        second[1] if power is None else power,
+        second[2] if voltage is None else voltage,
+        second[3] if current is None else current,
+        second[4] if frequency is None else frequency,
+        second[5] if relay is None else relay,
+    )
 
 
 def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -269,8 +300,10 @@ def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: boo
     phases = [
         voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None
     ]
-    values = _measures(told.total_act_power, None, told.total_current, told.a_freq)
-    return values | {"voltage_mv": outstanding_phase(phases)}
+    register, power, _, current, frequency, relay = _values(
+        None, told.total_act_power, None, told.total_current, told.a_freq
+    )
+    return register, power, outstanding_phase(phases), current, frequency, relay
 
 
 def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -279,7 +312,7 @@ def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full
 
 def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
     told = SINGLE_PHASE.decode(raw)
-    return _measures(told.act_power, told.voltage, told.current, told.freq)
+    return _values(None, told.act_power, told.voltage, told.current, told.freq)
 
 
 def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -287,7 +320,8 @@ def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _ful
 
 
 def _register(total: float | None) -> Values:
-    return {} if total is None else {"register_wh": register_mwh(total, MWH_PER_WH) // 1000}
+    register = None if total is None else register_mwh(total, MWH_PER_WH) // 1000
+    return register, None, None, None, None, None
 
 
 def _instant_ms(raw: msgspec.Raw | None) -> int | None:

@@ -1,7 +1,8 @@
 """Tasmota over MQTT.
 
 Source: Tasmota documentation (*MQTT*, *Commands*, *JSON Status Responses*) and ``xdrv_03_energy.ino``.
-``Total`` is imported energy in kWh, kept by the device as float32; ``TotalStartTime`` changes when it was reset.
+``Total`` is imported energy in kWh, kept by the device as float32; ``TotalStartTime`` changes when it was
+reset.
 """
 
 from collections.abc import Callable, Iterator, Sequence
