@@ -130,3 +130,21 @@ def test_a_flood_of_devices_ends_at_a_limit() -> None:
         shelly.decode(f"m{number}/online", b"true", retained=False)
     assert "too_many_devices" in str(tasmota.decode("tele/one-more/LWT", b"Online", retained=False))
     assert "too_many_devices" in str(shelly.decode("one-more/online", b"true", retained=False))
+
+
+@pytest.mark.parametrize(
+    "topic,payload",
+    [
+        (f"tele/{'x' * 5000}/LWT", b"Online"),
+        (f"{'x' * 5000}/online", b"true"),
+        ("tele/k/INFO3", b'{"Info3":{"BootCount":' + b"1" * 4000 + b"}}"),
+        ("tele/k/SENSOR", b'{"ENERGY":{"Total":1,"TotalStartTime":"' + b"x" * 5000 + b'"}}'),
+        ("s/status/switch:" + "1" * 5000, b'{"output":true}'),
+        ("zigbee2mqtt/bridge/devices", b'[{"friendly_name":"' + b"x" * 5000 + b'","definition":{}}]'),
+        ("zigbee2mqtt/bridge/devices", b'[{"friendly_name":"a/#","definition":{}}]'),
+    ],
+)
+def test_nothing_endless_is_kept(drivers: list[Driver], topic: str, payload: bytes) -> None:
+    for driver in drivers:
+        assert not reports(driver.decode(topic, payload, retained=False))
+        assert all(len(name) < 300 for name, _ in driver.filters())
