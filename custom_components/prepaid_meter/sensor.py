@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final, override
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -27,7 +26,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.util import dt as dt_util
+from homeassistant.util.dt import async_get_time_zone, get_default_time_zone, parse_datetime, utcnow
 
 from .amounts import currency_digits, decimal_text, kilowatt_hours, money, price, thousandth
 from .client.protocol import AccountView, MeterView, SupplyReason, SupplyState, TariffNow, TopUpView
@@ -147,10 +146,12 @@ class DayTotalSensor(AccountSensor):
     """
 
     _last_value: Decimal | None = None
+    _zone: tzinfo
 
     @override
     async def async_added_to_hass(self) -> None:
         """Begin with the present day."""
+        self._zone = await async_get_time_zone(self.account.time_zone) or get_default_time_zone()
         self._attr_last_reset = self._midnight()
         self._last_value = self._total()
         await super().async_added_to_hass()
@@ -165,7 +166,7 @@ class DayTotalSensor(AccountSensor):
     def _take(self, total: Decimal | None) -> None:
         midnight = self._midnight()
         fallen = total is not None and self._last_value is not None and total < self._last_value
-        if fallen or dt_util.utcnow() - midnight > MIDNIGHT_SLACK:
+        if fallen or utcnow() - midnight > MIDNIGHT_SLACK:
             self._attr_last_reset = midnight
         self._last_value = total
 
@@ -174,11 +175,7 @@ class DayTotalSensor(AccountSensor):
         return value if isinstance(value, Decimal) else None
 
     def _midnight(self) -> datetime:
-        try:
-            zone = ZoneInfo(self.account.time_zone)
-        except ZoneInfoNotFoundError, ValueError:
-            return dt_util.start_of_local_day()
-        return dt_util.utcnow().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return utcnow().astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class RunOutSensor(AccountSensor):
@@ -204,7 +201,7 @@ class RunOutSensor(AccountSensor):
         if seconds is None:
             self._run_out = None
             return
-        run_out = dt_util.utcnow().replace(microsecond=0) + timedelta(seconds=seconds)
+        run_out = utcnow().replace(microsecond=0) + timedelta(seconds=seconds)
         if self._run_out is None or abs(run_out - self._run_out) > max(
             RUN_OUT_STEP, run_out_tolerance(seconds)
         ):
@@ -248,7 +245,7 @@ def _known[E: StrEnum](member: E, kind: type[E]) -> str | None:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return dt_util.parse_datetime(text) if text else None
+    return parse_datetime(text) if text else None
 
 
 def _of_tariff(value_fn: Callable[[TariffNow, AccountView], Value]) -> Callable[[AccountView], Value]:

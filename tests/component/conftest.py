@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-
 from unittest.mock import PropertyMock, patch
 
-from freezegun.api import real_monotonic
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 import pytest
@@ -88,12 +86,10 @@ def eventually(hass: HomeAssistant) -> Eventually:
     """Wait for something that comes over a real socket."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        # Neither a timeout nor a sleep: under a stopped clock both would wait for ever.
-        deadline = real_monotonic() + 5
-        while not condition():
-            assert real_monotonic() < deadline, "it did not come"
-            await asyncio.sleep(0)
-            await hass.async_block_till_done()
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.005)
+                await hass.async_block_till_done()
         await hass.async_block_till_done()
 
     return wait

@@ -1,6 +1,6 @@
 """A stand-in for the bridge: a real web server on 127.0.0.1 that speaks the contract and does as it is told.
 
-It proves nothing about the bridge itself; the contract tests and the end-to-end tests do that with the real one.
+It proves nothing about the bridge itself; contract tests and end-to-end tests do that with the real one.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ CONNECTED = SupplyView(
 )
 
 
-def meter_view(meter_id: str = "meter-1", **changes: Any) -> MeterView:
+def meter_view(meter_id: str = "meter-1", **changes: Any) -> MeterView:  # noqa: ANN401
     """Return an online meter with everything known."""
     relay = RelayView(
         requested=RelayPosition.CLOSED,
@@ -77,7 +77,7 @@ def meter_view(meter_id: str = "meter-1", **changes: Any) -> MeterView:
     return replace(known, **changes)
 
 
-def alert_view(kind: AlertKind = AlertKind.LOW_CREDIT, **changes: Any) -> AlertView:
+def alert_view(kind: AlertKind = AlertKind.LOW_CREDIT, **changes: Any) -> AlertView:  # noqa: ANN401
     """Return an open alert."""
     known = AlertView(
         id="alert-1",
@@ -93,7 +93,7 @@ def alert_view(kind: AlertKind = AlertKind.LOW_CREDIT, **changes: Any) -> AlertV
     return replace(known, **changes)
 
 
-def top_up_view(**changes: Any) -> TopUpView:
+def top_up_view(**changes: Any) -> TopUpView:  # noqa: ANN401
     """Return a booked top-up."""
     known = TopUpView(
         id="top-up-1",
@@ -107,7 +107,7 @@ def top_up_view(**changes: Any) -> TopUpView:
     return replace(known, **changes)
 
 
-def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:
+def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:  # noqa: ANN401
     """Return an account in credit with one meter and everything known."""
     known = AccountView(
         id=account_id,
@@ -170,6 +170,8 @@ class FakeBridge:
     refuse_with: tuple[int, dict[str, Any]] | None = None
     drop_top_up_answers: int = 0
     raw_greeting: str | None = None
+    silent: bool = False
+    slow: bool = False
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -188,7 +190,7 @@ class FakeBridge:
                 web.post("/api/v1/accounts/{id}/supply", self._supply),
             ]
         )
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
@@ -217,7 +219,12 @@ class FakeBridge:
         for account_id in removed:
             del self.accounts[account_id]
         await self.send(
-            {"type": "update", "accounts": [asdict(each) for each in accounts], "removed": removed, "alerts": None}
+            {
+                "type": "update",
+                "accounts": [asdict(each) for each in accounts],
+                "removed": removed,
+                "alerts": None,
+            }
         )
 
     async def update_alerts(self, *alerts: AlertView) -> None:
@@ -262,6 +269,7 @@ class FakeBridge:
         return web.json_response(asdict(self.info))
 
     async def _me(self, request: web.Request) -> web.Response:
+        await self._dawdle()
         return self._refusal(request) or web.json_response(
             {"role": self.role, "name": "test", "accounts": None, "sites": None}
         )
@@ -292,7 +300,9 @@ class FakeBridge:
             split={"balance": amount},
             balance_after=account.balance,
         )
-        return TopUpResult(top_up=top_up, balance=account.balance, available=account.available, supply=CONNECTED)
+        return TopUpResult(
+            top_up=top_up, balance=account.balance, available=account.available, supply=CONNECTED
+        )
 
     async def _supply(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):
@@ -310,11 +320,19 @@ class FakeBridge:
         self.accounts[account_id] = replace(self.accounts[account_id], supply=supply)
         return web.json_response(asdict(supply))
 
+    async def _dawdle(self) -> None:
+        if self.slow:
+            await asyncio.sleep(0.3)
+
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        await self._dawdle()
         if refusal := self._refusal(request):
             return refusal
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        if self.silent:
+            await asyncio.sleep(0.3)
+            return socket
         if self.raw_greeting is not None:
             await socket.send_str(self.raw_greeting)
         else:
@@ -342,7 +360,6 @@ class FakeBridge:
                 await socket.send_json({"type": "event", **asdict(event)})
         self._sockets.add(socket)
         try:
-            while (await socket.receive()).type is WSMsgType.TEXT:
-                await asyncio.sleep(0)
+            await socket.receive()
         finally:
             self._sockets.discard(socket)

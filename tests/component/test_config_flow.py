@@ -17,7 +17,7 @@ from tests.component.conftest import Eventually
 from tests.component.fake_bridge import INSTALLATION_ID, TOKEN, FakeBridge
 
 
-def typed(bridge: FakeBridge, **changes: Any) -> dict[str, Any]:
+def typed(bridge: FakeBridge, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     address = {"host": "127.0.0.1", "port": bridge.port, "ssl": False, "verify_ssl": True}
     return address | {"token": TOKEN} | changes
 
@@ -35,7 +35,7 @@ def found(bridge: FakeBridge, **properties: str) -> ZeroconfServiceInfo:
     )
 
 
-async def begin(hass: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:
+async def begin(hass: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:  # noqa: ANN401
     return await hass.config_entries.flow.async_init(DOMAIN, context={"source": source}, data=data)
 
 
@@ -81,15 +81,17 @@ async def test_a_host_that_is_none_is_said_so(hass: HomeAssistant, bridge: FakeB
     assert result["errors"] in ({"host": "invalid_host"}, {"base": "cannot_connect"})
 
 
-async def test_every_refusal_has_its_own_words_and_can_be_mended(hass: HomeAssistant, bridge: FakeBridge) -> None:
+async def test_every_refusal_has_its_own_words_and_can_be_mended(
+    hass: HomeAssistant, bridge: FakeBridge
+) -> None:
     form = await begin(hass, SOURCE_USER)
     fitting = bridge.info
 
-    async def error(**changes: Any) -> Any:
+    async def error(**changes: Any) -> Any:  # noqa: ANN401
         return (await go_on(hass, form, typed(bridge, **changes)))["errors"]
 
     assert await error(port=1) == {"base": "cannot_connect"}
-    assert await error(token="pmb_other") == {"base": "invalid_auth"}  # noqa: S106
+    assert await error(token="pmb_other") == {"base": "invalid_auth"}
     bridge.info = replace(fitting, schema_version=0, min_schema_version=0)
     assert await error() == {"base": "bridge_too_old"}
     bridge.info = replace(fitting, schema_version=9, min_schema_version=2)
@@ -130,7 +132,9 @@ async def test_a_discovered_bridge_wants_only_a_token(hass: HomeAssistant, bridg
     await unload_all(hass)
 
 
-async def test_a_discovered_bridge_with_tls_is_called_by_name(hass: HomeAssistant, bridge: FakeBridge) -> None:
+async def test_a_discovered_bridge_with_tls_is_called_by_name(
+    hass: HomeAssistant, bridge: FakeBridge
+) -> None:
     form = await begin(hass, SOURCE_ZEROCONF, found(bridge, tls="1"))
     assert form["description_placeholders"] == {"name": "Long Street", "host": "bridge.local"}
     assert form["data_schema"] is not None
@@ -174,7 +178,7 @@ async def test_a_discovery_leaves_a_connected_bridge_alone(
 async def test_a_new_token_is_taken_without_setting_up_anew(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
-    bridge.token = "pmb_new"  # noqa: S105
+    bridge.token = "pmb_new"
     form = await loaded.start_reauth_flow(hass)
     assert form["step_id"] == "reauth_confirm"
     wrong = await go_on(hass, form, {"token": TOKEN})
@@ -183,7 +187,7 @@ async def test_a_new_token_is_taken_without_setting_up_anew(
     result = await go_on(hass, form, {"token": "pmb_new"})
 
     assert result["reason"] == "reauth_successful"
-    assert loaded.data["token"] == "pmb_new"  # noqa: S105
+    assert loaded.data["token"] == "pmb_new"
     await eventually(lambda: bridge.open_sockets == 1)
 
 

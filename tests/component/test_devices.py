@@ -81,7 +81,9 @@ async def test_a_device_can_be_deleted_only_once_it_is_gone(
     flat = device(device_registry, loaded, "flat-1")
     assert flat is not None
     assert not await async_remove_config_entry_device(hass, loaded, flat)
-    stray = device_registry.async_get_or_create(config_entry_id=loaded.entry_id, identifiers={(DOMAIN, "stray")})
+    stray = device_registry.async_get_or_create(
+        config_entry_id=loaded.entry_id, identifiers={(DOMAIN, "stray")}
+    )
     assert await async_remove_config_entry_device(hass, loaded, stray)
 
 

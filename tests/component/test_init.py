@@ -101,8 +101,10 @@ async def test_events_of_a_broken_connection_arrive_once_and_in_order(
     await eventually(lambda: bridge.open_sockets)
     assert [each.get("since") for each in bridge.subscriptions] == [None, 8]
     repeated = bridge.events[-1]
-    await bridge.send({"type": "event", "seq": repeated.seq, "at": repeated.at, "kind": "charge_posted"}
-                      | {"account_id": "flat-1", "meter_id": None, "data": {}})
+    await bridge.send(
+        {"type": "event", "seq": repeated.seq, "at": repeated.at, "kind": "charge_posted"}
+        | {"account_id": "flat-1", "meter_id": None, "data": {}}
+    )
     await bridge.happen(EventKind.CHARGE_POSTED, {})
     await eventually(lambda: seen == [8, 9, 10, 11])
 
@@ -143,9 +145,11 @@ async def test_an_unknown_token_at_start_asks_for_another(
 
 
 @pytest.mark.parametrize(
-    ("schema", "issue"),
-    [({"schema_version": 0, "min_schema_version": 0}, "bridge_too_old"),
-     ({"schema_version": 9, "min_schema_version": 2}, "bridge_too_new")],
+    "schema, issue",
+    [
+        ({"schema_version": 0, "min_schema_version": 0}, "bridge_too_old"),
+        ({"schema_version": 9, "min_schema_version": 2}, "bridge_too_new"),
+    ],
 )
 async def test_a_bridge_that_does_not_fit_is_reported_and_taken_up_once_it_does(
     hass: HomeAssistant,
@@ -227,7 +231,9 @@ async def test_a_top_up_event_is_shown_in_decimals(
     assert state.attributes["balance_after"] == "187.1234"
 
 
-async def test_a_tenant_gets_no_switch(hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry) -> None:
+async def test_a_tenant_gets_no_switch(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
+) -> None:
     bridge.role = Role.TENANT
     await set_up(hass, entry)
     assert hass.states.get("switch.flat_1_supply") is None

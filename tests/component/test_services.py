@@ -17,7 +17,7 @@ from tests.component.fake_bridge import INSTALLATION_ID, FakeBridge
 BALANCE = "sensor.flat_1_balance"
 
 
-async def top_up(hass: HomeAssistant, **data: Any) -> Any:
+async def top_up(hass: HomeAssistant, **data: Any) -> Any:  # noqa: ANN401
     return await hass.services.async_call(DOMAIN, "top_up", data, blocking=True, return_response=True)
 
 
@@ -51,7 +51,9 @@ async def test_a_number_of_the_form_is_read_as_it_is_written(
     assert bridge.requests[0][2] == {"amount": "0.1", "method": "eft"}
 
 
-async def test_two_calls_have_two_keys(hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry) -> None:
+async def test_two_calls_have_two_keys(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
     await top_up(hass, entity_id=BALANCE, amount=1)
     await top_up(hass, entity_id=BALANCE, amount=1)
     assert len({key for _, key, _ in bridge.requests}) == 2
@@ -92,9 +94,12 @@ async def test_a_tenant_is_told_who_may_top_up(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "key"),
-    [(403, "not_allowed", "not_allowed"), (401, "not_authenticated", "invalid_auth"),
-     (422, "amount_out_of_range", "refused")],
+    "status, code, key",
+    [
+        (403, "not_allowed", "not_allowed"),
+        (401, "not_authenticated", "invalid_auth"),
+        (422, "amount_out_of_range", "refused"),
+    ],
 )
 async def test_a_refusal_carries_the_bridges_words(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, status: int, code: str, key: str

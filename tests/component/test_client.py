@@ -1,0 +1,250 @@
+"""The client by itself: loadable without Home Assistant, tolerant and strict where it should be."""
+
+from dataclasses import asdict
+import importlib.util
+from pathlib import Path
+import subprocess
+import sys
+
+import aiohttp
+import pytest
+
+from custom_components.prepaid_meter.client import (
+    BridgeAddress,
+    BridgeConnection,
+    BridgeStream,
+    CannotConnectError,
+    NotAllowedError,
+    NotAuthenticatedError,
+    PrepaidMeterError,
+    ProtocolError,
+    RequestRefusedError,
+    from_dict,
+    stream as stream_module,
+)
+from custom_components.prepaid_meter.client.connection import agreed_schema
+from custom_components.prepaid_meter.client.errors import BridgeTooNewError, BridgeTooOldError, refusal
+from custom_components.prepaid_meter.client.protocol import (
+    AccountView,
+    AlertKind,
+    ErrorCode,
+    Event,
+    MeterView,
+    Problem,
+    Role,
+    ServerInfo,
+    SupplyState,
+    Update,
+)
+from tests.component.fake_bridge import FakeBridge, account_view, alert_view, meter_view
+
+CLIENT = Path(importlib.util.find_spec("custom_components.prepaid_meter.client").origin or "")  # type: ignore[union-attr]
+
+
+def test_the_client_is_loadable_by_path_and_without_home_assistant() -> None:
+    program = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("bridge_client", {str(CLIENT)!r},
+    submodule_search_locations=[{str(CLIENT.parent)!r}])
+module = importlib.util.module_from_spec(spec)
+sys.modules["bridge_client"] = module
+spec.loader.exec_module(module)
+assert module.BridgeConnection
+assert not [name for name in sys.modules if name.partition(".")[0] == "homeassistant"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_newer_bridge_may_say_more_than_is_understood() -> None:
+    said = asdict(account_view(alerts=(alert_view(),))) | {"meters": [], "alerts": [], "new_field": 1}
+    said["supply"] = said["supply"] | {"state": "half_open"}
+    account = from_dict(AccountView, said | {"low_credit_thresholds": [1, 2]})
+    assert account.supply.state is SupplyState.UNKNOWN
+    assert account.low_credit_thresholds == (1, 2)
+
+
+def test_an_unknown_relay_position_is_not_known() -> None:
+    said = asdict(meter_view())
+    said["relay"]["reported"] = "halfway"
+    meter = from_dict(MeterView, said)
+    assert meter.relay is not None
+    assert meter.relay.reported is None
+
+
+@pytest.mark.parametrize(
+    "change, place",
+    [
+        ({"available": 1.5}, "AccountView.available: expected int, got float"),
+        ({"available": True}, "AccountView.available: expected int, got bool"),
+        ({"name": None}, "AccountView.name: expected str, got NoneType"),
+        ({"meters": {}}, "AccountView.meters: expected list, got dict"),
+        ({"meters": [1]}, r"AccountView.meters\[0\]: expected object, got int"),
+        ({"supply": {}}, "AccountView.supply.note: missing"),
+        ({"last_top_up": {"split": 1}}, "AccountView.last_top_up.amount: missing"),
+    ],
+)
+def test_a_wrong_type_is_refused_with_its_place(change: dict[str, object], place: str) -> None:
+    said = asdict(account_view()) | {"meters": [], "alerts": [], "low_credit_thresholds": []} | change
+    with pytest.raises(ProtocolError, match=place):
+        from_dict(AccountView, said)
+
+
+def test_enums_and_objects_want_their_own_types() -> None:
+    said = asdict(alert_view())
+    with pytest.raises(ProtocolError, match="kind: expected AlertKind, got int"):
+        from_dict(type(alert_view()), said | {"kind": 4})
+    assert from_dict(type(alert_view()), said | {"kind": "news"}).kind is AlertKind.UNKNOWN
+    event = {"seq": 1, "at": "", "kind": "top_up", "account_id": None, "meter_id": None}
+    with pytest.raises(ProtocolError, match="data: expected object, got list"):
+        from_dict(Event, event | {"data": []})
+    assert from_dict(Event, event | {"data": {"any": [1]}}).data == {"any": [1]}
+
+
+def info(newest: int, oldest: int) -> ServerInfo:
+    return ServerInfo(
+        schema_version=newest, min_schema_version=oldest, version="9", installation_id="i", name="n"
+    )
+
+
+def test_the_newest_common_schema_is_agreed() -> None:
+    assert agreed_schema(info(1, 1)) == 1
+    assert agreed_schema(info(5, 1)) == 1
+    with pytest.raises(BridgeTooNewError):
+        agreed_schema(info(5, 2))
+    with pytest.raises(BridgeTooOldError):
+        agreed_schema(info(0, 0))
+
+
+def test_a_refusal_has_its_class_and_its_way_out() -> None:
+    error = refusal(Problem(code=ErrorCode.CONFLICT, message="Taken.", remedy="Wait."))
+    assert type(error) is RequestRefusedError
+    assert str(error) == "Taken. Wait."
+    assert str(refusal(Problem(code=ErrorCode.NOT_ALLOWED, message="No."))) == "No."
+
+
+class Recorder:
+    """Remember what the stream tells."""
+
+    def __init__(self) -> None:
+        self.lost: list[PrepaidMeterError] = []
+        self.updates: list[Update] = []
+
+    def on_snapshot(self, info: ServerInfo, snapshot: object) -> None: ...
+
+    def on_event(self, event: Event) -> None: ...
+
+    def on_update(self, update: Update) -> None:
+        self.updates.append(update)
+
+    def on_lost(self, error: PrepaidMeterError) -> None:
+        self.lost.append(error)
+
+
+@pytest.fixture
+async def connection(bridge: FakeBridge):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    async with aiohttp.ClientSession() as session:
+        yield BridgeConnection(session, BridgeAddress(host="127.0.0.1", port=bridge.port), bridge.token)
+
+
+def follow(connection: BridgeConnection, recorder: Recorder) -> BridgeStream:
+    return BridgeStream(connection, recorder, first_retry_seconds=0.01)
+
+
+@pytest.mark.parametrize(
+    "greeting, error",
+    [
+        ("not json", ProtocolError),
+        ("[]", ProtocolError),
+        ('{"type": "news"}', ProtocolError),
+        ('{"type": "error", "code": "schema_too_old", "message": ""}', BridgeTooNewError),
+        ('{"type": "error", "code": "schema_too_new", "message": ""}', BridgeTooOldError),
+        ('{"type": "error", "code": "not_authenticated", "message": ""}', NotAuthenticatedError),
+    ],
+)
+async def test_a_greeting_that_is_none_is_refused(
+    bridge: FakeBridge, connection: BridgeConnection, greeting: str, error: type[Exception]
+) -> None:
+    bridge.raw_greeting = greeting
+    stream = follow(connection, Recorder())
+    with pytest.raises(error):
+        await stream.connect()
+
+
+@pytest.mark.parametrize(
+    "status, error",
+    [(401, NotAuthenticatedError), (403, NotAllowedError), (503, CannotConnectError)],
+)
+async def test_a_refused_websocket_says_why(
+    bridge: FakeBridge, connection: BridgeConnection, status: int, error: type[Exception]
+) -> None:
+    bridge.refuse_with = (status, {})
+    with pytest.raises(error):
+        await follow(connection, Recorder()).connect()
+
+
+async def test_silence_is_noticed(
+    bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = follow(connection, Recorder())
+    await stream.connect()
+    monkeypatch.setattr(stream_module, "SILENCE_SECONDS", 0.05)
+    with pytest.raises(CannotConnectError, match="silent"):
+        await stream._follow()
+    await stream.close()
+
+
+async def test_a_bridge_that_never_greets_is_given_up(
+    bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "HANDSHAKE_SECONDS", 0.05)
+    bridge.silent = True
+    with pytest.raises(CannotConnectError, match="in time"):
+        await follow(connection, Recorder()).connect()
+
+
+async def test_there_is_nothing_to_follow_before_connecting(connection: BridgeConnection) -> None:
+    with pytest.raises(CannotConnectError):
+        await follow(connection, Recorder())._follow()
+
+
+async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
+    bridge: FakeBridge, connection: BridgeConnection
+) -> None:
+    stream = follow(connection, Recorder())
+    await stream.connect()
+    while not bridge.open_sockets:
+        await stream_module.asyncio.sleep(0.005)
+    await bridge.send({"type": "news"})
+    await bridge.send({"type": "error", "code": "not_allowed", "message": "No more."})
+    with pytest.raises(NotAllowedError):
+        await stream._follow()
+    await stream.close()
+
+
+@pytest.mark.parametrize(
+    "status, body, error",
+    [(500, {"odd": 1}, RequestRefusedError), (401, {}, NotAuthenticatedError), (200, [], ProtocolError)],
+)
+async def test_an_answer_that_is_not_the_bridges_is_an_error(
+    bridge: FakeBridge, connection: BridgeConnection, status: int, body: object, error: type[Exception]
+) -> None:
+    bridge.refuse_with = (status, body)  # type: ignore[assignment]
+    with pytest.raises(error):
+        await connection.role()
+
+
+async def test_a_role_of_a_newer_bridge_is_unknown(bridge: FakeBridge, connection: BridgeConnection) -> None:
+    bridge.refuse_with = (200, {"role": "auditor"})
+    assert await connection.role() is Role.UNKNOWN
+
+
+async def test_an_answer_that_takes_too_long_is_a_timeout(
+    bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules[BridgeConnection.__module__]
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.05)
+    bridge.slow = True
+    with pytest.raises(CannotConnectError, match="in time"):
+        await connection.role()
+    with pytest.raises(CannotConnectError, match="in time"):
+        await connection.open_websocket()
