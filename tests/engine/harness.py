@@ -3,10 +3,14 @@
 The transport stands in for the way to the devices; tests/devices and tests/e2e use real ones.
 """
 
+import atexit
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+import shutil
+import tempfile
 
 from meter_bridge.api.port import Actor
 from meter_bridge.app import prepare
@@ -20,7 +24,7 @@ from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter
 from meter_bridge.engine.time import Clocks
 from meter_bridge.protocol.messages import RelayPosition, Role, TopUpResult
-from meter_bridge.storage.database import open_reader, open_writer
+from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
 
@@ -177,10 +181,21 @@ async def apply(house: House, site: str) -> None:
     await house.tick(0)
 
 
+@cache
+def _template() -> Path:
+    """Return an empty database at the newest schema, made once per process."""
+    folder = Path(tempfile.mkdtemp(prefix="prepaid-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return prepare(folder, NOON)
+
+
 @asynccontextmanager
 async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     """Open the bridge on a data directory, as after a start."""
-    database = prepare(data, time.wall)
+    data.mkdir(parents=True, exist_ok=True)
+    database = data / DATABASE_NAME
+    if not database.exists():
+        shutil.copyfile(_template(), database)
     store = InlineWriter(open_writer(database))
     transport = Recorder()
     engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
