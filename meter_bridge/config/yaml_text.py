@@ -51,7 +51,8 @@ class Document:
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Return the place of a value, or of its key; of the nearest that exists around it."""
         while path:
-            found = (self.keys.get(path) if key else self.values.get(path)) or self.keys.get(path)
+            own, other = (self.keys, self.values) if key else (self.values, self.keys)
+            found = own.get(path) or other.get(path)
             if found is not None:
                 return found
             path, key = path[:-1], True

@@ -1,0 +1,228 @@
+"""What applying a site file changes, and what it must not change."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from meter_bridge.config.changes import Action, Difference, RefusalCode, Subject
+from meter_bridge.config.diff import compare
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.config.site_file import load
+
+NOW = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * 1000
+LATER = "          - {from: 2027-01-01, prices: 2.5}\n"
+FLAT_2 = """\
+      flat-2:
+        tariff: home
+        meters:
+          - address: shelly:plus1pm/0
+            rating: 32 A
+"""
+
+
+def changed(site_file: str, *edits: tuple[str, str], now: int = NOW) -> Difference:
+    """Return the difference after replacing texts of the file."""
+    text = site_file
+    for there, instead in edits:
+        assert there in text
+        text = text.replace(there, instead)
+    return compare(load(site_file), load(text), now)
+
+
+def codes(difference: Difference) -> list[RefusalCode]:
+    return [refusal.code for refusal in difference.refusals]
+
+
+def test_the_first_file_adds_everything(site_file: str) -> None:
+    difference = compare(None, load(site_file), NOW)
+    assert difference.lines == (
+        "+ site rose-street 'rose-street' (Africa/Johannesburg, ZAR)",
+        "+ tariff home 'home' at rose-street",
+        "+ tariff home: version from 2026-07-01 added",
+        "+ unit flat-1 'Flat 1' at rose-street, tariff home",
+        "+ unit flat-2 'flat-2' at rose-street, tariff home",
+        "+ meter flat-1/main (tasmota:flat-1/1)",
+        "+ meter flat-2/main (shelly:plus1pm/0)",
+    )
+    assert difference.refusals == ()
+    assert {change.action for change in difference.changes} == {Action.ADD}
+
+
+def test_the_same_file_changes_nothing(site_file: str) -> None:
+    assert changed(site_file) == Difference()
+
+
+@pytest.mark.parametrize(
+    "there, instead, line",
+    [
+        ("[50.00, 20.00]", "[40, 20]", "~ flat-1: low credit 50.00, 20.00 → 40.00, 20.00"),
+        ("[50.00, 20.00]", "[0.0125]", "~ flat-1: low credit 50.00, 20.00 → 0.0125"),
+        ("name: Flat 1", "name: Attic", "~ flat-1: name 'Flat 1' → 'Attic'"),
+        ("name: Flat 1", "name: Flat 1\n        customer: N. D.", "~ flat-1: customer none → N. D."),
+        ("name: Flat 1", "name: Flat 1\n        never cut: yes", "~ flat-1: never cut no → yes"),
+        ("name: Flat 1", "name: Flat 1\n        restore: armed", "~ flat-1: restore automatic → armed"),
+        ("rating: 32 A", "rating: 5 kW", "~ meter flat-2/main: rating 8096 W → 5000 W"),
+        (
+            "rating: 32 A",
+            "rating: 32 A\n            limits: {overload: 7.5 kW}",
+            "~ meter flat-2/main: overload none → 7500 W",
+        ),
+        ("name: Rose Street", "name: Hill Street", "~ name 'Rose Street' → 'Hill Street'"),
+        ("currency: ZAR", "currency: ZAR\n    name: Ours", "~ site rose-street: name 'rose-street' → 'Ours'"),
+        (
+            "name: Flat 1",
+            "name: Flat 1\n        friendly hours: [{days: 'mon, wed-fri', from: 18:00, to: 24:00}]",
+            "~ flat-1: friendly hours none → mon, wed-fri 18:00-24:00",
+        ),
+    ],
+)
+def test_a_changed_value_is_a_line(site_file: str, there: str, instead: str, line: str) -> None:
+    difference = changed(site_file, (there, instead))
+    assert line in difference.lines
+    assert difference.refusals == ()
+
+
+def test_a_change_tells_field_and_values_to_programs(site_file: str) -> None:
+    change = changed(site_file, ("[50.00, 20.00]", "[20]")).changes[0]
+    assert (change.action, change.subject, change.id) == (Action.CHANGE, Subject.UNIT, "flat-1")
+    assert (change.field, change.before, change.after) == ("low credit", "50.00, 20.00", "20.00")
+
+
+def test_prices_to_come_may_be_added_changed_and_withdrawn(site_file: str) -> None:
+    with_later = site_file.replace("    units:\n", LATER + "    units:\n")
+    before, after = load(site_file), load(with_later)
+    other = load(with_later.replace("prices: 2.5", "prices: 2.6"))
+    assert compare(before, after, NOW).lines == ("+ tariff home: version from 2027-01-01 added",)
+    assert compare(after, other, NOW).lines == ("~ tariff home: version from 2027-01-01 changed",)
+    assert compare(after, before, NOW).lines == ("- tariff home: version from 2027-01-01 withdrawn",)
+    assert not any(
+        compare(*pair, NOW).refusals for pair in ((before, after), (after, other), (after, before))
+    )
+
+
+def test_a_version_that_has_begun_cannot_change(site_file: str) -> None:
+    difference = changed(site_file, ("3.10", "3.11"))
+    assert codes(difference) == [RefusalCode.VERSION_BEGUN]
+    assert "2026-07-01 of tariff home has begun and cannot change" in str(difference.refusals[0])
+
+
+def test_a_version_that_has_begun_cannot_vanish(site_file: str) -> None:
+    difference = changed(site_file, ("from: 2026-07-01", "from: 2026-08-01"))
+    assert codes(difference) == [RefusalCode.VERSION_IN_PAST, RefusalCode.VERSION_BEGUN]
+
+
+def test_a_tariff_that_has_begun_cannot_vanish(site_file: str) -> None:
+    assert RefusalCode.VERSION_BEGUN in codes(changed(site_file, ("home", "house")))
+
+
+def test_prices_cannot_be_put_in_for_the_past(site_file: str) -> None:
+    added = LATER.replace("2027-01-01", "2026-09-01") + "    units:\n"
+    assert codes(changed(site_file, ("    units:\n", added))) == [RefusalCode.VERSION_IN_PAST]
+
+
+def test_prices_of_a_site_that_nobody_uses_may_change(site_file: str) -> None:
+    empty = site_file[: site_file.index("      flat-1:")].replace("units:", "units: {}")
+    before, after = load(empty), load(empty.replace("3.10", "3.11").replace("ZAR", "KES"))
+    assert codes(compare(before, after, NOW)) == []
+    charged = frozenset({"home@2026-07-01"})
+    assert codes(compare(before, after, NOW, charged_versions=charged)) == [RefusalCode.VERSION_BEGUN]
+
+
+@pytest.mark.parametrize(
+    "there, instead, name",
+    [("ZAR", "KES", "currency"), ("Africa/Johannesburg", "Africa/Nairobi", "time zone")],
+)
+def test_what_accounts_are_kept_in_cannot_change(site_file: str, there: str, instead: str, name: str) -> None:
+    difference = changed(site_file, (there, instead))
+    assert RefusalCode.SITE_IN_USE in codes(difference)
+    assert f"~ site rose-street: {name} {there} → {instead}" in difference.lines
+
+
+def test_a_supply_needs_a_price_now(site_file: str) -> None:
+    early = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp()) * 1000
+    difference = compare(None, load(site_file), early)
+    assert codes(difference) == [RefusalCode.NO_TARIFF_IN_FORCE] * 2
+    assert "begins 2026-07-01" in difference.refusals[0].message
+
+
+def test_a_unit_that_is_gone_closes_its_account(site_file: str) -> None:
+    difference = changed(site_file, (FLAT_2, ""))
+    assert difference.closed_accounts == ("flat-2",)
+    assert "- unit flat-2 'flat-2': its account is closed" in difference.lines
+    assert "- meter flat-2/main (shelly:plus1pm/0)" in difference.lines
+    assert "is closed" in difference.warnings[0]
+    assert difference.refusals == ()
+
+
+def test_a_meter_that_moves_is_removed_and_assigned(site_file: str) -> None:
+    swapped = changed(
+        site_file,
+        ("[tasmota:flat-1/1]", "[{id: board, address: shelly:plus1pm/0}]"),
+        ("- address: shelly:plus1pm/0", "- address: tasmota:flat-2/1"),
+    )
+    assert "- meter flat-1/main (tasmota:flat-1/1)" in swapped.lines
+    assert "+ meter flat-1/board (shelly:plus1pm/0), until now flat-2/main" in swapped.lines
+    assert "~ meter flat-2/main: address shelly:plus1pm/0 → tasmota:flat-2/1" in swapped.lines
+    assert any("another device" in warning for warning in swapped.warnings)
+
+
+def test_two_units_cannot_claim_one_meter(site_file: str) -> None:
+    plan = load(site_file)
+    first, second = plan.sites[0].accounts
+    taken = replace(second.supplies[0], meters=(replace(first.supplies[0].meters[0], id="flat-2/main"),))
+    after = with_accounts(plan, (first, replace(second, supplies=(taken,))))
+    assert codes(compare(plan, after, NOW)) == [RefusalCode.METER_CLAIMED_TWICE] * 2
+
+
+def with_accounts(plan: InstallationPlan, accounts: tuple[object, ...]) -> InstallationPlan:
+    return replace(plan, sites=(replace(plan.sites[0], accounts=accounts),))  # type: ignore[arg-type]
+
+
+def test_two_units_cannot_share_an_id(site_file: str) -> None:
+    plan = load(site_file)
+    first = plan.sites[0].accounts[0]
+    assert RefusalCode.ID_TWICE in codes(compare(plan, with_accounts(plan, (first, first)), NOW))
+
+
+def test_a_unit_cannot_move_to_another_site(site_file: str) -> None:
+    plan = load(site_file)
+    site = plan.sites[0]
+    other = replace(site, id="hill", tariffs=(), accounts=site.accounts[:1])
+    after = replace(plan, sites=(replace(site, accounts=site.accounts[1:]), other))
+    assert RefusalCode.UNIT_AT_OTHER_SITE in codes(compare(plan, after, NOW))
+
+
+def test_a_site_may_be_given_up_with_its_units_and_tariffs(site_file: str) -> None:
+    hill = site_file[site_file.index("  rose-street:") :]
+    for there, instead in (
+        ("rose-street", "hill"),
+        ("home", "hut"),
+        ("flat-", "room-"),
+        ("plus1pm", "other"),
+    ):
+        hill = hill.replace(there, instead)
+    difference = compare(load(site_file + hill), load(site_file), NOW)
+    assert difference.refusals == ()
+    assert difference.closed_accounts == ("room-1", "room-2")
+    assert "- site hill 'hill'" in difference.lines
+
+
+def test_a_unit_may_change_its_tariff(site_file: str) -> None:
+    two = site_file.replace(
+        "    units:\n", "      flat: {versions: [{from: 2026-08-01, prices: 3}]}\n    units:\n"
+    )
+    after = two.replace("        tariff: home\n        meters: [", "        tariff: flat\n        meters: [")
+    difference = compare(load(site_file), load(after), NOW)
+    assert "~ flat-1: tariff home → flat" in difference.lines
+    assert difference.refusals == ()
+
+
+def test_opening_credit_counts_once(site_file: str) -> None:
+    with_credit = site_file.replace("name: Flat 1", "name: Flat 1\n        opening credit: 25")
+    assert "+ unit flat-1 'Flat 1' at rose-street, tariff home, opening credit 25.00" in (
+        compare(None, load(with_credit), NOW).lines
+    )
+    difference = compare(load(site_file), load(with_credit), NOW)
+    assert difference.lines == ()
+    assert "counts only when" in difference.warnings[0]

@@ -1,0 +1,116 @@
+"""Settings come from the environment and say what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+
+from meter_bridge.config.settings import Settings, SettingsError, default_data, load_settings
+
+
+def refused(environment: dict[str, str]) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment)
+    return caught.value
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings({"HOME": "/root"})
+    assert settings.data == default_data({}).expanduser()
+    assert (settings.broker, settings.broker_shown, settings.listen) == (None, "embedded", "127.0.0.1:8126")
+    assert (settings.log_level, settings.export_every_s, settings.announce) == ("INFO", 900, False)
+    assert settings.warnings == ()
+
+
+def test_every_setting_has_a_variable(tmp_path: Path) -> None:
+    file = tmp_path / "file.pem"
+    file.touch()
+    environment = {
+        "PREPAID_METER_DATA": str(tmp_path),
+        "PREPAID_METER_BROKER": "mqtts://user:word@broker.lan:8883",
+        "PREPAID_METER_BROKER_CA": str(file),
+        "PREPAID_METER_LISTEN": "0.0.0.0:443",
+        "PREPAID_METER_TLS_CERTIFICATE": str(file),
+        "PREPAID_METER_TLS_KEY": str(file),
+        "PREPAID_METER_ALLOW_PLAIN_HTTP": "no",
+        "PREPAID_METER_ANNOUNCE": "yes",
+        "PREPAID_METER_LOG_LEVEL": "debug",
+        "PREPAID_METER_DECODE_ONLY": "1",
+        "PREPAID_METER_EXPORT_EVERY_S": "60",
+    }
+    assert load_settings(environment) == Settings(
+        data=tmp_path,
+        broker="mqtts://user:word@broker.lan:8883",
+        broker_ca=file,
+        listen="0.0.0.0:443",
+        tls_certificate=file,
+        tls_key=file,
+        announce=True,
+        log_level="DEBUG",
+        decode_only=True,
+        export_every_s=60,
+    )
+
+
+def test_a_keyword_comes_before_its_variable(tmp_path: Path) -> None:
+    environment = {"PREPAID_METER_DATA": "/elsewhere", "PREPAID_METER_LISTEN": "127.0.0.1:1"}
+    settings = load_settings(environment, data=tmp_path, listen=None, announce=True)
+    assert (settings.data, settings.listen, settings.announce) == (tmp_path, "127.0.0.1:1", True)
+
+
+@pytest.mark.parametrize(
+    "setting, value, remedy",
+    [
+        ("BROKER", "http://broker", "mqtt://"),
+        ("BROKER", "mqtt://", "mqtt://"),
+        ("BROKER", "mqtt://h:99999", "mqtt://"),
+        ("BROKER", "mqtt://h:port", "mqtt://"),
+        ("BROKER_CA", "/no/such/file", "mqtts://"),
+        ("LISTEN", "8126", "127.0.0.1:8126"),
+        ("LISTEN", "127.0.0.1:70000", "127.0.0.1:8126"),
+        ("LISTEN", "::1:8126", "[::1]:8126"),
+        ("TLS_CERTIFICATE", "/no/such/file", "PREPAID_METER_TLS_KEY"),
+        ("ANNOUNCE", "perhaps", "yes or no"),
+        ("LOG_LEVEL", "LOUD", "WARNING"),
+        ("EXPORT_EVERY_S", "15 min", "900"),
+        ("EXPORT_EVERY_S", "0", "between 1"),
+        ("EXPORT_EVERY", "60", "PREPAID_METER_EXPORT_EVERY_S"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_remedy(setting: str, value: str, remedy: str) -> None:
+    error = refused({f"PREPAID_METER_{setting}": value})
+    assert error.variable == f"PREPAID_METER_{setting}"
+    assert error.value == value
+    assert remedy in error.remedy
+    assert error.variable in str(error)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8126", "[::]:8126", "192.168.1.5:8126", "meter.lan:8126"])
+def test_plain_http_beyond_this_machine_has_to_be_asked_for(listen: str) -> None:
+    error = refused({"PREPAID_METER_LISTEN": listen})
+    assert "plain text" in error.message
+    assert "PREPAID_METER_ALLOW_PLAIN_HTTP" in error.remedy
+    settings = load_settings({"PREPAID_METER_LISTEN": listen}, allow_plain_http=True)
+    assert "without TLS" in settings.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "listen, address",
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("localhost:80", ("localhost", 80)), ("[::1]:8126", ("::1", 8126))],
+)
+def test_loopback_needs_no_tls(listen: str, address: tuple[str, int]) -> None:
+    assert load_settings({}, listen=listen).address == address
+
+
+def test_the_brokers_password_is_not_shown() -> None:
+    settings = load_settings({}, broker="mqtt://user:p@ss@broker:1883")
+    assert settings.broker_shown == "mqtt://user:***@broker:1883"
+    assert "p@ss" not in repr(settings)
+    assert "p4ss" not in str(refused({"PREPAID_METER_BROKER": "ftp://user:p4ss@broker"}))
+
+
+def test_the_embedded_broker_can_be_named() -> None:
+    assert load_settings({"PREPAID_METER_BROKER": "embedded"}).broker is None
+
+
+def test_a_devices_password_may_share_the_prefix() -> None:
+    load_settings({"PREPAID_METER_FLAT_1_PASSWORD": "x"})

@@ -1,0 +1,212 @@
+"""What a site file becomes."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given, strategies as st
+import pytest
+
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
+from meter_bridge.config.site_file import SiteFileError, load
+from meter_bridge.core.money import amount_digits, to_decimal
+from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
+from meter_bridge.core.tariff import TariffVersion, Window, check_tariff
+
+
+def version_of(text: str) -> TariffVersion:
+    return load(text).sites[0].tariffs[0].versions[0]
+
+
+def unit_of(plan: InstallationPlan, unit_id: str) -> AccountPlan:
+    return next(account for account in plan.sites[0].accounts if account.id == unit_id)
+
+
+def meter_of(text: str, unit_id: str = "flat-2") -> MeterPlan:
+    return unit_of(load(text), unit_id).supplies[0].meters[0]
+
+
+def instant(text: str) -> int:
+    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
+
+
+def test_ids_follow_from_the_keys(site_file: str) -> None:
+    plan = load(site_file)
+    supply = unit_of(plan, "flat-1").supplies[0]
+    assert (supply.id, supply.commodity, supply.tariff_id) == ("flat-1/electricity", "electricity", "home")
+    assert supply.meters[0].id == "flat-1/main"
+    assert plan.sites[0].tariffs[0].versions[0].id == "home@2026-07-01"
+    assert load(site_file) == plan
+
+
+def test_the_landlords_house_has_what_its_file_says(flats: str) -> None:
+    plan = load(flats)
+    accounts = plan.sites[0].accounts
+    assert [account.id for account in accounts] == ["flat-1", "flat-2", "flat-3", "caretaker"]
+    assert unit_of(plan, "flat-2").policy.restore is RestoreMode.ARMED
+    assert unit_of(plan, "flat-3").policy.never_cut
+    assert unit_of(plan, "caretaker").policy.payment_mode is PaymentMode.CREDIT
+    addresses = [meter.energy_address for account in accounts for meter in account.supplies[0].meters]
+    assert {address.partition(":")[0] for address in addresses} == {"tasmota", "shelly", "zigbee2mqtt"}
+    for version in plan.sites[0].tariffs[0].versions:
+        check_tariff(version)
+
+
+def test_prices_are_per_block_and_band_exactly_as_written(site_file: str) -> None:
+    version = version_of(site_file)
+    assert version.price(0, "peak") == 3_100_000 * 1000
+    assert version.price(1, "off-peak") == 2_600_000 * 1000
+    assert version.standing_per_day == 4_500_000
+    assert version.taxes[0].rate_ppm == 150_000
+    assert version.limits == (350_000,)
+
+
+@given(st.decimals(min_value=0, max_value=100_000, places=6))
+def test_a_price_is_never_rounded(price: Decimal) -> None:
+    text = flat_tariff(f"{price:f}")
+    assert to_decimal(version_of(text).price(0, "standard"), "ZAR") == price * 1000
+
+
+def flat_tariff(price: str, *, start: str = "2026-07-01", zone: str = "Africa/Johannesburg") -> str:
+    return (
+        f"name: x\nsites:\n  s:\n    time zone: {zone}\n    currency: ZAR\n    tariffs:\n      t:\n"
+        f"        versions: [{{from: {start}, prices: {price}}}]\n    units: {{}}\n"
+    )
+
+
+def test_a_price_finer_than_the_currency_keeps_is_refused() -> None:
+    with pytest.raises(SiteFileError, match="more than 6 decimal places"):
+        load(flat_tariff("1.0000001"))
+
+
+@pytest.mark.parametrize(
+    "start, zone, expected, suffix",
+    [
+        ("2026-07-01", "Africa/Johannesburg", "2026-07-01T00:00:00+02:00", "2026-07-01"),
+        ("2026-07-01 00:00", "Africa/Johannesburg", "2026-07-01T00:00:00+02:00", "2026-07-01"),
+        ("2026-07-01 06:30", "Africa/Johannesburg", "2026-07-01T06:30:00+02:00", "2026-07-01T06:30"),
+        ("2026-07-01T06:30", "Asia/Kathmandu", "2026-07-01T06:30:00+05:45", "2026-07-01T06:30"),
+        ("2026-03-29", "Europe/Berlin", "2026-03-29T00:00:00+01:00", "2026-03-29"),
+        # Midnight is skipped in Lebanon: the day begins an hour later.
+        ("2026-03-29", "Asia/Beirut", "2026-03-29T01:00:00+03:00", "2026-03-29"),
+    ],
+)
+def test_a_version_begins_by_the_clock_of_its_site(start: str, zone: str, expected: str, suffix: str) -> None:
+    version = version_of(flat_tariff("1", start=start, zone=zone))
+    assert version.valid_from == instant(expected)
+    assert version.id == f"t@{suffix}"
+
+
+@pytest.mark.parametrize(
+    "start, message",
+    [("2026-03-29 02:30", "does not exist"), ("2026-10-25 02:30", "happens twice")],
+)
+def test_a_start_that_the_clock_change_makes_doubtful_is_refused(start: str, message: str) -> None:
+    with pytest.raises(SiteFileError, match=message):
+        load(flat_tariff("1", start=start, zone="Europe/Berlin"))
+
+
+@pytest.mark.parametrize("written", ["06:00", '"06:00"', "'06:00'"])
+def test_a_time_of_day_is_never_a_number(site_file: str, written: str) -> None:
+    band = version_of(site_file.replace("06:00", written)).bands[0]
+    assert band.windows == (Window(frozenset(range(5)), 360, 540),)
+
+
+@pytest.mark.parametrize(
+    "days, expected",
+    [("sat-mon", {5, 6, 0}), ("sat, sun", {5, 6}), ("wed", {2}), ("every day", set(range(7)))],
+)
+def test_days_are_ranges_and_lists(site_file: str, days: str, expected: set[int]) -> None:
+    hours = f"friendly hours: [{{days: '{days}', from: 22:00, to: 06:00}}]"
+    text = site_file.replace("low credit: [50.00, 20.00]", hours)
+    assert unit_of(load(text), "flat-1").policy.friendly_hours[0].weekdays == expected
+
+
+def test_words_of_yaml_stay_words(site_file: str) -> None:
+    text = site_file.replace("name: Flat 1", "name: no").replace("Rose Street", "on")
+    plan = load(text)
+    assert (plan.name, unit_of(plan, "flat-1").name) == ("on", "no")
+
+
+def test_defaults_hold_where_the_unit_says_nothing(site_file: str) -> None:
+    defaults = "defaults: {restore: armed, low credit: [9], rating: 20 A, limits: {overload: 4 kW}}"
+    plan = load(site_file.replace("    units:\n", f"    {defaults}\n    units:\n"))
+    first, second = plan.sites[0].accounts
+    assert first.policy.low_credit == (50_000_000, 20_000_000)
+    assert second.policy.low_credit == (9_000_000,)
+    assert {first.policy.restore, second.policy.restore} == {RestoreMode.ARMED}
+    assert first.supplies[0].meters[0].rating_w == 20 * 253
+    assert second.supplies[0].meters[0].rating_w == 32 * 253
+    assert second.supplies[0].meters[0].limits.overload_mw == 4_000_000
+
+
+def test_an_empty_list_takes_a_default_away(site_file: str) -> None:
+    text = site_file.replace("    units:\n", "    defaults: {low credit: [9]}\n    units:\n")
+    assert unit_of(load(text.replace("[50.00, 20.00]", "[]")), "flat-1").policy.low_credit == ()
+
+
+def test_thresholds_may_be_written_in_any_order(site_file: str) -> None:
+    plan = load(site_file.replace("[50.00, 20.00]", "[20.00, '50.00']"))
+    assert unit_of(plan, "flat-1").policy.low_credit == (50_000_000, 20_000_000)
+
+
+def test_a_unit_that_says_nothing_has_the_standard_policy(site_file: str) -> None:
+    assert unit_of(load(site_file), "flat-2").policy == Policy()
+
+
+@pytest.mark.parametrize(
+    "written, watts",
+    [("32 A", 8096), ("3x63 A", 47_817), ("3 × 63 A", 47_817), ("14.5 kW", 14_500), ("7360W", 7360)],
+)
+def test_a_rating_is_current_or_power(site_file: str, written: str, watts: int) -> None:
+    assert meter_of(site_file.replace("32 A", written)).rating_w == watts
+
+
+def test_voltage_limits_follow_the_nominal_voltage(site_file: str) -> None:
+    meter = meter_of(site_file.replace("    currency: ZAR", "    currency: ZAR\n    voltage: 120 V"))
+    assert (meter.limits.over_voltage_mv, meter.limits.under_voltage_mv) == (132_000, 108_000)
+    assert meter.rating_w == 32 * 132
+
+
+def test_limits_can_be_left_unwatched(site_file: str) -> None:
+    limits = "limits: {over voltage: none, under voltage: 195.5 V, voltage hysteresis: 3 V,"
+    limits += " overload hysteresis: 10 %}"
+    meter = meter_of(site_file.replace("rating: 32 A", limits))
+    assert meter.limits.over_voltage_mv is None
+    assert meter.limits.under_voltage_mv == 195_500
+    assert (meter.limits.voltage_hysteresis_mv, meter.limits.overload_hysteresis_percent) == (3000, 10)
+
+
+def test_energy_and_relay_may_be_two_devices(site_file: str) -> None:
+    meter = meter_of(site_file.replace("rating: 32 A", "relay: tasmota:board/2"))
+    assert (meter.energy_address, meter.relay_address) == ("shelly:plus1pm/0", "tasmota:board/2")
+
+
+def test_a_shelly_may_be_spoken_to_without_a_broker(site_file: str) -> None:
+    written = (
+        "host: 192.168.1.20\n            password variable: FLAT_2_PASSWORD\n            offline after: 5 min"
+    )
+    meter = meter_of(site_file.replace("rating: 32 A", written))
+    assert (meter.host, meter.password_env, meter.offline_after_s) == ("192.168.1.20", "FLAT_2_PASSWORD", 300)
+
+
+def test_a_unit_has_several_meters_with_ids_of_their_own(site_file: str) -> None:
+    written = "rating: 32 A\n          - {id: geyser, address: tasmota:geyser/1, relay: none}"
+    meters = unit_of(load(site_file.replace("rating: 32 A", written)), "flat-2").supplies[0].meters
+    assert [(meter.id, meter.name) for meter in meters] == [
+        ("flat-2/main", "flat-2"),
+        ("flat-2/geyser", "flat-2 geyser"),
+    ]
+
+
+def test_amounts_are_counted_in_the_currency_of_the_site(site_file: str) -> None:
+    plan = load(
+        site_file.replace("ZAR", "JPY").replace("[50.00, 20.00]", "[50, 20]\n        opening credit: 7")
+    )
+    unit = unit_of(plan, "flat-1")
+    assert unit.policy.low_credit[0] == 50 * 10 ** amount_digits("JPY")
+    assert unit.opening_credit == 7 * 10 ** amount_digits("JPY")
+
+
+def test_one_price_may_hold_at_all_times(site_file: str) -> None:
+    assert version_of(flat_tariff("[2.5]")) == version_of(flat_tariff("{standard: 2.5}"))
+    assert version_of(flat_tariff("2.5")).blocks == 1

@@ -1,0 +1,62 @@
+"""The documentation of the site file says what is true."""
+
+from pathlib import Path
+import re
+
+import pytest
+
+from meter_bridge.config import shapes
+from meter_bridge.config.describe import show_limits, show_policy
+from meter_bridge.config.plan import DEFAULT_RATING_W
+from meter_bridge.config.reading import NESTED_KEYS
+from meter_bridge.config.site_file import SiteFileError, load
+from meter_bridge.core.alerts import Limits
+from meter_bridge.core.supply import Policy
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "site-file.md").read_text(encoding="utf-8")
+EXAMPLE = (DOCS / "examples" / "house-with-flats.yaml").read_text(encoding="utf-8")
+MISTAKES = re.findall(
+    r"^\| `([^`]+)` \| `([^`]+)` \| (.+) \|$", PAGE.partition("## The most frequent")[2], re.MULTILINE
+)
+ROWS = re.findall(r"^\| `([^`]+)` \| .+ \| (.+) \|$", PAGE.partition("## Every key")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_valid(path: Path) -> None:
+    assert load(path.read_text(encoding="utf-8")).sites
+
+
+def test_the_page_shows_the_example_as_it_is() -> None:
+    assert f"```yaml\n{EXAMPLE}```" in PAGE
+
+
+def test_there_are_mistakes_to_learn_from() -> None:
+    assert len(MISTAKES) > 10
+
+
+@pytest.mark.parametrize("written, instead, told", MISTAKES)
+def test_the_messages_are_the_real_ones(written: str, instead: str, told: str) -> None:
+    assert instead in EXAMPLE
+    with pytest.raises(SiteFileError) as caught:
+        load(EXAMPLE.replace(instead, written, 1))
+    assert [f"{each.message}; {each.remedy}" for each in caught.value.problems] == [told]
+
+
+def test_every_key_is_explained_and_no_other() -> None:
+    parts = (shapes.INSTALLATION, shapes.SITE, shapes.TARIFF, shapes.VERSION, shapes.UNIT, shapes.METER)
+    known = {str(key) for schema, _ in parts for key in schema.schema}.union(*NESTED_KEYS.values())
+    explained = {key for key, _ in ROWS}
+    assert known <= explained
+    assert {
+        key for key in explained - known if not key.startswith(("tasmota:", "shelly:", "zigbee2mqtt:"))
+    } <= {written for written, _, _ in MISTAKES}
+
+
+def test_the_defaults_are_the_real_ones() -> None:
+    told = dict(ROWS)
+    real = show_policy(Policy(), "ZAR") | show_limits(Limits()) | {"rating": f"{DEFAULT_RATING_W} W"}
+    del real["minimum top-up"]
+    assert {key: told[key].partition(":")[0] for key in real} == {
+        key: f"`{value}`" for key, value in real.items()
+    }
