@@ -74,8 +74,8 @@ CAUSES: Final = (
 
 
 def concerns(standings: Sequence[Standing]) -> list[Concern]:
-    """Return the causes that apply, the gravest first, each with its units, the most urgent first."""
-    ranked = sorted(standings, key=urgency)
+    """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
+    ranked = sorted(standings, key=_shortest)
     found = [Concern(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
     return [concern for concern in found if concern.standings]
 
@@ -83,5 +83,10 @@ def concerns(standings: Sequence[Standing]) -> list[Concern]:
 def urgency(standing: Standing) -> tuple[int, float, str]:
     """Return a key that sorts units that need attention first, then by days left."""
     gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
+    return gravest, *_shortest(standing)
+
+
+def _shortest(standing: Standing) -> tuple[float, str]:
+    """Return a key that sorts by days left, the unknown last, then by name."""
     left = float("inf") if standing.days_left is None else standing.days_left
-    return gravest, left, standing.unit.name
+    return left, standing.unit.name

@@ -1,6 +1,5 @@
 """Key figures: units, money in, charges and energy of the last seven days against the seven before."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from dashboard.attention import Standing
 from dashboard.figures import change, kwh, money
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
 from dashboard.warehouse import Warehouse
-from dashboard.words import supply_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,9 @@ def show_figures(figures: Sequence[Figure]) -> None:
 
 def _units(standings: Sequence[Standing]) -> Figure:
     """Return how many units there are, and how many have no supply."""
-    states = Counter(standing.unit.supply_state for standing in standings)
-    others = [(state, count) for state, count in states.most_common() if state != "connected"]
-    parts = [f"{count:,} {supply_word(state).text.lower()}" for state, count in others]
-    return Figure("Units", f"{len(standings):,}", None, " · ".join(parts) or "all connected")
+    without = sum(standing.unit.supply_state != "connected" for standing in standings)
+    told = f"{without:,} not connected" if without else "all connected"
+    return Figure("Units", f"{len(standings):,}", None, told)
 
 
 def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:

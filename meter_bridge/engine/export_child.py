@@ -1,8 +1,8 @@
 """Child process that copies segments from the bridge's database into sorted Parquet files.
 
 Reads in one read transaction through ADBC, writes each file under a temporary name, syncs and renames it, and
-prints a JSON manifest. Memory is bounded: a run beyond ``CHUNK_ROWS`` makes several files for a month. Rows of
-a file are in the order (account, meter, start): every question about a unit then reads few row groups.
+prints a JSON manifest. Memory is bounded: a run beyond ``CHUNK_ROWS`` makes several files for a month. Rows
+of a file are in the order (account, meter, start): every question about a unit then reads few row groups.
 """
 
 import argparse

@@ -344,7 +344,7 @@ def present(account: Account) -> None:
             tables.supply_status,
             supply_id=f"{unit.id}-supply",
             account_id=unit.id,
-            at=house.now,
+            at=house.now if unit.power_w is not None else since,
             accrued=1_234_567,
             energy_wh=account.energy_wh,
             power_mw=None if unit.power_w is None else unit.power_w * 1000,
