@@ -37,7 +37,6 @@ from meter_bridge.storage.writer import InlineWriter, ThreadWriter, execute
 
 EXPORT_NAME: Final = "export"
 SOCKET_NAME: Final = "bridge.sock"
-EMBEDDED_PORT: Final = 18830
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -191,7 +190,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
         return
     from meter_bridge.devices.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
-    async with EmbeddedBroker(EMBEDDED_PORT) as embedded:
+    async with EmbeddedBroker(settings.embedded_port) as embedded:
         _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
         yield parse_broker_url(embedded.url)
 

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 PREFIX: Final = "PREPAID_METER_"
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 DEFAULT_LISTEN: Final = "127.0.0.1:8126"
+DEFAULT_EMBEDDED_PORT: Final = 18830
 DEFAULT_EXPORT_EVERY_S: Final = 900
 SECONDS_PER_DAY: Final = 86_400
 MAX_PORT: Final = 65_535
@@ -44,6 +45,8 @@ class Settings:
     """``mqtt://`` or ``mqtts://`` address, which may carry a password; None for the embedded broker."""
     broker_ca: Path | None = None
     """Certificate authority of an ``mqtts://`` broker; None for those that the system trusts."""
+    embedded_port: int = DEFAULT_EMBEDDED_PORT
+    """Port of the embedded broker on this machine; 0 takes any free one."""
     listen: str = DEFAULT_LISTEN
     """Host and port of the API; port 0 takes any free one."""
     tls_certificate: Path | None = None
@@ -103,6 +106,7 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         data=Path(str(data)).expanduser(),
         broker=_broker(_text(given, texts, "broker")),
         broker_ca=_path(given, texts, "broker_ca"),
+        embedded_port=_port(given, texts, "embedded_port"),
         listen=_text(given, texts, "listen") or DEFAULT_LISTEN,
         tls_certificate=_path(given, texts, "tls_certificate"),
         tls_key=_path(given, texts, "tls_key"),
@@ -169,6 +173,15 @@ def _seconds(given: _Given, texts: _Texts, name: str) -> int:
     if not (value.isascii() and value.isdigit()) or len(value) > len(str(SECONDS_PER_DAY)):
         remedy = "write whole seconds, for example 900"
         raise SettingsError(variable_of(name), value, "is not a number of seconds", remedy)
+    return int(value)
+
+
+def _port(given: _Given, texts: _Texts, name: str) -> int:
+    value = str(given.get(name, texts.get(name, DEFAULT_EMBEDDED_PORT)))
+    numeric = value.isascii() and value.isdigit() and len(value) <= len(str(MAX_PORT))
+    if not numeric or int(value) > MAX_PORT:
+        remedy = f"write a port up to {MAX_PORT}, for example {DEFAULT_EMBEDDED_PORT}, or 0 for any free one"
+        raise SettingsError(variable_of(name), value, "is not a port", remedy)
     return int(value)
 
 

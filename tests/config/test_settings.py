@@ -28,6 +28,7 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "PREPAID_METER_DATA": str(tmp_path),
         "PREPAID_METER_BROKER": "mqtts://user:word@broker.lan:8883",
         "PREPAID_METER_BROKER_CA": str(file),
+        "PREPAID_METER_EMBEDDED_PORT": "0",
         "PREPAID_METER_LISTEN": "0.0.0.0:443",
         "PREPAID_METER_TLS_CERTIFICATE": str(file),
         "PREPAID_METER_TLS_KEY": str(file),
@@ -41,6 +42,7 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         data=tmp_path,
         broker="mqtts://user:word@broker.lan:8883",
         broker_ca=file,
+        embedded_port=0,
         listen="0.0.0.0:443",
         tls_certificate=file,
         tls_key=file,
@@ -49,6 +51,12 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         decode_only=True,
         export_every_s=60,
     )
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "1883.0", "mqtt"])
+def test_the_embedded_broker_listens_on_a_port(port: str) -> None:
+    error = refused({"PREPAID_METER_EMBEDDED_PORT": port})
+    assert (error.variable, error.message) == ("PREPAID_METER_EMBEDDED_PORT", "is not a port")
 
 
 def test_a_keyword_comes_before_its_variable(tmp_path: Path) -> None:

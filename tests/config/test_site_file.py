@@ -189,6 +189,16 @@ def test_a_shelly_may_be_spoken_to_without_a_broker(site_file: str) -> None:
     assert (meter.host, meter.password_env, meter.offline_after_s) == ("192.168.1.20", "FLAT_2_PASSWORD", 300)
 
 
+def test_a_shelly_may_be_behind_a_forwarded_port(site_file: str) -> None:
+    assert meter_of(site_file.replace("rating: 32 A", "host: 10.0.0.7:8080")).host == "10.0.0.7:8080"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:0", "10.0.0.7:65536", "10.0.0.7:", "http://10.0.0.7"])
+def test_a_port_that_cannot_be_is_refused(site_file: str, host: str) -> None:
+    with pytest.raises(SiteFileError, match="is not a host name or address"):
+        load(site_file.replace("rating: 32 A", f'host: "{host}"'))
+
+
 def test_a_unit_has_several_meters_with_ids_of_their_own(site_file: str) -> None:
     written = "rating: 32 A\n          - {id: geyser, address: tasmota:geyser/1, relay: none}"
     meters = unit_of(load(site_file.replace("rating: 32 A", written)), "flat-2").supplies[0].meters
