@@ -12,12 +12,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .amounts import decimal_text
 from .client import ProtocolError, from_dict
-from .client.protocol import AccountView, AlertView, Event, EventKind, TopUpView
+from .client.protocol import AccountView, Event, EventKind, TopUpView
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
 
 # Everything is pushed.
 PARALLEL_UPDATES = 0
+
+ALERT_DETAILS: Final = ("kind", "message", "by")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,12 @@ class AccountEvent(AccountEntity, EventEntity):
 
 def _details(event: Event, account: AccountView) -> dict[str, Any]:
     """Return what people want to know of an event; nothing of a shape that only a newer bridge knows."""
+    if event.kind is not EventKind.TOP_UP:
+        return {name: event.data[name] for name in ALERT_DETAILS if isinstance(event.data.get(name), str)}
     try:
-        if event.kind is EventKind.TOP_UP:
-            return _top_up_details(from_dict(TopUpView, event.data), account)
-        alert = from_dict(AlertView, event.data)
+        return _top_up_details(from_dict(TopUpView, {"at": event.at} | event.data), account)
     except ProtocolError:
         return {}
-    return {"kind": alert.kind.value, "message": alert.message}
 
 
 def _top_up_details(top_up: TopUpView, account: AccountView) -> dict[str, Any]:

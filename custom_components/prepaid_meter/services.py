@@ -116,7 +116,7 @@ def _account_of(call: ServiceCall) -> tuple[PrepaidMeterCoordinator, AccountView
     device = dr.async_get(call.hass).async_get(_device_id(call))
     entries: list[PrepaidMeterConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
     for entry in entries:
-        if device and entry.entry_id in device.config_entries:
+        if device and device.config_entry_id == entry.entry_id:
             return _account_of_device(entry, device)
     raise _refusal("not_an_account")
 

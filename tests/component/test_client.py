@@ -1,5 +1,6 @@
 """The client by itself: loadable without Home Assistant, tolerant and strict where it should be."""
 
+import asyncio
 from dataclasses import asdict
 import importlib.util
 from pathlib import Path
@@ -213,7 +214,7 @@ async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
     stream = follow(connection, Recorder())
     await stream.connect()
     while not bridge.open_sockets:
-        await stream_module.asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)
     await bridge.send({"type": "news"})
     await bridge.send({"type": "error", "code": "not_allowed", "message": "No more."})
     with pytest.raises(NotAllowedError):

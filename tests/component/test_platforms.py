@@ -203,13 +203,7 @@ async def test_a_day_slept_through_is_noticed_by_the_clock(
 async def test_alert_events_come_with_their_message(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
-    data = {"id": "a", "kind": "low_credit", "site_id": None, "account_id": "flat-1", "meter_id": None}
-    data |= {
-        "message": "Low",
-        "opened_at": "2026-11-10T10:00:00.000Z",
-        "acknowledged_at": None,
-        "closed_at": None,
-    }
+    data = {"id": "a", "kind": "low_credit", "message": "Low", "detail": ""}
     await following.happen(EventKind.ALERT_OPENED, data)
     await eventually(lambda: value(hass, "event.flat_1_alert") != "unknown")
     state = hass.states.get("event.flat_1_alert")
