@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
+from meter_bridge.config.quantities import Rating
 from meter_bridge.config.reading import Reading
-from meter_bridge.config.scalars import Rating, address
+from meter_bridge.config.scalars import address
 from meter_bridge.config.shapes import METER, LimitsDraft, MeterDraft, PolicyDraft
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.alerts import Limits

@@ -1,21 +1,13 @@
 """Readers of single values: the file's text in, a value of the right kind out, or ``Wrong``."""
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime, time
-from decimal import ROUND_CEILING, Decimal
-from functools import cache
 import re
-from typing import Final, NamedTuple
-from zoneinfo import available_timezones
+from typing import Final
 
 from voluptuous import Invalid
 
 from meter_bridge.config.currencies import CURRENCIES
 from meter_bridge.config.nearest import nearest, suggest
-from meter_bridge.core.calendar import MINUTES_PER_DAY
-from meter_bridge.core.energy import EnergyError, parse_kwh
-from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.core.tariff import WEEKDAYS
 from meter_bridge.devices.addresses import AddressError, parse_address
 
 type Reader[T] = Callable[[object], T]

@@ -5,8 +5,10 @@ from typing import Final, TypedDict
 
 from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 
-from meter_bridge.config import scalars
-from meter_bridge.config.scalars import Rating, Reader, Start, Wrong
+from meter_bridge.config import quantities, scalars, times
+from meter_bridge.config.quantities import Rating
+from meter_bridge.config.scalars import Reader, Wrong
+from meter_bridge.config.times import Start
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.supply import PaymentMode, RestoreMode
 from meter_bridge.core.tariff import Band, Tax, TaxBase, Window
@@ -175,7 +177,7 @@ def window(value: object) -> Window:
     start, end = draft["from"], draft["to"]
     if start in {MINUTES_PER_DAY, end}:
         raise Wrong("begins where it ends", "write 00:00 to 24:00 for a whole day")
-    return Window(draft.get("days", scalars.EVERY_DAY), start, end % MINUTES_PER_DAY)
+    return Window(draft.get("days", times.EVERY_DAY), start, end % MINUTES_PER_DAY)
 
 
 def bands(value: object) -> tuple[Band, ...]:
@@ -205,7 +207,9 @@ def prices(value: object) -> Prices:
 
 
 def _ladder(value: object) -> tuple[str, ...]:
-    return each(scalars.not_negative)(value) if isinstance(value, list) else (scalars.not_negative(value),)
+    return (
+        each(quantities.not_negative)(value) if isinstance(value, list) else (quantities.not_negative(value),)
+    )
 
 
 def tax(value: object) -> Tax:
@@ -216,9 +220,9 @@ def tax(value: object) -> Tax:
 
 _WINDOW: Final = Schema(
     {
-        Optional("days"): scalars.weekdays,
-        Required("from"): scalars.minute_of_day,
-        Required("to"): scalars.minute_of_day,
+        Optional("days"): times.weekdays,
+        Required("from"): times.minute_of_day,
+        Required("to"): times.minute_of_day,
     }
 )
 _TAX_BASE: Final = scalars.choice(
@@ -227,22 +231,22 @@ _TAX_BASE: Final = scalars.choice(
 _TAX: Final = Schema(
     {
         Required("name"): scalars.text,
-        Required("percent"): scalars.percent_ppm,
+        Required("percent"): quantities.percent_ppm,
         Optional("applies to"): each(_TAX_BASE),
     }
 )
 _LIMITS: Final = Schema(
     {
-        Optional("over voltage"): scalars.optional(scalars.volts),
-        Optional("under voltage"): scalars.optional(scalars.volts),
-        Optional("overload"): scalars.optional(scalars.load),
-        Optional("voltage hysteresis"): scalars.volts,
-        Optional("overload hysteresis"): scalars.whole_percent,
+        Optional("over voltage"): scalars.optional(quantities.volts),
+        Optional("under voltage"): scalars.optional(quantities.volts),
+        Optional("overload"): scalars.optional(quantities.load),
+        Optional("voltage hysteresis"): quantities.volts,
+        Optional("overload hysteresis"): quantities.whole_percent,
     }
 )
 _METER_DEFAULTS: Final = {
-    Optional("rating"): scalars.rating,
-    Optional("offline after"): scalars.duration,
+    Optional("rating"): quantities.rating,
+    Optional("offline after"): quantities.duration,
     Optional("limits"): _LIMITS,
 }
 _POLICY: Final = {
@@ -250,12 +254,12 @@ _POLICY: Final = {
     Optional("payment mode"): scalars.choice({mode.value: mode for mode in PaymentMode}),
     Optional("restore"): scalars.choice({mode.value: mode for mode in RestoreMode}),
     Optional("never cut"): scalars.flag,
-    Optional("minimum to restore"): scalars.not_negative,
-    Optional("low credit"): each(scalars.not_negative),
-    Optional("low credit hysteresis"): scalars.not_negative,
+    Optional("minimum to restore"): quantities.not_negative,
+    Optional("low credit"): each(quantities.not_negative),
+    Optional("low credit hysteresis"): quantities.not_negative,
     Optional("friendly hours"): each(window),
-    Optional("minimum top-up"): scalars.not_negative,
-    Optional("maximum top-up"): scalars.optional(scalars.not_negative),
+    Optional("minimum top-up"): quantities.not_negative,
+    Optional("maximum top-up"): scalars.optional(quantities.not_negative),
 }
 _DEFAULTS: Final = Schema(_POLICY).extend(_METER_DEFAULTS)
 
@@ -267,9 +271,9 @@ SITE: Final[Shape[SiteDraft]] = (
     Schema(
         {
             Optional("name"): scalars.text,
-            Required("time zone"): scalars.time_zone,
+            Required("time zone"): times.time_zone,
             Required("currency"): scalars.currency,
-            Optional("voltage"): scalars.volts,
+            Optional("voltage"): quantities.volts,
             Optional("defaults"): part,
             Required("tariffs"): part,
             Required("units"): part,
@@ -284,11 +288,11 @@ TARIFF: Final[Shape[SiteDraft]] = (
 VERSION: Final[Shape[VersionDraft]] = (
     Schema(
         {
-            Required("from"): scalars.start,
-            Optional("blocks"): each(scalars.kwh),
+            Required("from"): times.start,
+            Optional("blocks"): each(quantities.kwh),
             Optional("bands"): bands,
             Required("prices"): prices,
-            Optional("standing charge"): scalars.per_day,
+            Optional("standing charge"): quantities.per_day,
             Optional("taxes"): each(tax),
         }
     ),
@@ -300,7 +304,7 @@ UNIT: Final[Shape[UnitDraft]] = (
         {
             Optional("name"): scalars.text,
             Optional("customer"): scalars.text,
-            Optional("opening credit"): scalars.not_negative,
+            Optional("opening credit"): quantities.not_negative,
             Required("meters"): parts,
         }
     ),

@@ -6,7 +6,7 @@ The format is described in ``docs/site-file.md``.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from meter_bridge.config import scalars
+from meter_bridge.config import quantities, scalars, times
 from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
@@ -50,7 +50,7 @@ def _site(reading: Reading, path: Path, units: list[_Found]) -> SitePlan | None:
     """Return the site at a path, or None after reporting what is wrong; adds its units to ``units``."""
     site_id = str(path[-1])
     head = reading.part(SITE, path)
-    zone = reading.value(scalars.time_zone, (*path, "time zone"))
+    zone = reading.value(times.time_zone, (*path, "time zone"))
     currency = reading.value(scalars.currency, (*path, "currency"))
     place = Place(zone, currency) if zone and currency else None
     tariffs = _tariffs(reading, path, place)
@@ -86,7 +86,7 @@ def _around(reading: Reading, path: Path, currency: str | None) -> SiteAround:
     return SiteAround(
         path=path,
         currency=currency,
-        voltage_mv=reading.value(scalars.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
+        voltage_mv=reading.value(quantities.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
         tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
         defaults=reading.part(DEFAULTS, at) if written else PolicyDraft(),
     )

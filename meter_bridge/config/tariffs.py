@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.config.plan import TariffPlan
 from meter_bridge.config.reading import Reading
-from meter_bridge.config.scalars import Start, text
+from meter_bridge.config.scalars import text
 from meter_bridge.config.shapes import ONE_BAND, TARIFF, VERSION, Prices, VersionDraft
+from meter_bridge.config.times import Start
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import MoneyError, parse_amount
