@@ -213,7 +213,7 @@ async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
 ) -> None:
     stream = follow(connection, Recorder())
     await stream.connect()
-    while not bridge.open_sockets:
+    while not bridge.open_sockets:  # noqa: ASYNC110 - the stand-in has no event for it
         await asyncio.sleep(0.005)
     await bridge.send({"type": "news"})
     await bridge.send({"type": "error", "code": "not_allowed", "message": "No more."})
