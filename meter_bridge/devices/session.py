@@ -29,6 +29,7 @@ DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
 RESERVED_PACKET_IDS: Final = 3
 """Ids that publishing leaves free, for subscriptions and for gmqtt's own margin."""
 FILTERS_PER_REQUEST: Final = 200
+REFRESH_DELAY_S: Final = 0.05
 NO_RECONNECTION: Final = -2
 SESSION_TAKEN_OVER: Final = 0x8E
 REFUSED: Final = 0x80
@@ -69,6 +70,7 @@ class BrokerSession:
         self._lost = asyncio.Event()
         self._subscribed: set[str] = set()
         self._subscribing: list[str] = []
+        self._refresh: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.problem: str | None = None
         """Why there is no connection, for people; None while connected."""
@@ -106,7 +108,12 @@ class BrokerSession:
         return self._outgoing.offer(message, urgent=urgent)
 
     def refresh(self) -> None:
-        """Subscribe to what the filters name and is not subscribed yet."""
+        """Subscribe soon to what the filters name and is not subscribed yet; many calls make one request."""
+        if self._connected and self._refresh is None:
+            self._refresh = asyncio.get_running_loop().call_later(REFRESH_DELAY_S, self._subscribe_missing)
+
+    def _subscribe_missing(self) -> None:
+        self._cancel_refresh()
         if not self._connected or self._subscribing or self._client is None:
             return
         missing = [(name, qos) for name, qos in self._filters() if name not in self._subscribed]
@@ -114,6 +121,11 @@ class BrokerSession:
             batch = missing[:FILTERS_PER_REQUEST]
             self._subscribing = [name for name, _ in batch]
             self._client.subscribe([gmqtt.Subscription(name, qos=qos) for name, qos in batch])
+
+    def _cancel_refresh(self) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._refresh = None
 
     async def _run(self, context: ssl.SSLContext | None) -> None:
         delay = FIRST_DELAY_S
@@ -186,7 +198,7 @@ class BrokerSession:
         self._connected = True
         self.problem = None
         LOGGER.info("connected to the broker %s", self._settings.place())
-        self.refresh()
+        self._subscribe_missing()
         self._on_connected(True)  # noqa: FBT003
 
     def _subscriptions_granted(
@@ -204,7 +216,7 @@ class BrokerSession:
                 ", ".join(refused[:10]),
                 self._settings.username,
             )
-        self.refresh()
+        self._subscribe_missing()
 
     def _heard(
         self, _client: object, topic: str | bytes, payload: bytes, _qos: int, properties: dict[str, object]
@@ -231,6 +243,7 @@ class BrokerSession:
         """Forget the connection and say so once; return whether it stood."""
         stood, self._connected = self._connected, False
         self._client = None
+        self._cancel_refresh()
         self._outgoing.close()
         if stood:
             self.problem = f"the connection to the broker {self._settings.place()} was lost"

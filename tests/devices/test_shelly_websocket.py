@@ -59,11 +59,16 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 
 async def test_a_device_is_read_and_offered(bench: Bench) -> None:
     await eventually(lambda: any(isinstance(item, Discovered) for item in bench.items))
-    await eventually(lambda: any(report.register_wh is not None for report in bench.told()))
-    full = next(report for report in bench.told() if report.register_wh is not None)
-    assert full.register_wh == 5000
-    assert full.relay is RelayPosition.CLOSED
-    assert full.power_mw == 2_000_000
+
+    def full() -> list[Report]:
+        return [
+            report for report in bench.told() if report.register_wh is not None and report.relay is not None
+        ]
+
+    await eventually(full, "full status")
+    assert full()[0].register_wh == 5000
+    assert full()[0].relay is RelayPosition.CLOSED
+    assert full()[0].power_mw == 2_000_000
     assert not [item for item in bench.items if isinstance(item, Rejected)]
 
 
