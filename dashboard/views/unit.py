@@ -117,7 +117,7 @@ def _why_days(standing: Standing) -> str:
     """Return what the forecast rests on."""
     if standing.days_left is None:
         return "needs two full days of use"
-    return "at the pace of the last 28 days"
+    return "at the recent pace"
 
 
 def _cost(usages: list[Usage]) -> int:
