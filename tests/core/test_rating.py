@@ -172,6 +172,12 @@ class TestBoundaries:
         allocate(rating, line, "m", JANUARY + 60_000, JANUARY + 120_000, 1)
         assert used_by_line(rating)["2026-01-01", "v1", 1, "all"] == 1
 
+    def test_a_block_is_cut_at_the_instant_at_which_its_last_unit_was_used(self, rating: Rating) -> None:
+        line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
+        allocate(rating, line, "m", JANUARY, JANUARY + 60_000, 4_000)
+        cuts = [(part.start - JANUARY, part.end - JANUARY, part.wh) for part in rating.open["m"]]
+        assert cuts == [(0, 15_000, 1_000), (15_000, 60_000, 3_000)]
+
     def test_one_delta_may_pass_several_blocks_at_once(self, rating: Rating) -> None:
         line = timeline(
             tariff([[str(price)] for price in range(5)], limits_kwh=["0.001", "0.002", "0.003", "1"])
@@ -185,6 +191,15 @@ class TestBoundaries:
         settlement = settle(rating, line)
         assert sum(segment.wh for segment in settlement.segments) == 1_000
         assert {segment.wh for segment in settlement.segments} == {1}
+
+    def test_a_gap_of_a_year_is_rated_in_one_go_and_keeps_every_unit(self, rating: Rating) -> None:
+        line = timeline(weekly_ladder(time_zone="Europe/London"))
+        start, end = (instant(f"{year}-01-01 00:00", "Europe/London") for year in (2026, 2027))
+        allocate(rating, line, "m", start, end, 3_000_000)
+        segments = settle(rating, line).segments
+        assert sum(segment.wh for segment in segments) == sum(rating.used.values()) == 3_000_000
+        assert len(rating.used) == 12
+        assert len({segment.start // SLOT for segment in segments}) == 365 * 96
 
     def test_a_late_meters_energy_of_last_month_climbs_last_months_ladder(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"], time_zone="UTC"))

@@ -163,6 +163,11 @@ class TestSelfReclose:
         assert observe(relay, Observation(NOON + 4_999, OPEN, 0)).proof is Proof.PENDING
         assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is Proof.CONFIRMED
 
+    def test_a_position_from_before_the_newest_command_and_no_load_prove_nothing_together(self) -> None:
+        relay = sent(seen(commanded(OPEN), 50, OPEN), NOON + 5_000)
+        assert seen(relay, 400, None, 0).proof is Proof.REPORTED
+        assert seen(relay, 500, OPEN, 0).proof is Proof.CONFIRMED
+
     def test_a_customer_may_open_a_closed_relay_by_hand(self) -> None:
         relay = seen(commanded(CLOSED), 400, CLOSED, LOAD)
         relay = seen(relay, 60_000, OPEN, 0)
