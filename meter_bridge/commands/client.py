@@ -1,0 +1,89 @@
+"""A client of the bridge's API for the commands."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+import msgspec
+from yarl import URL
+
+from meter_bridge.commands.errors import REFUSED, UNREACHABLE, CommandError
+from meter_bridge.protocol.messages import ErrorCode, Problem
+
+TIMEOUT: Final = ClientTimeout(total=300)
+"""A site file of thousands of units takes minutes to apply on a small machine."""
+
+
+class ConnectionLostError(CommandError):
+    """The bridge went away before it answered; what was asked may or may not be done."""
+
+
+class BridgeClient:
+    """Requests of the local operator."""
+
+    def __init__(self, session: ClientSession) -> None:
+        """Use a session that is connected to a bridge's Unix socket."""
+        self._session = session
+
+    async def get[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
+        """Return what a reading route answers."""
+        return msgspec.json.decode(await self._ask("GET", path, query=query), type=kind)
+
+    async def post[T](
+        self,
+        kind: type[T],
+        *path: str,
+        body: Mapping[str, object] | None = None,
+        document: str | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Return what a changing route answers."""
+        raw = msgspec.json.encode(body) if document is None else document.encode()
+        answer = await self._ask("POST", path, raw=raw, query=query, headers=headers)
+        return msgspec.json.decode(answer, type=kind)
+
+    async def delete(self, *path: str) -> None:
+        """Ask a deleting route."""
+        await self._ask("DELETE", path)
+
+    async def _ask(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        raw: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return the body of an accepted request; raise ``CommandError`` for any other."""
+        url = URL("http://bridge/api/v1").joinpath(*path)
+        data = None if raw is None else BytesIO(raw)
+        try:
+            async with self._session.request(
+                method, url, data=data, params=query, headers=headers, timeout=TIMEOUT
+            ) as response:
+                answer = await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
+            raise ConnectionLostError(
+                f"the bridge did not answer: {str(error) or type(error).__name__}",
+                "see whether it runs and what its log says, then ask again",
+                UNREACHABLE,
+            ) from error
+        if not response.ok:
+            raise _refusal(response, answer)
+        return answer
+
+
+def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
+    """Return what the bridge said no with."""
+    try:
+        problem = msgspec.json.decode(answer, type=Problem)
+    except msgspec.DecodeError:
+        return CommandError(f"the bridge answered {response.status}", "see its log")
+    what = problem.message
+    if problem.value is not None and problem.value not in what:
+        what += f" ({problem.field}: {problem.value})"
+    code = UNREACHABLE if problem.code is ErrorCode.STORAGE_UNAVAILABLE else REFUSED
+    return CommandError(what, problem.remedy or "see docs/api.md for what the bridge accepts", code)

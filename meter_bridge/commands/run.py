@@ -1,0 +1,106 @@
+"""``meter-bridge run``."""
+
+import argparse
+import logging
+import sys
+from typing import Final
+
+from meter_bridge.commands.errors import UNREACHABLE, CommandError
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import DEFAULT_EXPORT_EVERY_S, DEFAULT_LISTEN, LOG_LEVELS, Settings
+
+EPILOG: Final = """\
+every option may also be set as PREPAID_METER_<OPTION>, such as PREPAID_METER_BROKER; a password belongs there
+and not on the command line, where other users of the machine can read it.
+
+examples:
+  meter-bridge run
+      with a broker of its own, on this machine only
+  PREPAID_METER_BROKER=mqtt://bridge:secret@localhost meter-bridge run
+      with the broker that is there already
+  meter-bridge run --listen 0.0.0.0:8126 --tls-certificate cert.pem --tls-key key.pem
+      for Home Assistant on another machine, which finds the bridge by itself
+"""
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    _add_broker(parser)
+    _add_api(parser)
+    parser.add_argument("--log-level", choices=LOG_LEVELS, help="how much to log (default: INFO)")
+    parser.add_argument(
+        "--export-every-s",
+        metavar="S",
+        help=f"seconds between exports for the dashboard (default: {DEFAULT_EXPORT_EVERY_S})",
+    )
+    parser.add_argument(
+        "--decode-only",
+        action="store_true",
+        default=None,
+        help="receive and decode only, charge nothing: the base line of the benchmark",
+    )
+
+
+def _add_broker(parser: argparse.ArgumentParser) -> None:
+    broker = parser.add_argument_group("broker")
+    broker.add_argument(
+        "--broker", metavar="URL", help="mqtt://host:1883, mqtts://host:8883 or embedded (default)"
+    )
+    broker.add_argument("--broker-ca", metavar="FILE", help="certificate authority of an mqtts:// broker")
+
+
+def _add_api(parser: argparse.ArgumentParser) -> None:
+    api = parser.add_argument_group("API")
+    api.add_argument("--listen", metavar="HOST:PORT", help=f"where to serve it (default: {DEFAULT_LISTEN})")
+    api.add_argument("--tls-certificate", metavar="FILE", help="serve it over TLS with this certificate")
+    api.add_argument("--tls-key", metavar="FILE", help="key of the certificate")
+    api.add_argument(
+        "--allow-plain-http",
+        action="store_true",
+        default=None,
+        help="serve other hosts without TLS, where everyone on that network is trusted",
+    )
+    api.add_argument(
+        "--announce",
+        action="store_true",
+        default=None,
+        help="announce it on the local network also where it only listens on this machine",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the bridge until a signal ends it."""
+    names = (
+        "broker",
+        "broker_ca",
+        "listen",
+        "tls_certificate",
+        "tls_key",
+        "allow_plain_http",
+        "announce",
+        "log_level",
+        "decode_only",
+        "export_every_s",
+    )
+    settings = settings_of(arguments, **{name: getattr(arguments, name) for name in names})
+    logging.basicConfig(level=settings.log_level, format=FORMAT, stream=sys.stderr)
+    for warning in settings.warnings:
+        logging.getLogger("meter_bridge").warning(warning)
+    _run(settings)
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    # Imported here so that '--help' and a wrong option are answered at once.
+    from meter_bridge.app import run as run_bridge  # noqa: PLC0415
+    from meter_bridge.storage.database import LockedError  # noqa: PLC0415
+
+    try:
+        run_bridge(settings)
+    except LockedError as error:
+        remedy = "end the other bridge, or name another folder with --data"
+        raise CommandError(str(error), remedy, UNREACHABLE) from error
+    except OSError as error:
+        remedy = f"see whether {settings.data} is writable and {settings.listen} is free"
+        raise CommandError(f"the bridge cannot start: {error}", remedy, UNREACHABLE) from error

@@ -1,0 +1,36 @@
+"""Read a site file for a command."""
+
+from pathlib import Path
+from typing import Final
+
+from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.site_file import load
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+
+
+def read(path: Path) -> str:
+    """Return the text of a site file."""
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_BYTES:
+            raise CommandError(
+                f"{path} is larger than {MAX_BYTES} bytes", "divide it among several bridges", USAGE
+            )
+        return raw.decode()
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", "name a site file that exists", USAGE) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
+
+
+def plan_of(path: Path, text: str) -> InstallationPlan:
+    """Return the plan of a site file; raise ``CommandError`` that lists all that is wrong."""
+    try:
+        return load(text)
+    except SiteFileError as error:
+        count = len(error.problems)
+        remedy = "\n  ".join(str(error).splitlines())
+        raise CommandError(f"{path}: {count} {'problem' if count == 1 else 'problems'}", remedy) from error

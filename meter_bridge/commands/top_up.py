@@ -1,0 +1,86 @@
+"""``meter-bridge top-up``."""
+
+import argparse
+import asyncio
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from meter_bridge.api.top_ups import KEY_HEADER
+from meter_bridge.commands.client import BridgeClient, ConnectionLostError
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.output import add_json, say, say_json, table
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.messages import AccountView, TopUpResult
+
+EPILOG: Final = """\
+A top-up that is acknowledged is stored for good. Should the bridge not answer, repeat the command with the
+key that it names: the same key counts once.
+
+examples:
+  meter-bridge top-up flat-1 100.00
+  meter-bridge top-up flat-1 100.00 --method eft --reference "bank statement 2026-03-01"
+  meter-bridge top-up flat-1 100.00 --key receipt-0007
+"""
+ATTEMPTS: Final = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    parser.add_argument("amount", metavar="AMOUNT", help="in the account's currency, such as 100.00")
+    parser.add_argument("--method", default="cash", help="how it was paid (default: %(default)s)")
+    parser.add_argument("--reference", metavar="TEXT", help="receipt or note")
+    parser.add_argument("--key", help="idempotency key: the same key counts once (default: a new one)")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Book a top-up."""
+    key = arguments.key or str(uuid4())
+    account, result = asyncio.run(_top_up(arguments, settings_of(arguments), key))
+    if arguments.json:
+        say_json(msgspec.to_builtins(result))
+    else:
+        _show(account, result)
+    return 0
+
+
+async def _top_up(
+    arguments: argparse.Namespace, settings: Settings, key: str
+) -> tuple[AccountView, TopUpResult]:
+    body = {"amount": arguments.amount, "method": arguments.method}
+    if arguments.reference is not None:
+        body["reference"] = arguments.reference
+    async with connected(settings) as client:
+        account = await client.get(AccountView, "accounts", arguments.account)
+        return account, await _post(client, arguments.account, body, key)
+
+
+async def _post(client: BridgeClient, account_id: str, body: dict[str, str], key: str) -> TopUpResult:
+    """Ask until answered, with the same key, so that it counts once."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return await client.post(
+                TopUpResult, "accounts", account_id, "top-ups", body=body, headers={KEY_HEADER: key}
+            )
+        except ConnectionLostError as error:
+            if not left:
+                error.what += "; it is not known whether the top-up was booked"
+                error.remedy = f"repeat the command with '--key {key}': it counts once"
+                raise
+    raise AssertionError
+
+
+def _show(account: AccountView, result: TopUpResult) -> None:
+    currency = account.currency
+    say(f"{account.id}: {format_amount(result.top_up.amount, currency)} booked as {result.top_up.id}")
+    rows = [(f"to {name.replace('_', ' ')}", amount) for name, amount in result.top_up.split.items()]
+    rows.append(("available now", result.available))
+    texts = [(name, format_amount(amount, currency)) for name, amount in rows]
+    for line in table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:]:
+        say(f"  {line}")
+    say(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")

@@ -1,0 +1,43 @@
+"""``meter-bridge verify``."""
+
+import argparse
+from typing import Final
+
+from sqlalchemy.exc import DatabaseError
+
+from meter_bridge.commands.errors import REFUSED, CommandError
+from meter_bridge.commands.installation import database_of
+from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.storage.verify import verify
+
+EPILOG: Final = """\
+Folds the whole journal anew and compares it with every balance, checks that each entry sums to zero, that
+nothing was charged twice, and that the file is whole. Only reads; may run beside the bridge. Exit code 1
+means that something differs.
+
+examples:
+  meter-bridge verify
+  meter-bridge verify --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the installation's books."""
+    path = database_of(settings_of(arguments))
+    try:
+        problems = tuple(verify(path))
+    except DatabaseError as error:
+        raise CommandError(f"{path} cannot be read: {error.orig}", "restore the newest backup") from error
+    if arguments.json:
+        say_json({"problems": problems})
+    else:
+        for problem in problems:
+            say(problem)
+        say(f"{path}: " + (f"{len(problems)} problems" if problems else "the books are right"))
+    return REFUSED if problems else 0

@@ -1,0 +1,56 @@
+"""A bridge that runs beside the commands: the real API over a stand-in engine, on a Unix socket."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+import tempfile
+from threading import Event, Thread
+
+import pytest
+
+from meter_bridge.api.unix_socket import SOCKET_NAME
+from meter_bridge.cli import main
+from tests.api.serving import serving_locally
+from tests.api.stand_in import StandIn
+
+type Answer = tuple[int, str, str]
+type Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty folder of an installation, named by the environment."""
+    with tempfile.TemporaryDirectory(prefix="pm-") as name:
+        monkeypatch.setenv("PREPAID_METER_DATA", name)
+        yield Path(name)
+
+
+@pytest.fixture
+def bridge(data: Path) -> Iterator[StandIn]:
+    """Run a bridge in a thread, as the commands have an event loop of their own."""
+    port, started, loop, stop = StandIn(), Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with serving_locally(port, data / SOCKET_NAME):
+            started.set()
+            await stop.wait()
+
+    thread = Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert started.wait(10)
+    yield port
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return what runs a command and returns its exit code, output and errors."""
+
+    def command(*arguments: str) -> Answer:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return command

@@ -1,0 +1,189 @@
+"""Each command against a running bridge: what it says, what it asks, and how it fails."""
+
+import io
+import json
+from pathlib import Path
+import sys
+
+import pytest
+
+from meter_bridge.api.port import Refused
+from meter_bridge.protocol.messages import ErrorCode
+from tests.api.stand_in import SECRET, StandIn
+from tests.commands.conftest import Command
+
+
+@pytest.fixture
+def site_file(data: Path) -> Path:
+    """Return a copy of the example of the documentation."""
+    example = Path(__file__).parents[2] / "docs" / "examples" / "household.yaml"
+    path = data / "site.yaml"
+    path.write_text(example.read_text())
+    return path
+
+
+def test_accounts_are_shown_as_an_aligned_table(run: Command, bridge: StandIn) -> None:
+    bridge.balances["flat-2"] = 1_234_567_890_000
+    code, out, _ = run("accounts")
+    assert code == 0
+    assert out == (
+        "ACCOUNT  NAME    SITE  SUPPLY            AVAILABLE           BALANCE    LASTS  ALERTS\n"
+        "flat-1   Flat-1  rose  connected         ZAR 12.50         ZAR 12.50  2 d 4 h  none\n"
+        "flat-2   Flat-2  rose  connected  ZAR 1,234,567.89  ZAR 1,234,567.89  2 d 4 h  none\n"
+        "shop-1   Shop-1  oak   connected         ZAR 12.50         ZAR 12.50  2 d 4 h  none\n"
+    )
+
+
+def test_accounts_as_json_are_those_of_the_api(run: Command, bridge: StandIn) -> None:
+    _, out, _ = run("accounts", "--json")
+    assert [each["available"] for each in json.loads(out)["accounts"]] == [12_500_000] * 3
+
+
+def test_a_top_up_shows_where_the_money_went(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("top-up", "flat-1", "100.00", "--reference", "receipt 7")
+    assert code == 0
+    assert out == (
+        "flat-1: ZAR 100.00 booked as top-up-1\n"
+        "  to balance     ZAR 100.00\n"
+        "  available now  ZAR 112.50\n"
+        "  supply connected (in credit)\n"
+    )
+    assert bridge.touched == [("top_up", "local operator", "flat-1")]
+
+
+@pytest.mark.invariant(4)
+def test_a_top_up_with_the_same_key_counts_once_and_each_without_one_by_itself(
+    run: Command, bridge: StandIn
+) -> None:
+    for _ in range(2):
+        assert run("top-up", "flat-1", "1.00", "--key", "k")[0] == 0
+    assert bridge.balances["flat-1"] == 13_500_000
+    for _ in range(2):
+        assert run("top-up", "flat-1", "1.00")[0] == 0
+    assert bridge.balances["flat-1"] == 15_500_000
+
+
+def test_what_the_bridge_refuses_is_one_line_and_a_remedy_with_exit_code_1(
+    run: Command, bridge: StandIn
+) -> None:
+    code, out, err = run("top-up", "flat-9", "100.00")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: there is no account 'flat-9'\n  ")
+    code, _, err = run("top-up", "flat-1", "1e3")
+    assert code == 1
+    assert "amount: 1e3" in err
+
+
+def test_a_bridge_that_cannot_store_is_exit_code_3(run: Command, bridge: StandIn) -> None:
+    bridge.failure = Refused(ErrorCode.STORAGE_UNAVAILABLE, "the disk is full", remedy="make room")
+    code, _, err = run("top-up", "flat-1", "100.00")
+    assert (code, err) == (3, "error: the disk is full\n  make room\n")
+
+
+def test_a_supply_is_held_with_a_reason(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("supply", "flat-1", "off", "--reason", "inspection")
+    assert code == 0
+    assert out == "flat-1: disconnected (landlord off: inspection), relay confirmed\n"
+    assert "set_supply off inspection" in bridge.calls
+
+
+def test_a_supply_is_not_held_without_a_reason(run: Command, bridge: StandIn) -> None:
+    code, _, err = run("supply", "flat-1", "off")
+    assert (code, err) == (2, "error: 'off' wants a reason\n  add --reason TEXT\n")
+    assert bridge.calls == []
+
+
+def test_a_new_token_alone_is_on_standard_output(run: Command, bridge: StandIn) -> None:
+    code, out, err = run("token", "create", "--name", "HA", "--role", "landlord", "--all-sites")
+    assert (code, out) == (0, f"pmb_t1_{SECRET}\n")
+    assert "shown this once" in err
+
+
+def test_tokens_are_listed_and_revoked(run: Command, bridge: StandIn) -> None:
+    assert run("token", "list")[1].startswith("There are no tokens yet")
+    run("token", "create", "--name", "HA", "--role", "landlord", "--all-sites")
+    run("token", "create", "--name", "Flat", "--role", "tenant", "--account", "flat-1", "--days", "365")
+    assert run("token", "revoke", "t1")[0] == 0
+    assert run("token", "list")[1] == (
+        "ID  NAME  ROLE      SEES       MADE        EXPIRES     STATE\n"
+        "t1  HA    landlord  all sites  2026-03-01  never       revoked 2026-03-01\n"
+        "t2  Flat  tenant    flat-1     2026-03-01  2027-03-01  in force\n"
+    )
+    assert run("token", "revoke", "t9")[0] == 1
+
+
+def test_apply_shows_the_difference_and_applies_it(run: Command, bridge: StandIn, site_file: Path) -> None:
+    code, out, _ = run("apply", str(site_file), "--yes")
+    assert (code, out) == (0, "  add site rose\nApplied.\n")
+    assert [each.rsplit(" ", 1)[1] for each in bridge.calls] == ["True", "False"]
+
+
+def test_apply_dry_run_only_shows(run: Command, bridge: StandIn, site_file: Path) -> None:
+    code, out, _ = run("apply", str(site_file), "--dry-run", "--json")
+    assert (code, json.loads(out)) == (0, {"changes": ["add site rose"], "applied": False})
+    assert len(bridge.calls) == 1
+
+
+def test_apply_does_nothing_where_nothing_changes(run: Command, bridge: StandIn, site_file: Path) -> None:
+    bridge.changes = ()
+    code, out, _ = run("apply", str(site_file))
+    assert (code, out) == (0, "The installation is as the file says; nothing changes.\n")
+    assert len(bridge.calls) == 1
+
+
+class Terminal(io.StringIO):
+    """Standard input of a person."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer,code", [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
+def test_apply_asks_a_person(
+    run: Command,
+    bridge: StandIn,
+    site_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert run("apply", str(site_file))[0] == code
+    assert len(bridge.calls) == (2 if code == 0 else 1)
+
+
+def test_apply_without_a_person_wants_yes(
+    run: Command, bridge: StandIn, site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, _, err = run("apply", str(site_file))
+    assert code == 2
+    assert "--yes" in err
+    assert len(bridge.calls) == 1
+
+
+def test_check_says_what_is_in_a_site_file(run: Command, site_file: Path) -> None:
+    code, out, _ = run("check", str(site_file))
+    assert code == 0
+    assert out == f"{site_file} is right: 1 site, 1 tariff, 1 account, 1 meter\n"
+
+
+@pytest.mark.parametrize("command", [("check",), ("apply", "--yes")])
+def test_a_wrong_site_file_is_listed_with_lines_and_reaches_no_bridge(
+    run: Command, bridge: StandIn, data: Path, command: tuple[str, ...]
+) -> None:
+    path = data / "wrong.yaml"
+    path.write_text("name: Rose\nsites: 7\n")
+    code, _, err = run(*command, str(path))
+    assert code == 1
+    assert err.startswith(f"error: {path}: ")
+    assert "line 2" in err
+    assert bridge.calls == []
+
+
+def test_a_site_file_that_cannot_be_read_is_a_usage_error(run: Command, data: Path) -> None:
+    assert run("check", str(data / "none.yaml"))[0] == 2
+    (data / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    code, _, err = run("check", str(data / "latin.yaml"))
+    assert code == 2
+    assert "UTF-8" in err
