@@ -15,7 +15,7 @@ from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
 from dashboard.queries.units import Unit, units
-from dashboard.queries.usage import Usage, usage
+from dashboard.queries.week import Weeks, charged_and_energy
 from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, reason_text, supply_word
@@ -97,12 +97,12 @@ def _header(standing: Standing) -> None:
 def _figures(opened: Warehouse, viewer: Viewer, standing: Standing) -> None:
     """Show what is left, for how long, and what today cost."""
     unit = standing.unit
-    week = usage(opened, viewer, unit.id, 7)
-    energy = kwh(sum(use.wh for use in week))
+    charged, energy = charged_and_energy(opened, viewer)
+    week = charged.get(unit.currency, Weeks(now=0, before=0))
     figures = [
         Figure("Balance", money(unit.available, unit.currency), None, _accrued(unit)),
         Figure("Lasts", days(standing.days_left), None, _why_days(standing)),
-        Figure("Charged, 7 days", money(_cost(week), unit.currency), None, energy),
+        Figure("Charged, 7 days", money(week.now, unit.currency), None, kwh(energy.now)),
         Figure("Power now", power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
     ]
     show_figures(figures)
@@ -118,11 +118,6 @@ def _why_days(standing: Standing) -> str:
     if standing.days_left is None:
         return "needs two full days of use"
     return "at the recent pace"
-
-
-def _cost(usages: list[Usage]) -> int:
-    """Return charges with tax."""
-    return sum(use.amount + use.tax for use in usages)
 
 
 def _read(unit: Unit, now: int) -> str:

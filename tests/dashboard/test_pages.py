@@ -180,3 +180,16 @@ def test_about_says_where_the_data_is(open_page: Open, house: House) -> None:
     text = shown(open_page(house.folder, "about"))
     assert str(house.folder) in text
     assert "20 Nov 2026, 18:40" in text
+
+
+def test_a_units_seven_days_are_those_of_the_portfolio(open_page: Open, tmp_path: Path) -> None:
+    build(tmp_path, (Unit(id="only", name="Only flat", days=9),))
+    charged = {
+        page: next(
+            metric.value
+            for metric in open_page(tmp_path, page, unit="only").metric
+            if metric.label.startswith("Charged")
+        )
+        for page in ("portfolio", "unit")
+    }
+    assert charged["portfolio"] == charged["unit"]
