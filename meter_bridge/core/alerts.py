@@ -61,6 +61,14 @@ def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Chan
     return Changes(opened, closed)
 
 
+def unremarkable(limits: Limits, millivolts: int | None, milliwatts: int | None) -> bool:
+    """Say quickly that values lie well within all limits, so that they can only close alarms."""
+    low, high, load = limits.under_voltage_mv, limits.over_voltage_mv, limits.overload_mw
+    return (
+        millivolts is None or ((low is None or millivolts >= low) and (high is None or millivolts <= high))
+    ) and (milliwatts is None or load is None or milliwatts <= load)
+
+
 def voltage_alarm(limits: Limits, millivolts: int | None, present: AlertKind | None) -> AlertKind | None:
     """Return the voltage alarm in force; without a reading the present one stays.
 

@@ -1,7 +1,7 @@
 """Local days, months and quarter hours of instants in milliseconds UTC.
 
-A local day begins at the first instant whose local date is that day, also where midnight is skipped or repeated
-by daylight saving time.
+A local day begins at the first instant whose local date is that day, also where midnight is skipped or
+repeated by daylight saving time.
 """
 
 from datetime import UTC, date, datetime, timedelta

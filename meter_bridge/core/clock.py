@@ -1,7 +1,7 @@
 """The guarded clock: event time that a jump of the wall clock cannot move (invariant 12).
 
-Event time is the wall time of an anchor plus the monotonic time since. While the wall clock disagrees with it by
-more than a minute the clock is *unsure*: time-based charges, band boundaries and cuts wait, until the wall
+Event time is the wall time of an anchor plus the monotonic time since. While the wall clock disagrees with it
+by more than a minute the clock is *unsure*: time-based charges, band boundaries and cuts wait, until the wall
 clock agrees again, the system says that it is synchronised, or a person confirms it.
 """
 

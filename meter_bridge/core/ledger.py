@@ -1,7 +1,7 @@
 """Double-entry journal: entries whose postings sum to zero per asset.
 
 Every account has its own buckets, so no row is shared between accounts. ``balance`` is what the customer has;
-``funds`` is the counterpart of money received; ``consumption``, ``standing`` and ``tax`` are what was charged.
+``funds`` is the counterpart of money received; ``consumption``, ``standing`` and ``tax`` are charges.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Register arithmetic: energy is charged from the meter's cumulative register and from nothing else.
 
-Whatever is lost, repeated or reordered, the energy charged of a meter and epoch is its watermark minus its start
-(invariant 5). A register that falls, or rises faster than the supply's rating allows, never charges by itself
+Whatever is lost, repeated or reordered, the energy charged of a meter and epoch is its watermark minus its
+start (invariant 5). A register that falls, or rises faster than the rating allows, never charges by itself
 (invariant 6): it is doubted first, since messages may arrive late, and quarantined when the doubt persists.
 """
 
@@ -52,7 +52,7 @@ class Doubt:
 
 @dataclass(slots=True)
 class Register:
-    """State of a meter's register; functions here return a new one, only the engine's fast lane moves it on."""
+    """State of a meter's register; functions here return a new one, only the fast lane moves it on."""
 
     epoch: int
     start_wh: int
@@ -166,7 +166,7 @@ def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Registe
 
 
 def decide(state: Register, decision: Decision) -> Advance:
-    """Apply a person's decision on a quarantined register; raises ``ValueError`` if there is none to decide."""
+    """Apply a person's decision on a quarantined register; raises ``ValueError`` if there is none."""
     doubt = state.doubt
     if doubt is None or not state.quarantined:
         msg = "the register is not in quarantine; there is nothing to decide"

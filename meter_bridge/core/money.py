@@ -1,11 +1,12 @@
 """Amounts of money as integers of a fixed fraction of a currency's minor unit.
 
-An amount of a currency counts steps of 10 ** -``amount_digits`` of its main unit: four decimal digits below the
-minor unit of ISO 4217. A South African rand has 1,000,000 steps, a yen 10,000, a Kuwaiti dinar 10,000,000.
+An amount of a currency counts steps of 10 ** -``amount_digits`` of its main unit: four decimal digits below
+the minor unit of ISO 4217. A South African rand has 1,000,000 steps, a yen 10,000, a Kuwaiti dinar
+10,000,000.
 """
 
-import re
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+import re
 from typing import Final
 
 DIGITS_BELOW_MINOR: Final = 4

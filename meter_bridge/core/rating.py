@@ -107,8 +107,8 @@ class Settlement:
 def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end: int, wh: int) -> None:
     """Spread energy of (start, end] linearly over time and put each part on its line.
 
-    The cumulative energy is floored at every boundary (slot, band, local midnight, tariff version), blocks are
-    cut where the ladder says. Energy of no duration belongs to the instant ``start``.
+    The cumulative energy is floored at every boundary (slot, band, local midnight, tariff version), blocks
+    are cut where the ladder says. Energy of no duration belongs to the instant ``start``.
     """
     elapsed = end - start
     given, at = 0, start
@@ -217,8 +217,7 @@ def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Se
     segments: list[Segment] = []
     for meter_id, parts in sorted(rating.open.items()):
         closing, rating.open[meter_id] = _closing(parts, upto)
-        for part in closing:
-            segments.append(_settle_segment(rating, timeline, meter_id, part, sums))
+        segments.extend(_settle_segment(rating, timeline, meter_id, part, sums) for part in closing)
     rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
     return Settlement(tuple(sums.values()), tuple(segments))
 

@@ -1,8 +1,8 @@
 """The three states of a relay: requested, reported, confirmed.
 
-An acknowledgement is not an open contact. A requested position is confirmed by a reading newer than the command
-that shows the relay there and, for an open one, the load gone; where there was no load before the command
-nothing can prove it.
+An acknowledgement is not an open contact. A requested position is confirmed by a reading newer than the
+command that shows the relay there and, for an open one, the load gone; where there was no load before the
+command nothing can prove it.
 """
 
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """The supply decision: a pure function of credit, policy, calendar and holds, with its reason.
 
-Cut = exhausted and prepayment and outside friendly hours and not protected. Restore = automatic, or armed: the
-customer confirms (GB SMETS2; Landis+Gyr E470 manual).
+Cut = exhausted and prepayment and outside friendly hours and not protected. Restore = automatic, or armed:
+the customer confirms (GB SMETS2; Landis+Gyr E470 manual).
 """
 
 from dataclasses import dataclass
@@ -103,8 +103,8 @@ class Decision:
 def decide(policy: Policy, now: Situation) -> Decision:
     """Return the state the supply is to have.
 
-    A hold by the landlord comes first and is lifted by nobody's money; a protected account is never cut; a cut
-    needs a sure clock.
+    A hold by the landlord comes first and is lifted by nobody's money; a protected account is never cut; a
+    cut needs a sure clock.
     """
     if now.hold is Hold.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
@@ -142,8 +142,8 @@ def _restore(policy: Policy, now: Situation) -> Decision:
 def low_credit_level(policy: Policy, available: int, present: int) -> int:
     """Return how many low-credit thresholds are passed, with hysteresis on the way up.
 
-    ``present`` is the level so far. A threshold counts as soon as credit is at or below it, and stops counting
-    only when credit is above it by the hysteresis.
+    ``present`` is the level so far. A threshold counts as soon as credit is at or below it, and stops
+    counting only when credit is above it by the hysteresis.
     """
     passed = sum(1 for threshold in policy.low_credit if available <= threshold)
     if passed >= present:

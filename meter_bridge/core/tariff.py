@@ -1,7 +1,7 @@
 """Tariffs: inclining blocks per month, time-of-use bands, a daily standing charge and taxes.
 
-A tariff version is an immutable price list in force from an instant on. Prices are integers per MWh (1,000,000 Wh)
-of the asset, so that price x Wh / 1,000,000 is exact until it is rounded once per posting.
+A tariff version is an immutable price list in force from an instant on. Prices are integers per MWh
+(1,000,000 Wh) of the asset, so that price x Wh / 1,000,000 is exact until it is rounded once per posting.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from meter_bridge.core.calendar import (
     local_time,
     month_of,
 )
+from meter_bridge.core.energy import format_kwh
 
 WH_PER_MWH: Final = 1_000_000
 PPM: Final = 1_000_000
@@ -55,7 +56,7 @@ class TaxBase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span of local wall-clock minutes on some weekdays; one that crosses midnight belongs to its first day."""
+    """A span of local wall-clock minutes on some weekdays; one across midnight belongs to its first day."""
 
     weekdays: frozenset[int]
     """0 is Monday."""
@@ -180,7 +181,7 @@ def _check_windows(version: TariffVersion) -> None:
         for window in band.windows:
             within = 0 <= window.start < MINUTES_PER_DAY and 0 <= window.end <= MINUTES_PER_DAY
             if not within or not window.weekdays <= set(range(7)):
-                msg = f"band {band.name!r} has a window outside the day or week; write 00:00 to 24:00, mon to sun"
+                msg = f"band {band.name!r} has a window outside the day or week; keep to 00:00-24:00, mon-sun"
                 raise TariffError(msg)
 
 
@@ -188,7 +189,8 @@ def _check_blocks(version: TariffVersion) -> None:
     """Check that block limits rise and that every block prices every band."""
     rising = [0, *version.limits]
     if any(low >= high for low, high in zip(rising, version.limits, strict=False)):
-        msg = f"block limits must rise, each above the one before: {[limit / 1000 for limit in version.limits]} kWh"
+        given = ", ".join(format_kwh(limit) for limit in version.limits)
+        msg = f"block limits must rise, each above the one before: {given}"
         raise TariffError(msg)
     if len(version.prices) != len(version.limits) + 1:
         msg = (
@@ -302,7 +304,7 @@ def next_price_change(version: TariffVersion, at: int, *, days: int = 8) -> int 
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
     """Tariff versions of one supply in order of their start."""
 
@@ -316,23 +318,31 @@ class Timeline:
 
     def at(self, instant: int) -> TariffVersion:
         """Return the version in force; raises ``TariffError`` before the first."""
-        found = next((version for version in reversed(self.versions) if version.valid_from <= instant), None)
-        if found is None:
-            msg = f"no tariff version is in force at {instant}"
-            raise TariffError(msg)
-        return found
+        for version in reversed(self.versions):
+            if version.valid_from <= instant:
+                return version
+        msg = f"no tariff version is in force at {instant}"
+        raise TariffError(msg)
 
     def next_start(self, instant: int) -> int | None:
         """Return when the next version begins, or None."""
-        return next((version.valid_from for version in self.versions if version.valid_from > instant), None)
+        for version in self.versions:
+            if version.valid_from > instant:
+                return version.valid_from
+        return None
 
     def version(self, version_id: str) -> TariffVersion:
         """Return a version by its id."""
-        return next(version for version in self.versions if version.id == version_id)
+        return self._by_id[version_id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, TariffVersion]:
+        """Return the versions by their ids."""
+        return {version.id: version for version in reversed(self.versions)}
 
 
 def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
-    """Return the timeline of a supply that changed its tariff: each tariff holds from its turn until the next.
+    """Return the timeline of a supply that changed its tariff: each holds from its turn until the next.
 
     The first tariff holds from its own first version on.
     """
