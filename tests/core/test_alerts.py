@@ -3,7 +3,15 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.core.alerts import AlertKey, AlertKind, Limits, overloaded, reconcile, voltage_alarm
+from meter_bridge.core.alerts import (
+    AlertKey,
+    AlertKind,
+    Limits,
+    overloaded,
+    reconcile,
+    unremarkable,
+    voltage_alarm,
+)
 
 keys = st.builds(
     AlertKey,
@@ -88,3 +96,16 @@ def test_a_voltage_that_wavers_inside_the_hysteresis_changes_nothing(
 ) -> None:
     present = OVER if open_before else None
     assert {voltage_alarm(Limits(), value, present) for value in values} <= {present}
+
+
+@given(
+    st.none() | st.integers(0, 300_000),
+    st.none() | st.integers(0, 20_000_000),
+    st.none() | st.just(10_000_000),
+)
+def test_values_that_are_called_unremarkable_open_nothing(
+    millivolts: int | None, milliwatts: int | None, load: int | None
+) -> None:
+    limits = Limits(overload_mw=load)
+    opened = voltage_alarm(limits, millivolts, None) or overloaded(limits, milliwatts, present=False)
+    assert not (unremarkable(limits, millivolts, milliwatts) and opened)
