@@ -1,6 +1,7 @@
 """Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -131,6 +132,9 @@ async def running(settings: Settings, broker: MqttSettings | None, clocks: Clock
     exporter = Exporter(database, settings.data / EXPORT_NAME)
     daemon = Daemon(engine, exporter, settings.export_every_s)
     try:
+        # What was loaded lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
         gateway.start(engine.installation)
         daemon.start()
         yield Running(engine, Bridge(engine, discovery), gateway, daemon)

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.core.metering import Cause, Doubt, Register
+from meter_bridge.core.metering import Register
 from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating
 from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
 
@@ -13,13 +13,7 @@ class _MeterDocument(msgspec.Struct, array_like=True):
     """A meter's register and newest values."""
 
     id: str
-    epoch: int | None
-    start_wh: int
-    watermark_wh: int
-    at: int
-    witness: str | None
-    skipped_wh: int
-    doubt: tuple[str, int, int, int] | None
+    register: Register | None
     earlier_wh: int
     power_mw: int | None
     voltage_mv: int | None
@@ -71,17 +65,9 @@ def encode(supply: Supply) -> bytes:
 
 def _encode_meter(meter: Meter) -> _MeterDocument:
     """Return a meter's state for storage."""
-    register = meter.register
-    doubt = register.doubt if register else None
     return _MeterDocument(
         meter.id,
-        register.epoch if register else None,
-        register.start_wh if register else 0,
-        register.watermark_wh if register else 0,
-        register.at if register else 0,
-        register.witness if register else None,
-        register.skipped_wh if register else 0,
-        (doubt.cause, doubt.count, doubt.register_wh, doubt.at) if doubt else None,
+        meter.register,
         meter.earlier_wh,
         meter.power_mw,
         meter.voltage_mv,
@@ -124,12 +110,7 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
     meter.online, meter.last_seen = row.online, row.last_seen
     meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
-    if row.epoch is None:
-        return
-    doubt = Doubt(Cause(row.doubt[0]), *row.doubt[1:]) if row.doubt else None
-    meter.register = Register(
-        row.epoch, row.start_wh, row.watermark_wh, row.at, row.witness, doubt, row.skipped_wh
-    )
+    meter.register = row.register
 
 
 def energy(document: bytes) -> list[tuple[str, int, int]]:
@@ -141,7 +122,7 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
     return [
         (
             row.id,
-            row.earlier_wh + (0 if row.epoch is None else row.watermark_wh - row.start_wh - row.skipped_wh),
+            row.earlier_wh + (row.register.charged_wh if row.register else 0),
             open_wh.get(row.id, 0),
         )
         for row in stored.meters

@@ -30,7 +30,7 @@ from meter_bridge.storage.database import StorageError
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import Store
 
-FLUSH_AFTER_MS: Final = 700
+FLUSH_AFTER_MS: Final = 800
 """Age at which a changed state is stored; with the flush interval it stays below a second."""
 CLOCK_BATCH: Final = 100
 """Accounts whose clock work is done before messages get their turn again."""
@@ -199,19 +199,23 @@ class Engine:
         unit = Unit(now, work=work)
         self._flushing = self.submit(unit)
 
-    def status_row(self, supply: Supply, now: int) -> dict[str, object]:
-        """Return a supply's newest state as a row."""
-        powers = [meter.power_mw for meter in supply.meters if meter.power_mw is not None]
-        energy = supply.earlier_wh + sum(meter.energy_wh or 0 for meter in supply.meters)
-        return {
-            "supply_id": supply.id,
-            "account_id": supply.account.id,
-            "at": now,
-            "accrued": accrued(supply.rating, supply.timeline),
-            "energy_wh": energy,
-            "power_mw": sum(powers) if powers else None,
-            "document": document.encode(supply),
-        }
+    @staticmethod
+    def status_row(supply: Supply, now: int) -> tuple[object, ...]:
+        """Return a supply's newest state as a row, in the order of the table's columns."""
+        energy, power = supply.earlier_wh, None
+        for meter in supply.meters:
+            energy += meter.energy_wh or 0
+            if meter.power_mw is not None:
+                power = meter.power_mw + (power or 0)
+        return (
+            supply.id,
+            supply.account.id,
+            now,
+            accrued(supply.rating, supply.timeline),
+            energy,
+            power,
+            document.encode(supply),
+        )
 
     def evaluate(self, account: Account, unit: Unit, *, confirmed: bool = False) -> None:
         """Evaluate an account as part of a unit; its meters take the full way next."""

@@ -43,9 +43,11 @@ class Metering:
     def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy.get(report.address)
-        switched = self.installation.by_relay.get(report.address)
         if meter is not None:
             self._take_values(meter, report, at, clock_sure=clock_sure)
+            if report.relay is None and meter.relay.requested is None:
+                return True
+        switched = self.installation.by_relay.get(report.address)
         if switched:
             position = None if report.relay is None else Position(report.relay.value)
             for each in switched:
@@ -63,13 +65,14 @@ class Metering:
             meter.current_ma = report.current_ma
         if report.frequency_mhz is not None:
             meter.frequency_mhz = report.frequency_mhz
-        if report.online is not None or not meter.online:
+        if meter.online is not True or report.online is False:
             self._take_presence(meter, report, at)
         if not report.stale:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
                 self._take_register(meter, report, report.register_wh, at)
-        if report.power_mw is not None or report.voltage_mv is not None:
+        alarmed = meter.voltage_alarm is not None or meter.overloaded
+        if alarmed or not alert_rules.unremarkable(meter.plan.limits, report.voltage_mv, report.power_mw):
             self._watch_limits(meter, report, at)
         if meter.plan.relay_address not in (None, report.address):
             self._take_relay(meter, None, report, at)

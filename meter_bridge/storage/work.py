@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import Final, cast
 
 from sqlalchemy import Executable, Table, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.sql import bindparam
 from sqlalchemy.sql.elements import BindParameter
 
 from meter_bridge.storage import tables
 
-type Row = Mapping[str, object]
+type Row = Mapping[str, object] | tuple[object, ...]
+"""Values by column, or, for an operation in ``driver_sql``, in the order of the table's columns."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Op:
     """A statement that takes many rows; ``order`` is its place within a transaction."""
 
@@ -22,14 +25,23 @@ class Op:
     name: str
     sqlite: Executable
     postgresql: Executable
+    driver_sql: bool = False
+    """Rows are tuples handed to the driver as they are: for the one statement that runs ten thousand times a second."""
+
+    @cached_property
+    def sqlite_text(self) -> str:
+        """Return the statement in SQLite's words, its values in the order of the columns."""
+        return str(cast("Insert", self.sqlite).compile(dialect=sqlite.dialect()))
 
 
 _ops: list[Op] = []
 
 
-def _register(name: str, on_sqlite: Executable, on_postgresql: Executable | None = None) -> Op:
+def _register(
+    name: str, on_sqlite: Executable, on_postgresql: Executable | None = None, *, driver_sql: bool = False
+) -> Op:
     """Return an operation placed after all those registered before it."""
-    op = Op(len(_ops), name, on_sqlite, on_postgresql if on_postgresql is not None else on_sqlite)
+    op = Op(len(_ops), name, on_sqlite, on_postgresql if on_postgresql is not None else on_sqlite, driver_sql)
     _ops.append(op)
     return op
 
@@ -39,7 +51,7 @@ def _insert(table: Table) -> Op:
     return _register(f"insert {table.name}", insert(table))
 
 
-def _upsert(table: Table) -> Op:
+def _upsert(table: Table, *, driver_sql: bool = False) -> Op:
     """Return an insert that replaces the other columns where the key exists."""
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in keys]
@@ -51,6 +63,7 @@ def _upsert(table: Table) -> Op:
         on_postgresql.on_conflict_do_update(
             index_elements=keys, set_={name: on_postgresql.excluded[name] for name in others}
         ),
+        driver_sql=driver_sql,
     )
 
 
@@ -107,7 +120,7 @@ INSERT_LINE: Final = _insert(tables.charge_line)
 INSERT_SEGMENT: Final = _insert(tables.segment)
 ADD_BALANCE: Final = _add_to_balance()
 INSERT_OPERATION: Final = _insert(tables.operation)
-UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status)
+UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status, driver_sql=True)
 UPSERT_ACCOUNT_STATUS: Final = _upsert(tables.account_status)
 INSERT_DECISION: Final = _insert(tables.supply_decision)
 UPSERT_RELAY: Final = _upsert(tables.relay_status)

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,7 +44,10 @@ def execute(connection: Connection, works: Sequence[Work]) -> None:
     """Execute units of work on a connection within its transaction."""
     on_sqlite = connection.dialect.name == "sqlite"
     for op, rows in in_order(works):
-        connection.execute(op.sqlite if on_sqlite else op.postgresql, list(rows))
+        if op.driver_sql and on_sqlite:
+            connection.exec_driver_sql(op.sqlite_text, cast("list[tuple[object, ...]]", rows))
+        else:
+            connection.execute(op.sqlite if on_sqlite else op.postgresql, cast("list[Mapping[str, object]]", rows))
 
 
 class ThreadWriter:

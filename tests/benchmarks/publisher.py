@@ -1,0 +1,62 @@
+"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written straight to a socket.
+
+Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS [RATE]``; each round is one message of every meter.
+It keeps the clients of the bridge, which are measured, apart from the load.
+"""
+
+import socket
+import sys
+import time
+from typing import Final
+
+CONNECT: Final = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04load"
+CHUNK: Final = 200
+START_WH: Final = 1_000_000
+
+
+def packet(topic: str, payload: bytes) -> bytes:
+    """Return a PUBLISH packet of QoS 0."""
+    body = len(topic).to_bytes(2) + topic.encode() + payload
+    length, rest = bytearray(), len(body)
+    while True:
+        length.append((rest & 127) | (128 if rest > 127 else 0))
+        rest >>= 7
+        if not rest:
+            return b"\x30" + bytes(length) + body
+
+
+def telemetry(wh: int) -> bytes:
+    """Return a meter's telemetry at a register."""
+    return (
+        b'{"Time":"2026-11-24T06:00:00","ENERGY":{"TotalStartTime":"2026-01-01T00:00:00","Total":%d.%03d,'
+        b'"Yesterday":3.123,"Today":1.234,"Period":1,"Power":1800,"ApparentPower":1820,"ReactivePower":120,'
+        b'"Factor":0.99,"Voltage":231,"Current":7.880}}' % divmod(wh, 1000)
+    )
+
+
+def publish(port: int, meters: int, rounds: int, rate: float | None) -> float:
+    """Publish and return how long it took in seconds."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(CONNECT)
+    connection.recv(4)
+    topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
+    begin, sent, batch = time.monotonic(), 0, bytearray()
+    for turn in range(rounds):
+        payload = telemetry(START_WH + turn)
+        for topic in topics:
+            batch += packet(topic, payload)
+            sent += 1
+            if sent % CHUNK == 0:
+                connection.sendall(batch)
+                batch.clear()
+                if rate is not None:
+                    time.sleep(max(begin + sent / rate - time.monotonic(), 0))
+    connection.sendall(batch + b"\xe0\x00")
+    connection.close()
+    return time.monotonic() - begin
+
+
+if __name__ == "__main__":
+    port, meters, rounds = (int(argument) for argument in sys.argv[1:4])
+    print(publish(port, meters, rounds, float(sys.argv[4]) if len(sys.argv) > 4 else None))
