@@ -42,11 +42,13 @@ def remove(path: Path) -> None:
 
 
 def answers(path: Path) -> bool:
-    """Say whether anybody listens on the path."""
+    """Say whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
             probe.connect(str(path))
+        except PermissionError:
+            raise
         except OSError:
             return False
     return True

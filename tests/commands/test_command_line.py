@@ -12,6 +12,7 @@ from meter_bridge import app
 from meter_bridge.api.port import BridgePort
 from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
+from meter_bridge.commands import connection
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
@@ -47,6 +48,24 @@ def test_the_help_loads_neither_engine_nor_api() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_command_of_a_running_bridge_loads_no_engine() -> None:
+    program = "import sys, meter_bridge.commands.top_up; print('sqlalchemy' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"
+
+
+def test_the_installation_of_another_user_is_exit_code_3(
+    run: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(connection, "answers", refuse)
+    code, _, err = run("accounts")
+    assert code == 3
+    assert "belongs to another user" in err
 
 
 @pytest.mark.parametrize(

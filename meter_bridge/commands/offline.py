@@ -1,0 +1,33 @@
+"""The bridge in this process, for a command where none runs."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+import tempfile
+
+from meter_bridge import app
+from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.unix_socket import SOCKET_NAME
+from meter_bridge.commands.errors import UNREACHABLE, CommandError
+from meter_bridge.commands.installation import database_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.storage.database import StorageError
+
+
+@asynccontextmanager
+async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Path]:
+    """Serve the engine without devices to this process alone; return the path of its Unix socket."""
+    if not create:
+        database_of(settings)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="meter-bridge-"))
+        path = Path(folder) / SOCKET_NAME
+        try:
+            bridge = await stack.enter_async_context(app.offline(settings))
+        except StorageError as error:
+            remedy = "wait until the bridge has started, or stop it"
+            raise CommandError(str(error), remedy, UNREACHABLE) from error
+        server = ApiServer(bridge, Listen(socket=path))
+        await server.start()
+        stack.push_async_callback(server.stop)
+        yield path
