@@ -1,0 +1,255 @@
+"""Seeds a demo with the past: the engine itself is driven through weeks under a virtual clock.
+
+Nothing is written around the engine, so the books that the demo starts with are books that ``meter-bridge
+verify`` accepts.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+import random
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine as SqlEngine
+
+from meter_bridge.api.port import Actor
+from meter_bridge.app import EXPORT_NAME, prepare
+from meter_bridge.config.site_file import load
+from meter_bridge.core.money import amount_digits
+from meter_bridge.core.rating import units_for
+from meter_bridge.core.supply import PaymentMode, SupplyState
+from meter_bridge.core.tariff import span_at
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.evaluation import available_credit
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.state import Account, Meter
+from meter_bridge.engine.time import Clocks
+from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
+from meter_bridge.storage.work import Work
+from meter_bridge.storage.writer import execute
+from scripts.lib.demo.cast import HOUSEHOLD, RESIDENTS
+from scripts.lib.demo.routine import QUARTER_MS
+
+DAYS: Final = 40
+DAY_MS: Final = 86_400_000
+LANDING_MS: Final = 2 * DAY_MS
+"""How long before the present the household's use is steered towards the balance that the story begins with."""
+FIRST_PAYMENT: Final = 150
+CHANCE_TO_PAY: Final = 0.3
+WAKING_HOURS: Final = range(7, 22)
+QUARTERS_PER_DAY: Final = 96
+LANDLORD: Final = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
+
+
+@dataclass(slots=True)
+class VirtualTime:
+    """Clocks that the seeding moves."""
+
+    now: int
+
+    def clocks(self) -> Clocks:
+        """Return the clocks for an engine; a virtual clock is always right."""
+        return Clocks(lambda: self.now, lambda: self.now, lambda: True)
+
+
+class GatheringWriter:
+    """Commits a day's units together: a past that is thrown away when seeding fails needs no sync per unit."""
+
+    def __init__(self, engine: SqlEngine) -> None:
+        """Take the database."""
+        self._engine = engine
+        self._waiting: list[Work] = []
+        self.gathering = False
+
+    def commit(self, work: Work) -> asyncio.Future[None]:
+        """Keep a unit, or write it at once before gathering begins."""
+        self._waiting.append(work)
+        if not self.gathering:
+            self.store()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def store(self) -> None:
+        """Write what was kept in one transaction."""
+        works, self._waiting = self._waiting, []
+        with self._engine.begin() as connection:
+            execute(connection, works)
+
+    def recover(self) -> None:
+        """Do nothing: seeding does not go on after a failure."""
+
+    def close(self) -> None:
+        """Write the rest."""
+        self.store()
+
+
+class Obedient:
+    """The devices of the past: they do what they are told, and nobody hears of it before the next reading."""
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Take a command."""
+        del meter, position
+        return True
+
+    def query(self, meter: Meter) -> bool:
+        """Answer with the next reading."""
+        del meter
+        return True
+
+
+class Past:
+    """One engine under a virtual clock with the meters of the residents."""
+
+    def __init__(self, engine: Engine, store: GatheringWriter, time: VirtualTime, until: int, landing: int) -> None:
+        """Take the engine, its time, the present and the balance to land at, in the currency's amounts."""
+        self.engine = engine
+        self._store = store
+        self._time = time
+        self._until = until
+        self._landing = landing
+        self._bridge = Bridge(engine, Discovery())
+        self._intake = Intake(engine, Discovery())
+        self._chance = random.Random(2)  # noqa: S311 - the same past every time
+        self._registers = {
+            address: self._chance.randrange(400_000, 4_000_000)
+            for resident in RESIDENTS.values()
+            for address in resident.meters
+        }
+        self._payments = 0
+
+    async def live(self) -> dict[str, int]:
+        """Let the time until the present pass; return the registers by address."""
+        await self._pay(self._account(HOUSEHOLD), FIRST_PAYMENT)
+        for account in self.engine.installation.accounts.values():
+            if account.id != HOUSEHOLD and account.policy.payment_mode is PaymentMode.PREPAYMENT:
+                await self._pay(account, FIRST_PAYMENT)
+        self._store.gathering = True
+        step = 0
+        while self._time.now < self._until:
+            await self._quarter(min(self._time.now + QUARTER_MS, self._until))
+            await asyncio.sleep(0)
+            step += 1
+            if step % QUARTERS_PER_DAY == 0:
+                self.engine.flush(everything=True)
+                self._store.store()
+        self.engine.flush(everything=True)
+        await self.engine.drained()
+        self._store.store()
+        return self._registers
+
+    def _account(self, account_id: str) -> Account:
+        return self.engine.installation.accounts[account_id]
+
+    async def _quarter(self, end: int) -> None:
+        """Let everybody use electricity until an instant, hear their meters, and let some pay."""
+        began, self._time.now = self._time.now, end
+        await self.engine.clock_work()
+        for account in self.engine.installation.accounts.values():
+            local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
+            self._hear(account, self._used(account, local, began))
+            self.engine.relays.tick()
+            await self._maybe_pay(account, local)
+
+    def _used(self, account: Account, local: datetime, began: int) -> int:
+        """Return the energy of a quarter hour; a cut unit uses none."""
+        natural = RESIDENTS[account.id].habit.quarter_wh(local, self._chance)
+        if account.state is not SupplyState.CONNECTED:
+            return 0
+        return self._landing_wh(account, natural, began) if account.id == HOUSEHOLD else natural
+
+    def _landing_wh(self, account: Account, natural: int, began: int) -> int:
+        """Return the energy that leads the household to the balance at which the story begins."""
+        left = self._until - began
+        if left > LANDING_MS:
+            return natural
+        spare = _affordable(account, available_credit(account) - self._landing, began)
+        if left <= QUARTER_MS:
+            return spare
+        return round(natural * min(2.0, spare / (RESIDENTS[account.id].habit.daily_wh * left / DAY_MS)))
+
+    def _hear(self, account: Account, used_wh: int) -> None:
+        """Report the meters of an account."""
+        closed = account.state is SupplyState.CONNECTED
+        position = RelayPosition.CLOSED if closed else RelayPosition.OPEN
+        for address, metered in RESIDENTS[account.id].meters.items():
+            wh = round(used_wh * metered.share)
+            self._registers[address] += wh
+            watts = wh * 4000
+            report = Report(address, self._registers[address], power_mw=watts, relay=position, online=True)
+            self._intake.take([report])
+
+    async def _maybe_pay(self, account: Account, local: datetime) -> None:
+        """Let a customer pay whose credit runs low, at an hour at which people are awake."""
+        habit = RESIDENTS[account.id].habit
+        if account.id == HOUSEHOLD and self._lands_now():
+            await self._pay(account, self._last_payment(account))
+            return
+        left = self._until - self._time.now
+        silent = left < (LANDING_MS if account.id == HOUSEHOLD else habit.stops_paying_days * DAY_MS)
+        asleep = local.minute or local.hour not in WAKING_HOURS or silent
+        if asleep or available_credit(account) >= habit.pays_at * 10 ** amount_digits(account.site.currency):
+            return
+        if self._chance.random() < CHANCE_TO_PAY:
+            await self._pay(account, self._chance.choice(habit.pays))
+
+    def _lands_now(self) -> bool:
+        """Say whether the last days begin with this quarter hour."""
+        return 0 <= self._until - self._time.now - LANDING_MS < QUARTER_MS
+
+    def _last_payment(self, account: Account) -> int:
+        """Return the whole amount that lasts for the last days."""
+        daily = RESIDENTS[account.id].habit.daily_wh
+        missing_wh = daily * LANDING_MS // DAY_MS - _affordable(account, available_credit(account), self._time.now)
+        return max(10, missing_wh * 34 // 10_000)
+
+    async def _pay(self, account: Account, amount: int) -> None:
+        """Book a payment."""
+        self._payments += 1
+        await self._bridge.top_up(
+            LANDLORD,
+            account.id,
+            amount=f"{amount}.00",
+            method=self._chance.choice(RESIDENTS[account.id].habit.methods),
+            reference=f"receipt {self._payments:04}",
+            key=f"history-{self._payments}",
+        )
+
+
+def _affordable(account: Account, amount: int, at: int) -> int:
+    """Return the energy that an amount buys now."""
+    supply = account.supplies[0]
+    version = supply.timeline.at(at)
+    used = supply.rating.used.get(version.period(at), 0)
+    return units_for(version, used, span_at(version, at).band, max(0, amount)) or 0
+
+
+@asynccontextmanager
+async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
+    """Open an engine on a new data folder, some weeks ago."""
+    time = VirtualTime((until - DAYS * DAY_MS) // QUARTER_MS * QUARTER_MS)
+    database = prepare(data, time.now)
+    store = GatheringWriter(open_writer(database))
+    engine = Engine(open_reader(database), store, Obedient(), time.clocks(), make_feed)
+    yield Past(engine, store, time, until, landing)
+    store.close()
+
+
+async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[str, int]:
+    """Make an installation with a past that ends at an instant; return the meters' registers by address."""
+    async with _past(data, until, landing) as past:
+        await Bridge(past.engine, Discovery()).apply(LANDLORD, load(document), document=document, dry_run=False)
+        registers = await past.live()
+        await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
+        await past.engine.drained()
+    return registers

@@ -1,0 +1,124 @@
+"""A process that we own: started with a log, waited for by a condition, ended by its id."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+import os
+from pathlib import Path
+import shutil
+import signal
+from typing import Final
+
+from scripts.lib.demo.waiting import NotObservedError, until
+
+STOP_S: Final = 20.0
+TAIL_LINES: Final = 15
+
+
+class EndedError(NotObservedError):
+    """A process ended by itself before it was ready."""
+
+
+class OwnedProcess:
+    """One process with a log file; it never outlives us, and Ctrl+C in our terminal does not reach it."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Take what to run; nothing runs before ``start``. The environment is added to ours."""
+        self.name = name
+        self.log = log
+        self.command = list(command)
+        self.environment = dict(environment or {})
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its id while it runs."""
+        return self._process.pid if self.running and self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *_dying_with_us(),
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                env=os.environ | self.environment,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+
+    async def until_ready(self, look: Callable[[], Awaitable[object]], within_s: float) -> None:
+        """Wait until it serves; raise where it ends or takes too long."""
+
+        async def ready() -> object:
+            if not self.running:
+                raise EndedError(f"{self.name} ended before it was ready; see its log:\n{self.tail()}")
+            return await look()
+
+        await until(f"{self.name} is ready", ready, within_s)
+
+    async def stop(self) -> None:
+        """Ask it to end and wait; end it by force if it does not. Safe to call twice."""
+        await self._end(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        await self._end(signal.SIGKILL)
+
+    async def _end(self, first: signal.Signals) -> None:
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(first)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        self._process = None
+
+    def tail(self, lines: int = TAIL_LINES) -> str:
+        """Return the end of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def _dying_with_us() -> Sequence[str]:
+    """Return what makes the kernel end a process when ours is gone, where there is such a thing."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+
+async def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """Run a command to its end and return what it wrote; raise ``NotObservedError`` where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | dict(environment or {}),
+    )
+    written, complaint = await process.communicate()
+    if process.returncode:
+        said = (complaint or written).decode(errors="replace").strip()
+        raise NotObservedError(f"{' '.join(command[1:4])} ended with {process.returncode}: {said}")
+    return written.decode()

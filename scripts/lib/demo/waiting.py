@@ -1,0 +1,26 @@
+"""Waiting for a condition, never for luck."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import time
+from typing import Final
+
+PAUSE_S: Final = 0.1
+
+
+class NotObservedError(Exception):
+    """Something that was waited for did not happen in time."""
+
+
+async def until[T](
+    what: str, look: Callable[[], Awaitable[T | None]], within_s: float, *, pause_s: float = PAUSE_S
+) -> T:
+    """Look again and again until something is there and return it; raise ``NotObservedError`` naming it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = await look()
+        if found is not None and found is not False:
+            return found
+        if time.monotonic() > deadline:
+            raise NotObservedError(f"{what}: not observed within {within_s:.0f} s")
+        await asyncio.sleep(pause_s)
