@@ -216,7 +216,7 @@ class Bridge:
         self.engine.metering.charge(meter, unit, step)
         self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
         self.engine.evaluate(meter.supply.account, unit)
-        unit.work.add(ops.UPSERT_SUPPLY_STATUS, self.engine.status_row(meter.supply, unit.at))
+        unit.keep(meter.supply)
         await committed(self.engine, unit)
         return views.meter_view(meter)
 

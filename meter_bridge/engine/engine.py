@@ -114,6 +114,9 @@ class Engine:
 
     def submit(self, unit: Unit) -> asyncio.Future[None] | None:
         """Commit a unit; its effects and events follow when it is on disk."""
+        for supply in unit.supplies:
+            unit.work.add(ops.UPSERT_SUPPLY_STATUS, self.status_row(supply, unit.at))
+            self._dirty.pop(supply, None)
         if not unit.work:
             for effect in unit.effects:
                 effect()
@@ -130,14 +133,14 @@ class Engine:
         if failure is not None:
             self.fail(str(failure))
             return
-        for effect in unit.effects:
-            effect()
         for event in unit.events:
             self.feed.publish(event)
             if event.account_id is not None:
                 self.feed.touch(event.account_id)
             else:
                 self.feed.touch_alerts()
+        for effect in unit.effects:
+            effect()
 
     def fail(self, reason: str) -> None:
         """Stop charging and deciding until storage works again."""
@@ -230,18 +233,27 @@ class Engine:
 
     async def clock_work(self) -> None:
         """Do what instants make due, a batch at a time."""
-        if self.broken or not self.running.is_set() or not self.clock.sure:
-            return
+        installation = self.installation
         for count, account in enumerate(self.due_accounts()):
+            if count % CLOCK_BATCH == CLOCK_BATCH - 1:
+                await asyncio.sleep(0)
+            if self._waits or self.installation is not installation:
+                return  # what is due still is when storage works again or the site file is applied
             unit = Unit(self.clock.now())
             self.evaluate(account, unit)
             self.submit(unit)
-            if count % CLOCK_BATCH == CLOCK_BATCH - 1:
-                await asyncio.sleep(0)
+
+    @property
+    def _waits(self) -> bool:
+        """Say whether nothing may be charged or decided by time now."""
+        return self.broken is not None or not self.running.is_set() or not self.clock.sure
 
     def check_clock(self) -> None:
         """Compare the clocks; suspend or resume what depends on time."""
-        if not self.broken and self.clock.check():
+        if self.broken:
+            return
+        told_wrong = AlertKey(AlertKind.CLOCK_WRONG) in self.installation.alerts
+        if self.clock.check() or self.clock.sure is told_wrong:
             self.clock_changed()
 
     def clock_changed(self) -> None:

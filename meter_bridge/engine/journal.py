@@ -69,6 +69,7 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
     if not settlement.segments:
         return
     account = supply.account
+    unit.keep(supply)
     seq = book(
         installation,
         account,

@@ -90,6 +90,8 @@ class Metering:
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
         message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
         set_alert(self.installation, account, unit, key, None if online else message)
+        if unit.work:
+            unit.keep(meter.supply)
         self._dirty.add(meter.supply)
         self._submit(unit)
 
@@ -156,6 +158,7 @@ class Metering:
         end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
         unit.work.add(ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()})
         meter.quarantine_id = None
+        unit.keep(meter.supply)
         self._alert_quarantine(meter, unit, None)
 
     def store_quarantine(self, meter: Meter, unit: Unit, what: dict[str, object]) -> None:
@@ -172,6 +175,7 @@ class Metering:
             "reason": None,
         }
         unit.work.add(ops.INSERT_QUARANTINE, row | what)
+        unit.keep(meter.supply)
 
     def _alert_quarantine(self, meter: Meter, unit: Unit, message: str | None) -> None:
         """Open or close the alert of a quarantined register."""

@@ -6,6 +6,7 @@ it is repeated, with growing pauses, until a report proves the relay there.
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from meter_bridge.core import relay as rules
@@ -42,8 +43,11 @@ class Relays:
         self.installation = installation
         self._transport = transport
         self._now = now
-        self._unproven: dict[str, Meter] = {}
+        self._unproven = {meter.id: meter for meter in installation.meters.values() if _is_unproven(meter)}
+        """Relays with work to do; after a start those whose commands were not settled before."""
         self._read_back: dict[str, int] = {}
+        self._uncommitted: dict[str, int] = {}
+        """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
 
     def request(self, account: Account, unit: Unit) -> None:
         """Ask every relay of the account to follow its supply state, as part of the unit."""
@@ -58,7 +62,14 @@ class Relays:
             unit.work.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
             unit.work.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
             store_relay(meter, unit)
-            unit.after(lambda meter=meter: self.pursue(meter))  # type: ignore[misc]
+            self._uncommitted[meter.id] = account.revision
+            unit.after(partial(self._release, meter, account.revision))
+
+    def _release(self, meter: Meter, revision: int) -> None:
+        """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
+        if self._uncommitted.get(meter.id) == revision:
+            del self._uncommitted[meter.id]
+        self.pursue(meter)
 
     def _outbox_row(self, meter: Meter, at: int) -> dict[str, object]:
         """Return the outbox row of a relay's newest command."""
@@ -83,7 +94,7 @@ class Relays:
     def _send_if_due(self, meter: Meter, now: int) -> None:
         """Hand the command over when its time has come."""
         due = rules.retry_at(meter.relay)
-        if due is None or due > now or meter.relay.requested is None:
+        if due is None or due > now or meter.relay.requested is None or meter.id in self._uncommitted:
             return
         if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
             meter.relay = rules.sent(meter.relay, now)
@@ -154,6 +165,11 @@ class Relays:
         for meter in self.installation.meters.values():
             if meter.plan.relay_address is not None:
                 self.pursue(meter)
+
+
+def _is_unproven(meter: Meter) -> bool:
+    """Say whether a relay was told something that it did not prove yet."""
+    return meter.plan.relay_address is not None and rules.retry_at(meter.relay) is not None
 
 
 def _settled(meter: Meter, at: int, outcome: str) -> dict[str, object]:

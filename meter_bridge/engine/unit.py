@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from meter_bridge.engine.state import Supply
 from meter_bridge.protocol.messages import Event
 from meter_bridge.storage.work import Work
 
@@ -16,6 +17,12 @@ class Unit:
     work: Work = field(default_factory=Work)
     events: list[Event] = field(default_factory=list)
     effects: list[Callable[[], None]] = field(default_factory=list)
+    supplies: dict[Supply, None] = field(default_factory=dict)
+    """Supplies whose state is stored with the unit, because its rows only make sense together with it."""
+
+    def keep(self, supply: Supply) -> None:
+        """Store a supply's state in the same transaction: what a posting settled is settled there as well."""
+        self.supplies[supply] = None
 
     def after(self, effect: Callable[[], None]) -> None:
         """Run an effect after the commit; it never runs if the commit fails (invariant 10)."""

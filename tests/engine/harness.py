@@ -5,16 +5,18 @@ The transport stands in for the way to the devices; tests/devices and tests/e2e 
 
 import atexit
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 import shutil
+import sqlite3
 import tempfile
 
 from meter_bridge.api.port import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
+from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.money import parse_amount
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.bridge import Bridge, make_feed
@@ -23,7 +25,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter
 from meter_bridge.engine.time import Clocks
-from meter_bridge.protocol.messages import RelayPosition, Role, TopUpResult
+from meter_bridge.protocol.messages import RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
@@ -52,6 +54,34 @@ sites:
         tariff: flat
         meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]
         low credit: [5.00]
+"""
+
+BLOCKS = """
+name: Test house
+sites:
+  house:
+    name: Test house
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    tariffs:
+      blocks:
+        name: Blocks and bands
+        versions:
+          - from: 2026-01-01
+            blocks: [1 kWh, 3 kWh]
+            bands:
+              peak: [{days: mon-sun, from: "17:00", to: "19:00"}]
+              off-peak: rest
+            prices:
+              peak: [3.10, 3.60, 4.05]
+              off-peak: [2.20, 2.60, 3.05]
+            standing charge: 1.00 per day
+            taxes: [{name: VAT, percent: 15}]
+    units:
+      flat-1:
+        name: Flat 1
+        tariff: blocks
+        meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]
 """
 
 
@@ -116,6 +146,29 @@ class House:
     def meter(self) -> Meter:
         """Return the first meter."""
         return self.account.meters[0]
+
+    @property
+    def available(self) -> int:
+        """Return the first account's available credit."""
+        return self.bridge.account(LANDLORD, self.account.id).available
+
+    def alert_kinds(self) -> set[AlertKind]:
+        """Return the kinds of the first account's open alerts."""
+        return {key.kind for key in self.account.alerts}
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Return the rows of a query, as another process sees them."""
+        with closing(sqlite3.connect(self.data / DATABASE_NAME)) as connection:
+            return connection.execute(query).fetchall()
+
+    async def supply(self, action: SupplyAction, reason: str | None = None) -> None:
+        """Switch, release or confirm the first account's supply."""
+        await self.bridge.set_supply(LANDLORD, self.account.id, action, reason=reason)
+        await self.settle()
+
+    async def hold_off(self, reason: str | None = None) -> None:
+        """Let the landlord hold the first account's supply off."""
+        await self.supply(SupplyAction.OFF, reason)
 
     async def settle(self) -> None:
         """Let effects of commits happen."""
@@ -215,4 +268,5 @@ async def house(data: Path, site: str = SITE, credit: str | None = "100.00") -> 
         await apply(opened_house, site)
         if credit is not None:
             await opened_house.top_up(credit, key="first")
+        opened_house.transport.switched.clear()
         yield opened_house
