@@ -1,6 +1,7 @@
 """A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written straight to a socket.
 
-Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS [RATE]``; each round is one message of every meter.
+Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message of every
+meter, 1 Wh above the one before.
 It keeps the clients of the bridge, which are measured, apart from the load.
 """
 
@@ -34,8 +35,8 @@ def telemetry(wh: int) -> bytes:
     )
 
 
-def publish(port: int, meters: int, rounds: int, rate: float | None) -> float:
-    """Publish and return how long it took in seconds."""
+def publish(port: int, meters: int, rounds: int, start: int, rate: float | None) -> None:
+    """Publish everything, at a rate in messages per second or as fast as the broker takes it."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(CONNECT)
@@ -43,7 +44,7 @@ def publish(port: int, meters: int, rounds: int, rate: float | None) -> float:
     topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
     begin, sent, batch = time.monotonic(), 0, bytearray()
     for turn in range(rounds):
-        payload = telemetry(START_WH + turn)
+        payload = telemetry(START_WH + start + turn)
         for topic in topics:
             batch += packet(topic, payload)
             sent += 1
@@ -54,9 +55,7 @@ def publish(port: int, meters: int, rounds: int, rate: float | None) -> float:
                     time.sleep(max(begin + sent / rate - time.monotonic(), 0))
     connection.sendall(batch + b"\xe0\x00")
     connection.close()
-    return time.monotonic() - begin
 
 
 if __name__ == "__main__":
-    port, meters, rounds = (int(argument) for argument in sys.argv[1:4])
-    print(publish(port, meters, rounds, float(sys.argv[4]) if len(sys.argv) > 4 else None))
+    publish(*(int(argument) for argument in sys.argv[1:5]), rate=float(sys.argv[5]) if sys.argv[5:] else None)

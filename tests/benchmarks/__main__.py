@@ -1,0 +1,26 @@
+"""Run benchmarks: ``python -m tests.benchmarks [throughput] [latency] [footprint]``; all without a name."""
+
+import asyncio
+import sys
+
+from tests.benchmarks import footprint, latency, throughput
+from tests.benchmarks.parts import machine
+
+BENCHMARKS = {"throughput": throughput.main, "latency": latency.main, "footprint": footprint.main}
+
+
+async def main(names: list[str]) -> int:
+    """Run the named benchmarks and return an exit status."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    print(machine())
+    for name in names or BENCHMARKS:
+        print(name)
+        await BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main(sys.argv[1:])))

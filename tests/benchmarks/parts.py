@@ -1,0 +1,117 @@
+"""What every benchmark needs: a broker, a bridge, their processor time and memory, and the machine's name."""
+
+import asyncio
+from collections.abc import Sequence
+import os
+from pathlib import Path
+import platform
+import shutil
+import sys
+from typing import Final
+
+from scripts.lib.demo.bridge import BridgeProcess
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.waiting import until
+
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+IDLE_S: Final = 0.06
+MOSQUITTO: Final = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+max_queued_messages 0
+max_inflight_messages 0
+set_tcp_nodelay true
+persistence false
+"""
+
+
+def machine() -> str:
+    """Return what this machine is, for the head of every table."""
+    name = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    return f"{os.cpu_count()} x {name}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+
+
+async def mosquitto(folder: Path) -> tuple[OwnedProcess, int]:
+    """Start mosquitto on a free loopback port; raises where it is not installed."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        raise FileNotFoundError("mosquitto is not installed; scripts/setup system brings it")
+    port = free_port()
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(MOSQUITTO.format(port=port))
+    broker = OwnedProcess("mosquitto", [program, "-c", str(configuration)], folder / "mosquitto.log")
+    await broker.start()
+    await broker.until_ready(lambda: _accepts(port), 10)
+    return broker, port
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def bridge(
+    folder: Path, data: Path, broker_port: int, *, decode_only: bool = False, settle: bool = True
+) -> OwnedProcess:
+    """Start the bridge on an installation; a decode-only one serves no API and is ready when it is subscribed."""
+    log = folder / ("decode-only.log" if decode_only else "bridge.log")
+    environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
+    if decode_only:
+        environment["PREPAID_METER_DECODE_ONLY"] = "yes"
+    process = BridgeProcess(data, free_port(), log, environment)
+    begun = log.stat().st_size if log.exists() else 0
+    if decode_only:
+        await OwnedProcess.start(process)
+    else:
+        await process.start()
+
+    async def subscribed() -> bool:
+        return log.exists() and b"connected to the broker" in log.read_bytes()[begun:]
+
+    if settle:
+        await process.until_ready(subscribed, 60)
+        await quiet(process)
+    return process
+
+
+def cpu_s(process: OwnedProcess) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def resident_mb(process: OwnedProcess) -> float:
+    """Return the resident memory of a process without its children, in MB."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * PAGE / 1e6
+
+
+async def quiet(process: OwnedProcess) -> None:
+    """Wait until a process has nothing left to do."""
+    last = [cpu_s(process)]
+
+    async def idle() -> bool:
+        now = cpu_s(process)
+        done, last[0] = now - last[0] < IDLE_S, now
+        return done
+
+    await asyncio.sleep(0.5)
+    await until(f"{process.name} is idle", idle, 300, pause_s=0.5)
+
+
+async def load(port: int, meters: int, rounds: int, start: int, rate: float | None = None) -> None:
+    """Publish ``rounds`` messages of every meter, beginning at a register of ``start`` Wh above the first."""
+    arguments: Sequence[object] = [port, meters, rounds, start, *([rate] if rate else [])]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.publisher", *map(str, arguments)
+    )
+    if await process.wait() != 0:
+        raise RuntimeError("the publisher failed")

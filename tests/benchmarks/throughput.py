@@ -1,0 +1,59 @@
+"""Processor time per message: everything the bridge does, against client, routing and strict decoding alone."""
+
+import asyncio
+from pathlib import Path
+from statistics import median
+import tempfile
+import time
+from typing import Final
+
+from tests.benchmarks.installation import install
+from tests.benchmarks.parts import bridge, cpu_s, load, mosquitto, quiet, resident_mb
+
+MESSAGES: Final = 200_000
+WARM_UP: Final = 3
+RUNS: Final = 5
+
+
+async def measure(folder: Path, data: Path, meters: int, *, decode_only: bool) -> tuple[float, float, float]:
+    """Return processor time per message in µs, messages per second, and resident memory in MB."""
+    broker, port = await mosquitto(folder)
+    process = await bridge(folder, data, port, decode_only=decode_only)
+    try:
+        await load(port, meters, WARM_UP, start=0)
+        await quiet(process)
+        rounds = MESSAGES // meters
+        before, begun = cpu_s(process), time.monotonic()
+        await load(port, meters, rounds, start=WARM_UP)
+        sent = time.monotonic() - begun
+        await quiet(process)
+        used = cpu_s(process) - before
+        return used / (rounds * meters) * 1e6, rounds * meters / max(sent, used), resident_mb(process)
+    finally:
+        await process.stop()
+        await broker.stop()
+
+
+async def compare(meters: int, runs: int = RUNS) -> float:
+    """Print pairs of runs and return the median ratio."""
+    ratios = []
+    for run in range(runs):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            data = folder / "data"
+            await asyncio.to_thread(lambda: asyncio.run(install(data, meters)))
+            alone, alone_rate, _ = await measure(folder, data, meters, decode_only=True)
+            full, rate, memory = await measure(folder, data, meters, decode_only=False)
+        ratios.append(full / alone)
+        print(
+            f"  {meters:>6} meters, run {run + 1}: {full:5.1f} µs a message ({rate:,.0f}/s, {memory:.0f} MB), decode only"
+            f" {alone:5.1f} µs ({alone_rate:,.0f}/s), ratio {full / alone:.2f}",
+            flush=True,
+        )
+    return median(ratios)
+
+
+async def main() -> None:
+    """Compare with few and with many meters."""
+    for meters in (100, 10_000):
+        print(f"  {meters:>6} meters: median ratio {await compare(meters):.2f} (goal: at most 2)", flush=True)
