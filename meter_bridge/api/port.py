@@ -24,7 +24,7 @@ from meter_bridge.protocol.messages import (
 EVERYTHING = "*"
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - not a fault of the program but an answer
     """A request that the bridge does not carry out; nothing of it was done."""
 
     def __init__(

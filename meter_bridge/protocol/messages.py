@@ -2,7 +2,8 @@
 
 This file uses nothing but the standard library, so that a client can carry a byte-identical copy.
 
-Units are part of every name: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma`` milliamperes,
+Units are part of every name: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma``
+milliamperes,
 ``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of 10 ** -``amount_digits``
 (``amount_digits`` is the currency's ISO 4217 exponent plus four). An instant is an ISO 8601 string in UTC
 with milliseconds and a ``Z``. ``None`` always means "not known", never zero.
@@ -96,7 +97,8 @@ class RelayProof(StrEnum):
     """How far a requested relay position is proven.
 
     ``pending`` nothing heard yet, ``reported`` the device says so, ``confirmed`` a reading newer than the
-    command shows it, ``no_load`` the device says so and there is no load that could prove it, ``disobeys`` the
+    command shows it, ``no_load`` the device says so and there is no load that could prove it, ``disobeys``
+    the
     device is in the other position.
     """
 
@@ -232,7 +234,8 @@ class TopUpView:
     method: str
     reference: str | None
     split: dict[str, int]
-    """Where the money went: ``balance``; later also ``debt``, ``emergency_credit``, ``fees``. Sums to amount."""
+    """Where the money went: ``balance``; later also ``debt``, ``emergency_credit``, ``fees``. Sums to
+    amount."""
     balance_after: int
 
 
@@ -270,7 +273,8 @@ class AccountView:
     available: int
     """Posted balance minus accrual: what is left now."""
     units_left_wh: int | None
-    """Energy that the available credit buys from now on in the present band, through the blocks; None if unpriced."""
+    """Energy that the available credit buys from now on in the present band, through the blocks; None if
+    unpriced."""
     seconds_left: int | None
     """How long the credit lasts at the recent pace; None while too little is known."""
     low_credit: bool

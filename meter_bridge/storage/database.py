@@ -2,8 +2,8 @@
 
 import fcntl
 import os
-import sqlite3
 from pathlib import Path
+import sqlite3
 from typing import Final
 
 from sqlalchemy import Engine, create_engine, event

@@ -1,13 +1,14 @@
 """Bringing a database to the newest schema.
 
-Alembic runs in a child process (``python -m meter_bridge.storage.migrate PATH``) and only where the schema is not
+Alembic runs in a child process (``python -m meter_bridge.storage.migrate PATH``) and only where the schema
+is not
 the newest already, so that a bridge that has nothing to migrate never carries it in memory.
 """
 
+from pathlib import Path
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 from typing import Final
 
 from meter_bridge.storage.database import StorageError, open_writer

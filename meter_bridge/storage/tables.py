@@ -204,7 +204,8 @@ posting = _compact(
     Column("asset", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
 )
-"""Signed postings; per entry and asset they sum to zero (invariant 1). Bucket ``balance`` is the customer's."""
+"""Signed postings; per entry and asset they sum to zero (invariant 1). Bucket ``balance`` is the
+customer's."""
 
 charge_line = _compact(
     "charge_line",
@@ -242,8 +243,10 @@ segment = _compact(
 )
 """Fact row of all analysis: at most 15 minutes of one meter, cut at every price boundary and posting.
 
-``kind`` is ``consumption`` or ``standing`` (no meter, no energy). ``local_day`` is ISO in the site's time zone,
-``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block`` counts from 1. ``amount`` is
+``kind`` is ``consumption`` or ``standing`` (no meter, no energy). ``local_day`` is ISO in the site's time
+zone,
+``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block`` counts from 1. ``amount``
+is
 before tax. Sums of segments equal the journal's charges to the last unit.
 """
 
@@ -355,7 +358,8 @@ export_file = Table(
     _instant("retired_at", optional=True),
     Column("checked", Boolean, nullable=False),
 )
-"""Manifest of immutable Parquet files: ``kind`` is ``segments`` or ``rollup``; name relative to the export folder."""
+"""Manifest of immutable Parquet files: ``kind`` is ``segments`` or ``rollup``; name relative to the export
+folder."""
 
 export_watermark = Table(
     "export_watermark",

@@ -23,41 +23,55 @@ _CHECKS: Final = (
     ),
     (
         "invariant 2: balance {1} of account {0} in {2} is {3}, but its postings sum to {4}",
-        "SELECT coalesce(b.account_id, p.account_id), coalesce(b.bucket, p.bucket), coalesce(b.asset, p.asset),"
-        " b.amount, p.total FROM balance b FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total"
-        " FROM posting GROUP BY account_id, bucket, asset) p ON b.account_id = p.account_id"
-        " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS NOT p.total",
+        (
+            "SELECT coalesce(b.account_id, p.account_id), coalesce(b.bucket, p.bucket),"
+            " coalesce(b.asset, p.asset), b.amount, p.total FROM balance b FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total"
+            " FROM posting GROUP BY account_id, bucket, asset) p ON b.account_id = p.account_id"
+            " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS NOT p.total"
+        ),
     ),
     (
         "invariant 2: after entry {1} account {0} shows balance {2}, but its postings up to there sum to {3}",
-        "SELECT account_id, seq, balance_after, folded FROM (SELECT e.account_id, e.seq, e.balance_after,"
-        " sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.seq) AS folded"
-        " FROM journal_entry e LEFT JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
-        " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq)"
-        " WHERE balance_after <> folded",
+        (
+            "SELECT account_id, seq, balance_after, folded FROM (SELECT e.account_id, e.seq, e.balance_after,"
+            " sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.seq) AS folded"
+            " FROM journal_entry e LEFT JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
+            " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq)"
+            " WHERE balance_after <> folded"
+        ),
     ),
     (
         "the lines of charge {0} sum to {1}, but it takes {2} from the balance",
-        "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
-        " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line GROUP BY entry_seq) l ON l.entry_seq = e.seq"
-        " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting WHERE bucket = 'balance' GROUP BY entry_seq) p"
-        " ON p.entry_seq = e.seq WHERE l.total <> -p.amount",
+        (
+            "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
+            " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line GROUP BY entry_seq) l"
+            " ON l.entry_seq = e.seq"
+            " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting WHERE bucket = 'balance'"
+            " GROUP BY entry_seq) p"
+            " ON p.entry_seq = e.seq WHERE l.total <> -p.amount"
+        ),
     ),
     (
         "the segments of charge {0} sum to {1}, but its lines to {2}",
-        "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total FROM charge_line"
-        " GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS total FROM segment"
-        " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total",
+        (
+            "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total FROM charge_line"
+            " GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS total FROM segment"
+            " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total"
+        ),
     ),
     (
         "journal entries {0} and {1} follow each other with a gap",
-        "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before FROM journal_entry)"
-        " WHERE seq <> before + 1",
+        (
+            "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before FROM journal_entry)"
+            " WHERE seq <> before + 1"
+        ),
     ),
     (
         "invariant 4: key {2} of {1} for account {0} names entry {3}, which does not exist",
-        "SELECT account_id, operation, key, entry_seq FROM operation"
-        " WHERE entry_seq NOT IN (SELECT seq FROM journal_entry)",
+        (
+            "SELECT account_id, operation, key, entry_seq FROM operation"
+            " WHERE entry_seq NOT IN (SELECT seq FROM journal_entry)"
+        ),
     ),
     (
         "invariant 10: relay command {1} of meter {0} belongs to no decision",
@@ -102,11 +116,12 @@ def _triggers(connection: Connection) -> Iterable[str]:
 
 def _energy(connection: Connection) -> Iterable[str]:
     """Yield meters whose segments do not add up to what their register was charged (invariant 5)."""
-    settled = dict(
-        connection.execute(text("SELECT meter_id, sum(wh) FROM segment WHERE meter_id IS NOT NULL GROUP BY meter_id"))
-        .tuples()
-        .all()
+    # A meter that was taken out and came back counts from when it was assigned again.
+    since_assigned = (
+        "SELECT s.meter_id, sum(s.wh) FROM segment s JOIN meter m ON m.id = s.meter_id"
+        " WHERE s.start_ms >= m.assigned_at GROUP BY s.meter_id"
     )
+    settled = dict(connection.execute(text(since_assigned)).tuples().all())
     for row in connection.execute(text("SELECT document FROM supply_status")):
         for meter_id, charged, open_wh in document.energy(row[0]):
             if settled.get(meter_id, 0) + open_wh != charged:

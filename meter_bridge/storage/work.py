@@ -26,7 +26,8 @@ class Op:
     sqlite: Executable
     postgresql: Executable
     driver_sql: bool = False
-    """Rows are tuples handed to the driver as they are: for the one statement that runs ten thousand times a second."""
+    """Rows are tuples handed to the driver as they are: for the one statement that runs ten thousand times
+    a second."""
 
     @cached_property
     def sqlite_text(self) -> str:
@@ -59,7 +60,9 @@ def _upsert(table: Table, *, driver_sql: bool = False) -> Op:
     on_postgresql = postgresql.insert(table)
     return _register(
         f"upsert {table.name}",
-        on_sqlite.on_conflict_do_update(index_elements=keys, set_={name: on_sqlite.excluded[name] for name in others}),
+        on_sqlite.on_conflict_do_update(
+            index_elements=keys, set_={name: on_sqlite.excluded[name] for name in others}
+        ),
         on_postgresql.on_conflict_do_update(
             index_elements=keys, set_={name: on_postgresql.excluded[name] for name in others}
         ),
@@ -87,14 +90,20 @@ def _add_to_balance() -> Op:
 def _close(table: Table, *columns: str) -> Op:
     """Return an update of some columns of the row named by ``row_id``."""
     values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
-    return _register(f"close {table.name}", update(table).where(table.c.id == bindparam("row_id")).values(values))
+    return _register(
+        f"close {table.name}", update(table).where(table.c.id == bindparam("row_id")).values(values)
+    )
 
 
 def _settle_outbox(*, older: bool) -> Op:
     """Return an update that ends a command, or those that a newer one replaces."""
     table = tables.outbox
     revision: BindParameter[int] = bindparam("row_revision")
-    which = (table.c.revision < revision) & table.c.settled_at.is_(None) if older else table.c.revision == revision
+    which = (
+        (table.c.revision < revision) & table.c.settled_at.is_(None)
+        if older
+        else table.c.revision == revision
+    )
     return _register(
         f"settle outbox {'older' if older else 'newest'}",
         update(table)
@@ -154,7 +163,7 @@ class Work:
         if rows:
             self.rows.setdefault(op, []).extend(rows)
 
-    def absorb(self, other: "Work") -> None:
+    def absorb(self, other: Work) -> None:
         """Add all rows of another unit."""
         for op, rows in other.rows.items():
             self.extend(op, rows)

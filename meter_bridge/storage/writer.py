@@ -1,11 +1,11 @@
 """The one writer: a thread that commits units of work in groups, each unit whole or not at all."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 import logging
 import queue
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from sqlalchemy import Connection, Engine
@@ -23,7 +23,7 @@ class Store(Protocol):
     """Where units of work are committed."""
 
     def commit(self, work: Work) -> asyncio.Future[None]:
-        """Commit a unit after those before it; the future fails with ``StorageError`` if it was not stored."""
+        """Commit a unit after those before it; the future fails with ``StorageError`` if it was not."""
 
     def recover(self) -> None:
         """Take units again after one failed; those made from the state before it must be gone."""
@@ -47,7 +47,9 @@ def execute(connection: Connection, works: Sequence[Work]) -> None:
         if op.driver_sql and on_sqlite:
             connection.exec_driver_sql(op.sqlite_text, cast("list[tuple[object, ...]]", rows))
         else:
-            connection.execute(op.sqlite if on_sqlite else op.postgresql, cast("list[Mapping[str, object]]", rows))
+            connection.execute(
+                op.sqlite if on_sqlite else op.postgresql, cast("list[Mapping[str, object]]", rows)
+            )
 
 
 class ThreadWriter:
@@ -114,7 +116,7 @@ class ThreadWriter:
             with connection.begin():
                 execute(connection, [waiting.work for waiting in group])
         except _REFUSALS as error:
-            _LOGGER.error("The database refused a commit: %s", reason(error))
+            _LOGGER.error("The database refused a commit: %s", reason(error))  # noqa: TRY400 - no statement in logs
             self._failure = StorageError(reason(error))
             self._tell(group, self._failure)
             if connection is not None:

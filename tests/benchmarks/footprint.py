@@ -20,12 +20,15 @@ async def memory(meters: int, goal_mb: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
-        await asyncio.to_thread(lambda: asyncio.run(install(data, meters)))
+        await asyncio.to_thread(asyncio.run, install(data, meters))
         broker, port = await mosquitto(folder)
         process = await bridge(folder, data, port)
         await load(port, meters, ROUNDS, start=0)
         await quiet(process)
-        print(f"  {meters:>6} meters: {resident_mb(process):.0f} MB resident (goal: under {goal_mb})", flush=True)
+        print(
+            f"  {meters:>6} meters: {resident_mb(process):.0f} MB resident (goal: under {goal_mb})",
+            flush=True,
+        )
         await process.stop()
         await broker.stop()
         exporter = Exporter(data / "bridge.db", folder / "export")
@@ -41,7 +44,8 @@ def lengthen(database: Path, rows: int) -> None:
     entries = rows // 3
     numbers = range(first, first + entries)
     connection.executemany(
-        "INSERT INTO journal_entry VALUES (?, ?, ?, 1790000000000, 'charge', 'Electricity used', 'bridge', NULL, 0, '{}')",
+        "INSERT INTO journal_entry VALUES"
+        " (?, ?, ?, 1790000000000, 'charge', 'Electricity used', 'bridge', NULL, 0, '{}')",
         ((seq, f"entry-{seq}", accounts[seq % len(accounts)]) for seq in numbers),
     )
     for n, (bucket, sign) in enumerate((("balance", -1), ("consumption", 1))):
@@ -58,7 +62,7 @@ async def start(meters: int, rows: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
-        await asyncio.to_thread(lambda: asyncio.run(install(data, meters)))
+        await asyncio.to_thread(asyncio.run, install(data, meters))
         await asyncio.to_thread(lengthen, data / "bridge.db", rows)
         broker, port = await mosquitto(folder)
         times = []

@@ -39,7 +39,7 @@ def site_file(meters: int, opening: str) -> str:
     """Return a site file with one Tasmota meter per unit."""
     units = [
         f"      u{n}:\n        tariff: home\n        low credit: [20.00]\n        opening credit: {opening}\n"
-        f"        meters: [{{address: \"tasmota:m{n}/1\", rating: 5000 kW}}]\n"
+        f'        meters: [{{address: "tasmota:m{n}/1", rating: 5000 kW}}]\n'
         for n in range(meters)
     ]
     return HEAD + "".join(units)

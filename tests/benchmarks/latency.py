@@ -26,7 +26,7 @@ class Watch:
     def __init__(self) -> None:
         """Start with nothing seen."""
         self.client = Client("benchmark")
-        self.client.on_message = self._heard  # type: ignore[method-assign, assignment]
+        self.client.on_message = self._heard
         self.opened: dict[str, float] = {}
         self.sent: dict[str, float] = {}
 
@@ -53,7 +53,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
-        await asyncio.to_thread(lambda: asyncio.run(install(data, METERS, CREDIT)))
+        await asyncio.to_thread(asyncio.run, install(data, METERS, CREDIT))
         broker, port = await mosquitto(folder)
         process = await bridge(folder, data, port)
         watch = Watch()

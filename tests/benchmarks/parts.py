@@ -30,7 +30,11 @@ persistence false
 def machine() -> str:
     """Return what this machine is, for the head of every table."""
     name = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     return f"{os.cpu_count()} x {name}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
@@ -62,7 +66,7 @@ async def _accepts(port: int) -> bool:
 async def bridge(
     folder: Path, data: Path, broker_port: int, *, decode_only: bool = False, settle: bool = True
 ) -> OwnedProcess:
-    """Start the bridge on an installation; a decode-only one serves no API and is ready when it is subscribed."""
+    """Start the bridge on an installation; with ``settle``, wait until it has subscribed and is idle."""
     log = folder / ("decode-only.log" if decode_only else "bridge.log")
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
     if decode_only:

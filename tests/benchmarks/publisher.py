@@ -1,6 +1,8 @@
-"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written straight to a socket.
+"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written straight to a
+socket.
 
-Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message of every
+Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message
+of every
 meter, 1 Wh above the one before.
 It keeps the clients of the bridge, which are measured, apart from the load.
 """
@@ -58,4 +60,5 @@ def publish(port: int, meters: int, rounds: int, start: int, rate: float | None)
 
 
 if __name__ == "__main__":
-    publish(*(int(argument) for argument in sys.argv[1:5]), rate=float(sys.argv[5]) if sys.argv[5:] else None)
+    to_port, meter_count, round_count, first = (int(argument) for argument in sys.argv[1:5])
+    publish(to_port, meter_count, round_count, first, float(sys.argv[5]) if sys.argv[5:] else None)

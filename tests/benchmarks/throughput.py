@@ -1,4 +1,5 @@
-"""Processor time per message: everything the bridge does, against client, routing and strict decoding alone."""
+"""Processor time per message: everything the bridge does, against client, routing and strict decoding
+alone."""
 
 import asyncio
 from pathlib import Path
@@ -41,12 +42,13 @@ async def compare(meters: int, runs: int = RUNS) -> float:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             data = folder / "data"
-            await asyncio.to_thread(lambda: asyncio.run(install(data, meters)))
+            await asyncio.to_thread(asyncio.run, install(data, meters))
             alone, alone_rate, _ = await measure(folder, data, meters, decode_only=True)
             full, rate, memory = await measure(folder, data, meters, decode_only=False)
         ratios.append(full / alone)
         print(
-            f"  {meters:>6} meters, run {run + 1}: {full:5.1f} µs a message ({rate:,.0f}/s, {memory:.0f} MB), decode only"
+            f"  {meters:>6} meters, run {run + 1}: {full:5.1f} µs a message ({rate:,.0f}/s, {memory:.0f}
+            MB), decode only"
             f" {alone:5.1f} µs ({alone_rate:,.0f}/s), ratio {full / alone:.2f}",
             flush=True,
         )

@@ -1,7 +1,7 @@
 """Tables of the ledger, supply state and facts, and the triggers that keep the journal append only."""
 
-import sqlalchemy as sa
 from alembic import op
+import sqlalchemy as sa
 
 revision = "0001"
 down_revision = None
@@ -43,7 +43,8 @@ def guard_tariffs() -> None:
     """Let the database refuse to change a tariff version that has begun."""
     op.execute(
         "CREATE TRIGGER tariff_version_begun BEFORE UPDATE ON tariff_version "
-        "WHEN (OLD.document <> NEW.document OR OLD.valid_from <> NEW.valid_from OR OLD.tariff_id <> NEW.tariff_id) "
+        "WHEN (OLD.document <> NEW.document OR OLD.valid_from <> NEW.valid_from"
+        " OR OLD.tariff_id <> NEW.tariff_id) "
         "AND OLD.valid_from <= (SELECT max(last_instant) FROM installation) "
         "BEGIN SELECT RAISE(ABORT, 'a tariff version that has begun is never changed'); END"
     )
