@@ -1,10 +1,7 @@
-"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written straight to a
-socket.
+"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written to a socket.
 
-Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message
-of every
-meter, 1 Wh above the one before.
-It keeps the clients of the bridge, which are measured, apart from the load.
+Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message of
+every meter, 1 Wh above the one before. It keeps the load apart from the clients that are measured.
 """
 
 import socket

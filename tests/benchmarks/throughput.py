@@ -47,9 +47,8 @@ async def compare(meters: int, runs: int = RUNS) -> float:
             full, rate, memory = await measure(folder, data, meters, decode_only=False)
         ratios.append(full / alone)
         print(
-            f"  {meters:>6} meters, run {run + 1}: {full:5.1f} µs a message ({rate:,.0f}/s, {memory:.0f}
-            MB), decode only"
-            f" {alone:5.1f} µs ({alone_rate:,.0f}/s), ratio {full / alone:.2f}",
+            f"  {meters:>6} meters, run {run + 1}: {full:5.1f} µs a message ({rate:,.0f}/s, {memory:.0f} MB),"
+            f" decode only {alone:5.1f} µs ({alone_rate:,.0f}/s), ratio {full / alone:.2f}",
             flush=True,
         )
     return median(ratios)
