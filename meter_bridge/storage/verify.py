@@ -26,7 +26,8 @@ _CHECKS: Final = (
         (
             "SELECT coalesce(b.account_id, p.account_id), coalesce(b.bucket, p.bucket),"
             " coalesce(b.asset, p.asset), b.amount, p.total FROM balance b"
-            " FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total FROM posting GROUP BY account_id, bucket, asset) p ON b.account_id = p.account_id"
+            " FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total FROM posting GROUP BY"
+            " account_id, bucket, asset) p ON b.account_id = p.account_id"
             " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS NOT p.total"
         ),
     ),
@@ -55,7 +56,8 @@ _CHECKS: Final = (
         "the segments of charge {0} sum to {1}, but its lines to {2}",
         (
             "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total"
-            " FROM charge_line GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS total FROM segment"
+            " FROM charge_line GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS"
+            " total FROM segment"
             " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total"
         ),
     ),

@@ -1,5 +1,4 @@
-"""Processor time per message: everything the bridge does, against client, routing and strict decoding
-alone."""
+"""Processor time per message: all that the bridge does, against client, routing and decoding alone."""
 
 import asyncio
 from pathlib import Path
