@@ -7,8 +7,9 @@ from meter_bridge.config import codec
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, SupplyPlan
 from meter_bridge.core.ledger import EntryKind, opening
 from meter_bridge.core.rating import Rating
+from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import settle_all
+from meter_bridge.engine.evaluation import settle_all, store_status
 from meter_bridge.engine.journal import announce, book
 from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply
 from meter_bridge.engine.unit import Unit
@@ -36,6 +37,7 @@ def site_unit(
     step = _Step(engine, Unit(engine.clock.now(), actor=actor))
     installation = engine.installation
     installation.name = plan.name
+    step.unit.work.absorb(engine.heartbeat())
     for site in plan.sites:
         _apply_site(step, site)
     _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
@@ -118,14 +120,20 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
 
 def _rating_changes(known: Account, plan: AccountPlan) -> bool:
     """Say whether tariff or meters change, so that everything used so far is posted first."""
-    before = {(supply.id, supply.tariff_id, *sorted(meter.id for meter in supply.meters)) for supply in known.supplies}
-    after = {(supply.id, supply.tariff_id, *sorted(meter.id for meter in supply.meters)) for supply in plan.supplies}
+    before = {
+        (supply.id, supply.tariff_id, frozenset((meter.id, meter.plan.energy_address) for meter in supply.meters))
+        for supply in known.supplies
+    }
+    after = {
+        (supply.id, supply.tariff_id, frozenset((meter.id, meter.energy_address) for meter in supply.meters))
+        for supply in plan.supplies
+    }
     return before != after
 
 
 def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
-    """Book the opening credit of a new account."""
-    if plan.opening_credit == 0:
+    """Book the opening credit of a new account; one that was closed before goes on with its balance."""
+    if plan.opening_credit == 0 or plan.id in step.installation.closed:
         return
     account = Account(
         plan.id,
@@ -155,14 +163,39 @@ def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan
     if before is None or before.tariff_id != plan.tariff_id:
         turn = {"supply_id": plan.id, "valid_from": step.unit.at, "tariff_id": plan.tariff_id}
         work.add(ops.UPSERT_SUPPLY_TARIFF, turn)
+    known_meters = {meter.id: meter for meter in before.meters} if before else {}
     for meter in plan.meters:
-        work.add(ops.UPSERT_METER, _meter_row(step, plan, meter))
+        present = known_meters.get(meter.id)
+        work.add(ops.UPSERT_METER, _meter_row(step, plan, meter, present))
+        if present is not None:
+            _replace_devices(step, present, meter)
     if before is not None:
         _remove_meters(step, before, {meter.id for meter in plan.meters})
 
 
-def _meter_row(step: _Step, supply: SupplyPlan, plan: MeterPlan) -> dict[str, object]:
-    """Return a meter's row; a meter at another address is another counter and starts from its next reading."""
+def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
+    """Start anew with what is another device now: its counter from the next reading, its relay from the next command.
+
+    What the old counter showed stays charged.
+    """
+    if plan.energy_address != meter.plan.energy_address:
+        _end_quarantine(step, meter)
+        meter.earlier_wh += meter.register.charged_wh if meter.register else 0
+        meter.register = None
+        step.unit.keep(meter.supply)
+    if plan.relay_address != meter.plan.relay_address:
+        step.engine.relays.abandon(meter, step.unit)
+
+
+def _end_quarantine(step: _Step, meter: Meter) -> None:
+    """End the quarantine of a counter that is no longer there."""
+    if meter.quarantine_id is not None:
+        reason = "the meter was taken out or replaced"
+        step.engine.metering.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
+
+
+def _meter_row(step: _Step, supply: SupplyPlan, plan: MeterPlan, present: Meter | None) -> dict[str, object]:
+    """Return a meter's row."""
     return {
         "id": plan.id,
         "supply_id": supply.id,
@@ -170,7 +203,7 @@ def _meter_row(step: _Step, supply: SupplyPlan, plan: MeterPlan) -> dict[str, ob
         "energy_address": plan.energy_address,
         "relay_address": plan.relay_address,
         "settings": codec.encode_meter_settings(plan),
-        "assigned_at": step.unit.at,
+        "assigned_at": step.unit.at if present is None else present.assigned_at,
         "removed_at": None,
     }
 
@@ -182,29 +215,17 @@ def _remove_meters(step: _Step, supply: Supply, kept: set[str]) -> None:
 
 
 def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
-    """Take one meter out, keeping its energy in the supply's total."""
+    """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
+    _end_quarantine(step, meter)
+    step.engine.relays.abandon(meter, step.unit)
+    account = supply.account
+    for key in [key for key in account.alerts if key.meter_id == meter.id]:
+        set_alert(step.installation, account, step.unit, key, None)
     supply.earlier_wh += meter.energy_wh or 0
     supply.meters.remove(meter)
     step.installation.forget(meter)
     step.unit.work.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
-    step.engine.touched.add(supply)
-
-
-def replace_counters(engine: Engine, plan: InstallationPlan) -> None:
-    """Start a new epoch for each meter whose address changes: another device, another counter."""
-    plans = {
-        meter.id: meter
-        for site in plan.sites
-        for account in site.accounts
-        for supply in account.supplies
-        for meter in supply.meters
-    }
-    for meter in engine.installation.meters.values():
-        after = plans.get(meter.id)
-        if after is not None and after.energy_address != meter.plan.energy_address and meter.register is not None:
-            meter.earlier_wh += meter.register.charged_wh
-            meter.register = None
-            engine.touched.add(meter.supply)
+    step.unit.keep(supply)
 
 
 def _close_accounts(step: _Step, kept: set[str]) -> None:
@@ -214,10 +235,20 @@ def _close_accounts(step: _Step, kept: set[str]) -> None:
         for supply in account.supplies:
             _remove_meters(step, supply, set())
             supply.rating = Rating()
+            step.unit.keep(supply)
+        _end_alerts(step, account)
         step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
         announce(
             step.installation, step.unit, EventKind.ACCOUNT_REMOVED, account_id=account.id, data={"name": account.name}
         )
+
+
+def _end_alerts(step: _Step, account: Account) -> None:
+    """Close what is open of an account that nobody looks after any more."""
+    for key in list(account.alerts):
+        set_alert(step.installation, account, step.unit, key, None)
+    account.low_level = 0
+    store_status(account, step.unit)
 
 
 def removed_accounts(engine: Engine, plan: InstallationPlan) -> Sequence[str]:

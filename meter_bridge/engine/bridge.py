@@ -16,7 +16,7 @@ from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply import Hold, SupplyState
 from meter_bridge.engine import alerting, views
-from meter_bridge.engine.applying import removed_accounts, replace_counters, site_unit
+from meter_bridge.engine.applying import removed_accounts, site_unit
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
@@ -26,7 +26,8 @@ from meter_bridge.engine.metrics import render
 from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
-from meter_bridge.engine.top_ups import TopUps, committed
+from meter_bridge.engine.load import begun_versions
+from meter_bridge.engine.top_ups import TopUps, committed, storage_unavailable
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import (
     MIN_SCHEMA_VERSION,
@@ -116,6 +117,8 @@ class Bridge:
         self.engine = engine
         self._look = Look(engine, discovery)
         self._top_ups = TopUps(engine)
+        self._one_apply = asyncio.Lock()
+        self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
             self._tokens = load_tokens(connection)
 
@@ -276,15 +279,30 @@ class Bridge:
         return iso(self.engine.clock.now())
 
     async def apply(self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool) -> ApplyResult:
-        """Apply a validated site file, all of it or nothing."""
+        """Apply a validated site file, all of it or nothing; it comes to its end even if nobody waits for it."""
+        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run))
+        self._tasks.add(applying)
+        applying.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(applying)
+
+    async def _apply_alone(
+        self, actor: Actor, plan: InstallationPlan, document: str, *, dry_run: bool
+    ) -> ApplyResult:
+        """Compare and apply a plan while no other is."""
+        async with self._one_apply:
+            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run)
+
+    async def _compare_and_apply(
+        self, actor: Actor, plan: InstallationPlan, document: str, *, dry_run: bool
+    ) -> ApplyResult:
+        """Say what a plan changes, and apply it unless that is refused or only asked for."""
         before = await asyncio.to_thread(self._applied)
         difference = compare(before, plan, self.engine.clock.now())
         if difference.refusals:
             raise Refused(ErrorCode.CONFLICT, "; ".join(str(refusal) for refusal in difference.refusals))
         if dry_run or not difference.lines:
             return ApplyResult(tuple(difference.lines), applied=False)
-        if self.engine.broken is not None or not self.engine.running.is_set():
-            raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon")
+        await asyncio.to_thread(self._check_begun_versions, plan)
         self.engine.running.clear()
         try:
             await self._apply(actor, before, plan, document)
@@ -292,15 +310,34 @@ class Bridge:
             self.engine.running.set()
         return ApplyResult(tuple(difference.lines), applied=True)
 
+    def _check_begun_versions(self, plan: InstallationPlan) -> None:
+        """Refuse prices that differ from those once in force under the same name, in a site that was removed."""
+        with self.engine.reader.connect() as connection:
+            begun = begun_versions(connection, self.engine.clock.now())
+        for version in (version for site in plan.sites for tariff in site.tariffs for version in tariff.versions):
+            if begun.get(version.id, version) != version:
+                raise Refused(
+                    ErrorCode.CONFLICT,
+                    f"tariff version {version.id} has begun with other prices and cannot change",
+                    remedy="give the tariff another id",
+                )
+
     async def _apply(
         self, actor: Actor, before: InstallationPlan | None, plan: InstallationPlan, document: str
     ) -> None:
         """Commit a plan, then read the state anew."""
         await self.engine.drained()
+        if self.engine.broken is None:
+            self.engine.flush(everything=True)
+            await self.engine.drained()
+        if self.engine.broken is not None:
+            raise storage_unavailable()
         gone = removed_accounts(self.engine, plan)
-        replace_counters(self.engine, plan)
-        unit = site_unit(self.engine, before, plan, document, actor.name)
-        self.engine.flush(everything=True)
+        try:
+            unit = site_unit(self.engine, before, plan, document, actor.name)
+        except BaseException:
+            self.engine.reload()
+            raise
         await committed(self.engine, unit)
         await self.engine.drained()
         self.engine.reload()

@@ -84,7 +84,8 @@ def decode_into(supply: Supply, document: bytes) -> None:
     """Restore a supply's state and that of its meters from storage."""
     stored = _DECODER.decode(document)
     supply.rating = _rating(stored)
-    supply.standing_due = stored.standing_due
+    # An account that was closed and comes back owes nothing for the days between.
+    supply.standing_due = max(supply.standing_due, stored.standing_due)
     supply.days = [DayTotal(*total) for total in stored.days]
     supply.pace = Pace(*stored.pace)
     supply.earlier_wh = stored.earlier_wh

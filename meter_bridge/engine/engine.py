@@ -160,7 +160,7 @@ class Engine:
         try:
             self.reload()
             self.store.recover()
-            await self.store.commit(self._heartbeat())
+            await self.store.commit(self.heartbeat())
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
             self.broken = str(error)
             return False
@@ -169,8 +169,8 @@ class Engine:
         self.relays.resume()
         return True
 
-    def _heartbeat(self) -> Work:
-        """Return work that stores the newest event time."""
+    def heartbeat(self) -> Work:
+        """Return work that stores the newest event time and the installation's name."""
         work = Work()
         work.add(
             ops.UPSERT_INSTALLATION,
@@ -195,7 +195,7 @@ class Engine:
         due = [supply for supply, since in self._dirty.items() if everything or now - since >= FLUSH_AFTER_MS]
         if not due:
             return
-        work = self._heartbeat()
+        work = self.heartbeat()
         work.extend(ops.UPSERT_SUPPLY_STATUS, [self.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]

@@ -9,6 +9,7 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, local_day, month_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.rating import accrued, charge_standing, forget_periods, settle
+from meter_bridge.core.relay import Position
 from meter_bridge.core.supply import Decision, Hold, PaymentMode, Reason, Situation, SupplyState
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.journal import announce, book_settlement
@@ -60,10 +61,18 @@ def evaluate(
             wishes.confirmed,
         ),
     )
-    if (decision.state, decision.reason) != (account.state, account.reason):
+    if (decision.state, decision.reason) != (account.state, account.reason) or _astray(account, decision.state):
         _carry_out(installation, account, unit, relays, decision)
     measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
     account.wake_at = _wake_at(account, span.end)
+
+
+def _astray(account: Account, state: SupplyState) -> bool:
+    """Say whether a relay was told otherwise, or never told to open, as with a meter that came after the cut."""
+    relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
+    if state is SupplyState.CONNECTED:
+        return any(relay.requested is Position.OPEN for relay in relays)
+    return any(relay.requested is not Position.OPEN for relay in relays)
 
 
 def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
@@ -113,7 +122,8 @@ def _carry_out(
 ) -> None:
     """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
     settle_all(installation, account, unit)
-    account.state, account.reason, account.since = decision.state, decision.reason, unit.at
+    if (decision.state, decision.reason) != (account.state, account.reason):
+        account.state, account.reason, account.since = decision.state, decision.reason, unit.at
     installation.sequences.decision += 1
     relays.request(account, unit)
     unit.work.add(

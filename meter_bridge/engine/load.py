@@ -52,8 +52,10 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
     """Read sites and open accounts with their balances."""
     for row in connection.execute(select(tables.site)).mappings():
         installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
-    query = select(tables.account).where(tables.account.c.closed_at.is_(None)).order_by(tables.account.c.id)
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(select(tables.account).order_by(tables.account.c.id)).mappings():
+        if row["closed_at"] is not None:
+            installation.closed.add(row["id"])
+            continue
         site = installation.sites[row["site_id"]]
         policy = decode_policy(row["policy"])
         account = Account(row["id"], site, row["name"], row["customer"], policy, row["opened_at"])
@@ -99,21 +101,30 @@ def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
     return found
 
 
+def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
+    """Return every version that ever began, by id, also of tariffs that were taken away."""
+    query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
+    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
+    return {version.id: version for version in found}
+
+
 def _load_supplies(connection: Connection, installation: Installation) -> None:
     """Read the supplies with the tariffs that price them."""
     versions = _versions(connection)
     turns: dict[str, tuple[tuple[int, str], ...]] = {}
     query = select(tables.supply_tariff).order_by(tables.supply_tariff.c.valid_from)
     for row in connection.execute(query).mappings():
-        turns[row["supply_id"]] = (*turns.get(row["supply_id"], ()), (row["valid_from"], row["tariff_id"]))
-    timelines = {
-        turn: compose([(start, versions[tariff_id]) for start, tariff_id in turn]) for turn in set(turns.values())
-    }
+        # A tariff taken away since is that of an account that was closed then, whether it came back or not.
+        if row["tariff_id"] in versions:
+            turns[row["supply_id"]] = (*turns.get(row["supply_id"], ()), (row["valid_from"], row["tariff_id"]))
+    timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
     for row in connection.execute(select(tables.supply).where(tables.supply.c.closed_at.is_(None))).mappings():
         account = installation.accounts.get(row["account_id"])
         if account is None:
             continue
         turn = turns[row["id"]]
+        if turn not in timelines:
+            timelines[turn] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
         supply = Supply(row["id"], account, row["commodity"], turn[-1][1], timelines[turn])
         supply.standing_due = first_standing(account, supply.timeline)
         account.supplies.append(supply)
@@ -139,7 +150,7 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
             relay_address=row["relay_address"],
             settings=row["settings"],
         )
-        meter = Meter(row["id"], plan, supply)
+        meter = Meter(row["id"], plan, supply, row["assigned_at"])
         supply.meters.append(meter)
         installation.index(meter)
     for row in connection.execute(select(tables.supply_status)).mappings():
@@ -184,9 +195,11 @@ def _load_alerts(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(select(tables.alert).where(tables.alert.c.closed_at.is_(None))).mappings():
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
         alert = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
-        account = installation.accounts.get(row["account_id"] or "")
-        (account.alerts if account is not None else installation.alerts)[key] = alert
-        _restore_alarm(installation, key)
+        if row["account_id"] is None:
+            installation.alerts[key] = alert
+        elif row["account_id"] in installation.accounts:
+            installation.accounts[row["account_id"]].alerts[key] = alert
+            _restore_alarm(installation, key)
 
 
 def _restore_alarm(installation: Installation, key: AlertKey) -> None:

@@ -160,6 +160,13 @@ class Relays:
             account = meter.supply.account
             set_alert(self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None)
 
+    def abandon(self, meter: Meter, unit: Unit) -> None:
+        """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
+        if _is_unproven(meter):
+            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
+        meter.relay = Relay(revision=meter.relay.revision)
+        store_relay(meter, unit)
+
     def resume(self) -> None:
         """Take up every command that is not proven, as after a start or a reconnection."""
         for meter in self.installation.meters.values():

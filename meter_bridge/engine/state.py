@@ -78,6 +78,7 @@ class Meter:
     id: str
     plan: MeterPlan
     supply: "Supply"
+    assigned_at: int = 0
     register: Register | None = None
     earlier_wh: int = 0
     """Energy charged in earlier epochs."""
@@ -179,6 +180,8 @@ class Installation:
     created_at: int
     sites: dict[str, Site] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    """Accounts that were closed; their balance stays, and one that comes back goes on with it."""
     meters: dict[str, Meter] = field(default_factory=dict)
     by_energy: dict[str, Meter] = field(default_factory=dict)
     by_relay: dict[str, list[Meter]] = field(default_factory=dict)

@@ -4,8 +4,8 @@ The transport stands in for the way to the devices; tests/devices and tests/e2e 
 """
 
 import atexit
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -226,6 +226,18 @@ class House:
 def zar(text: str) -> int:
     """Return an amount of rand."""
     return parse_amount(text, "ZAR")
+
+
+@contextmanager
+def refusing(house: House, action: str, table: str) -> Iterator[None]:
+    """Let the real database refuse an action on a table, as a fault of its own would."""
+    guard = f"CREATE TRIGGER refusal BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    with closing(sqlite3.connect(house.data / DATABASE_NAME)) as connection:
+        connection.execute(guard)
+        try:
+            yield
+        finally:
+            connection.execute("DROP TRIGGER refusal")
 
 
 async def apply(house: House, site: str) -> None:
