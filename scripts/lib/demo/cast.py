@@ -55,7 +55,7 @@ RESIDENTS: Final[Mapping[str, Resident]] = {
         },
     ),
     "flat-3": Resident(
-        Habit(14_000, pays_at=120, pays=(250, 300), methods=("eft",)),
+        Habit(14_000, pays_at=120, pays=(250, 300), methods=("transfer",)),
         {"zigbee2mqtt:Flat 3/state": Metered("Flat 3", Family.ZIGBEE2MQTT)},
     ),
     "flat-4": Resident(

@@ -9,6 +9,7 @@ import shutil
 import signal
 from typing import Final
 
+from meter_bridge.config.settings import PREFIX
 from scripts.lib.demo.waiting import NotObservedError, until
 
 STOP_S: Final = 20.0
@@ -59,7 +60,7 @@ class OwnedProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                env=os.environ | self.environment,
+                env=_clean() | self.environment,
                 cwd=self._folder,
                 start_new_session=True,
             )
@@ -108,6 +109,11 @@ def _dying_with_us() -> Sequence[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
+def _clean() -> dict[str, str]:
+    """Return our environment without settings of a bridge that the user runs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
 async def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Run a command to its end and return what it wrote; raise ``NotObservedError`` where it fails."""
     process = await asyncio.create_subprocess_exec(
@@ -115,7 +121,7 @@ async def output_of(command: Sequence[str], environment: Mapping[str, str] | Non
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | dict(environment or {}),
+        env=_clean() | dict(environment or {}),
     )
     written, complaint = await process.communicate()
     if process.returncode:

@@ -25,7 +25,7 @@ class Habit:
     """Balance, in whole units of the currency, below which the customer thinks of paying."""
     pays: Sequence[int] = (100, 150, 200)
     """Amounts that the customer likes to pay."""
-    methods: Sequence[str] = ("cash", "eft")
+    methods: Sequence[str] = ("cash", "transfer")
     stops_paying_days: float = 0.0
     """How long before the present the customer paid for the last time."""
 

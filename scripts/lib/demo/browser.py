@@ -1,0 +1,75 @@
+"""A real Chromium, driven through playwright."""
+
+import asyncio
+from pathlib import Path
+import shutil
+from typing import Final, Literal
+
+from playwright.async_api import Browser, Page, Playwright, ViewportSize, async_playwright
+
+from scripts.lib.demo.waiting import NotObservedError
+
+PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+DESKTOP: Final = ViewportSize(width=1280, height=800)
+PHONE: Final = ViewportSize(width=390, height=844)
+PAGE_MS: Final = 60_000
+
+
+class Chromium:
+    """A headless browser; every page has a context of its own."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    async def start(self) -> None:
+        """Start the machine's own Chromium."""
+        program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+        if program is None:
+            raise NotObservedError("there is no chromium on this machine; scripts/setup system installs it")
+        self._playwright = await async_playwright().start()
+        self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._browser is not None:
+            await self._browser.close()
+        if self._playwright is not None:
+            await self._playwright.stop()
+        self._browser = self._playwright = None
+
+    async def page(
+        self,
+        size: ViewportSize = DESKTOP,
+        scheme: Literal["light", "dark"] = "light",
+        storage: dict[str, str] | None = None,
+    ) -> Page:
+        """Open an empty page whose sites find what ``storage`` says in their local storage."""
+        if self._browser is None:
+            raise NotObservedError("the browser does not run")
+        context = await self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        for name, value in (storage or {}).items():
+            await context.add_init_script(f"localStorage.setItem({name!r}, {value!r})")
+        page = await context.new_page()
+        page.set_default_timeout(PAGE_MS)
+        return page
+
+
+async def text_of(page: Page) -> str:
+    """Return what a page shows."""
+    return await page.locator("body").inner_text()
+
+
+async def picture(page: Page, path: Path) -> None:
+    """Keep a picture of a page."""
+    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+    await page.screenshot(path=path)

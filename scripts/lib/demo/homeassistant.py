@@ -1,0 +1,160 @@
+"""A real Home Assistant as a process, set up and asked over its REST API as a person's browser would."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+import json
+from pathlib import Path
+import shutil
+import time
+from typing import Any, Final
+
+import aiohttp
+
+from scripts.lib.demo.bridge import answers
+from scripts.lib.demo.ha_folder import make_folder
+from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.waiting import NotObservedError
+
+DOMAIN: Final = "prepaid_meter"
+USER: Final = "demo"
+PASSWORD: Final = "demo"  # noqa: S105 - of a Home Assistant that only listens on this machine
+START_S: Final = 180.0
+TOKEN_MARGIN_S: Final = 120
+
+type Json = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """Home Assistant refused a request; the text is its own."""
+
+    def __init__(self, status: int, body: str) -> None:
+        """Keep the status beside the text."""
+        super().__init__(f"{status}: {body}")
+        self.status = status
+        self.body = body
+
+
+class HomeAssistant(OwnedProcess):
+    """Home Assistant in a configuration folder of its own."""
+
+    def __init__(self, project: Path, folder: Path, port: int, log: Path) -> None:
+        """Take the project whose component it runs, its folder and its port."""
+        self.folder = folder
+        self.port = port
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.tokens: Json = {}
+        self._fresh_until = 0.0
+        self._project = project
+        self._session: aiohttp.ClientSession | None = None
+        binary = project / ".venvs" / "homeassistant" / "bin" / "hass"
+        command = [str(binary), "-c", str(folder), "--skip-pip"]
+        super().__init__("Home Assistant", command, log)
+
+    async def start(self) -> None:
+        """Start it, in a new folder unless there is one, and wait until it answers."""
+        if not self.folder.exists():
+            make_folder(self.folder, self._project, self.port)
+        await super().start()
+        await self.until_ready(lambda: answers(f"{self.url}/manifest.json"), START_S)
+
+    async def stop(self) -> None:
+        """Close the connection and end it."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        await super().stop()
+
+    def forget(self) -> None:
+        """Remove its folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def onboard(self) -> None:
+        """Make the demo's user and pass through the steps that a new owner sees."""
+        client = {"client_id": f"{self.url}/"}
+        user = {"name": "Demo", "username": USER, "password": PASSWORD, "language": "en"}
+        code = (await self._ask("POST", "/api/onboarding/users", client | user))["auth_code"]
+        await self._take_tokens({"grant_type": "authorization_code", "code": str(code)})
+        await self.post("/api/onboarding/core_config", {})
+        await self.post("/api/onboarding/analytics", {})
+        await self.post("/api/onboarding/integration", client | {"redirect_uri": f"{self.url}/?auth_callback=1"})
+
+    async def _take_tokens(self, grant: Mapping[str, str]) -> None:
+        form = {"client_id": f"{self.url}/"} | dict(grant)
+        async with self._open().post("/auth/token", data=form) as answer:
+            self.tokens |= await answer.json()
+        self._fresh_until = time.monotonic() + self.tokens["expires_in"] - TOKEN_MARGIN_S
+
+    async def add_bridge(self, port: int, token: str) -> Json:
+        """Go through the integration's config flow; return its result."""
+        flow = await self.post("/api/config/config_entries/flow", {"handler": DOMAIN})
+        form = {"host": LOOPBACK, "port": port, "ssl": False, "verify_ssl": True, "token": token}
+        return await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", form)
+
+    async def state(self, entity_id: str) -> str | None:
+        """Return an entity's state, None where there is no such entity."""
+        found = await self.entity(entity_id)
+        return None if found is None else str(found["state"])
+
+    async def entity(self, entity_id: str) -> Json | None:
+        """Return an entity's state with its attributes."""
+        try:
+            return await self.get(f"/api/states/{entity_id}")
+        except RefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def action(self, name: str, data: Mapping[str, object], *, answer: bool = False) -> Json:
+        """Perform an action, such as ``switch.turn_off``; return its response data where asked for."""
+        domain, _, service = name.partition(".")
+        query = "?return_response" if answer else ""
+        said = await self.post(f"/api/services/{domain}/{service}{query}", data)
+        response: Json = said["service_response"] if answer else {}
+        return response
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what is at a path."""
+        return await self._asked("GET", path, None)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
+        """Send a body to a path and return the answer."""
+        return await self._asked("POST", path, body)
+
+    async def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Delete what is at a path."""
+        return await self._asked("DELETE", path, None)
+
+    async def _asked(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:  # noqa: ANN401
+        if time.monotonic() > self._fresh_until:
+            await self._take_tokens(
+                {"grant_type": "refresh_token", "refresh_token": self.tokens["refresh_token"]}
+            )
+        return await self._ask(method, path, body)
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:  # noqa: ANN401
+        known = self.tokens.get("access_token")
+        headers = {"Authorization": f"Bearer {known}"} if known else {}
+        async with self._open().request(method, path, json=body, headers=headers) as answer:
+            text = await answer.text()
+            if not answer.ok:
+                raise RefusedError(answer.status, text)
+            return json.loads(text) if text else None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(self.url)
+        return self._session
+
+    def browser_tokens(self) -> str:
+        """Return what a browser keeps in ``localStorage.hassTokens`` once somebody has signed in."""
+        expires = int((time.time() + self.tokens["expires_in"]) * 1000)
+        where = {"hassUrl": self.url, "clientId": f"{self.url}/", "expires": expires}
+        return json.dumps(self.tokens | where)
+
+
+def entry_of(result: Json) -> str:
+    """Return the id of the entry that a config flow made; raise ``NotObservedError`` for any other end."""
+    if result.get("type") != "create_entry":
+        raise NotObservedError(f"the config flow did not make an entry: {result}")
+    return str(result["result"]["entry_id"])

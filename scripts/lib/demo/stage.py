@@ -1,0 +1,155 @@
+"""Everything that the demo starts, in order, and ends again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+import time
+from typing import Final
+
+from meter_bridge.devices.driver import Family
+from scripts.lib.demo import cast, history
+from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
+from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
+from scripts.lib.demo.landlord import Dashboard
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.street import Fitting, Street
+
+PROJECT: Final = Path(__file__).resolve().parents[3]
+LANDING: Final = 1_000_000
+"""Balance of the household when the story begins: one rand."""
+EXPORT_EVERY_S: Final = 60
+CALM_WATTS: Final = 350.0
+CUT: Final = ("Flat 5", "shellyplugsg3-a8032ab10004", "shellyplugsg3-a8032ab10014")
+"""Meters of units whose credit is used up when the story begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the demo listens, on this machine only; the preferred ones are moved where they are taken."""
+
+    bridge: int = 8126
+    home_assistant: int = 8123
+    dashboard: int = 8501
+    broker: int = 18830
+
+    def free(self) -> "Ports":
+        """Return ports that are free now."""
+        wanted = (self.bridge, self.home_assistant, self.dashboard, self.broker)
+        return Ports(*(free_port(port) for port in wanted))
+
+
+@dataclass
+class Stage:
+    """The running demo."""
+
+    folder: Path
+    ports: Ports
+    bridge: BridgeProcess
+    api: BridgeApi
+    home: HomeAssistant
+    dashboard: Dashboard
+    street: Street
+
+    @property
+    def logs(self) -> tuple[tuple[str, str], ...]:
+        """Return the end of each log."""
+        return tuple((each.name, each.tail()) for each in (self.bridge, self.home, self.dashboard))
+
+
+@asynccontextmanager
+async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> AsyncIterator[Stage]:
+    """Start everything in an empty folder; end all of it when left, however that happens."""
+    async with AsyncExitStack() as stack:
+        parts = _parts(folder, ports.free())
+        shelly_port = free_port()
+        say("Home Assistant starts; meanwhile the past is written through the bridge's own engine")
+        stack.push_async_callback(parts.home.stop)
+        home = asyncio.create_task(parts.home.start())
+        began = time.monotonic()
+        document = cast.site_document(f"{LOOPBACK}:{shelly_port}")
+        registers = await _seed(parts.bridge.data, document)
+        say(f"{history.DAYS} days of readings, charges and top-ups are in the books ({_since(began)})")
+        stack.push_async_callback(parts.bridge.stop)
+        await parts.bridge.start()
+        say(f"the bridge serves, with a broker of its own ({_since(began)})")
+        parts.street = _street(parts.ports, registers, shelly_port)
+        stack.push_async_callback(parts.street.stop)
+        await parts.street.start()
+        stack.push_async_callback(parts.dashboard.stop)
+        await asyncio.gather(home, parts.dashboard.start())
+        parts.api = BridgeApi(parts.bridge.url, await parts.bridge.token("Demo", "landlord"))
+        stack.push_async_callback(parts.api.close)
+        await _connect(parts)
+        say(f"Home Assistant knows the bridge, the dashboard serves ({_since(began)})")
+        yield parts
+
+
+def _parts(folder: Path, ports: Ports) -> Stage:
+    """Return the parts, none of which runs yet."""
+    data, logs = folder / "bridge", folder / "logs"
+    environment = {
+        "PREPAID_METER_EMBEDDED_PORT": str(ports.broker),
+        "PREPAID_METER_EXPORT_EVERY_S": str(EXPORT_EVERY_S),
+        cast.SHELLY_PASSWORD_VARIABLE: cast.SHELLY_PASSWORD,
+    }
+    bridge = BridgeProcess(data, ports.bridge, logs / "bridge.log", environment)
+    return Stage(
+        folder,
+        ports,
+        bridge,
+        BridgeApi(bridge.url, ""),
+        HomeAssistant(PROJECT, folder / "homeassistant", ports.home_assistant, logs / "homeassistant.log"),
+        Dashboard(data, ports.dashboard, logs / "dashboard.log"),
+        Street("mqtt://127.0.0.1", [], server_ports={}, password=""),
+    )
+
+
+async def _seed(data: Path, document: str) -> dict[str, int]:
+    """Write the past beside the event loop, which starts the other parts meanwhile."""
+    until = time.time_ns() // 1_000_000
+    past = history.seed(data, document, until=until, landing=LANDING)
+    return await asyncio.to_thread(asyncio.run, past)
+
+
+def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street:
+    """Return simulated meters that go on where the past ended."""
+    fittings = [
+        Fitting(
+            name=metered.name,
+            family=metered.family,
+            register_wh=registers[address],
+            watts=_watts(account_id) * metered.share,
+            closed=metered.name not in CUT,
+            own_server=metered.own_server,
+        )
+        for account_id, resident in cast.RESIDENTS.items()
+        for address, metered in resident.meters.items()
+    ]
+    servers = {fitting.name: shelly_port for fitting in fittings if fitting.own_server}
+    free = Fitting(cast.FREE_METER, Family.TASMOTA, watts=15.0)
+    return Street(
+        f"mqtt://{LOOPBACK}:{ports.broker}",
+        [*fittings, free],
+        server_ports=servers,
+        password=cast.SHELLY_PASSWORD,
+    )
+
+
+def _watts(account_id: str) -> float:
+    """Return what a unit draws while nothing happens."""
+    if account_id == cast.HOUSEHOLD:
+        return CALM_WATTS
+    return cast.RESIDENTS[account_id].habit.daily_wh / 24 * 1.4
+
+
+async def _connect(stage: Stage) -> None:
+    """Make Home Assistant's owner and connect it to the bridge, as a person would."""
+    await stage.home.onboard()
+    token = await stage.bridge.token("Home Assistant", "landlord")
+    entry_of(await stage.home.add_bridge(stage.ports.bridge, token))
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:.0f} s"
