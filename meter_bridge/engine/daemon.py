@@ -1,11 +1,12 @@
 """What the bridge does by itself: storing, clock work, relays, silence, export."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+import logging
 from typing import Final
 
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.engine.attention import Attention
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.unit import Unit
@@ -27,6 +28,7 @@ class Daemon:
         self._engine = engine
         self._exporter = exporter
         self._export_every_s = export_every_s
+        self._attention = Attention(engine.transport)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -36,6 +38,7 @@ class Daemon:
             ("relays", RELAY_S, self._relays),
             ("clock", CLOCK_S, self._clock),
             ("silence", SILENCE_S, self._silence),
+            ("attention", CLOCK_S, self._attend),
             ("recovery", RECOVER_S, self._recover),
         ]
         if self._exporter is not None:
@@ -69,6 +72,11 @@ class Daemon:
     async def _silence(self) -> None:
         """Find silent meters."""
         self._engine.check_silence()
+
+    async def _attend(self) -> None:
+        """Ask meters more often whose credit ends soon."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._attention.tick(self._engine.installation, self._engine.clock.now())
 
     async def _recover(self) -> None:
         """Take up work again when storage does."""
