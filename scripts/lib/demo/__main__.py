@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 import fcntl
+import logging
 from pathlib import Path
 import shutil
 import signal
@@ -24,8 +25,9 @@ from scripts.lib.demo.waiting import NotObservedError
 FOLDER: Final = PROJECT / ".demo"
 TITLE_WIDTH: Final = 26
 DESCRIPTION: Final = """\
-Sets everything up and shows a prepaid household and a landlord's house at work: a bridge with its own MQTT broker,
-simulated meters of three families, a real Home Assistant and the landlord's dashboard, all on this machine only.
+Sets everything up and shows a prepaid household and a landlord's house at work: a bridge with its own MQTT
+broker, simulated meters of three families, a real Home Assistant and the landlord's dashboard, all on this
+machine only.
 """
 
 
@@ -76,10 +78,12 @@ async def _told(arguments: argparse.Namespace) -> int:
     ports = Ports(
         arguments.bridge_port, arguments.home_assistant_port, arguments.dashboard_port, arguments.broker_port
     )
-    async with _folder(temporary=arguments.check) as folder, set_up(folder, ports, _say) as stage:
-        if arguments.check:
-            return await _check(stage, keep=arguments.keep)
-        return await _live(stage)
+    async with _folder(temporary=arguments.check) as folder:
+        _log_to(folder)
+        async with set_up(folder, ports, _say) as stage:
+            if arguments.check:
+                return await _check(stage, keep=arguments.keep)
+            return await _live(stage)
 
 
 @asynccontextmanager
@@ -99,6 +103,12 @@ async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
         yield run
+
+
+def _log_to(folder: Path) -> None:
+    """Keep what the simulated meters log off the screen."""
+    (folder / "logs").mkdir()
+    logging.basicConfig(filename=folder / "logs" / "meters.log")
 
 
 async def _check(stage: Stage, *, keep: bool) -> int:

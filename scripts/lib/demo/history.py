@@ -43,7 +43,7 @@ from scripts.lib.demo.routine import QUARTER_MS
 DAYS: Final = 40
 DAY_MS: Final = 86_400_000
 LANDING_MS: Final = 2 * DAY_MS
-"""How long before the present the household's use is steered towards the balance that the story begins with."""
+"""How long before the present the household's use is steered to the balance at which the story begins."""
 FIRST_PAYMENT: Final = 150
 CHANCE_TO_PAY: Final = 0.3
 WAKING_HOURS: Final = range(7, 22)
@@ -63,7 +63,7 @@ class VirtualTime:
 
 
 class GatheringWriter:
-    """Commits a day's units together: a past that is thrown away when seeding fails needs no sync per unit."""
+    """Commits units a day at a time: a past that failed is thrown away and needs no sync for each."""
 
     def __init__(self, engine: SqlEngine) -> None:
         """Take the database."""
@@ -111,7 +111,9 @@ class Obedient:
 class Past:
     """One engine under a virtual clock with the meters of the residents."""
 
-    def __init__(self, engine: Engine, store: GatheringWriter, time: VirtualTime, until: int, landing: int) -> None:
+    def __init__(
+        self, engine: Engine, store: GatheringWriter, time: VirtualTime, until: int, landing: int
+    ) -> None:
         """Take the engine, its time, the present and the balance to land at, in the currency's amounts."""
         self.engine = engine
         self._store = store
@@ -210,7 +212,9 @@ class Past:
     def _last_payment(self, account: Account) -> int:
         """Return the whole amount that lasts for the last days."""
         daily = RESIDENTS[account.id].habit.daily_wh
-        missing_wh = daily * LANDING_MS // DAY_MS - _affordable(account, available_credit(account), self._time.now)
+        missing_wh = daily * LANDING_MS // DAY_MS - _affordable(
+            account, available_credit(account), self._time.now
+        )
         return max(10, missing_wh * 34 // 10_000)
 
     async def _pay(self, account: Account, amount: int) -> None:
@@ -248,7 +252,9 @@ async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
 async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[str, int]:
     """Make an installation with a past that ends at an instant; return the meters' registers by address."""
     async with _past(data, until, landing) as past:
-        await Bridge(past.engine, Discovery()).apply(LANDLORD, load(document), document=document, dry_run=False)
+        await Bridge(past.engine, Discovery()).apply(
+            LANDLORD, load(document), document=document, dry_run=False
+        )
         registers = await past.live()
         await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
         await past.engine.drained()

@@ -77,7 +77,9 @@ class HomeAssistant(OwnedProcess):
         await self._take_tokens({"grant_type": "authorization_code", "code": str(code)})
         await self.post("/api/onboarding/core_config", {})
         await self.post("/api/onboarding/analytics", {})
-        await self.post("/api/onboarding/integration", client | {"redirect_uri": f"{self.url}/?auth_callback=1"})
+        await self.post(
+            "/api/onboarding/integration", client | {"redirect_uri": f"{self.url}/?auth_callback=1"}
+        )
 
     async def _take_tokens(self, grant: Mapping[str, str]) -> None:
         form = {"client_id": f"{self.url}/"} | dict(grant)
@@ -89,7 +91,8 @@ class HomeAssistant(OwnedProcess):
         """Go through the integration's config flow; return its result."""
         flow = await self.post("/api/config/config_entries/flow", {"handler": DOMAIN})
         form = {"host": LOOPBACK, "port": port, "ssl": False, "verify_ssl": True, "token": token}
-        return await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", form)
+        result: Json = await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", form)
+        return result
 
     async def state(self, entity_id: str) -> str | None:
         """Return an entity's state, None where there is no such entity."""
@@ -99,11 +102,12 @@ class HomeAssistant(OwnedProcess):
     async def entity(self, entity_id: str) -> Json | None:
         """Return an entity's state with its attributes."""
         try:
-            return await self.get(f"/api/states/{entity_id}")
+            found: Json = await self.get(f"/api/states/{entity_id}")
         except RefusedError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+        return found
 
     async def action(self, name: str, data: Mapping[str, object], *, answer: bool = False) -> Json:
         """Perform an action, such as ``switch.turn_off``; return its response data where asked for."""

@@ -33,7 +33,7 @@ def show_where(stage: Stage) -> None:
     for name, where, what in rows:
         print(f"  {name:<16}{where:<46}{what}".rstrip())
     print(
-        "\n  Watch Fern Cottage: its balance falls, a warning comes, the supply is cut, a top-up brings it back."
+        "\n  Watch Fern Cottage: its balance falls, a warning comes, supply is cut, a top-up brings it back."
         "\n  Top up yourself: Home Assistant, Developer tools, Actions, 'Prepaid Meter: Top up'; or"
         f"\n  .venvs/bridge/bin/meter-bridge --data {stage.bridge.data} top-up house 20.00"
         "\n  End it with Ctrl+C.\n",

@@ -9,8 +9,58 @@ from typing import Final
 QUARTER_MS: Final = 900_000
 QUARTERS_PER_HOUR: Final = 4
 SATURDAY: Final = 5
-WORKDAY: Final = (25, 22, 20, 20, 22, 45, 90, 85, 50, 35, 32, 35, 42, 38, 34, 38, 55, 95, 130, 120, 95, 75, 55, 35)
-WEEKEND: Final = (30, 26, 22, 20, 20, 24, 40, 65, 95, 90, 80, 78, 90, 80, 70, 65, 70, 90, 115, 110, 95, 80, 60, 42)
+WORKDAY: Final = (
+    25,
+    22,
+    20,
+    20,
+    22,
+    45,
+    90,
+    85,
+    50,
+    35,
+    32,
+    35,
+    42,
+    38,
+    34,
+    38,
+    55,
+    95,
+    130,
+    120,
+    95,
+    75,
+    55,
+    35,
+)
+WEEKEND: Final = (
+    30,
+    26,
+    22,
+    20,
+    20,
+    24,
+    40,
+    65,
+    95,
+    90,
+    80,
+    78,
+    90,
+    80,
+    70,
+    65,
+    70,
+    90,
+    115,
+    110,
+    95,
+    80,
+    60,
+    42,
+)
 """Share of the mean load in percent, for each hour of the local day."""
 MEAN: Final = sum(WORKDAY) / len(WORKDAY)
 

@@ -34,7 +34,7 @@ class Ports:
     dashboard: int = 8501
     broker: int = 18830
 
-    def free(self) -> "Ports":
+    def free(self) -> Ports:
         """Return ports that are free now."""
         wanted = (self.bridge, self.home_assistant, self.dashboard, self.broker)
         return Ports(*(free_port(port) for port in wanted))

@@ -50,7 +50,7 @@ class Unit:
 
 @dataclass
 class Story:
-    """Tells the steps one after the other; ``say`` is given the title, the sentence and the seconds of each."""
+    """Tells the steps one after the other; ``say`` is given title, sentence and seconds of each."""
 
     unit: Unit
     say: Callable[[str, str, float], None]
@@ -83,7 +83,8 @@ class Story:
         """See fresh readings of the unit's meter."""
         await until("the meter is online", lambda: self._meter_with(lambda meter: bool(meter.online)), SOON_S)
         meter = await until("the meter has power", lambda: self._meter_with(_has_power), SOON_S)
-        return f"{meter.family} at {(meter.power_mw or 0) / 1000:,.0f} W, {(meter.register_wh or 0) / 1000:,.1f} kWh"
+        watts, kwh = (meter.power_mw or 0) / 1000, (meter.register_wh or 0) / 1000
+        return f"{meter.family} at {watts:,.0f} W, {kwh:,.1f} kWh"
 
     async def balance_falls(self) -> str:
         """See the balance fall in the API, in Home Assistant and in the dashboard."""
@@ -132,9 +133,13 @@ class Story:
         """Let the relay close by itself, and see the bridge open it again and say so."""
         physics = self.unit.meter.physics
         physics.faults.recloses = True
-        await until("the contact closes by itself", lambda: _true(physics.contact_closed), SOON_S, pause_s=QUICK_S)
+        await until(
+            "the contact closes by itself", lambda: _true(physics.contact_closed), SOON_S, pause_s=QUICK_S
+        )
         closed, physics.faults.recloses = time.monotonic(), False
-        message = await until("an alert", lambda: self._alert(AlertKind.RELAY_DISOBEYS), SOON_S, pause_s=QUICK_S)
+        message = await until(
+            "an alert", lambda: self._alert(AlertKind.RELAY_DISOBEYS), SOON_S, pause_s=QUICK_S
+        )
         await until("the contact opens", lambda: _true(not physics.contact_closed), SOON_S, pause_s=QUICK_S)
         opened = time.monotonic() - closed
         await self._relay_at(RelayPosition.OPEN)
@@ -144,12 +149,18 @@ class Story:
     async def topped_up(self) -> str:
         """Top up through Home Assistant, and see the relay closed within two seconds of its answer."""
         unit = self.unit
-        data = {"entity_id": f"sensor.{unit.entities}_balance", "amount": unit.top_up, "reference": "the story"}
+        data = {
+            "entity_id": f"sensor.{unit.entities}_balance",
+            "amount": unit.top_up,
+            "reference": "the story",
+        }
         response = await unit.home.action("prepaid_meter.top_up", data, answer=True)
         answered = time.monotonic()
         if Decimal(str(response["amount"])) != Decimal(unit.top_up):
             raise NotObservedError(f"the action answered {response}")
-        await until("the contact closes", lambda: _true(unit.meter.physics.contact_closed), SOON_S, pause_s=QUICK_S)
+        await until(
+            "the contact closes", lambda: _true(unit.meter.physics.contact_closed), SOON_S, pause_s=QUICK_S
+        )
         moved = time.monotonic() - answered
         await self._relay_at(RelayPosition.CLOSED)
         self.restored_s = time.monotonic() - answered
@@ -157,8 +168,8 @@ class Story:
             raise NotObservedError(f"restored only {self.restored_s:.2f} s after the answer")
         split = ", ".join(f"{amount} to {name}" for name, amount in response["split"].items())
         return (
-            f"{response['amount']} {response['currency']} ({split}); contact closed after {max(0.0, moved):.2f} s,"
-            f" proven after {self.restored_s:.2f} s"
+            f"{response['amount']} {response['currency']} ({split});"
+            f" contact closed after {max(0.0, moved):.2f} s, proven after {self.restored_s:.2f} s"
         )
 
     async def restored_is_shown(self) -> str:

@@ -41,7 +41,9 @@ class Fitting:
 class Street:
     """All simulated meters: one connection to the broker, and a server for each that has its own."""
 
-    def __init__(self, url: str, fittings: Iterable[Fitting], *, server_ports: Mapping[str, int], password: str) -> None:
+    def __init__(
+        self, url: str, fittings: Iterable[Fitting], *, server_ports: Mapping[str, int], password: str
+    ) -> None:
         """Take the broker and what to simulate; a meter with a server of its own listens at its port."""
         self.dials: dict[str, Dial] = {}
         self._meters: dict[str, SimulatedMeter] = {}
