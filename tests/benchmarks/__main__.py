@@ -1,12 +1,17 @@
-"""Run benchmarks: ``python -m tests.benchmarks [throughput] [latency] [footprint]``; all without a name."""
+"""Run benchmarks: ``python -m tests.benchmarks [NAME...]``; all without a name."""
 
 import asyncio
 import sys
 
-from tests.benchmarks import footprint, latency, throughput
+from tests.benchmarks import footprint, home_assistant, latency, throughput
 from tests.benchmarks.parts import machine
 
-BENCHMARKS = {"throughput": throughput.main, "latency": latency.main, "footprint": footprint.main}
+BENCHMARKS = {
+    "throughput": throughput.main,
+    "latency": latency.main,
+    "footprint": footprint.main,
+    "home-assistant": home_assistant.main,
+}
 
 
 async def main(names: list[str]) -> int:

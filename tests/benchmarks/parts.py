@@ -65,7 +65,7 @@ async def _accepts(port: int) -> bool:
 
 async def bridge(
     folder: Path, data: Path, broker_port: int, *, decode_only: bool = False, settle: bool = True
-) -> OwnedProcess:
+) -> BridgeProcess:
     """Start the bridge on an installation; with ``settle``, wait until it has subscribed and is idle."""
     log = folder / ("decode-only.log" if decode_only else "bridge.log")
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
