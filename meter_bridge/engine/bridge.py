@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import select
 
 from meter_bridge import VERSION
-from meter_bridge.api.port import Actor, ApplyResult, Health, Refused, TokenInfo
+from meter_bridge.api.port import EVERYTHING, Actor, ApplyResult, Health, Refused, TokenInfo
 from meter_bridge.config import codec
 from meter_bridge.config.diff import compare
 from meter_bridge.config.plan import InstallationPlan
@@ -136,7 +136,7 @@ class Bridge:
     def health(self) -> Health:
         """Return the health of the bridge."""
         if self.engine.broken is not None:
-            return Health("down", (f"storage fails: {self.engine.broken}",))
+            return Health("down", (self.engine.broken,))
         reasons = tuple(alert.message for alert in self.engine.installation.alerts.values())
         return Health("degraded" if reasons else "ok", reasons)
 
@@ -186,11 +186,12 @@ class Bridge:
                 remedy="top up first if the supply is cut",
             )
         unit = self._unit(actor)
-        if action is not SupplyAction.CONFIRM:
-            account.hold = {SupplyAction.OFF: Hold.OFF, SupplyAction.ON: Hold.ON}.get(action)
-            account.note = reason if account.hold is not None else None
-            store_status(account, unit)
-        self.engine.evaluate(account, unit, confirmed=action is SupplyAction.CONFIRM)
+        with self.engine.whole():
+            if action is not SupplyAction.CONFIRM:
+                account.hold = {SupplyAction.OFF: Hold.OFF, SupplyAction.ON: Hold.ON}.get(action)
+                account.note = reason if account.hold is not None else None
+                store_status(account, unit)
+            self.engine.evaluate(account, unit, confirmed=action is SupplyAction.CONFIRM)
         view = views.supply_view(account)
         await committed(self.engine, unit)
         return view
@@ -216,10 +217,10 @@ class Bridge:
             step = metering_rules.decide(meter.register, metering_rules.Decision(decision))
         except ValueError as error:
             raise Refused(ErrorCode.CONFLICT, str(error), field="decision", value=decision) from error
-        self.engine.metering.charge(meter, unit, step)
-        self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
-        self.engine.evaluate(meter.supply.account, unit)
-        unit.keep(meter.supply)
+        with self.engine.whole():
+            self.engine.metering.charge(meter, unit, step)
+            self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
+            self.engine.evaluate(meter.supply.account, unit)
         await committed(self.engine, unit)
         return views.meter_view(meter)
 
@@ -232,8 +233,12 @@ class Bridge:
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         """Return alerts that the actor may see, newest first."""
-        found = await asyncio.to_thread(read_alerts, self.engine.reader, only_open=only_open, limit=limit)
-        return [alert for alert in found if self._may_hear(actor, alert.account_id)]
+        staff = actor.role in STAFF
+        everything = staff and EVERYTHING in actor.sites
+        seen = None if everything else [account.id for account in self._look.visible(actor)]
+        return await asyncio.to_thread(
+            read_alerts, self.engine.reader, seen, staff=staff, only_open=only_open, limit=limit
+        )
 
     def _may_hear(self, actor: Actor, account_id: str | None) -> bool:
         """Say whether an actor may hear of something of an account, or of the installation."""
@@ -332,7 +337,8 @@ class Bridge:
             await self.engine.drained()
         if self.engine.broken is not None:
             raise storage_unavailable()
-        gone = removed_accounts(self.engine, plan)
+        accounts = self.engine.installation.accounts
+        gone = [(account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)]
         try:
             unit = site_unit(self.engine, before, plan, document, actor.name)
         except BaseException:
@@ -341,8 +347,8 @@ class Bridge:
         await committed(self.engine, unit)
         await self.engine.drained()
         self.engine.reload()
-        for account_id in gone:
-            self.engine.feed.remove(account_id)
+        for account_id, site_id in gone:
+            self.engine.feed.remove(account_id, site_id)
         for account_id in self.engine.installation.accounts:
             self.engine.feed.touch(account_id)
         self.engine.assigned()
@@ -371,8 +377,8 @@ class Bridge:
         expires = None if days is None else unit.at + days * DAY_MS
         stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
         unit.work.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after(lambda: self._tokens.update({token_id: stored}))
         await committed(self.engine, unit)
-        self._tokens[token_id] = stored
         return compose(token_id, secret)
 
     def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
@@ -415,9 +421,9 @@ class Bridge:
             stored.revoked_at or unit.at,
         )
         unit.work.add(ops.UPSERT_TOKEN, revoked.row())
+        unit.after(lambda: self._tokens.update({token_id: revoked}))
+        unit.after(lambda: self.engine.feed.cut_off(token_id))
         await committed(self.engine, unit)
-        self._tokens[token_id] = revoked
-        self.engine.feed.cut_off(token_id)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""

@@ -7,7 +7,8 @@ the record, so no energy is lost and no money was promised.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,6 +77,8 @@ class Engine:
         self.touched: set[Supply] = set()
         self._flushing: asyncio.Future[None] | None = None
         self._outstanding: set[asyncio.Future[None]] = set()
+        self._conditions: dict[AlertKind, str | None] = {}
+        """What was last said of alerts that belong to no account."""
         self._attach()
 
     def _load(self) -> tuple[Installation, int | None]:
@@ -131,7 +134,7 @@ class Engine:
         self._outstanding.discard(done)
         failure = done.exception()
         if failure is not None:
-            self.fail(str(failure))
+            self.fail(f"storage fails: {failure}")
             return
         for event in unit.events:
             self.feed.publish(event)
@@ -143,10 +146,22 @@ class Engine:
             effect()
 
     def fail(self, reason: str) -> None:
-        """Stop charging and deciding until storage works again."""
+        """Stop charging and deciding until the state was read anew and storage works."""
         if self.broken is None:
-            _LOGGER.error("Storage fails (%s): nothing is charged or switched until it works again", reason)
+            _LOGGER.error("Nothing is charged or switched until storage and state are right again: %s", reason)
         self.broken = reason
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Make a change whole: where an error of ours ends it half way, the state in memory is not to be used.
+
+        It is dropped and read anew like after a failed commit, so that nothing half settled is ever stored.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
+            raise
 
     async def drained(self) -> None:
         """Wait until every unit handed over has ended."""
@@ -162,12 +177,21 @@ class Engine:
             self.store.recover()
             await self.store.commit(self.heartbeat())
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
-            self.broken = str(error)
+            self.broken = f"storage fails: {error}"
             return False
         self.broken = None
         _LOGGER.warning("Storage works again; the state was read anew")
+        self._tell_everything()
         self.relays.resume()
         return True
+
+    def _tell_everything(self) -> None:
+        """Let subscribers forget what was never stored, and keep the alerts of what happened meanwhile."""
+        for kind, message in self._conditions.items():
+            self.set_installation_alert(kind, message)
+        for account_id in self.installation.accounts:
+            self.feed.touch(account_id)
+        self.feed.touch_alerts()
 
     def heartbeat(self) -> Work:
         """Return work that stores the newest event time and the installation's name."""
@@ -240,7 +264,8 @@ class Engine:
             if self._waits or self.installation is not installation:
                 return  # what is due still is when storage works again or the site file is applied
             unit = Unit(self.clock.now())
-            self.evaluate(account, unit)
+            with self.whole():
+                self.evaluate(account, unit)
             self.submit(unit)
 
     @property
@@ -286,6 +311,7 @@ class Engine:
 
     def set_installation_alert(self, kind: AlertKind, message: str | None) -> None:
         """Open or close an alert that belongs to no account."""
+        self._conditions[kind] = message
         if self.broken:
             return
         unit = Unit(self.clock.now())

@@ -59,14 +59,19 @@ class Feed:
     def publish(self, event: Event) -> None:
         """Tell an event that was committed."""
         self.seq = event.seq
-        for subscription in self._subscriptions:
+        for subscription in list(self._subscriptions):
             if self._concerns(subscription.actor, event):
                 subscription.events.append(event)
-                if len(subscription.events) > LARGEST_BACKLOG:
-                    subscription.ended = Refused(
-                        ErrorCode.TOO_MANY_REQUESTS, "reading too slowly; resume with the last seq"
-                    )
                 subscription.wake.set()
+                if len(subscription.events) > LARGEST_BACKLOG:
+                    self._end(subscription, ErrorCode.TOO_MANY_REQUESTS, "reading too slowly; resume with the last seq")
+
+    def _end(self, subscription: Subscription, code: ErrorCode, message: str) -> None:
+        """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
+        subscription.ended = Refused(code, message)
+        subscription.events.clear()
+        subscription.wake.set()
+        self._subscriptions.discard(subscription)
 
     def touch(self, account_id: str) -> None:
         """Note that an account changed."""
@@ -74,11 +79,12 @@ class Feed:
             subscription.accounts.add(account_id)
             subscription.wake.set()
 
-    def remove(self, account_id: str) -> None:
-        """Note that an account is gone."""
+    def remove(self, account_id: str, site_id: str) -> None:
+        """Note that an account is gone; only those hear of it who could see it (invariant 15)."""
         for subscription in self._subscriptions:
-            subscription.removed.add(account_id)
-            subscription.wake.set()
+            if subscription.actor.sees(account_id, site_id):
+                subscription.removed.add(account_id)
+                subscription.wake.set()
 
     def touch_alerts(self) -> None:
         """Note that an alert of the installation opened or closed."""
@@ -88,16 +94,14 @@ class Feed:
 
     def cut_off(self, token_id: str) -> None:
         """End the subscriptions of a revoked token."""
-        for subscription in self._subscriptions:
+        for subscription in list(self._subscriptions):
             if subscription.actor.token_id == token_id:
-                subscription.ended = Refused(ErrorCode.NOT_AUTHENTICATED, "the token was revoked")
-                subscription.wake.set()
+                self._end(subscription, ErrorCode.NOT_AUTHENTICATED, "the token was revoked")
 
     def end(self) -> None:
         """End every subscription, as when the bridge stops."""
-        for subscription in self._subscriptions:
-            subscription.ended = Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping")
-            subscription.wake.set()
+        for subscription in list(self._subscriptions):
+            self._end(subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping")
 
     def _concerns(self, actor: Actor, event: Event) -> bool:
         """Say whether an actor may hear of an event."""

@@ -21,6 +21,11 @@ class Intake:
 
     def take(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
+        with self._engine.whole():
+            self._take(items)
+
+    def _take(self, items: Sequence[Item]) -> None:
+        """Take the items of one message."""
         engine = self._engine
         at = engine.clock.now()
         for item in items:

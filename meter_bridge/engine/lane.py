@@ -85,11 +85,15 @@ def measure_room(account: Account, available: int, *, exhaustible: bool, at: int
     spendable = available - max(floors) - MARGIN if floors else None
     account.room = UNLIMITED if spendable is None else max(spendable, 0) * WH_PER_MWH * PPM
     for supply in account.supplies:
-        supply.block_room = _block_room(supply, at)
+        _measure_block(supply, at)
 
 
-def _block_room(supply: Supply, at: int) -> int:
-    """Return the energy until the next block, Wh."""
+def _measure_block(supply: Supply, at: int) -> None:
+    """Work out the energy until the next block, Wh; a lane in the block before ends, whichever meter filled it."""
     version = supply.timeline.at(at)
-    room = version.block_remaining(supply.rating.used.get(version.period(at), 0))
-    return UNLIMITED if room is None else room
+    used = supply.rating.used.get(version.period(at), 0)
+    room, block = version.block_remaining(used), version.block_at(used)
+    supply.block_room = UNLIMITED if room is None else room
+    for meter in supply.meters:
+        if meter.lane is not None and meter.lane.segment.key.block != block:
+            meter.lane = None

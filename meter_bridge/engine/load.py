@@ -171,6 +171,7 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
         meter = installation.meters.get(row["meter_id"])
         if meter is not None:
             meter.relay = _relay(row)
+            meter.proven_at = row["proof_at"] or 0
 
 
 def _relay(row: RowMapping) -> Relay:

@@ -114,7 +114,7 @@ class Metering:
         step = rules.advance(register, reading, meter.plan.rating_w)
         self.charge(meter, unit, step)
         self._watch_quarantine(meter, unit)
-        if step.delta_wh > reading.step_wh and proven_open(meter.relay):
+        if step.delta_wh > reading.step_wh and step.from_at >= meter.proven_at and proven_open(meter.relay):
             self._relays.energy_while_open(meter, unit)
         self._relays.calm(meter, unit)
         self.evaluate(meter, unit)
@@ -220,7 +220,7 @@ def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -
         return True
     if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
         return False
-    return relay.requested is Position.CLOSED or load is None or load <= NO_LOAD_MW
+    return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
 
 
 def _stands_still(meter: Meter, register: Register, reading: RegisterReading) -> bool:

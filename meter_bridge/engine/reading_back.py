@@ -107,10 +107,15 @@ def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
         ]
 
 
-def read_alerts(reader: Engine, *, only_open: bool, limit: int) -> list[AlertView]:
-    """Return alerts, newest first."""
+def read_alerts(
+    reader: Engine, accounts: Sequence[str] | None, *, staff: bool, only_open: bool, limit: int
+) -> list[AlertView]:
+    """Return alerts of accounts (None: of all), newest first; those of the installation only for its staff."""
     table = tables.alert
     query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+    if accounts is not None:
+        seen = table.c.account_id.in_(accounts)
+        query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:

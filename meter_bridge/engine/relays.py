@@ -129,6 +129,7 @@ class Relays:
     def _proof_changed(self, meter: Meter, unit: Unit) -> None:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
+        meter.proven_at = unit.at
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         wanted = "open" if meter.relay.requested is Position.OPEN else "closed"

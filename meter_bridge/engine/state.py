@@ -89,6 +89,8 @@ class Meter:
     online: bool | None = None
     last_seen: int | None = None
     relay: Relay = field(default_factory=Relay)
+    proven_at: int = 0
+    """When the relay's proof last changed; energy used before that was used lawfully."""
     lane: Lane | None = None
     voltage_alarm: AlertKind | None = None
     overloaded: bool = False

@@ -27,6 +27,7 @@ from meter_bridge.storage.database import StorageError
 OPERATION: Final = "top_up"
 METHOD_LENGTH: Final = 40
 REFERENCE_LENGTH: Final = 200
+KEY_LENGTH: Final = 255
 
 
 class TopUps:
@@ -41,9 +42,10 @@ class TopUps:
         self, actor: Actor, account: Account, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up or return what its key was first answered with."""
-        value = _checked_amount(account, amount)
-        _check_length("method", method, METHOD_LENGTH)
-        _check_length("reference", reference or "", REFERENCE_LENGTH)
+        value = _parsed_amount(account, amount)
+        _check_text("method", method, METHOD_LENGTH)
+        _check_text("reference", reference or "", REFERENCE_LENGTH)
+        _check_text("Idempotency-Key", key, KEY_LENGTH)
         content = _content_hash(value, method, reference)
         while (under_way := self._under_way.get((account.id, key))) is not None:
             known, result, _ = await asyncio.shield(under_way)
@@ -68,12 +70,16 @@ class TopUps:
         before = await asyncio.to_thread(self._find, account_id, key)
         if before is not None:
             return before[0], before[1], True
-        await self._engine.running.wait()
+        while not self._engine.running.is_set():
+            await self._engine.running.wait()
         account = self._engine.installation.accounts.get(account_id)
         if account is None or self._engine.broken:
             raise storage_unavailable()
+        # Only now: a key that was answered keeps its answer, whatever limit was set since (invariant 4).
+        _check_range(account, value)
         unit = Unit(self._engine.clock.now(), actor=actor.name)
-        result = self._post(account, unit, value, method, reference)
+        with self._engine.whole():
+            result = self._post(account, unit, value, method, reference)
         unit.work.add(
             ops.INSERT_OPERATION,
             {
@@ -154,35 +160,40 @@ def storage_unavailable() -> Refused:
     )
 
 
-def _checked_amount(account: Account, text: str) -> int:
+def _parsed_amount(account: Account, text: str) -> int:
     """Return the amount of a top-up; raises ``Refused`` naming field, value and remedy."""
+    currency = account.site.currency
+    try:
+        return parse_amount(text, currency, digits=minor_digits(currency))
+    except MoneyError as error:
+        raise Refused(ErrorCode.BAD_REQUEST, str(error), field="amount", value=text[:40]) from error
+
+
+def _check_range(account: Account, value: int) -> None:
+    """Refuse an amount outside the limits of the account."""
     currency, policy = account.site.currency, account.policy
     low = max(policy.top_up_minimum, 1)
     high = min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - abs(account.balance))
-    try:
-        value = parse_amount(text, currency, digits=minor_digits(currency))
-    except MoneyError as error:
-        raise Refused(ErrorCode.BAD_REQUEST, str(error), field="amount", value=text[:40]) from error
     if not low <= value <= high:
         raise Refused(
             ErrorCode.AMOUNT_OUT_OF_RANGE,
             f"a top-up must be from {format_amount(low, currency)} to {format_amount(high, currency)}",
             field="amount",
-            value=text,
+            value=format_amount(value, currency),
             remedy="choose an amount in that range",
         )
-    return value
 
 
-def _check_length(field: str, text: str, length: int) -> None:
-    """Refuse a text that is too long."""
-    if len(text) > length:
+def _check_text(field: str, text: str, length: int) -> None:
+    """Refuse a text that is too long or that no database can keep (half of a surrogate pair)."""
+    whole = text.isascii() or text.encode(errors="ignore").decode() == text
+    if len(text) > length or not whole:
         raise Refused(
             ErrorCode.BAD_REQUEST,
-            f"{field} is longer than {length} characters",
+            f"{field} is longer than {length} characters or not Unicode",
             field=field,
-            value=text[:40],
-            remedy="shorten it",
+            value=ascii(text[:40]),
+            remedy="shorten it, and write it in whole characters",
         )
 
 

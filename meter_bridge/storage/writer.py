@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
 import queue
@@ -63,6 +64,7 @@ class ThreadWriter:
         """Start the thread."""
         self._engine = engine
         self._loop = loop
+        self._closed = False
         self._failure: StorageError | None = None
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -71,7 +73,10 @@ class ThreadWriter:
     def commit(self, work: Work) -> asyncio.Future[None]:
         """Queue a unit; the future ends after its transaction is on disk."""
         done = self._loop.create_future()
-        self._queue.put(_Waiting(work, done))
+        if self._closed:
+            _end(done, StorageError("the writer is closed"))
+        else:
+            self._queue.put(_Waiting(work, done))
         return done
 
     def recover(self) -> None:
@@ -80,6 +85,7 @@ class ThreadWriter:
 
     def close(self) -> None:
         """Commit what waits and end the thread."""
+        self._closed = True
         self._queue.put(None)
         self._thread.join()
 
@@ -115,12 +121,11 @@ class ThreadWriter:
             connection = connection or self._engine.connect()
             with connection.begin():
                 execute(connection, [waiting.work for waiting in group])
-        except _REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever on a thread that ended
             _LOGGER.error("The database refused a commit: %s", reason(error))  # noqa: TRY400 - no statement in logs
             self._failure = StorageError(reason(error))
             self._tell(group, self._failure)
-            if connection is not None:
-                connection.close()
+            _drop(connection)
             return None
         self._tell(group, None)
         return connection
@@ -133,9 +138,16 @@ class ThreadWriter:
             _LOGGER.debug("The event loop ended before a commit was reported")
 
 
+def _drop(connection: Connection | None) -> None:
+    """Close a connection that failed; the next group opens a new one."""
+    if connection is not None:
+        with suppress(*_REFUSALS):
+            connection.close()
+
+
 def reason(error: BaseException) -> str:
     """Return the database's own words, without the statement and its values."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
 
 
 def _end_all(group: list[_Waiting], failure: StorageError | None) -> None:
@@ -160,7 +172,8 @@ class InlineWriter:
 
     def __init__(self, engine: Engine) -> None:
         """Open the connection."""
-        self._connection = engine.connect()
+        self._engine = engine
+        self._connection: Connection | None = engine.connect()
         self._failure: StorageError | None = None
 
     def commit(self, work: Work) -> asyncio.Future[None]:
@@ -174,10 +187,13 @@ class InlineWriter:
     def _execute(self, work: Work) -> None:
         """Execute a unit; remember a failure."""
         try:
+            self._connection = self._connection or self._engine.connect()
             with self._connection.begin():
                 execute(self._connection, [work])
-        except _REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - as on the thread
             self._failure = StorageError(reason(error))
+            _drop(self._connection)
+            self._connection = None
 
     def recover(self) -> None:
         """Take units again."""
@@ -185,4 +201,4 @@ class InlineWriter:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        _drop(self._connection)

@@ -13,6 +13,8 @@ import shutil
 import sqlite3
 import tempfile
 
+from sqlalchemy import event
+
 from meter_bridge.api.port import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
@@ -135,6 +137,7 @@ class House:
     bridge: Bridge
     intake: Intake
     store: InlineWriter
+    pragmas: dict[str, int]
     keys: int = 0
 
     @property
@@ -160,6 +163,15 @@ class House:
         """Return the rows of a query, as another process sees them."""
         with closing(sqlite3.connect(self.data / DATABASE_NAME)) as connection:
             return connection.execute(query).fetchall()
+
+    def pragma(self, name: str, value: int) -> None:
+        """Set a pragma on the writer's connection, and on those it opens later."""
+        self.pragmas[name] = value
+        connection = self.store._connection
+        if connection is not None:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(f"PRAGMA {name}={value}")
 
     async def supply(self, action: SupplyAction, reason: str | None = None) -> None:
         """Switch, release or confirm the first account's supply."""
@@ -240,6 +252,16 @@ def refusing(house: House, action: str, table: str) -> Iterator[None]:
             connection.execute("DROP TRIGGER refusal")
 
 
+@contextmanager
+def read_only(house: House) -> Iterator[None]:
+    """Let the real writer find its database read-only."""
+    house.pragma("query_only", 1)
+    try:
+        yield
+    finally:
+        house.pragma("query_only", 0)
+
+
 async def apply(house: House, site: str) -> None:
     """Apply a site file."""
     await house.bridge.apply(LANDLORD, load(site), document=site, dry_run=False)
@@ -254,6 +276,12 @@ def _template() -> Path:
     return prepare(folder, NOON)
 
 
+def _set_pragmas(connection: sqlite3.Connection, pragmas: dict[str, int]) -> None:
+    """Give a new connection the faults that are switched on."""
+    for name, value in pragmas.items():
+        connection.execute(f"PRAGMA {name}={value}")
+
+
 @asynccontextmanager
 async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     """Open the bridge on a data directory, as after a start."""
@@ -261,11 +289,14 @@ async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     database = data / DATABASE_NAME
     if not database.exists():
         shutil.copyfile(_template(), database)
-    store = InlineWriter(open_writer(database))
+    pragmas: dict[str, int] = {}
+    writer = open_writer(database)
+    event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))
+    store = InlineWriter(writer)
     transport = Recorder()
     engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
     discovery = Discovery()
-    house = House(data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store)
+    house = House(data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store, pragmas)
     try:
         await house.tick(0)
         yield house
