@@ -46,6 +46,7 @@ class Street:
     ) -> None:
         """Take the broker and what to simulate; a meter with a server of its own listens at its port."""
         self.dials: dict[str, Dial] = {}
+        self.server_ports = server_ports
         self._meters: dict[str, SimulatedMeter] = {}
         self._servers: dict[int, ShellyServer] = {}
         through_broker = []
