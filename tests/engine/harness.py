@@ -204,6 +204,13 @@ class House:
         address = self.meter.plan.relay_address or ""
         await self.report(Report(address, relay=position, power_mw=power), after=after)
 
+    async def prove_closed(self) -> None:
+        """Hear that every relay is closed and nothing is used, as after the first top-up."""
+        for meter in self.account.meters:
+            if meter.plan.relay_address is not None:
+                await self.report(Report(meter.plan.relay_address, relay=RelayPosition.CLOSED))
+                await self.report(Report(meter.plan.energy_address, power_mw=0))
+
     async def top_up(self, amount: str, key: str | None = None) -> TopUpResult:
         """Book a top-up for the first account."""
         self.keys += 1
@@ -311,5 +318,6 @@ async def house(data: Path, site: str = SITE, credit: str | None = "100.00") -> 
         await apply(opened_house, site)
         if credit is not None:
             await opened_house.top_up(credit, key="first")
+            await opened_house.prove_closed()
         opened_house.transport.switched.clear()
         yield opened_house
