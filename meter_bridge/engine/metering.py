@@ -101,12 +101,19 @@ class Metering:
             return
         reading = RegisterReading(register_wh, at, report.register_step_wh, report.witness)
         if meter.register is None:
-            meter.register = rules.first(reading)
+            self._begin(meter, rules.first(reading))
             return
         if _stands_still(meter, meter.register, reading):
             meter.register.at = at
             return
         self._advance(meter, meter.register, reading)
+
+    def _begin(self, meter: Meter, register: Register) -> None:
+        """Store at once from where a meter is charged: until then its energy would be nobody's after a crash."""
+        meter.register = register
+        unit = Unit(register.at)
+        unit.keep(meter.supply)
+        self._submit(unit)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""

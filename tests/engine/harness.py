@@ -260,6 +260,18 @@ def refusing(house: House, action: str, table: str) -> Iterator[None]:
 
 
 @contextmanager
+def disk_full(house: House) -> Iterator[None]:
+    """Let the database have no page more than it has (SQLITE_FULL), as on a full disk."""
+    ((pages,),) = house.rows("PRAGMA page_count")
+    assert isinstance(pages, int)
+    house.pragma("max_page_count", pages)
+    try:
+        yield
+    finally:
+        house.pragma("max_page_count", 2**30)
+
+
+@contextmanager
 def read_only(house: House) -> Iterator[None]:
     """Let the real writer find its database read-only."""
     house.pragma("query_only", 1)
