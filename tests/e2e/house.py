@@ -20,11 +20,11 @@ class Home:
     fitting: Fitting
     address: str
     entities: str
-    credit: str = "0.30"
+    credit: str = "0.16"
 
 
 def home(
-    account: str, family: Family, meter: str, address: str, *, own_server: bool = False, credit: str = "0.30"
+    account: str, family: Family, meter: str, address: str, *, own_server: bool = False, credit: str = "0.16"
 ) -> Home:
     """Return a unit whose meter is a little way into its life."""
     fitting = Fitting(meter, family, REGISTER_WH, CALM_WATTS, interval_s=1.0, own_server=own_server)
@@ -56,7 +56,7 @@ sites:
     name: Test house
     time zone: Africa/Johannesburg
     currency: ZAR
-    defaults: {tariff: flat, low credit: [0.15], rating: 60 A}
+    defaults: {tariff: flat, low credit: [0.08], rating: 60 A}
     tariffs:
       flat: {versions: [{from: 2026-01-01, prices: 3.00}]}
     units:

@@ -10,7 +10,15 @@ import uuid
 import aiohttp
 import msgspec
 
-from meter_bridge.protocol.messages import AccountView, AlertView, MeterView, SupplyView, TopUpResult
+from meter_bridge.protocol.messages import (
+    AccountView,
+    AlertView,
+    LedgerEntry,
+    LedgerPage,
+    MeterView,
+    SupplyView,
+    TopUpResult,
+)
 from scripts.lib.demo.ports import LOOPBACK
 from scripts.lib.demo.process import OwnedProcess, output_of
 
@@ -85,10 +93,22 @@ class BridgeApi:
         answer = await self.get("/api/v1/meters")
         return msgspec.json.decode(answer, type=dict[str, tuple[MeterView, ...]])["meters"]
 
-    async def alerts(self) -> Sequence[AlertView]:
-        """Return the open alerts."""
-        answer = await self.get("/api/v1/alerts?open=true")
+    async def alerts(self, *, only_open: bool = True) -> Sequence[AlertView]:
+        """Return alerts, newest first."""
+        answer = await self.get(f"/api/v1/alerts?open={str(only_open).lower()}")
         return msgspec.json.decode(answer, type=dict[str, tuple[AlertView, ...]])["alerts"]
+
+    async def ledger(self, account_id: str) -> Sequence[LedgerEntry]:
+        """Return the whole ledger of an account, newest first."""
+        entries: list[LedgerEntry] = []
+        query = "limit=200"
+        while True:
+            answer = await self.get(f"/api/v1/accounts/{account_id}/ledger?{query}")
+            page = msgspec.json.decode(answer, type=LedgerPage)
+            entries += page.entries
+            if page.next_before is None:
+                return entries
+            query = f"limit=200&before={page.next_before}"
 
     async def health(self) -> tuple[str, Sequence[str]]:
         """Return the health with its reasons."""
