@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DatabaseError
 
 from meter_bridge.engine import document
 from meter_bridge.storage.database import open_reader
@@ -76,6 +77,18 @@ _CHECKS: Final = (
         ),
     ),
     (
+        "invariant 4: top-up {0} has no key, so it could be booked again",
+        "SELECT seq FROM journal_entry WHERE kind = 'top_up' AND seq NOT IN (SELECT entry_seq FROM operation)",
+    ),
+    (
+        "invariant 4: top-up {0} has {1} keys",
+        "SELECT entry_seq, count(*) FROM operation GROUP BY entry_seq HAVING count(*) > 1",
+    ),
+    (
+        "the lines of charge {0} are missing",
+        "SELECT seq FROM journal_entry WHERE kind = 'charge' AND seq NOT IN (SELECT entry_seq FROM charge_line)",
+    ),
+    (
         "invariant 10: relay command {1} of meter {0} belongs to no decision",
         "SELECT meter_id, revision FROM outbox WHERE decision_seq NOT IN (SELECT seq FROM supply_decision)",
     ),
@@ -90,10 +103,15 @@ def verify(path: Path) -> Sequence[str]:
 def verify_engine(reader: Engine) -> Sequence[str]:
     """Return what is wrong with the installation behind a reading engine."""
     with reader.connect() as connection:
-        problems = [*_rows(connection), *_triggers(connection), *_energy(connection)]
-        if connection.dialect.name == "sqlite":
-            problems += _integrity(connection)
-    return problems
+        try:
+            return [*_file(connection)] or [
+                *_rows(connection),
+                *_triggers(connection),
+                *_energy(connection),
+                *_references(connection),
+            ]
+        except DatabaseError as error:
+            return [f"the database file is damaged: {error.orig}"]
 
 
 def _rows(connection: Connection) -> Iterable[str]:
@@ -108,12 +126,10 @@ def _triggers(connection: Connection) -> Iterable[str]:
     if connection.dialect.name != "sqlite":
         return
     present = set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
-    for table in APPEND_ONLY:
-        wanted = {f"{table.name}_no_update"}
-        if table.name not in PRUNABLE:
-            wanted.add(f"{table.name}_no_delete")
-        for missing in sorted(wanted - present):
-            yield f"invariant 3: the guard {missing} is missing"
+    wanted = {"tariff_version_begun"} | {f"{table.name}_no_update" for table in APPEND_ONLY}
+    wanted |= {f"{table.name}_no_delete" for table in APPEND_ONLY if table.name not in PRUNABLE}
+    for missing in sorted(wanted - present):
+        yield f"invariant 3: the guard {missing} is missing"
 
 
 def _energy(connection: Connection) -> Iterable[str]:
@@ -133,10 +149,18 @@ def _energy(connection: Connection) -> Iterable[str]:
                 )
 
 
-def _integrity(connection: Connection) -> Iterable[str]:
+def _file(connection: Connection) -> Iterable[str]:
     """Yield what SQLite itself finds wrong with the file."""
+    if connection.dialect.name != "sqlite":
+        return
     for row in connection.execute(text("PRAGMA quick_check(5)")):
         if row[0] != "ok":
             yield f"the database file is damaged: {row[0]}"
+
+
+def _references(connection: Connection) -> Iterable[str]:
+    """Yield rows that name rows which do not exist."""
+    if connection.dialect.name != "sqlite":
+        return
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
