@@ -87,6 +87,17 @@ def _is_load(power_mw: int) -> bool:
     return abs(power_mw) > NO_LOAD_MW
 
 
+def restarted(relay: Relay) -> Relay:
+    """Return the relay after its device was away or restarted: it may have forgotten what it was told.
+
+    A closed relay that the customer had opened at the device stays their own choice.
+    """
+    chosen = relay.requested is Position.CLOSED and relay.reported is Position.OPEN
+    if relay.requested is None or (chosen and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)):
+        return relay
+    return replace(relay, proof=Proof.PENDING, attempts=0, sent_at=0)
+
+
 def sent(relay: Relay, at: int) -> Relay:
     """Return the relay after its command went out once more."""
     return replace(relay, attempts=relay.attempts + 1, sent_at=at)

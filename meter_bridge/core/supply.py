@@ -90,6 +90,8 @@ class Situation:
     clock_sure: bool
     confirmed: bool = False
     """The customer confirms an armed supply just now."""
+    released: bool = False
+    """The landlord lifts a hold just now: the minimum to restore is for supplies that ran out of credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +105,15 @@ class Decision:
 def decide(policy: Policy, now: Situation) -> Decision:
     """Return the state the supply is to have.
 
-    A hold by the landlord comes first and is lifted by nobody's money; a protected account is never cut; a
-    cut needs a sure clock.
+    A protected account (life support) is never cut, by nobody; a hold by the landlord comes next and is
+    lifted by nobody's money; a cut needs a sure clock.
     """
+    if policy.never_cut:
+        return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
     if now.hold is Hold.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
     if now.hold is Hold.ON:
         return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
-    if policy.never_cut:
-        return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
     if policy.payment_mode is PaymentMode.CREDIT:
         return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
     if now.available <= 0:
@@ -132,7 +134,8 @@ def _exhausted(now: Situation) -> Decision:
 
 def _restore(policy: Policy, now: Situation) -> Decision:
     """Return the decision for a cut supply that has credit again."""
-    if now.present is SupplyState.DISCONNECTED and now.available <= policy.minimum_to_restore:
+    below = now.available <= policy.minimum_to_restore
+    if now.present is SupplyState.DISCONNECTED and below and not now.released:
         return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
     if policy.restore is RestoreMode.AUTOMATIC or now.confirmed:
         return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)

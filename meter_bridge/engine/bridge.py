@@ -185,13 +185,23 @@ class Bridge:
                 f"the supply of {account.name} is {account.state.value}, not armed; there is nothing to confirm",
                 remedy="top up first if the supply is cut",
             )
+        if action is SupplyAction.OFF and account.policy.never_cut:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"{account.name} is protected ('never cut'): nobody can switch its supply off",
+                field="action",
+                value=action.value,
+                remedy="take 'never cut' out of the site file first, if nobody depends on it",
+            )
         unit = self._unit(actor)
+        released = action is SupplyAction.AUTO and account.hold is Hold.OFF
         with self.engine.whole():
             if action is not SupplyAction.CONFIRM:
                 account.hold = {SupplyAction.OFF: Hold.OFF, SupplyAction.ON: Hold.ON}.get(action)
                 account.note = reason if account.hold is not None else None
                 store_status(account, unit)
-            self.engine.evaluate(account, unit, confirmed=action is SupplyAction.CONFIRM)
+            confirmed = action is SupplyAction.CONFIRM
+            self.engine.evaluate(account, unit, confirmed=confirmed, released=released)
         view = views.supply_view(account)
         await committed(self.engine, unit)
         return view

@@ -33,6 +33,8 @@ from meter_bridge.storage.writer import Store
 
 FLUSH_AFTER_MS: Final = 800
 """Age at which a changed state is stored; with the flush interval it stays below a second."""
+HEARTBEAT_MS: Final = 30_000
+"""Longest time without a stored instant, also where no meter is heard: readers tell by it that the bridge runs."""
 CLOCK_BATCH: Final = 100
 """Accounts whose clock work is done before messages get their turn again."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ class Engine:
         self._dirty: dict[Supply, int] = {}
         self.touched: set[Supply] = set()
         self._flushing: asyncio.Future[None] | None = None
+        self._heartbeat_at = 0
         self._outstanding: set[asyncio.Future[None]] = set()
         self._conditions: dict[AlertKind, str | None] = {}
         """What was last said of alerts that belong to no account."""
@@ -217,8 +220,9 @@ class Engine:
         if not everything and self._flushing is not None and not self._flushing.done():
             return
         due = [supply for supply, since in self._dirty.items() if everything or now - since >= FLUSH_AFTER_MS]
-        if not due:
+        if not due and now - self._heartbeat_at < HEARTBEAT_MS:
             return
+        self._heartbeat_at = now
         work = self.heartbeat()
         work.extend(ops.UPSERT_SUPPLY_STATUS, [self.status_row(supply, now) for supply in due])
         for supply in due:
@@ -244,9 +248,11 @@ class Engine:
             document.encode(supply),
         )
 
-    def evaluate(self, account: Account, unit: Unit, *, confirmed: bool = False) -> None:
+    def evaluate(
+        self, account: Account, unit: Unit, *, confirmed: bool = False, released: bool = False
+    ) -> None:
         """Evaluate an account as part of a unit; its meters take the full way next."""
-        evaluate(self.installation, account, unit, self.relays, Wishes(self.clock.sure, confirmed))
+        evaluate(self.installation, account, unit, self.relays, Wishes(self.clock.sure, confirmed, released))
         account.drop_lanes()
         self.touched.update(account.supplies)
 

@@ -33,6 +33,7 @@ class Wishes:
 
     clock_sure: bool = True
     confirmed: bool = False
+    released: bool = False
 
 
 def available_credit(account: Account) -> int:
@@ -59,6 +60,7 @@ def evaluate(
             span.band == policy_rules.FRIENDLY,
             wishes.clock_sure,
             wishes.confirmed,
+            wishes.released,
         ),
     )
     if (decision.state, decision.reason) != (account.state, account.reason) or _astray(account, decision.state):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, iso, local_day
-from meter_bridge.core.relay import Position, Proof, Relay
+from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.supply import Hold, Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
@@ -170,12 +170,15 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(select(tables.relay_status)).mappings():
         meter = installation.meters.get(row["meter_id"])
         if meter is not None:
-            meter.relay = _relay(row)
+            meter.relay = _relay(row, meter.power_mw)
             meter.proven_at = row["proof_at"] or 0
 
 
-def _relay(row: RowMapping) -> Relay:
-    """Return a relay as stored; a command that was not proven is sent again."""
+def _relay(row: RowMapping, power_mw: int | None) -> Relay:
+    """Return a relay as stored; a command that was not proven is sent again.
+
+    Whether there was a load before it, which its going will prove, the newest stored power tells.
+    """
     proof = Proof(row["proof"])
     requested_at = row["requested_at"] or 0
     settled = proof in (Proof.CONFIRMED, Proof.NO_LOAD)
@@ -186,6 +189,7 @@ def _relay(row: RowMapping) -> Relay:
         reported=Position(row["reported"]) if row["reported"] else None,
         reported_at=row["reported_at"] or 0,
         proof=proof,
+        load_before=None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW,
         attempts=1 if settled else 0,
         sent_at=requested_at if settled else 0,
     )

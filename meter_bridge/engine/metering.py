@@ -67,6 +67,8 @@ class Metering:
             meter.frequency_mhz = report.frequency_mhz
         if meter.online is not True or report.online is False:
             self._take_presence(meter, report, at)
+        if report.boot is not None and report.boot != meter.boot:
+            self._take_boot(meter, report.boot, at)
         if not report.stale:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
@@ -81,7 +83,18 @@ class Metering:
         """Keep whether the meter is there; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
-            self.set_online(meter, Unit(at), online=online)
+            unit = Unit(at)
+            if online and meter.online is False:
+                self._relays.told_again(meter, unit)
+            self.set_online(meter, unit, online=online)
+
+    def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
+        """Keep the identity of the device's boot; another one than before means that it restarted."""
+        before, meter.boot = meter.boot, boot
+        if before is not None:
+            unit = Unit(at)
+            self._relays.told_again(meter, unit)
+            self._submit(unit)
 
     def set_online(self, meter: Meter, unit: Unit, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert."""

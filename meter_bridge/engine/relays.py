@@ -138,6 +138,14 @@ class Relays:
         if meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD):
             unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
 
+    def told_again(self, meter: Meter, unit: Unit) -> None:
+        """Tell a relay again what it is to be, after its device was away or restarted."""
+        again = rules.restarted(meter.relay)
+        if again is not meter.relay:
+            meter.relay = again
+            store_relay(meter, unit)
+            unit.after(lambda: self.pursue(meter))
+
     def energy_while_open(self, meter: Meter, unit: Unit) -> None:
         """Raise tamper: energy was used although the relay was proven open."""
         meter.tampered_at = unit.at

@@ -42,6 +42,7 @@ SITUATIONS = [
         (False, True),
         (False, True),
         (False, True),
+        (False, True),
     )
 ]
 IN_CREDIT = Situation(CONNECTED, 100, None, friendly=False, clock_sure=True)
@@ -53,12 +54,13 @@ def naive(policy: Policy, now: Situation) -> Decision:
     """Return the decision by the first line of a table that applies."""
     connected, exhausted = now.present is CONNECTED, now.available <= 0
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
-    below = now.present is DISCONNECTED and now.available <= policy.minimum_to_restore
+    low = now.available <= policy.minimum_to_restore
+    below = now.present is DISCONNECTED and low and not now.released
     waits = policy.restore is RestoreMode.ARMED and not now.confirmed
     table = [
+        (policy.never_cut, CONNECTED, Reason.NEVER_CUT),
         (now.hold is Hold.OFF, DISCONNECTED, Reason.LANDLORD_OFF),
         (now.hold is Hold.ON, CONNECTED, Reason.LANDLORD_ON),
-        (policy.never_cut, CONNECTED, Reason.NEVER_CUT),
         (not prepaid, CONNECTED, Reason.CREDIT_MODE),
         (connected and not exhausted, CONNECTED, Reason.IN_CREDIT),
         (connected and not now.clock_sure, CONNECTED, Reason.CLOCK_UNSURE),
@@ -86,11 +88,18 @@ class TestRules:
 
     def test_no_money_lifts_a_hold_and_no_confirmation_does(self) -> None:
         held = replace(CUT, hold=Hold.OFF, available=10**12, confirmed=True)
-        assert {decide(policy, held) for policy in POLICIES} == {Decision(DISCONNECTED, Reason.LANDLORD_OFF)}
+        unprotected = [policy for policy in POLICIES if not policy.never_cut]
+        assert {decide(policy, held) for policy in unprotected} == {
+            Decision(DISCONNECTED, Reason.LANDLORD_OFF)
+        }
 
-    def test_a_protected_account_is_never_cut_by_credit(self) -> None:
-        states = {decide(Policy(never_cut=True), now).state for now in SITUATIONS if now.hold is None}
-        assert states == {CONNECTED}
+    def test_a_protected_account_is_never_cut_by_anybody(self) -> None:
+        assert {decide(Policy(never_cut=True), now).state for now in SITUATIONS} == {CONNECTED}
+
+    def test_a_lifted_hold_asks_no_minimum_of_a_supply_that_still_has_credit(self) -> None:
+        policy, lifted = Policy(minimum_to_restore=MINIMUM), replace(CUT, available=1, released=True)
+        assert decide(policy, lifted) == Decision(CONNECTED, Reason.IN_CREDIT)
+        assert decide(policy, replace(lifted, available=0)).state is DISCONNECTED
 
     def test_a_cut_waits_for_the_end_of_friendly_hours_and_for_a_sure_clock(self) -> None:
         assert decide(Policy(), replace(OUT_OF_CREDIT, friendly=True)).reason is Reason.FRIENDLY_HOURS
@@ -151,6 +160,7 @@ class SupplyMachine(RuleBasedStateMachine):
         free = self.policy.never_cut or self.policy.payment_mode is PaymentMode.CREDIT
         if before.present is CONNECTED and state is not CONNECTED:
             exhausted = now.available <= 0 and not free and not now.friendly and now.clock_sure
+            assert not self.policy.never_cut
             assert now.hold is Hold.OFF or (exhausted and now.hold is None)
         if before.present is not CONNECTED and state is CONNECTED and now.hold is None and not free:
             assert now.available > 0
@@ -182,12 +192,12 @@ class SupplyMachine(RuleBasedStateMachine):
 
     @invariant()
     def holds_stand(self) -> None:
-        if self.now.hold is not None:
+        if self.now.hold is not None and not self.policy.never_cut:
             assert self.now.present is {Hold.OFF: DISCONNECTED, Hold.ON: CONNECTED}[self.now.hold]
 
     @invariant()
-    def credit_never_cuts_who_is_protected(self) -> None:
-        if self.policy.never_cut and self.now.hold is None:
+    def nobody_cuts_who_is_protected(self) -> None:
+        if self.policy.never_cut:
             assert self.now.present is CONNECTED
 
     @invariant()
