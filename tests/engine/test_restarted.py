@@ -1,7 +1,8 @@
 """A device that was away or restarted is told again what its relay is to be."""
 
+from meter_bridge.core.relay import Proof
 from meter_bridge.devices.driver import Report
-from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
+from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from tests.engine.harness import LANDLORD, House
 
 OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
@@ -16,7 +17,7 @@ async def cut_and_restored(flat: House) -> None:
     await flat.bridge.set_supply(LANDLORD, "flat-1", SupplyAction.AUTO, reason=None)
     await flat.settle()
     await flat.relay(CLOSED, power_w=500)
-    assert flat.meter.relay.proof == RelayProof.CONFIRMED
+    assert flat.meter.relay.proof is Proof.CONFIRMED
     flat.transport.switched.clear()
 
 
