@@ -11,7 +11,7 @@ from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.config.settings import Settings
-from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.database import LockedError, StorageError
 
 
 @asynccontextmanager
@@ -24,8 +24,11 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
         path = Path(folder) / SOCKET_NAME
         try:
             bridge = await stack.enter_async_context(app.offline(settings))
-        except StorageError as error:
+        except LockedError as error:
             remedy = "wait until the bridge has started, or stop it"
+            raise CommandError(str(error), remedy, UNREACHABLE) from error
+        except StorageError as error:
+            remedy = "see 'meter-bridge verify', or restore the newest backup"
             raise CommandError(str(error), remedy, UNREACHABLE) from error
         server = ApiServer(bridge, Listen(socket=path))
         await server.start()

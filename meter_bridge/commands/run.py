@@ -2,12 +2,19 @@
 
 import argparse
 import logging
+import ssl
 import sys
 from typing import Final
 
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import DEFAULT_EXPORT_EVERY_S, DEFAULT_LISTEN, LOG_LEVELS, Settings
+from meter_bridge.config.settings import (
+    DEFAULT_EXPORT_EVERY_S,
+    DEFAULT_LISTEN,
+    LOG_LEVELS,
+    Settings,
+    variable_of,
+)
 
 EPILOG: Final = """\
 every option may also be set as PREPAID_METER_<OPTION>, such as PREPAID_METER_BROKER; a password belongs there
@@ -94,13 +101,28 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(settings: Settings) -> None:
     # Imported here so that '--help' and a wrong option are answered at once.
     from meter_bridge.app import run as run_bridge  # noqa: PLC0415
-    from meter_bridge.storage.database import LockedError  # noqa: PLC0415
+    from meter_bridge.devices.embedded_broker import EmbeddedBrokerError  # noqa: PLC0415
+    from meter_bridge.storage.database import LockedError, StorageError  # noqa: PLC0415
 
     try:
         run_bridge(settings)
     except LockedError as error:
-        remedy = "end the other bridge, or name another folder with --data"
-        raise CommandError(str(error), remedy, UNREACHABLE) from error
+        raise _cannot(str(error), "end the other bridge, or name another folder with --data") from error
+    except StorageError as error:
+        raise _cannot(str(error), "see 'meter-bridge verify', or restore the newest backup") from error
+    except EmbeddedBrokerError as error:
+        remedy = f"set {variable_of('embedded_port')} to a free port or to 0, or name a broker with --broker"
+        raise _cannot(str(error), remedy) from error
+    except ssl.SSLError as error:
+        what = (
+            f"the certificate {settings.tls_certificate} and its key cannot be used: {error.reason or error}"
+        )
+        raise _cannot(what, "give both in PEM form, and the key that belongs to the certificate") from error
     except OSError as error:
         remedy = f"see whether {settings.data} is writable and {settings.listen} is free"
-        raise CommandError(f"the bridge cannot start: {error}", remedy, UNREACHABLE) from error
+        raise _cannot(f"the bridge cannot start: {error}", remedy) from error
+
+
+def _cannot(what: str, remedy: str) -> CommandError:
+    """Return what keeps the bridge from running, with the way out."""
+    return CommandError(what, remedy, UNREACHABLE)

@@ -47,6 +47,7 @@ class RefusalCode(StrEnum):
     ID_TWICE = "id_twice"
 
 
+WARNING: Final = "!"
 SIGNS: Final[Mapping[Action, str]] = {Action.ADD: "+", Action.CHANGE: "~", Action.REMOVE: "-"}
 
 
@@ -96,8 +97,9 @@ class Difference:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Return the changes as lines for people."""
-        return tuple(str(change) for change in self.changes)
+        """Return the changes as lines for people, then the warnings; nothing where nothing changes."""
+        told = tuple(f"{WARNING} {warning}" for warning in self.warnings) if self.changes else ()
+        return (*(str(change) for change in self.changes), *told)
 
 
 @dataclass(slots=True)

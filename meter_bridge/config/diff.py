@@ -17,6 +17,7 @@ from meter_bridge.config.describe import show_amount, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
 from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
+from meter_bridge.core.supply import PaymentMode
 
 __all__ = ["Action", "Change", "Difference", "Refusal", "RefusalCode", "Subject", "compare"]
 
@@ -78,6 +79,7 @@ def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationP
         known = before.pop(each.plan.id, None)
         if known is None:
             found.add(Subject.UNIT, each.plan.id, _show_new(each))
+            _warn_of_darkness(found, each.plan)
         else:
             _compare_account(found, known, each)
     for gone in before.values():
@@ -97,6 +99,17 @@ def _show_new(new: Placed[AccountPlan]) -> str:
     if new.plan.opening_credit:
         text += f", opening credit {show_amount(new.plan.opening_credit, new.site.currency)}"
     return text
+
+
+def _warn_of_darkness(found: Findings, new: AccountPlan) -> None:
+    """Note that a new unit begins with its supply cut (docs/decisions/0010)."""
+    policy = new.policy
+    cuttable = policy.payment_mode is PaymentMode.PREPAYMENT and not policy.never_cut
+    if cuttable and not new.opening_credit:
+        found.warnings.append(
+            f"{new.id} {new.name!r} has no opening credit: unless its account has credit from before,"
+            " its supply is cut until the first top-up."
+        )
 
 
 def _compare_account(found: Findings, old: Placed[AccountPlan], new: Placed[AccountPlan]) -> None:

@@ -18,7 +18,7 @@ HEAD: Final = "0001"
 
 
 def schema_of(path: Path) -> str | None:
-    """Return the revision of a database, or None if it is new."""
+    """Return the revision of a database, or None if it is new; raises ``StorageError`` if it is damaged."""
     if not path.exists():
         return None
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -26,6 +26,9 @@ def schema_of(path: Path) -> str | None:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError:
         return None
+    except sqlite3.DatabaseError as error:
+        msg = f"the database {path} cannot be read: {error}"
+        raise StorageError(msg) from error
     finally:
         connection.close()
     return None if row is None else str(row[0])

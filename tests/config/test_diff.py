@@ -12,6 +12,10 @@ from meter_bridge.config.site_file import load
 
 NOW = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp()) * 1000
 LATER = "          - {from: 2027-01-01, prices: 2.5}\n"
+DARK = (
+    "has no opening credit: unless its account has credit from before,"
+    " its supply is cut until the first top-up."
+)
 FLAT_2 = """\
       flat-2:
         tariff: home
@@ -44,9 +48,25 @@ def test_the_first_file_adds_everything(site_file: str) -> None:
         "+ unit flat-2 'flat-2' at rose-street, tariff home",
         "+ meter flat-1/main (tasmota:flat-1/1)",
         "+ meter flat-2/main (shelly:plus1pm/0)",
+        f"! flat-1 'Flat 1' {DARK}",
+        f"! flat-2 'flat-2' {DARK}",
     )
     assert difference.refusals == ()
     assert {change.action for change in difference.changes} == {Action.ADD}
+
+
+@pytest.mark.parametrize("key", ["opening credit: 20.00", "never cut: yes", "payment mode: credit"])
+def test_a_new_unit_that_is_not_cut_gets_no_warning(site_file: str, key: str) -> None:
+    text = site_file.replace("name: Flat 1", f"name: Flat 1\n        {key}")
+    assert compare(None, load(text), NOW).warnings == (f"flat-2 'flat-2' {DARK}",)
+
+
+def test_warnings_stand_below_the_changes_and_not_alone(site_file: str) -> None:
+    both = changed(site_file, ("low credit: [50.00, 20.00]", "low credit: [40]\n        opening credit: 5"))
+    assert [line[0] for line in both.lines] == ["~", "!"]
+    alone = changed(site_file, ("name: Flat 1", "name: Flat 1\n        opening credit: 5"))
+    assert alone.warnings
+    assert alone.lines == ()
 
 
 def test_the_same_file_changes_nothing(site_file: str) -> None:

@@ -64,7 +64,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 async def test_it_runs_until_told_to_stop(mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]) -> None:
     stop = asyncio.Event()
     running = asyncio.create_task(run_from_args(parse("--url", mosquitto.url, "--tasmota", "1"), stop=stop))
-    await eventually(lambda: "1 simulated meters" in capsys.readouterr().out)
+    await eventually(lambda: "1 simulated meter at" in capsys.readouterr().out)
     stop.set()
     assert await running == 0
 

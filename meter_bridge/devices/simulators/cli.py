@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import yaml
 
+from meter_bridge.config.settings import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker_url import BrokerSettingsError
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.simulators.catalogue import simulated_meter
@@ -27,6 +28,7 @@ example of a file:
     - {family: zigbee2mqtt, name: attic, profile_w: {0: 50, 7: 800, 9: 100, 18: 1200, 23: 50}}
 """
 FAULTS: Final = tuple(entry.name for entry in fields(Faults) if entry.type is bool)
+BROUGHT_ALONG: Final = f"mqtt://127.0.0.1:{DEFAULT_EMBEDDED_PORT}"
 CONNECT_TIMEOUT_S: Final = 10.0
 SUFFIXES: Final = {
     Family.TASMOTA: "tasmota-{:04d}",
@@ -69,7 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.epilog = EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--url", default="mqtt://127.0.0.1:1883", help="broker (default %(default)s)")
+    parser.add_argument(
+        "--url",
+        default="mqtt://127.0.0.1:1883",
+        help=f"broker (default %(default)s); the one of 'meter-bridge run' is {BROUGHT_ALONG}",
+    )
     parser.add_argument(
         "--file", type=Path, help="YAML file that lists the meters, instead of the counts below"
     )
@@ -119,8 +125,12 @@ async def run_from_args(
         await fleet.start(CONNECT_TIMEOUT_S)
     except TimeoutError:
         await fleet.stop()
-        return _failed(f"no broker at {arguments.url}: start one, or name it with --url")
-    sys.stdout.write(f"{len(meters)} simulated meters at {arguments.url}; end with Ctrl+C\n")
+        return _failed(
+            f"no broker at {arguments.url}: start one, or name it with --url;"
+            f" 'meter-bridge run' brings one along at {BROUGHT_ALONG}"
+        )
+    number = "1 simulated meter" if len(meters) == 1 else f"{len(meters)} simulated meters"
+    sys.stdout.write(f"{number} at {arguments.url}; end with Ctrl+C\n")
     sys.stdout.flush()
     with suppress(asyncio.CancelledError):
         await (stop or asyncio.Event()).wait()
