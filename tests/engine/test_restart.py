@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.relay import Proof
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.protocol.messages import RelayPosition
@@ -119,6 +120,19 @@ async def test_a_relay_proven_open_that_closes_after_a_restart_is_opened_again(t
         await again.tick(3_000)
         assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)]
         assert AlertKey(AlertKind.RELAY_DISOBEYS, "flat-1", "flat-1/main") in again.account.alerts
+
+
+@pytest.mark.invariant(9)
+async def test_a_load_before_a_crash_still_proves_the_command_that_it_interrupted(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        await made.read(10_000, power_w=800)
+        await made.tick()
+        await made.hold_off("leak")
+    async with opened(tmp_path, made.time) as again:
+        again.engine.relays.resume()
+        assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)]
+        await again.relay(RelayPosition.OPEN, power_w=0)
+        assert again.meter.relay.proof is Proof.CONFIRMED
 
 
 async def test_a_clock_found_wrong_at_the_start_is_told(tmp_path: Path) -> None:
