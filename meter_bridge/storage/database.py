@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlite3
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
@@ -25,7 +25,7 @@ class LockedError(StorageError):
 
 def open_writer(path: Path) -> Engine:
     """Return an engine whose connections write with ``synchronous=FULL`` and take the write lock at once."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -33,9 +33,14 @@ def open_writer(path: Path) -> Engine:
 
 def open_reader(path: Path) -> Engine:
     """Return an engine that only reads, beside a running writer."""
-    engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true", poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "connect", _configure_reader)
     return engine
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Connect to a database without the right to change it, whatever marks its name has."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

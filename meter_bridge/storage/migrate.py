@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import Final
 
-from meter_bridge.storage.database import StorageError, open_writer
+from meter_bridge.storage.database import StorageError, connect_read_only, open_writer
 
 HEAD: Final = "0001"
 """Newest revision; a test holds it equal to the newest file."""
@@ -21,7 +21,7 @@ def schema_of(path: Path) -> str | None:
     """Return the revision of a database, or None if it is new; raises ``StorageError`` if it is damaged."""
     if not path.exists():
         return None
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    connection = connect_read_only(path)
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError:

@@ -3,20 +3,15 @@
 The transport stands in for the way to the devices; tests/devices and tests/e2e use real ones.
 """
 
-import atexit
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-import shutil
 import sqlite3
-import tempfile
 
 from sqlalchemy import event
 
 from meter_bridge.api.port import Actor
-from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.money import parse_amount
@@ -31,9 +26,10 @@ from meter_bridge.protocol.messages import RelayPosition, Role, SupplyAction, To
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
+from tests.storage.template import CREATED_AT, new_database
 
 LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
-NOON = 1_793_527_200_000
+NOON = CREATED_AT
 """2026-11-01 12:00 in Johannesburg, a Sunday."""
 HOUR = 3_600_000
 
@@ -287,14 +283,6 @@ async def apply(house: House, site: str) -> None:
     await house.tick(0)
 
 
-@cache
-def _template() -> Path:
-    """Return an empty database at the newest schema, made once per process."""
-    folder = Path(tempfile.mkdtemp(prefix="prepaid-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return prepare(folder, NOON)
-
-
 def _set_pragmas(connection: sqlite3.Connection, pragmas: dict[str, int]) -> None:
     """Give a new connection the faults that are switched on."""
     for name, value in pragmas.items():
@@ -304,10 +292,9 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: dict[str, int]) -> Non
 @asynccontextmanager
 async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     """Open the bridge on a data directory, as after a start."""
-    data.mkdir(parents=True, exist_ok=True)
     database = data / DATABASE_NAME
     if not database.exists():
-        shutil.copyfile(_template(), database)
+        new_database(data)
     pragmas: dict[str, int] = {}
     writer = open_writer(database)
     event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))

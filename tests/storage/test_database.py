@@ -1,0 +1,83 @@
+"""The database is written by one process, durably, and read by others beside it."""
+
+import os
+from pathlib import Path
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from meter_bridge.app import prepare
+from meter_bridge.storage.database import InstallationLock, LockedError, open_reader, open_writer
+from meter_bridge.storage.migrate import HEAD, schema_of
+from tests.storage.template import new_database
+
+
+def test_the_writer_is_durable(database: Path) -> None:
+    with open_writer(database).connect() as connection:
+        settings = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_the_writer_takes_the_write_lock_when_it_begins(database: Path) -> None:
+    with open_writer(database).begin():
+        other = sqlite3.connect(database, timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+
+def test_a_reader_cannot_write(database: Path) -> None:
+    with open_reader(database).connect() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.execute(text("UPDATE installation SET name = 'x'"))
+
+
+def test_a_reader_reads_while_the_writer_writes(database: Path) -> None:
+    with open_writer(database).begin() as writing:
+        writing.execute(text("UPDATE installation SET name = 'new'"))
+        with open_reader(database).connect() as reading:
+            assert reading.execute(text("SELECT name FROM installation")).scalar() == "Prepaid electricity"
+
+
+@pytest.mark.parametrize("name", ["with space", "per%20cent", "hash#mark", "what?now", "naïve"])
+def test_any_folder_may_hold_an_installation(tmp_path: Path, name: str) -> None:
+    path = new_database(tmp_path / name)
+    assert schema_of(path) == HEAD
+    with open_writer(path).begin() as connection:
+        connection.execute(text("UPDATE installation SET name = 'written'"))
+    with open_reader(path).connect() as connection:
+        assert connection.execute(text("SELECT name FROM installation")).scalar() == "written"
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_second_bridge_is_refused_and_told_who_is_there(tmp_path: Path) -> None:
+    first, second = InstallationLock(tmp_path), InstallationLock(tmp_path)
+    first.acquire()
+    with pytest.raises(LockedError, match=f"in use by process {os.getpid()}"):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+    second.release()
+
+
+def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
+    holder = (
+        "import os, sys; from pathlib import Path; from meter_bridge.storage.database import InstallationLock;"
+        "InstallationLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", holder, str(tmp_path)], check=False)
+    lock = InstallationLock(tmp_path)
+    lock.acquire()
+    lock.release()
+
+
+def test_preparing_twice_changes_nothing(tmp_path: Path) -> None:
+    before = prepare(tmp_path, 1_000).read_bytes()
+    assert prepare(tmp_path, 2_000).read_bytes() == before

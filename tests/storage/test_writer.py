@@ -1,0 +1,185 @@
+"""The one writer commits groups whole or not at all, and tells each unit's end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy import Engine, event
+
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.database import StorageError, open_writer
+from meter_bridge.storage.work import Work
+from meter_bridge.storage.writer import InlineWriter, ThreadWriter
+
+
+@pytest.fixture
+def engine(database: Path) -> Engine:
+    """Return the writing engine of a new database."""
+    return open_writer(database)
+
+
+@pytest.fixture
+async def writer(engine: Engine) -> AsyncIterator[ThreadWriter]:
+    """Return a writer on a thread of its own."""
+    opened = ThreadWriter(engine, asyncio.get_running_loop())
+    yield opened
+    opened.close()
+
+
+def event_row(seq: int, data: str = "{}") -> Work:
+    """Return a unit that stores one event."""
+    work = Work()
+    row = {"seq": seq, "at": 0, "kind": "top_up", "account_id": None, "meter_id": None, "data": data}
+    work.add(ops.INSERT_EVENT, row)
+    return work
+
+
+def stored(database: Path) -> list[int]:
+    """Return the events that another process sees."""
+    connection = sqlite3.connect(database)
+    try:
+        return [seq for (seq,) in connection.execute("SELECT seq FROM event ORDER BY seq")]
+    finally:
+        connection.close()
+
+
+@contextmanager
+def busy(engine: Engine) -> Iterator[list[int]]:
+    """Keep the writer from beginning, and count how often it begins."""
+    begun: list[int] = []
+    gate = threading.Event()
+
+    def wait(_connection: object) -> None:
+        gate.wait(10)
+        begun.append(1)
+
+    event.listen(engine, "begin", wait, insert=True)
+    try:
+        yield begun
+    finally:
+        gate.set()
+
+
+async def test_a_unit_is_on_disk_when_its_future_ends(writer: ThreadWriter, database: Path) -> None:
+    await writer.commit(event_row(1))
+    assert stored(database) == [1]
+
+
+async def test_what_waits_together_is_one_transaction(engine: Engine, writer: ThreadWriter, database: Path) -> None:
+    with busy(engine) as begun:
+        first = writer.commit(event_row(1))
+        await asyncio.sleep(0.05)
+        rest = [writer.commit(event_row(seq)) for seq in range(2, 50)]
+    await asyncio.gather(first, *rest)
+    assert len(begun) == 2
+    assert stored(database) == list(range(1, 50))
+
+
+async def test_a_group_with_a_bad_unit_is_refused_whole(engine: Engine, writer: ThreadWriter, database: Path) -> None:
+    with busy(engine):
+        first = writer.commit(event_row(1))
+        await asyncio.sleep(0.05)
+        group = [writer.commit(event_row(seq)) for seq in (2, 2, 3)]
+    await first
+    ended = await asyncio.gather(*group, return_exceptions=True)
+    assert all(isinstance(each, StorageError) for each in ended)
+    assert stored(database) == [1]
+
+
+async def test_after_a_failure_everything_is_refused_until_it_recovers(writer: ThreadWriter, database: Path) -> None:
+    await writer.commit(event_row(1))
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            await writer.commit(event_row(1))
+    with pytest.raises(StorageError):
+        await writer.commit(event_row(2))
+    writer.recover()
+    await writer.commit(event_row(2))
+    assert stored(database) == [1, 2]
+
+
+@pytest.mark.parametrize("data", ["\ud800", 2**70, object()], ids=["half a character", "beyond 64 bits", "no value"])
+async def test_a_value_that_no_database_takes_is_refused_and_the_thread_lives_on(
+    writer: ThreadWriter, database: Path, data: str
+) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(StorageError):
+            await writer.commit(event_row(1, data))
+        writer.recover()
+        await writer.commit(event_row(2))
+    assert stored(database) == [2]
+
+
+async def test_the_reason_names_no_values(writer: ThreadWriter) -> None:
+    await writer.commit(event_row(1))
+    with pytest.raises(StorageError) as refusal:
+        await writer.commit(event_row(1, '{"secret": 1}'))
+    assert str(refusal.value) == "UNIQUE constraint failed: event.seq"
+
+
+async def test_closing_commits_what_waits_and_refuses_what_comes_later(engine: Engine, database: Path) -> None:
+    writer = ThreadWriter(engine, asyncio.get_running_loop())
+    futures = [writer.commit(event_row(seq)) for seq in range(1, 20)]
+    writer.close()
+    await asyncio.gather(*futures)
+    assert stored(database) == list(range(1, 20))
+    async with asyncio.timeout(1):
+        with pytest.raises(StorageError, match="closed"):
+            await writer.commit(event_row(20))
+
+
+async def test_units_are_committed_in_the_order_in_which_they_came(writer: ThreadWriter, database: Path) -> None:
+    row = {"id": "one", "name": "?", "created_at": 0, "last_instant": 0}
+    ended = []
+    for n in range(100):
+        work = Work()
+        work.add(ops.UPSERT_INSTALLATION, row | {"name": str(n)})
+        ended.append(writer.commit(work))
+    await asyncio.gather(*ended)
+    connection = sqlite3.connect(database)
+    assert connection.execute("SELECT name FROM installation WHERE id = 'one'").fetchone() == ("99",)
+    connection.close()
+
+
+async def test_a_full_disk_is_told_and_gone_when_there_is_room_again(engine: Engine, database: Path) -> None:
+    pages = [2**30]
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages[0]}"))
+    writer = ThreadWriter(engine, asyncio.get_running_loop())
+    await writer.commit(event_row(1))
+    pages[0] = 1
+    with pytest.raises(StorageError, match="full"):
+        await writer.commit(event_row(2, "x" * 100_000))
+    pages[0] = 2**30
+    writer.recover()
+    await writer.commit(event_row(2, "x" * 100_000))
+    writer.close()
+    assert stored(database) == [1, 2]
+
+
+async def test_a_writer_in_place_keeps_the_same_promises(engine: Engine, database: Path) -> None:
+    writer = InlineWriter(engine)
+    await writer.commit(event_row(1))
+    for seq in (1, 2):
+        with pytest.raises(StorageError):
+            await writer.commit(event_row(seq))
+    writer.recover()
+    await writer.commit(event_row(2))
+    writer.close()
+    assert stored(database) == [1, 2]
+
+
+async def test_empty_work_says_so() -> None:
+    work, other = Work(), Work()
+    assert not work
+    other.absorb(event_row(1))
+    assert other
+
+
+def test_rows_go_in_the_order_of_what_they_name() -> None:
+    late, early = event_row(1), Work()
+    early.add(ops.UPSERT_SITE, {"id": "house"})
+    assert [op.name for op, _ in ops.in_order([late, early])] == ["upsert site", "insert event"]
