@@ -1,4 +1,4 @@
-"""Real parts for the whole session: mosquitto, the bridge, simulated meters, Home Assistant, the dashboard."""
+"""Real parts for the whole session: mosquitto, bridge, simulated meters, Home Assistant, dashboard."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,10 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark, append=False)
 
 
-def session_fixture[T](function: T) -> T:
-    """Make a fixture of a part that lives as long as the session."""
-    made: T = pytest_asyncio.fixture(scope="session", loop_scope="session")(function)  # type: ignore[call-overload]
-    return made
+session_fixture = pytest_asyncio.fixture(scope="session", loop_scope="session")
 
 
 @session_fixture

@@ -1,4 +1,4 @@
-"""The main job on real parts: used up, warned, cut, proven open, paid, restored; for each family of meters."""
+"""The main job on real parts: used up, warned, cut, proven open, paid, restored; for each family."""
 
 import pytest
 

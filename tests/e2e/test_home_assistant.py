@@ -1,0 +1,163 @@
+"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that goes and comes."""
+
+from decimal import Decimal
+
+import pytest
+
+from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.street import Street
+from scripts.lib.demo.waiting import until
+
+SOON_S = 40.0
+FLOWS = "/api/config/config_entries/flow"
+
+
+async def has(home: HomeAssistant, entity: str, *states: str) -> str | None:
+    state = await home.state(entity)
+    return state if state in states else None
+
+
+async def entry_of_bridge(home: HomeAssistant) -> Json:
+    entries: list[Json] = await home.get(f"/api/config/config_entries/entry?domain={DOMAIN}")
+    assert len(entries) == 1
+    return entries[0]
+
+
+async def test_the_config_flow_says_what_is_wrong(bare_home: HomeAssistant, bridge: BridgeProcess) -> None:
+    refused = await bare_home.add_bridge(bridge.port, "pmb_wrong_token")
+    assert (refused["type"], refused["errors"]) == ("form", {"base": "invalid_auth"})
+    gone = await bare_home.add_bridge(free_port(), "pmb_wrong_token")
+    assert (gone["type"], gone["errors"]) == ("form", {"base": "cannot_connect"})
+    device = await bare_home.add_bridge(bridge.port, await bridge.token("a plug", "device", "calm"))
+    assert (device["type"], device["errors"]) == ("form", {"base": "not_allowed"})
+
+
+async def test_a_bridge_is_added_once(home: HomeAssistant, bridge: BridgeProcess) -> None:
+    again = await home.add_bridge(bridge.port, await bridge.token("again", "landlord"))
+    assert (again["type"], again["reason"]) == ("abort", "already_configured")
+    assert (await entry_of_bridge(home))["state"] == "loaded"
+
+
+async def test_entities_show_what_the_bridge_knows(
+    home: HomeAssistant, api: BridgeApi, street: Street
+) -> None:
+    street.dials["calm"].watts = 0
+    await until("no power", lambda: has(home, "sensor.calm_power", "0.0", "0"), SOON_S)
+    account = await api.account("calm")
+
+    async def same() -> bool | None:
+        shown = Decimal(str(await home.state("sensor.calm_balance")))
+        return round(Decimal((await api.account("calm")).available).scaleb(-6), 2) == round(shown, 2) or None
+
+    await until("the balance is the bridge's", same, SOON_S)
+    assert account.tariff is not None
+    price = Decimal(account.tariff.price_per_kwh).scaleb(-account.amount_digits)
+    assert Decimal(str(await home.state("sensor.calm_price"))) == price
+    voltage = await home.entity("sensor.calm_voltage")
+    assert voltage is not None
+    assert 200 < float(voltage["state"]) < 260
+    assert await home.state("switch.calm_supply") == "on"
+    assert await home.state("sensor.calm_supply_state") == "connected"
+    assert await home.state("binary_sensor.calm_low_credit") == "off"
+    street.dials["calm"].watts = 150
+
+
+async def test_energy_can_be_used_in_the_energy_dashboard(home: HomeAssistant, api: BridgeApi) -> None:
+    energy = await home.entity("sensor.calm_energy")
+    assert energy is not None
+    attributes = energy["attributes"]
+    assert (attributes["device_class"], attributes["state_class"]) == ("energy", "total_increasing")
+    assert attributes["unit_of_measurement"] == "kWh"
+    charged = (await api.account("calm")).meters[0].energy_wh or 0
+    assert 0 <= charged - Decimal(energy["state"]) * 1000 < 50
+
+
+async def test_the_switch_holds_the_supply_off_and_releases_it(
+    home: HomeAssistant, api: BridgeApi, street: Street
+) -> None:
+    physics = street.meter("calm").physics
+    await home.action("switch.turn_off", {"entity_id": "switch.calm_supply"})
+    await until("the contact opens", lambda: true(not physics.contact_closed), SOON_S)
+    await until("the switch is off", lambda: has(home, "switch.calm_supply", "off"), SOON_S)
+    assert (await api.account("calm")).supply.reason.value == "landlord_off"
+    await home.action("switch.turn_on", {"entity_id": "switch.calm_supply"})
+    await until("the contact closes", lambda: true(physics.contact_closed), SOON_S)
+    await until("the switch is on", lambda: has(home, "switch.calm_supply", "on"), SOON_S)
+
+
+async def true(condition: bool) -> bool | None:  # noqa: FBT001 - the condition itself
+    return condition or None
+
+
+async def test_a_top_up_answers_with_its_split(home: HomeAssistant, api: BridgeApi) -> None:
+    data = {"entity_id": "sensor.calm_balance", "amount": "12.34", "method": "cash", "reference": "receipt 7"}
+    answer = await home.action("prepaid_meter.top_up", data, answer=True)
+    assert (answer["amount"], answer["currency"]) == ("12.34", "ZAR")
+    assert answer["split"] == {"balance": "12.34"}
+    newest = (await api.account("calm")).last_top_up
+    assert newest is not None
+    assert (newest.id, newest.reference) == (answer["id"], "receipt 7")
+
+
+async def test_a_top_up_of_nothing_is_refused(home: HomeAssistant) -> None:
+    with pytest.raises(RefusedError) as caught:
+        await home.action("prepaid_meter.top_up", {"entity_id": "sensor.calm_balance", "amount": "0"})
+    assert caught.value.status == 400
+
+
+async def reconfigured(home: HomeAssistant, bridge: BridgeProcess, token: str) -> None:
+    entry = await entry_of_bridge(home)
+    flow = await home.post(FLOWS, {"handler": DOMAIN, "entry_id": entry["entry_id"]})
+    form = {"host": LOOPBACK, "port": bridge.port, "ssl": False, "verify_ssl": True, "token": token}
+    done = await home.post(f"{FLOWS}/{flow['flow_id']}", form)
+    assert (done["type"], done["reason"]) == ("abort", "reconfigure_successful")
+
+
+@pytest.mark.invariant(15)
+async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
+    home: HomeAssistant, bridge: BridgeProcess, api: BridgeApi
+) -> None:
+    await reconfigured(home, bridge, await bridge.token("tenant", "tenant", "calm"))
+    try:
+        await until("the tenant's account is there", lambda: known(home, "sensor.calm_balance"), SOON_S)
+        assert await home.state("sensor.zigbee_balance") in {None, "unavailable"}
+        assert await home.state("switch.calm_supply") in {None, "unavailable"}
+        before = (await api.account("calm")).last_top_up
+        with pytest.raises(RefusedError) as caught:
+            await home.action("prepaid_meter.top_up", {"entity_id": "sensor.calm_balance", "amount": "5"})
+        assert caught.value.status == 400
+        assert "Only a landlord's token may top up" in caught.value.body
+        assert (await api.account("calm")).last_top_up == before
+    finally:
+        await reconfigured(home, bridge, await bridge.token("landlord again", "landlord"))
+    await until("the landlord's accounts are back", lambda: known(home, "sensor.zigbee_balance"), SOON_S)
+
+
+async def known(home: HomeAssistant, entity: str) -> str | None:
+    state = await home.state(entity)
+    return None if state in {None, "unavailable", "unknown"} else state
+
+
+async def test_entities_leave_with_the_bridge_and_come_back_by_themselves(
+    home: HomeAssistant, bridge: BridgeProcess
+) -> None:
+    await until("a balance", lambda: known(home, "sensor.calm_balance"), SOON_S)
+    await bridge.kill()
+    await until("unavailable", lambda: has(home, "sensor.calm_balance", "unavailable"), SOON_S)
+    assert await home.state("binary_sensor.test_house_connection") == "off"
+    await bridge.start()
+    await until("a balance again", lambda: known(home, "sensor.calm_balance"), SOON_S)
+    await until("connected", lambda: has(home, "binary_sensor.test_house_connection", "on"), SOON_S)
+    assert (await entry_of_bridge(home))["state"] == "loaded"
+
+
+async def test_home_assistant_has_nothing_to_complain_of(home: HomeAssistant) -> None:
+    log = home.log.read_text(encoding="utf-8")
+    ours = [
+        line
+        for line in log.splitlines()
+        if "prepaid_meter" in line and (" ERROR " in line or "Traceback" in line)
+    ]
+    assert ours == []
