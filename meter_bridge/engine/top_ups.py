@@ -79,7 +79,7 @@ class TopUps:
         _check_range(account, value)
         unit = Unit(self._engine.clock.now(), actor=actor.name)
         with self._engine.whole():
-            result = self._post(account, unit, value, method, reference)
+            seq, result = self._post(account, unit, value, method, reference)
         unit.work.add(
             ops.INSERT_OPERATION,
             {
@@ -87,7 +87,7 @@ class TopUps:
                 "operation": OPERATION,
                 "key": key,
                 "content_hash": content,
-                "entry_seq": self._engine.installation.sequences.entry,
+                "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
                 "at": unit.at,
             },
@@ -105,8 +105,10 @@ class TopUps:
             row = connection.execute(query).first()
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=TopUpResult))
 
-    def _post(self, account: Account, unit: Unit, value: int, method: str, reference: str | None) -> TopUpResult:
-        """Post what was used so far, then the top-up, then decide what follows for the supply."""
+    def _post(
+        self, account: Account, unit: Unit, value: int, method: str, reference: str | None
+    ) -> tuple[int, TopUpResult]:
+        """Post what was used, then the top-up, then decide on supply; return its entry and the answer."""
         engine = self._engine
         settle_all(engine.installation, account, unit)
         detail = {"amount": value, "method": method, "reference": reference, "split": {"balance": value}}
@@ -133,7 +135,7 @@ class TopUps:
         announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
         # Evaluating posts nothing but standing charges already due, so the answer's balance is the posted one.
         engine.evaluate(account, unit)
-        return TopUpResult(
+        return seq, TopUpResult(
             top_up=top_up,
             balance=account.balance,
             available=available_credit(account),

@@ -1,6 +1,7 @@
 """A top-up counts once, is acknowledged only from disk, and never promises what was not stored."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
-from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, read_only, refusing, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, apply, house, read_only, refusing, zar
 
 
 async def book(
@@ -201,3 +202,15 @@ async def test_a_top_up_for_a_unit_that_an_apply_removes_is_refused_not_lost(fla
     await applying
     assert booked(flat) == 0
     assert flat.problems() == []
+
+
+@pytest.mark.invariant(4)
+async def test_a_key_names_its_top_up_also_where_a_standing_charge_was_due(tmp_path: Path) -> None:
+    async with house(tmp_path, BLOCKS) as made:
+        made.time.forward(13 * HOUR)  # past midnight, and the clock's work not yet done
+        result, _ = await book(made)
+        page = await made.bridge.ledger(LANDLORD, "flat-1", before=None, limit=10)
+        assert [entry.kind for entry in page.entries] == ["charge", "top_up", "top_up"]
+        assert [entry.key for entry in page.entries] == [None, "one", "first"]
+        assert page.entries[1].id == result.top_up.id
+        assert made.problems() == []

@@ -1,0 +1,67 @@
+"""A child process that books top-ups and takes readings, and prints what was acknowledged.
+
+Run as ``python booking.py FOLDER FIRST``: keys count from FIRST; each line is a key that was acknowledged.
+"""
+
+import asyncio
+from pathlib import Path
+import sys
+
+from meter_bridge.api.port import Actor
+from meter_bridge.app import NoDevices
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.time import Clocks, monotonic_ms, wall_ms
+from meter_bridge.protocol.messages import Role
+from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
+from meter_bridge.storage.writer import ThreadWriter
+
+LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
+HASTE = 600
+"""Ten minutes pass each second, so that slots close and standing charges fall due."""
+
+
+async def main(folder: Path, first: int) -> None:
+    """Book and read until killed."""
+    database = folder / DATABASE_NAME
+    store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
+    begin = max(wall_ms(), _last(folder))
+    clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
+    engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
+    bridge, intake = Bridge(engine, Discovery()), Intake(engine, Discovery())
+    Daemon(engine, None, 60).start()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_read(intake, engine))
+        for lane in range(3):
+            group.create_task(_book(bridge, first + lane))
+
+
+def _last(folder: Path) -> int:
+    """Return the newest instant that the installation knows."""
+    with open_reader(folder / DATABASE_NAME).connect() as connection:
+        return int(connection.exec_driver_sql("SELECT last_instant FROM installation").scalar_one())
+
+
+async def _read(intake: Intake, engine: Engine) -> None:
+    """Take a reading of a true register that rises 100 Wh a minute, again and again."""
+    while True:
+        register = engine.clock.now() // 600
+        intake.take([Report("tasmota:flat-1/1", register_wh=register - 2_980_000_000, power_mw=6_000_000)])
+        await asyncio.sleep(0.002)
+
+
+async def _book(bridge: Bridge, number: int) -> None:
+    """Book one top-up after the other and print each that was acknowledged."""
+    while True:
+        key = f"key-{number}"
+        await bridge.top_up(LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key=key)
+        print(key, flush=True)  # noqa: T201 - the acknowledgement
+        number += 3
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
