@@ -245,7 +245,7 @@ class BrokerSession:
         self._client = None
         self._cancel_refresh()
         self._outgoing.close()
-        if stood:
+        if stood and self._task is not None:  # who was told to stop has lost nothing
             self.problem = f"the connection to the broker {self._settings.place()} was lost"
             LOGGER.warning("%s; trying again", self.problem)
             self._on_connected(False)  # noqa: FBT003

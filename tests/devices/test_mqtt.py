@@ -279,3 +279,14 @@ async def test_stopping_twice_and_before_starting_is_harmless(mosquitto: Mosquit
     await connection.stop()
     await connection.stop()
     assert not connection.connected
+
+
+async def test_who_was_told_to_stop_has_lost_nothing(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(parse_broker_url(mosquitto.url))
+    await bench.start()
+    await bench.stop()
+    assert bench.changes == [True]
+    assert "was lost" not in caplog.text
+    assert not bench.connection.connected
