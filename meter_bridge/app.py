@@ -1,14 +1,14 @@
 """Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
 
 import asyncio
-import gc
-import logging
-import secrets
-import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+import gc
+import logging
 from pathlib import Path
+import secrets
+import signal
 from typing import Final
 
 from sqlalchemy import select
@@ -29,8 +29,7 @@ from meter_bridge.engine.load import load
 from meter_bridge.engine.state import Meter
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage import tables
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock, open_reader, open_writer
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.work import Work
@@ -72,7 +71,7 @@ class LateTransport:
 
 
 def prepare(data: Path, now: int | None = None) -> Path:
-    """Make the data directory and its database ready; raises ``StorageError``. Returns the database's path."""
+    """Make the data directory and its database ready and return its path; raises ``StorageError``."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = data / DATABASE_NAME
     migrate(database)
@@ -80,7 +79,12 @@ def prepare(data: Path, now: int | None = None) -> Path:
     with engine.begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
             work, now = Work(), wall_ms() if now is None else now
-            row = {"id": secrets.token_hex(16), "name": "Prepaid electricity", "created_at": now, "last_instant": now}
+            row = {
+                "id": secrets.token_hex(16),
+                "name": "Prepaid electricity",
+                "created_at": now,
+                "last_instant": now,
+            }
             work.add(ops.UPSERT_INSTALLATION, row)
             execute(connection, [work])
     return database
@@ -119,14 +123,18 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, broker: MqttSettings | None, clocks: Clocks | None = None) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, broker: MqttSettings | None, clocks: Clocks | None = None
+) -> AsyncIterator[Running]:
     """Run the engine with its devices; the API is served by whoever enters this."""
     database = prepare(settings.data)
     store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
     engine = Engine(open_reader(database), store, transport, clocks or Clocks(), make_feed)
     intake = Intake(engine, discovery)
-    gateway = Gateway(broker, _guarded(intake), lambda connected: _broker_changed(engine, connected=connected))
+    gateway = Gateway(
+        broker, _guarded(intake), lambda connected: _broker_changed(engine, connected=connected)
+    )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.installation)
     exporter = Exporter(database, settings.data / EXPORT_NAME)
@@ -181,7 +189,11 @@ async def _run(settings: Settings) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
         async with _broker(settings) as broker:
-            await (_decode_only(settings, broker, stop) if settings.decode_only else _serve(settings, broker, stop))
+            await (
+                _decode_only(settings, broker, stop)
+                if settings.decode_only
+                else _serve(settings, broker, stop)
+            )
     finally:
         lock.release()
 
@@ -190,7 +202,9 @@ async def _run(settings: Settings) -> None:
 async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
     """Offer the user's broker, or one brought along."""
     if settings.broker is not None:
-        yield parse_broker_url(settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca))
+        yield parse_broker_url(
+            settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca)
+        )
         return
     from meter_bridge.devices.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 

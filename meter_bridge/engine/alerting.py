@@ -22,7 +22,9 @@ def set_alert(
         _close(installation, account, unit, key, present)
 
 
-def _open(installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str) -> None:
+def _open(
+    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str
+) -> None:
     """Open an alert."""
     alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, unit.at)
     (installation.alerts if account is None else account.alerts)[key] = alert
@@ -46,7 +48,9 @@ def _open(installation: Installation, account: Account | None, unit: Unit, key: 
     _tell(installation, account, unit, key, alert, EventKind.ALERT_OPENED)
 
 
-def _close(installation: Installation, account: Account | None, unit: Unit, key: AlertKey, alert: OpenAlert) -> None:
+def _close(
+    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, alert: OpenAlert
+) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
     unit.work.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
@@ -72,7 +76,9 @@ def _tell(
     )
 
 
-def close_all(installation: Installation, account: Account, unit: Unit, kind: AlertKind, keep: AlertKey | None) -> None:
+def close_all(
+    installation: Installation, account: Account, unit: Unit, kind: AlertKind, keep: AlertKey | None
+) -> None:
     """Close every open alert of a kind but one."""
     for key in [key for key in account.alerts if key.kind is kind and key != keep]:
         set_alert(installation, account, unit, key, None)

@@ -33,7 +33,7 @@ class _Step:
 def site_unit(
     engine: Engine, before: InstallationPlan | None, plan: InstallationPlan, document: str, actor: str
 ) -> Unit:
-    """Return the unit that makes the installation what the plan says; the plan was compared with the one before."""
+    """Return the unit that makes the installation what the plan says; it was compared before."""
     step = _Step(engine, Unit(engine.clock.now(), actor=actor))
     installation = engine.installation
     installation.name = plan.name
@@ -121,7 +121,11 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
 def _rating_changes(known: Account, plan: AccountPlan) -> bool:
     """Say whether tariff or meters change, so that everything used so far is posted first."""
     before = {
-        (supply.id, supply.tariff_id, frozenset((meter.id, meter.plan.energy_address) for meter in supply.meters))
+        (
+            supply.id,
+            supply.tariff_id,
+            frozenset((meter.id, meter.plan.energy_address) for meter in supply.meters),
+        )
         for supply in known.supplies
     }
     after = {
@@ -174,7 +178,7 @@ def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan
 
 
 def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
-    """Start anew with what is another device now: its counter from the next reading, its relay from the next command.
+    """Start anew with what is another device now: counter and relay from their next report.
 
     What the old counter showed stays charged.
     """
@@ -239,7 +243,11 @@ def _close_accounts(step: _Step, kept: set[str]) -> None:
         _end_alerts(step, account)
         step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
         announce(
-            step.installation, step.unit, EventKind.ACCOUNT_REMOVED, account_id=account.id, data={"name": account.name}
+            step.installation,
+            step.unit,
+            EventKind.ACCOUNT_REMOVED,
+            account_id=account.id,
+            data={"name": account.name},
         )
 
 

@@ -1,6 +1,7 @@
 """Asking meters more often as their credit nears a warning or its end, so that the overshoot stays small.
 
-A meter that reports every five minutes at 3 kW may use 250 Wh unseen. From two minutes before the credit would
+A meter that reports every five minutes at 3 kW may use 250 Wh unseen. From two minutes before the credit
+would
 be used up at the present load, the bridge asks for a fresh reading every few seconds.
 """
 

@@ -22,11 +22,11 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
+from meter_bridge.engine.load import begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
-from meter_bridge.engine.load import begun_versions
 from meter_bridge.engine.top_ups import TopUps, committed, storage_unavailable
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import (
@@ -47,8 +47,7 @@ from meter_bridge.protocol.messages import (
     TopUpResult,
     Update,
 )
-from meter_bridge.storage import tables
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import tables, work as ops
 
 DAY_MS: Final = 86_400_000
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
@@ -90,7 +89,9 @@ class Look:
         """Return the open alerts that belong to no account, for those who may hear of them."""
         if actor.role not in STAFF:
             return ()
-        return tuple(alerting.view(key, alert, None) for key, alert in self._engine.installation.alerts.items())
+        return tuple(
+            alerting.view(key, alert, None) for key, alert in self._engine.installation.alerts.items()
+        )
 
     def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
         """Return the discovered meters that nobody has assigned."""
@@ -172,7 +173,9 @@ class Bridge:
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
         account = self._account(actor, account_id)
-        return await self._top_ups.book(actor, account, amount=amount, method=method, reference=reference, key=key)
+        return await self._top_ups.book(
+            actor, account, amount=amount, method=method, reference=reference, key=key
+        )
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
@@ -182,7 +185,8 @@ class Bridge:
         if action is SupplyAction.CONFIRM and account.state is not SupplyState.ARMED:
             raise Refused(
                 ErrorCode.CONFLICT,
-                f"the supply of {account.name} is {account.state.value}, not armed; there is nothing to confirm",
+                f"the supply of {account.name} is {account.state.value}, not armed;"
+                " there is nothing to confirm",
                 remedy="top up first if the supply is cut",
             )
         if action is SupplyAction.OFF and account.policy.never_cut:
@@ -209,24 +213,25 @@ class Bridge:
     def _unit(self, actor: Actor) -> Unit:
         """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
         if self.engine.broken is not None or not self.engine.running.is_set():
-            raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon")
+            raise Refused(
+                ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon"
+            )
         return Unit(self.engine.clock.now(), actor=actor.name)
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
-        assigned = [views.meter_view(meter) for account in self._look.visible(actor) for meter in account.meters]
+        assigned = [
+            views.meter_view(meter) for account in self._look.visible(actor) for meter in account.meters
+        ]
         return [*assigned, *self._look.unassigned(actor)]
 
-    async def decide_quarantine(self, actor: Actor, meter_id: str, decision: str, *, reason: str) -> MeterView:
+    async def decide_quarantine(
+        self, actor: Actor, meter_id: str, decision: str, *, reason: str
+    ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
         meter = self._meter(actor, meter_id)
         unit = self._unit(actor)
-        try:
-            if meter.register is None:
-                raise ValueError("the meter has not been read yet")
-            step = metering_rules.decide(meter.register, metering_rules.Decision(decision))
-        except ValueError as error:
-            raise Refused(ErrorCode.CONFLICT, str(error), field="decision", value=decision) from error
+        step = _decided(meter, decision)
         with self.engine.whole():
             self.engine.metering.charge(meter, unit, step)
             self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
@@ -238,7 +243,9 @@ class Bridge:
         """Return a meter that the actor may see; raises ``Refused`` otherwise."""
         meter = self.engine.installation.meters.get(meter_id)
         if meter is None or not actor.sees(meter.supply.account.id, meter.supply.account.site.id):
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no meter {meter_id!r}", field="meter", value=meter_id)
+            raise Refused(
+                ErrorCode.NOT_FOUND, f"there is no meter {meter_id!r}", field="meter", value=meter_id
+            )
         return meter
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
@@ -278,13 +285,17 @@ class Bridge:
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
         """Return an open alert that the actor may see; raises ``Refused`` otherwise."""
-        books: list[tuple[Account | None, dict[AlertKey, OpenAlert]]] = [(None, self.engine.installation.alerts)]
+        books: list[tuple[Account | None, dict[AlertKey, OpenAlert]]] = [
+            (None, self.engine.installation.alerts)
+        ]
         books += [(account, account.alerts) for account in self._look.visible(actor)]
         for account, book in books:
             for key, alert in book.items():
                 if alert.id == alert_id and self._may_hear(actor, key.account_id):
                     return key, alert, account
-        raise Refused(ErrorCode.NOT_FOUND, f"there is no open alert {alert_id!r}", field="alert", value=alert_id)
+        raise Refused(
+            ErrorCode.NOT_FOUND, f"there is no open alert {alert_id!r}", field="alert", value=alert_id
+        )
 
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right; return the instant now in force."""
@@ -293,8 +304,10 @@ class Bridge:
         self.engine.clock_changed()
         return iso(self.engine.clock.now())
 
-    async def apply(self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool) -> ApplyResult:
-        """Apply a validated site file, all of it or nothing; it comes to its end even if nobody waits for it."""
+    async def apply(
+        self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool
+    ) -> ApplyResult:
+        """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
         applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run))
         self._tasks.add(applying)
         applying.add_done_callback(self._tasks.discard)
@@ -326,10 +339,12 @@ class Bridge:
         return ApplyResult(tuple(difference.lines), applied=True)
 
     def _check_begun_versions(self, plan: InstallationPlan) -> None:
-        """Refuse prices that differ from those once in force under the same name, in a site that was removed."""
+        """Refuse prices other than those once in force under the same name in a removed site."""
         with self.engine.reader.connect() as connection:
             begun = begun_versions(connection, self.engine.clock.now())
-        for version in (version for site in plan.sites for tariff in site.tariffs for version in tariff.versions):
+        for version in (
+            version for site in plan.sites for tariff in site.tariffs for version in tariff.versions
+        ):
             if begun.get(version.id, version) != version:
                 raise Refused(
                     ErrorCode.CONFLICT,
@@ -348,7 +363,9 @@ class Bridge:
         if self.engine.broken is not None:
             raise storage_unavailable()
         accounts = self.engine.installation.accounts
-        gone = [(account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)]
+        gone = [
+            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)
+        ]
         try:
             unit = site_unit(self.engine, before, plan, document, actor.name)
         except BaseException:
@@ -417,7 +434,9 @@ class Bridge:
         """Revoke a token at once."""
         stored = self._tokens.get(token_id)
         if stored is None:
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="token", value=token_id)
+            raise Refused(
+                ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="token", value=token_id
+            )
         unit = self._unit(actor)
         revoked = StoredToken(
             stored.id,
@@ -446,3 +465,13 @@ class Bridge:
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         return self.engine.feed.stream(actor, since)
+
+
+def _decided(meter: Meter, decision: str) -> metering_rules.Advance:
+    """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
+    try:
+        if meter.register is not None:
+            return metering_rules.decide(meter.register, metering_rules.Decision(decision))
+    except ValueError as error:
+        raise Refused(ErrorCode.CONFLICT, str(error), field="decision", value=decision) from error
+    raise Refused(ErrorCode.CONFLICT, f"{meter.id} has not been read yet", field="decision", value=decision)

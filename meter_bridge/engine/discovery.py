@@ -72,7 +72,9 @@ class Discovery:
     def views(self, installation: Installation) -> tuple[MeterView, ...]:
         """Return the candidates that no account uses."""
         taken = installation.by_energy.keys() | installation.by_relay.keys()
-        return tuple(_view(each) for each in self._found.values() if each.address not in taken and each.has_register)
+        return tuple(
+            _view(each) for each in self._found.values() if each.address not in taken and each.has_register
+        )
 
 
 def _view(candidate: Candidate) -> MeterView:

@@ -47,7 +47,10 @@ def encode(supply: Supply) -> bytes:
     rating, pace = supply.rating, supply.pace
     return _ENCODER.encode(
         _Document(
-            [(*key, line.quantity, line.settled_quantity, line.settled) for key, line in rating.lines.items()],
+            [
+                (*key, line.quantity, line.settled_quantity, line.settled)
+                for key, line in rating.lines.items()
+            ],
             list(rating.used.items()),
             [
                 (meter_id, part.start, part.end, *part.key, part.wh)
@@ -115,7 +118,7 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
 
 
 def energy(document: bytes) -> list[tuple[str, int, int]]:
-    """Return for each meter of a stored supply: its id, the energy charged by its register, the energy still open."""
+    """Return for each meter of a stored supply its id, its charged energy and what of it is open."""
     stored = _DECODER.decode(document)
     open_wh: dict[str, int] = {}
     for meter_id, *_, wh in stored.open:

@@ -1,23 +1,25 @@
 """The engine: state, units of work and the clock's work, without any way to a device or a client of its own.
 
-Change happens optimistically in memory and pessimistically outside: a unit's events, answers and relay commands
-go out only after its commit. When a commit fails, everything in memory is dropped and read anew; registers are
+Change happens optimistically in memory and pessimistically outside: a unit's events, answers and relay
+commands
+go out only after its commit. When a commit fails, everything in memory is dropped and read anew; registers
+are
 the record, so no energy is lost and no money was promised.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+import logging
 from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.rating import accrued
 from meter_bridge.engine import document
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.core.rating import accrued
 from meter_bridge.engine.evaluation import Wishes, evaluate
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
@@ -34,7 +36,8 @@ from meter_bridge.storage.writer import Store
 FLUSH_AFTER_MS: Final = 800
 """Age at which a changed state is stored; with the flush interval it stays below a second."""
 HEARTBEAT_MS: Final = 30_000
-"""Longest time without a stored instant, also where no meter is heard: readers tell by it that the bridge runs."""
+"""Longest time without a stored instant, also where no meter is heard: readers tell by it that the bridge
+runs."""
 CLOCK_BATCH: Final = 100
 """Accounts whose clock work is done before messages get their turn again."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ class Engine:
         store: Store,
         transport: Transport,
         clocks: Clocks,
-        make_feed: Callable[["Engine"], Feed],
+        make_feed: Callable[[Engine], Feed],
     ) -> None:
         """Load the state; raises ``StorageError`` if the database holds no installation."""
         self.reader = reader
@@ -151,12 +154,14 @@ class Engine:
     def fail(self, reason: str) -> None:
         """Stop charging and deciding until the state was read anew and storage works."""
         if self.broken is None:
-            _LOGGER.error("Nothing is charged or switched until storage and state are right again: %s", reason)
+            _LOGGER.error(
+                "Nothing is charged or switched until storage and state are right again: %s", reason
+            )
         self.broken = reason
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """Make a change whole: where an error of ours ends it half way, the state in memory is not to be used.
+        """Make a change whole: where an error of ours ends it half way, memory is not to be used.
 
         It is dropped and read anew like after a failed commit, so that nothing half settled is ever stored.
         """
@@ -293,7 +298,8 @@ class Engine:
         message = (
             None
             if self.clock.sure
-            else "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
+            else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
+            " or confirmed"
         )
         set_alert(self.installation, None, unit, AlertKey(AlertKind.CLOCK_WRONG), message)
         for account in self.installation.accounts.values():

@@ -63,14 +63,16 @@ def evaluate(
             wishes.released,
         ),
     )
-    if (decision.state, decision.reason) != (account.state, account.reason) or _astray(account, decision.state):
+    if (decision.state, decision.reason) != (account.state, account.reason) or _astray(
+        account, decision.state
+    ):
         _carry_out(installation, account, unit, relays, decision)
     measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
     account.wake_at = _wake_at(account, span.end)
 
 
 def _astray(account: Account, state: SupplyState) -> bool:
-    """Say whether a relay was told otherwise, or never told to open, as with a meter that came after the cut."""
+    """Say whether a relay was told otherwise, or never told, as with one that came after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
         return any(relay.requested is Position.OPEN for relay in relays)
@@ -98,7 +100,7 @@ def _charge_standing(installation: Installation, supply: Supply, unit: Unit) -> 
 
 
 def _oldest_period(supply: Supply, day: date) -> str:
-    """Return the oldest period that a reading can still reach: last month, or that of the most silent meter."""
+    """Return the oldest period a reading can reach: last month, or the most silent meter's."""
     zone = supply.timeline.versions[0].zone
     reach = [local_day(meter.register.at, zone) for meter in supply.meters if meter.register]
     return month_of(min([day, *reach]) - timedelta(days=31)).isoformat()

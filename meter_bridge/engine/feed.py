@@ -64,7 +64,11 @@ class Feed:
                 subscription.events.append(event)
                 subscription.wake.set()
                 if len(subscription.events) > LARGEST_BACKLOG:
-                    self._end(subscription, ErrorCode.TOO_MANY_REQUESTS, "reading too slowly; resume with the last seq")
+                    self._end(
+                        subscription,
+                        ErrorCode.TOO_MANY_REQUESTS,
+                        "reading too slowly; resume with the last seq",
+                    )
 
     def _end(self, subscription: Subscription, code: ErrorCode, message: str) -> None:
         """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""

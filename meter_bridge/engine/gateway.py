@@ -1,9 +1,9 @@
 """The way to the devices: MQTT drivers and links without a broker, behind one transport."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 import logging
 import os
-from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from meter_bridge.devices.addresses import parse_address
@@ -88,7 +88,9 @@ class Gateway:
         """Start the link to one device."""
         password = os.environ.get(password_env) if password_env else None
         if password_env and password is None:
-            _LOGGER.warning("%s: the environment variable %s with its password is not set", host, password_env)
+            _LOGGER.warning(
+                "%s: the environment variable %s with its password is not set", host, password_env
+            )
         link = ShellyWebSocket(host, addresses, password=password)
         self._links[host] = link
         self._linked[host] = (password_env, addresses)
@@ -109,7 +111,8 @@ class Gateway:
         link = self._link(meter)
         if link is not None:
             return self._through(link, link.query(meter.plan.energy_address))
-        return all([self._publish(address, _query_of(address)) for address in _addresses(meter)])
+        asked = [self._publish(address, _query_of(address)) for address in _addresses(meter)]
+        return all(asked)
 
     def _link(self, meter: Meter) -> ShellyWebSocket | None:
         """Return the link of a meter with a host of its own."""
@@ -131,7 +134,8 @@ class Gateway:
         if connection is None or not connection.connected:
             return False
         driver = self._drivers[parse_address(address).family]
-        return all([connection.send(message) for message in messages(driver)])
+        sent = [connection.send(message) for message in messages(driver)]
+        return all(sent)
 
 
 def _query_of(address: str) -> Callable[[Driver], Sequence[Publish]]:

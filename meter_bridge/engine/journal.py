@@ -1,7 +1,7 @@
 """Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
 
-import json
 from collections.abc import Mapping, Sequence
+import json
 
 from meter_bridge.core import ledger
 from meter_bridge.core.calendar import iso, local_day, local_slot
@@ -17,7 +17,7 @@ PACE_MEMORY_MS = 7 * 86_400_000
 """Consumption of a week ago counts a third (exponential decay)."""
 
 
-def book(
+def book(  # noqa: PLR0913 - an entry is all of these, once
     installation: Installation,
     account: Account,
     unit: Unit,
@@ -53,7 +53,12 @@ def book(
         },
     )
     for n, posting in enumerate(postings):
-        row = {"account_id": account.id, "bucket": posting.bucket, "asset": posting.asset, "amount": posting.amount}
+        row = {
+            "account_id": account.id,
+            "bucket": posting.bucket,
+            "asset": posting.asset,
+            "amount": posting.amount,
+        }
         unit.work.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
         unit.work.add(ops.ADD_BALANCE, row)
     return seq
@@ -82,7 +87,8 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
     unit.work.extend(ops.INSERT_LINE, lines)
     unit.work.extend(
-        ops.INSERT_SEGMENT, [_segment_row(seq, n, supply, segment) for n, segment in enumerate(settlement.segments)]
+        ops.INSERT_SEGMENT,
+        [_segment_row(seq, n, supply, segment) for n, segment in enumerate(settlement.segments)],
     )
     for segment in settlement.segments:
         _add_to_day(supply, segment)
@@ -171,7 +177,9 @@ def announce(
     """Add a durable event to the unit; it goes out after the commit."""
     installation.sequences.event += 1
     seq = installation.sequences.event
-    event = Event(seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data))
+    event = Event(
+        seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
+    )
     unit.events.append(event)
     unit.work.add(
         ops.INSERT_EVENT,

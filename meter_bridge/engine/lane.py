@@ -1,8 +1,10 @@
 """The fast lane: the part of the core's arithmetic in which nothing but quantities can change.
 
 Between two instants and two quantities at which something may be decided (slot, band, block, day, threshold,
-depletion) a reading only adds energy to one line and one segment. The lane does just that, with the same result
-as ``metering.advance`` and ``rating.allocate`` (a test holds them equal); every other reading takes the full way.
+depletion) a reading only adds energy to one line and one segment. The lane does just that, with the same
+result
+as ``metering.advance`` and ``rating.allocate`` (a test holds them equal); every other reading takes the
+full way.
 """
 
 from typing import Final
@@ -48,7 +50,11 @@ def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool
 def _stand_still(meter: Meter, witness: str | None, at: int) -> bool:
     """Take a reading without energy."""
     register = meter.register
-    if register is None or register.doubt is not None or (witness is not None and witness != register.witness):
+    if (
+        register is None
+        or register.doubt is not None
+        or (witness is not None and witness != register.witness)
+    ):
         return False
     register.at = at
     return True
@@ -89,7 +95,7 @@ def measure_room(account: Account, available: int, *, exhaustible: bool, at: int
 
 
 def _measure_block(supply: Supply, at: int) -> None:
-    """Work out the energy until the next block, Wh; a lane in the block before ends, whichever meter filled it."""
+    """Work out the energy until the next block, Wh; lanes in the block before end."""
     version = supply.timeline.at(at)
     used = supply.rating.used.get(version.period(at), 0)
     room, block = version.block_remaining(used), version.block_at(used)

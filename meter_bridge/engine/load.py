@@ -116,9 +116,14 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(query).mappings():
         # A tariff taken away since is that of an account that was closed then, whether it came back or not.
         if row["tariff_id"] in versions:
-            turns[row["supply_id"]] = (*turns.get(row["supply_id"], ()), (row["valid_from"], row["tariff_id"]))
+            turns[row["supply_id"]] = (
+                *turns.get(row["supply_id"], ()),
+                (row["valid_from"], row["tariff_id"]),
+            )
     timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
-    for row in connection.execute(select(tables.supply).where(tables.supply.c.closed_at.is_(None))).mappings():
+    for row in connection.execute(
+        select(tables.supply).where(tables.supply.c.closed_at.is_(None))
+    ).mappings():
         account = installation.accounts.get(row["account_id"])
         if account is None:
             continue
@@ -138,7 +143,9 @@ def first_standing(account: Account, timeline: Timeline) -> int:
 
 def _load_meters(connection: Connection, installation: Installation) -> None:
     """Read the assigned meters, then the newest state of their supplies."""
-    supplies = {supply.id: supply for account in installation.accounts.values() for supply in account.supplies}
+    supplies = {
+        supply.id: supply for account in installation.accounts.values() for supply in account.supplies
+    }
     for row in connection.execute(select(tables.meter).where(tables.meter.c.removed_at.is_(None))).mappings():
         supply = supplies.get(row["supply_id"])
         if supply is None:

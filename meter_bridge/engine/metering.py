@@ -1,11 +1,10 @@
 """Taking reports of meters: the way of a reading from the driver to the account."""
 
-import logging
 from collections.abc import Callable
+import logging
 from typing import Final
 
-from meter_bridge.core import alerts as alert_rules
-from meter_bridge.core import metering as rules
+from meter_bridge.core import alerts as alert_rules, metering as rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
@@ -57,14 +56,7 @@ class Metering:
     def _take_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Take a report of the meter that counts the energy."""
         self._dirty.add(meter.supply)
-        if report.power_mw is not None:
-            meter.power_mw = report.power_mw
-        if report.voltage_mv is not None:
-            meter.voltage_mv = report.voltage_mv
-        if report.current_ma is not None:
-            meter.current_ma = report.current_ma
-        if report.frequency_mhz is not None:
-            meter.frequency_mhz = report.frequency_mhz
+        _keep_values(meter, report)
         if meter.online is not True or report.online is False:
             self._take_presence(meter, report, at)
         if report.boot is not None and report.boot != meter.boot:
@@ -122,7 +114,7 @@ class Metering:
         self._advance(meter, meter.register, reading)
 
     def _begin(self, meter: Meter, register: Register) -> None:
-        """Store at once from where a meter is charged: until then its energy would be nobody's after a crash."""
+        """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
         meter.register = register
         unit = Unit(register.at)
         unit.keep(meter.supply)
@@ -148,7 +140,9 @@ class Metering:
             meter.earlier_wh += register.charged_wh
         meter.register = step.state
         if has_closed(supply.rating, unit.at):
-            book_settlement(self.installation, supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
+            book_settlement(
+                self.installation, supply, unit, settle(supply.rating, supply.timeline, upto=unit.at)
+            )
             for each in supply.meters:
                 each.lane = None
 
@@ -161,7 +155,7 @@ class Metering:
         self._submit(unit)
 
     def _watch_quarantine(self, meter: Meter, unit: Unit) -> None:
-        """Open the quarantine of a register that keeps contradicting itself; close it when it explains itself."""
+        """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
             return
@@ -169,14 +163,20 @@ class Metering:
             doubt = register.doubt
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
             self.store_quarantine(meter, unit, {"cause": doubt.cause, "register_wh": doubt.register_wh})
-            self._alert_quarantine(meter, unit, _quarantine_message(meter, register, doubt.cause, doubt.register_wh))
+            self._alert_quarantine(
+                meter, unit, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
+            )
         else:
-            self.end_quarantine(meter, unit, "explained", "bridge", "later readings agree with the register again")
+            self.end_quarantine(
+                meter, unit, "explained", "bridge", "later readings agree with the register again"
+            )
 
     def end_quarantine(self, meter: Meter, unit: Unit, decision: str, actor: str, reason: str) -> None:
         """Close a meter's quarantine with who decided what."""
         end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
-        unit.work.add(ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()})
+        unit.work.add(
+            ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()}
+        )
         meter.quarantine_id = None
         unit.keep(meter.supply)
         self._alert_quarantine(meter, unit, None)
@@ -232,6 +232,18 @@ class Metering:
         self._submit(unit)
 
 
+def _keep_values(meter: Meter, report: Report) -> None:
+    """Keep the newest electrical values; what a report does not speak of stays."""
+    if report.power_mw is not None:
+        meter.power_mw = report.power_mw
+    if report.voltage_mv is not None:
+        meter.voltage_mv = report.voltage_mv
+    if report.current_ma is not None:
+        meter.current_ma = report.current_ma
+    if report.frequency_mhz is not None:
+        meter.frequency_mhz = report.frequency_mhz
+
+
 def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:
     """Say quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
@@ -258,8 +270,9 @@ def _quarantine_message(meter: Meter, register: Register, cause: Cause, register
     """Return what happened and what a person can do."""
     verb = "fell" if cause is Cause.FELL else "jumped"
     return (
-        f"{meter.supply.account.name}: the register of {meter.id} {verb} from {format_kwh(register.watermark_wh)}"
-        f" to {format_kwh(register_wh)}; nothing is charged until somebody decides (accept, discard or new epoch)"
+        f"{meter.supply.account.name}: the register of {meter.id} {verb}"
+        f" from {format_kwh(register.watermark_wh)} to {format_kwh(register_wh)};"
+        " nothing is charged until somebody decides (accept, discard or new epoch)"
     )
 
 

@@ -46,7 +46,9 @@ class EngineCollector:
 
     def _rejections(self) -> Metric:
         """Return the number of unreadable payloads by kind."""
-        family = CounterMetricFamily("prepaid_payloads_rejected", "Payloads that could not be read", labels=["kind"])
+        family = CounterMetricFamily(
+            "prepaid_payloads_rejected", "Payloads that could not be read", labels=["kind"]
+        )
         for kind, count in self._engine.counts.rejected.items():
             family.add_metric([kind], count)
         return family

@@ -1,7 +1,7 @@
 """Reading the journal, alerts and events from the database for clients."""
 
-import json
 from collections.abc import Sequence
+import json
 
 from sqlalchemy import Engine, RowMapping, select
 
@@ -110,7 +110,7 @@ def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
 def read_alerts(
     reader: Engine, accounts: Sequence[str] | None, *, staff: bool, only_open: bool, limit: int
 ) -> list[AlertView]:
-    """Return alerts of accounts (None: of all), newest first; those of the installation only for its staff."""
+    """Return alerts of accounts (None: of all), newest first; the installation's for staff only."""
     table = tables.alert
     query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
     if accounts is not None:

@@ -1,12 +1,13 @@
 """Relay commands: the outbox, read-back and retry.
 
-A command goes out only after its decision was committed, only while connected, and only in its newest revision;
+A command goes out only after its decision was committed, only while connected, and only in its newest
+revision;
 it is repeated, with growing pauses, until a report proves the relay there.
 """
 
-import logging
 from collections.abc import Callable
 from functools import partial
+import logging
 from typing import Final, Protocol
 
 from meter_bridge.core import relay as rules
@@ -167,7 +168,9 @@ class Relays:
         if meant_closed or unit.at - meter.tampered_at > TAMPER_MEMORY_MS:
             meter.tampered_at = None
             account = meter.supply.account
-            set_alert(self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None)
+            set_alert(
+                self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None
+            )
 
     def abandon(self, meter: Meter, unit: Unit) -> None:
         """Forget what a relay was told: another device takes its place, or nobody switches it any more."""

@@ -77,7 +77,7 @@ class Meter:
 
     id: str
     plan: MeterPlan
-    supply: "Supply"
+    supply: Supply
     assigned_at: int = 0
     register: Register | None = None
     earlier_wh: int = 0
@@ -109,7 +109,7 @@ class Supply:
     """A supply of an account with its rating state."""
 
     id: str
-    account: "Account"
+    account: Account
     commodity: str
     tariff_id: str
     timeline: Timeline
@@ -146,7 +146,8 @@ class Account:
     revision: int = 0
     low_level: int = 0
     room: int = 0
-    """What may still be used before something is to be decided, in millionths of an amount per MWh times Wh."""
+    """What may still be used before something is to be decided, in millionths of an amount per MWh times
+    Wh."""
     wake_at: int = UNLIMITED
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None

@@ -1,10 +1,10 @@
 """The engine's clock: the core's guarded clock over a wall and a monotonic clock that are passed in."""
 
-import ctypes
-import time
 from collections.abc import Callable
+import ctypes
 from dataclasses import dataclass
 from functools import cache
+import time
 from typing import Final
 
 from meter_bridge.core import clock as rules
@@ -35,7 +35,7 @@ def kernel_synchronised() -> bool:
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
     try:
         state = int(_c_library().adjtimex(buffer))
-    except (AttributeError, OSError):
+    except AttributeError, OSError:
         return False
     return 0 <= state < TIME_ERROR
 

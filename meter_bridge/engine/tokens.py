@@ -1,11 +1,11 @@
 """Tokens: opaque, stored hashed, compared in constant time."""
 
 import base64
+from dataclasses import dataclass
 import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select

@@ -20,8 +20,7 @@ from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import supply_view
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult, TopUpView
-from meter_bridge.storage import tables
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import StorageError
 
 OPERATION: Final = "top_up"
@@ -133,7 +132,8 @@ class TopUps:
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}
         announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
-        # Evaluating posts nothing but standing charges already due, so the answer's balance is the posted one.
+        # Evaluating posts nothing but standing charges already due, so the answer's balance is the posted
+        # one.
         engine.evaluate(account, unit)
         return seq, TopUpResult(
             top_up=top_up,

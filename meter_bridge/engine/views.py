@@ -111,7 +111,9 @@ def _tariff_now(supply: Supply, at: int) -> TariffNow:
     version = supply.timeline.at(at)
     used = _used(supply, version, at)
     band = span_at(version, at).band
-    changes = [instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant]
+    changes = [
+        instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant
+    ]
     return TariffNow(
         tariff_id=supply.tariff_id,
         version_id=version.id,
@@ -184,5 +186,3 @@ def _cost_period(account: Account, at: int) -> int | None:
             if key.period == period:
                 total += due(supply.timeline.version(key.version_id), key, line.quantity)
     return total
-
-

@@ -188,7 +188,9 @@ class House:
         self.intake.take(reports)
         await self.settle()
 
-    async def read(self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None) -> None:
+    async def read(
+        self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None
+    ) -> None:
         """Hear a reading of the first meter."""
         power = None if power_w is None else power_w * 1000
         address = self.meter.plan.energy_address
@@ -302,7 +304,9 @@ async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     transport = Recorder()
     engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
     discovery = Discovery()
-    house = House(data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store, pragmas)
+    house = House(
+        data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store, pragmas
+    )
     try:
         await house.tick(0)
         yield house

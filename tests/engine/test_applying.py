@@ -97,8 +97,14 @@ async def test_a_unit_that_comes_back_goes_on_with_its_balance_and_owes_nothing_
 
 
 @pytest.mark.parametrize("gone", ["site", "unit"])
-async def test_a_unit_that_comes_back_at_another_price_never_stops_the_bridge(tmp_path: Path, gone: str) -> None:
-    other = SITE.replace("  house:\n", "  other:\n").replace("flat:", "dear:").replace("tariff: flat", "tariff: dear")
+async def test_a_unit_that_comes_back_at_another_price_never_stops_the_bridge(
+    tmp_path: Path, gone: str
+) -> None:
+    other = (
+        SITE.replace("  house:\n", "  other:\n")
+        .replace("flat:", "dear:")
+        .replace("tariff: flat", "tariff: dear")
+    )
     other = other.replace("2.00", "4.00")
     without = other.replace("flat-1", "flat-9") if gone == "site" else other.replace("flat-1:", "flat-8:")
     async with house(tmp_path) as made:
@@ -113,7 +119,11 @@ async def test_a_unit_that_comes_back_at_another_price_never_stops_the_bridge(tm
 
 
 async def test_a_tariff_that_comes_back_cannot_have_another_past(flat: House) -> None:
-    other = SITE.replace("  house:\n", "  other:\n").replace("flat:", "dear:").replace("tariff: flat", "tariff: dear")
+    other = (
+        SITE.replace("  house:\n", "  other:\n")
+        .replace("flat:", "dear:")
+        .replace("tariff: flat", "tariff: dear")
+    )
     await apply(flat, other.replace("flat-1", "flat-9"))
     with pytest.raises(Refused) as refusal:
         await apply(flat, SITE.replace("2.00", "0.01").replace("flat-1", "flat-7"))
@@ -145,14 +155,14 @@ async def test_a_new_relay_of_a_cut_unit_is_opened_too(flat: House) -> None:
 @pytest.mark.invariant(9)
 async def test_a_meter_added_to_a_cut_unit_is_opened_too(flat: House) -> None:
     await flat.hold_off()
-    two = SITE.replace('rating: 10 kW}]', 'rating: 10 kW}, {id: geyser, address: "tasmota:geyser/1"}]')
+    two = SITE.replace("rating: 10 kW}]", 'rating: 10 kW}, {id: geyser, address: "tasmota:geyser/1"}]')
     await apply(flat, two)
     assert ("flat-1/geyser", RelayPosition.OPEN) in flat.transport.switched
     assert flat.problems() == []
 
 
 async def test_a_meter_that_was_taken_out_and_comes_back_starts_anew(flat: House) -> None:
-    two = SITE.replace('rating: 10 kW}]', 'rating: 10 kW}, {id: geyser, address: "tasmota:geyser/1"}]')
+    two = SITE.replace("rating: 10 kW}]", 'rating: 10 kW}, {id: geyser, address: "tasmota:geyser/1"}]')
     await apply(flat, two)
     await flat.report(Report("tasmota:geyser/1", register_wh=1_000))
     await flat.report(Report("tasmota:geyser/1", register_wh=2_000), after=HOUR)
@@ -166,8 +176,12 @@ async def test_a_meter_that_was_taken_out_and_comes_back_starts_anew(flat: House
     assert flat.problems() == []
 
 
-async def test_a_change_of_tariff_in_the_middle_of_a_slot_prices_each_part_at_its_own_tariff(flat: House) -> None:
-    dear = "      dear:\n        name: Dear\n        versions: [{from: 2026-01-01, prices: [4.00]}]\n    units:"
+async def test_a_change_of_tariff_in_the_middle_of_a_slot_prices_each_part_at_its_own_tariff(
+    flat: House,
+) -> None:
+    dear = (
+        "      dear:\n        name: Dear\n        versions: [{from: 2026-01-01, prices: [4.00]}]\n    units:"
+    )
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await apply(flat, SITE.replace("    units:", dear).replace("tariff: flat", "tariff: dear"))

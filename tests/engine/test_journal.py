@@ -74,7 +74,10 @@ DAMAGE = {
         "UPDATE posting SET amount = amount + 1 WHERE bucket = 'funds' AND entry_seq = 1",
         "invariant 1: the postings of entry 1 sum to 1",
     ),
-    "an entry without postings": ("DELETE FROM posting WHERE entry_seq = 1", "invariant 1: entry 1 has no postings"),
+    "an entry without postings": (
+        "DELETE FROM posting WHERE entry_seq = 1",
+        "invariant 1: entry 1 has no postings",
+    ),
     "a balance that was set": (
         "UPDATE balance SET amount = amount + 5 WHERE bucket = 'balance'",
         "invariant 2: balance balance of account flat-1 in ZAR",
@@ -102,7 +105,10 @@ DAMAGE = {
         "UPDATE operation SET entry_seq = 999 WHERE key = 'first'",
         "invariant 4: key first of top_up for account flat-1 names entry 999",
     ),
-    "a top-up without its key": ("DELETE FROM operation WHERE key = 'first'", "invariant 4: top-up 1 has no key"),
+    "a top-up without its key": (
+        "DELETE FROM operation WHERE key = 'first'",
+        "invariant 4: top-up 1 has no key",
+    ),
     "a top-up booked under two keys": (
         "INSERT INTO operation SELECT account_id, operation, 'other', content_hash, entry_seq, result, at"
         " FROM operation WHERE key = 'first'",
@@ -136,7 +142,9 @@ async def test_verification_finds_a_damaged_file(used: House) -> None:
     used.store.close()
     with closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_journal_entry_account_seq'")
+        root = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'ix_journal_entry_account_seq'"
+        )
         (page,) = root.fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     with (used.data / DATABASE_NAME).open("r+b") as file:

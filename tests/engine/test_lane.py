@@ -10,7 +10,8 @@ from tests.engine.harness import BLOCKS, HOUR, House, house, zar
 
 LADDER = BLOCKS.replace(
     'meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]',
-    'meters: [{id: a, address: "tasmota:a/1", rating: 10 kW}, {id: b, address: "tasmota:b/1", rating: 10 kW}]',
+    'meters: [{id: a, address: "tasmota:a/1", rating: 10 kW},'
+    ' {id: b, address: "tasmota:b/1", rating: 10 kW}]',
 )
 SIMPLE = LADDER.replace("            standing charge: 1.00 per day\n", "").replace(
     "            taxes: [{name: VAT, percent: 15}]\n", ""
@@ -23,7 +24,9 @@ async def hear(house: House, meter: str, wh: int, after: int = 10_000) -> None:
 
 
 @pytest.mark.invariant(7)
-async def test_a_block_that_one_meter_fills_to_the_last_unit_ends_for_the_other_as_well(tmp_path: Path) -> None:
+async def test_a_block_that_one_meter_fills_to_the_last_unit_ends_for_the_other_as_well(
+    tmp_path: Path,
+) -> None:
     async with house(tmp_path, SIMPLE) as made:
         for meter in "ab":
             await hear(made, meter, 0)
@@ -55,7 +58,9 @@ async def test_random_readings_of_two_meters_cost_the_same_on_the_lane_and_besid
 
 
 async def test_a_warning_inside_a_run_of_readings_is_not_missed(tmp_path: Path) -> None:
-    async with house(tmp_path, BLOCKS.replace("rating: 10 kW}]", 'rating: 10 kW}]\n        low credit: [97.00]')) as made:
+    async with house(
+        tmp_path, BLOCKS.replace("rating: 10 kW}]", "rating: 10 kW}]\n        low credit: [97.00]")
+    ) as made:
         await made.read(0)
         for wh in range(1, 1_400):
             await made.read(wh, after=2_000)

@@ -1,7 +1,7 @@
 """A reading becomes a charge, whatever happens to messages on their way."""
 
-import random
 from pathlib import Path
+import random
 
 import pytest
 
@@ -25,7 +25,7 @@ async def test_energy_is_charged_at_its_price(flat: House) -> None:
 async def test_invariant_5_lost_repeated_and_reordered_readings_charge_the_register_and_nothing_else(
     flat: House,
 ) -> None:
-    chance = random.Random(5)  # noqa: S311 - a seed, not a secret
+    chance = random.Random(5)
     heard = list(range(1_000, 21_000, 100))
     await flat.read(heard[0])
     for newest, wh in enumerate(heard):
@@ -101,7 +101,13 @@ async def test_the_fast_lane_and_the_full_way_end_in_the_same_state(tmp_path: Pa
                 await made.read(wh, after=61_000)
             made.engine.flush(everything=True)
             assert made.problems() == []
-            results.append((made.account.balance, made.bridge.account(LANDLORD, "flat-1").available, made.meter.energy_wh))
+            results.append(
+                (
+                    made.account.balance,
+                    made.bridge.account(LANDLORD, "flat-1").available,
+                    made.meter.energy_wh,
+                )
+            )
     assert results[0] == results[1]
 
 
@@ -163,8 +169,6 @@ async def test_an_unsure_clock_never_cuts(flat: House) -> None:
     await flat.tick()
     assert flat.account.state is SupplyState.CONNECTED
     assert flat.account.reason is Reason.IN_CREDIT
-
-
 
 
 TARIFF = """

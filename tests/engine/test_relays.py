@@ -1,4 +1,5 @@
-"""A relay command goes out only after its decision is on disk, and is repeated until the relay is proven there."""
+"""A relay command goes out only after its decision is on disk, and is repeated until the relay is proven
+there."""
 
 import asyncio
 from dataclasses import dataclass, field

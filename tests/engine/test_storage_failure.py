@@ -1,4 +1,5 @@
-"""With the disk full or failing nothing is acknowledged, relays stay, health turns red; it recovers by itself."""
+"""With the disk full or failing nothing is acknowledged, relays stay, health turns red; it recovers by
+itself."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager

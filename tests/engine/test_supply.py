@@ -156,7 +156,9 @@ async def test_friendly_hours_keep_a_spent_supply_on_and_end_by_the_clock_alone(
         assert made.transport.switched[sent:] == [("flat-1/main", OPEN)]
 
 
-async def test_a_warning_comes_once_per_threshold_and_closes_only_above_the_hysteresis(tmp_path: Path) -> None:
+async def test_a_warning_comes_once_per_threshold_and_closes_only_above_the_hysteresis(
+    tmp_path: Path,
+) -> None:
     async with house(tmp_path, site(low_credit="[20.00, 5.00]", low_credit_hysteresis="3.00")) as made:
         await use(made, 41)
         opened = "SELECT count(*) FROM alert WHERE kind = 'low_credit'"

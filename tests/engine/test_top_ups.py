@@ -64,7 +64,9 @@ async def test_the_same_key_and_content_again_give_the_first_answer(flat: House)
 
 @pytest.mark.invariant(4)
 @pytest.mark.parametrize(
-    "other", [{"amount": "10.01"}, {"method": "card"}, {"reference": "receipt 8"}], ids=["amount", "method", "reference"]
+    "other",
+    [{"amount": "10.01"}, {"method": "card"}, {"reference": "receipt 8"}],
+    ids=["amount", "method", "reference"],
 )
 async def test_the_same_key_with_other_content_is_refused(flat: House, other: dict[str, str]) -> None:
     await book(flat)
@@ -129,9 +131,13 @@ async def test_an_amount_must_be_a_plain_decimal_of_the_currency(flat: House, am
     assert booked(flat) == 0
 
 
-@pytest.mark.parametrize(("amount", "fits"), [("9.99", False), ("10.00", True), ("50.00", True), ("50.01", False)])
+@pytest.mark.parametrize(
+    ("amount", "fits"), [("9.99", False), ("10.00", True), ("50.00", True), ("50.01", False)]
+)
 async def test_the_limits_of_the_unit_hold(flat: House, amount: str, *, fits: bool) -> None:
-    await apply(flat, SITE.replace("low credit: [5.00]", "minimum top-up: 10.00\n        maximum top-up: 50.00"))
+    await apply(
+        flat, SITE.replace("low credit: [5.00]", "minimum top-up: 10.00\n        maximum top-up: 50.00")
+    )
     if fits:
         await book(flat, amount)
     else:
