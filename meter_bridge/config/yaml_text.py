@@ -15,7 +15,8 @@ from meter_bridge.config.problems import MAX_PROBLEMS, SiteFileError, SiteProble
 
 MAX_BYTES: Final = 2_000_000
 MAX_DEPTH: Final = 16
-_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""What YAML forbids, and line separators that no editor shows and that would put each place below off."""
 _CHECK: Final = "check indentation, quotes and brackets near this place; quote a text that holds ': ' or ' #'"
 
 type Data = str | list[Data] | dict[str, Data]

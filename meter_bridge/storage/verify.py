@@ -78,7 +78,10 @@ _CHECKS: Final = (
     ),
     (
         "invariant 4: top-up {0} has no key, so it could be booked again",
-        "SELECT seq FROM journal_entry WHERE kind = 'top_up' AND seq NOT IN (SELECT entry_seq FROM operation)",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'top_up'"
+            " AND seq NOT IN (SELECT entry_seq FROM operation)"
+        ),
     ),
     (
         "invariant 4: top-up {0} has {1} keys",
@@ -86,7 +89,10 @@ _CHECKS: Final = (
     ),
     (
         "the lines of charge {0} are missing",
-        "SELECT seq FROM journal_entry WHERE kind = 'charge' AND seq NOT IN (SELECT entry_seq FROM charge_line)",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'charge'"
+            " AND seq NOT IN (SELECT entry_seq FROM charge_line)"
+        ),
     ),
     (
         "invariant 10: relay command {1} of meter {0} belongs to no decision",
