@@ -2,18 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 import logging
 from pathlib import Path
 import ssl
 import tempfile
 
 from aiohttp import ClientSession, TCPConnector, UnixConnector
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 import pytest
 
 from meter_bridge.api import server as server_module
@@ -21,6 +15,7 @@ from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.api.unix_socket import SocketError
 from tests.api.serving import Served, serving, serving_locally
 from tests.api.stand_in import SECRET, StandIn, token_of
+from tests.certificates import certificate
 
 
 @pytest.fixture
@@ -91,31 +86,6 @@ async def test_a_port_in_use_is_told_and_nothing_is_left_behind(folder: Path) ->
         with pytest.raises(OSError, match="address already in use"):
             await ApiServer(StandIn(), taken).start()
         assert not path.exists()
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Return a certificate of loopback and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bridge")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
 
 
 async def test_with_a_certificate_the_api_is_served_over_tls(folder: Path) -> None:
