@@ -168,8 +168,20 @@ class Engine:
         try:
             yield
         except Exception as error:
-            self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
+            self.distrust(error)
             raise
+
+    def distrust(self, error: Exception) -> None:
+        """Take nothing more from a state that an error of ours may have left half changed."""
+        self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
+
+    async def ended(self, done: asyncio.Future[None]) -> None:
+        """Wait until a unit is on disk and its effects are out; raise ``StorageError`` if it was not."""
+        try:
+            await asyncio.shield(done)
+        finally:
+            if done in self._outstanding:
+                await asyncio.sleep(0)  # a unit stored in place tells its end in the loop's next round
 
     async def drained(self) -> None:
         """Wait until every unit handed over has ended."""

@@ -21,8 +21,11 @@ class Intake:
 
     def take(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
-        with self._engine.whole():
+        try:
             self._take(items)
+        except Exception as error:
+            self._engine.distrust(error)
+            raise
 
     def _take(self, items: Sequence[Item]) -> None:
         """Take the items of one message."""

@@ -148,7 +148,7 @@ async def committed(engine: Engine, unit: Unit) -> None:
     done = engine.submit(unit)
     try:
         if done is not None:
-            await asyncio.shield(done)
+            await engine.ended(done)
     except StorageError as error:
         raise storage_unavailable() from error
 

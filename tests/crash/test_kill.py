@@ -29,7 +29,9 @@ async def set_up(folder: Path) -> None:
 def run_and_kill(folder: Path, first: int, after_s: float) -> list[str]:
     """Start the child, kill it after a while, and return the keys that it acknowledged."""
     command = [sys.executable, str(BOOKING), str(folder), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    ) as child:
         assert child.stdout is not None
         acknowledged = [child.stdout.readline()]
         time.sleep(after_s)

@@ -3,6 +3,7 @@
 The transport stands in for the way to the devices; tests/devices and tests/e2e use real ones.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from meter_bridge.api.port import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.money import parse_amount
+from meter_bridge.core.relay import Proof
+from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.discovery import Discovery
@@ -150,6 +153,19 @@ class House:
     def available(self) -> int:
         """Return the first account's available credit."""
         return self.bridge.account(LANDLORD, self.account.id).available
+
+    def state(self) -> SupplyState:
+        """Return the first account's supply state now."""
+        return self.account.state
+
+    def proof(self) -> Proof:
+        """Return how far the first meter's relay is proven now."""
+        return self.meter.relay.proof
+
+    async def apply_begun(self) -> None:
+        """Wait until a site file is being applied."""
+        while self.engine.running.is_set():  # noqa: ASYNC110 - an event tells its setting, not its clearing
+            await asyncio.sleep(0)
 
     def alert_kinds(self) -> set[AlertKind]:
         """Return the kinds of the first account's open alerts."""

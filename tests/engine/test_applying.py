@@ -9,7 +9,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
-from meter_bridge.engine import bridge as bridge_module
+from meter_bridge.engine.applying import site_unit
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar
 
@@ -220,7 +220,7 @@ async def test_settings_hold_from_the_apply_on(flat: House) -> None:
     await apply(flat, SITE.replace("low credit: [5.00]", "low credit: [150.00]\n        never cut: yes"))
     assert flat.bridge.account(LANDLORD, "flat-1").low_credit
     await flat.read(60_000, after=20 * HOUR)
-    assert flat.account.state is SupplyState.CONNECTED
+    assert flat.state() is SupplyState.CONNECTED
 
 
 async def test_what_was_decided_and_used_survives_an_apply(flat: House) -> None:
@@ -273,15 +273,13 @@ async def test_an_apply_that_cannot_be_stored_leaves_everything_as_it_was(flat: 
 async def test_an_apply_that_ends_in_an_error_leaves_everything_as_it_was(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = bridge_module.site_unit
-
     def fail(*given: object) -> None:
-        build(*given)  # type: ignore[arg-type]
+        site_unit(*given)  # type: ignore[arg-type]
         raise RuntimeError("a mistake of ours")
 
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
-    monkeypatch.setattr(bridge_module, "site_unit", fail)
+    monkeypatch.setattr("meter_bridge.engine.bridge.site_unit", fail)
     with pytest.raises(RuntimeError):
         await apply(flat, ONLY_SECOND)
     await flat.read(10_200, after=60_000)
@@ -291,8 +289,7 @@ async def test_an_apply_that_ends_in_an_error_leaves_everything_as_it_was(
 
 async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> None:
     applying = asyncio.create_task(flat.bridge.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=False))
-    while flat.engine.running.is_set():
-        await asyncio.sleep(0)
+    await flat.apply_begun()
     applying.cancel()
     await flat.engine.running.wait()
     assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1", "flat-2"]

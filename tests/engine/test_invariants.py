@@ -223,7 +223,7 @@ class Flat(RuleBasedStateMachine):
     @invariant()
     def supply_follows_credit_and_hold(self) -> None:
         """Cut without credit, connected with it, and never against a hold."""
-        connected = self.house.account.state is SupplyState.CONNECTED
+        connected = self.house.state() is SupplyState.CONNECTED
         assert connected == (self.house.available > 0 and not self.model.held)
 
     @invariant()

@@ -97,8 +97,10 @@ DAMAGE = {
     "a charge without lines": ("DELETE FROM charge_line", "the lines of charge"),
     "a segment with another cost": ("UPDATE segment SET tax = tax + 1", "the segments of charge"),
     "an entry that is gone": (
-        "DELETE FROM posting WHERE entry_seq = 2; DELETE FROM charge_line WHERE entry_seq = 2;"
-        " DELETE FROM segment WHERE entry_seq = 2; DELETE FROM journal_entry WHERE seq = 2",
+        (
+            "DELETE FROM posting WHERE entry_seq = 2; DELETE FROM charge_line WHERE entry_seq = 2;"
+            " DELETE FROM segment WHERE entry_seq = 2; DELETE FROM journal_entry WHERE seq = 2"
+        ),
         "journal entries 1 and 3 follow each other with a gap",
     ),
     "a key that names no entry": (
@@ -110,8 +112,10 @@ DAMAGE = {
         "invariant 4: top-up 1 has no key",
     ),
     "a top-up booked under two keys": (
-        "INSERT INTO operation SELECT account_id, operation, 'other', content_hash, entry_seq, result, at"
-        " FROM operation WHERE key = 'first'",
+        (
+            "INSERT INTO operation SELECT account_id, operation, 'other', content_hash, entry_seq, result, at"
+            " FROM operation WHERE key = 'first'"
+        ),
         "invariant 4: top-up 1 has 2 keys",
     ),
     "a command without its decision": (
@@ -123,7 +127,7 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize(("statements", "finding"), DAMAGE.values(), ids=DAMAGE.keys())
+@pytest.mark.parametrize("statements,finding", DAMAGE.values(), ids=DAMAGE.keys())
 async def test_verification_finds(used: House, statements: str, finding: str) -> None:
     with unguarded(used) as connection:
         connection.executescript(f"PRAGMA foreign_keys=OFF; {statements}")

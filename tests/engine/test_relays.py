@@ -1,5 +1,4 @@
-"""A relay command goes out only after its decision is on disk, and is repeated until the relay is proven
-there."""
+"""A relay command goes out only after its commit, and is repeated until the relay is proven there."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -132,7 +131,7 @@ async def test_an_open_contact_is_confirmed_by_its_load_being_gone(flat: House) 
 async def test_without_a_load_before_nothing_proves_an_open_contact(flat: House) -> None:
     await cut(flat, power_w=0)
     await flat.relay(OPEN, power_w=0)
-    assert flat.meter.relay.proof is Proof.NO_LOAD
+    assert flat.proof() is Proof.NO_LOAD
 
 
 @pytest.mark.invariant(9)
@@ -151,7 +150,7 @@ async def test_an_acknowledgement_without_a_moving_contact_is_told_and_tried_aga
     for _ in range(3):
         await flat.relay(OPEN, power_w=2_000, after=3_000)
         await flat.tick(5_000)
-    assert flat.meter.relay.proof is Proof.DISOBEYS
+    assert flat.proof() is Proof.DISOBEYS
     assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
     assert len(sent(flat)) > 1
 
@@ -166,7 +165,7 @@ async def test_a_relay_that_comes_back_by_itself_is_opened_again(flat: House) ->
     assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
     await flat.relay(OPEN, power_w=0)
     assert AlertKind.RELAY_DISOBEYS not in flat.alert_kinds()
-    assert flat.meter.relay.proof is Proof.CONFIRMED
+    assert flat.proof() is Proof.CONFIRMED
 
 
 async def test_energy_with_the_relay_proven_open_is_tamper(flat: House) -> None:
@@ -207,9 +206,9 @@ async def test_a_relay_on_another_device_is_proven_by_the_meters_load(tmp_path: 
         await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=2_000_000))
         await made.hold_off()
         await made.report(Report("zigbee2mqtt:Contactor/state", relay=OPEN), after=300)
-        assert made.meter.relay.proof is Proof.REPORTED
+        assert made.proof() is Proof.REPORTED
         await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=0), after=1_000)
-        assert made.meter.relay.proof is Proof.CONFIRMED
+        assert made.proof() is Proof.CONFIRMED
         assert made.problems() == []
 
 
@@ -251,7 +250,7 @@ async def test_commands_wait_while_the_broker_is_away_and_only_the_newest_goes_o
 async def test_a_retained_position_proves_nothing(flat: House) -> None:
     await cut(flat)
     await flat.report(Report("tasmota:flat-1/1", relay=OPEN, power_mw=0, stale=True), after=5_000)
-    assert flat.meter.relay.proof is Proof.PENDING
+    assert flat.proof() is Proof.PENDING
 
 
 async def test_a_customer_who_switches_off_at_the_device_is_left_alone(flat: House) -> None:

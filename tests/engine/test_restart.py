@@ -91,10 +91,10 @@ async def test_the_supply_decision_and_its_hold_survive_a_restart(tmp_path: Path
     async with house(tmp_path) as made:
         await made.hold_off("leak")
     async with opened(tmp_path, made.time) as again:
-        assert again.account.state is SupplyState.DISCONNECTED
+        assert again.state() is SupplyState.DISCONNECTED
         assert again.account.note == "leak"
         await again.top_up("50.00")
-        assert again.account.state is SupplyState.DISCONNECTED
+        assert again.state() is SupplyState.DISCONNECTED
 
 
 @pytest.mark.invariant(9)

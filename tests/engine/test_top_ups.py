@@ -131,9 +131,7 @@ async def test_an_amount_must_be_a_plain_decimal_of_the_currency(flat: House, am
     assert booked(flat) == 0
 
 
-@pytest.mark.parametrize(
-    ("amount", "fits"), [("9.99", False), ("10.00", True), ("50.00", True), ("50.01", False)]
-)
+@pytest.mark.parametrize("amount,fits", [("9.99", False), ("10.00", True), ("50.00", True), ("50.01", False)])
 async def test_the_limits_of_the_unit_hold(flat: House, amount: str, *, fits: bool) -> None:
     await apply(
         flat, SITE.replace("low credit: [5.00]", "minimum top-up: 10.00\n        maximum top-up: 50.00")
@@ -182,17 +180,16 @@ async def test_an_account_that_cannot_be_written_still_answers_what_was_booked_b
 async def test_a_payment_restores_supply_and_says_so(flat: House) -> None:
     await flat.read(0, power_w=2_000)
     await flat.read(60_000, after=8 * HOUR)
-    assert flat.account.state is SupplyState.DISCONNECTED
+    assert flat.state() is SupplyState.DISCONNECTED
     result, _ = await book(flat, "50.00")
     assert result.supply.state.value == "connected"
-    assert flat.account.state is SupplyState.CONNECTED
+    assert flat.state() is SupplyState.CONNECTED
 
 
 async def test_a_top_up_during_an_apply_waits_for_it(flat: House) -> None:
     renamed = SITE.replace("Flat 1", "First flat")
     applying = asyncio.create_task(apply(flat, renamed))
-    while flat.engine.running.is_set():
-        await asyncio.sleep(0)
+    await flat.apply_begun()
     result, _ = await book(flat)
     await applying
     assert result.balance == flat.available == zar("110")
@@ -202,8 +199,7 @@ async def test_a_top_up_during_an_apply_waits_for_it(flat: House) -> None:
 
 async def test_a_top_up_for_a_unit_that_an_apply_removes_is_refused_not_lost(flat: House) -> None:
     applying = asyncio.create_task(apply(flat, SITE.replace("flat-1", "flat-2")))
-    while flat.engine.running.is_set():
-        await asyncio.sleep(0)
+    await flat.apply_begun()
     await refused(flat)
     await applying
     assert booked(flat) == 0

@@ -69,7 +69,8 @@ def test_a_second_bridge_is_refused_and_told_who_is_there(tmp_path: Path) -> Non
 
 def test_the_lock_of_a_process_that_died_is_free(tmp_path: Path) -> None:
     holder = (
-        "import os, sys; from pathlib import Path; from meter_bridge.storage.database import InstallationLock;"
+        "import os, sys; from pathlib import Path;"
+        "from meter_bridge.storage.database import InstallationLock;"
         "InstallationLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", holder, str(tmp_path)], check=False)

@@ -16,13 +16,17 @@ VERSIONS = Path(migrations.__path__[0]) / "versions"
 
 
 def test_head_is_the_newest_migration() -> None:
-    found = [re.search(r'^revision = "(\w+)"$', path.read_text(), re.MULTILINE) for path in VERSIONS.glob("v*.py")]
-    assert migrate.HEAD == max(each[1] for each in found if each)
+    found = [
+        re.search(r'^revision = "(\w+)"$', path.read_text(), re.MULTILINE) for path in VERSIONS.glob("v*.py")
+    ]
+    assert max(each[1] for each in found if each) == migrate.HEAD
 
 
 def test_migrations_make_what_the_tables_describe(database: Path) -> None:
     with open_writer(database).connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, metadata) == []
 
 

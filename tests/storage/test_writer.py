@@ -69,7 +69,9 @@ async def test_a_unit_is_on_disk_when_its_future_ends(writer: ThreadWriter, data
     assert stored(database) == [1]
 
 
-async def test_what_waits_together_is_one_transaction(engine: Engine, writer: ThreadWriter, database: Path) -> None:
+async def test_what_waits_together_is_one_transaction(
+    engine: Engine, writer: ThreadWriter, database: Path
+) -> None:
     with busy(engine) as begun:
         first = writer.commit(event_row(1))
         await asyncio.sleep(0.05)
@@ -79,7 +81,9 @@ async def test_what_waits_together_is_one_transaction(engine: Engine, writer: Th
     assert stored(database) == list(range(1, 50))
 
 
-async def test_a_group_with_a_bad_unit_is_refused_whole(engine: Engine, writer: ThreadWriter, database: Path) -> None:
+async def test_a_group_with_a_bad_unit_is_refused_whole(
+    engine: Engine, writer: ThreadWriter, database: Path
+) -> None:
     with busy(engine):
         first = writer.commit(event_row(1))
         await asyncio.sleep(0.05)
@@ -90,7 +94,9 @@ async def test_a_group_with_a_bad_unit_is_refused_whole(engine: Engine, writer: 
     assert stored(database) == [1]
 
 
-async def test_after_a_failure_everything_is_refused_until_it_recovers(writer: ThreadWriter, database: Path) -> None:
+async def test_after_a_failure_everything_is_refused_until_it_recovers(
+    writer: ThreadWriter, database: Path
+) -> None:
     await writer.commit(event_row(1))
     for _ in range(2):
         with pytest.raises(StorageError):
@@ -102,7 +108,9 @@ async def test_after_a_failure_everything_is_refused_until_it_recovers(writer: T
     assert stored(database) == [1, 2]
 
 
-@pytest.mark.parametrize("data", ["\ud800", 2**70, object()], ids=["half a character", "beyond 64 bits", "no value"])
+@pytest.mark.parametrize(
+    "data", ["\ud800", 2**70, object()], ids=["half a character", "beyond 64 bits", "no value"]
+)
 async def test_a_value_that_no_database_takes_is_refused_and_the_thread_lives_on(
     writer: ThreadWriter, database: Path, data: str
 ) -> None:
@@ -121,7 +129,9 @@ async def test_the_reason_names_no_values(writer: ThreadWriter) -> None:
     assert str(refusal.value) == "UNIQUE constraint failed: event.seq"
 
 
-async def test_closing_commits_what_waits_and_refuses_what_comes_later(engine: Engine, database: Path) -> None:
+async def test_closing_commits_what_waits_and_refuses_what_comes_later(
+    engine: Engine, database: Path
+) -> None:
     writer = ThreadWriter(engine, asyncio.get_running_loop())
     futures = [writer.commit(event_row(seq)) for seq in range(1, 20)]
     writer.close()
@@ -132,7 +142,9 @@ async def test_closing_commits_what_waits_and_refuses_what_comes_later(engine: E
             await writer.commit(event_row(20))
 
 
-async def test_units_are_committed_in_the_order_in_which_they_came(writer: ThreadWriter, database: Path) -> None:
+async def test_units_are_committed_in_the_order_in_which_they_came(
+    writer: ThreadWriter, database: Path
+) -> None:
     row = {"id": "one", "name": "?", "created_at": 0, "last_instant": 0}
     ended = []
     for n in range(100):
@@ -147,7 +159,9 @@ async def test_units_are_committed_in_the_order_in_which_they_came(writer: Threa
 
 async def test_a_full_disk_is_told_and_gone_when_there_is_room_again(engine: Engine, database: Path) -> None:
     pages = [2**30]
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages[0]}"))
+    event.listen(
+        engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages[0]}")
+    )
     writer = ThreadWriter(engine, asyncio.get_running_loop())
     await writer.commit(event_row(1))
     pages[0] = 1
