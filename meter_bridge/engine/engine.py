@@ -23,6 +23,7 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.evaluation import Wishes, evaluate
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
+from meter_bridge.engine.log import tell
 from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.relays import Relays, Transport
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
@@ -143,6 +144,7 @@ class Engine:
             self.fail(f"storage fails: {failure}")
             return
         for event in unit.events:
+            tell(event)
             self.feed.publish(event)
             if event.account_id is not None:
                 self.feed.touch(event.account_id)
