@@ -25,13 +25,10 @@ MARKS = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Run all tests of this folder on one loop and, where several workers share the suite, on one of them."""
-    for item in items:
-        if HERE in item.path.parents:
-            for mark in MARKS:
-                item.add_marker(mark, append=False)
+    for mark in MARKS:
+        item.add_marker(mark, append=False)
 
 
 session_fixture = pytest_asyncio.fixture(scope="session", loop_scope="session")

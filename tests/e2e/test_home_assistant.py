@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
+from scripts.lib.demo.browser import Chromium
+from scripts.lib.demo.ha_socket import ask
 from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError
 from scripts.lib.demo.ports import LOOPBACK, free_port
 from scripts.lib.demo.street import Street
@@ -62,6 +64,15 @@ async def test_entities_show_what_the_bridge_knows(
     assert await home.state("sensor.calm_supply_state") == "connected"
     assert await home.state("binary_sensor.calm_low_credit") == "off"
     street.dials["calm"].watts = 150
+
+
+async def test_a_browser_shows_the_unit(home: HomeAssistant, chromium: Chromium) -> None:
+    devices = await ask(home, {"type": "config/device_registry/list"})
+    device = next(device["id"] for device in devices if device["name"] == "Calm")
+    page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
+    await page.goto(f"{home.url}/config/devices/device/{device}")
+    for words in ("Controls", "Supply", "Balance", "Energy today"):
+        await page.get_by_text(words, exact=True).first.wait_for()
 
 
 async def test_energy_can_be_used_in_the_energy_dashboard(home: HomeAssistant, api: BridgeApi) -> None:

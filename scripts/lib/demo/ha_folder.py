@@ -45,29 +45,39 @@ views:
       - type: grid
         cards:
           - {type: heading, heading: Credit}
-          - {type: tile, entity: sensor.fern_cottage_balance}
-          - {type: tile, entity: sensor.fern_cottage_units_left}
-          - {type: tile, entity: binary_sensor.fern_cottage_low_credit}
-          - {type: tile, entity: switch.fern_cottage_supply}
+          - {type: tile, entity: sensor.fern_cottage_balance, name: Balance}
+          - {type: tile, entity: sensor.fern_cottage_units_left, name: Units left}
+          - {type: tile, entity: binary_sensor.fern_cottage_low_credit, name: Credit}
+          - {type: tile, entity: switch.fern_cottage_supply, name: Supply}
           - type: history-graph
-            hours_to_show: 1
-            entities: [sensor.fern_cottage_balance]
+            hours_to_show: 0.25
+            entities: [{entity: sensor.fern_cottage_balance, name: Balance}]
       - type: grid
         cards:
           - {type: heading, heading: Use}
-          - {type: tile, entity: sensor.fern_cottage_power}
-          - {type: tile, entity: sensor.fern_cottage_energy_today}
-          - {type: tile, entity: sensor.fern_cottage_cost_today}
-          - {type: tile, entity: sensor.fern_cottage_price}
+          - {type: tile, entity: sensor.fern_cottage_power, name: Power}
+          - {type: tile, entity: sensor.fern_cottage_energy_today, name: Energy today}
+          - {type: tile, entity: sensor.fern_cottage_cost_today, name: Cost today}
+          - {type: tile, entity: sensor.fern_cottage_price, name: Price}
           - type: entities
             title: Rose Street
             entities:
-              - sensor.flat_1_balance
-              - sensor.flat_2_balance
-              - sensor.flat_3_balance
-              - sensor.flat_4_balance
-              - sensor.flat_5_balance
+              - {entity: sensor.flat_1_balance, name: Flat 1}
+              - {entity: sensor.flat_2_balance, name: Flat 2}
+              - {entity: sensor.flat_3_balance, name: Flat 3}
+              - {entity: sensor.flat_4_balance, name: Flat 4}
+              - {entity: sensor.flat_5_balance, name: Flat 5}
 """
+
+
+SILENCE: Final = '"""Stands in for a library of microphones."""\n\n\nclass {name}:\n    pass\n'
+MICROPHONES: Final = {"pymicro_vad": "MicroVad", "pyspeex_noise": "AudioProcessor"}
+"""Modules that Home Assistant loads to list its actions, and that have no wheels for this Python.
+
+Without them its pages never get beyond "Loading".
+"""
+STAND_INS: Final = "stand_ins"
+"""Folder of such modules, for ``PYTHONPATH``."""
 
 
 def make_folder(folder: Path, project: Path, port: int) -> None:
@@ -77,6 +87,9 @@ def make_folder(folder: Path, project: Path, port: int) -> None:
     (folder / "configuration.yaml").write_text(CONFIGURATION, encoding="utf-8")
     (folder / "prepaid.yaml").write_text(DASHBOARD, encoding="utf-8")
     (storage / "http").write_text(json.dumps(_http(port)), encoding="utf-8")
+    (folder / STAND_INS).mkdir()
+    for module, name in MICROPHONES.items():
+        (folder / STAND_INS / f"{module}.py").write_text(SILENCE.format(name=name), encoding="utf-8")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(project / COMPONENT, folder / COMPONENT, ignore=ignored, dirs_exist_ok=True)
 

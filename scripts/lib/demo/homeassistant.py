@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from scripts.lib.demo.bridge import answers
-from scripts.lib.demo.ha_folder import make_folder
+from scripts.lib.demo.ha_folder import STAND_INS, make_folder
 from scripts.lib.demo.ports import LOOPBACK
 from scripts.lib.demo.process import OwnedProcess
 from scripts.lib.demo.waiting import NotObservedError
@@ -49,7 +49,7 @@ class HomeAssistant(OwnedProcess):
         self._session: aiohttp.ClientSession | None = None
         binary = project / ".venvs" / "homeassistant" / "bin" / "hass"
         command = [str(binary), "-c", str(folder), "--skip-pip"]
-        super().__init__("Home Assistant", command, log)
+        super().__init__("Home Assistant", command, log, environment={"PYTHONPATH": str(folder / STAND_INS)})
 
     async def start(self) -> None:
         """Start it, in a new folder unless there is one, and wait until it answers."""
