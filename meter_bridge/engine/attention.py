@@ -9,7 +9,7 @@ from typing import Final
 
 from meter_bridge.core.energy import MS_PER_HOUR
 from meter_bridge.engine.relays import Transport
-from meter_bridge.engine.state import Account, Installation, Meter
+from meter_bridge.engine.state import Installation, Lane, Meter
 
 NEAR_MS: Final = 120_000
 EVERY_MS: Final = 5_000
@@ -25,21 +25,20 @@ class Attention:
 
     def tick(self, installation: Installation, now: int) -> None:
         """Ask the meters whose credit ends soon; one that was just heard or asked is left alone."""
-        for account in installation.accounts.values():
-            for meter in account.meters:
-                if _near(account, meter, now) and self._due(meter, now):
-                    self._asked[meter.id] = now
-                    self._transport.query(meter)
+        for meter in installation.meters.values():
+            if meter.lane is not None and _near(meter, meter.lane, now) and self._due(meter, now):
+                self._asked[meter.id] = now
+                self._transport.query(meter)
 
     def _due(self, meter: Meter, now: int) -> bool:
         """Say whether a meter was neither heard nor asked within the pause."""
         return now - max(self._asked.get(meter.id, 0), meter.last_seen or 0) >= EVERY_MS
 
 
-def _near(account: Account, meter: Meter, now: int) -> bool:
+def _near(meter: Meter, lane: Lane, now: int) -> bool:
     """Say whether the credit ends within two minutes if the load stays as it is."""
-    if meter.lane is None or meter.register is None or not meter.power_mw or meter.power_mw < 0:
+    if meter.register is None or not meter.power_mw or meter.power_mw < 0:
         return False
-    per_hour = meter.power_mw * meter.lane.cost_per_wh // 1000
+    per_hour = meter.power_mw * lane.cost_per_wh // 1000
     unseen = now - meter.register.at
-    return account.room * MS_PER_HOUR <= per_hour * (NEAR_MS + unseen)
+    return meter.supply.account.room * MS_PER_HOUR <= per_hour * (NEAR_MS + unseen)
