@@ -13,20 +13,21 @@ from scripts.lib.demo.landlord import Dashboard
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.ports import LOOPBACK, free_port
 from scripts.lib.demo.street import Street
+from scripts.lib.demo.waiting import until
 from tests.e2e.house import HOMES, SHELLY_PASSWORD, SHELLY_PASSWORD_VARIABLE, site_file
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
+READ_S = 30.0
 MARKS = (
     pytest.mark.e2e,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("e2e"),
     pytest.mark.asyncio(loop_scope="session"),
 )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Run all tests of this folder on one loop and, where several workers share the suite, on one of them."""
+    """Run all tests of this folder on one loop; each worker of a shared suite starts parts of its own."""
     for mark in MARKS:
         item.add_marker(mark, append=False)
 
@@ -79,8 +80,14 @@ async def bridge(folder: Path, mosquitto: Mosquitto, street: Street) -> AsyncIte
 
 @session_fixture
 async def api(bridge: BridgeProcess) -> AsyncIterator[BridgeApi]:
-    """Return the API with a landlord's token."""
+    """Return the API with a landlord's token, once every meter has been read."""
     client = BridgeApi(bridge.url, await bridge.token("tests", "landlord"))
+
+    async def all_read() -> bool | None:
+        meters = [meter for account in await client.accounts() for meter in account.meters]
+        return all(meter.register_wh is not None for meter in meters) or None
+
+    await until("every meter is read", all_read, READ_S)
     yield client
     await client.close()
 
