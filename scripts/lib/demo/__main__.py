@@ -144,7 +144,11 @@ async def _books(stage: Stage) -> None:
 async def _live(stage: Stage) -> int:
     """Show where to look, tell the story, then tell whatever happens until Ctrl+C."""
     show_where(stage)
-    await Story(_household(stage, None), _seen).tell()
+    try:
+        await Story(_household(stage, None), _seen).tell()
+    except NotObservedError as error:
+        _missed(stage, error)
+        return 1
     stage.street.dials["fern-cottage"].watts = CALM_WATTS
     print("\nThe story is over; the houses live on. What happens from now on:")
     await narrate(stage.api)

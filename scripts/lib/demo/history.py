@@ -46,6 +46,7 @@ LANDING_MS: Final = 2 * DAY_MS
 """How long before the present the household's use is steered to the balance at which the story begins."""
 FIRST_PAYMENT: Final = 150
 CHANCE_TO_PAY: Final = 0.3
+QUARTER_MINUTES: Final = 15
 WAKING_HOURS: Final = range(7, 22)
 QUARTERS_PER_DAY: Final = 96
 LANDLORD: Final = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
@@ -199,7 +200,7 @@ class Past:
             return
         left = self._until - self._time.now
         silent = left < (LANDING_MS if account.id == HOUSEHOLD else habit.stops_paying_days * DAY_MS)
-        asleep = local.minute or local.hour not in WAKING_HOURS or silent
+        asleep = local.minute >= QUARTER_MINUTES or local.hour not in WAKING_HOURS or silent
         if asleep or available_credit(account) >= habit.pays_at * 10 ** amount_digits(account.site.currency):
             return
         if self._chance.random() < CHANCE_TO_PAY:
@@ -241,7 +242,7 @@ def _affordable(account: Account, amount: int, at: int) -> int:
 @asynccontextmanager
 async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
     """Open an engine on a new data folder, some weeks ago."""
-    time = VirtualTime((until - DAYS * DAY_MS) // QUARTER_MS * QUARTER_MS)
+    time = VirtualTime(until - DAYS * DAY_MS)  # whole quarter hours, the last one as well
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
     engine = Engine(open_reader(database), store, Obedient(), time.clocks(), make_feed)

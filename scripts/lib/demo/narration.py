@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+import os
 import time
 from typing import Final
 
@@ -27,7 +28,7 @@ def show_where(stage: Stage) -> None:
         ("", f"{stage.dashboard.url}/unit?unit={cast.HOUSEHOLD}", "Fern Cottage, the household"),
         ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; /health and /metrics beside it"),
         ("MQTT broker", f"mqtt://{LOOPBACK}:{ports.broker}", "brought along; the meters publish here"),
-        ("Logs", str(stage.folder / "logs"), ""),
+        ("Logs", os.path.relpath(stage.folder / "logs"), ""),
     )
     print()
     for name, where, what in rows:
@@ -35,7 +36,7 @@ def show_where(stage: Stage) -> None:
     print(
         "\n  Watch Fern Cottage: its balance falls, a warning comes, supply is cut, a top-up brings it back."
         "\n  Top up yourself: Home Assistant, Developer tools, Actions, 'Prepaid Meter: Top up'; or"
-        f"\n  .venvs/bridge/bin/meter-bridge --data {stage.bridge.data} top-up house 20.00"
+        f"\n  .venvs/bridge/bin/meter-bridge --data {os.path.relpath(stage.bridge.data)} top-up house 20.00"
         "\n  End it with Ctrl+C.\n",
         flush=True,
     )
