@@ -136,8 +136,8 @@ def _rating_changes(known: Account, plan: AccountPlan) -> bool:
 
 
 def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
-    """Book the opening credit of a new account; one that was closed before goes on with its balance."""
-    if plan.opening_credit == 0 or plan.id in step.installation.closed:
+    """Open a new account with its opening credit; one that was closed before goes on as it was."""
+    if plan.id in step.installation.closed:
         return
     account = Account(
         plan.id,
@@ -146,13 +146,21 @@ def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
         plan.customer,
         plan.policy,
         step.unit.at,
+        since=step.unit.at,
     )
+    store_status(account, step.unit)
+    if plan.opening_credit:
+        _book_opening_credit(step, account, plan)
+
+
+def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:
+    """Book what the customer has at the beginning."""
     book(
         step.installation,
         account,
         step.unit,
         EntryKind.OPENING,
-        opening(site.currency, plan.opening_credit),
+        opening(account.site.currency, plan.opening_credit),
         description="Opening credit",
         detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
     )

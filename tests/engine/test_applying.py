@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from meter_bridge.api.port import Refused
 from meter_bridge.config.site_file import load
@@ -11,6 +12,7 @@ from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.applying import site_unit
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition
+from meter_bridge.storage import tables
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar
 
 SECOND_UNIT = """
@@ -42,6 +44,14 @@ async def test_a_new_unit_is_charged_from_its_first_reading(flat: House) -> None
     await flat.report(Report("tasmota:flat-2/1", register_wh=10_000), after=HOUR)
     assert available(flat, "flat-2") == zar("28")
     assert flat.problems() == []
+
+
+async def test_a_new_unit_in_credit_has_a_stored_supply_state_at_once(flat: House) -> None:
+    await apply(flat, BOTH)
+    status = tables.account_status
+    with flat.engine.reader.connect() as connection:
+        row = connection.execute(select(status).where(status.c.account_id == "flat-2")).mappings().one()
+    assert (row["supply_state"], row["reason"], row["since"]) == ("connected", "in_credit", flat.time.wall)
 
 
 async def test_an_opening_credit_counts_once(flat: House) -> None:
