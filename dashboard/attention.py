@@ -50,7 +50,7 @@ def out_of_credit(standing: Standing) -> bool:
 
 def _exhausted(unit: Unit) -> bool:
     """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
-    return unit.available <= 0 and unit.read_at is not None and unit.reason != "credit_mode"
+    return unit.available <= 0 and unit.read_at is not None and not unit.never_ends
 
 
 def runs_out_soon(standing: Standing) -> bool:

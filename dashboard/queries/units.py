@@ -57,6 +57,11 @@ class Unit:
     top_up_amount: int | None
 
     @property
+    def never_ends(self) -> bool:
+        """Return whether running out of credit changes nothing, because the landlord bills later."""
+        return self.reason == "credit_mode"
+
+    @property
     def available(self) -> int:
         """Return what is left now: the posted balance less what was used since."""
         return self.balance - self.accrued

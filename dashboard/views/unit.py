@@ -115,6 +115,8 @@ def _accrued(unit: Unit) -> str:
 
 def _why_days(standing: Standing) -> str:
     """Return what the forecast rests on."""
+    if standing.unit.never_ends:
+        return "billed later, never cut"
     if standing.days_left is None:
         return "needs two full days of use"
     return "at the recent pace"

@@ -4,6 +4,7 @@ from meter_bridge.core.calendar import iso, local_day
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import accrued, due, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
+from meter_bridge.core.supply import PaymentMode
 from meter_bridge.core.tariff import TariffVersion, next_price_change, span_at
 from meter_bridge.engine import alerting
 from meter_bridge.engine.evaluation import available_credit
@@ -138,9 +139,10 @@ def _units_left(supply: Supply, available: int, at: int) -> int | None:
 
 
 def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:
-    """Return how long the credit lasts at the recent pace, the standing charge included; None if unsure."""
+    """Return how long the credit lasts at the recent pace; None if unsure or if it never ends."""
     pace = supply.pace
-    if units_wh is None or pace.elapsed_ms < SHORTEST_PACE_MS:
+    prepaid = supply.account.policy.payment_mode is PaymentMode.PREPAYMENT
+    if units_wh is None or pace.elapsed_ms < SHORTEST_PACE_MS or not prepaid:
         return None
     version = supply.timeline.at(at)
     price = price_per_kwh(version, _used(supply, version, at), span_at(version, at).band)

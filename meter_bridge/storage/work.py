@@ -1,6 +1,6 @@
 """Units of work for the one writer: rows to insert or upsert, all in one transaction or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
@@ -52,10 +52,13 @@ def _insert(table: Table) -> Op:
     return _register(f"insert {table.name}", insert(table))
 
 
-def _upsert(table: Table, *, driver_sql: bool = False) -> Op:
-    """Return an insert that replaces the other columns where the key exists."""
+def _upsert(table: Table, *, fixed: Collection[str] = (), driver_sql: bool = False) -> Op:
+    """Return an insert that replaces the other columns where the key exists.
+
+    ``fixed`` columns never change for a key; leaving them out saves SQLite a look at their foreign keys.
+    """
     keys = [column.name for column in table.primary_key]
-    others = [column.name for column in table.columns if column.name not in keys]
+    others = [column.name for column in table.columns if column.name not in {*keys, *fixed}]
     on_sqlite = sqlite.insert(table)
     on_postgresql = postgresql.insert(table)
     return _register(
@@ -129,7 +132,7 @@ INSERT_LINE: Final = _insert(tables.charge_line)
 INSERT_SEGMENT: Final = _insert(tables.segment)
 ADD_BALANCE: Final = _add_to_balance()
 INSERT_OPERATION: Final = _insert(tables.operation)
-UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status, driver_sql=True)
+UPSERT_SUPPLY_STATUS: Final = _upsert(tables.supply_status, fixed=("account_id",), driver_sql=True)
 UPSERT_ACCOUNT_STATUS: Final = _upsert(tables.account_status)
 INSERT_DECISION: Final = _insert(tables.supply_decision)
 UPSERT_RELAY: Final = _upsert(tables.relay_status)

@@ -46,11 +46,17 @@ def execute(connection: Connection, works: Sequence[Work]) -> None:
     on_sqlite = connection.dialect.name == "sqlite"
     for op, rows in in_order(works):
         if op.driver_sql and on_sqlite:
-            connection.exec_driver_sql(op.sqlite_text, cast("list[tuple[object, ...]]", rows))
+            connection.exec_driver_sql(op.sqlite_text, _newest(cast("list[tuple[str, ...]]", rows)))
         else:
             connection.execute(
                 op.sqlite if on_sqlite else op.postgresql, cast("list[Mapping[str, object]]", rows)
             )
+
+
+def _newest(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the newest row of each key, in the order of the keys, which a b-tree takes at half the cost."""
+    by_key = {row[0]: row for row in rows}
+    return [by_key[key] for key in sorted(by_key)]
 
 
 class ThreadWriter:
