@@ -8,9 +8,11 @@ from homeassistant.components.switch import SwitchEntity, SwitchEntityDescriptio
 from homeassistant.components.switch.const import SwitchDeviceClass
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .client.protocol import AccountView, Role, SupplyAction, SupplyState
+from .client.protocol import AccountView, Role, SupplyAction, SupplyState, SupplyView
+from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
 from .helpers import translated_errors
@@ -56,15 +58,25 @@ class SupplySwitch(AccountEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Lift the hold; the credit decides again, so an account without credit stays off."""
-        await self._ask(SupplyAction.AUTO)
+        """Lift the hold; the credit decides again, and who has none is told that the supply stays off."""
+        supply = await self._ask(SupplyAction.AUTO)
+        if supply.state is not SupplyState.CONNECTED:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="stays_off",
+                translation_placeholders={
+                    "account": self.account.name,
+                    "state": supply.reason.value.replace("_", " "),
+                },
+            )
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Hold the supply off, whatever the credit."""
         await self._ask(SupplyAction.OFF, OFF_REASON)
 
-    async def _ask(self, action: SupplyAction, reason: str | None = None) -> None:
+    async def _ask(self, action: SupplyAction, reason: str | None = None) -> SupplyView:
         with translated_errors():
             supply = await self.coordinator.connection.set_supply(self._account_id, action, reason)
         self.coordinator.async_apply_supply(self._account_id, supply)
+        return supply

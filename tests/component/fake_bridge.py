@@ -309,14 +309,15 @@ class FakeBridge:
             return refusal
         body = await request.json()
         self.requests.append((request.path, "", body))
-        off = body["action"] == "off"
+        account_id = request.match_info["id"]
+        off, exhausted = body["action"] == "off", self.accounts[account_id].available <= 0
+        reason = SupplyReason.CREDIT_EXHAUSTED if exhausted else SupplyReason.IN_CREDIT
         supply = replace(
             CONNECTED,
-            state=SupplyState.DISCONNECTED if off else SupplyState.CONNECTED,
-            reason=SupplyReason.LANDLORD_OFF if off else SupplyReason.IN_CREDIT,
+            state=SupplyState.DISCONNECTED if off or exhausted else SupplyState.CONNECTED,
+            reason=SupplyReason.LANDLORD_OFF if off else reason,
             note=body.get("reason"),
         )
-        account_id = request.match_info["id"]
         self.accounts[account_id] = replace(self.accounts[account_id], supply=supply)
         return web.json_response(asdict(supply))
 

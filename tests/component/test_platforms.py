@@ -6,6 +6,7 @@ from typing import Any
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
@@ -152,6 +153,22 @@ async def test_the_supply_is_held_off_and_released(
     assert value(hass, "switch.flat_1_supply") == "on"
     asked = [body for _, _, body in following.requests]
     assert asked == [{"action": "off", "reason": "Switched off in Home Assistant"}, {"action": "auto"}]
+
+
+async def test_a_supply_without_credit_is_not_silently_left_off(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    await following.update(account_view(available=-1_000_000))
+    await eventually(lambda: value(hass, "sensor.flat_1_balance") == "-1.00")
+
+    with pytest.raises(HomeAssistantError) as refused:
+        await hass.services.async_call(
+            "switch", "turn_on", {"entity_id": "switch.flat_1_supply"}, blocking=True
+        )
+
+    assert refused.value.translation_key == "stays_off"
+    assert refused.value.translation_placeholders == {"account": "Flat 1", "state": "credit exhausted"}
+    assert value(hass, "switch.flat_1_supply") == "off"
 
 
 async def test_the_forecast_stands_still_while_it_only_jitters(
