@@ -1,8 +1,7 @@
 """How long credit lasts at the recent pace.
 
-The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days.
-On four real homes this way of blending was out by 0.64, 1.27 and 2.27 days on average for credit of 3, 7
-and 14 days, less than either mean alone over the three.
+The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days. It
+has not been back-tested yet and does not follow the price through a block reset.
 """
 
 from dataclasses import dataclass
