@@ -1,7 +1,7 @@
 """How long credit lasts at the recent pace.
 
-The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days. It
-has not been back-tested yet and does not follow the price through a block reset.
+The pace is a blend: an exponentially weighted mean of daily cost that fades into the plain mean of 28 days.
+It has not been back-tested yet and does not follow the price through a block reset.
 """
 
 from dataclasses import dataclass
