@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Report
-from tests.engine.harness import HOUR, LANDLORD, House, house, opened, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, opened, zar
 
 
 async def test_first_reading_charges_nothing(flat: House) -> None:
@@ -91,7 +91,7 @@ async def test_the_journal_grows_with_time_not_with_messages(flat: House) -> Non
 async def test_the_fast_lane_and_the_full_way_end_in_the_same_state(tmp_path: Path) -> None:
     results = []
     for fast in (True, False):
-        async with house(tmp_path / str(fast), TARIFF, credit="500.00") as made:
+        async with house(tmp_path / str(fast), BLOCKS, credit="500.00") as made:
             await made.read(0)
             wh = 0
             for step in range(400):
@@ -128,7 +128,7 @@ async def test_state_survives_a_restart(tmp_path: Path) -> None:
 
 
 async def test_standing_charge_is_due_at_each_local_midnight(tmp_path: Path) -> None:
-    async with house(tmp_path, TARIFF, credit="100.00") as made:
+    async with house(tmp_path, BLOCKS, credit="100.00") as made:
         await made.tick(11 * HOUR)
         assert made.account.balance == zar("100")
         await made.tick(HOUR)
@@ -141,7 +141,7 @@ async def test_standing_charge_is_due_at_each_local_midnight(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("jump", [-3 * HOUR, 5 * HOUR, 40 * 24 * HOUR])
 async def test_invariant_12_a_jump_of_the_wall_clock_changes_no_money(tmp_path: Path, jump: int) -> None:
-    async with house(tmp_path, TARIFF, credit="100.00") as made:
+    async with house(tmp_path, BLOCKS, credit="100.00") as made:
         await made.read(0)
         await made.read(1_000, after=HOUR)
         before = made.bridge.account(LANDLORD, "flat-1").available
@@ -169,32 +169,3 @@ async def test_an_unsure_clock_never_cuts(flat: House) -> None:
     await flat.tick()
     assert flat.account.state is SupplyState.CONNECTED
     assert flat.account.reason is Reason.IN_CREDIT
-
-
-TARIFF = """
-name: Test house
-sites:
-  house:
-    name: Test house
-    time zone: Africa/Johannesburg
-    currency: ZAR
-    tariffs:
-      blocks:
-        name: Blocks and bands
-        versions:
-          - from: 2026-01-01
-            blocks: [1 kWh, 3 kWh]
-            bands:
-              peak: [{days: mon-sun, from: "17:00", to: "19:00"}]
-              off-peak: rest
-            prices:
-              peak: [3.10, 3.60, 4.05]
-              off-peak: [2.20, 2.60, 3.05]
-            standing charge: 1.00 per day
-            taxes: [{name: VAT, percent: 15}]
-    units:
-      flat-1:
-        name: Flat 1
-        tariff: blocks
-        meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]
-"""
