@@ -75,7 +75,7 @@ class BridgeStream:
         except TimeoutError as error:
             await socket.close()
             raise ConnectionTimeoutError("the bridge did not answer the subscription in time") from error
-        except BaseException:
+        except BaseException:  # also where it is cancelled: no socket may stay open
             await socket.close()
             raise
         self._socket = socket
