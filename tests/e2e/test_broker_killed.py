@@ -14,6 +14,11 @@ async def health_is(api: BridgeApi, wanted: str) -> tuple[str, ...] | None:
     return tuple(reasons) if status == wanted else None
 
 
+async def alerts_are(api: BridgeApi, wanted: list[str]) -> bool | None:
+    """Health is said at once; the alert when it is stored."""
+    return [alert.kind.value for alert in await api.alerts() if alert.account_id is None] == wanted or None
+
+
 async def test_a_killed_broker_is_told_and_found_again(
     mosquitto: Mosquitto, bridge: BridgeProcess, api: BridgeApi, home: HomeAssistant, street: Street
 ) -> None:
@@ -22,7 +27,7 @@ async def test_a_killed_broker_is_told_and_found_again(
     await mosquitto.kill()
     reasons = await until("the bridge says so", lambda: health_is(api, "degraded"), SOON_S)
     assert any("broker" in reason for reason in reasons), reasons
-    assert [alert.kind.value for alert in await api.alerts() if alert.account_id is None] == ["broker_lost"]
+    await until("an alert is open", lambda: alerts_are(api, ["broker_lost"]), SOON_S)
     assert (await api.account("calm")).balance == before.balance
     assert await home.state("sensor.calm_balance") not in {None, "unavailable", "unknown"}
     await until("Home Assistant says so", lambda: is_state(home, "on"), SOON_S)
