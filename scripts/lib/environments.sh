@@ -5,10 +5,13 @@
 # shellcheck disable=SC2034 # read by the scripts that source this
 readonly ENVIRONMENTS=(bridge component homeassistant)
 
-# Make one environment equal to its lock; at once if it is already.
+# Make one environment equal to its lock; at once if it is already. A work tree whose .venvs is a link borrows the
+# environments of another checkout, and uses them as they are.
 setup_environment() {
     local name=$1
-    if ! environment_is_current "$name"; then
+    if [ -L "$VENVS" ]; then
+        [ -x "$VENVS/$name/bin/python" ] || die ".venvs is a link and holds no '$name': run scripts/setup where it leads"
+    elif ! environment_is_current "$name"; then
         with_lock "$name" make_environment "$name"
     fi
 }

@@ -147,7 +147,7 @@ async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
 
 
 async def only_calm(home: HomeAssistant) -> bool | None:
-    """The reload is over: the states of before it are gone, and the entry takes actions again."""
+    """Say whether the reload is over: the states of before it are gone, the entry takes actions again."""
     others = await known(home, "sensor.zigbee_balance")
     return (others is None and await known(home, "sensor.calm_balance") and await loaded(home)) or None
 
