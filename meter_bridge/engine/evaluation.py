@@ -11,6 +11,7 @@ from meter_bridge.core.money import format_amount
 from meter_bridge.core.rating import accrued, charge_standing, forget_periods, settle
 from meter_bridge.core.relay import Position
 from meter_bridge.core.supply import Decision, Hold, PaymentMode, Reason, Situation, SupplyState
+from meter_bridge.engine.account_document import encode_account
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.lane import measure_room
@@ -188,6 +189,7 @@ def store_status(account: Account, unit: Unit) -> None:
             "note": account.note,
             "revision": account.revision,
             "low_credit_level": account.low_level,
+            "document": encode_account(account),
         },
     )
 

@@ -11,6 +11,7 @@ from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.supply import Hold, Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
+from meter_bridge.engine.account_document import restore_account
 from meter_bridge.engine.state import Account, Installation, Meter, OpenAlert, Sequences, Site, Supply
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
@@ -174,6 +175,7 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
             account.since, account.revision, account.note = row["since"], row["revision"], row["note"]
             account.hold = Hold(row["hold"]) if row["hold"] else None
             account.low_level = row["low_credit_level"]
+            restore_account(account, row["document"])
     for row in connection.execute(select(tables.relay_status)).mappings():
         meter = installation.meters.get(row["meter_id"])
         if meter is not None:

@@ -148,8 +148,10 @@ account_status = Table(
     Column("note", Text),
     Column("revision", BigInteger, nullable=False),
     Column("low_credit_level", Integer, nullable=False),
+    Column("document", Text, nullable=False),
 )
-"""Supply decision in force and the landlord's hold (``off``, ``on`` or none)."""
+"""Supply decision in force and the landlord's hold (``off``, ``on`` or none); ``document`` is JSON: what the
+decision rests on besides."""
 
 relay_status = Table(
     "relay_status",

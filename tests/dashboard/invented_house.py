@@ -338,6 +338,7 @@ def present(account: Account) -> None:
         note=None,
         revision=3,
         low_credit_level=0,
+        document="{}",
     )
     if unit.days:
         house.add(

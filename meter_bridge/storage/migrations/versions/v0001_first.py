@@ -167,6 +167,7 @@ def create_tables() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("low_credit_level", sa.Integer(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_account_status_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_status")),
     )
