@@ -33,7 +33,7 @@ _SPANS_KEPT: Final = 1024
 
 
 class BandError(ValueError):
-    """Bands or seasons that leave a time out or claim it twice; the message names the place and the remedy."""
+    """Bands or seasons that leave a time out or claim it twice; says where, and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ def _check_windows(calendar: BandCalendar) -> None:
             unknown = sorted(window.seasons - seasons)
             if unknown:
                 known = ", ".join(sorted(seasons)) or "none"
-                msg = f"band {band.name!r} names a season {unknown[0]!r} that is not there; the seasons are {known}"
+                msg = f"band {band.name!r} names an unknown season {unknown[0]!r}; the seasons are {known}"
                 raise BandError(msg)
 
 

@@ -1,4 +1,4 @@
-"""The stored form of what an account's decision rests on, beside the columns: JSON, absent keys at defaults."""
+"""The stored form of what an account's decision rests on, beside the columns, as JSON."""
 
 from typing import Final
 
