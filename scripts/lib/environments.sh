@@ -3,7 +3,15 @@
 # shellcheck shell=bash
 
 # shellcheck disable=SC2034 # read by the scripts that source this
-readonly ENVIRONMENTS=(bridge component homeassistant)
+readonly ENVIRONMENTS=(bridge component homeassistant oracles)
+
+# Print the series of Python that an environment runs on.
+python_series_of() {
+    case $1 in
+    oracles) echo 3.13 ;;
+    *) echo 3.14 ;;
+    esac
+}
 
 # Make one environment equal to its lock; at once if it is already. A work tree whose .venvs is a link borrows the
 # environments of another checkout, and uses them as they are.
@@ -49,6 +57,7 @@ make_environment() {
 # lets Python write it later.
 install_lock() {
     local name=$1 folder=$2
+    use_python_series "$(python_series_of "$name")"
     rm -f "$folder/.locked"
     if ! is_suitable_python "$folder/bin/python" || [ "$(cat "$folder/.project" 2>/dev/null)" != "$PROJECT_ROOT" ]; then
         find_python

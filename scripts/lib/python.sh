@@ -1,12 +1,27 @@
-# A Python that Home Assistant and the bridge run on. Source common.sh, system.sh and tools.sh first.
+# A Python of the series that an environment runs on. Source common.sh, system.sh and tools.sh first.
 # shellcheck shell=bash
 
-readonly PYTHON_SERIES=3.14
-readonly PYTHON_REQUIREMENT='>=3.14.2,<3.15'
-readonly PRIVATE_PYTHON=$VENVS/python
+# Choose the series that the functions below are about: 3.14 for Home Assistant and the bridge, 3.13 for packages that
+# have no build for 3.14 yet.
+use_python_series() {
+    PYTHON_SERIES=$1
+    case $PYTHON_SERIES in
+    3.14)
+        PYTHON_REQUIREMENT='>=3.14.2,<3.15'
+        DEBIAN_RELEASE=forky
+        PRIVATE_PYTHON=$VENVS/python
+        ;;
+    3.13)
+        PYTHON_REQUIREMENT='>=3.13.5,<3.14'
+        DEBIAN_RELEASE=trixie
+        PRIVATE_PYTHON=$VENVS/python3.13
+        ;;
+    *) die "nothing here knows Python $PYTHON_SERIES" ;;
+    esac
+}
 
 # Put a suitable interpreter's path in PYTHON and say where it came from.
-# In this order: on PATH, installed by uv before, downloaded by uv, unpacked from Debian's next release.
+# In this order: on PATH, installed by uv before, downloaded by uv, unpacked from a release of Debian.
 find_python() {
     local candidate
     candidate=$(command -v "python$PYTHON_SERIES" || true)
@@ -21,15 +36,18 @@ find_python() {
     elif uv_download_python && PYTHON=$(uv_managed_python); then
         say "Python: $PYTHON (downloaded by uv)"
     else
-        with_lock python make_private_python
+        with_lock "$(basename "$PRIVATE_PYTHON")" make_private_python
         PYTHON=$(private_python_binary)
         say "Python: $PYTHON (private copy of Debian's)"
     fi
 }
 
+# Say whether a program is a Python that meets the requirement of the chosen series.
 is_suitable_python() {
-    [ -x "$1" ] && "$1" -c 'import ssl, sqlite3, sys, venv; sys.exit(not (3, 14, 2) <= sys.version_info < (3, 15))' \
-        2>/dev/null
+    [ -x "$1" ] && "$1" -c '
+import re, ssl, sqlite3, sys, venv
+least, below = (tuple(map(int, bound.split("."))) for bound in re.findall(r"[\d.]+", sys.argv[1]))
+sys.exit(not least <= sys.version_info[:3] < below)' "$PYTHON_REQUIREMENT" 2>/dev/null
 }
 
 uv_managed_python() {
@@ -45,10 +63,8 @@ uv_download_python() {
 
 private_python_binary() { printf '%s\n' "$PRIVATE_PYTHON/usr/bin/python$PYTHON_SERIES"; }
 
-# Unpack Python and the libraries it was built with from Debian's next release, without root and without
-# touching the system: apt works on lists, a cache and a package status of its own.
-readonly DEBIAN_NEXT_RELEASE=forky
-
+# Unpack Python and the libraries it was built with from the release of Debian that has it, without root and
+# without touching the system: apt works on lists, a cache and a package status of its own.
 make_private_python() {
     if is_suitable_python "$(private_python_binary)"; then
         return # Another script made it while this one waited.
@@ -56,12 +72,12 @@ make_private_python() {
         die "found no Python $PYTHON_SERIES: install one, or let uv fetch it with 'uv python install $PYTHON_SERIES'"
     fi
     with_lock tools make_tools
-    say "unpacking Python $PYTHON_SERIES of Debian $DEBIAN_NEXT_RELEASE into .venvs/python"
-    local work=$VENVS/python.work
+    say "unpacking Python $PYTHON_SERIES of Debian $DEBIAN_RELEASE into .venvs/$(basename "$PRIVATE_PYTHON")"
+    local work=$PRIVATE_PYTHON.work
     rm -rf "$work" "$PRIVATE_PYTHON"
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/state" "$PRIVATE_PYTHON"
     : >"$work/status"
-    debian_next_source >"$work/sources.list"
+    debian_source >"$work/sources.list"
     private_apt "$work" update
     private_apt "$work" install --yes --no-install-recommends --download-only \
         "python$PYTHON_SERIES-venv" "python$PYTHON_SERIES-dev" libstdc++6
@@ -76,8 +92,8 @@ make_private_python() {
     "$(private_python_binary)" -m compileall -q -j 0 "$PRIVATE_PYTHON/usr/lib/python$PYTHON_SERIES" >/dev/null || true
 }
 
-# One line for sources.list: the next release from the archive that this machine already trusts and uses.
-debian_next_source() {
+# One line for sources.list: the release from the archive that this machine already trusts and uses.
+debian_source() {
     local archive keyring
     # shellcheck disable=SC2016 # apt fills these in
     archive=$(apt-get indextargets --format '$(REPO_URI) $(SUITE) $(ORIGIN) $(SIGNED_BY)' \
@@ -89,7 +105,7 @@ debian_next_source() {
     [ -n "$archive" ] || die "apt on this machine names no Debian archive: install Python $PYTHON_SERIES yourself"
     for keyring in /usr/share/keyrings/debian-archive-keyring.pgp /usr/share/keyrings/debian-archive-keyring.gpg; do
         [ -e "$keyring" ] || continue
-        printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$archive" "$DEBIAN_NEXT_RELEASE"
+        printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$archive" "$DEBIAN_RELEASE"
         return
     done
     die "the keyring of Debian's archive is missing: 'apt-get install debian-archive-keyring'"
