@@ -27,6 +27,8 @@ class MeterSettings:
     host: str | None
     password_env: str | None
     offline_after_s: int
+    register_modulus_wh: int | None = None
+    returns_energy: bool = False
 
 
 _PLAN: Final = msgspec.json.Decoder(InstallationPlan)
@@ -68,7 +70,15 @@ def decode_policy(document: str) -> Policy:
 def encode_meter_settings(meter: MeterPlan) -> str:
     """Return as JSON what a meter's row keeps in its ``settings``."""
     return _encode(
-        MeterSettings(meter.rating_w, meter.limits, meter.host, meter.password_env, meter.offline_after_s)
+        MeterSettings(
+            meter.rating_w,
+            meter.limits,
+            meter.host,
+            meter.password_env,
+            meter.offline_after_s,
+            meter.register_modulus_wh,
+            meter.returns_energy,
+        )
     )
 
 
@@ -87,6 +97,8 @@ def decode_meter(
         host=kept.host,
         password_env=kept.password_env,
         offline_after_s=kept.offline_after_s,
+        register_modulus_wh=kept.register_modulus_wh,
+        returns_energy=kept.returns_energy,
     )
 
 

@@ -3,6 +3,7 @@
 from meter_bridge.config.changes import Findings, RefusalCode, Subject, accounts, meters
 from meter_bridge.config.describe import show_limits
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
+from meter_bridge.core.energy import format_kwh
 
 
 def compare_meters(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
@@ -47,6 +48,10 @@ def _show_meter(meter: MeterPlan) -> dict[str, str]:
         "host": meter.host or "none",
         "password variable": meter.password_env or "none",
         "offline after": f"{meter.offline_after_s} s",
+        "register wraps at": "none"
+        if meter.register_modulus_wh is None
+        else format_kwh(meter.register_modulus_wh),
+        "returns energy": "yes" if meter.returns_energy else "no",
         **show_limits(meter.limits),
     }
 

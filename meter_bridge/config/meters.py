@@ -53,6 +53,8 @@ def read_meter(reading: Reading, path: Path, around: Around) -> MeterPlan | None
         host=draft.get("host"),
         password_env=draft.get("password variable"),
         offline_after_s=_offline_after_s(draft, around),
+        register_modulus_wh=draft.get("register wraps at"),
+        returns_energy=draft.get("returns energy", False),
     )
 
 

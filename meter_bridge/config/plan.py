@@ -27,6 +27,10 @@ class MeterPlan:
     """Environment variable that holds the device's password."""
     offline_after_s: int = 900
     """Silence after which a meter counts as offline."""
+    register_modulus_wh: int | None = None
+    """Where the register begins again at zero; None where nobody said."""
+    returns_energy: bool = False
+    """Energy that flows back (solar) is expected here and no sign of tampering."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from meter_bridge.core.money import MoneyError, parse_decimal
 
 MAX_RATING_W: Final = 10_000_000
 PPM_PER_PERCENT: Final = 10_000
+SMALLEST_MODULUS_WH: Final = 1_000_000
+"""Four digits of kWh with one behind the point, the shortest counter in the trade, hold ten times as much."""
 
 _QUANTITY: Final = re.compile(r"(-?[0-9][0-9.]*) ?([A-Za-z%]*)")
 _RATING: Final = re.compile(r"(?:([1-3]) ?[x×] ?)?([0-9][0-9.]*) ?(kW|W|A)")
@@ -65,6 +67,15 @@ def kwh(value: str) -> int:
         return parse_kwh(number)
     except EnergyError as error:
         raise Wrong(str(error), "write it like 350 kWh") from None
+
+
+@reader
+def modulus(value: str) -> int:
+    """Read where a register begins again at zero, in kWh; returns Wh."""
+    wh = kwh(value)
+    if wh < SMALLEST_MODULUS_WH:
+        raise Wrong(f"{value!r} is less than any meter's register holds", "write it like 100000 kWh")
+    return wh
 
 
 def _quantity(value: str, example: str) -> tuple[str, str]:

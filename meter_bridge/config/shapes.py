@@ -99,6 +99,8 @@ MeterDraft = TypedDict(
         "limits": LimitsDraft,
         "host": str,
         "password variable": str,
+        "register wraps at": int,
+        "returns energy": bool,
     },
     total=False,
 )
@@ -319,6 +321,8 @@ METER: Final[Shape[MeterDraft]] = (
             Optional("relay"): scalars.optional(scalars.address),
             Optional("host"): scalars.host,
             Optional("password variable"): scalars.variable,
+            Optional("register wraps at"): quantities.modulus,
+            Optional("returns energy"): scalars.flag,
         }
     ),
     MeterDraft,

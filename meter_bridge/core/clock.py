@@ -11,6 +11,8 @@ from typing import Final
 TOLERANCE_MS: Final = 60_000
 TRUSTED_GAP_MS: Final = 86_400_000
 """Longest time since the last committed instant that an unsynchronised clock may claim at the start."""
+DEVICE_TOLERANCE_MS: Final = 60_000
+"""How far a device's own time of a live reading may be from its receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,13 @@ def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
     Event time never goes back: where it is ahead it stands still until the wall clock has caught up.
     """
     return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic))
+
+
+def dated(received: int, measured: int | None, *, buffered: bool = False) -> int:
+    """Return the instant of a reading: the device's own time where it counts, else that of receipt.
+
+    It counts within a minute of receipt, or where the device sends what it kept; never after receipt.
+    """
+    if measured is None or (not buffered and abs(received - measured) > DEVICE_TOLERANCE_MS):
+        return received
+    return min(measured, received)

@@ -1,8 +1,13 @@
 """Register arithmetic: energy is charged from the meter's cumulative register and from nothing else.
 
 Whatever is lost, repeated or reordered, the energy charged of a meter and epoch is its watermark minus its
-start (invariant 5). A register that falls, or rises faster than the rating allows, never charges by itself
-(invariant 6): it is doubted first, since messages may arrive late, and quarantined when the doubt persists.
+start, with the full turns of a register that rolled over (invariant 5). A register that falls, or rises
+faster than the rating allows, never charges by itself (invariant 6): it is doubted first, since messages may
+arrive late, and quarantined when the doubt persists.
+
+A fall is no doubt where it is explained: by the register's modulus, where the turn is short and the rating
+allows it; by the device, where its witness says that the register was reset. A restart (boot identity) is the
+weaker witness, since most registers survive one: it is believed when the fall persists, and charges nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +20,8 @@ GRACE_MS: Final = 60_000
 """Time added to the elapsed time when judging a rise: readings may be held back on their way."""
 DOUBTS_BEFORE_QUARANTINE: Final = 3
 """Readings in a row that contradict the watermark before a person is asked; a late message comes alone."""
+ROLLOVER_SHARE: Final = 10
+"""A rollover is at most a tenth of the register's range long, so from near its end to near its beginning."""
 
 
 class Cause(StrEnum):
@@ -48,6 +55,8 @@ class Doubt:
     """Witness of the newest doubted reading."""
     jumped_to_wh: int | None = None
     """Lowest of the doubted registers above the watermark, if any was."""
+    modulus_wh: int | None = None
+    """Modulus of the newest doubted reading."""
 
 
 @dataclass(slots=True)
@@ -64,11 +73,15 @@ class Register:
     """Energy of this epoch that a person decided not to charge."""
     retired: str | None = None
     """Witness of the epoch before; a reading that still carries it is late."""
+    turned_wh: int = 0
+    """Full turns of this epoch: the modulus, added each time the register rolled over."""
+    boot: str | None = None
+    """Boot of the device under which the watermark was read."""
 
     @property
     def charged_wh(self) -> int:
         """Return the energy charged in this epoch."""
-        return self.watermark_wh - self.start_wh - self.skipped_wh
+        return self.watermark_wh + self.turned_wh - self.start_wh - self.skipped_wh
 
     @property
     def quarantined(self) -> bool:
@@ -84,6 +97,10 @@ class RegisterReading:
     at: int
     step_wh: int = 1
     witness: str | None = None
+    modulus_wh: int | None = None
+    """Where the register begins again at zero; None where it is not known to."""
+    boot: str | None = None
+    """Boot of the device, where it tells one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +114,62 @@ class Advance:
 
 def first(reading: RegisterReading) -> Register:
     """Return the state after a meter's first reading; nothing is charged for what was before."""
-    return Register(0, reading.wh, reading.wh, reading.at, reading.witness)
+    return Register(0, reading.wh, reading.wh, reading.at, reading.witness, boot=reading.boot)
 
 
 def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
     """Judge a reading against the watermark.
 
     ``rating_w`` is the largest power the supply can deliver. A reading within one step below the watermark is
-    the same value (float32 registers); a device that says its register was reset starts a new epoch.
+    the same value (float32 registers); a device that says its register was reset starts a new epoch. A
+    reading dated before the watermark never moves it back: a lower one tells nothing new.
     """
-    if reading.at < state.at:
+    late = reading.at < state.at
+    if late:
         reading = replace(reading, at=state.at)
-    rise = reading.wh - state.watermark_wh
+    rise = _rise(state, reading, rating_w)
     if reading.witness is not None and reading.witness == state.retired:
         return Advance(_doubted(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
     if _was_reset(state, reading):
         return _start_epoch(state, reading, rating_w)
     if -reading.step_wh <= rise <= 0:
-        return Advance(replace(state, at=reading.at, doubt=None, witness=reading.witness or state.witness))
+        return Advance(_seen(state, reading))
     if rise < 0:
-        return Advance(_doubted(state, reading, Cause.FELL))
-    if rise > plausible_wh(state, reading, rating_w) or _stands_on_jump(state, reading):
+        return Advance(state if late else _fallen(state, reading))
+    if rise > plausible_wh(state, reading, rating_w) or _stands_on_jump(state, rise):
         return Advance(_doubted(state, reading, Cause.JUMPED))
-    charged = replace(
-        state,
-        watermark_wh=reading.wh,
-        at=reading.at,
-        witness=reading.witness or state.witness,
-        doubt=None,
-    )
+    turned_wh = state.turned_wh + rise - (reading.wh - state.watermark_wh)
+    charged = replace(_seen(state, reading), watermark_wh=reading.wh, turned_wh=turned_wh)
     return Advance(charged, rise, state.at)
+
+
+def _seen(state: Register, reading: RegisterReading) -> Register:
+    """Return the state after a reading that agrees with it; the watermark stays."""
+    return replace(
+        state,
+        at=reading.at,
+        doubt=None,
+        witness=reading.witness or state.witness,
+        boot=reading.boot or state.boot,
+    )
+
+
+def _rise(state: Register, reading: RegisterReading, rating_w: int) -> int:
+    """Return how far the register moved, over its end where modulus, rating and time allow a rollover.
+
+    Where a full turn is possible the way is not known; of a register in quarantine a person decides.
+    """
+    rise, modulus = reading.wh - state.watermark_wh, reading.modulus_wh
+    if modulus is None or state.quarantined or reading.wh >= modulus:
+        return rise
+    possible = plausible_wh(state, reading, rating_w)
+    if possible >= modulus:
+        return rise
+    if rise < -reading.step_wh:
+        over = rise + modulus
+        return over if -reading.step_wh <= over <= min(possible, modulus // ROLLOVER_SHARE) else rise
+    before_the_turn = rise - modulus
+    return before_the_turn if rise > possible and -reading.step_wh <= before_the_turn else rise
 
 
 def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
@@ -134,10 +177,10 @@ def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> in
     return possible_wh(rating_w, reading.at - state.at + GRACE_MS) + reading.step_wh
 
 
-def _stands_on_jump(state: Register, reading: RegisterReading) -> bool:
+def _stands_on_jump(state: Register, rise: int) -> bool:
     """Say whether a quarantined jump is still there; the passing of time alone does not make it possible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
-    return jumped_to is not None and reading.wh >= jumped_to
+    return jumped_to is not None and state.watermark_wh + rise >= jumped_to
 
 
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
@@ -150,8 +193,26 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
     """Begin an epoch after a witnessed reset; what the new counter shows is charged where it is plausible."""
     plausible = reading.wh <= plausible_wh(state, reading, rating_w)
     begin = 0 if plausible else reading.wh
-    fresh = Register(state.epoch + 1, begin, reading.wh, reading.at, reading.witness, retired=state.witness)
+    fresh = Register(
+        state.epoch + 1,
+        begin,
+        reading.wh,
+        reading.at,
+        reading.witness,
+        retired=state.witness,
+        boot=reading.boot or state.boot,
+    )
     return Advance(fresh, reading.wh - begin, state.at)
+
+
+def _fallen(state: Register, reading: RegisterReading) -> Register:
+    """Doubt a fall; where it persists and the device restarted meanwhile, begin an epoch where it is now."""
+    doubted = _doubted(state, reading, Cause.FELL)
+    restarted = None not in (state.boot, reading.boot) and reading.boot != state.boot
+    if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
+        return doubted
+    witness = reading.witness or state.witness
+    return Register(state.epoch + 1, reading.wh, reading.wh, reading.at, witness, boot=reading.boot)
 
 
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
@@ -161,30 +222,54 @@ def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Registe
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
     if reading.wh > state.watermark_wh:
         jumps.append(reading.wh)
-    doubt = Doubt(cause, count, reading.wh, reading.at, reading.witness, min(jumps, default=None))
+    doubt = Doubt(
+        cause,
+        count,
+        reading.wh,
+        reading.at,
+        reading.witness,
+        min(jumps, default=None),
+        reading.modulus_wh,
+    )
     return replace(state, doubt=doubt)
 
 
 def decide(state: Register, decision: Decision) -> Advance:
-    """Apply a person's decision on a quarantined register; raises ``ValueError`` if there is none."""
+    """Apply a person's decision on a quarantined register; raises ``ValueError`` where it cannot be taken."""
     doubt = state.doubt
     if doubt is None or not state.quarantined:
         msg = "the register is not in quarantine; there is nothing to decide"
         raise ValueError(msg)
     witness, retired = _witnesses(state, doubt)
+    at = max(doubt.at, state.at)
     fresh = Register(
-        state.epoch + 1, doubt.register_wh, doubt.register_wh, doubt.at, witness, retired=retired
+        state.epoch + 1,
+        doubt.register_wh,
+        doubt.register_wh,
+        at,
+        witness,
+        retired=retired,
+        boot=state.boot,
     )
-    if decision == Decision.NEW_EPOCH:
+    fell = doubt.register_wh < state.watermark_wh
+    if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
         return Advance(fresh)
-    rise = doubt.register_wh - state.watermark_wh
+    turned = (doubt.modulus_wh or 0) if fell else 0
+    rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:
-        if decision == Decision.ACCEPT:
-            msg = "a register that fell has nothing to charge; discard it or start a new epoch"
-            raise ValueError(msg)
-        return Advance(fresh)
+        msg = (
+            "a register that fell has nothing to charge; discard it or start a new epoch,"
+            " or say in the site file where it wraps if it rolled over"
+        )
+        raise ValueError(msg)
     moved = replace(
-        state, watermark_wh=doubt.register_wh, at=doubt.at, doubt=None, witness=witness, retired=retired
+        state,
+        watermark_wh=doubt.register_wh,
+        at=at,
+        doubt=None,
+        witness=witness,
+        retired=retired,
+        turned_wh=state.turned_wh + turned,
     )
     if decision == Decision.ACCEPT:
         return Advance(moved, rise, state.at)

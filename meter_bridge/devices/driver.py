@@ -52,6 +52,12 @@ class Report:
     """
     boot: str | None = None
     """Identity of the device's present boot, where it tells one; a change means lost power or a restart."""
+    register_modulus_wh: int | None = None
+    """Where the register begins again at zero, if the family knows."""
+    returned_wh: int | None = None
+    """Cumulative energy that flowed back, floored to Wh; it never lowers ``register_wh``."""
+    buffered: bool = False
+    """The device kept the reading and sends it late: ``measured_at_ms`` is its time, however long ago."""
 
 
 @dataclass(frozen=True, slots=True)

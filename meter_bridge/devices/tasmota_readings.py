@@ -15,6 +15,8 @@ from meter_bridge.devices.quantities import (
 from meter_bridge.devices.tasmota_payloads import CurrentTransformer, Energy, Quantity, Sensor
 
 MWH_PER_KWH = 1_000_000
+MODULUS_WH = 42_949_672
+"""Older firmware keeps the total of one phase as 32 bits of a hundredth of a watt-hour."""
 
 
 def has_register(sensor: Sensor) -> bool:
@@ -40,6 +42,7 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
         _joined(energy.frequency, frequency_mhz, outstanding_phase),
         online=None if retained else True,
         stale=retained,
+        register_modulus_wh=MODULUS_WH if sensor.energy and type(energy.total) is float else None,
     )
 
 

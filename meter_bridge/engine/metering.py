@@ -6,6 +6,7 @@ from typing import Final
 
 from meter_bridge.core import alerts as alert_rules, metering as rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.clock import dated
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
 from meter_bridge.core.rating import allocate, has_closed, settle
@@ -14,10 +15,11 @@ from meter_bridge.devices.driver import Report
 from meter_bridge.engine import lane
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.evaluation import Wishes, evaluate
-from meter_bridge.engine.journal import book_settlement
+from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.relays import Relays, proven_open
 from meter_bridge.engine.state import Installation, Meter, Supply
 from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ class Metering:
     def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
         before, meter.boot = meter.boot, boot
+        meter.lane = None
         if before is not None:
             unit = Unit(at)
             self._relays.told_again(meter, unit)
@@ -102,16 +105,24 @@ class Metering:
 
     def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
         """Charge what the register shows; the fast lane first."""
-        if lane.follow(meter, register_wh, report.witness, at):
+        when = dated(at, report.measured_at_ms, buffered=report.buffered)
+        if lane.follow(meter, register_wh, report.witness, when):
             return
-        reading = RegisterReading(register_wh, at, report.register_step_wh, report.witness)
+        reading = RegisterReading(
+            register_wh,
+            when,
+            report.register_step_wh,
+            report.witness,
+            meter.plan.register_modulus_wh or report.register_modulus_wh,
+            meter.boot,
+        )
         if meter.register is None:
             self._begin(meter, rules.first(reading))
             return
-        if _stands_still(meter, meter.register, reading):
-            meter.register.at = at
+        if _stands_still(meter, meter.register, reading, at):
+            meter.register.at = max(when, meter.register.at)
             return
-        self._advance(meter, meter.register, reading)
+        self._advance(meter, meter.register, reading, at)
 
     def _begin(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
@@ -120,16 +131,34 @@ class Metering:
         unit.keep(meter.supply)
         self._submit(unit)
 
-    def _advance(self, meter: Meter, register: Register, reading: RegisterReading) -> None:
+    def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""
-        unit = Unit(max(reading.at, register.at))
+        unit = Unit(max(at, register.at))
         step = rules.advance(register, reading, meter.plan.rating_w)
         self.charge(meter, unit, step)
+        self._tell_of_counter(meter, unit, register, step)
         self._watch_quarantine(meter, unit)
         if step.delta_wh > reading.step_wh and step.from_at >= meter.proven_at and proven_open(meter.relay):
             self._relays.energy_while_open(meter, unit)
         self._relays.calm(meter, unit)
         self.evaluate(meter, unit)
+
+    def _tell_of_counter(self, meter: Meter, unit: Unit, before: Register, step: rules.Advance) -> None:
+        """Tell that the counter began anew, by itself or at its end."""
+        after = step.state
+        if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
+            return
+        reset = after.epoch != before.epoch
+        data = {"from_wh": before.watermark_wh, "to_wh": after.watermark_wh, "charged_wh": step.delta_wh}
+        announce(
+            self.installation,
+            unit,
+            EventKind.REGISTER_RESET if reset else EventKind.REGISTER_ROLLED_OVER,
+            account_id=meter.supply.account.id,
+            meter_id=meter.id,
+            data=data | {"epoch": after.epoch},
+        )
+        unit.keep(meter.supply)
 
     def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
@@ -255,14 +284,15 @@ def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -
     return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
 
 
-def _stands_still(meter: Meter, register: Register, reading: RegisterReading) -> bool:
+def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
     """Say whether a reading changes nothing and closes nothing."""
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
         and reading.witness in (None, register.witness)
+        and reading.boot == register.boot
         and not meter.supply.rating.open.get(meter.id)
-        and reading.at < meter.supply.account.wake_at
+        and at < meter.supply.account.wake_at
     )
 
 

@@ -181,6 +181,14 @@ def test_energy_and_relay_may_be_two_devices(site_file: str) -> None:
     assert (meter.energy_address, meter.relay_address) == ("shelly:plus1pm/0", "tasmota:board/2")
 
 
+def test_a_register_may_have_an_end_and_count_what_flows_back(site_file: str) -> None:
+    plain = meter_of(site_file)
+    assert (plain.register_modulus_wh, plain.returns_energy) == (None, False)
+    written = "register wraps at: 999999.9 kWh\n            returns energy: yes"
+    meter = meter_of(site_file.replace("rating: 32 A", written))
+    assert (meter.register_modulus_wh, meter.returns_energy) == (999_999_900, True)
+
+
 def test_a_shelly_may_be_spoken_to_without_a_broker(site_file: str) -> None:
     written = (
         "host: 192.168.1.20\n            password variable: FLAT_2_PASSWORD\n            offline after: 5 min"

@@ -184,6 +184,15 @@ MISTAKES = [
     ),
     (
         "rating: 32 A",
+        "register wraps at: 999 kWh",
+        29,
+        32,
+        f"{FLAT_2}.meters[0].register wraps at",
+        "less than any meter's register holds",
+        "100000 kWh",
+    ),
+    (
+        "rating: 32 A",
         "limits: {overload: 5}",
         29,
         32,

@@ -4,7 +4,16 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
-from meter_bridge.core.clock import TOLERANCE_MS, TRUSTED_GAP_MS, GuardedClock, check, confirm, start
+from meter_bridge.core.clock import (
+    DEVICE_TOLERANCE_MS,
+    TOLERANCE_MS,
+    TRUSTED_GAP_MS,
+    GuardedClock,
+    check,
+    confirm,
+    dated,
+    start,
+)
 from tests.core.builders import DAY, HOUR
 
 pytestmark = pytest.mark.invariant(12)
@@ -14,6 +23,25 @@ NOON = 1_767_960_000_000
 def running(at: int = NOON) -> GuardedClock:
     """Return a sure clock anchored at monotonic zero."""
     return start(at, 0, None, synchronised=False)
+
+
+class TestDatedReadings:
+    @pytest.mark.parametrize(
+        "measured, buffered, dated_at",
+        [
+            (None, False, NOON),
+            (None, True, NOON),
+            (NOON - DEVICE_TOLERANCE_MS, False, NOON - DEVICE_TOLERANCE_MS),
+            (NOON - DEVICE_TOLERANCE_MS - 1, False, NOON),
+            (NOON - DAY, True, NOON - DAY),
+            (NOON + 1, False, NOON),
+            (NOON + DAY, True, NOON),
+        ],
+    )
+    def test_a_devices_own_time_counts_near_receipt_or_where_it_kept_the_reading(
+        self, *, measured: int | None, buffered: bool, dated_at: int
+    ) -> None:
+        assert dated(NOON, measured, buffered=buffered) == dated_at
 
 
 class TestStart:

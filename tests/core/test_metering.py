@@ -1,6 +1,7 @@
 """Register arithmetic: what is charged is the register's rise, whatever messages do on their way."""
 
 from dataclasses import dataclass
+import struct
 
 from hypothesis import assume, given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,6 +18,7 @@ from meter_bridge.core.metering import (
     decide,
     first,
 )
+from meter_bridge.devices.quantities import float32_step_wh, register_mwh
 from tests.core.builders import DAY, HOUR
 
 RATING_W = 10_000
@@ -36,10 +38,19 @@ class Meter:
     charged: int = 0
 
     def read(
-        self, wh: int, at: int, *, step: int = 1, witness: str | None = None, rating_w: int = RATING_W
+        self,
+        wh: int,
+        at: int,
+        *,
+        step: int = 1,
+        witness: str | None = None,
+        rating_w: int = RATING_W,
+        modulus: int | None = None,
+        boot: str | None = None,
     ) -> int:
         """Take a reading and return what it charges."""
-        result = advance(self.register, RegisterReading(wh, at, step, witness), rating_w)
+        reading = RegisterReading(wh, at, step, witness, modulus, boot)
+        result = advance(self.register, reading, rating_w)
         assert result.delta_wh >= 0
         if result.delta_wh:
             assert result.from_at == self.register.at <= result.state.at
@@ -127,6 +138,185 @@ class TestFloat32Registers:
             meter.read(true // step * step, NOON + number * 60_000, step=step)
             meter.read((true // step - 1) * step, NOON + number * 60_000, step=step)
         assert meter.charged == meter.register.charged_wh == max(true // step * step - 16_384_000, 0)
+
+    @settings(max_examples=300)
+    @given(
+        st.integers(1, 2**27),
+        st.lists(st.tuples(st.integers(0, 30 * 60_000), st.integers(0, 100)), max_size=30),
+        st.data(),
+    )
+    def test_a_float32_register_is_charged_as_exactly_as_it_can_be_written(
+        self, start: int, use: list[tuple[int, int]], data: st.DataObject
+    ) -> None:
+        true, at = start, NOON
+        said, step = as_float32(true)
+        meter = Meter(begin(said))
+        for elapsed, percent in use:
+            at, true = at + elapsed, true + RATING_W * elapsed * percent // (100 * HOUR)
+            wh, step = as_float32(true)
+            meter.read(wh - data.draw(st.sampled_from([0, 0, step])), at, step=step)
+            assert meter.charged == meter.register.charged_wh <= as_float32(true)[0] - said
+            assert meter.register.doubt is None
+        assert 0 <= as_float32(true)[0] - said - meter.charged <= step
+
+
+def as_float32(wh: int) -> tuple[int, int]:
+    """Return a register as a device says it that keeps kWh as float32, and its step there, both in Wh."""
+    (kwh,) = struct.unpack("<f", struct.pack("<f", wh / 1000))
+    return register_mwh(kwh, 1_000_000) // 1000, float32_step_wh(kwh)
+
+
+MODULUS = 1_000_000
+
+
+class TestRollover:
+    def test_a_register_that_begins_again_goes_on_in_its_epoch(self) -> None:
+        meter = Meter(begin(MODULUS - 100))
+        assert meter.read(50, NOON + HOUR, modulus=MODULUS) == 150
+        assert (meter.register.epoch, meter.register.watermark_wh, meter.register.charged_wh) == (0, 50, 150)
+        assert meter.register.turned_wh == MODULUS
+        assert meter.read(80, NOON + 2 * HOUR, modulus=MODULUS) == 30
+
+    def test_without_a_modulus_a_fall_is_a_fall(self) -> None:
+        meter = Meter(begin(MODULUS - 100))
+        assert meter.read(50, NOON + HOUR) == 0
+        assert meter.register.doubt is not None
+
+    def test_the_largest_turn_that_the_rating_allows_is_charged_and_one_more_is_not(self) -> None:
+        possible = RATING_W * (HOUR + GRACE_MS) // HOUR + 1 + 1
+        for more, charged in ((0, possible), (1, 0)):
+            meter = Meter(begin(MODULUS - 100))
+            assert meter.read(possible - 100 + more, NOON + HOUR, modulus=MODULUS) == charged
+
+    @pytest.mark.parametrize("start,wh", [(MODULUS * 9 // 10 - 1, 0), (MODULUS - 1, MODULUS // 10)])
+    def test_a_turn_from_or_to_beyond_a_tenth_of_the_range_is_left_to_a_person(
+        self, start: int, wh: int
+    ) -> None:
+        meter = Meter(begin(start))
+        assert meter.read(wh, NOON + 3 * DAY, modulus=MODULUS) == 0
+        assert meter.register.doubt is not None
+
+    def test_where_a_full_turn_is_possible_a_fall_is_left_to_a_person(self) -> None:
+        meter = Meter(begin(MODULUS - 100))
+        assert meter.read(50, NOON + 5 * DAY, modulus=MODULUS) == 0
+        assert meter.register.doubt is not None
+
+    def test_a_coarse_register_that_wavers_at_its_end_turns_once(self) -> None:
+        meter = Meter(begin(MODULUS - 8))
+        for second, wh in enumerate((0, MODULUS - 8, 0, MODULUS - 8, 8), 1):
+            meter.read(wh, NOON + second * 10_000, step=8, modulus=MODULUS)
+        assert (meter.charged, meter.register.turned_wh, meter.register.doubt) == (16, MODULUS, None)
+
+    def test_a_register_above_its_modulus_does_not_turn(self) -> None:
+        meter = Meter(begin(MODULUS + 100))
+        assert meter.read(MODULUS + 200, NOON + HOUR, modulus=MODULUS) == 100
+        assert meter.read(MODULUS + 50, NOON + 2 * HOUR, modulus=MODULUS) == 0
+
+    @given(st.lists(st.integers(0, 3 * DAY), max_size=12))
+    def test_a_quarantined_fall_is_never_charged_as_a_turn_by_the_passing_of_time(
+        self, pauses: list[int]
+    ) -> None:
+        meter, at = Meter(begin(MODULUS * 95 // 100)), NOON
+        for _ in range(DOUBTS_BEFORE_QUARANTINE):
+            at += 1_000
+            meter.read(500, at, modulus=MODULUS)
+        assert meter.register.quarantined
+        for pause in pauses:
+            at += pause
+            assert meter.read(500, at, modulus=MODULUS) == 0
+        assert meter.decide(Decision.ACCEPT) == MODULUS * 5 // 100 + 500
+        assert (meter.register.epoch, meter.register.turned_wh) == (0, MODULUS)
+
+    def test_a_quarantined_jump_is_not_charged_by_a_turn_that_follows(self) -> None:
+        meter = Meter(begin(MODULUS * 93 // 100))
+        for second in range(DOUBTS_BEFORE_QUARANTINE):
+            meter.read(MODULUS * 98 // 100, NOON + second, modulus=MODULUS)
+        assert meter.register.quarantined
+        assert meter.read(10, NOON + 2 * DAY, modulus=MODULUS) == 0
+
+    @pytest.mark.invariant(5)
+    @settings(max_examples=300)
+    @given(st.data())
+    def test_what_is_charged_is_the_true_use_over_any_number_of_turns(self, data: st.DataObject) -> None:
+        modulus = data.draw(st.sampled_from([100_000, 99_999, 250_000]))
+        steps = data.draw(
+            st.lists(st.tuples(st.integers(1, 40), st.integers(0, 100)), min_size=1, max_size=60)
+        )
+        start = data.draw(st.integers(0, modulus - 1))
+        meter, true, at, heard = Meter(begin(start)), start, NOON, NOON
+        for minutes, percent in steps:
+            at += minutes * 60_000
+            true += RATING_W * minutes * percent // 6_000
+            # Losing readings must not let more than a tenth of the range pass unheard.
+            if data.draw(st.booleans()) and at - heard < 30 * 60_000:
+                continue
+            heard = at
+            for _ in range(data.draw(st.integers(1, 2))):
+                meter.read(true % modulus, at, modulus=modulus)
+            assert meter.charged == meter.register.charged_wh == true - start
+            late = data.draw(st.integers(0, 300))
+            meter.read((true - late) % modulus, at - 1, modulus=modulus)
+            assert meter.charged == true - start
+        assert meter.register.epoch == 0
+
+
+class TestRestarts:
+    def test_a_fall_that_persists_after_a_restart_goes_on_from_there(self) -> None:
+        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        charged = [meter.read(99_700 + n, NOON + n * 10_000, boot="8") for n in range(1, 5)]
+        assert charged == [0, 0, 0, 1]
+        assert (meter.register.epoch, meter.register.start_wh, meter.register.doubt) == (1, 99_703, None)
+
+    def test_a_fall_that_passes_after_a_restart_is_forgotten(self) -> None:
+        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        for second, wh in enumerate((0, 0, 100_001)):
+            meter.read(wh, NOON + second * 10_000, boot="8")
+        assert (meter.register.epoch, meter.charged, meter.register.boot) == (0, 1, "8")
+
+    @pytest.mark.parametrize("boots", [(None, "8"), ("7", None), ("7", "7")])
+    def test_a_fall_without_a_known_restart_waits_for_a_person(
+        self, boots: tuple[str | None, str | None]
+    ) -> None:
+        meter = Meter(first(RegisterReading(100_000, NOON, boot=boots[0])))
+        for second in range(1, 5):
+            meter.read(5, NOON + second * 10_000, boot=boots[1])
+        assert meter.register.quarantined
+
+    def test_a_restart_does_not_explain_a_register_that_jumped_as_well(self) -> None:
+        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        for second, wh in enumerate((5, 900_000, 6, 7), 1):
+            meter.read(wh, NOON + second * 1_000, boot="8")
+        assert meter.register.quarantined
+
+    @pytest.mark.invariant(6)
+    @given(st.lists(st.tuples(st.integers(0, 99_999), st.integers(0, 600_000)), max_size=12))
+    def test_no_fall_after_a_restart_charges_what_the_register_fell_to(
+        self, fallen: list[tuple[int, int]]
+    ) -> None:
+        meter, at = Meter(first(RegisterReading(100_000, NOON, boot="7"))), NOON
+        for wh, elapsed in fallen:
+            at += elapsed
+            before = meter.register
+            charged = meter.read(wh, at, boot="8")
+            assert charged <= max(0, wh - before.watermark_wh)
+
+
+class TestDatedReadings:
+    def test_a_lower_reading_dated_before_the_watermark_tells_nothing_new(self) -> None:
+        meter = Meter(begin())
+        for _ in range(5):
+            assert meter.read(99_000, NOON - HOUR) == 0
+        assert (meter.register.watermark_wh, meter.register.at, meter.register.doubt) == (100_000, NOON, None)
+
+    @pytest.mark.invariant(5)
+    @given(st.permutations([(100_000 + n * 50, NOON + n * 60_000) for n in range(12)]))
+    def test_buffered_readings_in_any_order_charge_the_same_energy(
+        self, readings: list[tuple[int, int]]
+    ) -> None:
+        meter = Meter(begin())
+        for wh, at in readings:
+            meter.read(wh, at)
+        assert (meter.charged, meter.register.doubt) == (550, None)
 
 
 @pytest.mark.invariant(5)

@@ -13,6 +13,7 @@ from meter_bridge.devices.mqtt import MqttConnection
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.session import BrokerSession
 from meter_bridge.devices.tasmota import TasmotaDriver
+from meter_bridge.devices.tasmota_readings import MODULUS_WH
 from tests.devices.support import Mosquitto, eventually, free_port, reports
 
 READING = b'{"ENERGY":{"Total":1.5}}'
@@ -75,7 +76,8 @@ async def bench(mosquitto: Mosquitto) -> AsyncIterator[Bench]:
 
 async def test_a_reading_reaches_the_sink_once_per_message(bench: Bench) -> None:
     await bench.hears_readings()
-    assert Report("tasmota:kitchen/1", register_wh=1500, online=True) in bench.items
+    told = Report("tasmota:kitchen/1", register_wh=1500, online=True, register_modulus_wh=MODULUS_WH)
+    assert told in bench.items
     assert all(instant > 0 for instant in bench.received_ns)
     assert bench.connection.messages >= 1
     assert bench.connection.problem is None

@@ -63,7 +63,28 @@ def test_a_sensor_message_becomes_exact_integers(driver: TasmotaDriver) -> None:
         current_ma=6520,
         frequency_mhz=49_900,
         online=True,
+        register_modulus_wh=42_949_672,
     )
+
+
+@pytest.mark.parametrize(
+    "total,modulus", [(1.0, 42_949_672), ([1.0, 2.0], None), ({"Phase1": 1.0}, None), (None, None)]
+)
+def test_the_end_of_the_register_is_known_where_one_counter_makes_it(
+    driver: TasmotaDriver, total: object, modulus: int | None
+) -> None:
+    assert only(driver, "tele/kitchen/SENSOR", sensor(Total=total)).register_modulus_wh == modulus
+
+
+def test_a_reset_is_witnessed_by_the_device_and_a_restart_by_its_count_of_boots(
+    driver: TasmotaDriver,
+) -> None:
+    told = [
+        only(driver, "tele/kitchen/SENSOR", sensor(TotalStartTime=start)).witness
+        for start in ("2025-01-02T03:04:05", "2026-02-03T04:05:06")
+    ]
+    assert told == ["2025-01-02T03:04:05", "2026-02-03T04:05:06"]
+    assert only(driver, "tele/kitchen/INFO3", '{"Info3":{"BootCount":8}}').boot == "8"
 
 
 @pytest.mark.parametrize("number", ["8", "10", "0"])

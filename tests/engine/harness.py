@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+import json
 from pathlib import Path
 import sqlite3
 
@@ -175,6 +176,11 @@ class House:
         """Return the rows of a query, as another process sees them."""
         with closing(sqlite3.connect(self.data / DATABASE_NAME)) as connection:
             return connection.execute(query).fetchall()
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        """Return what the stored events of a kind tell, oldest first."""
+        rows = self.rows(f"SELECT data FROM event WHERE kind = '{kind}' ORDER BY seq")
+        return [json.loads(str(data)) for (data,) in rows]
 
     def pragma(self, name: str, value: int) -> None:
         """Set a pragma on the writer's connection, and on those it opens later."""

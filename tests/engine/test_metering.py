@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Report
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, opened, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, opened, zar
 
 
 async def test_first_reading_charges_nothing(flat: House) -> None:
@@ -74,9 +74,122 @@ async def test_a_witnessed_reset_goes_on_in_a_new_epoch(flat: House) -> None:
     assert flat.bridge.account(LANDLORD, "flat-1").available == zar("99.60")
 
 
+WRAPS = SITE.replace("rating: 10 kW}", "rating: 10 kW, register wraps at: 1000 kWh}")
+
+
+@pytest.mark.invariant(5)
+async def test_a_register_that_rolls_over_goes_on_in_its_epoch(tmp_path: Path) -> None:
+    async with house(tmp_path, WRAPS) as made:
+        await made.read(999_500)
+        await made.read(500, after=HOUR)
+        await made.read(1_500, after=HOUR)
+        assert (made.meter.energy_wh, made.alert_kinds()) == (2_000, set())
+        assert made.available == zar("96")
+        assert made.events("register_rolled_over") == [
+            {"from_wh": 999_500, "to_wh": 500, "charged_wh": 1_000, "epoch": 0}
+        ]
+        assert made.problems() == []
+        time = made.time
+    async with opened(tmp_path, time) as again:
+        await again.read(2_500, after=HOUR)
+        assert again.meter.energy_wh == 3_000
+        assert again.problems() == []
+
+
+@pytest.mark.invariant(6)
+async def test_without_a_modulus_the_same_fall_waits_for_a_person(flat: House) -> None:
+    await flat.read(999_500)
+    for _ in range(4):
+        await flat.read(500, after=HOUR)
+    assert flat.meter.energy_wh == 0
+    assert flat.meter.quarantine_id is not None
+
+
+@pytest.mark.invariant(6)
+async def test_what_a_register_lost_at_a_restart_is_not_charged_again_nor_asked_for(flat: House) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.report(Report(address, boot="7"))
+    await flat.read(10_000)
+    await flat.report(Report(address, boot="8"))
+    for wh in (9_700, 9_701, 9_702, 10_702):
+        await flat.read(wh, after=HOUR)
+    assert (flat.meter.energy_wh, flat.meter.quarantine_id) == (1_000, None)
+    assert [each["to_wh"] for each in flat.events("register_reset")] == [9_702]
+    assert flat.problems() == []
+
+
+async def test_a_restart_without_a_fall_changes_nothing(flat: House) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.report(Report(address, boot="7"))
+    await flat.read(10_000)
+    for boot, wh in (("8", 10_100), ("9", 10_100), ("9", 10_200)):
+        await flat.report(Report(address, boot=boot))
+        await flat.read(wh, after=HOUR)
+    assert (flat.meter.energy_wh, flat.events("register_reset")) == (200, [])
+
+
+@pytest.mark.parametrize(
+    "device_ms,counts", [(-60_000, True), (-60_001, False), (30_000, False), (-9 * HOUR, False)]
+)
+async def test_a_devices_own_time_counts_within_a_minute_of_receipt(
+    flat: House, device_ms: int, *, counts: bool
+) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.read(10_000)
+    flat.time.forward(HOUR)
+    received = flat.time.wall
+    await flat.report(Report(address, register_wh=10_500, measured_at_ms=received + device_ms))
+    register = flat.meter.register
+    assert register is not None
+    assert register.at == received + (device_ms if counts else 0)
+    await flat.read(10_600, after=1_000)
+    assert (flat.meter.energy_wh, flat.problems()) == (600, [])
+
+
+@pytest.mark.invariant(5)
+async def test_what_a_device_kept_and_sends_late_is_charged_once_and_when_it_was_used(flat: House) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.read(10_000)
+    begun = flat.time.wall
+    flat.time.forward(6 * HOUR)
+    kept = [
+        Report(address, register_wh=10_000 + hour * 1_000, measured_at_ms=begun + hour * HOUR, buffered=True)
+        for hour in (1, 2, 3)
+    ]
+    await flat.report(*kept, kept[1], kept[0], kept[2])
+    register = flat.meter.register
+    assert register is not None
+    assert (flat.meter.energy_wh, register.at, register.doubt) == (3_000, begun + 3 * HOUR, None)
+    await flat.read(13_100, after=10_000)
+    spread = flat.rows("SELECT sum(wh) FROM segment WHERE end_ms <= " + str(begun + 3 * HOUR))
+    assert spread == [(3_000,)]
+    assert flat.problems() == []
+
+
+async def test_a_lying_clock_of_a_device_moves_no_time_back_or_into_the_future(flat: House) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.read(10_000)
+    for device_ms in (-HOUR, 10 * HOUR):
+        flat.time.forward(60_000)
+        await flat.report(
+            Report(
+                address,
+                register_wh=10_100,
+                measured_at_ms=flat.time.wall + device_ms,
+                buffered=True,
+            )
+        )
+        register = flat.meter.register
+        assert register is not None
+        assert NOON <= register.at <= flat.time.wall
+    assert flat.problems() == []
+
+
 async def test_retained_registers_are_not_readings(flat: House) -> None:
     await flat.read(10_000)
-    await flat.report(Report("tasmota:flat-1/1", register_wh=11_000, stale=True), after=HOUR)
+    for measured in (None, flat.time.wall):
+        kept = Report("tasmota:flat-1/1", register_wh=11_000, stale=True, measured_at_ms=measured)
+        await flat.report(kept, after=HOUR)
     assert flat.meter.energy_wh == 0
 
 

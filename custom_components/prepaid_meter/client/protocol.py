@@ -142,6 +142,8 @@ class EventKind(StrEnum):
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_CHANGED = "account_changed"
     ACCOUNT_REMOVED = "account_removed"
+    REGISTER_RESET = "register_reset"
+    REGISTER_ROLLED_OVER = "register_rolled_over"
     UNKNOWN = "unknown"
 
 
