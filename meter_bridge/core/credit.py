@@ -206,7 +206,9 @@ def watched_levels(policy: CreditPolicy, state: CreditState) -> tuple[int, ...]:
         return (threshold,)
     if not state.selected:
         return (policy.emergency_threshold - 1, threshold)
-    return (threshold, threshold - emergency_left(policy, state))
+    left = emergency_left(policy, state)
+    # Selected when the balance was below the threshold already, credit ends before the last of it is lent.
+    return (threshold, threshold - left, min(threshold, state.balance) - left)
 
 
 @dataclass(frozen=True, slots=True)
