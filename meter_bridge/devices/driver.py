@@ -13,8 +13,9 @@ site file then names two addresses.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from meter_bridge.core.cutoff import Held
 from meter_bridge.protocol.messages import RelayPosition
 
 
@@ -90,6 +91,19 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCutOff:
+    """What a device says of the slot in which the bridge may keep a local cut-off."""
+
+    address: str
+    """The address of the register that it watches."""
+    slot: int
+    held: Held
+    limit_wh: int | None = None
+    relay_address: str | None = None
+    """The relay that it opens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """A message to send; commands are never retained."""
 
@@ -98,7 +112,7 @@ class Publish:
     qos: int = 1
 
 
-type Item = Report | Discovered | Removed | Rejected | Publish
+type Item = Report | Discovered | Removed | Rejected | HeldCutOff | Publish
 """A driver may answer a message with requests of its own (``Publish``), such as asking for a full status."""
 
 
@@ -134,6 +148,20 @@ class Driver(Protocol):
 
     def query(self, address: str) -> Sequence[Publish]:
         """Return the messages that ask for a fresh reading and the relay's position."""
+
+
+@runtime_checkable
+class CutsLocally(Protocol):
+    """A driver whose devices can open their own relay at a register value; each keeps it in a slot."""
+
+    def ask_cut_off(self, address: str, slot: int) -> Sequence[Publish]:
+        """Return the messages that ask what is in the slot of the device with this register."""
+
+    def write_cut_off(self, address: str, slot: int, relay_address: str, limit_wh: int) -> Sequence[Publish]:
+        """Return the messages that make the device open the relay once the register is above a value."""
+
+    def withdraw_cut_off(self, address: str, slot: int) -> Sequence[Publish]:
+        """Return the messages that empty the slot."""
 
 
 class Sink(Protocol):

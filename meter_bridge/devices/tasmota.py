@@ -8,6 +8,7 @@ reset.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from meter_bridge.core.cutoff import Held
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.decoding import (
     DEVICE_LIMIT,
@@ -17,22 +18,34 @@ from meter_bridge.devices.decoding import (
     rejected,
     too_large,
 )
-from meter_bridge.devices.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
+from meter_bridge.devices.driver import (
+    Capabilities,
+    Discovered,
+    Family,
+    HeldCutOff,
+    Item,
+    Publish,
+    Removed,
+    Report,
+)
 from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.tasmota_device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
 from meter_bridge.devices.tasmota_payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,
     INFORMATION,
+    RESULT,
     SENSOR,
     STATE,
     STATUS,
     Energy,
     Parameters,
+    RuleSet,
     Sensor,
     State,
 )
 from meter_bridge.devices.tasmota_readings import has_register, phase_report, whole_report
+from meter_bridge.devices.tasmota_rules import read_rule_set, write_rule
 from meter_bridge.protocol.messages import RelayPosition
 
 type Handler = Callable[[TasmotaDevice, bytes, bool], Sequence[Item]]
@@ -47,13 +60,14 @@ FILTERS: Final = (
 )
 PREFIXES: Final = frozenset({"tele", "stat"})
 STATUS_NUMBERS: Final = ("", "0", "1", "8", "10", "11")
+RULE_SETS: Final = (1, 2, 3)
 
 
 class TasmotaDriver:
     """Reads and commands Tasmota devices, announced or not."""
 
     family = Family.TASMOTA
-    capabilities = Capabilities()
+    capabilities = Capabilities(local_cut_off=True)
 
     def __init__(self) -> None:
         """Start without any device."""
@@ -66,13 +80,14 @@ class TasmotaDriver:
         handlers: dict[str, Handler] = {
             "SENSOR": self._sensor,
             "STATE": self._state,
-            "RESULT": self._state,
+            "RESULT": self._result,
             "LWT": self._last_will,
             "INFO3": self._information,
             "POWER": self._relay_handler(1),
         }
         handlers |= {f"POWER{number}": self._relay_handler(number) for number in range(1, 9)}
         handlers |= {f"STATUS{number}": self._status for number in STATUS_NUMBERS}
+        handlers |= {f"RULE{number}": self._result for number in RULE_SETS}
         return handlers
 
     def filters(self) -> Sequence[tuple[str, int]]:
@@ -121,6 +136,21 @@ class TasmotaDriver:
         device = self._device(parse_address(address).device)
         return device.command("STATUS", "10"), device.command("STATUS", "11")
 
+    def ask_cut_off(self, address: str, slot: int) -> Sequence[Publish]:
+        """Ask what a rule set holds."""
+        return (self._device(parse_address(address).device).command(f"Rule{slot}", ""),)
+
+    def write_cut_off(self, address: str, slot: int, relay_address: str, limit_wh: int) -> Sequence[Publish]:
+        """Write the rule, let it act once each time it comes true, and enable it."""
+        device = self._device(parse_address(address).device)
+        rule = write_rule(slot, parse_address(relay_address).channel, limit_wh)
+        return tuple(device.command(f"Rule{slot}", payload) for payload in (rule, "5", "1"))
+
+    def withdraw_cut_off(self, address: str, slot: int) -> Sequence[Publish]:
+        """Disable the rule set and empty it."""
+        device = self._device(parse_address(address).device)
+        return tuple(device.command(f"Rule{slot}", payload) for payload in ("0", '"'))
+
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
@@ -147,6 +177,7 @@ class TasmotaDriver:
         return self._readings(device, SENSOR.decode(payload), retained=retained)
 
     def _readings(self, device: TasmotaDevice, sensor: Sensor, *, retained: bool) -> Sequence[Item]:
+        device.one_total = sensor.energy is not None and type(sensor.energy.total) is float
         report = whole_report(device.address("1"), sensor, retained=retained)
         if report is None:
             return ()
@@ -163,6 +194,13 @@ class TasmotaDriver:
 
     def _state(self, device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
         return self._relays(device, STATE.decode(payload), retained=retained)
+
+    def _result(self, device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
+        result = RESULT.decode(payload)
+        relays = self._relays(device, result, retained=retained)
+        if retained:
+            return relays
+        return (*relays, *(_held(device, number, told) for number, told in result.rule_sets()))
 
     def _relays(self, device: TasmotaDevice, state: State, *, retained: bool) -> Sequence[Item]:
         reports = [
@@ -267,6 +305,16 @@ def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: b
     online = None if retained else True
     for channel in device.relay_channels(number):
         yield Report(device.address(channel), relay=position, online=online, stale=retained)
+
+
+def _held(device: TasmotaDevice, slot: int, told: RuleSet) -> HeldCutOff:
+    """Return what a rule set is to the bridge."""
+    address = device.address("1")
+    if device.one_total is False:
+        return HeldCutOff(address, slot, Held.UNABLE)
+    found = read_rule_set(slot, told, device.on_word)
+    relay = None if found.relay is None else device.address(str(found.relay))
+    return HeldCutOff(address, slot, found.held, found.limit_wh, relay)
 
 
 def _restarted(device: TasmotaDevice, state: State) -> Sequence[Publish]:

@@ -54,6 +54,8 @@ class TasmotaDevice:
     relays: tuple[int, ...] = (1,)
     has_register: bool | None = None
     """None until the device spoke of its sensors."""
+    one_total: bool | None = None
+    """Whether its register is one number of ``ENERGY``, which a rule can watch; None until it spoke of it."""
     announced: bool = False
     uptime_s: int = 0
     addresses: dict[str, str] = field(default_factory=dict)

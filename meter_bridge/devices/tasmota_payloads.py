@@ -80,6 +80,33 @@ RELAY_MEMBERS: Final = (
 )
 
 
+class RuleSet(msgspec.Struct, frozen=True):
+    """A rule set, as the answer to ``Rule1`` to ``Rule3`` tells it."""
+
+    state: Name = msgspec.field(default="", name="State")
+    once: Name = msgspec.field(default="", name="Once")
+    rules: str = msgspec.field(default="", name="Rules")
+
+
+class Result(State, frozen=True):
+    """A ``RESULT`` message: what a command did; older firmware tells a rule set flat."""
+
+    rule1: RuleSet | Name | None = msgspec.field(default=None, name="Rule1")
+    rule2: RuleSet | Name | None = msgspec.field(default=None, name="Rule2")
+    rule3: RuleSet | Name | None = msgspec.field(default=None, name="Rule3")
+    once: Name = msgspec.field(default="", name="Once")
+    rules: str = msgspec.field(default="", name="Rules")
+
+    def rule_sets(self) -> list[tuple[int, RuleSet]]:
+        """Return number and content of each rule set in the message."""
+        told = ((1, self.rule1), (2, self.rule2), (3, self.rule3))
+        return [
+            (number, each if isinstance(each, RuleSet) else RuleSet(each, self.once, self.rules))
+            for number, each in told
+            if each is not None
+        ]
+
+
 class Parameters(msgspec.Struct, frozen=True):
     """The ``StatusPRM`` or ``Info3`` member: which boot this is."""
 
@@ -126,6 +153,7 @@ class AnnouncedSensors(msgspec.Struct, frozen=True):
 
 SENSOR: Final = msgspec.json.Decoder(Sensor)
 STATE: Final = msgspec.json.Decoder(State)
+RESULT: Final = msgspec.json.Decoder(Result)
 STATUS: Final = msgspec.json.Decoder(Status)
 INFORMATION: Final = msgspec.json.Decoder(Information)
 ANNOUNCEMENT: Final = msgspec.json.Decoder(Announcement)

@@ -2,23 +2,91 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 import json
+import random
 import struct
-from typing import Final
+from typing import Final, override
 
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
+from meter_bridge.devices.simulators.tasmota_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
 """``EnergyRes 5``, as the bridge's manual recommends."""
+RULES_EVERY_MS: Final = 1_000
+"""How often the firmware's rules look at the sensors: they take turns ten times a second."""
+RULES_AFTER_BOOT_MS: Final = 5_000
+"""Sensors are left in peace for so long after a start."""
+RULES_AFTER_MOVE_MS: Final = 50
+"""How soon rules hear that a relay moved."""
 
 
 class TasmotaMeter(SimulatedMeter):
     """One relay, one meter, the default ``FullTopic``."""
 
     family = Family.TASMOTA
+
+    def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
+        """Start without rules."""
+        super().__init__(settings, random=random, start_ms=start_ms)
+        self.rule_sets = {number: RuleSet() for number in range(1, RULE_SETS + 1)}
+        self._rules_ms = start_ms + RULES_AFTER_BOOT_MS
+        self._moved_ms = NEVER
+        self._boots = self.physics.boots
+
+    @property
+    @override
+    def due_ms(self) -> int:
+        rules = self._rules_ms if self._has_rules() else NEVER
+        return min(super().due_ms, rules, self._moved_ms)
+
+    @override
+    def move(self, *, closed: bool) -> None:
+        if closed is not self.physics.claimed_closed:
+            self._moved_ms = self.physics.now_ms + RULES_AFTER_MOVE_MS
+        super().move(closed=closed)
+
+    @override
+    def _reclose(self) -> Sequence[Outbound]:
+        self._moved_ms = self.physics.now_ms + RULES_AFTER_MOVE_MS
+        return super()._reclose()
+
+    @override
+    def _act(self) -> Sequence[Outbound]:
+        messages = list(super()._act())
+        self._notice_restart()
+        if self._moved_ms <= self.physics.now_ms:
+            self._moved_ms = NEVER
+            messages += self._tell_rules({"Power1": {"State": int(self.physics.claimed_closed)}})
+        if self._rules_ms <= self.physics.now_ms:
+            self._rules_ms = self.physics.now_ms + RULES_EVERY_MS
+            messages += self._tell_rules(self._sensors())
+        return messages
+
+    def _has_rules(self) -> bool:
+        return any(each.enabled and each.text for each in self.rule_sets.values())
+
+    def _notice_restart(self) -> None:
+        """Forget what rules remember in memory, and leave the sensors in peace for a while."""
+        if self._boots != self.physics.boots:
+            self._boots = self.physics.boots
+            self._rules_ms = self.physics.booted_ms + RULES_AFTER_BOOT_MS
+            for each in self.rule_sets.values():
+                each.forget()
+
+    def _tell_rules(self, event: Event) -> Sequence[Outbound]:
+        """Let the enabled rule sets act on an event; what a rule does is no event for other rules."""
+        heard = upper(event)
+        enabled = [each for each in self.rule_sets.values() if each.enabled]
+        commands = [command for each in enabled for command in each.triggered(heard)]
+        messages: list[Outbound] = []
+        for command in commands:
+            name, _, payload = command.partition(" ")
+            messages += self.answer(f"cmnd/{self.name}/{name}", payload.encode())
+        return self._through_faults(messages)
 
     @property
     def address(self) -> str:
@@ -68,6 +136,7 @@ class TasmotaMeter(SimulatedMeter):
             "STATUS": self._status,
             "TELEPERIOD": self._tele_period,
             "ENERGYTOTAL": self._energy_total,
+            **{f"RULE{number}": partial(self._rule, number) for number in self.rule_sets},
         }
         command = known.get(name)
         text = payload.decode(errors="replace").strip()
@@ -97,6 +166,11 @@ class TasmotaMeter(SimulatedMeter):
     def _tele_period(self, _seconds: str) -> Sequence[Outbound]:
         self.report_soon()
         return self._result({"TelePeriod": self.settings.interval_ms // 1000})
+
+    def _rule(self, number: int, payload: str) -> Sequence[Outbound]:
+        self._notice_restart()
+        self.rule_sets[number].obey(payload)
+        return self._result({f"Rule{number}": self.rule_sets[number].answer()})
 
     def _energy_total(self, _value: str) -> Sequence[Outbound]:
         self.reset_register(with_witness=True)

@@ -1,0 +1,136 @@
+"""Rules of a simulated Tasmota device: three rule sets, matched and kept as the firmware does it.
+
+Source: firmware file ``xdrv_10_rules.ino``. A trigger is looked up in the upper-case JSON of an event and
+compared as float32; a rule set with its *once* flag remembers, in memory only, which triggers were true.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+import struct
+from typing import Final
+
+RULE_SETS: Final = 3
+RULE_SIZE: Final = 512
+"""Size of a rule set without compression, its end included."""
+type Event = Mapping[str, object]
+type Compare = Callable[[float, float], bool]
+
+# The longer sign is looked for first, as in the firmware.
+OPERATORS: Final[tuple[tuple[str, Compare], ...]] = (
+    ("<=", lambda value, wanted: value <= wanted),
+    (">=", lambda value, wanted: value >= wanted),
+    ("!=", lambda value, wanted: value != wanted),
+    ("==", lambda value, wanted: value == wanted),
+    ("<", lambda value, wanted: value < wanted),
+    (">", lambda value, wanted: value > wanted),
+    ("=", lambda value, wanted: value == wanted),
+)
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """One rule set: text and flags are kept in flash, what was true only in memory."""
+
+    text: str = ""
+    enabled: bool = False
+    once: bool = False
+    stop_on_error: bool = False
+    true: set[int] = field(default_factory=set)
+    writes: int = 0
+    """How often what is kept in flash changed."""
+
+    def obey(self, payload: str) -> None:
+        """Take the payload of a ``Rule`` command: a flag, a text, or a quotation mark that clears it."""
+        if not payload:
+            return
+        before = (self.text, self.enabled, self.once, self.stop_on_error)
+        flags = {"0": ("enabled", False), "1": ("enabled", True), "4": ("once", False), "5": ("once", True)}
+        if payload in flags:
+            setattr(self, *flags[payload])
+        elif len(payload) < RULE_SIZE:
+            self.text = "" if payload.startswith('"') else payload
+        self.true.clear()
+        self.writes += (self.text, self.enabled, self.once, self.stop_on_error) != before
+
+    def forget(self) -> None:
+        """Restart: what was true is forgotten, and an empty rule set is disabled."""
+        self.true.clear()
+        if not self.text:
+            self.enabled = self.once = False
+
+    def answer(self) -> dict[str, object]:
+        """Return what the device says of the rule set."""
+        return {
+            "State": _word(on=self.enabled),
+            "Once": _word(on=self.once),
+            "StopOnError": _word(on=self.stop_on_error),
+            "Length": len(self.text),
+            "Free": RULE_SIZE - len(self.text) - 1,
+            "Rules": self.text,
+        }
+
+    def triggered(self, event: Event) -> Iterator[str]:
+        """Yield the commands of the rules that an event makes act."""
+        for number, (trigger, command) in enumerate(_rules(self.text)):
+            if self._acts(number, matches(trigger, event)):
+                yield command
+
+    def _acts(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
+        """Say whether a rule acts; None is an event that does not speak of its trigger."""
+        if matched is None or not self.once:
+            return bool(matched)
+        was_true = number in self.true
+        (self.true.add if matched else self.true.discard)(number)
+        return matched and not was_true
+
+
+def _rules(text: str) -> list[tuple[str, str]]:
+    """Return trigger and command of each rule up to the first that is not one."""
+    found: list[tuple[str, str]] = []
+    rest = text.strip()
+    while rest.upper().startswith("ON "):
+        upper = rest.upper()
+        do = upper.find(" DO ")
+        ends = [end for end in (upper.find(" ENDON"), upper.find(" BREAK")) if end != -1]
+        if do == -1 or not ends:
+            break
+        found.append((upper[3:do].strip(), rest[do + 4 : min(ends)].strip()))
+        rest = rest[min(ends) + len(" ENDON") :].strip()
+    return found
+
+
+def matches(trigger: str, event: Event) -> bool | None:
+    """Return whether a trigger is true for an event, or None where the event does not speak of it."""
+    name, compare, wanted = trigger, None, ""
+    for sign, each in OPERATORS:
+        if trigger.find(sign) > 0:
+            name, _, wanted = trigger.partition(sign)
+            compare = each
+            break
+    value: object = event
+    for part in name.split("#"):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None:
+        return None
+    return True if compare is None else compare(_single(value), _single(wanted))
+
+
+def _single(value: object) -> float:
+    """Return a number as the firmware keeps it: float32, and 0 for what is none."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return 0.0
+    (single,) = struct.unpack("f", struct.pack("f", number))
+    return float(single)
+
+
+def _word(*, on: bool) -> str:
+    return "ON" if on else "OFF"
+
+
+def upper(event: Event) -> dict[str, object]:
+    """Return an event with the names that triggers are looked up by."""
+    return {
+        name.upper(): upper(value) if isinstance(value, Mapping) else value for name, value in event.items()
+    }
