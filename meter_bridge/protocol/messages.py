@@ -65,6 +65,7 @@ class SupplyReason(StrEnum):
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     BELOW_RESTORE_MINIMUM = "below_restore_minimum"
     FRIENDLY_HOURS = "friendly_hours"
+    FRIENDLY_GRACE = "friendly_grace"
     NEVER_CUT = "never_cut"
     CREDIT_MODE = "credit_mode"
     LANDLORD_OFF = "landlord_off"
