@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     CONFLICT = "conflict"
+    BOOKS_WRONG = "books_wrong"
     NOT_SUPPORTED = "not_supported"
     SCHEMA_TOO_OLD = "schema_too_old"
     SCHEMA_TOO_NEW = "schema_too_new"
@@ -327,6 +328,8 @@ class LedgerEntry:
     description: str
     key: str | None
     refers_to: str | None
+    reference: str | None = None
+    """Receipt or note that was given with it."""
     split: dict[str, int] = field(default_factory=dict)
     lines: tuple[ChargeLine, ...] = ()
 
