@@ -134,7 +134,6 @@ def _kind(path: Path) -> str:
 NESTED_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "bands": frozenset({"days", "from", "to"}),
     "friendly hours": frozenset({"days", "from", "to"}),
-    "holidays": frozenset({"country", "region"}),
     "taxes": frozenset({"name", "percent", "applies to"}),
     "limits": frozenset(
         {"over voltage", "under voltage", "overload", "voltage hysteresis", "overload hysteresis"}

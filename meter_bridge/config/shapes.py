@@ -1,19 +1,18 @@
 """The shape of a site file: which keys each part has and what kind of value each of them takes."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Final, TypedDict
 
 from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 
-from meter_bridge.config import holidays, quantities, scalars, times
+from meter_bridge.config import quantities, scalars, times
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.config.times import Start
-from meter_bridge.core import bands as band_rules
+from meter_bridge.core.bands import EVERY_DAY, Band, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.supply import PaymentMode, RestoreMode
-from meter_bridge.core.tariff import Band, Tax, TaxBase, Window
+from meter_bridge.core.tariff import Tax, TaxBase
 
 ONE_BAND: Final = "standard"
 """Name of the band of a tariff without bands."""
@@ -37,7 +36,6 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "meters": "meters: [tasmota:kitchen/1]",
     "address": "address: tasmota:kitchen/1",
     "tariff": "tariff: and the id of a tariff, here or in defaults",
-    "country": "country: ZA",
     "from": "from: with a date, or a time of day",
     "to": 'to: "09:00"',
 }
@@ -69,9 +67,7 @@ PolicyDraft = TypedDict(
         "minimum to restore": str,
         "low credit": tuple[str, ...],
         "low credit hysteresis": str,
-        "friendly hours": tuple[band_rules.Window, ...],
-        "friendly dates": tuple[date, ...],
-        "grace": int | None,
+        "friendly hours": tuple[Window, ...],
         "minimum top-up": str,
         "maximum top-up": str | None,
         "rating": Rating,
@@ -122,15 +118,6 @@ VersionDraft = TypedDict(
     total=False,
 )
 WindowDraft = TypedDict("WindowDraft", {"days": frozenset[int], "from": int, "to": int}, total=False)
-
-
-class HolidaysDraft(TypedDict, total=False):
-    """Whose public holidays count."""
-
-    country: str
-    region: str
-
-
 TaxDraft = TypedDict(
     "TaxDraft", {"name": str, "percent": int, "applies to": tuple[TaxBase, ...]}, total=False
 )
@@ -190,29 +177,10 @@ def parts(value: object) -> object:
 def window(value: object) -> Window:
     """Read a span of local time on some days."""
     draft: WindowDraft = _WINDOW(value)
-    return Window(draft.get("days", times.EVERY_DAY), *_span(draft))
-
-
-def friendly_window(value: object) -> band_rules.Window:
-    """Read a span of friendly hours, on weekdays or public holidays."""
-    draft: WindowDraft = _FRIENDLY_WINDOW(value)
-    return band_rules.Window(draft.get("days", times.EVERY_DAY), *_span(draft))
-
-
-def _span(draft: WindowDraft) -> tuple[int, int]:
-    """Return the first minute of a window and the minute at which it ends, 0 for midnight."""
     start, end = draft["from"], draft["to"]
     if start in {MINUTES_PER_DAY, end}:
         raise Wrong("begins where it ends", "write 00:00 to 24:00 for a whole day")
-    return start, end % MINUTES_PER_DAY
-
-
-def public_holidays(value: object) -> tuple[date, ...]:
-    """Read whose public holidays count: a country, or a country with a region; returns their dates."""
-    if isinstance(value, str):
-        return holidays.resolve(value, None)
-    draft: HolidaysDraft = _HOLIDAYS(value)
-    return holidays.resolve(draft["country"], draft.get("region"))
+    return Window(draft.get("days", EVERY_DAY), start, end % MINUTES_PER_DAY)
 
 
 def bands(value: object) -> tuple[Band, ...]:
@@ -250,7 +218,11 @@ def _ladder(value: object) -> tuple[str, ...]:
 def tax(value: object) -> Tax:
     """Read a tax."""
     draft: TaxDraft = _TAX(value)
-    return Tax(draft["name"], draft["percent"], frozenset(draft.get("applies to", tuple(TaxBase))))
+    return Tax(
+        draft["name"],
+        draft["percent"],
+        frozenset(draft.get("applies to", (TaxBase.CONSUMPTION, TaxBase.STANDING))),
+    )
 
 
 _WINDOW: Final = Schema(
@@ -260,8 +232,6 @@ _WINDOW: Final = Schema(
         Required("to"): times.minute_of_day,
     }
 )
-_FRIENDLY_WINDOW: Final = _WINDOW.extend({Optional("days"): times.days})
-_HOLIDAYS: Final = Schema({Required("country"): scalars.text, Optional("region"): scalars.text})
 _TAX_BASE: Final = scalars.choice(
     {"consumption": TaxBase.CONSUMPTION, "standing charge": TaxBase.STANDING},
 )
@@ -294,9 +264,7 @@ _POLICY: Final = {
     Optional("minimum to restore"): quantities.not_negative,
     Optional("low credit"): each(quantities.not_negative),
     Optional("low credit hysteresis"): quantities.not_negative,
-    Optional("friendly hours"): each(friendly_window),
-    Optional("friendly dates"): each(times.day),
-    Optional("grace"): scalars.optional(quantities.duration),
+    Optional("friendly hours"): each(window),
     Optional("minimum top-up"): quantities.not_negative,
     Optional("maximum top-up"): scalars.optional(quantities.not_negative),
 }
@@ -313,7 +281,6 @@ SITE: Final[Shape[SiteDraft]] = (
             Required("time zone"): times.time_zone,
             Required("currency"): scalars.currency,
             Optional("voltage"): quantities.volts,
-            Optional("holidays"): public_holidays,
             Optional("defaults"): part,
             Required("tariffs"): part,
             Required("units"): part,

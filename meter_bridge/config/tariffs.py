@@ -13,9 +13,10 @@ from meter_bridge.config.scalars import text
 from meter_bridge.config.shapes import ONE_BAND, TARIFF, VERSION, Prices, VersionDraft
 from meter_bridge.config.times import Start
 from meter_bridge.config.yaml_text import Path
+from meter_bridge.core.bands import Band, BandCalendar
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import MoneyError, parse_amount
-from meter_bridge.core.tariff import Band, TariffError, TariffVersion, check_tariff
+from meter_bridge.core.tariff import Ladder, StandingCharge, TariffError, TariffVersion, check_tariff
 
 KWH_PER_MWH: Final = 1000
 
@@ -67,11 +68,15 @@ def _read_version(reading: Reading, path: Path, tariff_id: str, place: Place | N
         tariff_id=tariff_id,
         valid_from=_valid_from(reading, path, draft["from"], place),
         currency=place.currency,
-        time_zone=place.time_zone,
-        bands=_bands(draft),
-        limits=draft.get("blocks", ()),
-        prices=_price_rows(reading, path, draft, place.currency),
-        standing_per_day=_standing(reading, path, draft, place.currency),
+        calendar=BandCalendar(place.time_zone, _bands(draft)),
+        ladders=(
+            Ladder(
+                tuple(band.name for band in _bands(draft)),
+                _price_rows(reading, path, draft, place.currency),
+                draft.get("blocks", ()),
+            ),
+        ),
+        standing=_standing(reading, path, draft, place.currency),
         taxes=draft.get("taxes", ()),
     )
     return _checked(reading, path, version) if len(reading.problems) == before else None
@@ -153,9 +158,11 @@ def _ladder(reading: Reading, at: Path, band: str, prices: Prices, currency: str
     ]
 
 
-def _standing(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> int:
-    written = draft.get("standing charge", "0")
-    return amount(reading, (*path, "standing charge"), written, currency)
+def _standing(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> tuple[StandingCharge, ...]:
+    if "standing charge" not in draft:
+        return ()
+    value = amount(reading, (*path, "standing charge"), draft["standing charge"], currency)
+    return (StandingCharge("standing charge", value),)
 
 
 def amount(reading: Reading, path: Path, written: str, currency: str) -> int:

@@ -271,8 +271,8 @@ def _check_seasons(calendar: BandCalendar) -> None:
             raise BandError(msg)
 
 
-def _neighbours(calendar: BandCalendar) -> set[tuple[_Kind, _Kind]]:
-    """Return every pair of kinds that two days in a row can have in any year."""
+def _neighbours(calendar: BandCalendar) -> list[tuple[_Kind, _Kind]]:
+    """Return every pair of kinds that two days in a row can have in any year, Mondays first."""
     days = list(_year())
     seasons = {
         (calendar.season(before), calendar.season(today))
@@ -283,11 +283,12 @@ def _neighbours(calendar: BandCalendar) -> set[tuple[_Kind, _Kind]]:
         special = calendar.holiday_as
         types |= {(before, special) for before in (*range(7), special)}
         types |= {(special, today) for today in range(7)}
-    return {
+    found = {
         (_Kind(season_before, type_before), _Kind(season, day_type))
         for season_before, season in seasons
         for type_before, day_type in types
     }
+    return sorted(found, key=lambda pair: (pair[1].day_type, pair))
 
 
 def _check_minutes(calendar: BandCalendar, before: _Kind, today: _Kind) -> None:

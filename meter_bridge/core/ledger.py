@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from meter_bridge.core.rating import LineKind, Settlement
+from meter_bridge.core.tariff import TaxBase
 
 
 class LedgerError(ValueError):
@@ -22,6 +23,8 @@ class Bucket(StrEnum):
     FUNDS = "funds"
     CONSUMPTION = "consumption"
     STANDING = "standing"
+    DEMAND = "demand"
+    MINIMUM = "minimum"
     TAX = "tax"
     ADJUSTMENT = "adjustment"
 
@@ -70,8 +73,20 @@ def correction(asset: str, amount: int) -> tuple[Posting, ...]:
 
 _BUCKET_OF = {
     LineKind.CONSUMPTION: Bucket.CONSUMPTION,
+    LineKind.FREE: Bucket.CONSUMPTION,
+    LineKind.UNITS: Bucket.CONSUMPTION,
+    LineKind.LIFELINE: Bucket.CONSUMPTION,
     LineKind.STANDING: Bucket.STANDING,
+    LineKind.DEMAND: Bucket.DEMAND,
+    LineKind.MINIMUM: Bucket.MINIMUM,
     LineKind.TAX: Bucket.TAX,
+    LineKind.INCLUDED_TAX: Bucket.TAX,
+}
+_BUCKET_CONTAINING = {
+    TaxBase.CONSUMPTION: Bucket.CONSUMPTION,
+    TaxBase.STANDING: Bucket.STANDING,
+    TaxBase.DEMAND: Bucket.DEMAND,
+    TaxBase.MINIMUM: Bucket.MINIMUM,
 }
 
 
@@ -80,6 +95,8 @@ def charge(asset: str, settlement: Settlement) -> tuple[Posting, ...]:
     sums: defaultdict[Bucket, int] = defaultdict(int)
     for line in settlement.lines:
         sums[_BUCKET_OF[LineKind(line.key.kind)]] += line.amount
+        if line.key.kind == LineKind.INCLUDED_TAX:
+            sums[_BUCKET_CONTAINING[TaxBase(line.key.base)]] -= line.amount
     charged = tuple(Posting(bucket, asset, amount) for bucket, amount in sums.items())
     return (Posting(Bucket.BALANCE, asset, -settlement.total), *charged)
 

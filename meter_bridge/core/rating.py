@@ -1,46 +1,96 @@
 """Rating: what energy costs, line by line, exact however readings cut it.
 
-Each line (period, tariff version, block, band; standing charge; tax) keeps its exact cumulative quantity. A
-settlement of a line is round_half_even(price x cumulative quantity) minus what that line already settled, so
+Each line (billing period, tariff version, block, band; standing charge; tax ...) keeps its exact cumulative
+quantity. A settlement of a line is round_half_even(its exact value) minus what that line already settled, so
 the end amount does not depend on how the quantity arrived (invariant 7).
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from meter_bridge.core.calendar import SLOT_MS, next_slot
+from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, next_slot
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff import PPM, WH_PER_MWH, TariffVersion, TaxBase, Timeline, span_at
+from meter_bridge.core.periods import bounds
+from meter_bridge.core.tariff import (
+    EXACT,
+    PPM,
+    WH_PER_MWH,
+    BlockBandMeaning,
+    BlockBasis,
+    DemandOf,
+    Stretch,
+    TariffVersion,
+    TaxBase,
+    Timeline,
+    limits,
+    share,
+)
 
 
 class LineKind(StrEnum):
     """Kinds of charge lines."""
 
     CONSUMPTION = "consumption"
+    FREE = "free"
+    """Energy that costs nothing because of free units."""
+    UNITS = "units"
+    """Energy that was paid for when its units were bought."""
     STANDING = "standing"
+    DEMAND = "demand"
+    MINIMUM = "minimum"
+    LIFELINE = "lifeline"
+    """What the lifeline's prices take off the normal ones."""
     TAX = "tax"
+    INCLUDED_TAX = "included_tax"
+    """A tax contained in the prices; it adds nothing to what is charged."""
+
+
+ENERGY_KINDS: Final = frozenset({LineKind.CONSUMPTION, LineKind.FREE, LineKind.UNITS})
+TAX_KINDS: Final = frozenset({LineKind.TAX, LineKind.INCLUDED_TAX})
+BASE_OF: Final = {
+    LineKind.CONSUMPTION: TaxBase.CONSUMPTION,
+    LineKind.LIFELINE: TaxBase.CONSUMPTION,
+    LineKind.STANDING: TaxBase.STANDING,
+    LineKind.DEMAND: TaxBase.DEMAND,
+    LineKind.MINIMUM: TaxBase.MINIMUM,
+}
+"""What each kind of line counts as where a tax is raised on it."""
 
 
 class LineKey(NamedTuple):
-    """What one line adds up: block counts from 0; ``band`` is the tax's name on a tax line."""
+    """What one line adds up: block counts from 0; ``band`` is the name on a line of no band.
+
+    ``base`` tells the lines of a contained tax apart: the kind of charge that contains it.
+    """
 
     kind: str
     period: str
     version_id: str
     block: int
     band: str
+    base: str = ""
 
 
 NO_BLOCK: Final = -1
+FREE_LADDER: Final = -1
+"""Place of the free units among the ladders in ``Rating.used``."""
+
+
+class Rung(NamedTuple):
+    """A ladder in one of its periods."""
+
+    period: str
+    ladder: int
 
 
 @dataclass(slots=True)
 class Line:
     """Cumulative quantity of a line and what of it was settled.
 
-    The quantity is Wh for consumption, days for standing, and for a tax the taxed sum in millionths of an
-    amount, which is exact.
+    The quantity is Wh on lines of energy, and the exact value (10**-18 of an amount step) on all others; on
+    a line of a contained tax it is the exact value of what contains it.
     """
 
     quantity: int = 0
@@ -59,12 +109,47 @@ class OpenSegment:
 
 
 @dataclass(slots=True)
+class Lot:
+    """Units of one purchase that are not used yet, with what one of them cost."""
+
+    id: str
+    wh: int
+    value: int
+    """Exact value of one Wh, taxes included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a tariff has to know of the supply that it prices."""
+
+    started: date | None = None
+    """First local day of the supply with its customer; None if it always was."""
+    contracted_w: int = 0
+    free_units: bool = False
+    """The customer is eligible for free units."""
+
+
+@dataclass(slots=True)
 class Rating:
-    """Rating state of one supply: its lines, the energy used per block period, its open segments."""
+    """Rating state of one supply: its lines, how far each ladder was climbed, its open segments."""
 
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    used: dict[str, int] = field(default_factory=dict)
+    used: dict[Rung, int] = field(default_factory=dict)
     open: dict[str, list[OpenSegment]] = field(default_factory=dict)
+    intervals: dict[int, int] = field(default_factory=dict)
+    """Energy of the demand intervals that a reading may still reach, by their start."""
+    peaks: dict[str, int] = field(default_factory=dict)
+    """Greatest energy of a demand interval, by billing period."""
+    history: dict[str, int] = field(default_factory=dict)
+    """Energy of the billing periods that are over."""
+    lots: list[Lot] = field(default_factory=list)
+    """Units bought and not used, oldest first."""
+    terms: Terms = field(default_factory=Terms)
+
+    @property
+    def units(self) -> int:
+        """Return the units bought and not used, Wh."""
+        return sum(lot.wh for lot in self.lots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +172,7 @@ class SettledLine:
 
     key: LineKey
     quantity: int
+    """Wh on lines of energy; days, weeks or months of a standing charge; else 0."""
     unit_price: int | None
     amount: int
 
@@ -100,8 +186,8 @@ class Settlement:
 
     @property
     def total(self) -> int:
-        """Return the sum of all lines."""
-        return sum(line.amount for line in self.lines)
+        """Return the sum of all lines; contained taxes are in the lines that contain them."""
+        return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
 
 
 def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end: int, wh: int) -> None:
@@ -112,220 +198,428 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
     """
     elapsed = end - start
     given, at = 0, start
+    touched: dict[str, None] = {}
     while True:
-        version = timeline.at(at)
-        span = span_at(version, at)
-        until = min(next_slot(at), span.end, timeline.next_start(at) or end, max(end, at))
+        stretch = timeline.stretch(at)
+        until = min(next_slot(at), stretch.end, max(end, at))
         upto = wh if until >= end else wh * (until - start) // elapsed
-        _climb(rating, version, meter_id, OpenSegment(at, until, _key(version, at, span.band), upto - given))
+        if upto > given:
+            _climb(rating, stretch, meter_id, at, until, upto - given)
+            if stretch.version.derived:
+                touched[stretch.period] = None
         given, at = upto, until
         if at >= end:
-            return
+            break
+    for period in touched:
+        revalue(rating, timeline, period)
 
 
-def _key(version: TariffVersion, at: int, band: str) -> LineKey:
-    """Return the line of an instant and band, its block still open."""
-    return LineKey(LineKind.CONSUMPTION, version.period(at), version.id, NO_BLOCK, band)
-
-
-def _climb(rating: Rating, version: TariffVersion, meter_id: str, part: OpenSegment) -> None:
-    """Put the energy of one span on its blocks, in order."""
-    left, at = part.wh, part.start
+def _climb(rating: Rating, stretch: Stretch, meter_id: str, start: int, end: int, wh: int) -> None:
+    """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
+    version, left, at = stretch.version, wh, start
+    _count_demand(rating, stretch, start, wh)
     while left > 0:
-        used = rating.used.get(part.key.period, 0)
-        room = version.block_remaining(used)
+        kind, block, room = _next(rating, stretch)
         take = left if room is None else min(left, room)
-        until = part.end if take == left else at + (part.end - at) * take // left
-        key = part.key._replace(block=version.block_at(used))
-        _add(rating, version, meter_id, OpenSegment(at, until, key, take))
+        until = end if take == left else at + (end - at) * take // left
+        key = LineKey(kind, stretch.period, version.id, block, stretch.band)
+        _add(rating, stretch, meter_id, OpenSegment(at, until, key, take))
         left, at = left - take, until
 
 
-def _add(rating: Rating, version: TariffVersion, meter_id: str, part: OpenSegment) -> None:
+def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
+    """Return the line on which the next unit goes, and how many go there; None if that has no end."""
+    version = stretch.version
+    if version.basis is BlockBasis.PURCHASE_TIME and rating.lots:
+        return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
+    free = free_left(rating, stretch)
+    if free:
+        return LineKind.FREE, NO_BLOCK, free
+    if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        return LineKind.CONSUMPTION, NO_BLOCK, None
+    return LineKind.CONSUMPTION, block_at(rating, stretch), block_room(rating, stretch)
+
+
+def free_left(rating: Rating, stretch: Stretch) -> int:
+    """Return the free units that are left in the billing period, Wh."""
+    version = stretch.version
+    if not version.free_wh or not rating.terms.free_units:
+        return 0
+    days, total = 1, 1
+    if version.prorate:
+        day = date.fromisoformat(stretch.period[:10])
+        days, total = share(version.billing_period, day, rating.terms.started)
+    return max(version.free_wh * days // total - rating.used.get(Rung(stretch.period, FREE_LADDER), 0), 0)
+
+
+def climbed(rating: Rating, stretch: Stretch) -> int:
+    """Return how far the ladder of a stretch was climbed in its period, Wh."""
+    return rating.used.get(Rung(stretch.block_period, stretch.ladder), 0)
+
+
+def block_at(rating: Rating, stretch: Stretch) -> int:
+    """Return the block of the next unit, from 0."""
+    steps = stretch.steps.limits
+    if not steps:
+        return 0
+    if stretch.version.history_periods:
+        return _block_by_history(rating, stretch)
+    used = climbed(rating, stretch)
+    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    return sum(1 for limit in ends if used >= limit)
+
+
+def _block_by_history(rating: Rating, stretch: Stretch) -> int:
+    """Return the block of the mean of the billing periods before; the first without any."""
+    before = sorted(period for period in rating.history if period < stretch.period)
+    known = before[-stretch.version.history_periods :]
+    total = sum(rating.history[period] for period in known)
+    return sum(1 for limit in stretch.steps.limits if known and total > limit * len(known))
+
+
+def block_room(rating: Rating, stretch: Stretch) -> int | None:
+    """Return the energy until the next block begins, or None where none does."""
+    if not stretch.steps.limits or stretch.version.history_periods:
+        return None
+    used = climbed(rating, stretch)
+    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    return next((limit - used for limit in ends if used < limit), None)
+
+
+def _count_demand(rating: Rating, stretch: Stretch, at: int, wh: int) -> None:
+    """Add energy to its demand interval and keep the greatest of the billing period."""
+    demand = stretch.version.demand
+    if demand is None or demand.of is not DemandOf.MAXIMUM:
+        return
+    length = demand.interval_min * MINUTE_MS
+    start = at // length * length
+    energy = rating.intervals[start] = rating.intervals.get(start, 0) + wh
+    rating.peaks[stretch.period] = max(rating.peaks.get(stretch.period, 0), energy)
+
+
+def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> None:
     """Add energy to its line, its taxes and the meter's open segments."""
-    rating.used[part.key.period] = rating.used.get(part.key.period, 0) + part.wh
-    _line(rating, part.key).quantity += part.wh
-    _tax(
-        rating, version, part.key, TaxBase.CONSUMPTION, version.price(part.key.block, part.key.band) * part.wh
-    )
+    key, wh = part.key, part.wh
+    line(rating, key).quantity += wh
+    if key.kind == LineKind.CONSUMPTION:
+        _climb_by(rating, stretch, wh)
+        if key.block != NO_BLOCK:
+            for tax_line, per_wh in taxes_per_wh(rating, stretch.version, key):
+                tax_line.quantity += per_wh * wh
+    elif key.kind == LineKind.FREE:
+        _take(rating, Rung(stretch.period, FREE_LADDER), wh)
+        if stretch.version.free_climbs:
+            _climb_by(rating, stretch, wh)
+    else:
+        _use_units(rating, wh)
+    if stretch.period in rating.history:
+        rating.history[stretch.period] += wh
     segments = rating.open.setdefault(meter_id, [])
     last = segments[-1] if segments else None
-    if last is not None and last.key == part.key and last.start // SLOT_MS == part.start // SLOT_MS:
-        last.end, last.wh = part.end, last.wh + part.wh
+    if last is not None and last.key == key and last.start // SLOT_MS == part.start // SLOT_MS:
+        last.end, last.wh = part.end, last.wh + wh
     else:
         segments.append(part)
 
 
-def _line(rating: Rating, key: LineKey) -> Line:
+def _climb_by(rating: Rating, stretch: Stretch, wh: int) -> None:
+    """Climb the ladder of a stretch."""
+    _take(rating, Rung(stretch.block_period, stretch.ladder), wh)
+
+
+def _take(rating: Rating, rung: Rung, wh: int) -> None:
+    """Add energy to what was taken of a ladder or of the free units."""
+    rating.used[rung] = rating.used.get(rung, 0) + wh
+
+
+def _use_units(rating: Rating, wh: int) -> None:
+    """Take units from the oldest lots."""
+    while wh > 0:
+        lot = rating.lots[0]
+        used = min(wh, lot.wh)
+        lot.wh -= used
+        wh -= used
+        if not lot.wh:
+            del rating.lots[0]
+
+
+def line(rating: Rating, key: LineKey) -> Line:
     """Return a line, new if need be."""
-    line = rating.lines.get(key)
-    if line is None:
-        line = rating.lines[key] = Line()
-    return line
+    found = rating.lines.get(key)
+    if found is None:
+        found = rating.lines[key] = Line()
+    return found
 
 
-def _tax(rating: Rating, version: TariffVersion, key: LineKey, base: TaxBase, millionths: int) -> None:
-    """Add to every tax that is raised on the base."""
-    for tax in version.taxes:
-        if base in tax.on:
-            _line(rating, tax_key(key, tax.name)).quantity += millionths
+def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> list[tuple[Line, int]]:
+    """Return the tax lines of a consumption line and the exact value that a Wh adds to each."""
+    price = version.price(key.block, key.band)
+    return [
+        (
+            line(rating, tax_key(key, term.tax.name, TaxBase.CONSUMPTION if term.tax.inclusive else None)),
+            price * (EXACT // WH_PER_MWH) if term.tax.inclusive else price * term.factor + term.per_wh,
+        )
+        for term in version.terms[TaxBase.CONSUMPTION]
+    ]
 
 
-def tax_key(key: LineKey, name: str) -> LineKey:
+def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> LineKey:
     """Return the tax line of a period and version."""
-    return LineKey(LineKind.TAX, key.period, key.version_id, NO_BLOCK, name)
+    kind = LineKind.TAX if included_in is None else LineKind.INCLUDED_TAX
+    return LineKey(kind, key.period, key.version_id, NO_BLOCK, name, included_in or "")
 
 
-def standing_key(version: TariffVersion, day_start: int) -> LineKey:
-    """Return the standing-charge line of a day."""
-    return LineKey(LineKind.STANDING, version.period(day_start), version.id, NO_BLOCK, "")
+def raise_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
+    """Bring a line of no energy to an exact value, and every tax that is raised on it.
+
+    What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
+    """
+    each = line(rating, key)
+    before = each.settled_quantity if settled else each.quantity
+    _add_value(each, value - before, settled=settled)
+    base = BASE_OF[LineKind(key.kind)]
+    for term in version.terms[base]:
+        if term.tax.inclusive:
+            contained = line(rating, tax_key(key, term.tax.name, base))
+            _add_value(contained, value - before, settled=settled)
+        else:
+            gain = value * term.factor // (PPM * PPM) - before * term.factor // (PPM * PPM)
+            _add_value(line(rating, tax_key(key, term.tax.name)), gain, settled=settled)
+
+
+def _add_value(each: Line, value: int, *, settled: bool) -> None:
+    """Add to one of a line's two quantities."""
+    if settled:
+        each.settled_quantity += value
+    else:
+        each.quantity += value
 
 
 def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
     """Return the amount of a line at a cumulative quantity, rounded once, half to even."""
-    if key.kind == LineKind.CONSUMPTION:
+    if key.kind == LineKind.CONSUMPTION and version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
         return divide_half_even(version.price(key.block, key.band) * quantity, WH_PER_MWH)
-    if key.kind == LineKind.STANDING:
-        return version.standing_per_day * quantity
-    rate = next(tax.rate_ppm for tax in version.taxes if tax.name == key.band)
-    return divide_half_even(quantity * rate, WH_PER_MWH * PPM)
+    if key.kind in ENERGY_KINDS and key.block == NO_BLOCK:
+        return 0
+    if key.kind == LineKind.INCLUDED_TAX:
+        rate = next(tax.rate_ppm for tax in version.taxes if tax.name == key.band)
+        return divide_half_even(quantity * rate, EXACT * (PPM + rate))
+    return divide_half_even(quantity, EXACT)
 
 
 def accrued(rating: Rating, timeline: Timeline) -> int:
     """Return what has been used and not yet settled, priced."""
     return sum(
-        due(timeline.version(key.version_id), key, line.quantity) - line.settled
-        for key, line in rating.lines.items()
-        if line.quantity != line.settled_quantity
+        due(timeline.version(key.version_id), key, each.quantity) - each.settled
+        for key, each in rating.lines.items()
+        if each.quantity != each.settled_quantity and key.kind != LineKind.INCLUDED_TAX
     )
 
 
-def has_closed(rating: Rating, at: int) -> bool:
-    """Say whether some open segment's slot or line is over, so that it is to be settled."""
-    return any(
-        len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
-        for segments in rating.open.values()
-    )
+def revalue(rating: Rating, timeline: Timeline, period: str, *, settled: bool = False) -> tuple[LineKey, ...]:
+    """Bring the derived lines of a billing period to their value to date; return those that changed."""
+    changed: list[LineKey] = []
+    present = {key for key in rating.lines if key.period == period and is_derived(timeline, key)}
+    values = _derive(rating, timeline, period, settled=settled)
+    for key in sorted(present | values.keys()):
+        value = values.get(key, 0)
+        if value != _quantity(line(rating, key), settled=settled):
+            raise_value(rating, timeline.version(key.version_id), key, value, settled=settled)
+            changed.append(key)
+    return tuple(changed)
 
 
-def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:
-    """Close open segments and return what they add to each line.
-
-    With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
-    """
-    sums: dict[LineKey, SettledLine] = {}
-    segments: list[Segment] = []
-    for meter_id, parts in sorted(rating.open.items()):
-        closing, rating.open[meter_id] = _closing(parts, upto)
-        segments.extend(_settle_segment(rating, timeline, meter_id, part, sums) for part in closing)
-    rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
-    return Settlement(tuple(sums.values()), tuple(segments))
+def _quantity(each: Line, *, settled: bool) -> int:
+    """Return one of a line's two quantities."""
+    return each.settled_quantity if settled else each.quantity
 
 
-def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
-    """Split a meter's open segments into those that close and the one that may still grow."""
-    if upto is None or not parts or next_slot(parts[-1].start) <= upto:
-        return parts, []
-    return parts[:-1], parts[-1:]
+def is_energy(timeline: Timeline, key: LineKey) -> bool:
+    """Say whether a line counts energy."""
+    return key.kind in ENERGY_KINDS and not is_derived(timeline, key)
 
 
-def _settle_segment(
-    rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: dict[LineKey, SettledLine]
-) -> Segment:
-    """Settle one consumption segment and its taxes."""
-    version = timeline.version(part.key.version_id)
-    price = version.price(part.key.block, part.key.band)
-    amount = _settle_line(rating, version, part.key, part.wh, sums)
-    tax = _settle_taxes(rating, version, part.key, TaxBase.CONSUMPTION, price * part.wh, sums)
-    return Segment(LineKind.CONSUMPTION, meter_id, part.start, part.end, part.key, part.wh, amount, tax)
-
-
-def _settle_taxes(
-    rating: Rating,
-    version: TariffVersion,
-    key: LineKey,
-    base: TaxBase,
-    millionths: int,
-    sums: dict[LineKey, SettledLine],
-) -> int:
-    """Settle the taxes raised on an amount and return their sum."""
+def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
+    """Return the energy of a billing period, Wh."""
     return sum(
-        _settle_line(rating, version, tax_key(key, tax.name), millionths, sums)
-        for tax in version.taxes
-        if base in tax.on
+        each.quantity
+        for key, each in rating.lines.items()
+        if key.period == period and is_energy(timeline, key)
     )
 
 
-def _settle_line(
-    rating: Rating, version: TariffVersion, key: LineKey, quantity: int, sums: dict[LineKey, SettledLine]
+def is_derived(timeline: Timeline, key: LineKey) -> bool:
+    """Say whether a line is a value of the period to date rather than a sum."""
+    if key.kind == LineKind.DEMAND:
+        demand = timeline.version(key.version_id).demand
+        return demand is not None and demand.of is DemandOf.MAXIMUM
+    pro_rata = timeline.version(key.version_id).meaning is BlockBandMeaning.POOLED_PRO_RATA
+    shared = key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK and pro_rata
+    return shared or key.kind in (LineKind.LIFELINE, LineKind.MINIMUM)
+
+
+def _derive(rating: Rating, timeline: Timeline, period: str, *, settled: bool) -> dict[LineKey, int]:
+    """Return the exact values of all derived lines of a billing period."""
+    energy = {
+        key: _quantity(each, settled=settled)
+        for key, each in rating.lines.items()
+        if key.period == period and key.kind == LineKind.CONSUMPTION and not is_derived(timeline, key)
+    }
+    values: dict[LineKey, int] = {}
+    _share_blocks(rating, timeline, energy, values)
+    _lifelines(timeline, energy, values)
+    newest = _newest_version(rating, timeline, period)
+    if newest is not None:
+        _demand(rating, newest, period, values)
+        missing = _missing(rating, timeline, newest, period, sum(values.values()), settled=settled)
+        if missing > 0:
+            key = LineKey(LineKind.MINIMUM, period, newest.id, NO_BLOCK, LineKind.MINIMUM.value)
+            values[key] = missing
+    return values
+
+
+def _share_blocks(
+    rating: Rating, timeline: Timeline, energy: dict[LineKey, int], values: dict[LineKey, int]
+) -> None:
+    """Share each block by the bands as the whole period is (pooled pro rata)."""
+    for key, wh in energy.items():
+        version = timeline.version(key.version_id)
+        if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA or not wh:
+            continue
+        ladder = version.ladder_of(key.band)
+        pooled = version.ladders[ladder].bands
+        total = sum(each for other, each in energy.items() if other.band in pooled)
+        free = rating.used.get(Rung(key.period, FREE_LADDER), 0) if version.free_climbs else 0
+        low = 0
+        ends = (*limits(version, ladder, key.period, rating.terms.started), None)
+        for block, end in enumerate(ends):
+            high = total if end is None else min(max(end - free, low), total)
+            if high > low:
+                value = version.price(block, key.band) * (high - low) * wh * (EXACT // WH_PER_MWH)
+                values[key._replace(block=block)] = divide_half_even(value, total)
+            low = max(high, low)
+
+
+def _lifelines(timeline: Timeline, energy: dict[LineKey, int], values: dict[LineKey, int]) -> None:
+    """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
+    total = sum(energy.values())
+    for key, wh in energy.items():
+        version = timeline.version(key.version_id)
+        lifeline = version.lifeline
+        if lifeline is None or total > lifeline.limit_wh or key.block == NO_BLOCK:
+            continue
+        column = [band.name for band in version.bands].index(key.band)
+        less = lifeline.prices[column] - version.price(key.block, key.band)
+        off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
+        values[off] = values.get(off, 0) + less * wh * (EXACT // WH_PER_MWH)
+
+
+def _newest_version(rating: Rating, timeline: Timeline, period: str) -> TariffVersion | None:
+    """Return the newest version under which something was charged in a period."""
+    ids = {key.version_id for key in rating.lines if key.period == period}
+    return next((version for version in reversed(timeline.versions) if version.id in ids), None)
+
+
+def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
+    """Price the greatest mean power of the period."""
+    demand = version.demand
+    peak = rating.peaks.get(period, 0)
+    if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
+        watts = peak * 60 // demand.interval_min
+        key = LineKey(LineKind.DEMAND, period, version.id, NO_BLOCK, LineKind.DEMAND.value)
+        values[key] = demand.per_kw * watts * (EXACT // 1000)
+
+
+def _missing(
+    rating: Rating, timeline: Timeline, version: TariffVersion, period: str, charged: int, *, settled: bool
 ) -> int:
-    """Settle a quantity of a line and return what it adds."""
-    line = rating.lines[key]
-    line.settled_quantity += quantity
-    settled = due(version, key, line.settled_quantity)
-    amount, line.settled = settled - line.settled, settled
-    before = sums.get(key)
-    sums[key] = SettledLine(
-        key,
-        quantity + (before.quantity if before else 0),
-        unit_price(version, key),
-        amount + (before.amount if before else 0),
-    )
-    return amount
+    """Return what the charges of a period that is over fall short of the minimum, exact."""
+    if not version.minimum or period not in rating.history:
+        return 0
+    days, total = share(version.billing_period, date.fromisoformat(period[:10]), rating.terms.started)
+    if days != total and not version.prorate:
+        return 0
+    for key, each in rating.lines.items():
+        if key.period == period and key.kind in BASE_OF and not is_derived(timeline, key):
+            charged += _value(timeline, key, _quantity(each, settled=settled))
+    return version.minimum * EXACT * days // total - charged
+
+
+def _value(timeline: Timeline, key: LineKey, quantity: int) -> int:
+    """Return the exact value of a line that is a plain sum, before tax."""
+    if key.kind != LineKind.CONSUMPTION:
+        return quantity
+    if key.block == NO_BLOCK:
+        return 0
+    return timeline.version(key.version_id).price(key.block, key.band) * quantity * (EXACT // WH_PER_MWH)
 
 
 def unit_price(version: TariffVersion, key: LineKey) -> int | None:
-    """Return the amount per kWh or per day of a line before tax, or None for a tax."""
-    if key.kind == LineKind.CONSUMPTION:
+    """Return the amount per kWh or per unit of time of a line before tax, or None where there is none."""
+    if key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK:
         return divide_half_even(version.price(key.block, key.band), 1000)
-    return version.standing_per_day if key.kind == LineKind.STANDING else None
-
-
-def charge_standing(rating: Rating, version: TariffVersion, day_start: int, day_end: int) -> Settlement:
-    """Add the standing charge of one local day and settle it at once."""
-    key = standing_key(version, day_start)
-    sums: dict[LineKey, SettledLine] = {}
-    millionths = version.standing_per_day * WH_PER_MWH
-    _line(rating, key).quantity += 1
-    _tax(rating, version, key, TaxBase.STANDING, millionths)
-    amount = _settle_line(rating, version, key, 1, sums)
-    tax = _settle_taxes(rating, version, key, TaxBase.STANDING, millionths, sums)
-    segment = Segment(LineKind.STANDING, None, day_start, day_end, key, 0, amount, tax)
-    return Settlement(tuple(sums.values()), (segment,))
-
-
-def forget_periods(rating: Rating, keep_from: str) -> None:
-    """Drop settled lines and ladders of periods before ``keep_from``; no reading can reach them any more."""
-    rating.lines = {
-        key: line
-        for key, line in rating.lines.items()
-        if key.period >= keep_from or line.quantity != line.settled_quantity
-    }
-    rating.used = {period: wh for period, wh in rating.used.items() if period >= keep_from}
+    if key.kind == LineKind.STANDING:
+        return next((charge.amount for charge in version.standing if charge.name == key.band), None)
+    return None
 
 
 def taxed_price(version: TariffVersion, block: int, band: str) -> int:
-    """Return the price of a unit with its taxes, in millionths of an amount per MWh."""
-    return version.price(block, band) * version.taxed_ppm(TaxBase.CONSUMPTION)
+    """Return the exact value of a Wh, taxes and levies included."""
+    return version.taxed(version.price(block, band))
 
 
-def price_per_kwh(version: TariffVersion, used_wh: int, band: str) -> int:
+def marginal_price(rating: Rating, stretch: Stretch) -> int:
+    """Return the exact value of the next Wh, taxes and levies included."""
+    return taxed_price(stretch.version, block_at(rating, stretch), stretch.band)
+
+
+def price_per_kwh(rating: Rating, stretch: Stretch) -> int:
     """Return the amount per kWh of the next unit, taxes included, rounded half-even."""
-    return divide_half_even(taxed_price(version, version.block_at(used_wh), band), PPM * 1000)
+    return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT)
 
 
-def units_for(version: TariffVersion, used_wh: int, band: str, amount: int) -> int | None:
+def units_for(rating: Rating, stretch: Stretch, amount: int) -> int | None:
     """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
 
-    Blocks that cost nothing are passed through for nothing.
+    Free units and blocks that cost nothing are passed through for nothing.
     """
-    bought, left = 0, max(amount, 0) * WH_PER_MWH * PPM
+    version = stretch.version
+    bought, left = free_left(rating, stretch), max(amount, 0) * EXACT
+    block, room = block_at(rating, stretch), block_room(rating, stretch)
+    ends = limits(version, stretch.ladder, stretch.block_period, rating.terms.started)
     while True:
-        price = taxed_price(version, version.block_at(used_wh + bought), band)
-        room = version.block_remaining(used_wh + bought)
+        price = taxed_price(version, block, stretch.band)
         if room is None:
             return bought + left // price if price else None
         take = left // price if price else room
         if take < room:
             return bought + take
         bought, left = bought + room, left - room * price
+        block += 1
+        room = ends[block] - ends[block - 1] if block < len(ends) else None
+
+
+def forget_periods(rating: Rating, keep_from: str) -> None:
+    """Drop settled lines and ladders of periods that began before ``keep_from`` and are over by then."""
+    rating.lines = {
+        key: each
+        for key, each in rating.lines.items()
+        if _reaches(key.period, keep_from) or each.quantity != each.settled_quantity
+    }
+    rating.used = {rung: wh for rung, wh in rating.used.items() if _reaches(rung.period, keep_from)}
+    rating.peaks = {period: wh for period, wh in rating.peaks.items() if _reaches(period, keep_from)}
+    kept = sorted(rating.history)[-_HISTORY_KEPT:]
+    rating.history = {period: rating.history[period] for period in kept}
+
+
+_HISTORY_KEPT: Final = 25
+
+
+def _reaches(period: str, keep_from: str) -> bool:
+    """Say whether a period is not over on a day."""
+    return bounds(period)[1].isoformat() > keep_from
+
+
+def forget_intervals(rating: Rating, before: int) -> None:
+    """Drop the demand intervals that no reading can reach any more."""
+    rating.intervals = {start: wh for start, wh in rating.intervals.items() if start >= before}

@@ -8,8 +8,9 @@ from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, S
 from meter_bridge.core.ledger import EntryKind, opening
 from meter_bridge.core.rating import Rating
 from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import settle_all, store_status
+from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.journal import announce, book
 from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply
 from meter_bridge.engine.unit import Unit

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from meter_bridge.core.metering import Register
-from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating
+from meter_bridge.core.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
 from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
 
 
@@ -28,14 +28,19 @@ class _MeterDocument(msgspec.Struct, array_like=True):
 class _Document(msgspec.Struct, array_like=True):
     """A supply's rating state and meters."""
 
-    lines: list[tuple[str, str, str, int, str, int, int, int]]
-    used: list[tuple[str, int]]
-    open: list[tuple[str, int, int, str, str, str, int, str, int]]
+    lines: list[tuple[str, str, str, int, str, str, str, str, int]]
+    """Key, quantities and settled amount; exact values are larger than JSON's numbers, so they are texts."""
+    used: list[tuple[str, int, int]]
+    open: list[tuple[str, int, int, str, str, str, int, str, str, int]]
     meters: list[_MeterDocument]
     standing_due: int
     days: list[tuple[str, int, int]]
     pace: tuple[int, int, int, int]
     earlier_wh: int
+    intervals: list[tuple[int, int]]
+    peaks: dict[str, int]
+    history: dict[str, int]
+    lots: list[tuple[str, int, str]]
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -48,10 +53,10 @@ def encode(supply: Supply) -> bytes:
     return _ENCODER.encode(
         _Document(
             [
-                (*key, line.quantity, line.settled_quantity, line.settled)
+                (*key, str(line.quantity), str(line.settled_quantity), line.settled)
                 for key, line in rating.lines.items()
             ],
-            list(rating.used.items()),
+            [(*rung, wh) for rung, wh in rating.used.items()],
             [
                 (meter_id, part.start, part.end, *part.key, part.wh)
                 for meter_id, parts in rating.open.items()
@@ -62,6 +67,10 @@ def encode(supply: Supply) -> bytes:
             [(total.day, total.wh, total.amount) for total in supply.days],
             (pace.mwh, pace.elapsed_ms, pace.since, pace.at),
             supply.earlier_wh,
+            list(rating.intervals.items()),
+            rating.peaks,
+            rating.history,
+            [(lot.id, lot.wh, str(lot.value)) for lot in rating.lots],
         )
     )
 
@@ -86,7 +95,7 @@ def _encode_meter(meter: Meter) -> _MeterDocument:
 def decode_into(supply: Supply, document: bytes) -> None:
     """Restore a supply's state and that of its meters from storage."""
     stored = _DECODER.decode(document)
-    supply.rating = _rating(stored)
+    supply.rating = _rating(stored, supply.rating.terms)
     # An account that was closed and comes back owes nothing for the days between.
     supply.standing_due = max(supply.standing_due, stored.standing_due)
     supply.days = [DayTotal(*total) for total in stored.days]
@@ -98,9 +107,17 @@ def decode_into(supply: Supply, document: bytes) -> None:
             _restore_meter(meters[row.id], row)
 
 
-def _rating(stored: _Document) -> Rating:
+def _rating(stored: _Document, terms: Terms) -> Rating:
     """Return the rating state of a document."""
-    rating = Rating({LineKey(*row[:5]): Line(*row[5:]) for row in stored.lines}, dict(stored.used))
+    rating = Rating(
+        lines={LineKey(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
+        used={Rung(period, ladder): wh for period, ladder, wh in stored.used},
+        intervals=dict(stored.intervals),
+        peaks=stored.peaks,
+        history=stored.history,
+        lots=[Lot(lot_id, wh, int(value)) for lot_id, wh, value in stored.lots],
+        terms=terms,
+    )
     for meter_id, start, end, *key, wh in stored.open:
         part = OpenSegment(int(start), int(end), LineKey(*key), int(wh))  # type: ignore[arg-type]
         rating.open.setdefault(str(meter_id), []).append(part)
@@ -131,8 +148,3 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
         )
         for row in stored.meters
     ]
-
-
-def open_wh(document: bytes) -> int:
-    """Return the energy of a stored supply that is not yet posted."""
-    return sum(wh for *_, wh in _DECODER.decode(document).open)

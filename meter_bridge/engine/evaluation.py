@@ -1,22 +1,20 @@
 """Evaluating an account: what is due, what is left, what follows for alerts and supply."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Protocol
 
 from meter_bridge.core import supply as policy_rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.calendar import day_end, local_day, month_of
-from meter_bridge.core.friendly import Respite, respite
 from meter_bridge.core.money import format_amount
-from meter_bridge.core.rating import accrued, charge_standing, forget_periods, settle
+from meter_bridge.core.rating import accrued
 from meter_bridge.core.relay import Position
 from meter_bridge.core.supply import Decision, Hold, PaymentMode, Reason, Situation, SupplyState
 from meter_bridge.engine.account_document import encode_account
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.journal import announce, book_settlement
+from meter_bridge.engine.charging import charge_time, settle_all
+from meter_bridge.engine.journal import announce
 from meter_bridge.engine.lane import measure_room
-from meter_bridge.engine.state import UNLIMITED, Account, Installation, Supply
+from meter_bridge.engine.state import UNLIMITED, Account, Installation
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
@@ -49,24 +47,20 @@ def evaluate(
     """Charge what the clock made due, then decide warnings and supply from what is left."""
     if wishes.clock_sure:
         for supply in account.supplies:
-            _charge_standing(installation, supply, unit)
+            charge_time(installation, supply, unit)
     available = available_credit(account)
     _warn(installation, account, unit, available)
-    headroom = available
-    spared = None
-    if headroom <= 0:
-        spared = respite(account.policy.friendly_hours, unit.at, account.site.time_zone)
+    span = policy_rules.friendly_span(account.policy, unit.at, account.site.time_zone)
     decision = policy_rules.decide(
         account.policy,
         Situation(
-            present=account.state,
-            headroom=headroom,
-            available=available,
-            hold=account.hold,
-            respite=spared,
-            clock_sure=wishes.clock_sure,
-            confirmed=wishes.confirmed,
-            released=wishes.released,
+            account.state,
+            available,
+            account.hold,
+            span.band == policy_rules.FRIENDLY,
+            wishes.clock_sure,
+            wishes.confirmed,
+            wishes.released,
         ),
     )
     if (decision.state, decision.reason) != (account.state, account.reason) or _astray(
@@ -74,7 +68,7 @@ def evaluate(
     ):
         _carry_out(installation, account, unit, relays, decision)
     measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
-    account.wake_at = _wake_at(account, spared, unit.at)
+    account.wake_at = _wake_at(account, span.end)
 
 
 def _astray(account: Account, state: SupplyState) -> bool:
@@ -83,33 +77,6 @@ def _astray(account: Account, state: SupplyState) -> bool:
     if state is SupplyState.CONNECTED:
         return any(relay.requested is Position.OPEN for relay in relays)
     return any(relay.requested is not Position.OPEN for relay in relays)
-
-
-def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
-    """Post everything used so far, before anything that depends on the balance."""
-    for supply in account.supplies:
-        book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
-    account.drop_lanes()
-
-
-def _charge_standing(installation: Installation, supply: Supply, unit: Unit) -> None:
-    """Charge the standing charge of every local day that has begun."""
-    while supply.standing_due <= unit.at:
-        version = supply.timeline.at(supply.standing_due)
-        day = local_day(supply.standing_due, version.zone)
-        end = day_end(day, version.zone)
-        if version.standing_per_day:
-            charge = charge_standing(supply.rating, version, supply.standing_due, end)
-            book_settlement(installation, supply, unit, charge)
-        supply.standing_due = end
-        forget_periods(supply.rating, _oldest_period(supply, day))
-
-
-def _oldest_period(supply: Supply, day: date) -> str:
-    """Return the oldest period a reading can reach: last month, or the most silent meter's."""
-    zone = supply.timeline.versions[0].zone
-    reach = [local_day(meter.register.at, zone) for meter in supply.meters if meter.register]
-    return month_of(min([day, *reach]) - timedelta(days=31)).isoformat()
 
 
 def _warn(installation: Installation, account: Account, unit: Unit, available: int) -> None:
@@ -206,10 +173,9 @@ def _exhaustible(account: Account) -> bool:
     return account.state is SupplyState.CONNECTED and not protected
 
 
-def _wake_at(account: Account, spared: Respite | None, at: int) -> int:
+def _wake_at(account: Account, friendly_end: int) -> int:
     """Return the next instant at which the clock alone may change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
-    if spared is not None and account.reason in (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE):
-        grace = account.policy.friendly_hours.grace_ms
-        due += [instant for instant in (spared.until - grace, spared.until) if instant > at]
+    if account.reason is Reason.FRIENDLY_HOURS:
+        due.append(friendly_end)
     return min(due, default=UNLIMITED)

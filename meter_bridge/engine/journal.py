@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 import json
+from typing import Final
 
 from meter_bridge.core import ledger
 from meter_bridge.core.calendar import iso, local_day, local_slot
@@ -98,7 +99,17 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
 def _describe(settlement: Settlement) -> str:
     """Return a line for people."""
     kinds = {segment.kind for segment in settlement.segments}
-    return "Standing charge" if kinds == {LineKind.STANDING} else "Electricity used"
+    named = [name for kind, name in _NAMES.items() if kind in kinds]
+    return (
+        named[0] if named and not any(segment.wh for segment in settlement.segments) else "Electricity used"
+    )
+
+
+_NAMES: Final = {
+    LineKind.STANDING: "Standing charge",
+    LineKind.DEMAND: "Demand charge",
+    LineKind.MINIMUM: "Minimum charge",
+}
 
 
 def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, object]:
@@ -112,7 +123,7 @@ def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, 
         "version_id": line.key.version_id,
         "block": None if line.key.block == NO_BLOCK else line.key.block + 1,
         "band": line.key.band or None,
-        "quantity": 0 if line.key.kind == LineKind.TAX else line.quantity,
+        "quantity": line.quantity,
         "unit_price": line.unit_price,
         "amount": line.amount,
     }

@@ -12,8 +12,17 @@ from typing import Final
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.energy import MS_PER_HOUR
 from meter_bridge.core.metering import GRACE_MS
-from meter_bridge.core.rating import LineKey, LineKind, tax_key, taxed_price
-from meter_bridge.core.tariff import PPM, WH_PER_MWH, TaxBase, span_at
+from meter_bridge.core.rating import (
+    LineKey,
+    LineKind,
+    Rung,
+    block_at,
+    block_room,
+    free_left,
+    taxed_price,
+    taxes_per_wh,
+)
+from meter_bridge.core.tariff import EXACT, Stretch
 from meter_bridge.engine.state import UNLIMITED, Account, Lane, Meter, Supply
 
 MARGIN: Final = 16
@@ -41,9 +50,9 @@ def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool
     segment = lane.segment
     segment.end, segment.wh = at, segment.wh + rise
     lane.line.quantity += rise
-    for line in lane.taxes:
-        line.quantity += lane.price * rise
-    supply.rating.used[segment.key.period] += rise
+    for line, per_wh in lane.taxes:
+        line.quantity += per_wh * rise
+    supply.rating.used[lane.rung] += rise
     return True
 
 
@@ -63,24 +72,31 @@ def _stand_still(meter: Meter, witness: str | None, at: int) -> bool:
 def enter(meter: Meter, at: int) -> None:
     """Put a meter on its lane, if its newest open segment may still grow at this instant."""
     supply, rating = meter.supply, meter.supply.rating
-    parts = rating.open.get(meter.id)
-    version = supply.timeline.at(at)
-    span = span_at(version, at)
-    period = version.period(at)
-    used = rating.used.get(period, 0)
-    key = LineKey(LineKind.CONSUMPTION, period, version.id, version.block_at(used), span.band)
     meter.lane = None
-    if not parts or parts[-1].key != key or next_slot(parts[-1].start) <= at:
+    parts = rating.open.get(meter.id)
+    if not parts or next_slot(parts[-1].start) <= at:
         return
-    taxes = (tax for tax in version.taxes if TaxBase.CONSUMPTION in tax.on)
+    stretch = supply.timeline.stretch(at)
+    key = _plain_key(supply, stretch)
+    if parts[-1].key != key:
+        return
     meter.lane = Lane(
-        until=min(next_slot(at), span.end, supply.timeline.next_start(at) or UNLIMITED),
+        until=min(next_slot(at), stretch.end),
         segment=parts[-1],
         line=rating.lines[key],
-        price=version.price(key.block, key.band),
-        taxes=tuple(rating.lines[tax_key(key, tax.name)] for tax in taxes),
-        cost_per_wh=taxed_price(version, key.block, key.band),
+        rung=Rung(stretch.block_period, stretch.ladder),
+        taxes=tuple(taxes_per_wh(rating, stretch.version, key)),
+        cost_per_wh=taxed_price(stretch.version, key.block, key.band),
     )
+
+
+def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:
+    """Return the line on which the next unit goes, or None where more than that line would change."""
+    version, rating = stretch.version, supply.rating
+    if version.derived or rating.lots or free_left(rating, stretch) or stretch.period in rating.history:
+        return None
+    block = block_at(rating, stretch)
+    return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
 
 
 def measure_room(account: Account, available: int, *, exhaustible: bool, at: int) -> None:
@@ -89,16 +105,15 @@ def measure_room(account: Account, available: int, *, exhaustible: bool, at: int
     if exhaustible and available > 0:
         floors.append(0)
     spendable = available - max(floors) - MARGIN if floors else None
-    account.room = UNLIMITED if spendable is None else max(spendable, 0) * WH_PER_MWH * PPM
+    account.room = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
     for supply in account.supplies:
         _measure_block(supply, at)
 
 
 def _measure_block(supply: Supply, at: int) -> None:
     """Work out the energy until the next block, Wh; lanes in the block before end."""
-    version = supply.timeline.at(at)
-    used = supply.rating.used.get(version.period(at), 0)
-    room, block = version.block_remaining(used), version.block_at(used)
+    stretch = supply.timeline.stretch(at)
+    room, block = block_room(supply.rating, stretch), block_at(supply.rating, stretch)
     supply.block_room = UNLIMITED if room is None else room
     for meter in supply.meters:
         if meter.lane is not None and meter.lane.segment.key.block != block:

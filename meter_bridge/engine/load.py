@@ -7,6 +7,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, iso, local_day
+from meter_bridge.core.rating import Terms
 from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.supply import Hold, Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
@@ -133,7 +134,14 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
             timelines[turn] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
         supply = Supply(row["id"], account, row["commodity"], turn[-1][1], timelines[turn])
         supply.standing_due = first_standing(account, supply.timeline)
+        supply.rating.terms = _terms(account, supply.timeline)
         account.supplies.append(supply)
+
+
+def _terms(account: Account, timeline: Timeline) -> Terms:
+    """Return what the tariff has to know of an account."""
+    started = local_day(account.opened_at, timeline.versions[0].zone)
+    return Terms(started, account.policy.contracted_w, account.policy.free_units)
 
 
 def first_standing(account: Account, timeline: Timeline) -> int:

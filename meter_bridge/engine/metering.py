@@ -9,8 +9,9 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.clock import dated
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
-from meter_bridge.core.rating import allocate, has_closed, settle
+from meter_bridge.core.rating import allocate
 from meter_bridge.core.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.core.settlement import has_closed, settle
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine import lane
 from meter_bridge.engine.alerting import set_alert

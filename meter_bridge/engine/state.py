@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.metering import Register
-from meter_bridge.core.rating import Line, OpenSegment, Rating
+from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
 from meter_bridge.core.supply import Hold, Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
@@ -35,11 +35,12 @@ class Lane:
     """First instant at which the clock changes something."""
     segment: OpenSegment
     line: Line
-    price: int
-    """Amount per MWh before tax; what a tax line adds per Wh."""
-    taxes: tuple[Line, ...]
+    rung: Rung
+    """Ladder that the energy climbs."""
+    taxes: tuple[tuple[Line, int], ...]
+    """Tax lines with the exact value that a Wh adds to each."""
     cost_per_wh: int
-    """Taxed price in millionths of an amount per MWh."""
+    """Exact value of a Wh, taxes included."""
 
 
 @dataclass(slots=True)
@@ -146,8 +147,7 @@ class Account:
     revision: int = 0
     low_level: int = 0
     room: int = 0
-    """What may still be used before something is to be decided, in millionths of an amount per MWh times
-    Wh."""
+    """What may still be used before something is to be decided, as an exact value."""
     wake_at: int = UNLIMITED
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None

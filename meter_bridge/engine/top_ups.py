@@ -13,8 +13,9 @@ from meter_bridge.core import ledger
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import available_credit, settle_all
+from meter_bridge.engine.evaluation import available_credit
 from meter_bridge.engine.journal import announce, book, entry_id
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit

@@ -2,10 +2,11 @@
 
 from meter_bridge.core.calendar import iso, local_day
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating import accrued, due, price_per_kwh, units_for
+from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, due, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
+from meter_bridge.core.standing import fixed_per_day
 from meter_bridge.core.supply import PaymentMode
-from meter_bridge.core.tariff import TariffVersion, next_price_change, span_at
+from meter_bridge.core.tariff import next_price_change
 from meter_bridge.engine import alerting
 from meter_bridge.engine.evaluation import available_credit
 from meter_bridge.engine.state import Account, Meter, Supply
@@ -109,33 +110,26 @@ def _relay_view(relay: Relay) -> RelayView:
 
 def _tariff_now(supply: Supply, at: int) -> TariffNow:
     """Return the price in force."""
-    version = supply.timeline.at(at)
-    used = _used(supply, version, at)
-    band = span_at(version, at).band
+    stretch = supply.timeline.stretch(at)
+    version = stretch.version
     changes = [
         instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant
     ]
     return TariffNow(
         tariff_id=supply.tariff_id,
         version_id=version.id,
-        price_per_kwh=price_per_kwh(version, used, band),
-        band=band,
-        block=version.block_at(used) + 1,
-        blocks=version.blocks,
-        block_remaining_wh=version.block_remaining(used),
+        price_per_kwh=price_per_kwh(supply.rating, stretch),
+        band=stretch.band,
+        block=block_at(supply.rating, stretch) + 1,
+        blocks=stretch.steps.blocks,
+        block_remaining_wh=block_room(supply.rating, stretch),
         next_change=iso(min(changes)) if changes else None,
     )
 
 
-def _used(supply: Supply, version: TariffVersion, at: int) -> int:
-    """Return the energy used in the block period so far."""
-    return supply.rating.used.get(version.period(at), 0)
-
-
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
     """Return the energy that the available credit buys from here."""
-    version = supply.timeline.at(at)
-    return units_for(version, _used(supply, version, at), span_at(version, at).band, available)
+    return units_for(supply.rating, supply.timeline.stretch(at), available)
 
 
 def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:
@@ -144,9 +138,9 @@ def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:
     prepaid = supply.account.policy.payment_mode is PaymentMode.PREPAYMENT
     if units_wh is None or pace.elapsed_ms < SHORTEST_PACE_MS or not prepaid:
         return None
-    version = supply.timeline.at(at)
-    price = price_per_kwh(version, _used(supply, version, at), span_at(version, at).band)
-    standing_wh = version.standing_per_day * 1000 // price if price else 0
+    stretch = supply.timeline.stretch(at)
+    price = price_per_kwh(supply.rating, stretch)
+    standing_wh = fixed_per_day(stretch.version, supply.rating.terms) * 1000 // price if price else 0
     per_day_wh = pace.mwh * 86_400 // pace.elapsed_ms + standing_wh
     return units_wh * 86_400 // per_day_wh if per_day_wh > 0 else None
 
@@ -185,6 +179,6 @@ def _cost_period(account: Account, at: int) -> int | None:
     for supply in account.supplies:
         period = supply.timeline.at(at).period(at)
         for key, line in supply.rating.lines.items():
-            if key.period == period:
+            if key.period == period and key.kind != LineKind.INCLUDED_TAX:
                 total += due(supply.timeline.version(key.version_id), key, line.quantity)
     return total

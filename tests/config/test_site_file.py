@@ -1,18 +1,17 @@
 """What a site file becomes."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.config.holidays import resolve
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
-from meter_bridge.core.bands import Window as BandWindow
+from meter_bridge.core.bands import Window
 from meter_bridge.core.money import amount_digits, to_decimal
 from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
-from meter_bridge.core.tariff import TariffVersion, Window, check_tariff
+from meter_bridge.core.tariff import StandingCharge, TariffVersion, check_tariff
 
 
 def version_of(text: str) -> TariffVersion:
@@ -57,9 +56,9 @@ def test_prices_are_per_block_and_band_exactly_as_written(site_file: str) -> Non
     version = version_of(site_file)
     assert version.price(0, "peak") == 3_100_000 * 1000
     assert version.price(1, "off-peak") == 2_600_000 * 1000
-    assert version.standing_per_day == 4_500_000
+    assert version.standing == (StandingCharge("standing charge", 4_500_000),)
     assert version.taxes[0].rate_ppm == 150_000
-    assert version.limits == (350_000,)
+    assert version.ladders[0].limits == (350_000,)
 
 
 @given(st.decimals(min_value=0, max_value=100_000, places=6))
@@ -115,28 +114,12 @@ def test_a_time_of_day_is_never_a_number(site_file: str, written: str) -> None:
 
 @pytest.mark.parametrize(
     "days, expected",
-    [("sat-mon", {5, 6, 0}), ("sat, sun", {5, 6}), ("wed", {2}), ("every day", set(range(7)))],
+    [("sat-mon", {5, 6, 0}), ("sat, sun", {5, 6}), ("wed", {2}), ("every day", set(range(8)))],
 )
 def test_days_are_ranges_and_lists(site_file: str, days: str, expected: set[int]) -> None:
     hours = f"friendly hours: [{{days: '{days}', from: 22:00, to: 06:00}}]"
     text = site_file.replace("low credit: [50.00, 20.00]", hours)
-    assert unit_of(load(text), "flat-1").policy.friendly_hours.windows[0].days == expected
-
-
-@pytest.mark.parametrize("written", ["'sat-sun, holidays'", "[sat-sun, holidays]", "[holidays, sat, sun]"])
-def test_friendly_days_may_be_public_holidays(site_file: str, written: str) -> None:
-    hours = f"friendly hours: [{{days: {written}, from: 00:00, to: 24:00}}]\n        grace: 15 min"
-    text = site_file.replace("low credit: [50.00, 20.00]", f"{hours}\n        friendly dates: [2026-12-24]")
-    found = unit_of(load(text.replace("currency: ZAR", "currency: ZAR\n    holidays: ZA")), "flat-1").policy
-    assert found.friendly_hours.windows == (BandWindow(frozenset({5, 6, 7}), 0, 0),)
-    assert found.friendly_hours.holidays == resolve("ZA", None)
-    assert found.friendly_hours.dates == (date(2026, 12, 24),)
-    assert found.friendly_hours.grace_ms == 900_000
-
-
-def test_holidays_that_no_window_names_are_not_stored(site_file: str) -> None:
-    text = site_file.replace("currency: ZAR", "currency: ZAR\n    holidays: {country: DE, region: BY}")
-    assert unit_of(load(text), "flat-1").policy.friendly_hours.holidays == ()
+    assert unit_of(load(text), "flat-1").policy.friendly_hours[0].days == expected
 
 
 def test_words_of_yaml_stay_words(site_file: str) -> None:
@@ -245,4 +228,4 @@ def test_amounts_are_counted_in_the_currency_of_the_site(site_file: str) -> None
 
 def test_one_price_may_hold_at_all_times(site_file: str) -> None:
     assert version_of(flat_tariff("[2.5]")) == version_of(flat_tariff("{standard: 2.5}"))
-    assert version_of(flat_tariff("2.5")).blocks == 1
+    assert version_of(flat_tariff("2.5")).ladders[0].blocks == 1

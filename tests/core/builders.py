@@ -1,19 +1,19 @@
 """Tariffs, windows and instants as a person writes them, for tests of any suite."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from meter_bridge.core.bands import WEEKDAYS, Band, BandCalendar, Window
 from meter_bridge.core.money import amount_digits, parse_amount
 from meter_bridge.core.tariff import (
-    WEEKDAYS,
-    Band,
+    Ladder,
+    StandingCharge,
     TariffVersion,
     Tax,
     TaxBase,
     Timeline,
-    Window,
     check_tariff,
 )
 
@@ -77,22 +77,36 @@ def tariff(
     valid_from: int = 0,
     version_id: str = "v1",
     currency: str = "ZAR",
+    more: Mapping[str, object] | None = None,
 ) -> TariffVersion:
-    """Return a checked version; prices are per kWh, a row for each block, a column for each band."""
+    """Return a checked version; prices are per kWh, a row for each block, a column for each band.
+
+    ``more`` are other fields of the version.
+    """
     version = TariffVersion(
         id=version_id,
         tariff_id="t1",
         valid_from=valid_from,
         currency=currency,
-        time_zone=time_zone,
-        bands=tuple(bands),
-        limits=tuple(int(Decimal(limit) * 1000) for limit in limits_kwh),
-        prices=tuple(tuple(per_kwh(price, currency) for price in row) for row in prices),
-        standing_per_day=amount(standing, currency),
+        calendar=BandCalendar(time_zone, tuple(bands)),
+        ladders=(
+            Ladder(
+                tuple(band.name for band in bands),
+                tuple(tuple(per_kwh(price, currency) for price in row) for row in prices),
+                tuple(int(Decimal(limit) * 1000) for limit in limits_kwh),
+            ),
+        ),
+        standing=standing_charges(amount(standing, currency)),
         taxes=tuple(taxes),
+        **(more or {}),  # type: ignore[arg-type]
     )
     check_tariff(version)
     return version
+
+
+def standing_charges(per_day: int) -> tuple[StandingCharge, ...]:
+    """Return a standing charge per day, or none."""
+    return (StandingCharge("standing charge", per_day),) if per_day else ()
 
 
 def timeline(*versions: TariffVersion) -> Timeline:

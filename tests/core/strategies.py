@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from meter_bridge.core.bands import Band, BandCalendar, Window
 from meter_bridge.core.rating import LineKey, LineKind
-from meter_bridge.core.tariff import PPM, WH_PER_MWH, Band, TariffVersion, TaxBase, Timeline, Window
-from tests.core.builders import MINUTE, band, instant, tax, weekly_ladder
+from meter_bridge.core.tariff import PPM, WH_PER_MWH, Ladder, TariffVersion, TaxBase, Timeline
+from tests.core.builders import MINUTE, band, instant, standing_charges, tax, weekly_ladder
 
 CHANGES = [
     ("Europe/London", "2026-03-28"),
@@ -59,11 +60,11 @@ def ladders(draw: st.DrawFn, /, time_zone: str = "Africa/Johannesburg", **change
         "tariff_id": "t1",
         "valid_from": 0,
         "currency": "ZAR",
-        "time_zone": time_zone,
-        "bands": tuple(bands),
-        "limits": tuple(limits),
-        "prices": tuple(tuple(row) for row in rows),
-        "standing_per_day": draw(st.integers(0, 10**7)),
+        "calendar": BandCalendar(time_zone, tuple(bands)),
+        "ladders": (
+            Ladder(tuple(each.name for each in bands), tuple(tuple(row) for row in rows), tuple(limits)),
+        ),
+        "standing": standing_charges(draw(st.integers(0, 10**7))),
         "taxes": draw(st.sampled_from([(), (tax("15"),), (tax("7.7"), tax("0.3333", "levy"))])),
     }
     return TariffVersion(**(arguments | changes))  # type: ignore[arg-type]
@@ -87,8 +88,8 @@ def naive_bands(bands: Sequence[Band], weekday: int, minute: int) -> list[str]:
     for entry in bands:
         for window in entry.windows:
             crosses = window.end <= window.start
-            today = weekday in window.weekdays and window.start <= minute < (1440 if crosses else window.end)
-            since_yesterday = crosses and (weekday - 1) % 7 in window.weekdays and minute < window.end
+            today = weekday in window.days and window.start <= minute < (1440 if crosses else window.end)
+            since_yesterday = crosses and (weekday - 1) % 7 in window.days and minute < window.end
             if today or since_yesterday:
                 claimed.append(entry.name)
     return claimed or [entry.name for entry in bands if entry.rest]
@@ -101,7 +102,7 @@ def naive_price_key(timeline: Timeline, at: int) -> tuple[str, str, str]:
         ZoneInfo(version.time_zone)
     )
     names = naive_bands(version.bands, local.weekday(), local.hour * 60 + local.minute)
-    return f"{local:%Y-%m}-01", version.id, names[0]
+    return f"{local:%Y-%m}-01/P1M", version.id, names[0]
 
 
 def naive_boundaries(timeline: Timeline, start: int, end: int) -> list[int]:
@@ -138,22 +139,23 @@ class NaiveRating:
     def _climb(self, period: str, version_id: str, name: str, wh: int) -> None:
         """Put energy on the ladder."""
         version = self.timeline.version(version_id)
-        column = [entry.name for entry in version.bands].index(name)
-        floors = [0, *version.limits]
-        ceilings = [*version.limits, 10**18]
+        ladder = version.ladders[0]
+        floors = [0, *ladder.limits]
+        ceilings = [*ladder.limits, 10**18]
         low = self.used.get(period, 0)
         high = self.used[period] = low + wh
         for block, (floor, ceiling) in enumerate(zip(floors, ceilings, strict=True)):
             part = min(high, ceiling) - max(low, floor)
             if part > 0:
                 self._add(LineKey(LineKind.CONSUMPTION, period, version_id, block, name), Fraction(part))
-                cost = Fraction(version.prices[block][column] * part, WH_PER_MWH)
+                cost = Fraction(version.price(block, name) * part, WH_PER_MWH)
                 self._tax(version, period, TaxBase.CONSUMPTION, cost)
 
     def stand(self, period: str, version: TariffVersion) -> None:
         """Charge one day."""
-        self._add(LineKey(LineKind.STANDING, period, version.id, -1, ""), Fraction(1))
-        self._tax(version, period, TaxBase.STANDING, Fraction(version.standing_per_day))
+        for charge in version.standing:
+            self._add(LineKey(LineKind.STANDING, period, version.id, -1, charge.name), Fraction(1))
+            self._tax(version, period, TaxBase.STANDING, Fraction(charge.amount))
 
     def _tax(self, version: TariffVersion, period: str, base: TaxBase, cost: Fraction) -> None:
         for entry in version.taxes:
@@ -172,8 +174,7 @@ class NaiveRating:
         """Return the price of a line's unit."""
         version = self.timeline.version(key.version_id)
         if key.kind == LineKind.STANDING:
-            return Fraction(version.standing_per_day)
+            return Fraction(version.standing[0].amount)
         if key.kind == LineKind.TAX:
             return Fraction(next(entry.rate_ppm for entry in version.taxes if entry.name == key.band), PPM)
-        column = [entry.name for entry in version.bands].index(key.band)
-        return Fraction(version.prices[key.block][column], WH_PER_MWH)
+        return Fraction(version.price(key.block, key.band), WH_PER_MWH)

@@ -23,9 +23,10 @@ from meter_bridge.core.rating import (
     SettledLine,
     Settlement,
     allocate,
-    charge_standing,
-    settle,
 )
+from meter_bridge.core.settlement import settle
+from meter_bridge.core.standing import charge_day
+from meter_bridge.core.tariff import TaxBase, Timeline
 from tests.core.builders import DAY, amount, timeline, weekly_ladder
 
 pytestmark = pytest.mark.invariant(1)
@@ -39,6 +40,7 @@ lines = st.builds(
         st.just("v1"),
         st.just(-1),
         st.text(max_size=3),
+        st.sampled_from(TaxBase),
     ),
     st.integers(0, 10**9),
     st.none(),
@@ -94,7 +96,8 @@ def test_corrections_and_opening_balances_go_either_way(difference: int) -> None
 def test_a_charge_takes_from_the_balance_exactly_what_its_lines_add_up_to(drawn: list[SettledLine]) -> None:
     postings = charge("ZAR", Settlement(tuple(drawn), ()))
     check_balanced(postings)
-    assert balance_change(postings) == -sum(line.amount for line in drawn)
+    added = (line.amount for line in drawn if line.key.kind != LineKind.INCLUDED_TAX)
+    assert balance_change(postings) == -sum(added)
 
 
 def test_each_kind_of_line_has_its_bucket(rating: Rating) -> None:
@@ -103,7 +106,8 @@ def test_each_kind_of_line_has_its_bucket(rating: Rating) -> None:
     allocate(rating, line, "m", 0, DAY, 5_000)
     postings = {posting.bucket: posting.amount for posting in charge("ZAR", settle(rating, line))}
     standing = {
-        posting.bucket: posting.amount for posting in charge("ZAR", charge_standing(rating, version, 0, DAY))
+        posting.bucket: posting.amount
+        for posting in charge("ZAR", charge_day(rating, Timeline((version,)), 0))
     }
     assert set(postings) == {Bucket.BALANCE, Bucket.CONSUMPTION, Bucket.TAX}
     assert standing[Bucket.STANDING] == amount("4.37")

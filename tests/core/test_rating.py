@@ -10,17 +10,18 @@ from meter_bridge.core.rating import (
     LineKey,
     LineKind,
     Rating,
+    Rung,
     Settlement,
     accrued,
     allocate,
-    charge_standing,
+    block_at,
     forget_periods,
-    has_closed,
     price_per_kwh,
-    settle,
     units_for,
 )
-from meter_bridge.core.tariff import PPM, WH_PER_MWH, TaxBase
+from meter_bridge.core.settlement import has_closed, settle
+from meter_bridge.core.standing import charge_day
+from meter_bridge.core.tariff import EXACT, WH_PER_MWH, Ladder, Stretch, TariffVersion, TaxBase
 from tests.core.builders import (
     DAY,
     HOUR,
@@ -88,8 +89,8 @@ class TestWorkedExamples:
         start = instant("2026-01-10 22:50", "Europe/London")
         allocate(rating, line, "m", start, start + 20 * 60_000, 999)
         assert used_by_line(rating) == {
-            ("2026-01-01", "v1", 0, "day"): 499,
-            ("2026-01-01", "v1", 0, "night"): 500,
+            ("2026-01-01/P1M", "v1", 0, "day"): 499,
+            ("2026-01-01/P1M", "v1", 0, "night"): 500,
         }
 
     def test_a_gap_over_the_end_of_a_month_fills_two_ladders(self, rating: Rating) -> None:
@@ -97,10 +98,10 @@ class TestWorkedExamples:
         midnight = instant("2026-02-01 00:00", "Asia/Kathmandu")
         allocate(rating, line, "m", midnight - HOUR, midnight + 2 * HOUR, 6_000)
         assert used_by_line(rating) == {
-            ("2026-01-01", "v1", 0, "all"): 1_000,
-            ("2026-01-01", "v1", 1, "all"): 1_000,
-            ("2026-02-01", "v1", 0, "all"): 1_000,
-            ("2026-02-01", "v1", 1, "all"): 3_000,
+            ("2026-01-01/P1M", "v1", 0, "all"): 1_000,
+            ("2026-01-01/P1M", "v1", 1, "all"): 1_000,
+            ("2026-02-01/P1M", "v1", 0, "all"): 1_000,
+            ("2026-02-01/P1M", "v1", 1, "all"): 3_000,
         }
 
     def test_a_new_version_goes_on_with_the_months_ladder_at_its_own_prices(self, rating: Rating) -> None:
@@ -110,10 +111,10 @@ class TestWorkedExamples:
         line = timeline(old, new)
         allocate(rating, line, "m", change - 1_000, change + 1_000, 8_000)
         assert used_by_line(rating) == {
-            ("2026-01-01", "v1", 0, "all"): 3_000,
-            ("2026-01-01", "v1", 1, "all"): 1_000,
-            ("2026-01-01", "v2", 0, "all"): 1_000,
-            ("2026-01-01", "v2", 1, "all"): 3_000,
+            ("2026-01-01/P1M", "v1", 0, "all"): 3_000,
+            ("2026-01-01/P1M", "v1", 1, "all"): 1_000,
+            ("2026-01-01/P1M", "v2", 0, "all"): 1_000,
+            ("2026-01-01/P1M", "v2", 1, "all"): 3_000,
         }
         assert settle(rating, line).total == amount("3") + amount("2") + amount("10") + amount("60")
 
@@ -121,17 +122,14 @@ class TestWorkedExamples:
         self, rating: Rating
     ) -> None:
         version = tariff(standing="0.000001", taxes=[tax("50", on=[TaxBase.STANDING])])
-        days = [
-            charge_standing(rating, version, JANUARY + day * DAY, JANUARY + (day + 1) * DAY)
-            for day in range(5)
-        ]
+        days = [charge_day(rating, timeline(version), JANUARY + day * DAY) for day in range(5)]
         assert [day.total for day in days] == [1, 2, 2, 1, 1]
         assert sum((sums(day) for day in days), Counter()) == {LineKind.STANDING: 5, LineKind.TAX: 2}
 
     def test_consumption_and_standing_share_the_rounding_of_their_tax(self, rating: Rating) -> None:
         version = tariff([["0.000001"]], standing="0.000001", taxes=[tax("50")])
         line = timeline(version)
-        standing = charge_standing(rating, version, JANUARY, JANUARY + DAY)
+        standing = charge_day(rating, timeline(version), JANUARY)
         allocate(rating, line, "m", JANUARY, JANUARY + SLOT, 1_000)
         assert (sums(standing)[LineKind.TAX], sums(settle(rating, line))[LineKind.TAX]) == (0, 1)
 
@@ -143,9 +141,9 @@ class TestBoundaries:
         line = timeline(day_and_night(time_zone="Europe/London"))
         night = instant("2026-01-10 23:00", "Europe/London")
         allocate(rating, line, "m", night - HOUR, night, 700)
-        assert used_by_line(rating) == {("2026-01-01", "v1", 0, "day"): 700}
+        assert used_by_line(rating) == {("2026-01-01/P1M", "v1", 0, "day"): 700}
         allocate(rating, line, "m", night, night + 1, 1)
-        assert used_by_line(rating)["2026-01-01", "v1", 0, "night"] == 1
+        assert used_by_line(rating)["2026-01-01/P1M", "v1", 0, "night"] == 1
 
     def test_energy_without_duration_belongs_to_its_instant(self, rating: Rating) -> None:
         line = timeline(day_and_night(time_zone="Europe/London"))
@@ -153,8 +151,8 @@ class TestBoundaries:
         allocate(rating, line, "m", night - 1, night - 1, 5)
         allocate(rating, line, "m", night, night, 7)
         assert used_by_line(rating) == {
-            ("2026-01-01", "v1", 0, "day"): 5,
-            ("2026-01-01", "v1", 0, "night"): 7,
+            ("2026-01-01/P1M", "v1", 0, "day"): 5,
+            ("2026-01-01/P1M", "v1", 0, "night"): 7,
         }
         assert settle(rating, line).segments[0].end == night - 1
 
@@ -168,9 +166,9 @@ class TestBoundaries:
     def test_a_block_filled_to_the_last_unit_opens_the_next_for_the_next_unit(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
         allocate(rating, line, "m", JANUARY, JANUARY + 60_000, 1_000)
-        assert used_by_line(rating) == {("2026-01-01", "v1", 0, "all"): 1_000}
+        assert used_by_line(rating) == {("2026-01-01/P1M", "v1", 0, "all"): 1_000}
         allocate(rating, line, "m", JANUARY + 60_000, JANUARY + 120_000, 1)
-        assert used_by_line(rating)["2026-01-01", "v1", 1, "all"] == 1
+        assert used_by_line(rating)["2026-01-01/P1M", "v1", 1, "all"] == 1
 
     def test_a_block_is_cut_at_the_instant_at_which_its_last_unit_was_used(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
@@ -207,8 +205,8 @@ class TestBoundaries:
         allocate(rating, line, "punctual", month - DAY, month, 900)
         allocate(rating, line, "punctual", month, month + DAY, 2_000)
         allocate(rating, line, "late", month - DAY, month + DAY, 400)
-        assert rating.used == {"2026-01-01": 1_100, "2026-02-01": 2_200}
-        assert used_by_line(rating)["2026-01-01", "v1", 1, "all"] == 100
+        assert rating.used == {Rung("2026-01-01/P1M", 0): 1_100, Rung("2026-02-01/P1M", 0): 2_200}
+        assert used_by_line(rating)["2026-01-01/P1M", "v1", 1, "all"] == 100
 
     def test_a_band_that_changes_inside_a_slot_cuts_it(self, rating: Rating) -> None:
         line = timeline(
@@ -271,7 +269,7 @@ class TestSettling:
             amount("5"),
         )
         assert (vat.key.band, vat.unit_price, vat.amount) == ("VAT", None, amount("0.50"))
-        standing, _ = charge_standing(rating, version, JANUARY, JANUARY + DAY).lines
+        standing, _ = charge_day(rating, timeline(version), JANUARY).lines
         assert (standing.quantity, standing.unit_price, standing.amount) == (1, amount("3"), amount("3"))
 
     def test_forgetting_old_periods_changes_nothing_of_those_that_are_kept(self, rating: Rating) -> None:
@@ -282,9 +280,15 @@ class TestSettling:
         forget_periods(rating, "2026-02-01")
         assert accrued(rating, line) == before
         assert settle(rating, line).total == before
-        kept = {key: line for key, line in rating.lines.items() if key.period == "2026-02-01"}
+        kept = {key: line for key, line in rating.lines.items() if key.period == "2026-02-01/P1M"}
         forget_periods(rating, "2026-02-01")
-        assert (rating.lines, list(rating.used)) == (kept, ["2026-02-01"])
+        assert (rating.lines, list(rating.used)) == (kept, [Rung("2026-02-01/P1M", 0)])
+
+
+def climbed(version: TariffVersion, used_wh: int, name: str) -> tuple[Rating, Stretch]:
+    """Return a rating that climbed its ladder so far, and a stretch of the band."""
+    stretch = Stretch(0, 1, version, name, version.ladder_of(name), "2026-01-01/P1M", "2026-01-01/P1M")
+    return Rating(used={Rung("2026-01-01/P1M", stretch.ladder): used_wh}), stretch
 
 
 class TestUnits:
@@ -293,7 +297,7 @@ class TestUnits:
     )
     def test_money_buys_units_up_the_ladder(self, money: str, units: int) -> None:
         version = replace(bangladesh(), taxes=())
-        assert units_for(version, 0, "all", amount(money, "BDT")) == units
+        assert units_for(*climbed(version, 0, "all"), amount(money, "BDT")) == units
 
     @settings(max_examples=200)
     @given(st.data())
@@ -301,36 +305,40 @@ class TestUnits:
         limits = sorted(data.draw(st.sets(st.integers(1, 60), max_size=3)))
         prices = st.lists(st.integers(0, 5 * WH_PER_MWH), min_size=len(limits), max_size=len(limits))
         rows = [*data.draw(prices), data.draw(st.integers(WH_PER_MWH // 2, 5 * WH_PER_MWH))]
-        version = data.draw(ladders(limits=tuple(limits), prices=tuple((price,) * 3 for price in rows)))
+        drawn = data.draw(ladders())
+        bands = drawn.ladders[0].bands
+        ladder = Ladder(bands, tuple((price,) * len(bands) for price in rows), tuple(limits))
+        version = replace(drawn, ladders=(ladder,))
         used, money = data.draw(st.integers(0, 80)), data.draw(st.integers(-10, 300))
-        name, bought, left = version.bands[0].name, 0, max(money, 0) * WH_PER_MWH * PPM
+        name, bought, left = version.bands[0].name, 0, max(money, 0) * EXACT
         while True:
-            left -= version.price(version.block_at(used + bought), name) * version.taxed_ppm(
-                TaxBase.CONSUMPTION
-            )
+            left -= version.taxed(version.price(block_at(*climbed(version, used + bought, name)), name))
             if left < 0:
                 break
             bought += 1
-        assert units_for(version, used, name, money) == bought
+        assert units_for(*climbed(version, used, name), money) == bought
 
     def test_free_units_come_on_top_and_only_an_endless_free_block_has_no_number(self) -> None:
         lifeline = tariff([["0"], ["2"]], limits_kwh=["50"])
-        assert units_for(lifeline, 20_000, "all", amount("10")) == 30_000 + 5_000
-        assert units_for(tariff([["2"], ["0"]], limits_kwh=["50"]), 0, "all", amount("100")) is None
-        assert units_for(tariff([["2"], ["0"]], limits_kwh=["50"]), 0, "all", amount("99")) == 49_500
+        assert units_for(*climbed(lifeline, 20_000, "all"), amount("10")) == 30_000 + 5_000
+        endless = tariff([["2"], ["0"]], limits_kwh=["50"])
+        assert units_for(*climbed(endless, 0, "all"), amount("100")) is None
+        assert units_for(*climbed(endless, 0, "all"), amount("99")) == 49_500
 
     def test_the_price_of_the_next_unit_has_its_block_its_band_and_its_taxes(self) -> None:
         version = tariff(
             [["1", "2"], ["3", "4"]], limits_kwh=["5"], bands=weekly_ladder().bands[1:], taxes=[tax("15")]
         )
         prices = [
-            price_per_kwh(version, used, name) for used in (4_999, 5_000) for name in ("night", "standard")
+            price_per_kwh(*climbed(version, used, name))
+            for used in (4_999, 5_000)
+            for name in ("night", "standard")
         ]
         assert prices == [amount("1.15"), amount("2.30"), amount("3.45"), amount("4.60")]
 
 
 def test_a_line_keeps_its_key_through_plain_text() -> None:
-    key = LineKey(LineKind.CONSUMPTION, "2026-01-01", "v1", 0, "all")
+    key = LineKey(LineKind.CONSUMPTION, "2026-01-01/P1M", "v1", 0, "all")
     assert LineKey(str(key.kind), *key[1:]) == key
     assert hash(LineKey(str(key.kind), *key[1:])) == hash(key)
 

@@ -10,14 +10,14 @@ from meter_bridge.core.calendar import day_end, day_start, local_day, next_slot
 from meter_bridge.core.rating import (
     LineKey,
     Rating,
+    Rung,
     Segment,
     Settlement,
     accrued,
     allocate,
-    charge_standing,
-    has_closed,
-    settle,
 )
+from meter_bridge.core.settlement import has_closed, settle
+from meter_bridge.core.standing import charge_day
 from meter_bridge.core.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, MINUTE, band, instant
 from tests.core.strategies import NaiveRating, ladders, naive_boundaries, partitions, timelines
@@ -78,7 +78,7 @@ def test_readings_of_any_length_cost_what_a_naive_model_says(
         naive.allocate(at, at + elapsed, wh)
         at += elapsed
     assert books.charged() == naive.amounts()
-    assert books.rating.used == {period: wh for period, wh in naive.used.items() if wh}
+    assert books.rating.used == {Rung(period, 0): wh for period, wh in naive.used.items() if wh}
 
 
 @EXAMPLES
@@ -136,7 +136,13 @@ def test_with_flat_prices_meters_may_report_in_any_order(data: st.DataObject) ->
 
 def _first_block_only(timeline: Timeline) -> list[TariffVersion]:
     """Return the versions with the prices of their first block for everything."""
-    return [replace(version, limits=(), prices=version.prices[:1]) for version in timeline.versions]
+    return [
+        replace(
+            version,
+            ladders=tuple(replace(each, limits=(), prices=each.prices[:1]) for each in version.ladders),
+        )
+        for version in timeline.versions
+    ]
 
 
 @EXAMPLES
@@ -145,7 +151,12 @@ def test_within_one_band_and_month_meters_may_report_in_any_order_whatever_the_b
     data: st.DataObject,
 ) -> None:
     drawn = data.draw(ladders())
-    version = replace(drawn, bands=(band("all"),), prices=tuple(row[:1] for row in drawn.prices))
+    ladder = drawn.ladders[0]
+    version = replace(
+        drawn,
+        calendar=replace(drawn.calendar, bands=(band("all"),)),
+        ladders=(replace(ladder, bands=("all",), prices=tuple(row[:1] for row in ladder.prices)),),
+    )
     start = instant("2026-01-10 00:00")
     deltas = [
         (f"m{number}", start + number, start + number + elapsed, wh)
@@ -207,6 +218,6 @@ def test_standing_charges_and_taxes_of_short_and_long_days_cost_what_a_naive_mod
         version = timeline.at(at)
         day = local_day(at, version.zone)
         at = day_end(day, version.zone)
-        books.book(charge_standing(books.rating, version, day_start(day, version.zone), at))
+        books.book(charge_day(books.rating, timeline, day_start(day, version.zone)))
         naive.stand(version.period(at - MINUTE), version)
     assert books.charged() == naive.amounts()

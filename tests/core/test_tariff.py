@@ -1,20 +1,25 @@
 """Tariffs: no minute without a price or with two, blocks that rise, versions that follow one another."""
 
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from meter_bridge.core.bands import Band, BandCalendar, Window
 from meter_bridge.core.calendar import day_end, day_start, local_time
+from meter_bridge.core.rating import Rating, Rung, block_at, block_room
 from meter_bridge.core.tariff import (
-    Band,
+    EXACT,
+    PPM,
+    Ladder,
+    StandingCharge,
     TariffError,
     TariffVersion,
     Tax,
     TaxBase,
     Timeline,
-    Window,
     check_tariff,
     compose,
     day_spans,
@@ -40,12 +45,14 @@ WEEK = [(weekday, minute) for weekday in range(7) for minute in range(0, 1440, S
 
 
 def test_a_minute_without_a_price_is_refused_with_its_place() -> None:
-    with pytest.raises(TariffError, match=r"sat 00:00 is in no band; extend one, or mark one as 'rest'"):
+    with pytest.raises(
+        TariffError, match=r"00:00 on a Saturday is in no band; extend one, or mark one as 'rest'"
+    ):
         tariff([["1"]], bands=[band("day", window("00:00-24:00", "mon-fri"))])
 
 
 def test_a_minute_with_two_prices_is_refused_with_its_place() -> None:
-    with pytest.raises(TariffError, match="tue 05:00 is in two bands, 'night' and 'early'"):
+    with pytest.raises(TariffError, match="05:00 on a Tuesday is in two bands, 'night' and 'early'"):
         tariff(
             [["1", "2", "3"]],
             bands=[
@@ -105,12 +112,16 @@ def _unchecked(**changes: object) -> TariffVersion:
         "tariff_id": "t1",
         "valid_from": 0,
         "currency": "ZAR",
-        "time_zone": "UTC",
         "bands": (Band("all", (), rest=True),),
         "limits": (),
         "prices": ((1,),),
+        "standing": (),
     }
-    return TariffVersion(**(arguments | changes))  # type: ignore[arg-type]
+    merged: dict[str, Any] = arguments | changes
+    names = tuple(each.name for each in merged["bands"])
+    merged["ladders"] = (Ladder(names, merged.pop("prices"), merged.pop("limits")),)
+    merged["calendar"] = BandCalendar(merged.pop("time_zone", "UTC"), merged.pop("bands"))
+    return TariffVersion(**merged)
 
 
 EVERY_DAY = frozenset(range(7))
@@ -126,8 +137,8 @@ EVERY_DAY = frozenset(range(7))
         ({"prices": ()}, "0 block limits make 1 blocks"),
         ({"prices": ((1, 2),)}, "one price for each band"),
         ({"prices": ((-1,),)}, "none of them negative"),
-        ({"bands": (), "prices": ((),)}, "mon 00:00 is in no band"),
-        ({"standing_per_day": -1}, "standing charge is negative"),
+        ({"bands": (), "prices": ((),)}, "00:00 on a Monday is in no band"),
+        ({"standing": (StandingCharge("a", -1),)}, "standing charge is negative"),
         ({"taxes": (Tax("VAT", -1, frozenset()),)}, "tax 'VAT' is negative"),
         ({"taxes": (tax("5"), tax("15"))}, "two of the tax entries are named 'VAT'"),
         (
@@ -143,7 +154,7 @@ EVERY_DAY = frozenset(range(7))
         ({"bands": (Band("a", (Window(EVERY_DAY, -60, 1440),)),)}, "outside the day or week"),
         ({"bands": (Band("a", (Window(EVERY_DAY, 0, 1441),)),)}, "outside the day or week"),
         ({"bands": (Band("a", (Window(EVERY_DAY, 1440, 1440),)),)}, "outside the day or week"),
-        ({"bands": (Band("a", (Window(frozenset({7}), 0, 1440),)),)}, "outside the day or week"),
+        ({"bands": (Band("a", (Window(frozenset({8}), 0, 1440),)),)}, "outside the day or week"),
     ],
 )
 def test_a_tariff_that_says_two_things_or_nothing_is_refused(
@@ -211,8 +222,11 @@ def test_a_band_begins_at_its_first_instant() -> None:
 
 def test_the_unit_that_reaches_a_limit_is_the_last_of_its_block() -> None:
     version = tariff([["1"], ["2"], ["3"]], limits_kwh=["75", "200"])
-    assert [version.block_at(used) for used in (0, 74_999, 75_000, 199_999, 200_000)] == [0, 0, 1, 1, 2]
-    assert [version.block_remaining(used) for used in (0, 74_999, 75_000, 199_999, 200_000)] == [
+    at = version.period(0)
+    ratings = [Rating(used={Rung(at, 0): used}) for used in (0, 74_999, 75_000, 199_999, 200_000)]
+    stretch = timeline(version).stretch(0)
+    assert [block_at(rating, stretch) for rating in ratings] == [0, 0, 1, 1, 2]
+    assert [block_room(rating, stretch) for rating in ratings] == [
         75_000,
         1,
         125_000,
@@ -223,15 +237,15 @@ def test_the_unit_that_reaches_a_limit_is_the_last_of_its_block() -> None:
 
 def test_a_period_is_the_month_of_the_tariffs_own_time_zone() -> None:
     at = instant("2026-02-01 00:00", "Asia/Kathmandu")
-    assert tariff(time_zone="Asia/Kathmandu").period(at) == "2026-02-01"
-    assert tariff(time_zone="Asia/Kathmandu").period(at - 1) == "2026-01-01"
-    assert tariff(time_zone="America/New_York").period(at) == "2026-01-01"
+    assert tariff(time_zone="Asia/Kathmandu").period(at) == "2026-02-01/P1M"
+    assert tariff(time_zone="Asia/Kathmandu").period(at - 1) == "2026-01-01/P1M"
+    assert tariff(time_zone="America/New_York").period(at) == "2026-01-01/P1M"
 
 
 def test_taxes_add_up_per_base() -> None:
     version = tariff(taxes=[tax("15"), tax("2.5", "levy", [TaxBase.CONSUMPTION])])
-    assert version.taxed_ppm(TaxBase.CONSUMPTION) == 1_175_000
-    assert version.taxed_ppm(TaxBase.STANDING) == 1_150_000
+    assert version.taxed(1_000_000) == EXACT * 1_175_000 // 1_000_000
+    assert [term.factor for term in version.terms[TaxBase.STANDING]] == [150_000 * PPM]
 
 
 def test_a_version_is_in_force_from_its_first_instant_until_the_next_begins() -> None:

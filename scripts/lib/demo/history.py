@@ -22,7 +22,6 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import units_for
 from meter_bridge.core.supply import PaymentMode, SupplyState
-from meter_bridge.core.tariff import span_at
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.daemon import Daemon
@@ -234,9 +233,7 @@ class Past:
 def _affordable(account: Account, amount: int, at: int) -> int:
     """Return the energy that an amount buys now."""
     supply = account.supplies[0]
-    version = supply.timeline.at(at)
-    used = supply.rating.used.get(version.period(at), 0)
-    return units_for(version, used, span_at(version, at).band, max(0, amount)) or 0
+    return units_for(supply.rating, supply.timeline.stretch(at), max(0, amount)) or 0
 
 
 @asynccontextmanager

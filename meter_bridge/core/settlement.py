@@ -1,0 +1,122 @@
+"""Settlement: closing what was used and returning what that adds to each line."""
+
+from dataclasses import dataclass, field
+
+from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.rating import (
+    NO_BLOCK,
+    TAX_KINDS,
+    LineKey,
+    LineKind,
+    OpenSegment,
+    Rating,
+    Segment,
+    SettledLine,
+    Settlement,
+    due,
+    line,
+    revalue,
+    taxes_per_wh,
+    unit_price,
+)
+from meter_bridge.core.tariff import Timeline
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a settlement has added so far."""
+
+    lines: dict[LineKey, SettledLine] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+
+    def add(self, rating: Rating, timeline: Timeline, key: LineKey, natural: int) -> int:
+        """Settle a line at its settled quantity and return what that adds."""
+        version, each = timeline.version(key.version_id), line(rating, key)
+        settled = due(version, key, each.settled_quantity)
+        amount, each.settled = settled - each.settled, settled
+        before = self.lines.get(key)
+        if before is not None or amount or natural:
+            self.lines[key] = SettledLine(
+                key,
+                natural + (before.quantity if before else 0),
+                unit_price(version, key),
+                amount + (before.amount if before else 0),
+            )
+        return amount
+
+    def taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
+        """Settle all taxes of a period and version; return what those on top of the prices add."""
+        total = 0
+        for key in [key for key in rating.lines if _is_tax(key, period, version_id)]:
+            amount = self.add(rating, timeline, key, 0)
+            total += amount if key.kind == LineKind.TAX else 0
+        return total
+
+    def settlement(self) -> Settlement:
+        """Return the whole; a line that adds up to nothing is left out."""
+        kept = (each for each in self.lines.values() if each.amount or each.quantity)
+        return Settlement(tuple(kept), tuple(self.segments))
+
+
+def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
+    """Say whether a line is a tax of a period and version."""
+    return key.kind in TAX_KINDS and key.period == period and key.version_id == version_id
+
+
+def has_closed(rating: Rating, at: int) -> bool:
+    """Say whether some open segment's slot or line is over, so that it is to be settled."""
+    return any(
+        len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
+        for segments in rating.open.values()
+    )
+
+
+def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:
+    """Close open segments and return what they add to each line.
+
+    With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
+    """
+    sums = Sums()
+    derived: dict[str, tuple[int, int]] = {}
+    for meter_id, parts in sorted(rating.open.items()):
+        closing, rating.open[meter_id] = _closing(parts, upto)
+        for part in closing:
+            _settle_segment(rating, timeline, meter_id, part, sums)
+            if timeline.version(part.key.version_id).derived:
+                first, last = derived.get(part.key.period, (part.start, part.end))
+                derived[part.key.period] = min(first, part.start), max(last, part.end)
+    for period, (start, end) in derived.items():
+        settle_derived(rating, timeline, period, start, end, sums)
+    rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
+    return sums.settlement()
+
+
+def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
+    """Split a meter's open segments into those that close and the one that may still grow."""
+    if upto is None or not parts or next_slot(parts[-1].start) <= upto:
+        return parts, []
+    return parts[:-1], parts[-1:]
+
+
+def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: Sums) -> None:
+    """Settle one segment of energy and its taxes."""
+    key, amount, tax = part.key, 0, 0
+    rating.lines[key].settled_quantity += part.wh
+    amount = sums.add(rating, timeline, key, part.wh)
+    if key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK:
+        for each, per_wh in taxes_per_wh(rating, timeline.version(key.version_id), key):
+            each.settled_quantity += per_wh * part.wh
+        tax = sums.taxes(rating, timeline, key.period, key.version_id)
+    sums.segments.append(
+        Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax)
+    )
+
+
+def settle_derived(rating: Rating, timeline: Timeline, period: str, start: int, end: int, sums: Sums) -> None:
+    """Settle the lines of a period that are values to date; each change is a fact of no energy."""
+    for key in revalue(rating, timeline, period, settled=True):
+        amount = sums.add(rating, timeline, key, 0)
+        tax = sums.taxes(rating, timeline, key.period, key.version_id)
+        if amount or tax:
+            kind = LineKind(key.kind)
+            sums.segments.append(Segment(kind, None, start, end, key, 0, amount, tax))

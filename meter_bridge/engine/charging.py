@@ -1,0 +1,43 @@
+"""Charging what the clock makes due, and posting everything that was used."""
+
+from datetime import date, timedelta
+
+from meter_bridge.core.calendar import day_end, local_day, month_of
+from meter_bridge.core.rating import forget_intervals, forget_periods
+from meter_bridge.core.settlement import settle
+from meter_bridge.core.standing import charge_day
+from meter_bridge.engine.journal import book_settlement
+from meter_bridge.engine.state import Account, Installation, Supply
+from meter_bridge.engine.unit import Unit
+
+
+def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
+    """Post everything used so far, before anything that depends on the balance."""
+    for supply in account.supplies:
+        book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
+    account.drop_lanes()
+
+
+def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
+    """Charge what every local day that has begun makes due."""
+    while supply.standing_due <= unit.at:
+        zone = supply.timeline.at(supply.standing_due).zone
+        day = local_day(supply.standing_due, zone)
+        settled = charge_day(supply.rating, supply.timeline, supply.standing_due)
+        book_settlement(installation, supply, unit, settled)
+        supply.standing_due = day_end(day, zone)
+        reach = _reach(supply, day)
+        forget_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
+        forget_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000)
+        unit.keep(supply)
+
+
+def _reach(supply: Supply, day: date) -> date:
+    """Return the oldest day that a reading can reach: that of the most silent meter."""
+    zone = supply.timeline.versions[0].zone
+    return min([day, *(local_day(at, zone) for at in _read_upto(supply))])
+
+
+def _read_upto(supply: Supply) -> list[int]:
+    """Return up to when each meter was read."""
+    return [meter.register.at for meter in supply.meters if meter.register]
