@@ -52,8 +52,10 @@ OLDEST_CLOCK_S: Final = 1_600_000_000
 """A device whose clock stands earlier has not learnt the time yet."""
 NEWEST_CLOCK_S: Final = 4_102_444_800
 
-type Values = tuple[int | None, int | None, int | None, int | None, int | None, RelayPosition | None]
-"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay."""
+type Values = tuple[
+    int | None, int | None, int | None, int | None, int | None, RelayPosition | None, int | None
+]
+"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay, returned Wh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class ShellyDevice:
     def _report(
         self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
     ) -> Report:
-        register, power, voltage, current, frequency, relay = values
+        register, power, voltage, current, frequency, relay, returned = values
         online = None if retained else True
         address = self.addresses.get(name) or self.address(name)
         return Report(
@@ -216,6 +218,7 @@ class ShellyDevice:
             at_ms,
             retained,
             boot,
+            returned_wh=returned,
         )
 
     def _remember(self, name: str, values: Values) -> None:
@@ -226,7 +229,8 @@ class ShellyDevice:
         told = SWITCHING.decode(raw)
         register = self._import_wh(name, told, full=full)
         relay = None if told.output is None else RelayPosition.CLOSED if told.output else RelayPosition.OPEN
-        return _values(register, told.apower, told.voltage, told.current, told.freq, relay)
+        returned = None if told.ret_aenergy is None else _wh(told.ret_aenergy.total)
+        return _values(register, told.apower, told.voltage, told.current, told.freq, relay, returned)
 
     def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
         """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
@@ -271,6 +275,7 @@ def _values(
     current: float | None,
     frequency: float | None,
     relay: RelayPosition | None = None,
+    returned: int | None = None,
 ) -> Values:
     return (
         register,
@@ -279,12 +284,13 @@ def _values(
         None if current is None else current_ma(current),
         None if frequency is None else frequency_mhz(frequency),
         relay,
+        returned,
     )
 
 
 def _joined(first: Values, second: Values) -> Values:
     """Join what a component and its data component say; neither speaks of what the other does."""
-    register, power, voltage, current, frequency, relay = first
+    register, power, voltage, current, frequency, relay, returned = first
     return (
         second[0] if register is None else register,
         second[1] if power is None else power,
@@ -292,6 +298,7 @@ def _joined(first: Values, second: Values) -> Values:
         second[3] if current is None else current,
         second[4] if frequency is None else frequency,
         second[5] if relay is None else relay,
+        second[6] if returned is None else returned,
     )
 
 
@@ -300,14 +307,15 @@ def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: boo
     phases = [
         voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None
     ]
-    register, power, _, current, frequency, relay = _values(
+    _, power, _, current, frequency, *_ = _values(
         None, told.total_act_power, None, told.total_current, told.a_freq
     )
-    return register, power, outstanding_phase(phases), current, frequency, relay
+    return None, power, outstanding_phase(phases), current, frequency, None, None
 
 
 def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    return _register(THREE_PHASE_DATA.decode(raw).total_act)
+    told = THREE_PHASE_DATA.decode(raw)
+    return _registers(told.total_act, told.total_act_ret)
 
 
 def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -316,12 +324,16 @@ def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bo
 
 
 def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    return _register(SINGLE_PHASE_DATA.decode(raw).total_act_energy)
+    told = SINGLE_PHASE_DATA.decode(raw)
+    return _registers(told.total_act_energy, told.total_act_ret_energy)
 
 
-def _register(total: float | None) -> Values:
-    register = None if total is None else register_mwh(total, MWH_PER_WH) // 1000
-    return register, None, None, None, None, None
+def _registers(imported: float | None, returned: float | None) -> Values:
+    return _wh(imported), None, None, None, None, None, _wh(returned)
+
+
+def _wh(total: float | None) -> int | None:
+    return None if total is None else register_mwh(total, MWH_PER_WH) // 1000
 
 
 def _instant_ms(raw: msgspec.Raw | None) -> int | None:

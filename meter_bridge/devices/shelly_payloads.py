@@ -49,6 +49,7 @@ class ThreePhaseData(msgspec.Struct, frozen=True):
     """An ``emdata`` component; ``total_act`` is imported energy alone."""
 
     total_act: float | None = None
+    total_act_ret: float | None = None
 
 
 class SinglePhase(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class SinglePhaseData(msgspec.Struct, frozen=True):
     """An ``em1data`` component; ``total_act_energy`` is imported energy alone."""
 
     total_act_energy: float | None = None
+    total_act_ret_energy: float | None = None
 
 
 class System(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ class Energy(msgspec.Struct, frozen=True):
 
     total: Quantity = msgspec.field(default=None, name="Total")
     started: Name | None = msgspec.field(default=None, name="TotalStartTime")
+    returned: Quantity = msgspec.field(default=None, name="ExportActive")
     power: Quantity = msgspec.field(default=None, name="Power")
     voltage: Quantity = msgspec.field(default=None, name="Voltage")
     current: Quantity = msgspec.field(default=None, name="Current")
@@ -28,6 +29,7 @@ class SmartMeterInterface(msgspec.Struct, frozen=True):
     """The ``SML`` member: an optical head on a utility's meter, as most descriptors name its values."""
 
     total: float | None = msgspec.field(default=None, name="Total_in")
+    returned: float | None = msgspec.field(default=None, name="Total_out")
     power: float | None = msgspec.field(default=None, name="Power_curr")
 
 

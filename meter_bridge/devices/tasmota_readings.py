@@ -43,6 +43,7 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
         online=None if retained else True,
         stale=retained,
         register_modulus_wh=MODULUS_WH if sensor.energy and type(energy.total) is float else None,
+        returned_wh=_register(energy.returned)[0],
     )
 
 
@@ -51,7 +52,7 @@ def phase_report(address: str, energy: Energy, number: int, *, retained: bool) -
     total = _phase(energy.total, number) if isinstance(energy.total, list | dict) else None
     return Report(
         address,
-        None if total is None else register_mwh(total, MWH_PER_KWH) // 1000,
+        _converted(total, _register_wh),
         1 if total is None else float32_step_wh(total),
         energy.started,
         _converted(_phase(energy.power, number), power_mw),
@@ -60,14 +61,20 @@ def phase_report(address: str, energy: Energy, number: int, *, retained: bool) -
         _converted(_phase(energy.frequency, number), frequency_mhz),
         online=None if retained else True,
         stale=retained,
+        returned_wh=_converted(_phase(energy.returned, number), _register_wh),
     )
+
+
+def _register_wh(kwh: float) -> int:
+    return register_mwh(kwh, MWH_PER_KWH) // 1000
 
 
 def _energy(sensor: Sensor) -> Energy | None:
     if sensor.energy is not None:
         return sensor.energy
     if sensor.smart_meter is not None and sensor.smart_meter.total is not None:
-        return Energy(total=sensor.smart_meter.total, power=sensor.smart_meter.power)
+        meter = sensor.smart_meter
+        return Energy(total=meter.total, returned=meter.returned, power=meter.power)
     if sensor.analog is not None:
         return _transformer(sensor.analog.transformer or sensor.analog.transformer1)
     return None
@@ -86,7 +93,7 @@ def _transformer(measured: CurrentTransformer | None) -> Energy | None:
 
 def _register(total: Quantity) -> tuple[int | None, int]:
     if type(total) is float:
-        return register_mwh(total, MWH_PER_KWH) // 1000, float32_step_wh(total)
+        return _register_wh(total), float32_step_wh(total)
     phases = _values(total)
     known = [value for value in phases if value is not None]
     # A total with one phase missing would look like a counter that fell.

@@ -29,6 +29,7 @@ from meter_bridge.devices.zigbee2mqtt_exposes import (
     Channel,
     GatewayDevice,
     Measure,
+    Register,
     Switch,
     Word,
     assumed_channel,
@@ -266,7 +267,7 @@ def _readings(device: _Device, payload: bytes, *, retained: bool) -> Sequence[It
 def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained: bool) -> Report:
     channel, fields = meter.channel, device.fields
     measured = (
-        _register_wh(channel, fields, reading),
+        _register_wh(channel.register, fields, reading),
         None if channel.power is None else _quantity(channel.power, fields, reading, power_mw),
         None if channel.voltage is None else _quantity(channel.voltage, fields, reading, voltage_mv),
         None if channel.current is None else _quantity(channel.current, fields, reading, current_ma),
@@ -284,6 +285,7 @@ def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained
         online=None if stale else True,
         measured_at_ms=None if seen is None else _instant_ms(seen),
         stale=stale,
+        returned_wh=_register_wh(channel.returned, fields, reading),
     )
 
 
@@ -294,11 +296,11 @@ def _repeated(meter: _Meter, seen: Word, measured: Fingerprint) -> bool:
     return repeated
 
 
-def _register_wh(channel: Channel, fields: dict[str, str], reading: msgspec.Struct) -> int | None:
-    if channel.register is None:
+def _register_wh(register: Register | None, fields: dict[str, str], reading: msgspec.Struct) -> int | None:
+    if register is None:
         return None
-    value: float | None = getattr(reading, fields[channel.register.property])
-    return None if value is None else register_mwh(value, channel.register.mwh_per_unit) // 1000
+    value: float | None = getattr(reading, fields[register.property])
+    return None if value is None else register_mwh(value, register.mwh_per_unit) // 1000
 
 
 def _quantity(

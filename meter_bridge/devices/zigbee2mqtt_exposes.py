@@ -14,6 +14,8 @@ SETTABLE: Final = 2
 GETTABLE: Final = 4
 REGISTER_NAMES: Final = ("energy", "total_energy", "energy_consumed", "total_energy_consumption", "energy_wh")
 """Names that definitions use for the imported total, the usual one first."""
+RETURNED_NAMES: Final = ("produced_energy", "total_output_energy", "energy_produced", "reverse_energy")
+"""Names that they use for the total of energy that flowed back."""
 MWH_PER_UNIT: Final[Mapping[str | None, int]] = {
     "Wh": 1_000,
     "kWh": 1_000_000,
@@ -90,10 +92,11 @@ class Channel:
     power: Measure | None
     voltage: Measure | None
     current: Measure | None
+    returned: Register | None = None
 
     def properties(self) -> tuple[str, ...]:
         """Return the properties that this meter reads."""
-        parts = (self.register, self.switch, self.power, self.voltage, self.current)
+        parts = (self.register, self.switch, self.power, self.voltage, self.current, self.returned)
         return tuple(part.property for part in parts if part is not None)
 
 
@@ -158,6 +161,7 @@ def _channel(
         _measure(numeric, "power", suffix),
         _measure(numeric, "voltage", suffix),
         _measure(numeric, "current", suffix),
+        None if register is None else _register(numeric, [f"{name}{suffix}" for name in RETURNED_NAMES]),
     )
 
 

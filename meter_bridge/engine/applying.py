@@ -194,7 +194,7 @@ def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
     if plan.energy_address != meter.plan.energy_address:
         _end_quarantine(step, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
-        meter.register = None
+        meter.register = meter.returned = None
         step.unit.keep(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
         step.engine.relays.abandon(meter, step.unit)

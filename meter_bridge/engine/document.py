@@ -6,6 +6,7 @@ import msgspec
 
 from meter_bridge.core.metering import Register
 from meter_bridge.core.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
+from meter_bridge.core.returned import Returned
 from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
 
 
@@ -23,6 +24,7 @@ class _MeterDocument(msgspec.Struct, array_like=True):
     last_seen: int | None
     quarantine_id: str | None
     boot: str | None
+    returned: Returned | None = None
 
 
 class _Document(msgspec.Struct, array_like=True):
@@ -89,6 +91,7 @@ def _encode_meter(meter: Meter) -> _MeterDocument:
         meter.last_seen,
         meter.quarantine_id,
         meter.boot,
+        meter.returned,
     )
 
 
@@ -131,7 +134,7 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
     meter.online, meter.last_seen = row.online, row.last_seen
     meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
-    meter.register = row.register
+    meter.register, meter.returned = row.register, row.returned
 
 
 def energy(document: bytes) -> list[tuple[str, int, int]]:

@@ -233,5 +233,5 @@ def _restore_alarm(installation: Installation, key: AlertKey) -> None:
         meter.voltage_alarm = key.kind
     elif key.kind is AlertKind.OVERLOAD:
         meter.overloaded = True
-    elif key.kind is AlertKind.TAMPER:
+    elif key.kind is AlertKind.TAMPER and not key.detail:
         meter.tampered_at = 0

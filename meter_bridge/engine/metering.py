@@ -11,6 +11,7 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
 from meter_bridge.core.rating import allocate
 from meter_bridge.core.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.core.returned import follow
 from meter_bridge.core.settlement import has_closed, settle
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine import lane
@@ -23,6 +24,8 @@ from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
 
+REVERSE_ENERGY: Final = "reverse energy"
+"""Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -68,6 +71,8 @@ class Metering:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
                 self._take_register(meter, report, report.register_wh, at)
+            if report.returned_wh is not None:
+                self._take_returned(meter, report.returned_wh, at)
         alarmed = meter.voltage_alarm is not None or meter.overloaded
         if alarmed or not alert_rules.unremarkable(meter.plan.limits, report.voltage_mv, report.power_mw):
             self._watch_limits(meter, report, at)
@@ -124,6 +129,27 @@ class Metering:
             meter.register.at = max(when, meter.register.at)
             return
         self._advance(meter, meter.register, reading, at)
+
+    def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
+        """Keep what flowed back, with its alert where nothing is expected to."""
+        before = meter.returned
+        if before is not None and before.wh == returned_wh and before.flowed_at is None:
+            return
+        meter.returned = follow(before, returned_wh, at)
+        if meter.returned.flowed_at is None and (before is None or before.flowed_at is None):
+            return
+        account = meter.supply.account
+        alarming = meter.returned.flowed_at is not None and not meter.plan.returns_energy
+        message = (
+            f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
+            " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
+        )
+        key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY)
+        unit = Unit(at)
+        set_alert(self.installation, account, unit, key, message if alarming else None)
+        if unit.work:
+            unit.keep(meter.supply)
+            self._submit(unit)
 
     def _begin(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""

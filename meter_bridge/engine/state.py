@@ -10,6 +10,7 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.metering import Register
 from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
+from meter_bridge.core.returned import Returned
 from meter_bridge.core.supply import Hold, Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
 from meter_bridge.protocol.messages import TopUpView
@@ -98,6 +99,7 @@ class Meter:
     tampered_at: int | None = None
     quarantine_id: str | None = None
     boot: str | None = None
+    returned: Returned | None = None
 
     @property
     def energy_wh(self) -> int | None:

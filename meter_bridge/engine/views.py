@@ -93,6 +93,7 @@ def meter_view(meter: Meter) -> MeterView:
         frequency_mhz=meter.frequency_mhz,
         relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
         quarantined=meter.quarantine_id is not None,
+        returned_wh=meter.returned.wh if meter.returned else None,
     )
 
 

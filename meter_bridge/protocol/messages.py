@@ -193,6 +193,8 @@ class MeterView:
     quarantined: bool
     model: str | None = None
     firmware: str | None = None
+    returned_wh: int | None = None
+    """Register of energy that flowed back, where the meter has one; it is never credited by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,22 @@ def test_imported_energy_is_the_total_less_what_was_returned(driver: ShellyDrive
     assert only(driver, EVENTS, notify("NotifyFullStatus", switch_0=both)).register_wh == 5999
 
 
+def test_what_flowed_back_is_told_apart(driver: ShellyDriver) -> None:
+    known(driver, switch_0=SWITCH)
+    told = [
+        only(driver, EVENTS, notify(switch_0={"aenergy": {"total": 9000}, "ret_aenergy": {"total": 4000.9}})),
+        only(driver, EVENTS, notify(switch_0={"apower": 1})),
+        only(driver, EVENTS, notify(em1data_0={"total_act_energy": 5.5, "total_act_ret_energy": 144.4})),
+        only(driver, EVENTS, notify(emdata_0={"total_act": 5.5, "total_act_ret": 1000.0})),
+    ]
+    assert [(each.register_wh, each.returned_wh) for each in told] == [
+        (4999, 4000),
+        (None, None),
+        (5, 144),
+        (5, 1000),
+    ]
+
+
 def test_a_total_alone_waits_until_a_status_has_told_of_returned_energy(driver: ShellyDriver) -> None:
     first = only(driver, EVENTS, notify(switch_0={"id": 0, "aenergy": {"total": 10_000}}))
     assert first.register_wh is None

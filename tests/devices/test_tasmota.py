@@ -67,6 +67,19 @@ def test_a_sensor_message_becomes_exact_integers(driver: TasmotaDriver) -> None:
     )
 
 
+@pytest.mark.parametrize("told,wh", [(1.25, 1250), ([1.25, 0.5], 1750), ([1.0, None], None), (None, None)])
+def test_what_flowed_back_is_told_apart(driver: TasmotaDriver, told: object, wh: int | None) -> None:
+    assert only(driver, "tele/kitchen/SENSOR", sensor(ExportActive=told)).returned_wh == wh
+
+
+def test_a_phase_on_its_own_tells_what_flowed_back_through_it() -> None:
+    made = TasmotaDriver()
+    made.assign(["tasmota:kitchen/phase2"])
+    read(made, "tele/kitchen/SENSOR", sensor())
+    told = reports(read(made, "tele/kitchen/SENSOR", sensor(Total=[1, 2], ExportActive=[0.5, 0.25])))
+    assert [(each.address, each.returned_wh) for each in told][1:] == [("tasmota:kitchen/phase2", 250)]
+
+
 @pytest.mark.parametrize(
     "total,modulus", [(1.0, 42_949_672), ([1.0, 2.0], None), ({"Phase1": 1.0}, None), (None, None)]
 )

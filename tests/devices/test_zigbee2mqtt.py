@@ -62,6 +62,14 @@ def only(driver: Zigbee2MqttDriver, payload: str, *, retained: bool = False) -> 
     return report
 
 
+def test_what_flowed_back_is_told_apart() -> None:
+    made = Zigbee2MqttDriver()
+    exposes = [*PLUG, numeric("produced_energy", "kWh")]
+    read(made, "zigbee2mqtt/bridge/devices", listed(("Plug 7", exposes)), retained=True)
+    told = only(made, reading(produced_energy=1.25))
+    assert (told.register_wh, told.returned_wh) == (12_340, 1_250)
+
+
 def test_the_device_list_offers_what_has_a_register(driver: Zigbee2MqttDriver) -> None:
     lamp: list[dict[str, object]] = [
         {"type": "light", "features": [{"type": "binary", "name": "state", "property": "state"}]}

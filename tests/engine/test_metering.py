@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Report
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, opened, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
 
 
 async def test_first_reading_charges_nothing(flat: House) -> None:
@@ -183,6 +183,47 @@ async def test_a_lying_clock_of_a_device_moves_no_time_back_or_into_the_future(f
         assert register is not None
         assert NOON <= register.at <= flat.time.wall
     assert flat.problems() == []
+
+
+@pytest.mark.invariant(6)
+async def test_energy_that_flows_back_credits_nothing_and_is_reported_as_tampering(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        address = made.meter.plan.energy_address
+        await made.report(Report(address, register_wh=10_000, returned_wh=500))
+        await made.report(Report(address, register_wh=10_000, returned_wh=3_500), after=HOUR)
+        view = made.bridge.account(LANDLORD, "flat-1")
+        assert (view.available, view.meters[0].returned_wh) == (zar("100"), 3_500)
+        (alert,) = view.alerts
+        assert (alert.kind, alert.meter_id) == ("tamper", "flat-1/main")
+        assert "returns energy: yes" in alert.message
+        await made.tick()
+        time = made.time
+    async with opened(tmp_path, time) as again:
+        assert again.alert_kinds() == {"tamper"}
+        await again.report(Report(address, register_wh=10_100, returned_wh=3_510), after=23 * HOUR)
+        assert again.alert_kinds() == {"tamper"}
+        await again.report(Report(address, register_wh=10_100, returned_wh=3_510), after=HOUR)
+        assert again.alert_kinds() == set()
+        assert again.problems() == []
+
+
+async def test_where_solar_is_expected_energy_may_flow_back(tmp_path: Path) -> None:
+    async with house(tmp_path, SITE) as made:
+        address = made.meter.plan.energy_address
+        for returned in (0, 5_000):
+            await made.report(Report(address, returned_wh=returned), after=HOUR)
+        assert made.alert_kinds() == {"tamper"}
+        await apply(made, SITE.replace("rating: 10 kW}", "rating: 10 kW, returns energy: yes}"))
+        await made.report(Report(address, returned_wh=6_000), after=HOUR)
+        assert (made.alert_kinds(), made.meter.returned is not None) == (set(), True)
+
+
+async def test_a_net_register_that_runs_backwards_is_neither_consumption_nor_credit(flat: House) -> None:
+    await flat.read(10_000)
+    for wh in range(9_900, 9_000, -100):
+        await flat.read(wh, after=HOUR)
+    assert (flat.meter.energy_wh, flat.available) == (0, zar("100"))
+    assert flat.alert_kinds() == {"register_quarantined"}
 
 
 async def test_retained_registers_are_not_readings(flat: House) -> None:
