@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
-from meter_bridge.api.top_ups import KEY_HEADER
+from meter_bridge.api.idempotency import KEY_HEADER
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, say, say_json, table
