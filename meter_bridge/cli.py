@@ -20,6 +20,8 @@ SUMMARIES: Final = MappingProxyType(
         "accounts": "show every account with what it has left",
         "top-up": "book money that a customer paid",
         "supply": "switch a supply off or on, let credit decide, or confirm",
+        "meters": "show every meter, also those that nobody has assigned",
+        "quarantine": "decide what a register means that fell or jumped",
         "token": "make, list and revoke tokens of the API",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",

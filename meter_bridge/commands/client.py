@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 import msgspec
@@ -58,7 +59,8 @@ class BridgeClient:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Return the body of an accepted request; raise ``CommandError`` for any other."""
-        url = URL("http://bridge/api/v1").joinpath(*path)
+        # A meter's id holds a slash, which belongs to the id and not to the path.
+        url = URL("http://bridge/api/v1/" + "/".join(quote(each, safe="") for each in path), encoded=True)
         data = None if raw is None else BytesIO(raw)
         try:
             async with self._session.request(

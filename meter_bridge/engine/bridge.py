@@ -235,6 +235,19 @@ class Bridge:
         with self.engine.whole():
             self.engine.metering.charge(meter, unit, step)
             self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
+            announce(
+                self.engine.installation,
+                unit,
+                EventKind.QUARANTINE_DECIDED,
+                account_id=meter.supply.account.id,
+                meter_id=meter.id,
+                data={
+                    "decision": decision,
+                    "by": actor.name,
+                    "reason": reason,
+                    "charged_wh": step.delta_wh,
+                },
+            )
             self.engine.evaluate(meter.supply.account, unit)
         await committed(self.engine, unit)
         return views.meter_view(meter)

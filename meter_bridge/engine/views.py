@@ -1,5 +1,6 @@
 """Views of the state as they go over the wire."""
 
+from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import iso, local_day
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, due, price_per_kwh, units_for
@@ -13,6 +14,7 @@ from meter_bridge.engine.state import Account, Meter, Supply
 from meter_bridge.protocol.messages import (
     AccountView,
     MeterView,
+    QuarantineView,
     RelayPosition,
     RelayProof,
     RelayView,
@@ -94,6 +96,18 @@ def meter_view(meter: Meter) -> MeterView:
         relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
         quarantined=meter.quarantine_id is not None,
         returned_wh=meter.returned.wh if meter.returned else None,
+        quarantine=_quarantine_view(meter),
+    )
+
+
+def _quarantine_view(meter: Meter) -> QuarantineView | None:
+    """Return why a meter's register is held back, or None if it is not."""
+    if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
+        return None
+    doubt, account = meter.register.doubt, meter.supply.account
+    alert = account.alerts.get(AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id))
+    return QuarantineView(
+        cause=doubt.cause, opened_at=iso(alert.opened_at) if alert else None, register_wh=doubt.register_wh
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from meter_bridge.api.port import EVERYTHING, Actor, ApplyResult, Health, Refused, TokenInfo
 from meter_bridge.config.plan import InstallationPlan
@@ -158,6 +158,8 @@ class StandIn:
     events: list[Event] = field(default_factory=list)
     readers: list[tuple[Actor, asyncio.Queue[Event | Update | Refused]]] = field(default_factory=list)
     queue_size: int = 100
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What is otherwise with the meter of an account."""
     alert_list: list[AlertView] = field(
         default_factory=lambda: [alert("low-1", "flat-1"), alert("low-2", "flat-2"), alert("broker", None)]
     )
@@ -259,7 +261,10 @@ class StandIn:
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         self._asked("meters")
         mine = [each for each, site in SITES.items() if self.careless or actor.sees(each, site)]
-        return [*(meter(f"{each}-meter", each) for each in mine), meter("found", None)]
+        return [
+            *(replace(meter(f"{each}-meter", each), **self.held.get(each, {})) for each in mine),
+            meter("found", None),
+        ]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str

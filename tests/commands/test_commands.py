@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from meter_bridge.api.port import Refused
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, QuarantineView
 from tests.api.stand_in import SECRET, StandIn
 from tests.commands.conftest import Command
 
@@ -90,6 +90,50 @@ def test_a_supply_is_held_with_a_reason(run: Command, bridge: StandIn) -> None:
 def test_a_supply_is_not_held_without_a_reason(run: Command, bridge: StandIn) -> None:
     code, _, err = run("supply", "flat-1", "off")
     assert (code, err) == (2, "error: 'off' wants a reason\n  add --reason TEXT\n")
+    assert bridge.calls == []
+
+
+def test_meters_are_shown_as_an_aligned_table(run: Command, bridge: StandIn) -> None:
+    bridge.held["flat-2"] = {"quarantined": True, "power_mw": 1_234_500}
+    bridge.held["shop-1"] = {"online": None, "register_wh": None, "energy_wh": None}
+    code, out, _ = run("meters")
+    assert code == 0
+    assert out == (
+        "METER         ADDRESS                 ACCOUNT    REGISTER    CHARGED    POWER  STATE\n"
+        "flat-1-meter  tasmota:flat-1-meter/1  flat-1    1.000 kWh  0.500 kWh        –  online\n"
+        "flat-2-meter  tasmota:flat-2-meter/1  flat-2    1.000 kWh  0.500 kWh  1,234 W  quarantined\n"
+        "shop-1-meter  tasmota:shop-1-meter/1  shop-1            –          –        –  not heard of yet\n"
+        "found         tasmota:found/1         nobody's  1.000 kWh  0.500 kWh        –  online\n"
+    )
+    assert run("meters", "list") == (code, out, "")
+
+
+@pytest.mark.parametrize("command", [("meters", "--json"), ("meters", "list", "--json")])
+def test_meters_as_json_are_those_of_the_api(run: Command, bridge: StandIn, command: tuple[str, ...]) -> None:
+    assert len(json.loads(run(*command)[1])["meters"]) == 4
+
+
+def test_registers_that_wait_for_a_decision_are_listed(run: Command, bridge: StandIn) -> None:
+    assert run("quarantine", "list")[1] == "No register waits for a decision.\n"
+    view = QuarantineView(cause="fell", opened_at="2026-03-03T07:15:00.000Z", register_wh=120)
+    bridge.held["flat-1"] = {"quarantined": True, "quarantine": view}
+    assert run("quarantine", "list")[1] == (
+        "METER         ACCOUNT  SINCE             WHAT  CHARGED UP TO  SHOWS NOW\n"
+        "flat-1-meter  flat-1   2026-03-03 07:15  fell      1.000 kWh  0.120 kWh\n"
+    )
+    assert [each["id"] for each in json.loads(run("quarantine", "list", "--json")[1])] == ["flat-1-meter"]
+
+
+@pytest.mark.parametrize("decision", ["accept", "discard", "new-epoch"])
+def test_a_register_is_decided_with_a_reason(run: Command, bridge: StandIn, decision: str) -> None:
+    code, out, _ = run("quarantine", decision, "flat-1-meter", "--reason", "outage of 3 March")
+    assert code == 0
+    assert out.startswith("flat-1-meter: ")
+    assert bridge.calls == [f"decide_quarantine {decision.replace('-', '_')} outage of 3 March"]
+
+
+def test_a_register_is_not_decided_without_a_reason(run: Command, bridge: StandIn) -> None:
+    assert run("quarantine", "accept", "flat-1-meter")[0] == 2
     assert bridge.calls == []
 
 

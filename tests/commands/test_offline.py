@@ -44,6 +44,17 @@ def test_the_books_of_an_installation_and_of_its_backup_are_right(run: Command, 
     assert {each["id"]: each["balance"] for each in restored}["flat-1"] == 100_000_000
 
 
+def test_a_decision_finds_its_meter_and_is_refused_where_there_is_none_to_take(
+    run: Command, installed: Path
+) -> None:
+    code, _, err = run("quarantine", "accept", "flat-1/main", "--reason", "x")
+    assert code == 1
+    assert "flat-1/main has not been read yet" in err
+    code, _, err = run("quarantine", "accept", "flat-1/none", "--reason", "x")
+    assert (code, "there is no meter 'flat-1/none'" in err) == (1, True)
+    assert "flat-2/stove" in run("meters")[1]
+
+
 def test_a_token_of_an_unknown_account_is_refused(run: Command, installed: Path) -> None:
     code, _, err = run("token", "create", "--name", "x", "--role", "tenant", "--account", "flat-99")
     assert code == 1

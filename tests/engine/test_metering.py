@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from meter_bridge.api.port import Refused
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Report
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
@@ -47,9 +48,16 @@ async def test_invariant_6_a_fallen_register_waits_for_a_person(flat: House) -> 
         await flat.read(500, after=60_000)
     view = flat.bridge.account(LANDLORD, "flat-1")
     assert view.available == zar("100")
+    held = view.meters[0].quarantine
     assert view.meters[0].quarantined
+    assert held is not None
+    assert (held.cause, held.register_wh) == ("fell", 500)
     assert [alert.kind for alert in view.alerts] == ["register_quarantined"]
     await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="meter replaced")
+    assert flat.meter.register is not None
+    assert flat.bridge.account(LANDLORD, "flat-1").meters[0].quarantine is None
+    told = {"decision": "new_epoch", "by": "landlord", "reason": "meter replaced", "charged_wh": 0}
+    assert flat.events("quarantine_decided") == [told]
     await flat.read(1_500, after=HOUR)
     assert flat.bridge.account(LANDLORD, "flat-1").available == zar("98")
     assert flat.bridge.account(LANDLORD, "flat-1").alerts == ()
@@ -64,6 +72,25 @@ async def test_invariant_6_an_impossible_jump_is_not_charged_and_explains_itself
     await flat.read(10_100, after=60_000)
     assert flat.meter.quarantine_id is None
     assert flat.bridge.account(LANDLORD, "flat-1").available == zar("99.80")
+    assert flat.problems() == []
+
+
+@pytest.mark.invariant(6)
+@pytest.mark.parametrize("decision, credit", [("accept", "1.00"), ("discard", "100.00")])
+async def test_a_decided_jump_is_charged_only_where_a_person_says_so(
+    flat: House, decision: str, credit: str
+) -> None:
+    await flat.read(10_000)
+    for _ in range(4):
+        await flat.read(59_500, after=10_000)
+    with pytest.raises(Refused, match="no meter 'flat-9/main'"):
+        await flat.bridge.decide_quarantine(LANDLORD, "flat-9/main", decision, reason="x")
+    await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="seen on site")
+    assert flat.available == zar(credit)
+    with pytest.raises(Refused, match="not in quarantine"):
+        await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="again")
+    stored = flat.rows("SELECT decision, actor, reason FROM quarantine")
+    assert stored == [(decision, "landlord", "seen on site")]
     assert flat.problems() == []
 
 

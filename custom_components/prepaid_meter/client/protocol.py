@@ -144,6 +144,7 @@ class EventKind(StrEnum):
     ACCOUNT_REMOVED = "account_removed"
     REGISTER_RESET = "register_reset"
     REGISTER_ROLLED_OVER = "register_rolled_over"
+    QUARANTINE_DECIDED = "quarantine_decided"
     UNKNOWN = "unknown"
 
 
@@ -171,6 +172,17 @@ class RelayView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineView:
+    """Why a register is held back until a person decides what it means."""
+
+    cause: str
+    """``fell`` or ``jumped``."""
+    opened_at: str | None
+    register_wh: int
+    """Newest reading that contradicts the meter's ``register_wh``, up to which was charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterView:
     """A meter and its newest readings."""
 
@@ -195,6 +207,7 @@ class MeterView:
     firmware: str | None = None
     returned_wh: int | None = None
     """Register of energy that flowed back, where the meter has one; it is never credited by itself."""
+    quarantine: QuarantineView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
