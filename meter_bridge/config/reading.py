@@ -126,15 +126,20 @@ def _known_keys(schema: object, path: Path) -> frozenset[str]:
 def _kind(path: Path) -> str:
     """Return the name of the part that holds the last step of a path, whatever the position or band."""
     names = [step for step in path[:-1] if isinstance(step, str)]
-    if "bands" in names[-2:]:
-        return "bands"
+    for named in ("bands", "seasons"):
+        if named in names[-2:]:
+            return named
     return names[-1] if names else ""
 
 
 NESTED_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    "bands": frozenset({"days", "from", "to"}),
+    "bands": frozenset({"days", "from", "to", "season"}),
+    "seasons": frozenset({"from", "to"}),
+    "holidays": frozenset({"country", "region", "dates", "like"}),
+    "blocks": frozenset({"bands", "up to"}),
+    "lifeline": frozenset({"up to", "prices"}),
     "friendly hours": frozenset({"days", "from", "to"}),
-    "taxes": frozenset({"name", "percent", "applies to"}),
+    "taxes": frozenset({"name", "kind", "percent", "per kWh", "applies to", "included in prices"}),
     "limits": frozenset(
         {"over voltage", "under voltage", "overload", "voltage hysteresis", "overload hysteresis"}
     ),

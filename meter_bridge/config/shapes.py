@@ -8,15 +8,10 @@ from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 from meter_bridge.config import quantities, scalars, times
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
-from meter_bridge.config.times import Start
-from meter_bridge.core.bands import EVERY_DAY, Band, Window
+from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.supply import PaymentMode, RestoreMode
-from meter_bridge.core.tariff import Tax, TaxBase
 
-ONE_BAND: Final = "standard"
-"""Name of the band of a tariff without bands."""
-REST: Final = "rest"
 MAX_ITEMS: Final = 50
 """Windows of a band, blocks, taxes, thresholds."""
 MAX_PARTS: Final = 100
@@ -31,8 +26,11 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "units": "units:, and below it the id of each unit",
     "versions": "versions: with a list of prices and their start",
     "prices": "prices: 2.50",
-    "percent": "percent: 15",
     "taxes name": "name: VAT",
+    "up to": "up to: with the limit of the block",
+    "bands": "bands: with the names of bands",
+    "seasons from": "from: 06-01",
+    "seasons to": "to: 09-30",
     "meters": "meters: [tasmota:kitchen/1]",
     "address": "address: tasmota:kitchen/1",
     "tariff": "tariff: and the id of a tariff, here or in defaults",
@@ -43,9 +41,6 @@ EXAMPLES: Final[Mapping[str, str]] = {
 
 type Shape[T] = tuple[Schema, type[T]]
 """A schema, with the type of what it returns."""
-type Prices = Mapping[str, tuple[str, ...]]
-"""Price texts per band, one for each block."""
-
 LimitsDraft = TypedDict(
     "LimitsDraft",
     {
@@ -105,21 +100,10 @@ MeterDraft = TypedDict(
     },
     total=False,
 )
-VersionDraft = TypedDict(
-    "VersionDraft",
-    {
-        "from": Start,
-        "blocks": tuple[int, ...],
-        "bands": tuple[Band, ...],
-        "prices": Prices,
-        "standing charge": str,
-        "taxes": tuple[Tax, ...],
-    },
+WindowDraft = TypedDict(
+    "WindowDraft",
+    {"days": frozenset[int], "from": int, "to": int, "season": frozenset[str]},
     total=False,
-)
-WindowDraft = TypedDict("WindowDraft", {"days": frozenset[int], "from": int, "to": int}, total=False)
-TaxDraft = TypedDict(
-    "TaxDraft", {"name": str, "percent": int, "applies to": tuple[TaxBase, ...]}, total=False
 )
 
 
@@ -176,52 +160,16 @@ def parts(value: object) -> object:
 
 def window(value: object) -> Window:
     """Read a span of local time on some days."""
-    draft: WindowDraft = _WINDOW(value)
+    return window_of(_WINDOW(value))
+
+
+def window_of(draft: WindowDraft) -> Window:
+    """Return the window of keys that were read."""
     start, end = draft["from"], draft["to"]
     if start in {MINUTES_PER_DAY, end}:
         raise Wrong("begins where it ends", "write 00:00 to 24:00 for a whole day")
-    return Window(draft.get("days", EVERY_DAY), start, end % MINUTES_PER_DAY)
-
-
-def bands(value: object) -> tuple[Band, ...]:
-    """Read time-of-use bands: by name, their windows or the word ``rest``."""
-    part(value)
-    found: dict[str, tuple[Window, ...] | None] = Schema({scalars.text: _windows_or_rest})(value)
-    if not found:
-        raise Wrong("has no band", "name a band, or leave bands out for one price at all times")
-    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in found.items())
-
-
-def _windows_or_rest(value: object) -> tuple[Window, ...] | None:
-    if value == REST:
-        return None
-    windows = each(window)(value)
-    if not windows:
-        raise Wrong("has no hours", "write its windows, or the word rest")
-    return windows
-
-
-def prices(value: object) -> Prices:
-    """Read prices: one, one for each block, or either of them for each band."""
-    if isinstance(value, dict):
-        found: Prices = Schema({str: _ladder})(value)
-        return found
-    return {ONE_BAND: _ladder(value)}
-
-
-def _ladder(value: object) -> tuple[str, ...]:
-    return (
-        each(quantities.not_negative)(value) if isinstance(value, list) else (quantities.not_negative(value),)
-    )
-
-
-def tax(value: object) -> Tax:
-    """Read a tax."""
-    draft: TaxDraft = _TAX(value)
-    return Tax(
-        draft["name"],
-        draft["percent"],
-        frozenset(draft.get("applies to", (TaxBase.CONSUMPTION, TaxBase.STANDING))),
+    return Window(
+        draft.get("days", EVERY_DAY), start, end % MINUTES_PER_DAY, draft.get("season", frozenset())
     )
 
 
@@ -230,16 +178,6 @@ _WINDOW: Final = Schema(
         Optional("days"): times.weekdays,
         Required("from"): times.minute_of_day,
         Required("to"): times.minute_of_day,
-    }
-)
-_TAX_BASE: Final = scalars.choice(
-    {"consumption": TaxBase.CONSUMPTION, "standing charge": TaxBase.STANDING},
-)
-_TAX: Final = Schema(
-    {
-        Required("name"): scalars.text,
-        Required("percent"): quantities.percent_ppm,
-        Optional("applies to"): each(_TAX_BASE),
     }
 )
 _LIMITS: Final = Schema(
@@ -287,23 +225,6 @@ SITE: Final[Shape[SiteDraft]] = (
         }
     ),
     SiteDraft,
-)
-TARIFF: Final[Shape[SiteDraft]] = (
-    Schema({Optional("name"): scalars.text, Required("versions"): parts}),
-    SiteDraft,
-)
-VERSION: Final[Shape[VersionDraft]] = (
-    Schema(
-        {
-            Required("from"): times.start,
-            Optional("blocks"): each(quantities.kwh),
-            Optional("bands"): bands,
-            Required("prices"): prices,
-            Optional("standing charge"): quantities.per_day,
-            Optional("taxes"): each(tax),
-        }
-    ),
-    VersionDraft,
 )
 DEFAULTS: Final[Shape[PolicyDraft]] = (_DEFAULTS, PolicyDraft)
 UNIT: Final[Shape[UnitDraft]] = (

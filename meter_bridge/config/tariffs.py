@@ -2,23 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from meter_bridge.config import charges, holidays
+from meter_bridge.config.ladders import bands_of, check_ladders, ladders
+from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import TariffPlan
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.scalars import text
-from meter_bridge.config.shapes import ONE_BAND, TARIFF, VERSION, Prices, VersionDraft
-from meter_bridge.config.times import Start
-from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.bands import Band, BandCalendar
+from meter_bridge.config.tariff_shapes import TARIFF, VERSION, VersionDraft
+from meter_bridge.config.times import HOLIDAYS, Start
+from meter_bridge.config.yaml_text import Data, Path
+from meter_bridge.core.bands import HOLIDAY, BandCalendar
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.money import MoneyError, parse_amount
-from meter_bridge.core.tariff import Ladder, StandingCharge, TariffError, TariffVersion, check_tariff
+from meter_bridge.core.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff import (
+    BlockBandMeaning,
+    BlockBasis,
+    TariffError,
+    TariffVersion,
+    check_tariff,
+)
 
-KWH_PER_MWH: Final = 1000
+HOLIDAY_YEARS: Final = 10
+"""Years after its start for which the holidays of a version are resolved."""
+_ABOUT_BLOCKS: Final = ("blocks apply", "blocks reset", "block by")
 
 
 class StartError(ValueError):
@@ -60,30 +70,66 @@ def read_tariff(reading: Reading, path: Path, place: Place | None) -> TariffPlan
 
 def _read_version(reading: Reading, path: Path, tariff_id: str, place: Place | None) -> TariffVersion | None:
     draft = reading.part(VERSION, path)
-    if draft is None or not _check_ladders(reading, path, draft) or place is None:
+    if draft is None:
         return None
     before = len(reading.problems)
+    check_ladders(reading, path, draft)
+    _check_seasons(reading, path, draft)
+    _check_holidays(reading, path, draft)
+    _check_meaning(reading, path, draft)
+    if place is None or len(reading.problems) != before:
+        return None
+    currency, names = place.currency, [band.name for band in bands_of(draft)]
+    billing = PeriodRule(PeriodUnit.MONTH, draft.get("billing day", 1))
     version = TariffVersion(
         id=f"{tariff_id}@{draft['from']}",
         tariff_id=tariff_id,
         valid_from=_valid_from(reading, path, draft["from"], place),
-        currency=place.currency,
-        calendar=BandCalendar(place.time_zone, _bands(draft)),
-        ladders=(
-            Ladder(
-                tuple(band.name for band in _bands(draft)),
-                _price_rows(reading, path, draft, place.currency),
-                draft.get("blocks", ()),
-            ),
-        ),
-        standing=_standing(reading, path, draft, place.currency),
-        taxes=draft.get("taxes", ()),
+        currency=currency,
+        calendar=_calendar(draft, place),
+        ladders=ladders(reading, path, draft, currency),
+        meaning=draft.get("blocks apply", BlockBandMeaning.POOLED_CHRONOLOGICAL),
+        basis=draft.get("sold as", BlockBasis.CONSUMPTION_TIME),
+        block_period=_block_period(draft, billing),
+        billing_period=billing,
+        history_periods=draft.get("block by", 0),
+        prorate=draft.get("pro rata first period", False),
+        standing=charges.standing_charges(reading, path, draft, currency),
+        demand=charges.demand_charge(reading, path, draft, currency),
+        minimum=charges.minimum_charge(reading, path, draft, currency),
+        free_wh=draft.get("free units", 0),
+        free_climbs=draft.get("free units count in blocks", True),
+        lifeline=charges.lifeline(reading, path, draft, names, currency),
+        taxes=charges.taxes(reading, path, draft, currency),
+        source=draft.get("source", ""),
     )
     return _checked(reading, path, version) if len(reading.problems) == before else None
 
 
-def _bands(draft: VersionDraft) -> tuple[Band, ...]:
-    return draft.get("bands", (Band(ONE_BAND, (), rest=True),))
+def _calendar(draft: VersionDraft, place: Place) -> BandCalendar:
+    """Return the bands of a version with its seasons, and its holidays resolved."""
+    rule, dates = draft.get("holidays"), frozenset[date]()
+    like = rule.like if rule else None
+    if rule is not None:
+        first = draft["from"].day.year
+        dates = frozenset(rule.dates)
+        if rule.country is not None:
+            dates |= frozenset(holidays.resolve(rule.country, rule.region, first, first + HOLIDAY_YEARS))
+    return BandCalendar(
+        place.time_zone,
+        bands_of(draft),
+        draft.get("seasons", ()),
+        tuple(sorted(dates)),
+        HOLIDAY if like is None else like,
+    )
+
+
+def _block_period(draft: VersionDraft, billing: PeriodRule) -> PeriodRule:
+    """Return after which period blocks begin anew; a month without a day is that of the bill."""
+    written = draft.get("blocks reset")
+    if written is None or (written.rule is None and written.unit is PeriodUnit.MONTH):
+        return billing
+    return written.rule or PeriodRule(written.unit)
 
 
 def _valid_from(reading: Reading, path: Path, start: Start, place: Place) -> int:
@@ -95,83 +141,76 @@ def _valid_from(reading: Reading, path: Path, start: Start, place: Place) -> int
         return 0
 
 
-def _check_ladders(reading: Reading, path: Path, draft: VersionDraft) -> bool:
-    """Check that prices name every band once and have a price for every block."""
-    before = len(reading.problems)
-    prices, names = draft["prices"], [band.name for band in _bands(draft)]
-    at = (*path, "prices")
-    if "bands" in draft and not isinstance(reading.document.get(at), dict):
-        reading.add(at, "one price for several bands", f"write a price for each of {', '.join(names)}")
-        return False
-    _check_bands_priced(reading, at, prices, names)
-    _check_rising(reading, (*path, "blocks"), draft.get("blocks", ()))
-    blocks = len(draft.get("blocks", ())) + 1
-    for band, ladder in prices.items():
-        if len(ladder) != blocks:
-            keyed = isinstance(reading.document.get(at), dict)
-            _report_ladder(reading, (*at, band) if keyed else at, len(ladder), blocks)
-    return len(reading.problems) == before
+def _check_seasons(reading: Reading, path: Path, draft: VersionDraft) -> None:
+    """Check that windows name seasons that there are, and that some do."""
+    known = {season.name for season in draft.get("seasons", ())}
+    named: set[str] = set()
+    for band in bands_of(draft):
+        for index, window in enumerate(band.windows):
+            named |= window.seasons
+            for season in sorted(window.seasons - known):
+                at = (*path, "bands", band.name, index, "season")
+                reading.add(at, f"there is no season {season!r}", suggest(season, known))
+    if known and not named:
+        at = (*path, "seasons")
+        reading.add(
+            at, "no band has a season", "name one in a window, as season:, or take this away", key=True
+        )
 
 
-def _check_rising(reading: Reading, path: Path, limits: Sequence[int]) -> None:
-    """Check that each block ends above the one before it."""
-    for index, (low, high) in enumerate(pairwise((0, *limits))):
-        if high <= low:
-            message = f"block limit {reading.document.get((*path, index))} is not above the one before it"
-            reading.add((*path, index), message, "write the limits rising, from zero on")
+def _check_holidays(reading: Reading, path: Path, draft: VersionDraft) -> None:
+    """Check that windows for holidays can ever hold."""
+    rule = draft.get("holidays")
+    if rule is not None and rule.like is None:
+        return
+    for band in bands_of(draft):
+        for index in range(len(band.windows)):
+            at = (*path, "bands", band.name, index, "days")
+            if not _names_holidays(reading.document.get(at)):
+                continue
+            if rule is None:
+                reading.add(at, "it is not said which days are holidays", "add holidays: {country: ZA}")
+            else:
+                remedy = "take like: away from holidays:, or holidays from these days"
+                reading.add(at, "holidays are like another day here", remedy)
 
 
-def _report_ladder(reading: Reading, path: Path, given: int, blocks: int) -> None:
-    message = (
-        f"{given} {'price' if given == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
-    )
-    remedy = f"write {blocks}, one for each block and the last for all above"
-    reading.add(path, message, remedy)
+def _names_holidays(days: Data | None) -> bool:
+    """Say whether days as they are written name holidays themselves."""
+    written = days if isinstance(days, list) else [days]
+    return any(HOLIDAYS in part for part in written if isinstance(part, str))
 
 
-def _check_bands_priced(reading: Reading, at: Path, prices: Prices, names: Sequence[str]) -> None:
-    for band in prices:
-        if band not in names:
-            known = ", ".join(names)
-            reading.add((*at, band), f"there is no band {band!r}", f"the bands are {known}", key=True)
-    for name in names:
-        if name not in prices:
-            reading.add(at, f"band {name!r} has no price", f"add {name}: and its prices", key=True)
+def _check_meaning(reading: Reading, path: Path, draft: VersionDraft) -> None:
+    """Check that what is said of blocks goes together."""
+    if not any(group.limits for group in draft.get("blocks", ())):
+        for key in (key for key in _ABOUT_BLOCKS if key in draft):
+            at = (*path, key)
+            reading.add(at, "there are no blocks", f"add blocks:, or take {key}: away", key=True)
+    if "free units count in blocks" in draft and "free units" not in draft:
+        at = (*path, "free units count in blocks")
+        reading.add(at, "there are no free units", "add free units:, or take this key away", key=True)
+    billing = PeriodRule(PeriodUnit.MONTH, draft.get("billing day", 1))
+    if draft.get("blocks apply") is BlockBandMeaning.POOLED_PRO_RATA:
+        if _block_period(draft, billing) != billing:
+            message = "blocks in proportion begin with the bill, so that both have the same energy"
+            reading.add((*path, "blocks reset"), message, "take it away, or change blocks apply:")
+        if draft.get("block by"):
+            message = "one block for all units cannot be shared in proportion"
+            reading.add((*path, "block by"), message, "take it away, or change blocks apply:")
+    if draft.get("sold as") is BlockBasis.PURCHASE_TIME:
+        _check_units_bought(reading, path, draft)
 
 
-def _price_rows(
-    reading: Reading, path: Path, draft: VersionDraft, currency: str
-) -> tuple[tuple[int, ...], ...]:
-    """Return prices per MWh, per block and band."""
-    at = (*path, "prices")
-    ladders = [_ladder(reading, at, band.name, draft["prices"], currency) for band in _bands(draft)]
-    return tuple(zip(*ladders, strict=True))
-
-
-def _ladder(reading: Reading, at: Path, band: str, prices: Prices, currency: str) -> list[int]:
-    """Return the prices per MWh of one band."""
-    at = (*at, band) if isinstance(reading.document.get(at), dict) else at
-    listed = isinstance(reading.document.get(at), list)
-    return [
-        amount(reading, (*at, index) if listed else at, written, currency) * KWH_PER_MWH
-        for index, written in enumerate(prices[band])
-    ]
-
-
-def _standing(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> tuple[StandingCharge, ...]:
-    if "standing charge" not in draft:
-        return ()
-    value = amount(reading, (*path, "standing charge"), draft["standing charge"], currency)
-    return (StandingCharge("standing charge", value),)
-
-
-def amount(reading: Reading, path: Path, written: str, currency: str) -> int:
-    """Return an amount of money exactly as written, or 0 after reporting what is wrong with it."""
-    try:
-        return parse_amount(written, currency)
-    except MoneyError as error:
-        reading.add(path, str(error), "write it shorter, like 4.50")
-        return 0
+def _check_units_bought(reading: Reading, path: Path, draft: VersionDraft) -> None:
+    """Check that units can be sold by the tariff: nobody knows yet when and how they will be used."""
+    if len(bands_of(draft)) > 1:
+        message = "units are bought before anyone knows in which band they will be used"
+        reading.add((*path, "sold as"), message, "write sold as: energy used, or leave bands out")
+    for key in ("lifeline", "block by"):
+        if draft.get(key):
+            message = f"units that are bought keep their price, whatever {key!r} says of the period later"
+            reading.add((*path, key), message, f"take {key}: away, or write sold as: energy used", key=True)
 
 
 def _checked(reading: Reading, path: Path, version: TariffVersion) -> TariffVersion | None:
@@ -187,8 +226,16 @@ def _checked(reading: Reading, path: Path, version: TariffVersion) -> TariffVers
 
 def _blamed(reading: Reading, path: Path, message: str) -> Path:
     """Return the place of what a message of the tariff's check speaks of."""
-    at = (*path, "taxes" if message.startswith(("tax", "two of the tax")) else "bands")
+    key = next((key for key, words in _BLAMED.items() if any(word in message for word in words)), "bands")
+    at = (*path, key)
     return at if reading.document.get(at) is not None else path
+
+
+_BLAMED: Final = {
+    "taxes": ("tax ", "levy ", "rebate "),
+    "seasons": ("is in no season", "is in two seasons"),
+}
+"""Keys by what a message of the tariff's check says; all others are about bands."""
 
 
 def _check_order(reading: Reading, paths: Sequence[Path], versions: Sequence[TariffVersion | None]) -> None:

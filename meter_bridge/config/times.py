@@ -7,13 +7,16 @@ from typing import Final, NamedTuple
 from zoneinfo import available_timezones
 
 from meter_bridge.config.scalars import Wrong, meant, reader
-from meter_bridge.core.bands import EVERY_DAY, WEEKDAYS
+from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, WEEKDAYS
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
+HOLIDAYS: Final = "holidays"
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
 _START: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}))?")
+_DAY_OF_YEAR: Final = re.compile(r"([0-9]{2})-([0-9]{2})")
+_LEAP_YEAR: Final = 2024
 
 
 class Start(NamedTuple):
@@ -51,10 +54,53 @@ def weekdays(value: str) -> frozenset[int]:
     return frozenset(days)
 
 
+def days(value: object) -> frozenset[int]:
+    """Read days as ``weekdays`` does, ``holidays`` among them, or a list of such; a holiday is 7."""
+    if isinstance(value, list) and value:
+        return frozenset(day_type for part in value for day_type in _days(part))
+    return _days(value)
+
+
+@reader
+def _days(value: str) -> frozenset[int]:
+    parts = [part.strip() for part in value.split(",")]
+    named = ",".join(part for part in parts if part != HOLIDAYS)
+    found = weekdays(named) if named or HOLIDAYS not in parts else frozenset()
+    return found | {HOLIDAY} if HOLIDAYS in parts else found
+
+
 def _weekday(name: str) -> int:
     if name not in WEEKDAYS:
-        raise Wrong(f"{name!r} is not a day", "write days like mon-fri, or sat, sun, or every day")
+        remedy = "write days like mon-fri, or sat, sun, or holidays, or every day"
+        raise Wrong(f"{name!r} is not a day", remedy)
     return WEEKDAYS.index(name)
+
+
+@reader
+def weekday(value: str) -> int:
+    """Read one day of the week; Monday is 0."""
+    return _weekday(value)
+
+
+@reader
+def day(value: str) -> date:
+    """Read a local date."""
+    found = start(value)
+    if found.at is not None or len(value) != len("2026-12-24"):
+        raise Wrong(f"{value!r} is not a date alone", "write it like 2026-12-24")
+    return found.day
+
+
+@reader
+def day_of_year(value: str) -> int:
+    """Read a day that comes every year, month first; returns month x 100 + day."""
+    found = _DAY_OF_YEAR.fullmatch(value)
+    month, number = (int(found[1]), int(found[2])) if found else (0, 0)
+    try:
+        date(_LEAP_YEAR, month, number)
+    except ValueError:
+        raise Wrong(f"{value!r} is not a day of the year", "write month and day like 06-01") from None
+    return month * 100 + number
 
 
 @reader

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from meter_bridge.config.amounts import amount
 from meter_bridge.config.meters import Around, read_meter
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
-from meter_bridge.config.tariffs import amount
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.bands import HOLIDAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY

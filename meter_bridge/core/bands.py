@@ -222,7 +222,7 @@ def check_bands(calendar: BandCalendar) -> None:
     _check_names("season", [season.name for season in calendar.seasons])
     _check_windows(calendar)
     _check_seasons(calendar)
-    for before, today in _neighbours(calendar):
+    for before, today in sorted(_neighbours(calendar), key=lambda kinds: (kinds[1].day_type, kinds)):
         _check_minutes(calendar, before, today)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
-from meter_bridge.core.bands import Window
+from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.money import amount_digits, to_decimal
 from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
 from meter_bridge.core.tariff import StandingCharge, TariffVersion, check_tariff
@@ -114,7 +114,7 @@ def test_a_time_of_day_is_never_a_number(site_file: str, written: str) -> None:
 
 @pytest.mark.parametrize(
     "days, expected",
-    [("sat-mon", {5, 6, 0}), ("sat, sun", {5, 6}), ("wed", {2}), ("every day", set(range(8)))],
+    [("sat-mon", {5, 6, 0}), ("sat, sun", {5, 6}), ("wed", {2}), ("every day", EVERY_DAY)],
 )
 def test_days_are_ranges_and_lists(site_file: str, days: str, expected: set[int]) -> None:
     hours = f"friendly hours: [{{days: '{days}', from: 22:00, to: 06:00}}]"
@@ -182,14 +182,6 @@ def test_energy_and_relay_may_be_two_devices(site_file: str) -> None:
     assert (meter.energy_address, meter.relay_address) == ("shelly:plus1pm/0", "tasmota:board/2")
 
 
-def test_a_register_may_have_an_end_and_count_what_flows_back(site_file: str) -> None:
-    plain = meter_of(site_file)
-    assert (plain.register_modulus_wh, plain.returns_energy) == (None, False)
-    written = "register wraps at: 999999.9 kWh\n            returns energy: yes"
-    meter = meter_of(site_file.replace("rating: 32 A", written))
-    assert (meter.register_modulus_wh, meter.returns_energy) == (999_999_900, True)
-
-
 def test_a_shelly_may_be_spoken_to_without_a_broker(site_file: str) -> None:
     written = (
         "host: 192.168.1.20\n            password variable: FLAT_2_PASSWORD\n            offline after: 5 min"
@@ -228,4 +220,4 @@ def test_amounts_are_counted_in_the_currency_of_the_site(site_file: str) -> None
 
 def test_one_price_may_hold_at_all_times(site_file: str) -> None:
     assert version_of(flat_tariff("[2.5]")) == version_of(flat_tariff("{standard: 2.5}"))
-    assert version_of(flat_tariff("2.5")).ladders[0].blocks == 1
+    assert version_of(flat_tariff("2.5")).blocks == 1
