@@ -43,6 +43,8 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "low credit": thresholds or "none",
         "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),
         "friendly hours": show_windows(policy.friendly_hours),
+        "contracted load": f"{policy.contracted_w} W" if policy.contracted_w else "none",
+        "free units": "yes" if policy.free_units else "no",
         "minimum top-up": show_amount(policy.top_up_minimum, currency),
         "maximum top-up": "none" if maximum is None else show_amount(maximum, currency),
     }

@@ -116,6 +116,15 @@ def load(value: str) -> int:
 
 
 @reader
+def watts(value: str) -> int:
+    """Read a power; returns whole W."""
+    found = _scaled(value, {"W": 1, "kW": 1000}, "2 kW")
+    if found > MAX_RATING_W:
+        raise Wrong(f"{value!r} is more than any supply of a unit", "write at most 10000 kW")
+    return found
+
+
+@reader
 def rating(value: str) -> Rating:
     """Read a rating: ``60 A``, ``3x63 A``, ``14.5 kW`` or ``14500 W``."""
     found = _RATING.fullmatch(value.strip())

@@ -63,6 +63,8 @@ PolicyDraft = TypedDict(
         "low credit": tuple[str, ...],
         "low credit hysteresis": str,
         "friendly hours": tuple[Window, ...],
+        "contracted load": int,
+        "free units": bool,
         "minimum top-up": str,
         "maximum top-up": str | None,
         "rating": Rating,
@@ -203,6 +205,8 @@ _POLICY: Final = {
     Optional("low credit"): each(quantities.not_negative),
     Optional("low credit hysteresis"): quantities.not_negative,
     Optional("friendly hours"): each(window),
+    Optional("contracted load"): quantities.watts,
+    Optional("free units"): scalars.flag,
     Optional("minimum top-up"): quantities.not_negative,
     Optional("maximum top-up"): scalars.optional(quantities.not_negative),
 }

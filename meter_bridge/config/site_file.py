@@ -15,6 +15,7 @@ from meter_bridge.config.shapes import DEFAULTS, INSTALLATION, SITE, PolicyDraft
 from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import SiteAround, read_unit
 from meter_bridge.config.yaml_text import Path, read_yaml
+from meter_bridge.core.tariff import DemandOf
 
 __all__ = ["SiteFileError", "SiteProblem", "load"]
 
@@ -54,7 +55,7 @@ def _site(reading: Reading, path: Path, units: list[_Found]) -> SitePlan | None:
     currency = reading.value(scalars.currency, (*path, "currency"))
     place = Place(zone, currency) if zone and currency else None
     tariffs = _tariffs(reading, path, place)
-    accounts = _units(reading, path, currency, units)
+    accounts = _units(reading, _around(reading, path, currency, tariffs), units)
     if head is None or place is None:
         return None
     return SitePlan(site_id, head.get("name", site_id), place.time_zone, place.currency, tariffs, accounts)
@@ -66,19 +67,17 @@ def _tariffs(reading: Reading, path: Path, place: Place | None) -> tuple[TariffP
     return tuple(tariff for tariff in found if tariff is not None)
 
 
-def _units(
-    reading: Reading, path: Path, currency: str | None, units: list[_Found]
-) -> tuple[AccountPlan, ...]:
+def _units(reading: Reading, around: SiteAround, units: list[_Found]) -> tuple[AccountPlan, ...]:
     """Return the units of a site that are right."""
-    around = _around(reading, path, currency)
-    steps = [(*path, "units", unit_id) for unit_id in reading.ids((*path, "units"))]
+    at = (*around.path, "units")
+    steps = [(*at, unit_id) for unit_id in reading.ids(at)]
     found = [(step, read_unit(reading, step, around)) for step in steps]
     right = [_Found(step, account) for step, account in found if account is not None]
     units.extend(right)
     return tuple(each.account for each in right)
 
 
-def _around(reading: Reading, path: Path, currency: str | None) -> SiteAround:
+def _around(reading: Reading, path: Path, currency: str | None, read: tuple[TariffPlan, ...]) -> SiteAround:
     """Return what the units of a site take from it."""
     at = (*path, "defaults")
     written = isinstance(reading.document.get(at), dict)
@@ -88,8 +87,15 @@ def _around(reading: Reading, path: Path, currency: str | None) -> SiteAround:
         currency=currency,
         voltage_mv=reading.value(quantities.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
         tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
+        contracted=frozenset(tariff.id for tariff in read if _charges_contracted(tariff)),
         defaults=reading.part(DEFAULTS, at) if written else PolicyDraft(),
     )
+
+
+def _charges_contracted(tariff: TariffPlan) -> bool:
+    """Say whether some version of a tariff charges the contracted load."""
+    demands = (version.demand for version in tariff.versions)
+    return any(demand is not None and demand.of is DemandOf.CONTRACTED for demand in demands)
 
 
 def _check_ids(reading: Reading, kind: str) -> None:

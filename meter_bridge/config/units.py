@@ -26,6 +26,8 @@ class SiteAround:
     """None where the site's own is wrong: amounts are then not checked."""
     voltage_mv: int
     tariff_ids: frozenset[str]
+    contracted: frozenset[str]
+    """Those of them that charge the contracted load."""
     defaults: PolicyDraft | None
     """None where the site's own are wrong, so that what a unit lacks may stand in them."""
 
@@ -90,6 +92,9 @@ def _tariff_id(source: _Source) -> str | None:
     elif found is not None and found not in known:
         message = f"there is no tariff {found!r} at this site"
         source.reading.add(source.at("tariff"), message, suggest(found, known))
+    elif found in source.site.contracted and "contracted load" not in source.draft:
+        message = f"tariff {found!r} charges the contracted load, and this unit has none"
+        source.reading.add(source.path, message, "add contracted load: 2 kW, for example", key=True)
     return found if found in known else None
 
 
@@ -110,6 +115,8 @@ def _policy(source: _Source) -> Policy | None:
             source, "low credit hysteresis", draft.get("low credit hysteresis", "0")
         ),
         friendly_hours=draft.get("friendly hours", standard.friendly_hours),
+        contracted_w=draft.get("contracted load", standard.contracted_w),
+        free_units=draft.get("free units", standard.free_units),
         top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
         top_up_maximum=None if maximum is None else _amount(source, "maximum top-up", maximum),
     )

@@ -220,4 +220,4 @@ def test_amounts_are_counted_in_the_currency_of_the_site(site_file: str) -> None
 
 def test_one_price_may_hold_at_all_times(site_file: str) -> None:
     assert version_of(flat_tariff("[2.5]")) == version_of(flat_tariff("{standard: 2.5}"))
-    assert version_of(flat_tariff("2.5")).blocks == 1
+    assert version_of(flat_tariff("2.5")).ladders[0].blocks == 1

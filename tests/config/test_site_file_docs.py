@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from meter_bridge.config import shapes
+from meter_bridge.config import shapes, tariff_shapes
 from meter_bridge.config.describe import show_limits, show_policy
 from meter_bridge.config.plan import DEFAULT_RATING_W
 from meter_bridge.config.reading import NESTED_KEYS
@@ -44,7 +44,8 @@ def test_the_messages_are_the_real_ones(written: str, instead: str, told: str) -
 
 
 def test_every_key_is_explained_and_no_other() -> None:
-    parts = (shapes.INSTALLATION, shapes.SITE, shapes.TARIFF, shapes.VERSION, shapes.UNIT, shapes.METER)
+    tariff = (tariff_shapes.TARIFF, tariff_shapes.VERSION)
+    parts = (shapes.INSTALLATION, shapes.SITE, *tariff, shapes.UNIT, shapes.METER)
     known = {str(key) for schema, _ in parts for key in schema.schema}.union(*NESTED_KEYS.values())
     explained = {key for key, _ in ROWS}
     assert known <= explained

@@ -464,3 +464,13 @@ def version_or_problems(lines: str) -> tuple[TariffVersion | None, tuple[SitePro
         return version_of(lines), ()
     except SiteFileError as error:
         return None, error.problems
+
+
+def test_a_unit_says_what_its_tariff_charges_by() -> None:
+    unit = "units:\n      flat:\n        tariff: t\n        meters: [tasmota:a/1]\n"
+    text = text_of(f"demand charge: 42 per kW, contracted\n{PLAIN}")
+    with pytest.raises(SiteFileError, match="charges the contracted load, and this unit has none"):
+        load(text.replace("units: {}", unit))
+    more = "        contracted load: 2.5 kW\n        free units: yes\n"
+    policy = load(text.replace("units: {}", unit + more)).sites[0].accounts[0].policy
+    assert (policy.contracted_w, policy.free_units) == (2500, True)
