@@ -26,6 +26,7 @@ REASONS: Final = {
     "awaiting_confirmation": "waits for the customer to confirm",
     "below_restore_minimum": "credit still below the minimum to restore",
     "friendly_hours": "no cuts at these hours",
+    "friendly_grace": "no cut yet after these hours",
     "never_cut": "never cut",
     "credit_mode": "billed later",
     "landlord_off": "held off by the landlord",

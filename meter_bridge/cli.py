@@ -18,6 +18,7 @@ SUMMARIES: Final = MappingProxyType(
         "check": "say what is wrong with a site file, without touching anything",
         "apply": "show what a site file would change, then apply it",
         "accounts": "show every account with what it has left",
+        "statement": "show what moved an account's balance in a period",
         "top-up": "book money that a customer paid",
         "supply": "switch a supply off or on, let credit decide, or confirm",
         "meters": "show every meter, also those that nobody has assigned",

@@ -105,11 +105,17 @@ def _header_parameters(each: Endpoint) -> list[Json]:
 def _query_parameters(each: Endpoint) -> list[Json]:
     if each.query is None:
         return []
-    schema = msgspec.json.schema(each.query)["$defs"][each.query.__name__]
+    shapes = msgspec.json.schema(each.query)["$defs"]
     return [
-        {"name": name, "in": "query", "required": False, "schema": _without_null(shape)}
-        for name, shape in schema["properties"].items()
+        {"name": name, "in": "query", "required": False, "schema": _without_null(_inlined(shape, shapes))}
+        for name, shape in shapes[each.query.__name__]["properties"].items()
     ]
+
+
+def _inlined(shape: Json, shapes: dict[str, Json]) -> Json:
+    """Return the schema of a parameter with what it refers to, such as the values of a choice, inside."""
+    rest = {name: value for name, value in shape.items() if name != "$ref"}
+    return rest if rest == shape else shapes[str(shape["$ref"]).rsplit("/", 1)[1]] | rest
 
 
 def _without_null(shape: Json) -> Json:
@@ -146,7 +152,8 @@ def _content(each: Endpoint) -> Json:
     content: Json = {"schema": _reference(each.answer)}
     if each.answer_example is not None:
         content["example"] = msgspec.to_builtins(each.answer_example)
-    return {"content": {JSON: content}}
+    others = {media: {"schema": {"type": "string"}} for media in each.other_media}
+    return {"content": {JSON: content} | others}
 
 
 def _problems(each: Endpoint) -> Json:

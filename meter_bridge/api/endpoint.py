@@ -69,6 +69,8 @@ class Endpoint:
     handler: Handler
     answer: object
     """Type of the answer's JSON; None for an empty answer, a media type (str) for one that is not JSON."""
+    other_media: tuple[str, ...] = ()
+    """Media types in which the same answer can be had."""
     status: HTTPStatus = HTTPStatus.OK
     other_status: Mapping[HTTPStatus, str] = MappingProxyType({})
     """Further statuses that carry the same answer, and when."""
@@ -128,6 +130,7 @@ def _response(reply: Reply) -> web.Response:
 class Options(TypedDict, total=False):
     """What a declaration may say beyond the least."""
 
+    other_media: tuple[str, ...]
     status: HTTPStatus
     other_status: Mapping[HTTPStatus, str]
     body: type

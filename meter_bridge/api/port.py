@@ -20,6 +20,7 @@ from meter_bridge.protocol.messages import (
     TopUpResult,
     Update,
 )
+from meter_bridge.protocol.statements import Detail, Statement
 
 EVERYTHING = "*"
 
@@ -120,6 +121,14 @@ class BridgePort(Protocol):
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
+
+    async def statement(
+        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+    ) -> Statement:
+        """Return the account's statement of a period; None stands for what is usual.
+
+        Raises ``Refused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
+        """
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str

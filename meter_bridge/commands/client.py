@@ -31,6 +31,10 @@ class BridgeClient:
         """Return what a reading route answers."""
         return msgspec.json.decode(await self._ask("GET", path, query=query), type=kind)
 
+    async def document(self, *path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Return what a reading route answers, as it came."""
+        return await self._ask("GET", path, query=query)
+
     async def post[T](
         self,
         kind: type[T],

@@ -1,5 +1,7 @@
 """Values of a plan as a site file would write them, for the lines of a difference."""
 
+from collections.abc import Collection
+from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -31,6 +33,21 @@ def show_windows(windows: tuple[Window, ...]) -> str:
     return ", ".join(_window(window) for window in windows) or "none"
 
 
+def show_dates(dates: Collection[date], most: int = 20) -> str:
+    """Return dates, the first of very many."""
+    shown = ", ".join(day.isoformat() for day in sorted(dates)[:most])
+    return f"{shown} and {len(dates) - most} more" if len(dates) > most else shown or "none"
+
+
+def show_duration(milliseconds: int) -> str:
+    """Return a time span in the largest unit that holds it whole."""
+    seconds = milliseconds // 1000
+    for unit, length in (("h", 3600), ("min", 60), ("s", 1)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return "none"
+
+
 def show_policy(policy: Policy, currency: str) -> dict[str, str]:
     """Return a policy by its keys in the site file."""
     maximum = policy.top_up_maximum
@@ -42,7 +59,9 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "minimum to restore": show_amount(policy.minimum_to_restore, currency),
         "low credit": thresholds or "none",
         "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),
-        "friendly hours": show_windows(policy.friendly_hours),
+        "friendly hours": show_windows(policy.friendly_hours.windows),
+        "friendly dates": show_dates(policy.friendly_hours.dates),
+        "grace": show_duration(policy.friendly_hours.grace_ms),
         "contracted load": f"{policy.contracted_w} W" if policy.contracted_w else "none",
         "free units": "yes" if policy.free_units else "no",
         "minimum top-up": show_amount(policy.top_up_minimum, currency),
@@ -76,15 +95,13 @@ def _clock(minute: int) -> str:
 
 def _days(days: frozenset[int]) -> str:
     """Return days as ranges: ``every day``, ``mon-fri`` or ``mon, wed-thu, holidays``."""
-    weekdays = sorted(days - {HOLIDAY})
-    if len(days) > len(WEEKDAYS):
+    if len(days) > len(WEEKDAYS) or days == frozenset(range(len(WEEKDAYS))):
         return "every day"
     runs: list[list[int]] = []
-    for day in weekdays:
+    for day in sorted(days - {HOLIDAY}):
         if runs and runs[-1][-1] == day - 1:
             runs[-1].append(day)
         else:
             runs.append([day])
     names = [f"{WEEKDAYS[run[0]]}-{WEEKDAYS[run[-1]]}" if run[1:] else WEEKDAYS[run[0]] for run in runs]
-    names += ["holidays"] if HOLIDAY in days else []
-    return ", ".join(names)
+    return ", ".join([*names, "holidays"] if HOLIDAY in days else names)

@@ -13,7 +13,7 @@ from meter_bridge.config.changes import (
     meters,
     tariffs,
 )
-from meter_bridge.config.describe import show_amount, show_policy
+from meter_bridge.config.describe import show_amount, show_dates, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
 from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
@@ -125,6 +125,10 @@ def _compare_account(found: Findings, old: Placed[AccountPlan], new: Placed[Acco
     before = show_policy(old.plan.policy, old.site.currency)
     for name, value in show_policy(new.plan.policy, new.site.currency).items():
         found.change(Subject.UNIT, account_id, name, before[name], value)
+    known, now = ({*each.plan.policy.friendly_hours.holidays} for each in (old, new))
+    found.change(
+        Subject.UNIT, account_id, "public holidays", show_dates(known - now, 5), show_dates(now - known, 5)
+    )
     if old.plan.opening_credit != new.plan.opening_credit:
         found.warnings.append(
             f"The opening credit of {account_id} counts only when a unit is first applied;"

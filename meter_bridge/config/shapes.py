@@ -1,11 +1,12 @@
 """The shape of a site file: which keys each part has and what kind of value each of them takes."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Final, TypedDict
 
 from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 
-from meter_bridge.config import quantities, scalars, times
+from meter_bridge.config import holidays, quantities, scalars, times
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.core.bands import EVERY_DAY, Window
@@ -34,6 +35,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "meters": "meters: [tasmota:kitchen/1]",
     "address": "address: tasmota:kitchen/1",
     "tariff": "tariff: and the id of a tariff, here or in defaults",
+    "country": "country: ZA",
     "from": "from: with a date, or a time of day",
     "to": 'to: "09:00"',
 }
@@ -63,6 +65,8 @@ PolicyDraft = TypedDict(
         "low credit": tuple[str, ...],
         "low credit hysteresis": str,
         "friendly hours": tuple[Window, ...],
+        "friendly dates": tuple[date, ...],
+        "grace": int | None,
         "contracted load": int,
         "free units": bool,
         "minimum top-up": str,
@@ -107,6 +111,13 @@ WindowDraft = TypedDict(
     {"days": frozenset[int], "from": int, "to": int, "season": frozenset[str]},
     total=False,
 )
+
+
+class HolidaysDraft(TypedDict, total=False):
+    """Whose public holidays count."""
+
+    country: str
+    region: str
 
 
 class SiteDraft(TypedDict, total=False):
@@ -175,13 +186,22 @@ def window_of(draft: WindowDraft) -> Window:
     )
 
 
+def public_holidays(value: object) -> tuple[date, ...]:
+    """Read whose public holidays count: a country, or a country with a region; returns their dates."""
+    if isinstance(value, str):
+        return holidays.resolve(value, None)
+    draft: HolidaysDraft = _HOLIDAYS(value)
+    return holidays.resolve(draft["country"], draft.get("region"))
+
+
 _WINDOW: Final = Schema(
     {
-        Optional("days"): times.weekdays,
+        Optional("days"): times.days,
         Required("from"): times.minute_of_day,
         Required("to"): times.minute_of_day,
     }
 )
+_HOLIDAYS: Final = Schema({Required("country"): scalars.text, Optional("region"): scalars.text})
 _LIMITS: Final = Schema(
     {
         Optional("over voltage"): scalars.optional(quantities.volts),
@@ -205,6 +225,8 @@ _POLICY: Final = {
     Optional("low credit"): each(quantities.not_negative),
     Optional("low credit hysteresis"): quantities.not_negative,
     Optional("friendly hours"): each(window),
+    Optional("friendly dates"): each(times.day),
+    Optional("grace"): scalars.optional(quantities.duration),
     Optional("contracted load"): quantities.watts,
     Optional("free units"): scalars.flag,
     Optional("minimum top-up"): quantities.not_negative,
@@ -223,6 +245,7 @@ SITE: Final[Shape[SiteDraft]] = (
             Required("time zone"): times.time_zone,
             Required("currency"): scalars.currency,
             Optional("voltage"): quantities.volts,
+            Optional("holidays"): public_holidays,
             Optional("defaults"): part,
             Required("tariffs"): part,
             Required("units"): part,

@@ -11,7 +11,7 @@ from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
 from meter_bridge.config.reading import Reading
-from meter_bridge.config.shapes import DEFAULTS, INSTALLATION, SITE, PolicyDraft
+from meter_bridge.config.shapes import DEFAULTS, INSTALLATION, SITE, PolicyDraft, public_holidays
 from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import SiteAround, read_unit
 from meter_bridge.config.yaml_text import Path, read_yaml
@@ -81,12 +81,13 @@ def _around(reading: Reading, path: Path, currency: str | None, read: tuple[Tari
     """Return what the units of a site take from it."""
     at = (*path, "defaults")
     written = isinstance(reading.document.get(at), dict)
-    tariffs = reading.document.get((*path, "tariffs"))
+    tariffs, named = reading.document.get((*path, "tariffs")), (*path, "holidays")
     return SiteAround(
         path=path,
         currency=currency,
         voltage_mv=reading.value(quantities.volts, (*path, "voltage")) or DEFAULT_VOLTAGE_MV,
         tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
+        holidays=reading.value(public_holidays, named) if reading.document.get(named) is not None else (),
         contracted=frozenset(tariff.id for tariff in read if _charges_contracted(tariff)),
         defaults=reading.part(DEFAULTS, at) if written else PolicyDraft(),
     )

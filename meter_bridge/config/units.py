@@ -1,6 +1,7 @@
 """From a written unit to its account, with supply policy and meters."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
 from meter_bridge.config.amounts import amount
@@ -10,8 +11,9 @@ from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.bands import HOLIDAY, Window
+from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.friendly import LONGEST_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply import PaymentMode, Policy
 
 ELECTRICITY = "electricity"
@@ -26,6 +28,8 @@ class SiteAround:
     """None where the site's own is wrong: amounts are then not checked."""
     voltage_mv: int
     tariff_ids: frozenset[str]
+    holidays: tuple[date, ...] | None
+    """Public holidays; none where the site names no country, None where it names a wrong one."""
     contracted: frozenset[str]
     """Those of them that charge the contracted load."""
     defaults: PolicyDraft | None
@@ -114,7 +118,7 @@ def _policy(source: _Source) -> Policy | None:
         low_credit_hysteresis=_amount(
             source, "low credit hysteresis", draft.get("low credit hysteresis", "0")
         ),
-        friendly_hours=draft.get("friendly hours", standard.friendly_hours),
+        friendly_hours=_friendly_hours(source),
         contracted_w=draft.get("contracted load", standard.contracted_w),
         free_units=draft.get("free units", standard.free_units),
         top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
@@ -122,6 +126,24 @@ def _policy(source: _Source) -> Policy | None:
     )
     _check_policy(source, policy)
     return policy if len(source.reading.problems) == before else None
+
+
+def _friendly_hours(source: _Source) -> FriendlyHours:
+    """Return the non-disconnection calendar, or none after reporting what is wrong with it."""
+    windows, holidays = source.draft.get("friendly hours", ()), source.site.holidays
+    named = any(HOLIDAY in window.days and window.days != EVERY_DAY for window in windows)
+    if named and holidays == ():
+        message = "friendly hours name holidays, and the site does not say whose"
+        source.reading.add(source.at("friendly hours"), message, "add holidays: ZA to the site", key=True)
+    grace_ms = (source.draft.get("grace") or 0) * 1000
+    if grace_ms > LONGEST_GRACE_MS:
+        source.reading.add(source.at("grace"), "a grace is at most a day", "write 24 h or less")
+    return FriendlyHours(
+        windows,
+        holidays if named and holidays else (),
+        tuple(sorted(set(source.draft.get("friendly dates", ())))),
+        grace_ms,
+    )
 
 
 def _amount(source: _Source, key: str, written: str) -> int:
@@ -154,7 +176,7 @@ def _check_policy(source: _Source, policy: Policy) -> None:
     if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
         message = "the largest top-up is below the smallest"
         source.reading.add(source.at("maximum top-up"), message, "raise it, or lower minimum top-up")
-    if policy.friendly_hours and _whole_week(policy.friendly_hours):
+    if _whole_week(policy.friendly_hours.windows):
         message = "friendly hours cover the whole week: supply would never be cut"
         source.reading.add(
             source.at("friendly hours"), message, "write never cut: yes if that is meant", key=True

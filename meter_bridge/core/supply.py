@@ -4,15 +4,10 @@ Cut = exhausted and prepayment and outside friendly hours and not protected. Res
 the customer confirms (GB SMETS2; Landis+Gyr E470 manual).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
-from zoneinfo import ZoneInfo
 
-from meter_bridge.core.bands import Band, BandCalendar, Span, Window
-from meter_bridge.core.calendar import local_day
-
-FRIENDLY: Final = "friendly"
+from meter_bridge.core.friendly import FriendlyHours, Respite
 
 
 class SupplyState(StrEnum):
@@ -31,6 +26,7 @@ class Reason(StrEnum):
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     BELOW_RESTORE_MINIMUM = "below_restore_minimum"
     FRIENDLY_HOURS = "friendly_hours"
+    FRIENDLY_GRACE = "friendly_grace"
     NEVER_CUT = "never_cut"
     CREDIT_MODE = "credit_mode"
     LANDLORD_OFF = "landlord_off"
@@ -68,13 +64,13 @@ class Policy:
     never_cut: bool = False
     """Life support and the like; credit never cuts it."""
     minimum_to_restore: int = 0
-    """Credit must be above this before a cut supply comes back."""
+    """Credit must be above this before a cut supply comes back; zero asks for any at all."""
     low_credit: tuple[int, ...] = ()
     """Warning thresholds, highest first."""
     low_credit_hysteresis: int = 0
     """How far above a threshold credit must rise before its warning closes."""
-    friendly_hours: tuple[Window, ...] = ()
-    """Non-disconnection calendar, local time: credit does not cut inside."""
+    friendly_hours: FriendlyHours = field(default_factory=FriendlyHours)
+    """Non-disconnection calendar: credit does not cut inside."""
     contracted_w: int = 0
     """Power agreed for the supply (sanctioned load), for tariffs that charge it."""
     free_units: bool = False
@@ -83,15 +79,19 @@ class Policy:
     top_up_maximum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What the decision looks at."""
 
     present: SupplyState
+    headroom: int
+    """Credit that may still be used before the supply is cut; zero or less means exhausted."""
     available: int
-    hold: Hold | None
-    friendly: bool
-    clock_sure: bool
+    """Credit left; the minimum to restore is meant of it."""
+    hold: Hold | None = None
+    respite: Respite | None = None
+    """Friendly hours or their grace, where either is on."""
+    clock_sure: bool = True
     confirmed: bool = False
     """The customer confirms an armed supply just now."""
     released: bool = False
@@ -120,7 +120,7 @@ def decide(policy: Policy, now: Situation) -> Decision:
         return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
     if policy.payment_mode is PaymentMode.CREDIT:
         return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
-    if now.available <= 0:
+    if now.headroom <= 0:
         return _exhausted(now)
     if now.present is SupplyState.CONNECTED:
         return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
@@ -131,14 +131,15 @@ def _exhausted(now: Situation) -> Decision:
     """Return the decision without credit: cut, unless this is not the hour or the clock is unsure."""
     if now.present is SupplyState.CONNECTED and not now.clock_sure:
         return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
-    if now.present is SupplyState.CONNECTED and now.friendly:
-        return Decision(SupplyState.CONNECTED, Reason.FRIENDLY_HOURS)
+    if now.present is SupplyState.CONNECTED and now.respite is not None:
+        grace = now.respite.grace
+        return Decision(SupplyState.CONNECTED, Reason.FRIENDLY_GRACE if grace else Reason.FRIENDLY_HOURS)
     return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
 
 
 def _restore(policy: Policy, now: Situation) -> Decision:
     """Return the decision for a cut supply that has credit again."""
-    below = now.available <= policy.minimum_to_restore
+    below = policy.minimum_to_restore > 0 and now.available <= policy.minimum_to_restore
     if now.present is SupplyState.DISCONNECTED and below and not now.released:
         return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
     if policy.restore is RestoreMode.AUTOMATIC or now.confirmed:
@@ -157,10 +158,3 @@ def low_credit_level(policy: Policy, available: int, present: int) -> int:
         return passed
     held = sum(1 for threshold in policy.low_credit if available <= threshold + policy.low_credit_hysteresis)
     return max(passed, min(held, present))
-
-
-def friendly_span(policy: Policy, at: int, time_zone: str) -> Span:
-    """Return the stretch of the day around an instant; its band is ``FRIENDLY`` inside friendly hours."""
-    day = local_day(at, ZoneInfo(time_zone))
-    bands = (Band(FRIENDLY, policy.friendly_hours), Band("", (), rest=True))
-    return next(span for span in BandCalendar(time_zone, bands).spans(day) if at < span.end)

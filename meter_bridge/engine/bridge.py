@@ -26,6 +26,7 @@ from meter_bridge.engine.load import begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
 from meter_bridge.engine.state import Account, Meter, OpenAlert
+from meter_bridge.engine.statements import make_statement
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUps, committed, storage_unavailable
 from meter_bridge.engine.unit import Unit
@@ -47,6 +48,7 @@ from meter_bridge.protocol.messages import (
     TopUpResult,
     Update,
 )
+from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.storage import tables, work as ops
 
 DAY_MS: Final = 86_400_000
@@ -167,6 +169,13 @@ class Bridge:
         """Return a page of the account's journal, newest first."""
         account = self._account(actor, account_id)
         return await asyncio.to_thread(ledger_page, self.engine.reader, account.id, before, limit)
+
+    async def statement(
+        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+    ) -> Statement:
+        """Return the account's statement of a period."""
+        account = self._account(actor, account_id)
+        return await make_statement(self.engine, account, begin=begin, end=end, detail=detail)
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str

@@ -151,3 +151,8 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
         )
         for row in stored.meters
     ]
+
+
+def open_wh(document: bytes) -> int:
+    """Return the energy of a stored supply that is not yet posted."""
+    return sum(wh for *_, wh in _DECODER.decode(document).open)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from meter_bridge.core import supply as policy_rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.friendly import Respite, respite
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.rating import accrued
 from meter_bridge.core.relay import Position
@@ -50,17 +51,21 @@ def evaluate(
             charge_time(installation, supply, unit)
     available = available_credit(account)
     _warn(installation, account, unit, available)
-    span = policy_rules.friendly_span(account.policy, unit.at, account.site.time_zone)
+    headroom = available
+    spared = None
+    if headroom <= 0:
+        spared = respite(account.policy.friendly_hours, unit.at, account.site.time_zone)
     decision = policy_rules.decide(
         account.policy,
         Situation(
-            account.state,
-            available,
-            account.hold,
-            span.band == policy_rules.FRIENDLY,
-            wishes.clock_sure,
-            wishes.confirmed,
-            wishes.released,
+            present=account.state,
+            headroom=headroom,
+            available=available,
+            hold=account.hold,
+            respite=spared,
+            clock_sure=wishes.clock_sure,
+            confirmed=wishes.confirmed,
+            released=wishes.released,
         ),
     )
     if (decision.state, decision.reason) != (account.state, account.reason) or _astray(
@@ -68,7 +73,7 @@ def evaluate(
     ):
         _carry_out(installation, account, unit, relays, decision)
     measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
-    account.wake_at = _wake_at(account, span.end)
+    account.wake_at = _wake_at(account, spared, unit.at)
 
 
 def _astray(account: Account, state: SupplyState) -> bool:
@@ -173,9 +178,10 @@ def _exhaustible(account: Account) -> bool:
     return account.state is SupplyState.CONNECTED and not protected
 
 
-def _wake_at(account: Account, friendly_end: int) -> int:
+def _wake_at(account: Account, spared: Respite | None, at: int) -> int:
     """Return the next instant at which the clock alone may change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
-    if account.reason is Reason.FRIENDLY_HOURS:
-        due.append(friendly_end)
+    if spared is not None and account.reason in (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE):
+        grace = account.policy.friendly_hours.grace_ms
+        due += [instant for instant in (spared.until - grace, spared.until) if instant > at]
     return min(due, default=UNLIMITED)

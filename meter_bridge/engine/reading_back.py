@@ -1,11 +1,13 @@
 """Reading the journal, alerts and events from the database for clients."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 import json
 
-from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy import Connection, Engine, RowMapping, select
 
 from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import Bucket
 from meter_bridge.protocol.messages import (
     AlertKind,
     AlertView,
@@ -16,46 +18,43 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
 )
 from meter_bridge.storage import tables
+from meter_bridge.storage.database import snapshot
 
 EVENTS_PER_PAGE = 10_000
 
 
 def ledger_page(reader: Engine, account_id: str, before: int | None, limit: int) -> LedgerPage:
     """Return a page of an account's journal, newest first, each charge with its lines."""
-    entry, line = tables.journal_entry, tables.charge_line
+    entry = tables.journal_entry
     query = select(entry).where(entry.c.account_id == account_id)
     if before is not None:
         query = query.where(entry.c.seq < before)
     query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
-    with reader.connect() as connection:
-        rows = list(connection.execute(query).mappings())
-        seqs = [row["seq"] for row in rows]
-        lines = list(connection.execute(select(line).where(line.c.entry_seq.in_(seqs))).mappings())
-        posted = select(tables.posting).where(
-            tables.posting.c.entry_seq.in_(seqs), tables.posting.c.bucket == "balance"
-        )
-        amounts: dict[int, int] = {}
-        for row in connection.execute(posted).mappings():
-            amounts[row["entry_seq"]] = amounts.get(row["entry_seq"], 0) + row["amount"]
-        keys = _keys(reader, account_id, seqs)
-    entries = tuple(_entry(row, lines, amounts, keys) for row in rows[:limit])
-    more = len(rows) > limit
-    return LedgerPage(entries=entries, next_before=entries[-1].seq if more else None)
+    with snapshot(reader) as connection:
+        rows = connection.execute(query).mappings().all()
+        entries = ledger_entries(connection, rows[:limit])
+    return LedgerPage(entries=entries, next_before=entries[-1].seq if len(rows) > limit else None)
 
 
-def _keys(reader: Engine, account_id: str, seqs: Sequence[int]) -> dict[int, str]:
-    """Return the idempotency keys of entries."""
-    table = tables.operation
-    query = select(table.c.entry_seq, table.c.key).where(
-        table.c.account_id == account_id, table.c.entry_seq.in_(seqs)
+def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[LedgerEntry, ...]:
+    """Return journal entries of one account, given by their rows, each with its lines, change and key."""
+    seqs = [row["seq"] for row in rows]
+    lines, posting, operation = tables.charge_line, tables.posting, tables.operation
+    priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
+    for line in connection.execute(select(lines).where(lines.c.entry_seq.in_(seqs))).mappings():
+        priced[line["entry_seq"]].append(_line(line))
+    amounts: defaultdict[int, int] = defaultdict(int)
+    posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)
+    for row in connection.execute(posted).mappings():
+        amounts[row["entry_seq"]] += row["amount"]
+    booked = select(operation.c.entry_seq, operation.c.key).where(
+        operation.c.account_id.in_({row["account_id"] for row in rows}), operation.c.entry_seq.in_(seqs)
     )
-    with reader.connect() as connection:
-        return {row[0]: row[1] for row in connection.execute(query)}
+    keys = dict(connection.execute(booked).tuples().all())
+    return tuple(_entry(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows)
 
 
-def _entry(
-    row: RowMapping, lines: Sequence[RowMapping], amounts: dict[int, int], keys: dict[int, str]
-) -> LedgerEntry:
+def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:
     """Return a journal entry as it goes over the wire."""
     detail = json.loads(row["detail"])
     return LedgerEntry(
@@ -63,13 +62,14 @@ def _entry(
         id=row["id"],
         at=iso(row["at"]),
         kind=row["kind"],
-        amount=amounts.get(row["seq"], 0),
+        amount=amount,
         balance_after=row["balance_after"],
         description=row["description"],
-        key=keys.get(row["seq"]),
+        key=key,
         refers_to=row["refers_to"],
+        reference=detail.get("reference"),
         split=detail.get("split", {}),
-        lines=tuple(_line(line) for line in lines if line["entry_seq"] == row["seq"]),
+        lines=tuple(lines),
     )
 
 

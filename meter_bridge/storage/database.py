@@ -1,5 +1,7 @@
 """Opening the database: SQLite with full durability, one writer, and readers beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import fcntl
 import os
 from pathlib import Path
@@ -41,6 +43,15 @@ def open_reader(path: Path) -> Engine:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Connect to a database without the right to change it, whatever marks its name has."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
+@contextmanager
+def snapshot(reader: Engine) -> Iterator[Connection]:
+    """Offer a connection that sees the database as of one instant, whatever the writer commits meanwhile."""
+    with reader.connect() as connection:
+        # Python's driver begins a transaction for changes alone; without one each query sees another instant.
+        connection.exec_driver_sql("BEGIN")
+        yield connection
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -192,7 +192,7 @@ journal_entry = Table(
     Column("refers_to", Text),
     Column("balance_after", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
-    Index("ix_journal_entry_account_seq", "account_id", "seq"),
+    Index("ix_journal_entry_account_seq", "account_id", "seq", "at"),
     Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
 )
 """``kind``: opening, top_up, charge, correction. ``detail`` is JSON (method, reference, split)."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from meter_bridge.api.port import EVERYTHING, Actor, ApplyResult, Health, Refused, TokenInfo
@@ -16,6 +17,7 @@ from meter_bridge.protocol.messages import (
     AccountView,
     AlertKind,
     AlertView,
+    ChargeLine,
     ErrorCode,
     Event,
     EventKind,
@@ -34,6 +36,7 @@ from meter_bridge.protocol.messages import (
     TopUpView,
     Update,
 )
+from meter_bridge.protocol.statements import Detail, KindSum, NotYetPosted, Statement
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
 INFO: Final = ServerInfo(
@@ -139,6 +142,62 @@ def event(seq: int, account_id: str | None = "flat-1") -> Event:
     )
 
 
+def statement(account_id: str) -> Statement:
+    """Return a statement with a top-up, a charge with its tax, and a name that means harm."""
+    line = partial(
+        ChargeLine,
+        supply_id=f"{account_id}/electricity",
+        period="2026-03-01",
+        tariff_version_id="t@2026-01-01",
+    )
+    energy = line(
+        kind="consumption", block=1, band="peak", quantity=5000, unit_price=2_500_000, amount=12_500_000
+    )
+    tax = line(kind="tax", block=None, band="VAT", quantity=0, unit_price=None, amount=1_875_000)
+    top_up = LedgerEntry(
+        seq=1,
+        id="entry-1",
+        at=NOW,
+        kind="top_up",
+        amount=20_000_000,
+        balance_after=20_000_000,
+        description="Top-up, cash",
+        key="k",
+        refers_to=None,
+        reference="=1+1",
+        split={"debt": 5_000_000, "balance": 20_000_000},
+    )
+    return Statement(
+        account_id=account_id,
+        account_name=account_id.title(),
+        customer=None,
+        site_id=SITES[account_id],
+        site_name=SITES[account_id].title(),
+        time_zone="Africa/Johannesburg",
+        currency="ZAR",
+        amount_digits=6,
+        start="2026-02-28T22:00:00.000Z",
+        end="2026-03-31T22:00:00.000Z",
+        first_day="2026-03-01",
+        last_day="2026-03-31",
+        made_at=NOW,
+        open=True,
+        detail=Detail.LINE,
+        opening_balance=0,
+        credits=20_000_000,
+        charges=14_375_000,
+        closing_balance=5_625_000,
+        sums=(
+            KindSum(kind="top_up", entries=1, amount=20_000_000),
+            KindSum(kind="charge", entries=9, amount=-14_375_000),
+        ),
+        lines=(energy, tax),
+        days=(),
+        entries=(top_up,),
+        not_yet_posted=NotYetPosted(at=NOW, wh=6, amount=17_250),
+    )
+
+
 @dataclass(slots=True)
 class StandIn:
     """Implements ``BridgePort`` in memory; ``careless`` forgets every check of who may see what."""
@@ -213,6 +272,13 @@ class StandIn:
             refers_to=None,
         )
         return LedgerPage(entries=(entry,), next_before=None)
+
+    async def statement(
+        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+    ) -> Statement:
+        self._asked(f"statement {begin} {end} {detail}")
+        self.touched.append(("statement", actor.name, self._seen(actor, account_id)))
+        return statement(account_id)
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str

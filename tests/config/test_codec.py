@@ -10,13 +10,16 @@ from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import Limits
 from meter_bridge.core.bands import Window
+from meter_bridge.core.friendly import FriendlyHours
 from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
 
 amounts = st.integers(0, 10**15)
 texts = st.text(max_size=20).filter(lambda text: text.isprintable())
 windows = st.builds(
-    Window, st.frozensets(st.integers(0, 6), min_size=1), st.integers(0, 1439), st.integers(0, 1439)
+    Window, st.frozensets(st.integers(0, 7), min_size=1), st.integers(0, 1439), st.integers(0, 1439)
 )
+dates = st.lists(st.dates(), max_size=3).map(tuple)
+friendly_hours = st.builds(FriendlyHours, st.lists(windows, max_size=3).map(tuple), dates, dates, amounts)
 policies = st.builds(
     Policy,
     payment_mode=st.sampled_from(PaymentMode),
@@ -24,7 +27,7 @@ policies = st.builds(
     never_cut=st.booleans(),
     minimum_to_restore=amounts,
     low_credit=st.lists(amounts, max_size=4).map(tuple),
-    friendly_hours=st.lists(windows, max_size=3).map(tuple),
+    friendly_hours=friendly_hours,
     top_up_maximum=st.none() | amounts,
 )
 limits = st.builds(Limits, over_voltage_mv=st.none() | amounts, overload_mw=st.none() | amounts)

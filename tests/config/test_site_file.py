@@ -1,11 +1,12 @@
 """What a site file becomes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from hypothesis import given, strategies as st
 import pytest
 
+from meter_bridge.config.holidays import resolve
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.bands import EVERY_DAY, Window
@@ -119,7 +120,23 @@ def test_a_time_of_day_is_never_a_number(site_file: str, written: str) -> None:
 def test_days_are_ranges_and_lists(site_file: str, days: str, expected: set[int]) -> None:
     hours = f"friendly hours: [{{days: '{days}', from: 22:00, to: 06:00}}]"
     text = site_file.replace("low credit: [50.00, 20.00]", hours)
-    assert unit_of(load(text), "flat-1").policy.friendly_hours[0].days == expected
+    assert unit_of(load(text), "flat-1").policy.friendly_hours.windows[0].days == expected
+
+
+@pytest.mark.parametrize("written", ["'sat-sun, holidays'", "[sat-sun, holidays]", "[holidays, sat, sun]"])
+def test_friendly_days_may_be_public_holidays(site_file: str, written: str) -> None:
+    hours = f"friendly hours: [{{days: {written}, from: 00:00, to: 24:00}}]\n        grace: 15 min"
+    text = site_file.replace("low credit: [50.00, 20.00]", f"{hours}\n        friendly dates: [2026-12-24]")
+    found = unit_of(load(text.replace("currency: ZAR", "currency: ZAR\n    holidays: ZA")), "flat-1").policy
+    assert found.friendly_hours.windows == (Window(frozenset({5, 6, 7}), 0, 0),)
+    assert found.friendly_hours.holidays == resolve("ZA", None)
+    assert found.friendly_hours.dates == (date(2026, 12, 24),)
+    assert found.friendly_hours.grace_ms == 900_000
+
+
+def test_holidays_that_no_window_names_are_not_stored(site_file: str) -> None:
+    text = site_file.replace("currency: ZAR", "currency: ZAR\n    holidays: {country: DE, region: BY}")
+    assert unit_of(load(text), "flat-1").policy.friendly_hours.holidays == ()
 
 
 def test_words_of_yaml_stay_words(site_file: str) -> None:

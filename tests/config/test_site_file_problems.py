@@ -7,6 +7,7 @@ from meter_bridge.config.site_file import SiteFileError, SiteProblem, load
 
 TARIFF = "sites.rose-street.tariffs.home"
 VERSION = f"{TARIFF}.versions[0]"
+SITE_HOLIDAYS = "sites.rose-street.holidays"
 FLAT_1 = "sites.rose-street.units.flat-1"
 FLAT_2 = "sites.rose-street.units.flat-2"
 LOW = "low credit: [50.00, 20.00]"
@@ -233,6 +234,27 @@ MISTAKES = [
         f"{FLAT_1}.friendly hours",
         "whole week",
         "never cut",
+    ),
+    (
+        LOW,
+        "friendly hours: [{days: holidays, from: 00:00, to: 24:00}]",
+        24,
+        9,
+        f"{FLAT_1}.friendly hours",
+        "does not say whose",
+        "holidays: ZA",
+    ),
+    (LOW, "friendly dates: [24.12.]", 24, 26, f"{FLAT_1}.friendly dates[0]", "not a date", "2026-07-01"),
+    (LOW, "grace: 25 h", 24, 16, f"{FLAT_1}.grace", "at most a day", "24 h"),
+    ("currency: ZAR", "currency: ZAR\n    holidays: SA-X", 6, 15, SITE_HOLIDAYS, "not a country", "letters"),
+    (
+        "currency: ZAR",
+        "currency: ZAR\n    holidays: {country: DE, region: XX}",
+        6,
+        15,
+        SITE_HOLIDAYS,
+        "not a region of DE",
+        "write one of",
     ),
     (
         LOW,

@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 from itertools import product
-from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
-from meter_bridge.core.bands import Band, Window
-from meter_bridge.core.calendar import local_day, local_time
+from meter_bridge.core.friendly import Respite
 from meter_bridge.core.supply import (
-    FRIENDLY,
     Decision,
     Hold,
     PaymentMode,
@@ -21,11 +18,8 @@ from meter_bridge.core.supply import (
     Situation,
     SupplyState,
     decide,
-    friendly_span,
     low_credit_level,
 )
-from tests.core.builders import HOUR, MINUTE, instant, window
-from tests.core.strategies import CHANGES, naive_bands, windows
 
 CONNECTED, DISCONNECTED, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
 MINIMUM = 10
@@ -33,28 +27,45 @@ POLICIES = [
     Policy(payment_mode=mode, restore=restore, never_cut=never_cut, minimum_to_restore=minimum)
     for mode, restore, never_cut, minimum in product(PaymentMode, RestoreMode, (False, True), (0, MINIMUM))
 ]
+FRIENDLY, GRACE = Respite(1, grace=False), Respite(1, grace=True)
+OVERDRAFT = 20
 SITUATIONS = [
-    Situation(*values)
-    for values in product(
+    Situation(
+        present=present,
+        headroom=headroom,
+        available=headroom - overdraft,
+        hold=hold,
+        respite=respite,
+        clock_sure=sure,
+        confirmed=confirmed,
+        released=released,
+    )
+    for present, headroom, overdraft, hold, respite, sure, confirmed, released in product(
         SupplyState,
         (-1, 0, 1, MINIMUM, MINIMUM + 1),
+        (0, OVERDRAFT),
         (None, *Hold),
-        (False, True),
+        (None, FRIENDLY, GRACE),
         (False, True),
         (False, True),
         (False, True),
     )
 ]
-IN_CREDIT = Situation(CONNECTED, 100, None, friendly=False, clock_sure=True)
-OUT_OF_CREDIT = replace(IN_CREDIT, available=0)
+IN_CREDIT = Situation(present=CONNECTED, headroom=100, available=100)
+OUT_OF_CREDIT = replace(IN_CREDIT, headroom=0, available=0)
 CUT = replace(OUT_OF_CREDIT, present=DISCONNECTED)
+
+
+def paid(credit: int, **changes: object) -> Situation:
+    """Return the situation of a cut supply with credit again."""
+    return replace(CUT, headroom=credit, available=credit, **changes)  # type: ignore[arg-type]
 
 
 def naive(policy: Policy, now: Situation) -> Decision:
     """Return the decision by the first line of a table that applies."""
-    connected, exhausted = now.present is CONNECTED, now.available <= 0
+    connected, exhausted = now.present is CONNECTED, now.headroom <= 0
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
-    low = now.available <= policy.minimum_to_restore
+    low = policy.minimum_to_restore > 0 and now.available <= policy.minimum_to_restore
     below = now.present is DISCONNECTED and low and not now.released
     waits = policy.restore is RestoreMode.ARMED and not now.confirmed
     table = [
@@ -64,7 +75,8 @@ def naive(policy: Policy, now: Situation) -> Decision:
         (not prepaid, CONNECTED, Reason.CREDIT_MODE),
         (connected and not exhausted, CONNECTED, Reason.IN_CREDIT),
         (connected and not now.clock_sure, CONNECTED, Reason.CLOCK_UNSURE),
-        (connected and now.friendly, CONNECTED, Reason.FRIENDLY_HOURS),
+        (connected and now.respite == FRIENDLY, CONNECTED, Reason.FRIENDLY_HOURS),
+        (connected and now.respite == GRACE, CONNECTED, Reason.FRIENDLY_GRACE),
         (exhausted, DISCONNECTED, Reason.CREDIT_EXHAUSTED),
         (below, DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM),
         (waits, ARMED, Reason.AWAITING_CONFIRMATION),
@@ -83,11 +95,11 @@ def test_every_situation_is_decided_as_the_table_says(policy: Policy) -> None:
 
 class TestRules:
     def test_supply_is_cut_at_the_instant_at_which_nothing_is_left(self) -> None:
-        assert decide(Policy(), replace(IN_CREDIT, available=1)).state is CONNECTED
+        assert decide(Policy(), replace(IN_CREDIT, headroom=1)).state is CONNECTED
         assert decide(Policy(), OUT_OF_CREDIT) == Decision(DISCONNECTED, Reason.CREDIT_EXHAUSTED)
 
     def test_no_money_lifts_a_hold_and_no_confirmation_does(self) -> None:
-        held = replace(CUT, hold=Hold.OFF, available=10**12, confirmed=True)
+        held = replace(CUT, hold=Hold.OFF, headroom=10**12, available=10**12, confirmed=True)
         unprotected = [policy for policy in POLICIES if not policy.never_cut]
         assert {decide(policy, held) for policy in unprotected} == {
             Decision(DISCONNECTED, Reason.LANDLORD_OFF)
@@ -97,36 +109,34 @@ class TestRules:
         assert {decide(Policy(never_cut=True), now).state for now in SITUATIONS} == {CONNECTED}
 
     def test_a_lifted_hold_asks_no_minimum_of_a_supply_that_still_has_credit(self) -> None:
-        policy, lifted = Policy(minimum_to_restore=MINIMUM), replace(CUT, available=1, released=True)
+        policy, lifted = Policy(minimum_to_restore=MINIMUM), paid(1, released=True)
         assert decide(policy, lifted) == Decision(CONNECTED, Reason.IN_CREDIT)
-        assert decide(policy, replace(lifted, available=0)).state is DISCONNECTED
+        assert decide(policy, replace(lifted, headroom=0)).state is DISCONNECTED
 
     def test_a_cut_waits_for_the_end_of_friendly_hours_and_for_a_sure_clock(self) -> None:
-        assert decide(Policy(), replace(OUT_OF_CREDIT, friendly=True)).reason is Reason.FRIENDLY_HOURS
+        assert decide(Policy(), replace(OUT_OF_CREDIT, respite=FRIENDLY)).reason is Reason.FRIENDLY_HOURS
         assert decide(Policy(), replace(OUT_OF_CREDIT, clock_sure=False)).reason is Reason.CLOCK_UNSURE
 
     def test_friendly_hours_and_unsure_clocks_restore_nothing(self) -> None:
-        for changes in ({"friendly": True}, {"clock_sure": False}):
-            assert decide(Policy(), replace(CUT, **changes)).state is DISCONNECTED  # type: ignore[arg-type]
+        for changes in ({"respite": FRIENDLY}, {"clock_sure": False}):
+            assert decide(Policy(), replace(CUT, **changes)).state is DISCONNECTED
 
     def test_a_payment_restores_although_the_clock_is_unsure(self) -> None:
-        assert decide(Policy(), replace(CUT, available=1, clock_sure=False)).state is CONNECTED
+        assert decide(Policy(), paid(1, clock_sure=False)).state is CONNECTED
 
     def test_credit_has_to_be_above_the_minimum_to_restore(self) -> None:
         policy = Policy(minimum_to_restore=MINIMUM)
-        found = [
-            decide(policy, replace(CUT, available=available)).state for available in (1, MINIMUM, MINIMUM + 1)
-        ]
+        found = [decide(policy, paid(available)).state for available in (1, MINIMUM, MINIMUM + 1)]
         assert found == [DISCONNECTED, DISCONNECTED, CONNECTED]
 
     def test_an_armed_supply_waits_for_the_customer_and_keeps_waiting(self) -> None:
         policy = Policy(restore=RestoreMode.ARMED)
-        paid = replace(CUT, available=50)
-        assert decide(policy, paid) == Decision(ARMED, Reason.AWAITING_CONFIRMATION)
-        armed = replace(paid, present=ARMED)
+        again = paid(50)
+        assert decide(policy, again) == Decision(ARMED, Reason.AWAITING_CONFIRMATION)
+        armed = replace(again, present=ARMED)
         assert decide(policy, armed).state is ARMED
         assert decide(policy, replace(armed, confirmed=True)) == Decision(CONNECTED, Reason.IN_CREDIT)
-        assert decide(policy, replace(armed, available=0)).state is DISCONNECTED
+        assert decide(policy, replace(armed, headroom=0)).state is DISCONNECTED
 
     def test_confirming_without_credit_connects_nothing(self) -> None:
         assert decide(Policy(restore=RestoreMode.ARMED), replace(CUT, confirmed=True)).state is DISCONNECTED
@@ -144,7 +154,7 @@ class SupplyMachine(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(POLICIES))
     def open(self, policy: Policy) -> None:
         self.policy = policy
-        self.now = replace(IN_CREDIT, available=20)
+        self.now = replace(IN_CREDIT, headroom=20, available=20)
         self.confirming = False
 
     def turn(self, **changes: object) -> None:
@@ -159,28 +169,32 @@ class SupplyMachine(RuleBasedStateMachine):
         """Check why supply went off or on."""
         free = self.policy.never_cut or self.policy.payment_mode is PaymentMode.CREDIT
         if before.present is CONNECTED and state is not CONNECTED:
-            exhausted = now.available <= 0 and not free and not now.friendly and now.clock_sure
+            exhausted = now.headroom <= 0 and not free and now.respite is None and now.clock_sure
             assert not self.policy.never_cut
             assert now.hold is Hold.OFF or (exhausted and now.hold is None)
         if before.present is not CONNECTED and state is CONNECTED and now.hold is None and not free:
-            assert now.available > 0
+            assert now.headroom > 0
             assert self.policy.restore is RestoreMode.AUTOMATIC or now.confirmed
+
+    def book(self, amount: int) -> None:
+        """Move the credit."""
+        self.turn(headroom=self.now.headroom + amount, available=self.now.available + amount)
 
     @rule(amount=st.integers(1, 30))
     def top_up(self, amount: int) -> None:
-        self.turn(available=self.now.available + amount)
+        self.book(amount)
 
     @rule(amount=st.integers(1, 30))
     def consume(self, amount: int) -> None:
-        self.turn(available=self.now.available - amount)
+        self.book(-amount)
 
     @rule(hold=st.sampled_from([None, *Hold]))
     def hold_or_lift(self, hold: Hold | None) -> None:
         self.turn(hold=hold)
 
-    @rule(friendly=st.booleans())
-    def enter_or_leave_friendly_hours(self, *, friendly: bool) -> None:
-        self.turn(friendly=friendly)
+    @rule(respite=st.sampled_from([None, FRIENDLY, GRACE]))
+    def enter_or_leave_friendly_hours(self, respite: Respite | None) -> None:
+        self.turn(respite=respite)
 
     @rule(sure=st.booleans())
     def doubt_or_trust_the_clock(self, *, sure: bool) -> None:
@@ -264,36 +278,3 @@ class TestLowCredit:
     def test_deciding_a_level_again_keeps_it(self, available: int, present: int) -> None:
         level = low_credit_level(self.POLICY, available, present)
         assert low_credit_level(self.POLICY, available, level) == level
-
-
-class TestFriendlyHours:
-    @settings(max_examples=30)
-    @given(st.sampled_from(CHANGES), st.lists(windows, max_size=2), st.integers(0, 2 * 24 * 60))
-    def test_the_stretch_around_an_instant_is_friendly_exactly_where_the_calendar_says(
-        self, place: tuple[str, str], calendar: list[Window], offset: int
-    ) -> None:
-        zone, day = place
-        at = instant(f"{day} 00:00", zone) + offset * MINUTE
-        policy = Policy(friendly_hours=tuple(calendar))
-        span = friendly_span(policy, at, zone)
-        assert span.start <= at < span.end
-        assert (span.band == FRIENDLY) == _naively_friendly(policy, at, zone)
-        if local_day(span.end, ZoneInfo(zone)) == local_day(at, ZoneInfo(zone)):
-            assert (span.band == FRIENDLY) != _naively_friendly(policy, span.end, zone)
-
-    def test_friendly_hours_begin_and_end_on_the_minute(self) -> None:
-        policy = Policy(friendly_hours=(window("18:00-10:00", "fri"),))
-        start = instant("2026-01-09 18:00", "Europe/London")
-        found = [
-            friendly_span(policy, at, "Europe/London").band
-            for at in (start - 1, start, start + 16 * HOUR - 1)
-        ]
-        assert found == ["", FRIENDLY, FRIENDLY]
-        assert friendly_span(policy, start + 16 * HOUR, "Europe/London").band == ""
-
-
-def _naively_friendly(policy: Policy, at: int, zone: str) -> bool:
-    """Say by the words of the rule whether an instant is within the calendar."""
-    local = local_time(at, ZoneInfo(zone))
-    bands = [Band(FRIENDLY, policy.friendly_hours)]
-    return bool(naive_bands(bands, local.weekday(), local.hour * 60 + local.minute))

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     CONFLICT = "conflict"
+    BOOKS_WRONG = "books_wrong"
     NOT_SUPPORTED = "not_supported"
     SCHEMA_TOO_OLD = "schema_too_old"
     SCHEMA_TOO_NEW = "schema_too_new"
@@ -65,6 +66,7 @@ class SupplyReason(StrEnum):
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     BELOW_RESTORE_MINIMUM = "below_restore_minimum"
     FRIENDLY_HOURS = "friendly_hours"
+    FRIENDLY_GRACE = "friendly_grace"
     NEVER_CUT = "never_cut"
     CREDIT_MODE = "credit_mode"
     LANDLORD_OFF = "landlord_off"
@@ -341,6 +343,8 @@ class LedgerEntry:
     description: str
     key: str | None
     refers_to: str | None
+    reference: str | None = None
+    """Receipt or note that was given with it."""
     split: dict[str, int] = field(default_factory=dict)
     lines: tuple[ChargeLine, ...] = ()
 

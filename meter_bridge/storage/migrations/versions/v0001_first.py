@@ -197,7 +197,9 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_journal_entry")),
         sa.UniqueConstraint("id", name=op.f("uq_journal_entry_id")),
     )
-    op.create_index("ix_journal_entry_account_seq", "journal_entry", ["account_id", "seq"], unique=False)
+    op.create_index(
+        "ix_journal_entry_account_seq", "journal_entry", ["account_id", "seq", "at"], unique=False
+    )
     op.create_index(
         "ix_journal_entry_kind_account_seq", "journal_entry", ["kind", "account_id", "seq"], unique=False
     )

@@ -1,0 +1,176 @@
+"""``meter-bridge statement``."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+import os
+from pathlib import Path
+import sys
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.commands.output import hint, plain, table
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
+from meter_bridge.protocol.statements import DayCharge, Detail, Statement
+from meter_bridge.statement import words
+from meter_bridge.statement.period import FORMS
+
+EPILOG: Final = f"""\
+A period is given by its first and its last: {FORMS}. Days and months are those of the site, and the last is
+included. Without any it is this month.
+
+examples:
+  meter-bridge statement flat-1
+  meter-bridge statement flat-1 --from 2026-10 --to 2026-10 --detail day
+  meter-bridge statement flat-1 --from 2026-10-01 --to 2026-10-31 --output october.csv
+"""
+TEXT: Final = "text"
+FILES: Final = ("json", "csv")
+FORMATS: Final = (TEXT, *FILES)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    parser.add_argument("--from", dest="begin", metavar="TIME", help="first of the period")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="last of the period (default: today)")
+    parser.add_argument(
+        "--detail",
+        choices=[each.value for each in Detail],
+        default=Detail.LINE.value,
+        help="charges by line of the price list, or by local day as well (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="default: what the name of the file ends in, else text"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="file to write; one that is there is replaced"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show a statement, or write it into a file."""
+    form = arguments.format or _form_of(arguments.output)
+    content = asyncio.run(_statement(arguments, settings_of(arguments), form))
+    if arguments.output is not None:
+        _write(arguments.output, content)
+        hint(f"wrote {arguments.output}")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    return 0
+
+
+def _form_of(output: Path | None) -> str:
+    """Return the format that a file's name asks for."""
+    if output is None:
+        return TEXT
+    ending = output.suffix.removeprefix(".").lower()
+    if ending in FILES:
+        return ending
+    if ending == "txt":
+        return TEXT
+    raise CommandError(
+        f"the name {output.name!r} does not tell the format", f"add --format {'|'.join(FORMATS)}", USAGE
+    )
+
+
+async def _statement(arguments: argparse.Namespace, settings: Settings, form: str) -> bytes:
+    """Return the statement as what is to be written."""
+    asked = {"from": arguments.begin, "to": arguments.end, "detail": arguments.detail}
+    query = {name: value for name, value in asked.items() if value is not None}
+    if form in FILES:
+        query["format"] = form
+    async with connected(settings) as client:
+        answer = await client.document("accounts", arguments.account, "statement", query=query)
+    if form == TEXT:
+        return as_text(msgspec.json.decode(answer, type=Statement)).encode()
+    return msgspec.json.format(answer) + b"\n" if form == "json" else answer
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file in its place whole, or not at all; as it tells of a person, for its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.touch(mode=0o600)
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise CommandError(f"{path}: {error.strerror}", "choose another place for it", USAGE) from error
+
+
+def as_text(statement: Statement) -> str:
+    """Return a statement for a terminal."""
+    name = plain(statement.account_name)
+    heading = f"{statement.account_id}: {name}, {plain(statement.site_name)}"
+    ended = " (not ended yet)" if statement.open else ""
+    parts = [f"{heading}\n{words.period(statement)}{ended}", _summary(statement)]
+    if statement.lines:
+        parts.append(_lines(statement.lines, statement.currency))
+    if statement.days:
+        parts.append(_days(statement.days, statement.currency))
+    if statement.entries:
+        parts.append(_entries(statement.entries, statement))
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(statement: Statement) -> str:
+    """Return how the balance got from its opening to its closing."""
+    rows = [
+        ("Opening balance", statement.opening_balance),
+        ("Credits", statement.credits),
+        ("Charges", -statement.charges),
+        ("Closing balance", statement.closing_balance),
+    ]
+    if statement.not_yet_posted is not None:
+        rows.append(("Used, not yet posted", -statement.not_yet_posted.amount))
+    texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
+    return "\n".join(table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:])
+
+
+def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
+    """Return the charges by line of the price list; SINCE is when its blocks began to count."""
+    head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
+    rows = [(each.period, *_charge(each, currency), words.money(each.amount, currency)) for each in lines]
+    return table(head, rows, right=head[2:])
+
+
+def _days(days: Sequence[DayCharge], currency: str) -> str:
+    """Return the charges by local day of use."""
+    head = ("DAY", "CHARGE", "QUANTITY", "PRICE", "BEFORE TAX", "TAX")
+    rows = [
+        (
+            each.day,
+            *_charge(each, currency),
+            words.money(each.amount, currency),
+            words.money(each.tax, currency),
+        )
+        for each in days
+    ]
+    return table(head, rows, right=head[2:])
+
+
+def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
+    """Return what was charged, how much of it and at which price."""
+    return plain(words.charge_name(charge)), words.quantity(charge), words.price(charge, currency)
+
+
+def _entries(entries: Sequence[LedgerEntry], statement: Statement) -> str:
+    """Return the other entries as a table."""
+    zone, currency = ZoneInfo(statement.time_zone), statement.currency
+    head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
+    rows = []
+    for each in entries:
+        split = words.split(each.split, currency)
+        what = plain(each.description + (f" ({split})" if split else ""))
+        amounts = (words.money(each.amount, currency), words.money(each.balance_after, currency))
+        rows.append((f"{words.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
+    return table(head, rows, right=("AMOUNT", "BALANCE"))

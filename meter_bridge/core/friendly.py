@@ -1,0 +1,107 @@
+"""Friendly hours: the non-disconnection calendar, and the grace after it.
+
+Inside it used-up credit cuts nothing. It is the sum of what it names: weekly windows, windows on public
+holidays, and single dates from midnight to midnight. A holiday only ever adds to the windows of its weekday.
+A grace (GB: interrupt suspend time) lets the cut wait a little longer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from meter_bridge.core.bands import HOLIDAY, Band, BandCalendar, Span, Window
+from meter_bridge.core.calendar import DAY_MS, local_day
+
+LONGEST_GRACE_MS: Final = DAY_MS
+_FRIENDLY: Final = "friendly"
+_WHOLE_DAY: Final = Window(frozenset({HOLIDAY}), 0, 0)
+_LONGEST: Final = 1_000
+"""Stretches that are followed to find an end; a calendar without one is refused where it is written."""
+
+
+class Respite(NamedTuple):
+    """Until when used-up credit does not cut; ``grace`` once the friendly hours themselves are over."""
+
+    until: int
+    grace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FriendlyHours:
+    """A non-disconnection calendar, in local time."""
+
+    windows: tuple[Window, ...] = ()
+    holidays: tuple[date, ...] = ()
+    """Public holidays, in order, as they were resolved when the policy was applied."""
+    dates: tuple[date, ...] = ()
+    """Single days that are friendly from midnight to midnight."""
+    grace_ms: int = 0
+    """How long after their end a cut still waits."""
+
+    @property
+    def by_weekday(self) -> bool:
+        """Say whether a window names a weekday."""
+        return any(window.days - {HOLIDAY} for window in self.windows)
+
+
+def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
+    """Return until when used-up credit does not cut at an instant, or None where it cuts at once."""
+    calendars = _calendars(hours, time_zone)
+    friendly = _friendly_until(calendars, at) is not None
+    if not friendly and not hours.grace_ms:
+        return None
+    end = _newest_end(calendars, at)
+    if end is None or end + hours.grace_ms <= at:
+        return None
+    for _ in range(_LONGEST):
+        later = _newest_end(calendars, end + hours.grace_ms)
+        if later is None or later <= end:
+            break
+        end = later
+    return Respite(end + hours.grace_ms, grace=not friendly)
+
+
+@lru_cache(maxsize=1024)
+def _calendars(hours: FriendlyHours, time_zone: str) -> tuple[BandCalendar, ...]:
+    """Return calendars of which any makes an instant friendly."""
+    weekly = tuple(replace(window, days=window.days - {HOLIDAY}) for window in hours.windows)
+    special = tuple(window for window in hours.windows if HOLIDAY in window.days)
+    parts = ((weekly, ()), (special, hours.holidays), ((_WHOLE_DAY,), hours.dates))
+    return tuple(
+        BandCalendar(time_zone, (Band(_FRIENDLY, windows), Band("", (), rest=True)), holidays=days)
+        for windows, days in parts
+        if windows and (days or windows is weekly)
+    )
+
+
+def _friendly_until(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
+    """Return the end of the stretch around an instant within its local day; None outside friendly hours."""
+    ends = [span.end for calendar in calendars if (span := calendar.at(at)).band == _FRIENDLY]
+    return max(ends, default=None)
+
+
+def _newest_end(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
+    """Return when the friendly hours around an instant end, or else when those before it ended.
+
+    Looks back a day, which no grace exceeds.
+    """
+    end: int | None = None
+    for _ in range(_LONGEST):
+        later = _friendly_until(calendars, at if end is None else end)
+        if later is None:
+            break
+        end = later
+    if end is not None:
+        return end
+    past = (span.end for span in _spans_before(calendars, at) if span.band == _FRIENDLY and span.end <= at)
+    return max(past, default=None)
+
+
+def _spans_before(calendars: tuple[BandCalendar, ...], at: int) -> Iterator[Span]:
+    """Yield the spans of an instant's local day and of the two before."""
+    for calendar in calendars:
+        day = local_day(at, calendar.zone)
+        for back in range(3):
+            yield from calendar.spans(day - timedelta(days=back))

@@ -1,0 +1,53 @@
+"""Making statements of accounts that the engine knows; reads beside the writer and changes nothing."""
+
+import asyncio
+from zoneinfo import ZoneInfo
+
+from meter_bridge.api.port import Refused
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.statement.assembling import DoesNotAddUpError, Holder, assemble
+from meter_bridge.statement.books import TooLongError, read_books
+from meter_bridge.statement.period import PeriodError, parse_period
+
+
+async def make_statement(
+    engine: Engine, account: Account, *, begin: str | None, end: str | None, detail: Detail
+) -> Statement:
+    """Return an account's statement; raises ``Refused`` for a period of which there is none."""
+    site, now = account.site, engine.clock.now()
+    holder = Holder(
+        account_id=account.id,
+        account_name=account.name,
+        customer=account.customer,
+        site_id=site.id,
+        site_name=site.name,
+        time_zone=site.time_zone,
+        currency=site.currency,
+    )
+    try:
+        period = parse_period(begin, end, now=now, zone=ZoneInfo(site.time_zone))
+        books = await asyncio.to_thread(
+            read_books, engine.reader, account.id, site.currency, period, by_day=detail is Detail.DAY
+        )
+        return assemble(holder, period, books, now)
+    except PeriodError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
+        ) from error
+    except TooLongError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field="from",
+            value=begin,
+            remedy="ask for shorter periods one after the other; they join without a gap",
+        ) from error
+    except DoesNotAddUpError as error:
+        raise Refused(
+            ErrorCode.BOOKS_WRONG,
+            f"{error}; nothing of it is shown",
+            remedy="run 'meter-bridge verify', and restore the newest backup that it finds right",
+        ) from error

@@ -1,0 +1,147 @@
+"""Wire messages of statements and explanations; units and forms are those of ``messages``.
+
+Kept apart because no client carries a copy: whoever reads statements reads the bridge's own documents.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
+
+
+class Detail(StrEnum):
+    """How finely the charges of a statement are told."""
+
+    LINE = "line"
+    """One row for each line of the price list."""
+    DAY = "day"
+    """The same, and besides one row for each local day of use and line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCharge:
+    """What was used on one local day on one line of the price list, as it was charged in the period."""
+
+    day: str
+    """ISO date in the site's time zone on which it was used; it may lie before the period."""
+    kind: str
+    supply_id: str
+    tariff_version_id: str
+    block: int | None
+    band: str | None
+    quantity: int
+    """Wh of consumption, number of charges of everything else."""
+    unit_price: int | None
+    amount: int
+    """Before tax."""
+    tax: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindSum:
+    """What all entries of one kind did to the balance."""
+
+    kind: str
+    entries: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotYetPosted:
+    """What was used since the last posting; the next one charges it."""
+
+    at: str
+    wh: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Everything that moved an account's balance in a period: opening + credits - charges = closing.
+
+    An entry belongs to the period in which it was booked, in the order of the journal, so that statements of
+    one period after the other join without gap and a statement of the past never changes.
+    """
+
+    account_id: str
+    account_name: str
+    customer: str | None
+    site_id: str
+    site_name: str
+    time_zone: str
+    currency: str
+    amount_digits: int
+    start: str
+    end: str
+    """First instant after the period."""
+    first_day: str
+    last_day: str
+    """Local days of the first and the last instant of the period."""
+    made_at: str
+    open: bool
+    """The period has not ended: what it holds may still grow."""
+    detail: Detail
+    opening_balance: int
+    credits: int
+    """Sum of everything but charges; what took from the balance, such as a refund, counts as negative."""
+    charges: int
+    """Sum of the charges, positive as they take from the balance."""
+    closing_balance: int
+    sums: tuple[KindSum, ...]
+    lines: tuple[ChargeLine, ...]
+    """Charges by line of the price list, taxes as lines of their own; their sum is ``charges``."""
+    days: tuple[DayCharge, ...]
+    """Charges by local day of use; empty unless asked for. With their tax they sum to ``charges``."""
+    entries: tuple[LedgerEntry, ...]
+    """Every entry that is not a charge, oldest first."""
+    not_yet_posted: NotYetPosted | None
+    """None once the period has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterReading:
+    """A register as the meter told it."""
+
+    at: str
+    wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReadings:
+    """The readings between which an entry's energy was used."""
+
+    meter_id: str
+    before: RegisterReading | None
+    """Newest reading when the entry before was posted; None where that is not known."""
+    after: RegisterReading
+    """Newest reading when this entry was posted; it may reach beyond what the entry charges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentView:
+    """At most a quarter of an hour of one meter on one line, with its share of the charge."""
+
+    kind: str
+    supply_id: str
+    meter_id: str | None
+    start: str
+    end: str
+    wh: int
+    register_from_wh: int | None
+    register_to_wh: int | None
+    """Register at start and end, linear in time between two readings; None where it is not known."""
+    tariff_version_id: str
+    block: int | None
+    band: str | None
+    amount: int
+    """Before tax."""
+    tax: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryExplanation:
+    """A journal entry with everything that it was made of, down to the readings."""
+
+    entry: LedgerEntry
+    segments: tuple[SegmentView, ...]
+    readings: tuple[MeterReadings, ...]

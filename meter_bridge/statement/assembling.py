@@ -1,0 +1,100 @@
+"""Putting a statement together from what the journal holds, and refusing one that does not add up."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import EntryKind
+from meter_bridge.core.money import amount_digits, format_amount
+from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
+from meter_bridge.protocol.statements import DayCharge, Detail, KindSum, NotYetPosted, Statement
+from meter_bridge.statement.period import Period
+
+
+class DoesNotAddUpError(ValueError):
+    """The journal's parts contradict each other; nothing of the statement may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose statement it is."""
+
+    account_id: str
+    account_name: str
+    customer: str | None
+    site_id: str
+    site_name: str
+    time_zone: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the journal holds of an account and period, each part read by itself."""
+
+    opening: int
+    closing: int
+    sums: tuple[KindSum, ...]
+    lines: tuple[ChargeLine, ...]
+    days: tuple[DayCharge, ...] | None
+    """None where days were not asked for."""
+    entries: tuple[LedgerEntry, ...]
+    pending: NotYetPosted
+
+
+def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Statement:
+    """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
+    charges = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
+    credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
+    _check(holder, books, credited, charges)
+    first_day, last_day = period.days(ZoneInfo(holder.time_zone))
+    is_open = period.end > made_at
+    return Statement(
+        account_id=holder.account_id,
+        account_name=holder.account_name,
+        customer=holder.customer,
+        site_id=holder.site_id,
+        site_name=holder.site_name,
+        time_zone=holder.time_zone,
+        currency=holder.currency,
+        amount_digits=amount_digits(holder.currency),
+        start=iso(period.start),
+        end=iso(period.end),
+        first_day=first_day.isoformat(),
+        last_day=last_day.isoformat(),
+        made_at=iso(made_at),
+        open=is_open,
+        detail=Detail.LINE if books.days is None else Detail.DAY,
+        opening_balance=books.opening,
+        credits=credited,
+        charges=charges,
+        closing_balance=books.closing,
+        sums=books.sums,
+        lines=books.lines,
+        days=books.days or (),
+        entries=books.entries,
+        not_yet_posted=books.pending if is_open else None,
+    )
+
+
+def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
+    """Compare every sum with what it must equal."""
+    listed = sum(entry.amount for entry in books.entries)
+    _equal(
+        holder, "opening + credits - charges", books.opening + credited - charges, "closing", books.closing
+    )
+    _equal(holder, "the charges", charges, "their lines", sum(line.amount for line in books.lines))
+    _equal(holder, "the credits", credited, "the entries that are listed", listed)
+    if books.days is not None:
+        by_day = sum(day.amount + day.tax for day in books.days)
+        _equal(holder, "the charges", charges, "the charges by day", by_day)
+
+
+def _equal(holder: Holder, what: str, amount: int, other: str, other_amount: int) -> None:
+    """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
+    if amount != other_amount:
+        texts = [format_amount(each, holder.currency) for each in (amount, other_amount)]
+        raise DoesNotAddUpError(
+            f"the statement of {holder.account_id} does not add up: {what} is {texts[0]},"
+            f" but {other} is {texts[1]} (a difference of {amount - other_amount} units of the last digit)"
+        )

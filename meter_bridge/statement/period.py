@@ -1,0 +1,117 @@
+"""The period of a statement, from what a person wrote."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+import re
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import day_end, day_start, local_day, month_of, next_month
+
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+FORMS: Final = "a month (2026-11), a local day (2026-11-01) or an instant (2026-11-01T10:00:00Z)"
+_YEARS: Final = range(1971, 9000)
+"""Years whose instants every zone and every column can hold."""
+
+
+class PeriodError(ValueError):
+    """A period that no statement can be made of; names the parameter, its value and the remedy."""
+
+    def __init__(self, message: str, *, field: str, value: str | None, remedy: str) -> None:
+        """Keep place, value and remedy."""
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Instants from ``start`` up to and without ``end``."""
+
+    start: int
+    end: int
+
+    def days(self, zone: ZoneInfo) -> tuple[date, date]:
+        """Return the local days of the first and the last instant."""
+        return local_day(self.start, zone), local_day(self.end - 1, zone)
+
+
+def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo) -> Period:
+    """Return the period from ``begin`` to ``end``, days and months as whole local ones, the last included.
+
+    Without ``begin`` it starts with the month of its last day. Without ``end`` it lasts until the end of
+    today, or of this month where ``begin`` is missing as well. Raises ``PeriodError``.
+    """
+    stop = _default_end(begin, now, zone) if end is None else _instant("to", end, zone).end
+    start = _month_start(stop - 1, zone) if begin is None else _instant("from", begin, zone).start
+    if start > now:
+        raise PeriodError(
+            "the period begins in the future",
+            field="from",
+            value=begin or end,
+            remedy="let it begin today or before",
+        )
+    if start >= stop:
+        raise PeriodError(
+            "the period ends before it begins",
+            field="to" if end is not None else "from",
+            value=end or begin,
+            remedy="give a 'to' that is not before 'from'; a day or month as 'to' is included",
+        )
+    return Period(start, stop)
+
+
+def _default_end(begin: str | None, now: int, zone: ZoneInfo) -> int:
+    """Return the end of the present month, or of today where a beginning was given."""
+    today = local_day(now, zone)
+    return day_start(next_month(month_of(today)), zone) if begin is None else day_end(today, zone)
+
+
+def _month_start(at: int, zone: ZoneInfo) -> int:
+    """Return the first instant of the local month of an instant."""
+    return day_start(month_of(local_day(at, zone)), zone)
+
+
+def _instant(field: str, text: str, zone: ZoneInfo) -> Period:
+    """Return what a text spans: a whole month or day, or an instant of no duration."""
+    try:
+        if _MONTH.fullmatch(text):
+            month = _in_range(date.fromisoformat(f"{text}-01"))
+            return Period(day_start(month, zone), day_start(next_month(month), zone))
+        if _DAY.fullmatch(text):
+            day = _in_range(date.fromisoformat(text))
+            return Period(day_start(day, zone), day_end(day, zone))
+        if _INSTANT.fullmatch(text):
+            at = _milliseconds(datetime.fromisoformat(text))
+            return Period(at, at)
+    except ValueError as error:
+        raise _unreadable(field, text) from error
+    raise _unreadable(field, text)
+
+
+def _in_range(day: date) -> date:
+    """Return the day; raises ``ValueError`` for one of no calendar that anybody keeps books by."""
+    if day.year not in _YEARS:
+        msg = f"year {day.year}"
+        raise ValueError(msg)
+    return day
+
+
+def _milliseconds(time: datetime) -> int:
+    """Return milliseconds since 1970 UTC, exact."""
+    _in_range(time.date())
+    elapsed = time.astimezone(UTC) - datetime.fromtimestamp(0, UTC)
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
+
+
+def _unreadable(field: str, text: str) -> PeriodError:
+    """Return the refusal of a text that names no time."""
+    remedy = f"write {FORMS}"
+    if " " in text:
+        remedy += "; in an address a plus sign is written %2B"
+    return PeriodError(f"'{field}' names no time", field=field, value=text, remedy=remedy)

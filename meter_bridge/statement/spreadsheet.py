@@ -1,0 +1,150 @@
+"""A statement as a table for a spreadsheet: CSV after RFC 4180, one row for each charge and entry.
+
+``amount`` is what a row did to the balance, so its sum is closing minus opening. Figures are plain decimals
+with every digit that is kept. Texts that a spreadsheet would take for a formula are defused. A byte-order
+mark lets Excel read the file as UTF-8.
+"""
+
+from collections.abc import Iterator
+import csv
+from decimal import Decimal
+import io
+from typing import Final
+import unicodedata
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.rating import LineKind
+from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
+from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.statement import words
+
+COLUMNS: Final = (
+    "account",
+    "name",
+    "from",
+    "to",
+    "date",
+    "time",
+    "type",
+    "description",
+    "entry",
+    "reference",
+    "split",
+    "supply",
+    "tariff version",
+    "block",
+    "band",
+    "quantity",
+    "unit",
+    "unit price",
+    "before tax",
+    "tax",
+    "amount",
+    "balance",
+    "currency",
+)
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""A cell that begins with one of these, in any width and spaces aside, may be run by a spreadsheet."""
+
+type Cell = str | int | Decimal
+type Row = dict[str, Cell | None]
+
+
+def as_csv(statement: Statement) -> bytes:
+    """Return the statement as a CSV file in UTF-8."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\r\n")
+    table.writerow(COLUMNS)
+    every: Row = {
+        "account": statement.account_id,
+        "name": statement.account_name,
+        "from": statement.first_day,
+        "to": statement.last_day,
+        "currency": statement.currency,
+    }
+    for row in _rows(statement):
+        cells: Row = every | row
+        table.writerow([_cell(cells.get(column)) for column in COLUMNS])
+    return text.getvalue().encode("utf-8-sig", errors="replace")
+
+
+def _cell(value: Cell | None) -> str:
+    """Return a figure as it is, a text defused."""
+    if value is None:
+        return ""
+    return (
+        defused(value)
+        if isinstance(value, str)
+        else f"{value:f}"
+        if isinstance(value, Decimal)
+        else str(value)
+    )
+
+
+def defused(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe."""
+    plain = unicodedata.normalize("NFKC", text).lstrip(" ")
+    return f"'{text}" if plain.startswith(FORMULA_STARTS) else text
+
+
+def _rows(statement: Statement) -> Iterator[Row]:
+    """Yield the rows of the file in order."""
+    currency = statement.currency
+    opening = words.exact(statement.opening_balance, currency)
+    yield {"date": statement.first_day, "type": "opening balance", "balance": opening}
+    for charge in statement.days or statement.lines:
+        yield _charge(charge, currency)
+    for entry in statement.entries:
+        yield _entry(entry, statement)
+    closing = words.exact(statement.closing_balance, currency)
+    yield {"date": statement.last_day, "type": "closing balance", "balance": closing}
+    pending = statement.not_yet_posted
+    if pending is not None:
+        yield {
+            "type": "not yet posted",
+            "description": "Used since the last posting; not in the balance yet",
+            "quantity": Decimal(pending.wh).scaleb(-3),
+            "unit": words.KWH,
+            "balance": words.exact(statement.closing_balance - pending.amount, currency),
+        }
+
+
+def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
+    """Return a charge; by line a tax is a row of its own, by day it stands beside what it is raised on."""
+    is_tax = charge.kind == LineKind.TAX
+    before = 0 if is_tax else charge.amount
+    tax = charge.amount if is_tax else charge.tax if isinstance(charge, DayCharge) else 0
+    energy = charge.kind == LineKind.CONSUMPTION
+    return {
+        "date": charge.day if isinstance(charge, DayCharge) else None,
+        "type": charge.kind.replace("_", " "),
+        "description": words.charge_name(charge),
+        "supply": charge.supply_id,
+        "tariff version": charge.tariff_version_id,
+        "block": charge.block,
+        "band": None if is_tax else charge.band,
+        "quantity": Decimal(charge.quantity).scaleb(-3) if energy else charge.quantity or None,
+        "unit": words.KWH if energy else None,
+        "unit price": None if charge.unit_price is None else words.exact(charge.unit_price, currency),
+        "before tax": words.exact(before, currency),
+        "tax": words.exact(tax, currency),
+        "amount": words.exact(-before - tax, currency),
+    }
+
+
+def _entry(entry: LedgerEntry, statement: Statement) -> Row:
+    """Return an entry that is not a charge."""
+    at = words.local(entry.at, ZoneInfo(statement.time_zone))
+    currency = statement.currency
+    parts = [f"{name.replace('_', ' ')} {words.exact(part, currency)}" for name, part in entry.split.items()]
+    return {
+        "date": at.date().isoformat(),
+        "time": f"{at:%H:%M:%S}",
+        "type": entry.kind.replace("_", " "),
+        "description": entry.description,
+        "entry": entry.id,
+        "reference": entry.reference,
+        "split": "; ".join(parts) or None,
+        "amount": words.exact(entry.amount, currency),
+        "balance": words.exact(entry.balance_after, currency),
+    }

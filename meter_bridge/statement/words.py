@@ -1,0 +1,93 @@
+"""How statements name and write things, on paper, in a table and on a terminal alike."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import day_end, day_start
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.money import format_amount, minor_digits, to_decimal
+from meter_bridge.core.rating import LineKind
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, Statement
+
+_KINDS: Final[Mapping[str, str]] = {
+    LineKind.CONSUMPTION: "Energy",
+    LineKind.STANDING: "Standing charge",
+    LineKind.TAX: "Tax",
+}
+KWH: Final = "kWh"
+
+
+def words(code: str) -> str:
+    """Return a code such as ``emergency_credit`` as words, with a capital."""
+    text = code.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def charge_name(charge: ChargeLine | DayCharge) -> str:
+    """Return what a charge is for, such as ``Energy, block 2, peak``; a tax by its name alone."""
+    if charge.kind == LineKind.TAX and charge.band:
+        return charge.band
+    block = None if charge.block is None else f"block {charge.block}"
+    parts = (_KINDS.get(charge.kind, words(charge.kind)), block, charge.band)
+    return ", ".join(part for part in parts if part)
+
+
+def money(amount: int, currency: str) -> str:
+    """Return an amount for people, rounded to the minor unit, without its currency."""
+    return format_amount(amount, currency).removeprefix(f"{currency} ")
+
+
+def exact(amount: int, currency: str) -> Decimal:
+    """Return an amount in the main unit with all its digits, no fewer than the minor unit has."""
+    value = to_decimal(amount, currency)
+    places = max(minor_digits(currency), -int(str(value.normalize().as_tuple().exponent)))
+    return value.quantize(Decimal(1).scaleb(-places))
+
+
+def quantity(charge: ChargeLine | DayCharge) -> str:
+    """Return how much was charged: energy with its unit, a count of what is charged by time, else nothing."""
+    if charge.kind == LineKind.CONSUMPTION:
+        return format_kwh(charge.quantity)
+    return f"{charge.quantity:,}" if charge.quantity else ""
+
+
+def price(charge: ChargeLine | DayCharge, currency: str) -> str:
+    """Return the price of a unit with all its digits."""
+    return "" if charge.unit_price is None else f"{exact(charge.unit_price, currency):,}"
+
+
+def local(instant: str, zone: ZoneInfo) -> datetime:
+    """Return an instant of the wire by the wall clock."""
+    return datetime.fromisoformat(instant).astimezone(zone)
+
+
+def long_date(day: date) -> str:
+    """Return a date such as ``1 November 2026``."""
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def period(statement: Statement) -> str:
+    """Return the period in words: whole days where it is made of such, else with its times."""
+    zone = ZoneInfo(statement.time_zone)
+    first, last = date.fromisoformat(statement.first_day), date.fromisoformat(statement.last_day)
+    start, end = local(statement.start, zone), local(statement.end, zone)
+    whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
+    if not whole:
+        return f"{long_date(start.date())}, {start:%H:%M:%S} – {long_date(end.date())}, {end:%H:%M:%S}"
+    return long_date(first) if first == last else f"{long_date(first)} – {long_date(last)}"
+
+
+def _ms(time: datetime) -> int:
+    """Return milliseconds since 1970 UTC of a time of the wire, which has no finer ones."""
+    return int(time.timestamp()) * 1000 + time.microsecond // 1000
+
+
+def split(parts: dict[str, int], currency: str) -> str:
+    """Return where money went, or nothing where all of it went to the balance."""
+    if set(parts) <= {"balance"}:
+        return ""
+    return ", ".join(f"{words(name).lower()} {money(amount, currency)}" for name, amount in parts.items())

@@ -1,0 +1,232 @@
+"""Statements of the real journal: they add up, join without a gap, never change, and disturb nobody."""
+
+from contextlib import closing
+import itertools
+from pathlib import Path
+import sqlite3
+import threading
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import Bucket, EntryKind, Posting
+from meter_bridge.engine.journal import book
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.statement import books
+from meter_bridge.storage.database import DATABASE_NAME, snapshot
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, zar
+from tests.engine.test_journal import unguarded
+
+DAY = 24 * HOUR
+
+
+async def statement_of(
+    flat: House, begin: str | None = None, end: str | None = None, detail: Detail = Detail.DAY
+) -> Statement:
+    flat.engine.flush(everything=True)
+    await flat.settle()
+    return await flat.bridge.statement(LANDLORD, "flat-1", begin=begin, end=end, detail=detail)
+
+
+async def use(flat: House, *steps: tuple[int, int]) -> None:
+    """Let time pass and energy be used, step by step: milliseconds and Wh."""
+    register = flat.meter.register.watermark_wh if flat.meter.register else 10_000
+    for after, wh in steps:
+        register += wh
+        await flat.read(register, after=after)
+
+
+async def move(flat: House, kind: EntryKind, amount: int, description: str) -> None:
+    """Book an entry as some part of the bridge would."""
+    unit = Unit(flat.engine.clock.now(), actor="landlord")
+    postings = (Posting(Bucket.BALANCE, "ZAR", amount), Posting(Bucket.ADJUSTMENT, "ZAR", -amount))
+    book(flat.engine.installation, flat.account, unit, kind, postings, description=description, detail={})
+    done = flat.engine.submit(unit)
+    assert done is not None
+    await done
+
+
+async def test_a_statement_tells_everything_with_its_price_and_tax(tmp_path: Path) -> None:
+    async with house(tmp_path, BLOCKS) as flat:
+        await use(flat, (1000, 0), (HOUR, 2000), (5 * HOUR, 3000), (DAY, 4000), (HOUR, 500))
+        await flat.top_up("50.00")
+        await move(flat, EntryKind.CORRECTION, zar("-5.00"), "Meter read twice")
+        statement = await statement_of(flat)
+    assert statement.opening_balance == 0
+    assert statement.credits == zar("145.00")
+    assert statement.closing_balance == flat.account.balance
+    assert [each.kind for each in statement.entries] == ["top_up", "top_up", "correction"]
+    assert statement.entries[0].split == {"balance": zar("100.00")}
+    assert {each.kind: each.entries for each in statement.sums}["top_up"] == 2
+    energy = [line for line in statement.lines if line.kind == "consumption"]
+    assert sum(line.quantity for line in energy) == 9500
+    assert {(line.block, line.band) for line in energy} >= {(1, "off-peak"), (2, "off-peak"), (3, "peak")}
+    for line in energy:
+        assert line.unit_price is not None
+        assert line.amount == pytest.approx(line.unit_price * line.quantity / 1000, abs=1)
+    assert [line.band for line in statement.lines if line.kind == "tax"] == ["VAT"]
+    assert sum(day.quantity for day in statement.days if day.kind == "consumption") == 9500
+    assert [day.day for day in statement.days if day.kind == "standing"] == ["2026-11-02"]
+    assert all(day.unit_price is not None for day in statement.days)
+    assert sum(day.tax for day in statement.days) == sum(
+        line.amount for line in statement.lines if line.kind == "tax"
+    )
+
+
+async def test_a_whole_past_month_is_closed_and_shows_what_was_not_booked_in_it_in_the_next(
+    flat: House,
+) -> None:
+    await use(flat, (1000, 0), (30 * DAY, 0), (HOUR, 500))
+    november = await statement_of(flat, "2026-11", "2026-11")
+    assert not november.open
+    assert november.not_yet_posted is None
+    december = await statement_of(flat)
+    assert december.opening_balance == november.closing_balance
+    assert (december.first_day, december.last_day) == ("2026-12-01", "2026-12-31")
+    assert december.open
+
+
+async def test_what_was_used_since_the_last_posting_is_told_beside_the_balance(flat: House) -> None:
+    await use(flat, (1000, 0), (60_000, 40))
+    statement = await statement_of(flat)
+    assert statement.charges == 0
+    assert statement.not_yet_posted is not None
+    assert (statement.not_yet_posted.wh, statement.not_yet_posted.amount) == (40, zar("0.08"))
+    assert statement.closing_balance - statement.not_yet_posted.amount == flat.available
+
+
+async def test_a_kind_that_nobody_knows_yet_is_told_by_its_description(flat: House) -> None:
+    await move(flat, "write_off", zar("7.00"), "Debt of the tenant before")  # type: ignore[arg-type]
+    statement = await statement_of(flat, detail=Detail.LINE)
+    assert (statement.entries[-1].kind, statement.entries[-1].description) == (
+        "write_off",
+        "Debt of the tenant before",
+    )
+    assert statement.credits == zar("107.00")
+    assert statement.days == ()
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from([60_000, HOUR, 7 * HOUR, 30 * HOUR]), st.integers(0, 900), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.invariant(2)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_statements_of_one_day_after_the_other_join_to_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, bool]]
+) -> None:
+    async with house(tmp_path_factory.mktemp("house"), BLOCKS) as flat:
+        for after, wh, pays in steps:
+            await use(flat, (after, wh))
+            if pays:
+                await flat.top_up("20.00")
+        days = range(NOON // DAY, flat.engine.clock.now() // DAY + 1)
+        borders = [iso(day * DAY) for day in days]
+        parts = [
+            await statement_of(flat, begin, end)
+            for begin, end in itertools.pairwise([*borders, iso((days[-1] + 1) * DAY)])
+        ]
+        whole = await statement_of(flat, borders[0])
+        assert (parts[0].opening_balance, parts[-1].closing_balance) == (0, flat.account.balance)
+        for before, after_it in itertools.pairwise(parts):
+            assert before.closing_balance == after_it.opening_balance
+        assert sum(part.charges for part in parts) == whole.charges
+        assert [each.id for part in parts for each in part.entries] == [each.id for each in whole.entries]
+        assert flat.problems() == []
+
+
+async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
+    await use(flat, (1000, 0), (HOUR, 500), (DAY, 100))
+    begin, end = iso(NOON), iso(NOON + DAY)
+    first = await statement_of(flat, begin, end)
+    unit = Unit(NOON + HOUR)
+    postings = (Posting(Bucket.BALANCE, "ZAR", -1), Posting(Bucket.ADJUSTMENT, "ZAR", 1))
+    book(
+        flat.engine.installation,
+        flat.account,
+        unit,
+        EntryKind.CORRECTION,
+        postings,
+        description="of an hour long past",
+        detail={},
+    )
+    done = flat.engine.submit(unit)
+    assert done is not None
+    await done
+    again = await statement_of(flat, begin, end)
+    assert (again.closing_balance, again.lines, again.entries) == (
+        first.closing_balance,
+        first.lines,
+        first.entries,
+    )
+    now = await statement_of(flat, end)
+    assert "of an hour long past" in [each.description for each in now.entries]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE posting SET amount = amount + 1 WHERE bucket = 'balance' AND entry_seq = 1",
+        "UPDATE charge_line SET amount = amount + 1",
+        "UPDATE segment SET tax = tax + 1",
+        "UPDATE journal_entry SET balance_after = balance_after + 1",
+        "DELETE FROM segment",
+    ],
+)
+async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, damage: str) -> None:
+    await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
+    assert (await statement_of(flat)).charges > 0
+    with unguarded(flat) as connection:
+        connection.executescript(f"PRAGMA foreign_keys=OFF; {damage}")
+    with pytest.raises(Refused, match="does not add up") as refused:
+        await statement_of(flat)
+    assert refused.value.code is ErrorCode.BOOKS_WRONG
+    assert "verify" in (refused.value.remedy or "")
+
+
+async def test_too_much_for_one_statement_is_refused_with_a_way_out(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flat.top_up("1.00")
+    monkeypatch.setattr(books, "MOST_ENTRIES", 1)
+    with pytest.raises(Refused, match="more than 1 entries") as refused:
+        await statement_of(flat)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
+
+
+async def test_reading_neither_waits_for_the_writer_nor_sees_what_it_does(flat: House) -> None:
+    before = flat.account.balance
+    with snapshot(flat.engine.reader) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
+        await flat.top_up("50.00")
+        assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
+    assert flat.account.balance == before + zar("50.00")
+
+
+async def test_a_statement_is_made_while_the_database_is_being_written(flat: House) -> None:
+    held, finish = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(flat.data / DATABASE_NAME, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            held.set()
+            assert finish.wait(20)
+            writer.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(20)
+        statement = await flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
+        assert statement.closing_balance == zar("100.00")
+    finally:
+        finish.set()
+        thread.join()
