@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.alerts import Limits
 from meter_bridge.core.bands import HOLIDAY, WEEKDAYS, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
+from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.core.supply import Policy
 
@@ -66,6 +67,24 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "free units": "yes" if policy.free_units else "no",
         "minimum top-up": show_amount(policy.top_up_minimum, currency),
         "maximum top-up": "none" if maximum is None else show_amount(maximum, currency),
+        **_show_credit(policy.credit, currency),
+    }
+
+
+def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
+    """Return the rules of credit by their keys in the site file."""
+    lent, maximum = "none", credit.maximum_balance
+    if credit.emergency_limit:
+        limit = show_amount(credit.emergency_limit, currency)
+        lent = f"{limit} below {show_amount(credit.emergency_threshold, currency)}"
+    return {
+        "maximum balance": "none" if maximum is None else show_amount(maximum, currency),
+        "overdraft": show_amount(-credit.disablement_threshold, currency),
+        "emergency credit": lent,
+        "debt while in emergency credit": credit.debt_in_emergency.value,
+        "debt while disconnected": credit.debt_disconnected.value,
+        "standing charge while in emergency credit": credit.standing_in_emergency.value,
+        "standing charge while disconnected": credit.standing_disconnected.value,
     }
 
 

@@ -138,6 +138,7 @@ NESTED_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "holidays": frozenset({"country", "region", "dates", "like"}),
     "blocks": frozenset({"bands", "up to"}),
     "lifeline": frozenset({"up to", "prices"}),
+    "emergency credit": frozenset({"limit", "threshold"}),
     "friendly hours": frozenset({"days", "from", "to"}),
     "taxes": frozenset({"name", "kind", "percent", "per kWh", "applies to", "included in prices"}),
     "limits": frozenset(

@@ -11,6 +11,7 @@ from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.credit import Collection
 from meter_bridge.core.supply import PaymentMode, RestoreMode
 
 MAX_ITEMS: Final = 50
@@ -36,6 +37,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "address": "address: tasmota:kitchen/1",
     "tariff": "tariff: and the id of a tariff, here or in defaults",
     "country": "country: ZA",
+    "limit": "limit: 10.00",
+    "threshold": "threshold: 2.00",
     "from": "from: with a date, or a time of day",
     "to": 'to: "09:00"',
 }
@@ -54,6 +57,15 @@ LimitsDraft = TypedDict(
     },
     total=False,
 )
+
+
+class EmergencyDraft(TypedDict):
+    """Emergency credit as it is written."""
+
+    limit: str
+    threshold: str
+
+
 PolicyDraft = TypedDict(
     "PolicyDraft",
     {
@@ -71,6 +83,13 @@ PolicyDraft = TypedDict(
         "free units": bool,
         "minimum top-up": str,
         "maximum top-up": str | None,
+        "maximum balance": str | None,
+        "overdraft": str,
+        "emergency credit": EmergencyDraft | None,
+        "debt while in emergency credit": Collection,
+        "debt while disconnected": Collection,
+        "standing charge while in emergency credit": Collection,
+        "standing charge while disconnected": Collection,
         "rating": Rating,
         "offline after": int,
         "limits": LimitsDraft,
@@ -194,6 +213,14 @@ def public_holidays(value: object) -> tuple[date, ...]:
     return holidays.resolve(draft["country"], draft.get("region"))
 
 
+def emergency_credit(value: object) -> EmergencyDraft | None:
+    """Read how much emergency credit there is, and from where on it may be selected, or ``none``."""
+    if value == scalars.NONE:
+        return None
+    found: EmergencyDraft = _EMERGENCY(part(value))
+    return found
+
+
 _WINDOW: Final = Schema(
     {
         Optional("days"): times.days,
@@ -216,6 +243,10 @@ _METER_DEFAULTS: Final = {
     Optional("offline after"): quantities.duration,
     Optional("limits"): _LIMITS,
 }
+_EMERGENCY: Final = Schema(
+    {Required("limit"): quantities.not_negative, Required("threshold"): quantities.not_negative}
+)
+_COLLECTION: Final = scalars.choice({each.value: each for each in Collection})
 _POLICY: Final = {
     Optional("tariff"): scalars.identifier,
     Optional("payment mode"): scalars.choice({mode.value: mode for mode in PaymentMode}),
@@ -231,6 +262,13 @@ _POLICY: Final = {
     Optional("free units"): scalars.flag,
     Optional("minimum top-up"): quantities.not_negative,
     Optional("maximum top-up"): scalars.optional(quantities.not_negative),
+    Optional("maximum balance"): scalars.optional(quantities.not_negative),
+    Optional("overdraft"): quantities.not_negative,
+    Optional("emergency credit"): emergency_credit,
+    Optional("debt while in emergency credit"): _COLLECTION,
+    Optional("debt while disconnected"): _COLLECTION,
+    Optional("standing charge while in emergency credit"): _COLLECTION,
+    Optional("standing charge while disconnected"): _COLLECTION,
 }
 _DEFAULTS: Final = Schema(_POLICY).extend(_METER_DEFAULTS)
 

@@ -5,6 +5,7 @@ from datetime import date
 from functools import lru_cache
 
 from meter_bridge.config.amounts import amount
+from meter_bridge.config.credit import read_credit
 from meter_bridge.config.meters import Around, read_meter
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
@@ -13,6 +14,7 @@ from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.friendly import LONGEST_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply import PaymentMode, Policy
 
@@ -123,6 +125,7 @@ def _policy(source: _Source) -> Policy | None:
         free_units=draft.get("free units", standard.free_units),
         top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
         top_up_maximum=None if maximum is None else _amount(source, "maximum top-up", maximum),
+        credit=_credit(source),
     )
     _check_policy(source, policy)
     return policy if len(source.reading.problems) == before else None
@@ -144,6 +147,19 @@ def _friendly_hours(source: _Source) -> FriendlyHours:
         tuple(sorted(set(source.draft.get("friendly dates", ())))),
         grace_ms,
     )
+
+
+def _credit(source: _Source) -> CreditPolicy:
+    """Return the rules of credit."""
+    currency = source.site.currency or ""
+
+    def read(place: Path, written: str) -> int:
+        return amount(source.reading, (*source.at(str(place[0])), *place[1:]), written, currency)
+
+    def report(key: str, message: str, remedy: str) -> None:
+        source.reading.add(source.at(key), message, remedy, key=True)
+
+    return read_credit(source.draft, read, report)
 
 
 def _amount(source: _Source, key: str, written: str) -> int:

@@ -9,6 +9,9 @@ class AlertKind(StrEnum):
     """Conditions that are watched."""
 
     LOW_CREDIT = "low_credit"
+    EMERGENCY_CREDIT_AVAILABLE = "emergency_credit_available"
+    EMERGENCY_CREDIT_IN_USE = "emergency_credit_in_use"
+    EMERGENCY_CREDIT_EXHAUSTED = "emergency_credit_exhausted"
     SUPPLY_CUT = "supply_cut"
     SUPPLY_ARMED = "supply_armed"
     METER_OFFLINE = "meter_offline"

@@ -237,9 +237,9 @@ class Payments:
             return self.most
         return max(self._first(lambda amount: self.after(amount).balance > limit) - self.step, 0)
 
-    def least_above(self, least: int) -> int | None:
-        """Return the smallest top-up after which the headroom is above an amount; None if none is."""
-        found = self._first(lambda amount: headroom(self.policy, self.after(amount)) > least)
+    def least(self, enough: Callable[[CreditState], bool]) -> int | None:
+        """Return the smallest top-up after which the credit is enough, as more then is; None if none is."""
+        found = self._first(lambda amount: enough(self.after(amount)))
         return found if found <= self.most else None
 
     def _first(self, reached: Callable[[int], bool]) -> int:

@@ -1,13 +1,19 @@
 """Double-entry journal: entries whose postings sum to zero per asset.
 
-Every account has its own buckets, so no row is shared between accounts. ``balance`` is what the customer has;
-``funds`` is the counterpart of money received; ``consumption``, ``standing`` and ``tax`` are charges.
+Every account has its own buckets, so no row is shared between accounts. ``balance`` is the customer's
+purchased credit; ``emergency_credit`` is zero or negative: lent and not repaid; ``arrears`` and one
+``debt:<id>`` for each debt are negative where something is owed; ``tenancy:<n>`` is what a customer who moved
+out has or owes. ``funds`` is the counterpart of money in and out; ``consumption``, ``standing`` and ``tax``
+are charges.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from meter_bridge.core.credit import Spending, Split
 from meter_bridge.core.rating import LineKind, Settlement
 from meter_bridge.core.tariff import TaxBase
 
@@ -17,9 +23,11 @@ class LedgerError(ValueError):
 
 
 class Bucket(StrEnum):
-    """Accounts of the double-entry ledger, per customer account."""
+    """Accounts of the double-entry ledger, per customer account, besides those of debts and tenancies."""
 
     BALANCE = "balance"
+    EMERGENCY = "emergency_credit"
+    ARREARS = "arrears"
     FUNDS = "funds"
     CONSUMPTION = "consumption"
     STANDING = "standing"
@@ -27,6 +35,27 @@ class Bucket(StrEnum):
     MINIMUM = "minimum"
     TAX = "tax"
     ADJUSTMENT = "adjustment"
+    WRITE_OFF = "write_off"
+    TRANSFER = "transfer"
+
+
+_DEBT: Final = "debt:"
+_TENANCY: Final = "tenancy:"
+
+
+def debt_bucket(debt_id: str) -> str:
+    """Return the bucket of a debt."""
+    return _DEBT + debt_id
+
+
+def debt_of(bucket: str) -> str | None:
+    """Return the id of the debt whose bucket this is, or None."""
+    return bucket.removeprefix(_DEBT) if bucket.startswith(_DEBT) else None
+
+
+def tenancy_bucket(n: int) -> str:
+    """Return the bucket of what is left between landlord and a customer who moved out."""
+    return f"{_TENANCY}{n}"
 
 
 class EntryKind(StrEnum):
@@ -36,13 +65,23 @@ class EntryKind(StrEnum):
     TOP_UP = "top_up"
     CHARGE = "charge"
     CORRECTION = "correction"
+    REVERSAL = "reversal"
+    REFUND = "refund"
+    TRANSFER = "transfer"
+    WRITE_OFF = "write_off"
+    DEBT = "debt"
+    """A debt that begins."""
+    DEBT_RECOVERY = "debt_recovery"
+    """An instalment of a time-based debt."""
+    CLOSING = "closing"
+    """The final settlement of a customer who moves out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
     """A signed change of one bucket; positive increases it."""
 
-    bucket: Bucket
+    bucket: str
     asset: str
     amount: int
 
@@ -58,17 +97,45 @@ def check_balanced(postings: tuple[Posting, ...]) -> None:
         raise LedgerError(msg)
 
 
-def top_up(asset: str, amount: int) -> tuple[Posting, ...]:
-    """Return the postings of money received."""
-    if amount <= 0:
-        msg = f"a top-up must be positive, not {amount}"
+def entry(asset: str, changes: Mapping[str, int], *, against: str) -> tuple[Posting, ...]:
+    """Return the postings that change buckets, with their counterpart; what does not change is left out.
+
+    An entry that changes nothing at all is one posting of zero: that something was nothing is a fact, too.
+    """
+    postings = [Posting(bucket, asset, amount) for bucket, amount in changes.items() if amount]
+    total = sum(changes.values())
+    if total or not postings:
+        postings.append(Posting(against, asset, -total))
+    return tuple(postings)
+
+
+def top_up(asset: str, split: Split) -> tuple[Posting, ...]:
+    """Return the postings of money received, in the order in which it is spent."""
+    changes = {debt_bucket(debt_id): amount for debt_id, amount in split.debts}
+    changes |= {
+        Bucket.ARREARS: split.arrears,
+        Bucket.EMERGENCY: split.emergency,
+        Bucket.BALANCE: split.balance,
+    }
+    total = sum(changes.values())
+    if total <= 0 or min(changes.values()) < 0:
+        msg = f"a top-up must be positive in all its parts, not {changes}"
         raise LedgerError(msg)
-    return (Posting(Bucket.BALANCE, asset, amount), Posting(Bucket.FUNDS, asset, -amount))
+    return entry(asset, changes, against=Bucket.FUNDS)
 
 
-def correction(asset: str, amount: int) -> tuple[Posting, ...]:
-    """Return the postings of a correction of the balance, either way."""
-    return (Posting(Bucket.BALANCE, asset, amount), Posting(Bucket.ADJUSTMENT, asset, -amount))
+def borne(spending: Spending, *, arrears: int = 0) -> dict[str, int]:
+    """Return the changes of who bears a charge: balance and emergency credit, or the arrears."""
+    return {
+        Bucket.BALANCE: -spending.balance,
+        Bucket.EMERGENCY: -spending.emergency,
+        Bucket.ARREARS: -arrears,
+    }
+
+
+def correction(asset: str, spending: Spending) -> tuple[Posting, ...]:
+    """Return the postings of a correction, either way."""
+    return entry(asset, borne(spending), against=Bucket.ADJUSTMENT)
 
 
 _BUCKET_OF = {
@@ -90,22 +157,24 @@ _BUCKET_CONTAINING = {
 }
 
 
-def charge(asset: str, settlement: Settlement) -> tuple[Posting, ...]:
-    """Return the postings of a settlement: the balance pays every bucket its lines."""
+def charge(
+    asset: str, settlement: Settlement, spending: Spending, *, arrears: int = 0
+) -> tuple[Posting, ...]:
+    """Return the postings of a settlement: credit, or the arrears, pay every bucket its lines."""
     sums: defaultdict[Bucket, int] = defaultdict(int)
     for line in settlement.lines:
         sums[_BUCKET_OF[LineKind(line.key.kind)]] += line.amount
         if line.key.kind == LineKind.INCLUDED_TAX:
             sums[_BUCKET_CONTAINING[TaxBase(line.key.base)]] -= line.amount
     charged = tuple(Posting(bucket, asset, amount) for bucket, amount in sums.items())
-    return (Posting(Bucket.BALANCE, asset, -settlement.total), *charged)
-
-
-def balance_change(postings: tuple[Posting, ...]) -> int:
-    """Return what the postings add to the customer's balance."""
-    return sum(posting.amount for posting in postings if posting.bucket is Bucket.BALANCE)
+    paying = tuple(
+        Posting(bucket, asset, amount)
+        for bucket, amount in borne(spending, arrears=arrears).items()
+        if amount or bucket is Bucket.BALANCE
+    )
+    return (*paying, *charged)
 
 
 def opening(asset: str, amount: int) -> tuple[Posting, ...]:
     """Return the postings of a balance with which an account is opened, either way."""
-    return (Posting(Bucket.BALANCE, asset, amount), Posting(Bucket.FUNDS, asset, -amount))
+    return entry(asset, {Bucket.BALANCE: amount}, against=Bucket.FUNDS)

@@ -35,11 +35,11 @@ class _Fixed:
     total: int
 
 
-def charge_day(rating: Rating, timeline: Timeline, start: int) -> Settlement:
+def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool = False) -> Settlement:
     """Charge what the beginning of a local day makes due, and settle it at once.
 
     ``start`` is the first instant of the day. A billing period that ends with it is closed: its energy goes
-    into the history, and its minimum is made up.
+    into the history, and its minimum is made up. ``waived`` standing charges are not charged.
     """
     version = timeline.at(start)
     day = local_day(start, version.zone)
@@ -47,6 +47,8 @@ def charge_day(rating: Rating, timeline: Timeline, start: int) -> Settlement:
     if version.billing_period.start_of(day) == day:
         _close_period(rating, timeline, start, sums)
     for fixed in _due(version, rating, day):
+        if waived and fixed.kind is LineKind.STANDING:
+            continue
         _charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
     return sums.settlement()
 

@@ -7,6 +7,7 @@ the customer confirms (GB SMETS2; Landis+Gyr E470 manual).
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.friendly import FriendlyHours, Respite
 
 
@@ -77,6 +78,7 @@ class Policy:
     """The customer is eligible for the tariff's free units."""
     top_up_minimum: int = 1
     top_up_maximum: int | None = None
+    credit: CreditPolicy = field(default_factory=CreditPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +141,17 @@ def _exhausted(now: Situation) -> Decision:
 
 def _restore(policy: Policy, now: Situation) -> Decision:
     """Return the decision for a cut supply that has credit again."""
-    below = policy.minimum_to_restore > 0 and now.available <= policy.minimum_to_restore
-    if now.present is SupplyState.DISCONNECTED and below and not now.released:
+    enough = restorable(policy, now.headroom, now.available)
+    if now.present is SupplyState.DISCONNECTED and not enough and not now.released:
         return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
     if policy.restore is RestoreMode.AUTOMATIC or now.confirmed:
         return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
     return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+
+
+def restorable(policy: Policy, headroom: int, available: int) -> bool:
+    """Say whether there is credit enough to restore a supply that was cut."""
+    return headroom > 0 and (policy.minimum_to_restore == 0 or available > policy.minimum_to_restore)
 
 
 def low_credit_level(policy: Policy, available: int, present: int) -> int:

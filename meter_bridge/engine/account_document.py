@@ -1,14 +1,20 @@
 """The stored form of what an account's decision rests on, beside the columns, as JSON."""
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
+from meter_bridge.core.debt import Debt
 from meter_bridge.engine.state import Account
 
 
 class _AccountDocument(msgspec.Struct, omit_defaults=True):
     """State of an account that no query asks for."""
+
+    emergency_selected: bool = False
+    debts: list[Debt] = []
+    """Terms of recovery; what is owed stands in the ledger."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -17,11 +23,12 @@ _DECODER: Final = msgspec.json.Decoder(_AccountDocument)
 
 def encode_account(account: Account) -> str:
     """Return an account's state as text."""
-    del account  # nothing is kept here yet
-    return _ENCODER.encode(_AccountDocument()).decode()
+    stored = _AccountDocument(account.emergency_selected, list(account.debts.values()))
+    return _ENCODER.encode(stored).decode()
 
 
 def restore_account(account: Account, document: str) -> None:
     """Restore an account's state from storage."""
-    del account
-    _DECODER.decode(document)
+    stored = _DECODER.decode(document)
+    account.emergency_selected = stored.emergency_selected
+    account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}

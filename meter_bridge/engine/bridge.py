@@ -24,11 +24,12 @@ from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import begun_versions
 from meter_bridge.engine.metrics import render
+from meter_bridge.engine.operations import Operations, committed, storage_unavailable
 from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import make_statement
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
-from meter_bridge.engine.top_ups import TopUps, committed, storage_unavailable
+from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import (
     MIN_SCHEMA_VERSION,
@@ -119,7 +120,7 @@ class Bridge:
         """Keep the engine and load the tokens."""
         self.engine = engine
         self._look = Look(engine, discovery)
-        self._top_ups = TopUps(engine)
+        self._operations = Operations(engine)
         self._one_apply = asyncio.Lock()
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
@@ -182,9 +183,8 @@ class Bridge:
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
         account = self._account(actor, account_id)
-        return await self._top_ups.book(
-            actor, account, amount=amount, method=method, reference=reference, key=key
-        )
+        asked = TopUp.asked(account, amount, method, reference)
+        return await self._operations.run(actor, account.id, asked, key)
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None

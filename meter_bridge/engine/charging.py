@@ -3,9 +3,11 @@
 from datetime import date, timedelta
 
 from meter_bridge.core.calendar import day_end, local_day, month_of
+from meter_bridge.core.credit import Collection
 from meter_bridge.core.rating import forget_intervals, forget_periods
 from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
+from meter_bridge.engine.credit import standing_of
 from meter_bridge.engine.journal import book_settlement
 from meter_bridge.engine.state import Account, Installation, Supply
 from meter_bridge.engine.unit import Unit
@@ -23,7 +25,8 @@ def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
     while supply.standing_due <= unit.at:
         zone = supply.timeline.at(supply.standing_due).zone
         day = local_day(supply.standing_due, zone)
-        settled = charge_day(supply.rating, supply.timeline, supply.standing_due)
+        waived = standing_of(supply.account) is Collection.PAUSE
+        settled = charge_day(supply.rating, supply.timeline, supply.standing_due, waived=waived)
         book_settlement(installation, supply, unit, settled)
         supply.standing_due = day_end(day, zone)
         reach = _reach(supply, day)

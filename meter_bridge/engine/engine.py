@@ -20,7 +20,7 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.rating import accrued
 from meter_bridge.engine import document
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.evaluation import Wishes, evaluate
+from meter_bridge.engine.evaluation import Wishes, evaluate, store_status
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
 from meter_bridge.engine.log import tell
@@ -127,6 +127,8 @@ class Engine:
         for supply in unit.supplies:
             unit.work.add(ops.UPSERT_SUPPLY_STATUS, self.status_row(supply, unit.at))
             self._dirty.pop(supply, None)
+        for account in unit.accounts:
+            store_status(account, unit)
         if not unit.work:
             for effect in unit.effects:
                 effect()

@@ -5,14 +5,18 @@ from typing import Protocol
 
 from meter_bridge.core import supply as policy_rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.credit import headroom
+from meter_bridge.core.debt import next_recovery
 from meter_bridge.core.friendly import Respite, respite
 from meter_bridge.core.money import format_amount
-from meter_bridge.core.rating import accrued
 from meter_bridge.core.relay import Position
-from meter_bridge.core.supply import Decision, Hold, PaymentMode, Reason, Situation, SupplyState
+from meter_bridge.core.supply import Decision, Hold, Reason, Situation, SupplyState
 from meter_bridge.engine.account_document import encode_account
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.charging import charge_time, settle_all
+from meter_bridge.engine.credit import credit_now
+from meter_bridge.engine.debts import collect_debts
+from meter_bridge.engine.emergency import keep_emergency_credit
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.lane import measure_room
 from meter_bridge.engine.state import UNLIMITED, Account, Installation
@@ -37,11 +41,6 @@ class Wishes:
     released: bool = False
 
 
-def available_credit(account: Account) -> int:
-    """Return the posted balance minus what has been used since, priced."""
-    return account.balance - sum(accrued(supply.rating, supply.timeline) for supply in account.supplies)
-
-
 def evaluate(
     installation: Installation, account: Account, unit: Unit, relays: RelayRequests, wishes: Wishes
 ) -> None:
@@ -49,18 +48,19 @@ def evaluate(
     if wishes.clock_sure:
         for supply in account.supplies:
             charge_time(installation, supply, unit)
-    available = available_credit(account)
-    _warn(installation, account, unit, available)
-    headroom = available
+        collect_debts(installation, account, unit)
+    credit = keep_emergency_credit(installation, account, unit, credit_now(account))
+    _warn(installation, account, unit, credit.balance)
+    left = headroom(account.policy.credit, credit)
     spared = None
-    if headroom <= 0:
+    if left <= 0:
         spared = respite(account.policy.friendly_hours, unit.at, account.site.time_zone)
     decision = policy_rules.decide(
         account.policy,
         Situation(
             present=account.state,
-            headroom=headroom,
-            available=available,
+            headroom=left,
+            available=credit.balance,
             hold=account.hold,
             respite=spared,
             clock_sure=wishes.clock_sure,
@@ -72,7 +72,7 @@ def evaluate(
         account, decision.state
     ):
         _carry_out(installation, account, unit, relays, decision)
-    measure_room(account, available, exhaustible=_exhaustible(account), at=unit.at)
+    measure_room(account, unit.at)
     account.wake_at = _wake_at(account, spared, unit.at)
 
 
@@ -171,16 +171,12 @@ def store_status(account: Account, unit: Unit) -> None:
     )
 
 
-def _exhaustible(account: Account) -> bool:
-    """Say whether running out of credit would change anything now."""
-    policy = account.policy
-    protected = policy.never_cut or policy.payment_mode is PaymentMode.CREDIT or account.hold is not None
-    return account.state is SupplyState.CONNECTED and not protected
-
-
 def _wake_at(account: Account, spared: Respite | None, at: int) -> int:
     """Return the next instant at which the clock alone may change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
+    recovery = next_recovery(account.debts)
+    if recovery is not None:
+        due.append(recovery)
     if spared is not None and account.reason in (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE):
         grace = account.policy.friendly_hours.grace_ms
         due += [instant for instant in (spared.until - grace, spared.until) if instant > at]

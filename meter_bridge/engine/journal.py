@@ -6,8 +6,10 @@ from typing import Final
 
 from meter_bridge.core import ledger
 from meter_bridge.core.calendar import iso, local_day, local_slot
+from meter_bridge.core.credit import Collection, spend
 from meter_bridge.core.ledger import EntryKind, Posting
 from meter_bridge.core.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
+from meter_bridge.engine.credit import move, posted_credit, standing_of
 from meter_bridge.engine.state import Account, DayTotal, Installation, Pace, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import Event, EventKind
@@ -37,7 +39,9 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     ledger.check_balanced(postings)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
-    account.balance += ledger.balance_change(postings)
+    for posting in postings:
+        if move(account, posting.bucket, posting.amount):
+            unit.keep_account(account)
     unit.work.add(
         ops.INSERT_ENTRY,
         {
@@ -81,7 +85,7 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
         account,
         unit,
         EntryKind.CHARGE,
-        ledger.charge(account.site.currency, settlement),
+        _charge(account, settlement),
         description=_describe(settlement),
         detail={},
     )
@@ -94,6 +98,14 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
     for segment in settlement.segments:
         _add_to_day(supply, segment)
     _add_to_pace(supply.pace, sum(segment.wh for segment in settlement.segments), unit.at)
+
+
+def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:
+    """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
+    standing = sum(part.amount + part.tax for part in settlement.segments if part.kind is LineKind.STANDING)
+    arrears = standing if standing_of(account) is Collection.ACCUMULATE else 0
+    spending = spend(account.policy.credit, posted_credit(account), settlement.total - arrears)
+    return ledger.charge(account.site.currency, settlement, spending, arrears=arrears)
 
 
 def _describe(settlement: Settlement) -> str:

@@ -10,6 +10,7 @@ full way.
 from typing import Final
 
 from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.credit import watched_levels
 from meter_bridge.core.energy import MS_PER_HOUR
 from meter_bridge.core.metering import GRACE_MS
 from meter_bridge.core.rating import (
@@ -23,6 +24,7 @@ from meter_bridge.core.rating import (
     taxes_per_wh,
 )
 from meter_bridge.core.tariff import EXACT, Stretch
+from meter_bridge.engine.credit import accrual, posted_credit
 from meter_bridge.engine.state import UNLIMITED, Account, Lane, Meter, Supply
 
 MARGIN: Final = 16
@@ -99,12 +101,13 @@ def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:
     return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
 
 
-def measure_room(account: Account, available: int, *, exhaustible: bool, at: int) -> None:
-    """Work out how much may be used before a threshold, depletion or a block has to be looked at."""
-    floors = [threshold for threshold in account.policy.low_credit if threshold < available]
-    if exhaustible and available > 0:
-        floors.append(0)
-    spendable = available - max(floors) - MARGIN if floors else None
+def measure_room(account: Account, at: int) -> None:
+    """Work out how much may be used before a threshold, the end of credit or a block has to be looked at."""
+    posted = posted_credit(account)
+    left = posted.balance - accrual(account)
+    levels = (*account.policy.low_credit, *watched_levels(account.policy.credit, posted))
+    floors = [level for level in levels if level < left]
+    spendable = left - max(floors) - MARGIN if floors else None
     account.room = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
     for supply in account.supplies:
         _measure_block(supply, at)

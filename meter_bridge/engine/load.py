@@ -13,6 +13,7 @@ from meter_bridge.core.supply import Hold, Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
+from meter_bridge.engine.credit import move
 from meter_bridge.engine.state import Account, Installation, Meter, OpenAlert, Sequences, Site, Supply
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
@@ -30,6 +31,7 @@ def load(connection: Connection) -> Installation | None:
     _load_supplies(connection, installation)
     _load_meters(connection, installation)
     _load_statuses(connection, installation)
+    _load_balances(connection, installation)
     _load_alerts(connection, installation)
     return installation
 
@@ -62,12 +64,15 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
         policy = decode_policy(row["policy"])
         account = Account(row["id"], site, row["name"], row["customer"], policy, row["opened_at"])
         installation.accounts[account.id] = account
-    balances = select(tables.balance).where(tables.balance.c.bucket == "balance")
-    for row in connection.execute(balances).mappings():
-        known = installation.accounts.get(row["account_id"])
-        if known is not None and row["asset"] == known.site.currency:
-            known.balance = row["amount"]
     _load_top_ups(connection, installation)
+
+
+def _load_balances(connection: Connection, installation: Installation) -> None:
+    """Read what every account has and owes; the terms of its debts were read before."""
+    for row in connection.execute(select(tables.balance)).mappings():
+        account = installation.accounts.get(row["account_id"])
+        if account is not None and row["asset"] == account.site.currency:
+            move(account, row["bucket"], row["amount"])
 
 
 def _load_top_ups(connection: Connection, installation: Installation) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.debt import Debt
 from meter_bridge.core.metering import Register
 from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
@@ -140,6 +141,12 @@ class Account:
     policy: Policy
     opened_at: int
     balance: int = 0
+    emergency_used: int = 0
+    """Emergency credit lent and not repaid."""
+    emergency_selected: bool = False
+    arrears: int = 0
+    """Accumulated debt, which the next top-up clears."""
+    debts: dict[str, Debt] = field(default_factory=dict)
     supplies: list[Supply] = field(default_factory=list)
     state: SupplyState = SupplyState.CONNECTED
     reason: Reason = Reason.IN_CREDIT

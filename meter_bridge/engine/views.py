@@ -2,17 +2,28 @@
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import iso, local_day
+from meter_bridge.core.credit import (
+    CreditState,
+    EmergencyState,
+    emergency_left,
+    emergency_state,
+    headroom,
+)
+from meter_bridge.core.debt import Debt, in_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, due, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.standing import fixed_per_day
-from meter_bridge.core.supply import PaymentMode
+from meter_bridge.core.supply import PaymentMode, Reason, restorable
 from meter_bridge.core.tariff import next_price_change
 from meter_bridge.engine import alerting
-from meter_bridge.engine.evaluation import available_credit
+from meter_bridge.engine.credit import credit_now, payments
 from meter_bridge.engine.state import Account, Meter, Supply
 from meter_bridge.protocol.messages import (
     AccountView,
+    DebtView,
+    EmergencyCreditState,
+    EmergencyCreditView,
     MeterView,
     QuarantineView,
     RelayPosition,
@@ -31,9 +42,10 @@ _LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_L
 
 def account_view(account: Account, at: int) -> AccountView:
     """Return everything that a household sees of its account."""
-    available = available_credit(account)
+    credit = credit_now(account)
+    left = headroom(account.policy.credit, credit)
     supply = account.supplies[0] if account.supplies else None
-    units = _units_left(supply, available, at) if supply else None
+    units = _units_left(supply, left, at) if supply else None
     return AccountView(
         id=account.id,
         name=account.name,
@@ -45,7 +57,7 @@ def account_view(account: Account, at: int) -> AccountView:
         time_zone=account.site.time_zone,
         payment_mode=account.policy.payment_mode,
         balance=account.balance,
-        available=available,
+        available=credit.balance,
         units_left_wh=units,
         seconds_left=_seconds_left(supply, units, at) if supply else None,
         low_credit=account.low_level > 0,
@@ -59,7 +71,53 @@ def account_view(account: Account, at: int) -> AccountView:
         meters=tuple(meter_view(meter) for meter in account.meters),
         alerts=tuple(alerting.view(key, alert, account) for key, alert in account.alerts.items()),
         last_top_up=account.last_top_up,
+        headroom=left,
+        emergency_credit=_emergency_credit(account, credit),
+        arrears=account.arrears,
+        debts=tuple(debt_view(debt) for debt in in_order(account.debts.values())),
+        amount_to_restore=_amount_to_restore(account, credit, at),
     )
+
+
+def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
+    """Return the emergency credit, or None where there is none."""
+    policy = account.policy.credit
+    state = emergency_state(policy, credit)
+    if state is EmergencyState.UNSUPPORTED:
+        return None
+    return EmergencyCreditView(
+        state=EmergencyCreditState(state.value),
+        limit=policy.emergency_limit,
+        left=emergency_left(policy, credit),
+        threshold=policy.emergency_threshold,
+    )
+
+
+def debt_view(debt: Debt) -> DebtView:
+    """Return a debt with its terms."""
+    return DebtView(
+        id=debt.id,
+        description=debt.description,
+        owed=debt.owed,
+        priority=debt.priority,
+        rate=debt.rate,
+        every=debt.every.value,
+        next_recovery=iso(debt.due) if debt.by_time else None,
+        percent_ppm=debt.percent_ppm,
+        cap=debt.cap,
+        cap_every=debt.cap_every.value,
+    )
+
+
+def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | None:
+    """Return the smallest top-up that restores a supply that lacks credit."""
+    if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
+        return None
+    policy = account.policy
+    least = payments(account, credit, at).least(
+        lambda then: restorable(policy, headroom(policy.credit, then), then.balance)
+    )
+    return None if least is None else max(least, account.policy.top_up_minimum)
 
 
 def supply_view(account: Account) -> SupplyView:
@@ -143,7 +201,7 @@ def _tariff_now(supply: Supply, at: int) -> TariffNow:
 
 
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
-    """Return the energy that the available credit buys from here."""
+    """Return the energy that the credit left buys from here."""
     return units_for(supply.rating, supply.timeline.stretch(at), available)
 
 

@@ -195,7 +195,7 @@ journal_entry = Table(
     Index("ix_journal_entry_account_seq", "account_id", "seq", "at"),
     Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
 )
-"""``kind``: opening, top_up, charge, correction. ``detail`` is JSON (method, reference, split)."""
+"""``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON (method, reference, split, reason)."""
 
 posting = _compact(
     "posting",
@@ -206,8 +206,7 @@ posting = _compact(
     Column("asset", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
 )
-"""Signed postings; per entry and asset they sum to zero (invariant 1). Bucket ``balance`` is the
-customer's."""
+"""Signed postings; per entry and asset they sum to zero (invariant 1). Buckets as in ``core.ledger``."""
 
 charge_line = _compact(
     "charge_line",
@@ -267,11 +266,11 @@ operation = _compact(
     Column("operation", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("content_hash", Text, nullable=False),
-    Column("entry_seq", BigInteger, nullable=False),
+    Column("entry_seq", BigInteger),
     Column("result", Text, nullable=False),
     _instant("at"),
 )
-"""Idempotency keys, kept for ever (invariant 4)."""
+"""Idempotency keys, kept for ever (invariant 4); ``entry_seq`` is the journal entry where there is one."""
 
 supply_decision = Table(
     "supply_decision",

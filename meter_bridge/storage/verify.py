@@ -43,14 +43,14 @@ _CHECKS: Final = (
         ),
     ),
     (
-        "the lines of charge {0} sum to {1}, but it takes {2} from the balance",
+        "the lines of charge {0} sum to {1}, but it takes {2} from the credit",
         (
             "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
             " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line GROUP BY entry_seq) l"
             " ON l.entry_seq = e.seq"
-            " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting WHERE bucket = 'balance'"
-            " GROUP BY entry_seq) p"
-            " ON p.entry_seq = e.seq WHERE l.total <> -p.amount"
+            " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
+            " WHERE bucket IN ('balance', 'emergency_credit', 'arrears') GROUP BY entry_seq) p"
+            " ON p.entry_seq = e.seq WHERE e.kind = 'charge' AND l.total <> -p.amount"
         ),
     ),
     (
@@ -80,12 +80,16 @@ _CHECKS: Final = (
         "invariant 4: top-up {0} has no key, so it could be booked again",
         (
             "SELECT seq FROM journal_entry WHERE kind = 'top_up'"
-            " AND seq NOT IN (SELECT entry_seq FROM operation)"
+            " AND seq NOT IN"
+            " (SELECT entry_seq FROM operation WHERE entry_seq IS NOT NULL)"
         ),
     ),
     (
         "invariant 4: top-up {0} has {1} keys",
-        "SELECT entry_seq, count(*) FROM operation GROUP BY entry_seq HAVING count(*) > 1",
+        (
+            "SELECT entry_seq, count(*) FROM operation WHERE entry_seq IS NOT NULL"
+            " GROUP BY entry_seq HAVING count(*) > 1"
+        ),
     ),
     (
         "the lines of charge {0} are missing",

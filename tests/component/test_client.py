@@ -57,7 +57,12 @@ assert not [name for name in sys.modules if name.partition(".")[0] == "homeassis
 
 
 def test_a_newer_bridge_may_say_more_than_is_understood() -> None:
-    said = asdict(account_view(alerts=(alert_view(),))) | {"meters": [], "alerts": [], "new_field": 1}
+    said = asdict(account_view(alerts=(alert_view(),))) | {
+        "meters": [],
+        "alerts": [],
+        "debts": [],
+        "new_field": 1,
+    }
     said["supply"] = said["supply"] | {"state": "half_open"}
     account = from_dict(AccountView, said | {"low_credit_thresholds": [1, 2]})
     assert account.supply.state is SupplyState.UNKNOWN
@@ -85,7 +90,11 @@ def test_an_unknown_relay_position_is_not_known() -> None:
     ],
 )
 def test_a_wrong_type_is_refused_with_its_place(change: dict[str, object], place: str) -> None:
-    said = asdict(account_view()) | {"meters": [], "alerts": [], "low_credit_thresholds": []} | change
+    said = (
+        asdict(account_view())
+        | {"meters": [], "alerts": [], "debts": [], "low_credit_thresholds": []}
+        | change
+    )
     with pytest.raises(ProtocolError, match=place):
         from_dict(AccountView, said)
 

@@ -362,4 +362,4 @@ def test_the_largest_and_the_least_top_up_are_those_that_trying_every_one_finds(
     fitting = [paid for paid in tried if maximum is None or pay.after(paid).balance <= maximum]
     restoring = [paid for paid in tried if headroom(policy, pay.after(paid)) > 5]
     assert pay.largest() == (900 if maximum is None else max(fitting, default=0))
-    assert pay.least_above(5) == min(restoring, default=None)
+    assert pay.least(lambda after: headroom(policy, after) > 5) == min(restoring, default=None)

@@ -5,15 +5,18 @@ from collections import Counter
 from hypothesis import given, strategies as st
 import pytest
 
+from meter_bridge.core.credit import Spending, Split
 from meter_bridge.core.ledger import (
     Bucket,
     LedgerError,
     Posting,
-    balance_change,
     charge,
     check_balanced,
     correction,
+    debt_bucket,
+    debt_of,
     opening,
+    tenancy_bucket,
     top_up,
 )
 from meter_bridge.core.rating import (
@@ -63,7 +66,11 @@ def test_postings_are_refused_unless_each_asset_sums_to_zero(drawn: list[Posting
         with pytest.raises(LedgerError, match="do not sum to zero"):
             check_balanced(tuple(drawn))
     check_balanced(
-        (*drawn, *(Posting(Bucket.FUNDS, asset, -total) for asset, total in sums.items()), *top_up("X", 1))
+        (
+            *drawn,
+            *(Posting(Bucket.FUNDS, asset, -total) for asset, total in sums.items()),
+            *top_up("X", Split(balance=1)),
+        )
     )
 
 
@@ -72,43 +79,88 @@ def test_one_asset_does_not_pay_for_another() -> None:
         check_balanced((Posting(Bucket.BALANCE, "ZAR", 5), Posting(Bucket.FUNDS, "kWh", -5)))
 
 
-@given(st.integers(1, 10**15))
-def test_a_top_up_adds_to_the_balance_what_it_takes_from_funds(paid: int) -> None:
-    postings = top_up("ZAR", paid)
+parts = st.integers(0, 10**12)
+splits = st.builds(
+    Split,
+    st.dictionaries(st.sampled_from("abc"), st.integers(1, 10**12)).map(lambda drawn: tuple(drawn.items())),
+    parts,
+    parts,
+    parts,
+)
+spendings = st.builds(Spending, amounts, amounts)
+
+
+def changes(postings: tuple[Posting, ...]) -> Counter[str]:
+    """Return what postings add to each bucket."""
+    sums: Counter[str] = Counter()
+    for posting in postings:
+        sums[posting.bucket] += posting.amount
+    return sums
+
+
+@given(splits)
+def test_a_top_up_adds_to_buckets_what_its_split_says_and_takes_it_from_funds(split: Split) -> None:
+    total = sum(split.shown().values())
+    if not total:
+        with pytest.raises(LedgerError, match="must be positive"):
+            top_up("ZAR", split)
+        return
+    postings = top_up("ZAR", split)
     check_balanced(postings)
-    assert balance_change(postings) == paid
+    assert changes(postings) == Counter(
+        {
+            Bucket.BALANCE: split.balance,
+            Bucket.EMERGENCY: split.emergency,
+            Bucket.ARREARS: split.arrears,
+            Bucket.FUNDS: -total,
+            **{debt_bucket(debt_id): amount for debt_id, amount in split.debts},
+        }
+    )
+    assert all(posting.amount for posting in postings)
 
 
-@pytest.mark.parametrize("paid", [0, -1])
-def test_a_top_up_is_positive(paid: int) -> None:
+@pytest.mark.parametrize("split", [Split(balance=0), Split(balance=-1), Split(arrears=-1, balance=5)])
+def test_a_top_up_is_positive_in_every_part(split: Split) -> None:
     with pytest.raises(LedgerError, match="must be positive"):
-        top_up("ZAR", paid)
+        top_up("ZAR", split)
 
 
-@given(amounts)
-def test_corrections_and_opening_balances_go_either_way(difference: int) -> None:
-    for postings in (correction("ZAR", difference), opening("ZAR", difference)):
+@given(amounts, spendings)
+def test_corrections_and_opening_balances_go_either_way(difference: int, spending: Spending) -> None:
+    opened, corrected = opening("ZAR", difference), correction("ZAR", spending)
+    for postings in (opened, corrected):
         check_balanced(postings)
-        assert balance_change(postings) == difference
+    assert changes(opened)[Bucket.BALANCE] == difference
+    assert changes(corrected)[Bucket.BALANCE] == -spending.balance
+    assert changes(corrected)[Bucket.EMERGENCY] == -spending.emergency
 
 
-@given(st.lists(lines, max_size=6))
-def test_a_charge_takes_from_the_balance_exactly_what_its_lines_add_up_to(drawn: list[SettledLine]) -> None:
-    postings = charge("ZAR", Settlement(tuple(drawn), ()))
+@given(st.lists(lines, max_size=6), amounts, amounts)
+def test_a_charge_takes_from_credit_and_arrears_exactly_what_its_lines_add_up_to(
+    drawn: list[SettledLine], emergency: int, arrears: int
+) -> None:
+    settlement = Settlement(tuple(drawn), ())
+    spending = Spending(settlement.total - emergency - arrears, emergency)
+    postings = charge("ZAR", settlement, spending, arrears=arrears)
     check_balanced(postings)
-    added = (line.amount for line in drawn if line.key.kind != LineKind.INCLUDED_TAX)
-    assert balance_change(postings) == -sum(added)
+    taken = changes(postings)
+    assert taken[Bucket.BALANCE] == -spending.balance
+    assert taken[Bucket.EMERGENCY] == -emergency
+    assert taken[Bucket.ARREARS] == -arrears
+
+
+def test_the_bucket_of_a_debt_names_it() -> None:
+    assert debt_of(debt_bucket("old:1")) == "old:1"
+    assert debt_of(Bucket.ARREARS) is debt_of(tenancy_bucket(1)) is None
 
 
 def test_each_kind_of_line_has_its_bucket(rating: Rating) -> None:
     version = weekly_ladder()
     line = timeline(version)
     allocate(rating, line, "m", 0, DAY, 5_000)
-    postings = {posting.bucket: posting.amount for posting in charge("ZAR", settle(rating, line))}
-    standing = {
-        posting.bucket: posting.amount
-        for posting in charge("ZAR", charge_day(rating, Timeline((version,)), 0))
-    }
+    used, daily = settle(rating, line), charge_day(rating, Timeline((version,)), 0)
+    postings = changes(charge("ZAR", used, Spending(used.total)))
+    standing = changes(charge("ZAR", daily, Spending(daily.total)))
     assert set(postings) == {Bucket.BALANCE, Bucket.CONSUMPTION, Bucket.TAX}
     assert standing[Bucket.STANDING] == amount("4.37")
     assert standing[Bucket.TAX] == amount("0.6555")

@@ -116,6 +116,9 @@ class AlertKind(StrEnum):
     """Everything that opens and closes as an alert."""
 
     LOW_CREDIT = "low_credit"
+    EMERGENCY_CREDIT_AVAILABLE = "emergency_credit_available"
+    EMERGENCY_CREDIT_IN_USE = "emergency_credit_in_use"
+    EMERGENCY_CREDIT_EXHAUSTED = "emergency_credit_exhausted"
     SUPPLY_CUT = "supply_cut"
     SUPPLY_ARMED = "supply_armed"
     METER_OFFLINE = "meter_offline"
@@ -132,6 +135,23 @@ class AlertKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class EmergencyCreditState(StrEnum):
+    """State of emergency credit, as GB SMETS2 and DLMS have it.
+
+    ``unsupported`` there is none, ``unavailable`` there is credit enough, ``available`` the customer may
+    select it, ``selected`` it is used once the balance is, ``in_use`` it is being used, ``exhausted`` all of
+    it is.
+    """
+
+    UNSUPPORTED = "unsupported"
+    UNAVAILABLE = "unavailable"
+    AVAILABLE = "available"
+    SELECTED = "selected"
+    IN_USE = "in_use"
+    EXHAUSTED = "exhausted"
+    UNKNOWN = "unknown"
+
+
 class EventKind(StrEnum):
     """Kinds of durable events; each has a ``seq`` and is delivered once per subscription."""
 
@@ -141,6 +161,8 @@ class EventKind(StrEnum):
     ALERT_CLOSED = "alert_closed"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     CHARGE_POSTED = "charge_posted"
+    DEBT_RECOVERED = "debt_recovered"
+    EMERGENCY_CREDIT_CHANGED = "emergency_credit_changed"
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_CHANGED = "account_changed"
     ACCOUNT_REMOVED = "account_removed"
@@ -253,8 +275,8 @@ class TopUpView:
     method: str
     reference: str | None
     split: dict[str, int]
-    """Where the money went: ``balance``; later also ``debt``, ``emergency_credit``, ``fees``. Sums to
-    amount."""
+    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit`` where there was any, and
+    always ``balance``. Sums to amount."""
     balance_after: int
 
 
@@ -274,6 +296,38 @@ class AlertView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyCreditView:
+    """Emergency credit of an account."""
+
+    state: EmergencyCreditState
+    limit: int
+    left: int
+    """What of it may still be used, once it is selected."""
+    threshold: int
+    """It may be selected when the available credit is below this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtView:
+    """A debt and how it is recovered."""
+
+    id: str
+    description: str
+    owed: int
+    priority: int
+    rate: int
+    """Recovered at the start of every period; 0 where it is not recovered by time."""
+    every: str
+    """``day``, ``week`` or ``month``."""
+    next_recovery: str | None
+    percent_ppm: int
+    """Share of each top-up in parts per million; 0 where payments recover nothing."""
+    cap: int | None
+    """Most that payments recover in a cap period."""
+    cap_every: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """A prepaid account with everything that a household sees of it."""
 
@@ -290,7 +344,7 @@ class AccountView:
     balance: int
     """Posted balance."""
     available: int
-    """Posted balance minus accrual: what is left now."""
+    """Balance once everything used so far is posted: what is left now, emergency credit apart."""
     units_left_wh: int | None
     """Energy that the available credit buys from now on in the present band, through the blocks; None if
     unpriced."""
@@ -308,6 +362,15 @@ class AccountView:
     meters: tuple[MeterView, ...]
     alerts: tuple[AlertView, ...]
     last_top_up: TopUpView | None
+    headroom: int | None = None
+    """Credit that may still be used before supply ends: with the overdraft and selected emergency credit."""
+    emergency_credit: EmergencyCreditView | None = None
+    """None where the account has none."""
+    arrears: int = 0
+    """Accumulated debt, which the next top-up clears."""
+    debts: tuple[DebtView, ...] = ()
+    amount_to_restore: int | None = None
+    """Smallest top-up that restores a supply that was cut for lack of credit; None where none is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ from meter_bridge.core.rating import units_for
 from meter_bridge.core.supply import PaymentMode, SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.credit import available_credit
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import available_credit
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter

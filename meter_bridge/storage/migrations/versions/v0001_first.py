@@ -209,7 +209,7 @@ def create_tables() -> None:
         sa.Column("operation", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("content_hash", sa.Text(), nullable=False),
-        sa.Column("entry_seq", sa.BigInteger(), nullable=False),
+        sa.Column("entry_seq", sa.BigInteger(), nullable=True),
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_operation_account_id")),

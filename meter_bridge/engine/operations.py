@@ -1,0 +1,196 @@
+"""Operations on an account that happen once for each key, whoever asks how often."""
+
+from abc import ABC, abstractmethod
+import asyncio
+from contextlib import nullcontext
+import hashlib
+import json
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import select
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.storage import tables, work as ops
+from meter_bridge.storage.database import StorageError
+
+KEY_LENGTH: Final = 255
+
+
+class Operation[T](ABC):
+    """A change of an account's books; ``T`` is its answer, which its key gives again for ever."""
+
+    name: ClassVar[str]
+    """Keys are unique per account and this name."""
+    answer: ClassVar[type]
+    alone: ClassVar[bool] = False
+    """Wait for every other such operation, because it looks at what is on disk."""
+
+    @abstractmethod
+    def content(self) -> list[object]:
+        """Return what tells this request from another with the same key."""
+
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read from the database what the change needs; raises ``Refused``. Runs in a thread."""
+        del engine, account_id  # most changes need nothing but the state
+
+    @abstractmethod
+    def check(self, engine: Engine, account: Account) -> None:
+        """Raise ``Refused`` where the change is not possible now; changes nothing."""
+
+    @abstractmethod
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, T]:
+        """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
+
+
+class Operations:
+    """Carries out operations on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine; keys under way are remembered until they are on disk."""
+        self._engine = engine
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
+        self._alone = asyncio.Lock()
+
+    async def run[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str
+    ) -> tuple[T, bool]:
+        """Carry an operation out, or return what its key was first answered with, and say which."""
+        check_text("Idempotency-Key", key, KEY_LENGTH)
+        content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
+        place = account_id, operation.name, key
+        while (under_way := self._under_way.get(place)) is not None:
+            known, result, _ = await asyncio.shield(under_way)
+            return _same(known, content, key, result), True
+        task = asyncio.create_task(self._run(actor, account_id, operation, key, content))
+        self._under_way[place] = task
+        task.add_done_callback(lambda _: self._under_way.pop(place, None))
+        known, result, replayed = await asyncio.shield(task)
+        return _same(known, content, key, result), replayed
+
+    async def _run[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str
+    ) -> tuple[str, T, bool]:
+        """Look the key up, else carry out; returns the content that the key was first used with."""
+        async with self._alone if operation.alone else nullcontext():
+            before = await asyncio.to_thread(self._find, account_id, operation, key)
+            if before is not None:
+                return *before, True
+            await asyncio.to_thread(operation.look_up, self._engine, account_id)
+            result = await self._carry_out(actor, account_id, operation, key, content)
+            return content, result, False
+
+    async def _carry_out[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str
+    ) -> T:
+        """Carry an operation out with its key, in one transaction."""
+        engine = self._engine
+        while not engine.running.is_set():
+            await engine.running.wait()
+        account = engine.installation.accounts.get(account_id)
+        if account is None or engine.broken:
+            raise storage_unavailable()
+        # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
+        operation.check(engine, account)
+        unit = Unit(engine.clock.now(), actor=actor.name)
+        with engine.whole():
+            seq, result = operation.carry_out(engine, account, unit)
+        unit.work.add(
+            ops.INSERT_OPERATION,
+            {
+                "account_id": account.id,
+                "operation": operation.name,
+                "key": key,
+                "content_hash": content,
+                "entry_seq": seq,
+                "result": msgspec.json.encode(result).decode(),
+                "at": unit.at,
+            },
+        )
+        await committed(engine, unit)
+        return result
+
+    def _find[T](self, account_id: str, operation: Operation[T], key: str) -> tuple[str, T] | None:
+        """Return content and answer of a key that was used before."""
+        table = tables.operation
+        query = select(table.c.content_hash, table.c.result).where(
+            table.c.account_id == account_id, table.c.operation == operation.name, table.c.key == key
+        )
+        with self._engine.reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer))
+
+
+async def committed(engine: Engine, unit: Unit) -> None:
+    """Wait until a unit is on disk; raises ``Refused`` if it was not stored."""
+    done = engine.submit(unit)
+    try:
+        if done is not None:
+            await engine.ended(done)
+    except StorageError as error:
+        raise storage_unavailable() from error
+
+
+def storage_unavailable() -> Refused:
+    """Return the refusal of a request that cannot be stored now."""
+    return Refused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        "the bridge cannot store anything now; nothing was booked or changed",
+        remedy="try again with the same key when the bridge is healthy",
+    )
+
+
+def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
+    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
+    currency = account.site.currency
+    try:
+        return parse_amount(text, currency, digits=minor_digits(currency))
+    except MoneyError as error:
+        raise Refused(ErrorCode.BAD_REQUEST, str(error), field=field, value=text[:40]) from error
+
+
+def check_amount(account: Account, value: int, low: int, high: int, what: str, *, why: str = "") -> None:
+    """Refuse an amount outside a range, naming both ends of it."""
+    currency = account.site.currency
+    if low <= value <= high:
+        return
+    limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
+    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
+    raise Refused(
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        f"{message}{why}",
+        field="amount",
+        value=format_amount(value, currency),
+        remedy="choose an amount in that range" if low <= high else None,
+    )
+
+
+def check_text(field: str, text: str, length: int) -> None:
+    """Refuse a text that is too long or that no database can keep (half of a surrogate pair)."""
+    whole = text.isascii() or text.encode(errors="ignore").decode() == text
+    if len(text) > length or not whole:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{field} is longer than {length} characters or not Unicode",
+            field=field,
+            value=ascii(text[:40]),
+            remedy="shorten it, and write it in whole characters",
+        )
+
+
+def _same[T](known: str, content: str, key: str, result: T) -> T:
+    """Return the result if the content is the one first booked; raises ``Refused`` otherwise."""
+    if known != content:
+        raise Refused(
+            ErrorCode.IDEMPOTENCY_CONFLICT,
+            "this key was used before with other content",
+            field="Idempotency-Key",
+            value=key,
+            remedy="use a new key for a new request; repeat an old one with the same content",
+        )
+    return result
