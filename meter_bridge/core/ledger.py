@@ -142,6 +142,7 @@ _BUCKET_OF = {
     LineKind.CONSUMPTION: Bucket.CONSUMPTION,
     LineKind.FREE: Bucket.CONSUMPTION,
     LineKind.UNITS: Bucket.CONSUMPTION,
+    LineKind.PURCHASE: Bucket.CONSUMPTION,
     LineKind.LIFELINE: Bucket.CONSUMPTION,
     LineKind.STANDING: Bucket.STANDING,
     LineKind.DEMAND: Bucket.DEMAND,

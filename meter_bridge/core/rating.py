@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, next_slot
+from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, next_slot
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.tariff import (
@@ -37,6 +37,8 @@ class LineKind(StrEnum):
     """Energy that costs nothing because of free units."""
     UNITS = "units"
     """Energy that was paid for when its units were bought."""
+    PURCHASE = "purchase"
+    """Facts of units bought; their charge is on the lines of consumption."""
     STANDING = "standing"
     DEMAND = "demand"
     MINIMUM = "minimum"
@@ -469,12 +471,11 @@ def _derive(rating: Rating, timeline: Timeline, period: str, *, settled: bool) -
     _share_blocks(rating, timeline, energy, values)
     _lifelines(timeline, energy, values)
     newest = _newest_version(rating, timeline, period)
-    if newest is not None:
-        _demand(rating, newest, period, values)
-        missing = _missing(rating, timeline, newest, period, sum(values.values()), settled=settled)
-        if missing > 0:
-            key = LineKey(LineKind.MINIMUM, period, newest.id, NO_BLOCK, LineKind.MINIMUM.value)
-            values[key] = missing
+    _demand(rating, newest, period, values)
+    missing = _missing(rating, timeline, newest, period, sum(values.values()), settled=settled)
+    if missing > 0:
+        key = LineKey(LineKind.MINIMUM, period, newest.id, NO_BLOCK, LineKind.MINIMUM.value)
+        values[key] = missing
     return values
 
 
@@ -514,10 +515,12 @@ def _lifelines(timeline: Timeline, energy: dict[LineKey, int], values: dict[Line
         values[off] = values.get(off, 0) + less * wh * (EXACT // WH_PER_MWH)
 
 
-def _newest_version(rating: Rating, timeline: Timeline, period: str) -> TariffVersion | None:
-    """Return the newest version under which something was charged in a period."""
+def _newest_version(rating: Rating, timeline: Timeline, period: str) -> TariffVersion:
+    """Return the newest version under which something was charged in a period, else that of its end."""
     ids = {key.version_id for key in rating.lines if key.period == period}
-    return next((version for version in reversed(timeline.versions) if version.id in ids), None)
+    charged = (version for version in reversed(timeline.versions) if version.id in ids)
+    end = day_start(bounds(period)[1], timeline.versions[0].zone)
+    return next(charged, None) or timeline.at(end - 1)
 
 
 def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:

@@ -1,6 +1,7 @@
 """Tariffs, windows and instants as a person writes them, for tests of any suite."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -98,8 +99,8 @@ def tariff(
         ),
         standing=standing_charges(amount(standing, currency)),
         taxes=tuple(taxes),
-        **(more or {}),  # type: ignore[arg-type]
     )
+    version = replace(version, **(more or {}))  # type: ignore[arg-type]
     check_tariff(version)
     return version
 
