@@ -126,11 +126,12 @@ class Books:
         """Allocate energy and charge the midnights that it passes."""
         allocate(self.rating, self.timeline, "m", start, end, wh)
 
-    def settle(self) -> None:
-        """Settle everything: exactly what was accrued."""
+    def settle(self, upto: int | None = None) -> None:
+        """Settle everything, exactly what was accrued; or only what no reading can extend any more."""
         before = accrued(self.rating, self.timeline)
-        self._book(settle(self.rating, self.timeline), before)
-        assert accrued(self.rating, self.timeline) == 0
+        settlement = settle(self.rating, self.timeline, upto=upto)
+        self._book(settlement, before if upto is None else None)
+        assert accrued(self.rating, self.timeline) == before - settlement.total
 
     def midnight(self, at: int) -> None:
         """Charge what a day makes due; what is accrued besides stays."""
@@ -182,7 +183,7 @@ def test_every_line_ends_at_the_same_amount_however_the_period_is_cut(
                     books.use(start + index * step, start + (index + 1) * step, wh)
                 total += wh
                 if data.draw(st.booleans()):
-                    cut.settle()
+                    cut.settle(data.draw(st.sampled_from([None, start, start + SLOT])))
         whole.settle()
         for books in (whole, cut):
             books.midnight(midnight)
