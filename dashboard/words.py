@@ -41,6 +41,7 @@ ALERTS: Final = {
     "relay_disobeys": Word("Relay disobeys", "sync_problem", "red"),
     "tamper": Word("Tamper", "gpp_maybe", "red"),
     "register_quarantined": Word("Reading in quarantine", "rule", "amber"),
+    "local_cut_off": Word("Local cut-off not in force", "content_cut", "amber"),
     "over_voltage": Word("Over-voltage", "electric_bolt", "amber"),
     "under_voltage": Word("Under-voltage", "electric_bolt", "amber"),
     "overload": Word("Overload", "electric_bolt", "amber"),

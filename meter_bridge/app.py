@@ -16,6 +16,7 @@ from sqlalchemy import select
 from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Sink
 from meter_bridge.engine.bridge import Bridge, make_feed
@@ -26,7 +27,7 @@ from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.load import load
-from meter_bridge.engine.state import Meter
+from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import tables, work as ops
@@ -53,6 +54,11 @@ class NoDevices:
         del meter
         return False
 
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Tell nobody; what devices are to hold is kept."""
+        del place, step, relay_address, limit_wh
+        return False
+
 
 class LateTransport:
     """A transport that is named after the engine that uses it."""
@@ -68,6 +74,11 @@ class LateTransport:
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading."""
         return self.gateway is not None and self.gateway.query(meter)
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Ask for, write or withdraw a local cut-off."""
+        gateway = self.gateway
+        return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
 
 
 def prepare(data: Path, now: int | None = None) -> Path:
@@ -170,6 +181,7 @@ def _broker_changed(engine: Engine, *, connected: bool) -> None:
     message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
     engine.set_installation_alert(AlertKind.BROKER_LOST, message)
     if connected:
+        engine.cut_offs.resume()
         engine.relays.resume()
 
 

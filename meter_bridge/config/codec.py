@@ -5,8 +5,9 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.config.plan import InstallationPlan, MeterPlan
+from meter_bridge.config.plan import DEFAULT_RULE_SLOT, InstallationPlan, MeterPlan
 from meter_bridge.core.alerts import Limits
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.supply import Policy
 from meter_bridge.core.tariff import TariffVersion
 
@@ -29,6 +30,8 @@ class MeterSettings:
     offline_after_s: int
     register_modulus_wh: int | None = None
     returns_energy: bool = False
+    without_bridge: WithoutBridge = WithoutBridge.HOLD
+    rule_slot: int = DEFAULT_RULE_SLOT
 
 
 _PLAN: Final = msgspec.json.Decoder(InstallationPlan)
@@ -78,6 +81,8 @@ def encode_meter_settings(meter: MeterPlan) -> str:
             meter.offline_after_s,
             meter.register_modulus_wh,
             meter.returns_energy,
+            meter.without_bridge,
+            meter.rule_slot,
         )
     )
 
@@ -99,6 +104,8 @@ def decode_meter(
         offline_after_s=kept.offline_after_s,
         register_modulus_wh=kept.register_modulus_wh,
         returns_energy=kept.returns_energy,
+        without_bridge=kept.without_bridge,
+        rule_slot=kept.rule_slot,
     )
 
 

@@ -9,6 +9,7 @@ from meter_bridge.core.alerts import Limits
 from meter_bridge.core.bands import HOLIDAY, WEEKDAYS, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
 from meter_bridge.core.credit import CreditPolicy
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.core.supply import Policy
 
@@ -97,6 +98,11 @@ def show_limits(limits: Limits) -> dict[str, str]:
         "voltage hysteresis": _thousandth(limits.voltage_hysteresis_mv, "V"),
         "overload hysteresis": f"{limits.overload_hysteresis_percent} %",
     }
+
+
+def show_without_bridge(policy: WithoutBridge) -> str:
+    """Return what a relay does without the bridge, in the site file's words."""
+    return {WithoutBridge.LOCAL_CUT_OFF: "local cut-off"}.get(policy, policy.value)
 
 
 def _thousandth(steps: int | None, unit: str) -> str:

@@ -1,7 +1,7 @@
 """What changes in meters, and who claims them."""
 
 from meter_bridge.config.changes import Findings, RefusalCode, Subject, accounts, meters
-from meter_bridge.config.describe import show_limits
+from meter_bridge.config.describe import show_limits, show_without_bridge
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.energy import format_kwh
 
@@ -52,6 +52,8 @@ def _show_meter(meter: MeterPlan) -> dict[str, str]:
         if meter.register_modulus_wh is None
         else format_kwh(meter.register_modulus_wh),
         "returns energy": "yes" if meter.returns_energy else "no",
+        "without the bridge": show_without_bridge(meter.without_bridge),
+        "rule slot": str(meter.rule_slot),
         **show_limits(meter.limits),
     }
 

@@ -1,17 +1,19 @@
 """From a written meter to its plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
+from meter_bridge.config.plan import DEFAULT_RATING_W, DEFAULT_RULE_SLOT, MeterPlan
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.scalars import address
 from meter_bridge.config.shapes import METER, LimitsDraft, MeterDraft, PolicyDraft
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.alerts import Limits
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.cutoff import refusal
 from meter_bridge.devices.driver import Family
 
 MAIN: Final = "main"
@@ -41,7 +43,8 @@ def read_meter(reading: Reading, path: Path, around: Around) -> MeterPlan | None
     meter_id = draft.get("id", MAIN)
     relay = draft.get("relay", draft["address"])
     limits = _limits(reading, path, draft, around)
-    if limits is None:
+    without_bridge = _nearest(draft, around, "without the bridge", WithoutBridge.HOLD)
+    if not _check_without_bridge(reading, path, without_bridge, (draft["address"], relay)) or limits is None:
         return None
     return MeterPlan(
         id=f"{around.unit_id}/{meter_id}",
@@ -55,6 +58,8 @@ def read_meter(reading: Reading, path: Path, around: Around) -> MeterPlan | None
         offline_after_s=_offline_after_s(draft, around),
         register_modulus_wh=draft.get("register wraps at"),
         returns_energy=draft.get("returns energy", False),
+        without_bridge=without_bridge,
+        rule_slot=_nearest(draft, around, "rule slot", DEFAULT_RULE_SLOT),
     )
 
 
@@ -94,6 +99,38 @@ def _has_relay(text: str) -> bool:
     return parsed.family is not Family.ZIGBEE2MQTT or parsed.channel.startswith("state")
 
 
+def _nearest[T](draft: MeterDraft, around: Around, key: str, otherwise: T) -> T:
+    """Return what the nearest part that has a key says: the meter, the unit or the defaults."""
+    parts: list[Mapping[str, object]] = [draft, *around.drafts]
+    return cast("T", next((part[key] for part in parts if key in part), otherwise))
+
+
+def _check_without_bridge(
+    reading: Reading, path: Path, policy: WithoutBridge, addresses: tuple[str, str | None]
+) -> bool:
+    """Check that the device can do by itself what is asked of it."""
+    key = "without the bridge"
+    if policy is WithoutBridge.HOLD:
+        return True
+    if policy is WithoutBridge.CLOSE:
+        family = parse_address(addresses[1] or addresses[0]).family
+        reason: str | None = f"a {family} relay cannot be told to close when the bridge is lost"
+    else:
+        reason = refusal(*addresses)
+    if reason is None:
+        return True
+    at = next((each for each in _places(path, key) if reading.document.get(each) is not None), path)
+    can = "hold" if refusal(*addresses) else "hold or local cut-off"
+    reading.add(at, f"{reason} ({addresses[0]})", f"write {key}: {can} for this meter")
+    return False
+
+
+def _places(path: Path, key: str) -> tuple[Path, ...]:
+    """Return where a key of a meter may stand, nearest first."""
+    unit, site = path[:-2], path[:-4]
+    return (*path, key), (*unit, key), (*site, "defaults", key)
+
+
 def _rating_w(draft: MeterDraft, around: Around) -> int:
     """Return the rating in W; amperes count at the highest voltage that a healthy supply has."""
     found: Rating | None = draft.get("rating") or next(
@@ -130,12 +167,6 @@ def _check_voltages(reading: Reading, path: Path, limits: Limits) -> bool:
     if low is None or high is None or high - low > 2 * limits.voltage_hysteresis_mv:
         return True
     message = f"under voltage {low // 1000} V and over voltage {high // 1000} V leave no room between them"
-    written = next((at for at in _limit_paths(path) if reading.document.get(at) is not None), path)
+    written = next((at for at in _places(path, "limits") if reading.document.get(at) is not None), path)
     reading.add(written, message, "move them apart by more than twice the voltage hysteresis", key=True)
     return False
-
-
-def _limit_paths(path: Path) -> tuple[Path, ...]:
-    """Return where the limits of a meter may stand, nearest first."""
-    unit, site = path[:-2], path[:-4]
-    return (*path, "limits"), (*unit, "limits"), (*site, "defaults", "limits")

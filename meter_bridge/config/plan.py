@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from meter_bridge.core.alerts import Limits
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.supply import Policy
 from meter_bridge.core.tariff import TariffVersion
 
+DEFAULT_RULE_SLOT = 3
 DEFAULT_RATING_W = 15_000
 """Largest power of a supply whose site file names none: 63 A at 230 V, rounded up."""
 
@@ -31,6 +33,9 @@ class MeterPlan:
     """Where the register begins again at zero; None where nobody said."""
     returns_energy: bool = False
     """Energy that flows back (solar) is expected here and no sign of tampering."""
+    without_bridge: WithoutBridge = WithoutBridge.HOLD
+    rule_slot: int = DEFAULT_RULE_SLOT
+    """Where a device keeps its local cut-off (Tasmota's ``Rule1`` to ``Rule3``)."""
 
 
 @dataclass(frozen=True, slots=True)

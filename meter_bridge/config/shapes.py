@@ -7,11 +7,13 @@ from typing import Final, TypedDict
 from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 
 from meter_bridge.config import holidays, quantities, scalars, times
+from meter_bridge.config.describe import show_without_bridge
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.credit import Collection
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.supply import PaymentMode, RestoreMode
 
 MAX_ITEMS: Final = 50
@@ -46,6 +48,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
 
 type Shape[T] = tuple[Schema, type[T]]
 """A schema, with the type of what it returns."""
+RULE_SLOTS: Final = (1, 2, 3)
+"""Rule sets of a Tasmota device."""
 LimitsDraft = TypedDict(
     "LimitsDraft",
     {
@@ -93,6 +97,8 @@ PolicyDraft = TypedDict(
         "rating": Rating,
         "offline after": int,
         "limits": LimitsDraft,
+        "without the bridge": WithoutBridge,
+        "rule slot": int,
     },
     total=False,
 )
@@ -122,6 +128,8 @@ MeterDraft = TypedDict(
         "password variable": str,
         "register wraps at": int,
         "returns energy": bool,
+        "without the bridge": WithoutBridge,
+        "rule slot": int,
     },
     total=False,
 )
@@ -242,6 +250,10 @@ _METER_DEFAULTS: Final = {
     Optional("rating"): quantities.rating,
     Optional("offline after"): quantities.duration,
     Optional("limits"): _LIMITS,
+    Optional("without the bridge"): scalars.choice(
+        {show_without_bridge(policy): policy for policy in WithoutBridge}
+    ),
+    Optional("rule slot"): scalars.choice({str(slot): slot for slot in RULE_SLOTS}),
 }
 _EMERGENCY: Final = Schema(
     {Required("limit"): quantities.not_negative, Required("threshold"): quantities.not_negative}

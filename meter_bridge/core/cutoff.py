@@ -1,8 +1,8 @@
 """Local cut-off: the register value at which a device opens its own relay, with nobody left to tell it.
 
-The value is never too early: whatever the load does, the bridge would have cut by then as well. So it counts
-credit at the cheapest price there is, and the longest unbroken stretch of friendly hours at full rating,
-because it is at the end of that stretch that the bridge cuts.
+The value is never too early: whatever the load does in the days for which it is worked out, the bridge would
+have cut by then as well. So it counts credit at the cheapest price there is, and the longest unbroken stretch
+of friendly hours at full rating, because it is at the end of that stretch that the bridge cuts.
 
 A device keeps the value in flash, which wears, so it is rewritten at a bounded rate: a value that became too
 early at once, one that became later than need be at most once an hour. What a device holds counts only after
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.energy import possible_wh
-from meter_bridge.core.tariff import PPM, WH_PER_MWH
+from meter_bridge.core.energy import WH_PER_KWH, possible_wh
+from meter_bridge.core.tariff import EXACT, BlockBandMeaning, TariffVersion
 
 ROUNDING: Final = 16
 """Amount steps by which the rounding of lines may move a balance."""
@@ -29,6 +29,8 @@ FRESH_MS: Final = 5_000
 """Age up to which an answer tells what is in a place: longer ago somebody may have used it."""
 FIRST_RETRY_MS: Final = 2_000
 LONGEST_RETRY_MS: Final = 600_000
+VALID_DAYS: Final = 31
+"""For how long without the bridge a value is never too early, whatever changes in tariff and calendar."""
 VERIFY_MS: Final = 6 * 3_600_000
 """How often a device is asked whether it still holds what it confirmed; reading wears nothing."""
 
@@ -71,12 +73,12 @@ class Basis:
     """What a value is worked out from."""
 
     register_wh: int
-    step_wh: int
-    """Resolution of the register at this magnitude."""
+    units_wh: int
+    """Units bought before and free units to come: energy that costs no money."""
     spendable: int
     """Amount that may still be used before the bridge would cut."""
     cheapest: int | None
-    """Cheapest price with taxes that may come, in millionths of an amount per MWh; None if not known."""
+    """Exact value of the cheapest Wh that may come, taxes included; None if none can be told."""
     rating_w: int
     friendly_ms: int | None
     """Longest unbroken stretch of friendly hours; None if it has no end."""
@@ -84,27 +86,36 @@ class Basis:
 
 def cut_off_wh(basis: Basis) -> int | None:
     """Return the register value that cuts, or None where none is late enough: free or endless energy."""
-    if not basis.cheapest or basis.friendly_ms is None:
+    if basis.cheapest is None or basis.cheapest <= 0 or basis.friendly_ms is None:
         return None
     amount = max(basis.spendable, 0) + ROUNDING
-    bought = -(-amount * WH_PER_MWH * PPM // basis.cheapest)
+    bought = -(-amount * EXACT // basis.cheapest)
     friendly = possible_wh(basis.rating_w, basis.friendly_ms)
-    return basis.register_wh + 2 * basis.step_wh + bought + friendly
+    limit = basis.register_wh + basis.units_wh + bought + friendly
+    return limit + 2 * float32_step_wh(limit)
 
 
-def longest_stretch(spans: Iterable[tuple[int, int, bool]]) -> int | None:
-    """Return the longest time in which a condition holds without a break, or None if it never ends.
+def float32_step_wh(register_wh: int) -> int:
+    """Return the step in Wh, at least 1, in which a device compares kWh kept as float32 (24-bit mantissa)."""
+    exponent = (register_wh // WH_PER_KWH).bit_length()
+    return max(1, -(-(WH_PER_KWH << exponent) >> 24))
 
-    ``spans`` follow each other, each with its start, its end and whether the condition holds.
+
+def price_range(versions: Iterable[TariffVersion]) -> tuple[int | None, int]:
+    """Return the exact values of the cheapest and the dearest Wh of some versions, taxes included.
+
+    There is no cheapest one where energy already used is priced anew as more is used: the next unit may then
+    cost less than any price of the list, or nothing.
     """
-    longest, begun, broken = 0, None, False
-    for start, end, holds in spans:
-        if not holds:
-            begun, broken = None, True
-            continue
-        begun = start if begun is None else begun
-        longest = max(longest, end - begun)
-    return longest if broken or not longest else None
+    values: list[int] = []
+    anew = False
+    for version in versions:
+        anew |= version.meaning is BlockBandMeaning.POOLED_PRO_RATA
+        prices = [price for ladder in version.ladders for block in ladder.prices for price in block]
+        lifeline = version.lifeline.prices if version.lifeline else ()
+        anew |= any(price > min(prices) for price in lifeline)
+        values += [version.taxed(price) for price in (*prices, *lifeline)]
+    return None if anew else min(values), max(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +158,8 @@ def want(cut_off: CutOff, limit_wh: int | None, at: int) -> CutOff:
         return replace(cut_off, wanted_wh=target, attempts=0, due_at=at)
     if wanted - target < STEP_WH:
         return cut_off
-    if cut_off.held in (Held.ABSENT, Held.FOREIGN, Held.UNABLE):
-        return replace(cut_off, wanted_wh=target)
+    if not settled(cut_off):
+        return replace(cut_off, wanted_wh=target)  # it goes out when the device is heard again
     if at - cut_off.written_at < REWRITE_MS:
         return cut_off
     return replace(cut_off, wanted_wh=target, attempts=0, due_at=at)
@@ -183,12 +194,10 @@ def observe(cut_off: CutOff, held: Held, held_wh: int | None, at: int) -> CutOff
         return replace(seen, attempts=0, due_at=at + VERIFY_MS)
     if held in (Held.FOREIGN, Held.UNABLE):
         return replace(seen, due_at=at + LONGEST_RETRY_MS)
-    if not cut_off.asking:
-        return seen
-    if seen.wanted_wh is None or _too_early(seen):
-        return replace(seen, due_at=at)
-    due = max(at, cut_off.written_at + REWRITE_MS)
-    return replace(seen, due_at=due, asking=due <= at)
+    if cut_off.attempts and not cut_off.asking:
+        return seen  # in the middle of a write, whose further answers are on their way
+    urgent = seen.wanted_wh is None or _too_early(seen)
+    return replace(seen, due_at=at if urgent else max(at, cut_off.written_at + REWRITE_MS))
 
 
 def _too_early(cut_off: CutOff) -> bool:

@@ -63,6 +63,18 @@ def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
     return Respite(end + hours.grace_ms, grace=not friendly)
 
 
+def longest_respite(hours: FriendlyHours, start: int, end: int, time_zone: str) -> int | None:
+    """Return the longest time that used-up credit does not cut, begun in [start, end); None if endless."""
+    calendars = _calendars(hours, time_zone)
+    longest, at = 0, start
+    while calendars and at < end:
+        spared = respite(hours, at, time_zone)
+        until = min(calendar.at(at).end for calendar in calendars) if spared is None else spared.until
+        longest = longest if spared is None else max(longest, until - at)
+        at = until
+    return longest if longest < end - start else None
+
+
 @lru_cache(maxsize=1024)
 def _calendars(hours: FriendlyHours, time_zone: str) -> tuple[BandCalendar, ...]:
     """Return calendars of which any makes an instant friendly."""

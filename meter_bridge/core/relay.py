@@ -95,6 +95,11 @@ def restarted(relay: Relay) -> Relay:
     chosen = relay.requested is Position.CLOSED and relay.reported is Position.OPEN
     if relay.requested is None or (chosen and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)):
         return relay
+    return demanded(relay)
+
+
+def demanded(relay: Relay) -> Relay:
+    """Return the relay with what it was told still to be obeyed, though it may have obeyed once."""
     return replace(relay, proof=Proof.PENDING, attempts=0, sent_at=0)
 
 

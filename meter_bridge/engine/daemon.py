@@ -14,6 +14,7 @@ from meter_bridge.storage import work as ops
 
 FLUSH_S: Final = 0.1
 RELAY_S: Final = 0.2
+CUT_OFF_S: Final = 0.5
 CLOCK_S: Final = 1.0
 SILENCE_S: Final = 5.0
 RECOVER_S: Final = 1.0
@@ -36,6 +37,7 @@ class Daemon:
         jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("flush", FLUSH_S, self._flush),
             ("relays", RELAY_S, self._relays),
+            ("cut-offs", CUT_OFF_S, self._cut_offs),
             ("clock", CLOCK_S, self._clock),
             ("silence", SILENCE_S, self._silence),
             ("attention", CLOCK_S, self._attend),
@@ -63,6 +65,11 @@ class Daemon:
         """Send relay commands that are due."""
         if self._engine.broken is None:
             self._engine.relays.tick()
+
+    async def _cut_offs(self) -> None:
+        """Keep the values up at which devices cut by themselves."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._engine.cut_offs.tick()
 
     async def _clock(self) -> None:
         """Do what instants make due."""

@@ -20,6 +20,7 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.rating import accrued
 from meter_bridge.engine import document
 from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.cutoff import CutOffs
 from meter_bridge.engine.evaluation import Wishes, evaluate, store_status
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
@@ -100,6 +101,11 @@ class Engine:
     def _attach(self) -> None:
         """Build what works on the present state."""
         self.relays = Relays(self.installation, self.transport, self.clock.now)
+        self.cut_offs = CutOffs(
+            self.installation, self.transport, self.clock.now, self.submit, self.relays.demand
+        )
+        self.relays.lets_close = self.cut_offs.lets_close
+        self.relays.on_again = self.cut_offs.asked_again
         self.metering = Metering(self.installation, self.relays, self.submit, self.touched)
         for account in self.installation.accounts.values():
             account.wake_at = 0

@@ -6,13 +6,14 @@ import logging
 import os
 from typing import Final
 
+from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.broker_url import MqttSettings
-from meter_bridge.devices.driver import Driver, Family, Item, Publish, Sink
+from meter_bridge.devices.driver import CutsLocally, Driver, Family, Item, Publish, Sink
 from meter_bridge.devices.mqtt import MqttConnection
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.shelly_websocket import ShellyWebSocket
-from meter_bridge.engine.state import Installation, Meter
+from meter_bridge.engine.state import Installation, Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -113,6 +114,21 @@ class Gateway:
             return self._through(link, link.query(meter.plan.energy_address))
         asked = [self._publish(address, _query_of(address)) for address in _addresses(meter)]
         return all(asked)
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
+        address, slot = place
+
+        def messages(driver: Driver) -> Sequence[Publish]:
+            if not isinstance(driver, CutsLocally):
+                return ()
+            if step is Step.ASK:
+                return driver.ask_cut_off(address, slot)
+            if step is Step.WITHDRAW or limit_wh is None:
+                return driver.withdraw_cut_off(address, slot)
+            return driver.write_cut_off(address, slot, relay_address, limit_wh)
+
+        return self._publish(address, messages)
 
     def _link(self, meter: Meter) -> ShellyWebSocket | None:
         """Return the link of a meter with a host of its own."""

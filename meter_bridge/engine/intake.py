@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.driver import Discovered, Item, Rejected, Removed, Report
+from meter_bridge.devices.driver import Discovered, HeldCutOff, Item, Rejected, Removed, Report
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 
@@ -38,6 +38,9 @@ class Intake:
                     continue
                 if not engine.metering.take(item, at, clock_sure=engine.clock.sure):
                     self._discovery.hear(item, at)
+            elif isinstance(item, HeldCutOff):
+                if engine.broken is None and engine.running.is_set():
+                    engine.cut_offs.take(item, at)
             elif isinstance(item, Discovered):
                 self._discovery.announce(item)
             elif isinstance(item, Removed):

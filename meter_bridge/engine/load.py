@@ -7,6 +7,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, iso, local_day
+from meter_bridge.core.cutoff import CutOff, Held, settled
 from meter_bridge.core.rating import Terms
 from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.supply import Hold, Reason, SupplyState
@@ -14,7 +15,17 @@ from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
 from meter_bridge.engine.credit import move
-from meter_bridge.engine.state import Account, Installation, Meter, OpenAlert, Sequences, Site, Supply
+from meter_bridge.engine.state import (
+    Account,
+    DeviceCutOff,
+    Installation,
+    Meter,
+    OpenAlert,
+    Place,
+    Sequences,
+    Site,
+    Supply,
+)
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
 
@@ -32,6 +43,7 @@ def load(connection: Connection) -> Installation | None:
     _load_meters(connection, installation)
     _load_statuses(connection, installation)
     _load_balances(connection, installation)
+    _load_cut_offs(connection, installation)
     _load_alerts(connection, installation)
     return installation
 
@@ -215,6 +227,18 @@ def _relay(row: RowMapping, power_mw: int | None) -> Relay:
         attempts=1 if settled else 0,
         sent_at=requested_at if settled else 0,
     )
+
+
+def _load_cut_offs(connection: Connection, installation: Installation) -> None:
+    """Read what devices hold or are to hold; they are asked what they still do."""
+    for row in connection.execute(select(tables.cut_off)).mappings():
+        cut_off = CutOff(
+            row["wanted_wh"], Held(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
+        )
+        if not (cut_off.wanted_wh is None and settled(cut_off)):
+            place = Place(row["address"], row["slot"])
+            kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True)
+            installation.cut_offs[place] = kept
 
 
 def _load_alerts(connection: Connection, installation: Installation) -> None:

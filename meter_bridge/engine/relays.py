@@ -12,10 +12,11 @@ from typing import Final, Protocol
 
 from meter_bridge.core import relay as rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.cutoff import Step
 from meter_bridge.core.relay import Observation, Position, Proof, Relay
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.state import Account, Installation, Meter
+from meter_bridge.engine.state import Account, Installation, Meter, Place
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import work as ops
@@ -35,6 +36,9 @@ class Transport(Protocol):
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading; False while there is no way to the device."""
 
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
+
 
 class Relays:
     """Every relay of the installation that is not yet where it is to be."""
@@ -44,6 +48,10 @@ class Relays:
         self.installation = installation
         self._transport = transport
         self._now = now
+        self.lets_close: Callable[[Meter], bool] = lambda _meter: True
+        """Says whether a relay may be told to close now, or its device is told something first."""
+        self.on_again: Callable[[Meter], None] = lambda _meter: None
+        """Called when a device was away or restarted."""
         self._unproven = {meter.id: meter for meter in installation.meters.values() if _is_unproven(meter)}
         """Relays with work to do; after a start those whose commands were not settled before."""
         self._read_back: dict[str, int] = {}
@@ -97,6 +105,8 @@ class Relays:
         due = rules.retry_at(meter.relay)
         if due is None or due > now or meter.relay.requested is None or meter.id in self._uncommitted:
             return
+        if meter.relay.requested is Position.CLOSED and not self.lets_close(meter):
+            return
         if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
             meter.relay = rules.sent(meter.relay, now)
             self._read_back[meter.id] = now + READ_BACK_MS
@@ -141,11 +151,20 @@ class Relays:
 
     def told_again(self, meter: Meter, unit: Unit) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
+        self.on_again(meter)
         again = rules.restarted(meter.relay)
         if again is not meter.relay:
-            meter.relay = again
-            store_relay(meter, unit)
-            unit.after(lambda: self.pursue(meter))
+            self._ask(meter, again, unit)
+
+    def demand(self, meter: Meter, unit: Unit) -> None:
+        """Tell a relay again what it is to be, because its device moved it by itself."""
+        self._ask(meter, rules.demanded(meter.relay), unit)
+
+    def _ask(self, meter: Meter, relay: Relay, unit: Unit) -> None:
+        """Keep a relay that is to be told again, and tell it after the commit."""
+        meter.relay = relay
+        store_relay(meter, unit)
+        unit.after(lambda: self.pursue(meter))
 
     def energy_while_open(self, meter: Meter, unit: Unit) -> None:
         """Raise tamper: energy was used although the relay was proven open."""

@@ -4,9 +4,11 @@ The database holds the same, at most a second late; after a failed commit all of
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.cutoff import CutOff
 from meter_bridge.core.debt import Debt
 from meter_bridge.core.metering import Register
 from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
@@ -173,6 +175,32 @@ class Account:
                 meter.lane = None
 
 
+class Place(NamedTuple):
+    """Where a device keeps its local cut-off: the register that it watches, and its slot."""
+
+    address: str
+    slot: int
+
+
+@dataclass(slots=True, eq=False)
+class DeviceCutOff:
+    """The local cut-off of a device."""
+
+    place: Place
+    relay_address: str
+    cut_off: CutOff = field(default_factory=CutOff)
+    stored: bool = False
+    """Whether it is on disk that the device may hold what it is to hold."""
+    since: int = 0
+    """Since when the device owes a confirmation; 0 while it owes none."""
+    opens_wh: int | None = None
+    """A lower value, at which the device may have opened its relay before it took a higher one."""
+
+    def is_stored(self, cut_off: CutOff) -> None:
+        """Note what came to disk, unless something else is to be held by now."""
+        self.stored = self.stored or cut_off.wanted_wh == self.cut_off.wanted_wh
+
+
 @dataclass(slots=True)
 class Sequences:
     """Last numbers given by the one writer."""
@@ -199,6 +227,7 @@ class Installation:
     by_relay: dict[str, list[Meter]] = field(default_factory=dict)
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     """Open alerts that belong to no account."""
+    cut_offs: dict[Place, DeviceCutOff] = field(default_factory=dict)
     sequences: Sequences = field(default_factory=Sequences)
     exported: int = 0
 

@@ -179,6 +179,21 @@ outbox = Table(
 )
 """Relay commands; a row exists exactly when its decision was committed (invariant 10)."""
 
+cut_off = Table(
+    "cut_off",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("relay_address", Text, nullable=False),
+    Column("wanted_wh", BigInteger),
+    Column("held", Text, nullable=False),
+    Column("held_wh", BigInteger),
+    _instant("held_at"),
+    _instant("written_at"),
+)
+"""Local cut-offs by the device that keeps them, which may belong to no meter any more: what it is to hold and
+what it said that it holds. A row is there before anything is written to the device."""
+
 journal_entry = Table(
     "journal_entry",
     metadata,

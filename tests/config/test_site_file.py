@@ -10,6 +10,7 @@ from meter_bridge.config.holidays import resolve
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.bands import EVERY_DAY, Window
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.money import amount_digits, to_decimal
 from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
 from meter_bridge.core.tariff import StandingCharge, TariffVersion, check_tariff
@@ -197,6 +198,24 @@ def test_limits_can_be_left_unwatched(site_file: str) -> None:
 def test_energy_and_relay_may_be_two_devices(site_file: str) -> None:
     meter = meter_of(site_file.replace("rating: 32 A", "relay: tasmota:board/2"))
     assert (meter.energy_address, meter.relay_address) == ("shelly:plus1pm/0", "tasmota:board/2")
+
+
+def test_a_register_may_have_an_end_and_count_what_flows_back(site_file: str) -> None:
+    plain = meter_of(site_file)
+    assert (plain.register_modulus_wh, plain.returns_energy) == (None, False)
+    written = "register wraps at: 999999.9 kWh\n            returns energy: yes"
+    meter = meter_of(site_file.replace("rating: 32 A", written))
+    assert (meter.register_modulus_wh, meter.returns_energy) == (999_999_900, True)
+
+
+def test_what_a_relay_does_without_the_bridge_is_told_by_the_nearest(site_file: str) -> None:
+    defaults = "defaults: {without the bridge: local cut-off, rule slot: 2}"
+    text = site_file.replace("    units:\n", f"    {defaults}\n    units:\n")
+    plan = load(text.replace("rating: 32 A", "without the bridge: hold"))
+    first, second = (unit.supplies[0].meters[0] for unit in plan.sites[0].accounts)
+    assert (first.without_bridge, first.rule_slot) == (WithoutBridge.LOCAL_CUT_OFF, 2)
+    assert second.without_bridge is WithoutBridge.HOLD
+    assert meter_of(site_file).without_bridge is WithoutBridge.HOLD
 
 
 def test_a_shelly_may_be_spoken_to_without_a_broker(site_file: str) -> None:

@@ -17,25 +17,28 @@ from meter_bridge.core.cutoff import (
     Held,
     Step,
     cut_off_wh,
-    longest_stretch,
+    float32_step_wh,
     next_step,
     observe,
+    price_range,
     sent,
     settled,
     unsure,
     want,
 )
 from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.core.tariff import PPM, WH_PER_MWH
+from meter_bridge.core.tariff import EXACT, BlockBandMeaning
+from tests.core.builders import band, tariff, tax, window
 
 NOW = 1_700_000_000_000
-RAND = 10_000_000
-"""Amount steps of a rand per MWh and of a rand in these tests: any number will do."""
+RAND = 1_000_000
+"""Amount steps of a rand in these tests: any number will do."""
+BANDS = (band("day", window("06:00-22:00")), band("night"))
 BASIS = Basis(
     register_wh=100_000,
-    step_wh=1,
+    units_wh=0,
     spendable=20 * RAND,
-    cheapest=2 * RAND * 1000 * PPM,
+    cheapest=2 * RAND * EXACT // 1000,
     rating_w=10_000,
     friendly_ms=0,
 )
@@ -52,6 +55,11 @@ def test_friendly_hours_add_what_the_rating_delivers_in_them() -> None:
     """The bridge would cut at their end, at the latest after 14 hours at full load."""
     found = cut_off_wh(replace(BASIS, friendly_ms=14 * MS_PER_HOUR))
     assert found == (cut_off_wh(BASIS) or 0) + 140_000
+
+
+def test_units_bought_before_come_on_top() -> None:
+    """They are used before money is."""
+    assert cut_off_wh(replace(BASIS, units_wh=7_000)) == (cut_off_wh(BASIS) or 0) + 7_000
 
 
 def test_debt_is_not_counted_against_friendly_hours() -> None:
@@ -88,27 +96,36 @@ def test_never_too_early_whatever_the_load_does(
 ) -> None:
     """A device that reached its value has used up its credit, and every friendly minute there was to use."""
     friendly_ms = friendly_minutes * 60_000
-    per_mwh = [price * PPM for price in prices]
-    limit = cut_off_wh(Basis(register, 1, spendable, min(per_mwh), rating_w, friendly_ms))
+    per_wh = [price * EXACT // 1_000_000 for price in prices]
+    limit = cut_off_wh(Basis(register, 0, spendable, min(per_wh), rating_w, friendly_ms))
     assert limit is not None
-    paid = data.draw(st.sampled_from(per_mwh))
+    paid = data.draw(st.sampled_from(per_wh))
     friendly_wh = rating_w * friendly_ms // MS_PER_HOUR
     used_in_credit = limit - register - friendly_wh
-    assert used_in_credit * paid >= max(spendable, 0) * WH_PER_MWH * PPM
+    assert used_in_credit * paid >= max(spendable, 0) * EXACT
+
+
+def test_the_cheapest_price_is_that_of_any_block_and_band() -> None:
+    """Taxes included, and those of every version given."""
+    first = tariff((("3.00", "2.00"), ("4.00", "2.50")), limits_kwh=("10",), bands=BANDS, taxes=[tax("10")])
+    second = tariff((("1.00",),))
+    exact = EXACT // 1000
+    assert price_range([first]) == (RAND * exact * 22 // 10, RAND * exact * 44 // 10)
+    assert price_range([first, second]) == (RAND * exact, RAND * exact * 44 // 10)
+
+
+def test_energy_priced_anew_has_no_cheapest_price() -> None:
+    """More energy at night may make that of the day before cheaper."""
+    shared = {"meaning": BlockBandMeaning.POOLED_PRO_RATA}
+    assert price_range([tariff((("3.00", "2.00"),), bands=BANDS, more=shared)])[0] is None
 
 
 @pytest.mark.parametrize(
-    "spans, longest",
-    [
-        ([(0, 8, True), (8, 24, False), (24, 32, True)], 8),
-        ([(0, 8, False), (8, 24, True), (24, 32, True), (32, 40, False)], 24),
-        ([(0, 24, False)], 0),
-        ([(0, 24, True), (24, 48, True)], None),
-    ],
+    "kwh, step_wh", [(0, 1), (16_383, 1), (16_384, 2), (32_768, 4), (42_949, 4), (1_000_000, 63)]
 )
-def test_a_stretch_goes_on_across_midnight(spans: list[tuple[int, int, bool]], longest: int | None) -> None:
-    """Stretches that touch are one; one that never ends has no length."""
-    assert longest_stretch(spans) == longest
+def test_a_large_register_is_compared_in_coarser_steps(kwh: int, step_wh: int) -> None:
+    """The firmware compares float32, and two of its steps are left free."""
+    assert float32_step_wh(kwh * 1000) == step_wh
 
 
 def confirmed(limit_wh: int, at: int = NOW) -> CutOff:

@@ -9,7 +9,7 @@ import pytest
 
 from meter_bridge.core.bands import HOLIDAY, Window
 from meter_bridge.core.calendar import local_day, local_time
-from meter_bridge.core.friendly import FriendlyHours, Respite, respite
+from meter_bridge.core.friendly import FriendlyHours, Respite, longest_respite, respite
 from tests.core.builders import DAY, HOUR, MINUTE, days, instant
 from tests.core.strategies import CHANGES, STEP, minutes_of_day
 
@@ -163,3 +163,15 @@ def test_it_spares_as_long_as_the_words_of_the_rule_say(
         assert naively_friendly(hours, at, zone) is not found.grace
     else:
         assert found == naive_respite(hours, at, zone)
+
+
+def test_the_longest_respite_is_that_of_a_month_with_its_grace() -> None:
+    """Stretches that touch are one, and a grace belongs to the stretch that it follows."""
+    start, end = instant("2026-11-02 00:00", LONDON), instant("2026-12-04 00:00", LONDON)
+    nights = FriendlyHours((window("18:00-08:00"),))
+    assert longest_respite(nights, start, end, LONDON) == 14 * HOUR
+    assert longest_respite(replace(nights, grace_ms=HOUR), start, end, LONDON) == 15 * HOUR
+    free_day = replace(nights, dates=(date(2026, 11, 20),))
+    assert longest_respite(free_day, start, end, LONDON) == (6 + 24 + 8) * HOUR
+    assert longest_respite(FriendlyHours(), start, end, LONDON) == 0
+    assert longest_respite(FriendlyHours((window("00:00-24:00"),)), start, end, LONDON) is None

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from meter_bridge.api.port import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import parse_amount
 from meter_bridge.core.relay import Proof
 from meter_bridge.core.supply import SupplyState
@@ -24,7 +25,7 @@ from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.state import Account, Meter
+from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
 from meter_bridge.protocol.messages import RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
@@ -112,6 +113,7 @@ class Recorder:
     connected: bool = True
     switched: list[tuple[str, RelayPosition]] = field(default_factory=list)
     queried: list[str] = field(default_factory=list)
+    cut_offs: list[tuple[Step, int | None]] = field(default_factory=list)
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
         """Note a command."""
@@ -123,6 +125,13 @@ class Recorder:
         """Note a question."""
         if self.connected:
             self.queried.append(meter.id)
+        return self.connected
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Note what is asked of a device's slot, or to be in it."""
+        del place, relay_address
+        if self.connected:
+            self.cut_offs.append((step, limit_wh))
         return self.connected
 
 
@@ -251,6 +260,7 @@ class House:
         self.engine.check_clock()
         await self.engine.clock_work()
         if self.engine.broken is None:
+            self.engine.cut_offs.tick()
             self.engine.relays.tick()
             self.engine.check_silence()
             self.engine.flush(everything=True)
@@ -314,8 +324,8 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: dict[str, int]) -> Non
 
 
 @asynccontextmanager
-async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
-    """Open the bridge on a data directory, as after a start."""
+async def opened(data: Path, time: VirtualTime, transport: Recorder | None = None) -> AsyncIterator[House]:
+    """Open the bridge on a data directory, as after a start; without a transport one that records."""
     database = data / DATABASE_NAME
     if not database.exists():
         new_database(data)
@@ -323,7 +333,7 @@ async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
     writer = open_writer(database)
     event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))
     store = InlineWriter(writer)
-    transport = Recorder()
+    transport = transport or Recorder()
     engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
     discovery = Discovery()
     house = House(
@@ -337,9 +347,11 @@ async def opened(data: Path, time: VirtualTime) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def house(data: Path, site: str = SITE, credit: str | None = "100.00") -> AsyncIterator[House]:
+async def house(
+    data: Path, site: str = SITE, credit: str | None = "100.00", transport: Recorder | None = None
+) -> AsyncIterator[House]:
     """Open a house with a site file applied and, unless None, credit on the first account."""
-    async with opened(data, VirtualTime()) as opened_house:
+    async with opened(data, VirtualTime(), transport) as opened_house:
         await apply(opened_house, site)
         if credit is not None:
             await opened_house.top_up(credit, key="first")

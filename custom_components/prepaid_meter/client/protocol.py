@@ -125,6 +125,7 @@ class AlertKind(StrEnum):
     RELAY_DISOBEYS = "relay_disobeys"
     TAMPER = "tamper"
     REGISTER_QUARANTINED = "register_quarantined"
+    LOCAL_CUT_OFF = "local_cut_off"
     OVER_VOLTAGE = "over_voltage"
     UNDER_VOLTAGE = "under_voltage"
     OVERLOAD = "overload"

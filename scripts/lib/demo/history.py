@@ -19,6 +19,7 @@ from sqlalchemy import Engine as SqlEngine
 from meter_bridge.api.port import Actor
 from meter_bridge.app import EXPORT_NAME, prepare
 from meter_bridge.config.site_file import load
+from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import units_for
 from meter_bridge.core.supply import PaymentMode, SupplyState
@@ -30,7 +31,7 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.state import Account, Meter
+from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
@@ -105,6 +106,11 @@ class Obedient:
     def query(self, meter: Meter) -> bool:
         """Answer with the next reading."""
         del meter
+        return True
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Take what a device is to hold."""
+        del place, step, relay_address, limit_wh
         return True
 
 

@@ -78,6 +78,18 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_applied_site")),
     )
     op.create_table(
+        "cut_off",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("relay_address", sa.Text(), nullable=False),
+        sa.Column("wanted_wh", sa.BigInteger(), nullable=True),
+        sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("held_wh", sa.BigInteger(), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=False),
+        sa.Column("written_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("address", "slot", name=op.f("pk_cut_off")),
+    )
+    op.create_table(
         "event",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),

@@ -1,0 +1,343 @@
+"""Local cut-offs: which register value each device is to cut at, written, read back and kept up.
+
+A device that is to cut by itself gets its value from ``core.cutoff``. What it is to hold is on disk before
+anything is sent, by the device and not by the meter: so a value is taken out again wherever a meter went, and
+whatever became of its unit. The device is asked before it is written to, and what it holds counts only as it
+says it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, Protocol
+
+from meter_bridge.core import cutoff as rules, relay as relay_rules
+from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.calendar import DAY_MS
+from meter_bridge.core.credit import headroom
+from meter_bridge.core.cutoff import VALID_DAYS, Basis, Held, Step, WithoutBridge
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.friendly import longest_respite
+from meter_bridge.core.relay import Position
+from meter_bridge.core.supply import Hold, PaymentMode, Policy
+from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.devices.driver import HeldCutOff
+from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.credit import credit_now
+from meter_bridge.engine.state import Account, DeviceCutOff, Installation, Meter, Place, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.storage import work as ops
+
+LOOK_MS: Final = 30_000
+"""How often a value is worked out anew; a change of balance, hold or register does it at once."""
+PATIENCE_MS: Final = 600_000
+"""How long a device may leave a value unconfirmed before people hear of it."""
+OPENING_HEARD_MS: Final = 60_000
+"""How long after it took a higher value a device's opening may still be due to the lower one."""
+CLOSING_WAITS_MS: Final = 5_000
+"""How long a relay waits to close until its device has confirmed a value that lets it stay closed."""
+NO_VALUE: Final = "no_value"
+PROBLEMS: Final = (NO_VALUE, Held.FOREIGN.value, Held.UNABLE.value, "unconfirmed", "not_withdrawn")
+
+
+class CutOffTransport(Protocol):
+    """The way to the devices that cut by themselves."""
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Ask, write or withdraw; False while there is no way to the device."""
+
+
+class CutOffs:
+    """Every local cut-off of the installation."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        transport: CutOffTransport,
+        now: Callable[[], int],
+        submit: Callable[[Unit], object],
+        demand: Callable[[Meter, Unit], None],
+    ) -> None:
+        """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
+        self._installation = installation
+        self._transport = transport
+        self._now = now
+        self._submit = submit
+        self._demand = demand
+        cutting = [meter for meter in installation.meters.values() if _cuts(meter)]
+        self._meters = {place_of(meter): meter for meter in cutting}
+        self._looked: dict[Place, tuple[int, tuple[object, ...]]] = {}
+        self._waiting: dict[str, int] = {}
+        """Since when a relay waits to close."""
+
+    def tick(self) -> None:
+        """Work out what is due, send what is due, and see what devices did by themselves."""
+        now = self._now()
+        for place, meter in self._meters.items():
+            self._look_if_due(place, meter, now)
+        for kept in list(self._installation.cut_offs.values()):
+            if kept.place not in self._meters:
+                self._want(kept, None, now)
+            self._pursue(kept, now)
+            self._notice_opening(kept, now)
+
+    def _look_if_due(self, place: Place, meter: Meter, now: int) -> None:
+        """Work a value out anew where something changed that it rests on, or some time passed."""
+        account, register = meter.supply.account, meter.register
+        doubt = None if register is None else register.doubt
+        credit = (account.balance, account.emergency_used, account.emergency_selected)
+        basis = (*credit, account.hold, register is None, doubt)
+        at, before = self._looked.get(place, (0, ()))
+        if now - at >= LOOK_MS or basis != before:
+            self._looked[place] = now, basis
+            self._look(place, meter, now)
+
+    def _look(self, place: Place, meter: Meter, now: int) -> None:
+        """Work out the value of a meter's device."""
+        kept = self._installation.cut_offs.get(place)
+        limit = limit_wh(meter, now)
+        if kept is None and limit is not None:
+            kept = DeviceCutOff(place, meter.plan.relay_address or "")
+            self._installation.cut_offs[place] = kept
+        if kept is not None:
+            if kept.relay_address != meter.plan.relay_address:
+                kept.relay_address = meter.plan.relay_address or ""
+                kept.cut_off = rules.want(kept.cut_off, None, now)
+            self._want(kept, limit, now)
+        self._tell(meter, kept, limit, now)
+
+    def _want(self, kept: DeviceCutOff, limit: int | None, now: int) -> None:
+        """Keep what a device is to hold; it is on disk before anything is sent."""
+        before = kept.cut_off
+        kept.cut_off = rules.want(before, limit, now)
+        if kept.cut_off is not before:
+            held = rules.in_force_wh(before)
+            if held is not None and kept.opens_wh is None:
+                kept.opens_wh = held
+            kept.since = kept.since or now
+            wanted, now_wanted = before.wanted_wh, kept.cut_off.wanted_wh
+            lowered = wanted is not None and now_wanted is not None and now_wanted < wanted
+            kept.stored = kept.stored and lowered
+            self._store(kept, now)
+
+    def _store(self, kept: DeviceCutOff, now: int) -> None:
+        """Put a cut-off on disk."""
+        unit = Unit(now)
+        cut_off = kept.cut_off
+        unit.work.add(
+            ops.UPSERT_CUT_OFF,
+            {
+                "address": kept.place.address,
+                "slot": kept.place.slot,
+                "relay_address": kept.relay_address,
+                "wanted_wh": cut_off.wanted_wh,
+                "held": cut_off.held,
+                "held_wh": cut_off.held_wh,
+                "held_at": cut_off.held_at,
+                "written_at": cut_off.written_at,
+            },
+        )
+        unit.after(lambda: kept.is_stored(cut_off))
+        self._submit(unit)
+
+    def _pursue(self, kept: DeviceCutOff, now: int) -> None:
+        """Send what is due, once it is on disk that the device may hold it."""
+        if now < kept.cut_off.due_at or not kept.stored:
+            return
+        step = rules.next_step(kept.cut_off, now)
+        if step is None:
+            return
+        limit = kept.cut_off.wanted_wh
+        if self._transport.cut_off(kept.place, step, kept.relay_address, limit):
+            kept.cut_off = rules.sent(kept.cut_off, step, now)
+
+    def take(self, told: HeldCutOff, at: int) -> None:
+        """Take what a device says of its slot."""
+        kept = self._installation.cut_offs.get(Place(told.address, told.slot))
+        if kept is None:
+            return
+        held = told.held
+        if held is Held.ARMED and told.relay_address != kept.relay_address:
+            held = Held.UNARMED
+        before = kept.cut_off
+        kept.cut_off = rules.observe(before, held, told.limit_wh, at)
+        kept.since = 0 if rules.settled(kept.cut_off) else kept.since or at
+        if (before.held, before.held_wh) != (held, told.limit_wh):
+            self._store(kept, at)
+        meter = self._meters.get(kept.place)
+        if meter is not None:
+            self._tell(meter, kept, kept.cut_off.wanted_wh, at)
+        elif rules.settled(kept.cut_off):
+            self._forget(kept, at)
+        self._pursue(kept, at)
+
+    def _forget(self, kept: DeviceCutOff, at: int) -> None:
+        """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
+        del self._installation.cut_offs[kept.place]
+        owner = self._installation.by_energy.get(kept.place.address)
+        if owner is not None:
+            self._tell(owner, None, 0, at)
+
+    def asked_again(self, meter: Meter) -> None:
+        """Ask a device that was away or restarted what it still holds."""
+        for kept in self._installation.cut_offs.values():
+            if kept.place.address == meter.plan.energy_address:
+                kept.cut_off = rules.unsure(kept.cut_off, self._now())
+
+    def resume(self) -> None:
+        """Pursue at once what waits for an answer, as after a reconnection."""
+        for kept in self._installation.cut_offs.values():
+            if not rules.settled(kept.cut_off):
+                kept.cut_off = rules.unsure(kept.cut_off, self._now())
+
+    def lets_close(self, meter: Meter) -> bool:
+        """Say whether a relay may be told to close, or first its device a value that leaves it closed."""
+        kept = self._installation.cut_offs.get(place_of(meter))
+        if kept is None or not rules.reached(kept.cut_off, register_wh(meter)):
+            self._waiting.pop(meter.id, None)
+            return True
+        now = self._now()
+        if meter.id not in self._waiting:
+            self._waiting[meter.id] = now
+            self._look_if_cutting(kept, meter, now)
+        if rules.settled(kept.cut_off) or now - self._waiting[meter.id] >= CLOSING_WAITS_MS:
+            del self._waiting[meter.id]
+            return True
+        return False
+
+    def _look_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
+        """Work a value out anew and tell the device at once, however long it was silent before."""
+        if kept.place in self._meters:
+            self._look(kept.place, meter, now)
+        if not rules.settled(kept.cut_off):
+            kept.cut_off = rules.unsure(kept.cut_off, now)
+            self._pursue(kept, now)
+
+    def _notice_opening(self, kept: DeviceCutOff, now: int) -> None:
+        """Ask a relay again that its device opened, where the decision is that it be closed."""
+        meter = self._installation.by_energy.get(kept.place.address)
+        if meter is None or meter.relay.requested is not Position.CLOSED:
+            return
+        relay = meter.relay
+        if relay.reported is not Position.OPEN:
+            if rules.settled(kept.cut_off) and now - kept.cut_off.held_at > OPENING_HEARD_MS:
+                kept.opens_wh = None
+            return
+        limits = [each for each in (kept.opens_wh, rules.in_force_wh(kept.cut_off)) if each is not None]
+        if relay.proof in relay_rules.SETTLED and limits and register_wh(meter) >= min(limits):
+            kept.opens_wh = None
+            unit = Unit(now)
+            self._demand(meter, unit)
+            self._submit(unit)
+
+    def _tell(self, meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> None:
+        """Keep the alert of a cut-off that is not as it is to be."""
+        problem = _problem(meter, kept, limit, now)
+        account = meter.supply.account
+        unit = Unit(now)
+        for code in PROBLEMS:
+            key = AlertKey(AlertKind.LOCAL_CUT_OFF, account.id, meter.id, code)
+            message = _message(meter, kept, code) if code == problem else None
+            set_alert(self._installation, account, unit, key, message)
+        self._submit(unit)
+
+
+def place_of(meter: Meter) -> Place:
+    """Return where a meter's device keeps its cut-off."""
+    return Place(meter.plan.energy_address, meter.plan.rule_slot)
+
+
+def _cuts(meter: Meter) -> bool:
+    """Say whether a meter's device is to cut by itself."""
+    wanted = meter.plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
+    return wanted and meter.plan.relay_address is not None
+
+
+def protected(account: Account) -> bool:
+    """Say whether credit never cuts an account now, so that no device may either."""
+    policy = account.policy
+    return policy.never_cut or policy.payment_mode is PaymentMode.CREDIT or account.hold is Hold.ON
+
+
+def register_wh(meter: Meter) -> int:
+    """Return where a meter's register stands at most, doubted readings included."""
+    register = meter.register
+    if register is None:
+        return 0
+    doubt = register.doubt
+    return max(register.watermark_wh, 0 if doubt is None else doubt.register_wh)
+
+
+def limit_wh(meter: Meter, now: int) -> int | None:
+    """Return the register value at which a meter's device is to cut, or None where it is to at none."""
+    account, supply = meter.supply.account, meter.supply
+    if protected(account) or meter.register is None:
+        return None
+    return rules.cut_off_wh(
+        Basis(
+            register_wh(meter),
+            supply.rating.units + free_wh(supply, now),
+            spendable(account),
+            rules.price_range(versions(supply, now))[0],
+            meter.plan.rating_w,
+            longest_friendly(account.policy, account.site.time_zone, now // DAY_MS * DAY_MS),
+        )
+    )
+
+
+def spendable(account: Account) -> int:
+    """Return what may still be used before the bridge cuts: credit and the emergency credit selected."""
+    return headroom(account.policy.credit, credit_now(account))
+
+
+def versions(supply: Supply, now: int) -> list[TariffVersion]:
+    """Return the tariff versions in force while a value worked out now is to hold."""
+    until = now + VALID_DAYS * DAY_MS
+    coming = [version for version in supply.timeline.versions if now < version.valid_from < until]
+    return [supply.timeline.at(now), *coming]
+
+
+def free_wh(supply: Supply, now: int) -> int:
+    """Return the free units of the billing periods in which a value worked out now is to hold."""
+    if not supply.rating.terms.free_units:
+        return 0
+    return sum(
+        version.free_wh * len({version.period(now + day * DAY_MS) for day in range(VALID_DAYS + 1)})
+        for version in versions(supply, now)
+    )
+
+
+@lru_cache(maxsize=512)
+def longest_friendly(policy: Policy, time_zone: str, start: int) -> int | None:
+    """Return the longest stretch in the days from an instant on in which credit cuts nothing, in ms."""
+    return longest_respite(policy.friendly_hours, start, start + (VALID_DAYS + 1) * DAY_MS, time_zone)
+
+
+def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
+    """Return what keeps a cut-off from being as it is to be."""
+    if kept is None or (limit is None and rules.settled(kept.cut_off)):
+        free = limit is None and meter.register is not None and not protected(meter.supply.account)
+        return NO_VALUE if free else None
+    if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (Held.FOREIGN, Held.UNABLE):
+        return kept.cut_off.held.value
+    if kept.since and now - kept.since >= PATIENCE_MS:
+        return "not_withdrawn" if kept.cut_off.wanted_wh is None else "unconfirmed"
+    return None
+
+
+def _message(meter: Meter, kept: DeviceCutOff | None, code: str) -> str:
+    """Return what a person is told, and what they can do."""
+    name, slot = meter.supply.account.name, meter.plan.rule_slot
+    held = None if kept is None else kept.cut_off.held_wh
+    at = "" if held is None else f" at {format_kwh(held)}"
+    texts = {
+        NO_VALUE: f"{name}: {meter.id} has no local cut-off: energy is free, or friendly hours have no end,"
+        " so no register value is late enough",
+        "foreign": f"{name}: rule set {slot} of {meter.id} holds somebody else's rules, so its local cut-off"
+        " is not in force; empty it, or name another with 'rule slot'",
+        "unable": f"{name}: {meter.id} counts no total that a rule can watch, so its local cut-off is not in"
+        " force; write 'without the bridge: hold'",
+        "unconfirmed": f"{name}: {meter.id} does not confirm its local cut-off; it is asked again",
+        "not_withdrawn": f"{name}: {meter.id} may still open its own relay{at};"
+        " it is told not to until it confirms",
+    }
+    return texts[code]
