@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final, TypedDict
 
-from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
+from voluptuous import ALLOW_EXTRA, Invalid, MultipleInvalid, Optional, Required, Schema
 
 from meter_bridge.config import holidays, quantities, scalars, times
 from meter_bridge.config.describe import show_without_bridge
@@ -303,6 +303,19 @@ SITE: Final[Shape[SiteDraft]] = (
     ),
     SiteDraft,
 )
+PRICED_SITE: Final[Shape[SiteDraft]] = (
+    Schema(
+        {
+            Optional("name"): scalars.text,
+            Required("time zone"): times.time_zone,
+            Required("currency"): scalars.currency,
+            Required("tariffs"): part,
+        },
+        extra=ALLOW_EXTRA,
+    ),
+    SiteDraft,
+)
+"""What of a site its tariffs need; the rest is not looked at."""
 DEFAULTS: Final[Shape[PolicyDraft]] = (_DEFAULTS, PolicyDraft)
 UNIT: Final[Shape[UnitDraft]] = (
     _DEFAULTS.extend(

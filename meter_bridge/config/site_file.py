@@ -11,13 +11,21 @@ from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
 from meter_bridge.config.reading import Reading
-from meter_bridge.config.shapes import DEFAULTS, INSTALLATION, SITE, PolicyDraft, public_holidays
+from meter_bridge.config.shapes import (
+    DEFAULTS,
+    INSTALLATION,
+    PRICED_SITE,
+    SITE,
+    PolicyDraft,
+    SiteDraft,
+    public_holidays,
+)
 from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import SiteAround, read_unit
 from meter_bridge.config.yaml_text import Path, read_yaml
 from meter_bridge.core.tariff import DemandOf
 
-__all__ = ["SiteFileError", "SiteProblem", "load"]
+__all__ = ["SiteFileError", "SiteProblem", "load", "load_tariffs"]
 
 SITES: Path = ("sites",)
 
@@ -45,6 +53,29 @@ def load(text: str) -> InstallationPlan:
         raise SiteFileError(reading.problems)
     name = reading.value(scalars.text, ("name",)) or ""
     return InstallationPlan(name, tuple(site for site in sites if site is not None))
+
+
+def load_tariffs(text: str) -> tuple[SitePlan, ...]:
+    """Return the sites of a site file with their tariffs alone, whatever its units say.
+
+    Raises ``SiteFileError`` with all problems of tariffs, and of what they are meant in.
+    """
+    reading = Reading(read_yaml(text))
+    found: list[SitePlan] = []
+    for site_id in reading.ids(SITES):
+        path = (*SITES, site_id)
+        head = reading.part(PRICED_SITE, path) or SiteDraft()
+        zone = reading.value(times.time_zone, (*path, "time zone"))
+        currency = reading.value(scalars.currency, (*path, "currency"))
+        place = Place(zone, currency) if zone and currency else None
+        tariffs = _tariffs(reading, path, place)
+        found.append(SitePlan(site_id, head.get("name", site_id), zone or "", currency or "", tariffs, ()))
+    _check_ids(reading, "tariffs")
+    if not any(reading.document.get((*SITES, site.id, "tariffs")) for site in found):
+        reading.add(SITES, "no tariff is named", "add tariffs: and the id of one, below a site", key=True)
+    if reading.problems:
+        raise SiteFileError(reading.problems)
+    return tuple(found)
 
 
 def _site(reading: Reading, path: Path, units: list[_Found]) -> SitePlan | None:

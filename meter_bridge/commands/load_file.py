@@ -1,0 +1,154 @@
+"""Load files: what was used when, as a table of comma-separated values."""
+
+from collections.abc import Iterator, Sequence
+import csv
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
+from meter_bridge.core.calendar import local_time
+from meter_bridge.core.money import MoneyError, parse_decimal
+from meter_bridge.core.pricing import Interval
+
+MAX_LINES: Final = 1_000_000
+MAX_WH: Final = 10**15
+FORMS: Final = "'timestamp,kWh' or 'start,end,kWh', each also with Wh"
+_UNITS: Final = {"kwh": 1000, "wh": 1}
+
+
+class LoadError(ValueError):
+    """A line of a load file that cannot be read, with the way to mend it."""
+
+    def __init__(self, line: int, what: str, remedy: str) -> None:
+        """Keep the line's number, what is wrong with it, and what would be right."""
+        super().__init__(f"line {line}: {what}")
+        self.line = line
+        self.remedy = remedy
+
+
+def read_load(path: Path, zone: ZoneInfo) -> tuple[Interval, ...]:
+    """Return the intervals of a load file; times without an offset are those of the zone."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return parse_load(text.splitlines(), zone)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", "name a load file that exists", USAGE) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
+    except LoadError as error:
+        raise CommandError(f"{path}, {error}", error.remedy, USAGE) from error
+
+
+def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
+    """Return the intervals of a load file's lines; raises ``LoadError``.
+
+    With one time per line an interval ends where the next begins, and the last is as long as the one before.
+    Energy is counted like a register: all of it, cut to whole Wh at each line.
+    """
+    if len(lines) > MAX_LINES:
+        raise LoadError(MAX_LINES + 1, "more lines than are read", "divide the file by years")
+    head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
+    per_wh = _UNITS.get(head[-1]) if head else None
+    if per_wh is None or head[:-1] not in (["timestamp"], ["start", "end"]):
+        raise LoadError(1, "the columns have no known names", f"begin the file with {FORMS}")
+    rows = list(_rows(lines, len(head)))
+    if not rows:
+        raise LoadError(2, "there is no line after the names", "add what was used, a line for each interval")
+    energy = _whole([(line, cells[-1]) for line, cells in rows], per_wh)
+    spans = _spans(rows, zone)
+    return tuple(Interval(start, end, wh) for (start, end), wh in zip(spans, energy, strict=True))
+
+
+def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of every line that is not empty."""
+    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
+        if not cells:
+            continue
+        if len(cells) != columns:
+            raise LoadError(number, f"{len(cells)} cells instead of {columns}", "separate them by commas")
+        yield number, [cell.strip() for cell in cells]
+
+
+def _whole(cells: Sequence[tuple[int, str]], per_wh: int) -> list[int]:
+    """Return energy in whole Wh, so that the sum is right to the last one."""
+    found, total = [], Decimal(0)
+    for line, cell in cells:
+        before = int(total.to_integral_value(ROUND_FLOOR))
+        total += _energy(line, cell) * per_wh
+        found.append(int(total.to_integral_value(ROUND_FLOOR)) - before)
+    return found
+
+
+def _energy(line: int, cell: str) -> Decimal:
+    try:
+        value = parse_decimal(cell)
+    except MoneyError:
+        raise LoadError(line, f"{cell!r} is not a decimal number", "write it like 0.250") from None
+    if value < 0 or value > MAX_WH:
+        raise LoadError(line, f"{cell!r} is not energy that was used", "write zero or more")
+    return value
+
+
+def _spans(rows: Sequence[tuple[int, list[str]]], zone: ZoneInfo) -> list[tuple[int, int]]:
+    """Return begin and end of each interval, in order and without overlap."""
+    found: list[tuple[int, int]] = []
+    before: int | None = None
+    for line, cells in rows:
+        start = _instant(line, cells[0], zone, before)
+        _check_after(line, cells[0], start, before)
+        if len(cells) == len(("start", "end", "kWh")):
+            end = _instant(line, cells[1], zone, start + 1)
+            if end <= start:
+                raise LoadError(line, f"{cells[1]} is not after {cells[0]}", "write begin, then end")
+            before = end
+            found.append((start, end))
+        else:
+            if found:
+                found[-1] = (found[-1][0], start)
+            found.append((start, start))
+            before = start + 1
+    if found[-1][0] == found[-1][1]:
+        found[-1] = _last(rows[-1][0], found)
+    return found
+
+
+def _check_after(line: int, cell: str, start: int, before: int | None) -> None:
+    """Check that an interval begins at or after the end of the one before."""
+    if before is not None and start < before:
+        raise LoadError(
+            line, f"{cell} is before the end of the line above", "put lines in order of time, each once"
+        )
+
+
+def _last(line: int, found: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the last interval, as long as the one before."""
+    if len(found) == 1:
+        raise LoadError(line, "a single time has no length", "add a line, or write start,end,kWh")
+    (before, start), _ = found[-2:]
+    return start, start + (start - before)
+
+
+def _instant(line: int, cell: str, zone: ZoneInfo, after: int | None) -> int:
+    """Return the instant of a time; one that the clocks repeat is the first that is not too early."""
+    try:
+        time = datetime.fromisoformat(cell)
+    except ValueError:
+        remedy = "write it like 2026-07-01T00:15 or 2026-07-01T00:15+02:00"
+        raise LoadError(line, f"{cell!r} is not a time", remedy) from None
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise LoadError(line, f"{cell} is not in our time", f"write a year from {FIRST_YEAR} to {LAST_YEAR}")
+    if time.tzinfo is not None:
+        return _milliseconds(time)
+    first, second = (_milliseconds(time.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
+    if local_time(first, zone).replace(tzinfo=None) != time.replace(microsecond=0):
+        remedy = "write times with their offset, such as +02:00"
+        raise LoadError(line, f"{cell} does not exist: the clocks are put forward over it", remedy)
+    return second if after is not None and first < after else first
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp()) * 1000 + time.microsecond // 1000

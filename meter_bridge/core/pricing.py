@@ -1,0 +1,196 @@
+"""What a load costs: the rating of the bridge over a file of intervals instead of readings.
+
+Used to check a price list and to compare price lists. It runs the same lines as the bridge, so it rounds
+where the bridge rounds.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.periods import bounds
+from meter_bridge.core.rating import (
+    LineKey,
+    LineKind,
+    Rating,
+    Settlement,
+    Terms,
+    allocate,
+    energy_of,
+    forget_intervals,
+    forget_periods,
+    unit_price,
+)
+from meter_bridge.core.settlement import settle
+from meter_bridge.core.standing import charge_day
+from meter_bridge.core.tariff import Timeline
+
+HOUR_MS: Final = 3_600_000
+"""Longest interval of which a demand charge takes the mean."""
+LOAD: Final = "load"
+"""Name of the meter whose energy is priced."""
+
+
+class Interval(NamedTuple):
+    """Energy of [start, end); instants in milliseconds UTC, energy in Wh."""
+
+    start: int
+    end: int
+    wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line of a price list in one billing period."""
+
+    key: LineKey
+    quantity: int
+    """Wh of energy; days, weeks or months of a standing charge; else 0."""
+    unit_price: int | None
+    """Amount per kWh, or per day, week or month; None where there is none."""
+    amount: int
+    tax: int
+    """What taxes, levies and rebates add on top of the amount; they are lines of their own as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedPeriod:
+    """A billing period with all its lines."""
+
+    period: str
+    wh: int
+    lines: tuple[PricedLine, ...]
+    whole: bool
+    """The load covers all of it; else charges at its begin or end are missing."""
+
+    @property
+    def total(self) -> int:
+        """Return the sum of all lines; contained taxes are in the lines that contain them."""
+        return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What a line has come to so far."""
+
+    quantity: int = 0
+    amount: int = 0
+    tax: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """A pricing on its way."""
+
+    timeline: Timeline
+    rating: Rating
+    sums: dict[LineKey, _Sum] = field(default_factory=dict)
+    energy: dict[str, int] = field(default_factory=dict)
+
+    def take(self, settlement: Settlement) -> None:
+        """Add what a settlement says."""
+        for line in settlement.lines:
+            found = self.sums.setdefault(line.key, _Sum())
+            found.quantity += line.quantity
+            found.amount += line.amount
+        for segment in settlement.segments:
+            self.sums.setdefault(segment.key, _Sum()).tax += segment.tax
+
+    def begin_day(self, day: date) -> None:
+        """Settle what was used before a local day, and charge what its beginning makes due."""
+        start = day_start(day, self.timeline.versions[0].zone)
+        self.take(settle(self.rating, self.timeline))
+        at = max(start, self.timeline.versions[0].valid_from)
+        before = {key.period for key in self.rating.lines}
+        self.take(charge_day(self.rating, self.timeline, at))
+        for period in before:
+            self.energy[period] = energy_of(self.rating, self.timeline, period)
+        forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
+        forget_intervals(self.rating, start - HOUR_MS)
+
+
+def price_load(
+    timeline: Timeline, load: Sequence[Interval], terms: Terms, history: Sequence[int] = ()
+) -> tuple[PricedPeriod, ...]:
+    """Return what a load costs, per billing period.
+
+    ``load`` is in order and does not overlap; its first interval begins when a version is in force.
+    ``history`` is the energy of the billing periods before, oldest first, for a block by history.
+    """
+    if not load:
+        return ()
+    first, last = load[0].start, load[-1].end
+    run = _Run(timeline, Rating(terms=terms))
+    zone = timeline.versions[0].zone
+    today = local_day(first, zone)
+    run.begin_day(today)
+    run.rating.history = _history(timeline, first, history)
+    for part in _by_day(load, timeline):
+        while local_day(part.start, zone) > today:
+            today += timedelta(days=1)
+            run.begin_day(today)
+        allocate(run.rating, timeline, LOAD, part.start, part.end, part.wh)
+    while day_start(today + timedelta(days=1), zone) <= last:
+        today += timedelta(days=1)
+        run.begin_day(today)
+    run.take(settle(run.rating, timeline))
+    for period in {key.period for key in run.rating.lines}:
+        run.energy[period] = energy_of(run.rating, timeline, period)
+    return _periods(run, first, last)
+
+
+def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
+    """Return the energy of the billing periods before the load, by period."""
+    version = timeline.at(first)
+    start = version.billing_period.start_of(local_day(first, version.zone))
+    found: dict[str, int] = {}
+    for wh in reversed(energy):
+        start = version.billing_period.start_of(start - timedelta(days=1))
+        found[version.billing_period.text(start)] = wh
+    return found
+
+
+def _by_day(load: Sequence[Interval], timeline: Timeline) -> Iterator[Interval]:
+    """Yield the load cut at local midnights, linearly in time, cumulative Wh floored."""
+    zone = timeline.versions[0].zone
+    for each in load:
+        given, at = 0, each.start
+        while True:
+            until = min(day_start(local_day(at, zone) + timedelta(days=1), zone), each.end)
+            upto = each.wh if until >= each.end else each.wh * (until - each.start) // (each.end - each.start)
+            yield Interval(at, until, upto - given)
+            given, at = upto, until
+            if at >= each.end:
+                break
+
+
+def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
+    """Return the lines in order, period by period; a period that begins with the end is none."""
+    zone = run.timeline.versions[0].zone
+    order = [version.id for version in run.timeline.versions]
+    found: list[PricedPeriod] = []
+    for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
+        start, end = (day_start(day, zone) for day in bounds(period))
+        if start >= last:
+            continue
+        keys = sorted((key for key in run.sums if key.period == period), key=lambda key: _place(key, order))
+        lines = tuple(_line(run, key) for key in keys)
+        found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
+    return tuple(found)
+
+
+_KINDS: Final = tuple(LineKind)
+
+
+def _place(key: LineKey, order: Sequence[str]) -> tuple[int, int, int, str, str]:
+    """Return the place of a line: by version, then kind, block and name."""
+    return order.index(key.version_id), _KINDS.index(LineKind(key.kind)), key.block, key.band, key.base
+
+
+def _line(run: _Run, key: LineKey) -> PricedLine:
+    """Return a line with all that was settled on it."""
+    found = run.sums[key]
+    price = unit_price(run.timeline.version(key.version_id), key)
+    return PricedLine(key, found.quantity, price, found.amount, found.tax)
