@@ -16,6 +16,7 @@ SUMMARIES: Final = MappingProxyType(
     {
         "run": "run the bridge until it is told to stop",
         "check": "say what is wrong with a site file, without touching anything",
+        "tariff": "check a tariff, show its year, or price a load by it",
         "apply": "show what a site file would change, then apply it",
         "accounts": "show every account with what it has left",
         "statement": "show what moved an account's balance in a period",

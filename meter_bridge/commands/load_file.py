@@ -65,7 +65,11 @@ def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
 
 def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells of every line that is not empty."""
-    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            cells = next(csv.reader([line]), [])
+        except csv.Error as error:
+            raise LoadError(number, str(error), "write plain cells with commas between them") from None
         if not cells:
             continue
         if len(cells) != columns:

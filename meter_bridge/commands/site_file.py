@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.config.plan import InstallationPlan, SitePlan
 from meter_bridge.config.problems import SiteFileError
-from meter_bridge.config.site_file import load
+from meter_bridge.config.site_file import load, load_tariffs
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 
@@ -31,6 +31,19 @@ def plan_of(path: Path, text: str) -> InstallationPlan:
     try:
         return load(text)
     except SiteFileError as error:
-        count = len(error.problems)
-        remedy = "\n  ".join(str(error).splitlines())
-        raise CommandError(f"{path}: {count} {'problem' if count == 1 else 'problems'}", remedy) from error
+        raise _wrong(path, error) from error
+
+
+def tariffs_of(path: Path, text: str) -> tuple[SitePlan, ...]:
+    """Return the sites of a site file with their tariffs alone; errors are those of ``plan_of``."""
+    try:
+        return load_tariffs(text)
+    except SiteFileError as error:
+        raise _wrong(path, error) from error
+
+
+def _wrong(path: Path, error: SiteFileError) -> CommandError:
+    """Return the error of a command that lists all that is wrong with a file."""
+    count = len(error.problems)
+    remedy = "\n  ".join(str(error).splitlines())
+    return CommandError(f"{path}: {count} {'problem' if count == 1 else 'problems'}", remedy)

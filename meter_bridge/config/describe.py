@@ -111,14 +111,15 @@ def _thousandth(steps: int | None, unit: str) -> str:
 
 def _window(window: Window) -> str:
     end = window.end or MINUTES_PER_DAY
-    return f"{_days(window.days)} {_clock(window.start)}-{_clock(end)}"
+    return f"{show_days(window.days)} {show_clock(window.start)}-{show_clock(end)}"
 
 
-def _clock(minute: int) -> str:
+def show_clock(minute: int) -> str:
+    """Return a minute of the day as a time of day."""
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _days(days: frozenset[int]) -> str:
+def show_days(days: frozenset[int]) -> str:
     """Return days as ranges: ``every day``, ``mon-fri`` or ``mon, wed-thu, holidays``."""
     if len(days) > len(WEEKDAYS) or days == frozenset(range(len(WEEKDAYS))):
         return "every day"

@@ -199,6 +199,8 @@ def standing(value: object) -> Mapping[str, Fixed]:
 
 def holiday_rule(value: object) -> HolidayRule:
     """Read which days are public holidays: of a country or region, and single dates."""
+    if isinstance(value, str):
+        return HolidayRule(_country(value), None, (), None)
     part(value)
     draft: _HolidaysDraft = _HOLIDAYS(value)
     country, region = draft.get("country"), draft.get("region")

@@ -10,8 +10,10 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.rating import (
+    NO_BLOCK,
     LineKey,
     LineKind,
     Rating,
@@ -25,7 +27,7 @@ from meter_bridge.core.rating import (
 )
 from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
-from meter_bridge.core.tariff import Timeline
+from meter_bridge.core.tariff import WH_PER_MWH, BlockBandMeaning, Timeline
 
 HOUR_MS: Final = 3_600_000
 """Longest interval of which a demand charge takes the mean."""
@@ -47,9 +49,9 @@ class PricedLine:
 
     key: LineKey
     quantity: int
-    """Wh of energy; days, weeks or months of a standing charge; else 0."""
+    """Wh of energy; W of demand; days, weeks or months of a standing charge; else 0."""
     unit_price: int | None
-    """Amount per kWh, or per day, week or month; None where there is none."""
+    """Amount per kWh, per kW, or per day, week or month; None where there is none."""
     amount: int
     tax: int
     """What taxes, levies and rebates add on top of the amount; they are lines of their own as well."""
@@ -110,6 +112,13 @@ class _Run:
         forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
         forget_intervals(self.rating, start - HOUR_MS)
 
+    def close(self, at: int) -> None:
+        """Make up at the end of the load what the end of a billing period makes due."""
+        version = self.timeline.at(at)
+        day = local_day(at, version.zone)
+        if day_start(day, version.zone) == at and version.billing_period.start_of(day) == day:
+            self.begin_day(day)
+
 
 def price_load(
     timeline: Timeline, load: Sequence[Interval], terms: Terms, history: Sequence[int] = ()
@@ -132,9 +141,10 @@ def price_load(
             today += timedelta(days=1)
             run.begin_day(today)
         allocate(run.rating, timeline, LOAD, part.start, part.end, part.wh)
-    while day_start(today + timedelta(days=1), zone) <= last:
+    while day_start(today + timedelta(days=1), zone) < last:
         today += timedelta(days=1)
         run.begin_day(today)
+    run.close(last)
     run.take(settle(run.rating, timeline))
     for period in {key.period for key in run.rating.lines}:
         run.energy[period] = energy_of(run.rating, timeline, period)
@@ -167,15 +177,16 @@ def _by_day(load: Sequence[Interval], timeline: Timeline) -> Iterator[Interval]:
 
 
 def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
-    """Return the lines in order, period by period; a period that begins with the end is none."""
+    """Return the lines in order, period by period; those before and after the load are left out."""
     zone = run.timeline.versions[0].zone
     order = [version.id for version in run.timeline.versions]
     found: list[PricedPeriod] = []
     for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
         start, end = (day_start(day, zone) for day in bounds(period))
-        if start >= last:
+        if start >= last or end <= first:
             continue
-        keys = sorted((key for key in run.sums if key.period == period), key=lambda key: _place(key, order))
+        keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
+        keys.sort(key=lambda key: _place(key, order))
         lines = tuple(_line(run, key) for key in keys)
         found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
     return tuple(found)
@@ -189,8 +200,19 @@ def _place(key: LineKey, order: Sequence[str]) -> tuple[int, int, int, str, str]
     return order.index(key.version_id), _KINDS.index(LineKind(key.kind)), key.block, key.band, key.base
 
 
+def _is_carrier(key: LineKey) -> bool:
+    """Say whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
+    return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
+
+
 def _line(run: _Run, key: LineKey) -> PricedLine:
     """Return a line with all that was settled on it."""
-    found = run.sums[key]
-    price = unit_price(run.timeline.version(key.version_id), key)
-    return PricedLine(key, found.quantity, price, found.amount, found.tax)
+    found, version = run.sums[key], run.timeline.version(key.version_id)
+    quantity, price = found.quantity, unit_price(version, key)
+    if key.kind == LineKind.CONSUMPTION and version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        per_mwh = version.price(key.block, key.band)
+        quantity = divide_half_even(found.amount * WH_PER_MWH, per_mwh) if per_mwh else 0
+    if key.kind == LineKind.DEMAND and version.demand is not None and version.demand.per_kw:
+        price = version.demand.per_kw
+        quantity = divide_half_even(found.amount * 1000, price)
+    return PricedLine(key, quantity, price, found.amount, found.tax)

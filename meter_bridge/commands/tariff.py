@@ -1,0 +1,171 @@
+"""``meter-bridge tariff``."""
+
+import argparse
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+import sys
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.commands import site_file, tariff_price, tariff_show
+from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.commands.load_file import FORMS, read_load
+from meter_bridge.commands.output import plain, say, say_json
+from meter_bridge.commands.parser import Parser, add_data
+from meter_bridge.config.nearest import suggest
+from meter_bridge.config.plan import SitePlan, TariffPlan
+from meter_bridge.config.quantities import watts
+from meter_bridge.config.scalars import Wrong
+from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
+from meter_bridge.core.energy import EnergyError, parse_kwh
+from meter_bridge.core.pricing import Interval, price_load
+from meter_bridge.core.rating import Terms
+from meter_bridge.core.tariff import DemandOf, Timeline
+
+EPILOG: Final = f"""\
+Needs no bridge. FILE is a site file; its units are not looked at.
+
+A load file begins with the names of its columns: {FORMS}. One timestamp
+is the begin of an interval, which ends where the next begins. Times without an offset are those of the site.
+
+examples:
+  meter-bridge tariff check house.yaml
+  meter-bridge tariff show house.yaml home --year 2027
+  meter-bridge tariff price house.yaml home october.csv
+  meter-bridge tariff price kenya.yaml domestic october.csv --history 85,102,97
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tariff with the site in which it is meant."""
+
+    site: SitePlan
+    plan: TariffPlan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
+    check = actions.add_parser("check", help="say what is wrong with the tariffs of a file")
+    show = actions.add_parser("show", help="show a tariff: its year, its days, its prices and charges")
+    price = actions.add_parser("price", help="say what a load costs, every line explained")
+    for each in (check, show, price):
+        each.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
+        each.add_argument(
+            "tariff",
+            metavar="TARIFF",
+            nargs="?" if each is check else None,
+            help="id of a tariff of the file",
+        )
+        add_data(each)
+    check.set_defaults(act=_check)
+    show.add_argument("--year", type=int, metavar="YEAR", help="year to show (default: this one)")
+    show.set_defaults(act=_show)
+    price.add_argument("load", type=Path, metavar="LOAD", help="file of what was used when")
+    price.add_argument(
+        "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
+    )
+    price.add_argument("--free-units", action="store_true", help="the customer is eligible for free units")
+    price.add_argument("--history", metavar="KWH,...", help="use of the months before, oldest first, in kWh")
+    price.add_argument("--json", action="store_true", help="answer as JSON, amounts as the API gives them")
+    price.set_defaults(act=_price)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, show or apply the tariffs of a file."""
+    arguments.act(arguments)
+    return 0
+
+
+def _tariffs(path: Path, tariff_id: str | None) -> list[Found]:
+    """Return the tariffs of a file, or the one that is named."""
+    sites = site_file.tariffs_of(path, site_file.read(path))
+    found = [Found(site, tariff) for site in sites for tariff in site.tariffs]
+    if tariff_id is None:
+        return found
+    named = [each for each in found if each.plan.id == tariff_id]
+    if not named:
+        remedy = suggest(tariff_id, [each.plan.id for each in found])
+        raise CommandError(f"{path} has no tariff {tariff_id!r}", remedy, USAGE)
+    return named
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    found = _tariffs(arguments.file, arguments.tariff)
+    versions = sum(len(each.plan.versions) for each in found)
+    several = "" if versions == 1 else "s"
+    say(f"{arguments.file} is right: every minute of every year has one price in {versions} version{several}")
+    for each in found:
+        for version in each.plan.versions:
+            say(f"  {tariff_show.summary(version)}")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    (found,) = _tariffs(arguments.file, arguments.tariff)
+    zone = ZoneInfo(found.site.time_zone)
+    year = datetime.now(UTC).astimezone(zone).year if arguments.year is None else arguments.year
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise CommandError(f"{year} is not a year of a tariff", f"choose {FIRST_YEAR} to {LAST_YEAR}", USAGE)
+    colour = sys.stdout.isatty()
+    parts = [
+        tariff_show.show(found.plan, version, year, colour=colour)
+        for version in tariff_show.in_year(found.plan, year, zone)
+    ]
+    if not parts:
+        start = found.plan.versions[0].id.partition("@")[2]
+        raise CommandError(f"no version is in force in {year}", f"choose a year from {start} on", USAGE)
+    say(plain_lines("\n\n".join(parts)) if not colour else "\n\n".join(parts))
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines without other control characters."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+def _price(arguments: argparse.Namespace) -> None:
+    (found,) = _tariffs(arguments.file, arguments.tariff)
+    zone = ZoneInfo(found.site.time_zone)
+    load = read_load(arguments.load, zone)
+    terms, history = _terms(arguments, found.plan), _history(arguments.history)
+    _check_in_force(found.plan, load, zone)
+    timeline = Timeline(found.plan.versions)
+    periods = price_load(timeline, load, terms, history)
+    if arguments.json:
+        say_json(tariff_price.as_json(found.plan, found.site, periods))
+    else:
+        say(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
+
+
+def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
+    """Return what the tariff has to know of the unit."""
+    demands = [version.demand for version in plan.versions if version.demand is not None]
+    if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
+        raise CommandError(
+            f"tariff {plan.id} charges the contracted load",
+            "add --contracted-load '2 kW', for example",
+            USAGE,
+        )
+    try:
+        contracted = 0 if arguments.contracted_load is None else watts(arguments.contracted_load)
+    except Wrong as error:
+        raise CommandError(f"--contracted-load: {error.msg}", error.remedy, USAGE) from error
+    return Terms(None, contracted, arguments.free_units)
+
+
+def _history(written: str | None) -> tuple[int, ...]:
+    """Return the energy of the months before in Wh."""
+    try:
+        return tuple(parse_kwh(part.strip()) for part in written.split(",")) if written else ()
+    except EnergyError as error:
+        raise CommandError(f"--history: {error}", "write it like 85,102,97", USAGE) from error
+
+
+def _check_in_force(plan: TariffPlan, load: tuple[Interval, ...], zone: ZoneInfo) -> None:
+    """Refuse a load that begins before there is a price."""
+    first, start = plan.versions[0].valid_from, load[0].start
+    if start < first:
+        told = [f"{datetime.fromtimestamp(at // 1000, zone):%Y-%m-%d %H:%M}" for at in (start, first)]
+        message = f"the load begins {told[0]}, but tariff {plan.id} {told[1]}"
+        raise CommandError(message, "leave the time before it out, or add a version that begins earlier")

@@ -1,0 +1,134 @@
+"""What a load costs, as text for people and as JSON for programs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from meter_bridge.commands.output import table
+from meter_bridge.config.describe import show_amount
+from meter_bridge.config.describe_tariffs import show_blocks, show_percent
+from meter_bridge.config.plan import SitePlan, TariffPlan
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.money import amount_digits, format_amount
+from meter_bridge.core.periods import bounds
+from meter_bridge.core.pricing import PricedLine, PricedPeriod
+from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
+from meter_bridge.core.tariff import Timeline
+
+HEAD: Final = ("CHARGE", "QUANTITY", "PRICE", "AMOUNT", "TAX")
+_NAMES: Final[Mapping[str, str]] = {
+    LineKind.FREE: "free units",
+    LineKind.DEMAND: "demand charge",
+    LineKind.MINIMUM: "made up to the minimum charge",
+    LineKind.LIFELINE: "lifeline",
+}
+
+
+def as_text(timeline: Timeline, currency: str, periods: Sequence[PricedPeriod]) -> str:
+    """Return a table for each billing period, and the sum of all."""
+    parts = [_period(timeline, currency, each) for each in periods]
+    if len(periods) > 1:
+        wh, total = sum(each.wh for each in periods), sum(each.total for each in periods)
+        parts.append(f"All periods: {format_kwh(wh)}, {format_amount(total, currency)}")
+    return "\n\n".join(parts)
+
+
+def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
+    """Return one billing period: its lines, their sum, and what the prices contain."""
+    first, after = bounds(priced.period)
+    title = f"{first} to {after - timedelta(days=1)}: {format_kwh(priced.wh)}"
+    several = len({line.key.version_id for line in priced.lines}) > 1
+    rows = [
+        (
+            _name(timeline, line, several=several),
+            _quantity(line),
+            "" if line.unit_price is None else show_amount(line.unit_price, currency),
+            _money(line.amount, currency),
+            _money(line.tax, currency) if line.tax else "",
+        )
+        for line in priced.lines
+        if line.key.kind != LineKind.INCLUDED_TAX
+    ]
+    rows.append(("sum", "", "", _money(priced.total, currency), ""))
+    shown = [title, table(HEAD, rows, right=HEAD[1:])]
+    contained = [line for line in priced.lines if line.key.kind == LineKind.INCLUDED_TAX]
+    shown += [
+        f"The prices contain {_name(timeline, line, several=several)}: {format_amount(line.amount, currency)}"
+        for line in contained
+    ]
+    if not priced.whole:
+        shown.append("The load does not cover this period: what is due at its begin or end may be missing.")
+    return "\n".join(shown)
+
+
+def _name(timeline: Timeline, line: PricedLine, *, several: bool) -> str:
+    """Return what a line is for, and by which version where there are several."""
+    name = _plain_name(timeline, line)
+    return f"{name} ({line.key.version_id.partition('@')[2]})" if several else name
+
+
+def _plain_name(timeline: Timeline, line: PricedLine) -> str:
+    key, version = line.key, timeline.version(line.key.version_id)
+    band = key.band if len(version.bands) > 1 else "energy"
+    if key.kind == LineKind.CONSUMPTION:
+        ladder = version.ladders[version.ladder_of(key.band)]
+        if not ladder.limits:
+            return band
+        return f"{band}, block {key.block + 1}, {show_blocks(ladder.limits)[key.block]}"
+    if key.kind in TAX_KINDS:
+        rate = next(tax.rate_ppm for tax in version.taxes if tax.name == key.band)
+        on = f" in {key.base}" if key.base else ""
+        return f"{key.band} {show_percent(rate)}{on}" if rate else key.band
+    if key.kind in (LineKind.FREE, LineKind.LIFELINE) and len(version.bands) > 1:
+        return f"{_NAMES[key.kind]}, {band}"
+    return _NAMES.get(key.kind, key.band)
+
+
+def _quantity(line: PricedLine) -> str:
+    if line.key.kind in ENERGY_KINDS:
+        return format_kwh(line.quantity)
+    if line.key.kind == LineKind.DEMAND:
+        return f"{line.quantity / 1000:,.3f} kW"
+    return str(line.quantity) if line.quantity else ""
+
+
+def _money(amount: int, currency: str) -> str:
+    """Return an amount rounded to the minor unit, without its currency."""
+    return format_amount(amount, currency).removeprefix(f"{currency} ")
+
+
+def as_json(plan: TariffPlan, site: SitePlan, periods: Sequence[PricedPeriod]) -> dict[str, object]:
+    """Return everything exactly: amounts in steps of the currency, energy in Wh."""
+    return {
+        "tariff": plan.id,
+        "time_zone": site.time_zone,
+        "currency": site.currency,
+        "amount_digits": amount_digits(site.currency),
+        "wh": sum(each.wh for each in periods),
+        "total": sum(each.total for each in periods),
+        "periods": [
+            {
+                "period": each.period,
+                "whole": each.whole,
+                "wh": each.wh,
+                "total": each.total,
+                "lines": [_line(line) for line in each.lines],
+            }
+            for each in periods
+        ],
+    }
+
+
+def _line(line: PricedLine) -> dict[str, object]:
+    key = line.key
+    return {
+        "kind": key.kind,
+        "version_id": key.version_id,
+        "block": key.block + 1 if key.block >= 0 else None,
+        "band": key.band,
+        "contained_in": key.base or None,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
+        "amount": line.amount,
+        "tax": line.tax,
+    }
