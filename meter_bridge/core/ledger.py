@@ -3,8 +3,8 @@
 Every account has its own buckets, so no row is shared between accounts. ``balance`` is the customer's
 purchased credit; ``emergency_credit`` is zero or negative: lent and not repaid; ``arrears`` and one
 ``debt:<id>`` for each debt are negative where something is owed; ``tenancy:<n>`` is what a customer who moved
-out has or owes. ``funds`` is the counterpart of money in and out; ``consumption``, ``standing`` and ``tax``
-are charges.
+out has or owes; ``units`` are those that top-ups bought, in an asset of their own. ``funds`` is the
+counterpart of money in and out; ``consumption``, ``standing`` and ``tax`` are charges.
 """
 
 from collections import defaultdict
@@ -37,6 +37,8 @@ class Bucket(StrEnum):
     ADJUSTMENT = "adjustment"
     WRITE_OFF = "write_off"
     TRANSFER = "transfer"
+    UNITS = "units"
+    """Units bought and not used; their asset is the Wh of one supply."""
 
 
 _DEBT: Final = "debt:"
@@ -174,6 +176,24 @@ def charge(
         if amount or bucket is Bucket.BALANCE
     )
     return (*paying, *charged)
+
+
+def units_asset(supply_id: str) -> str:
+    """Return the asset of the units of one supply."""
+    return f"wh:{supply_id}"
+
+
+def units_bought(supply_id: str, wh: int) -> tuple[Posting, ...]:
+    """Return the postings of units that a top-up bought, or gives back where negative."""
+    asset = units_asset(supply_id)
+    return (Posting(Bucket.UNITS, asset, wh), Posting(Bucket.FUNDS, asset, -wh))
+
+
+def units_used(supply_id: str, settlement: Settlement) -> tuple[Posting, ...]:
+    """Return the postings of the units that a settlement debits; none where it debits none."""
+    wh = sum(line.quantity for line in settlement.lines if line.key.kind == LineKind.UNITS)
+    asset = units_asset(supply_id)
+    return (Posting(Bucket.UNITS, asset, -wh), Posting(Bucket.CONSUMPTION, asset, wh)) if wh else ()
 
 
 def opening(asset: str, amount: int) -> tuple[Posting, ...]:

@@ -19,6 +19,7 @@ from meter_bridge.engine.debts import collect_debts
 from meter_bridge.engine.emergency import keep_emergency_credit
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.lane import measure_room
+from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import UNLIMITED, Account, Installation
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
@@ -50,8 +51,10 @@ def evaluate(
             charge_time(installation, supply, unit)
         collect_debts(installation, account, unit)
     credit = keep_emergency_credit(installation, account, unit, credit_now(account))
-    _warn(installation, account, unit, credit.balance)
-    left = headroom(account.policy.credit, credit)
+    worth = units_worth(account)
+    _warn(installation, account, unit, credit.balance + worth)
+    # Units are there to be used, whatever is owed in money besides.
+    left = max(headroom(account.policy.credit, credit), worth)
     spared = None
     if left <= 0:
         spared = respite(account.policy.friendly_hours, unit.at, account.site.time_zone)
@@ -60,7 +63,7 @@ def evaluate(
         Situation(
             present=account.state,
             headroom=left,
-            available=credit.balance,
+            available=credit.balance + worth,
             hold=account.hold,
             respite=spared,
             clock_sure=wishes.clock_sure,

@@ -79,16 +79,21 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
     if not settlement.segments:
         return
     account = supply.account
-    unit.keep(supply)
     seq = book(
         installation,
         account,
         unit,
         EntryKind.CHARGE,
-        _charge(account, settlement),
+        (*_charge(account, settlement), *ledger.units_used(supply.id, settlement)),
         description=_describe(settlement),
         detail={},
     )
+    add_lines(supply, unit, seq, settlement)
+
+
+def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> None:
+    """Add the lines and facts of a settlement to the unit, under their entry."""
+    unit.keep(supply)
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
     unit.work.extend(ops.INSERT_LINE, lines)
     unit.work.extend(

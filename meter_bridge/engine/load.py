@@ -107,6 +107,7 @@ def top_up_view(row: RowMapping) -> TopUpView:
         method=detail["method"],
         reference=detail["reference"],
         split=detail["split"],
+        units_wh=detail.get("units_wh", 0),
         balance_after=row["balance_after"],
     )
 

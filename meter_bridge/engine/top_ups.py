@@ -11,8 +11,9 @@ from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.journal import announce, book, entry_id
+from meter_bridge.engine.journal import add_lines, announce, book, entry_id
 from meter_bridge.engine.operations import Operation, check_amount, check_text, parsed_amount
+from meter_bridge.engine.purchases import buy_units, postings_of
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import supply_view
@@ -66,21 +67,33 @@ class TopUp(Operation[TopUpResult]):
         split = split_top_up(
             account.policy.credit, posted_credit(account), debts, self.amount, at=unit.at, zone=zone
         )
+        lot_id = entry_id(engine.installation.sequences.entry + 1)
+        supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
+        shown = split.shown()
+        if purchase.wh:
+            shown["units"] = min(purchase.settlement.total, split.balance)
+            shown["balance"] = split.balance - shown["units"]
         detail = {
             "amount": self.amount,
             "method": self.method,
             "reference": self.reference,
-            "split": split.shown(),
+            "split": shown,
+            "units_wh": purchase.wh,
         }
+        postings = ledger.top_up(account.site.currency, split)
+        if supply is not None and purchase.wh:
+            postings += postings_of(supply, purchase)
         seq = book(
             engine.installation,
             account,
             unit,
             EntryKind.TOP_UP,
-            ledger.top_up(account.site.currency, split),
+            postings,
             description=f"Top-up, {self.method}",
             detail=detail,
         )
+        if supply is not None and purchase.wh:
+            add_lines(supply, unit, seq, purchase.settlement)
         _count_against_caps(account, split, unit.at, zone)
         top_up = TopUpView(
             id=entry_id(seq),
@@ -88,8 +101,9 @@ class TopUp(Operation[TopUpResult]):
             amount=self.amount,
             method=self.method,
             reference=self.reference,
-            split=split.shown(),
+            split=shown,
             balance_after=account.balance,
+            units_wh=purchase.wh,
         )
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}

@@ -15,7 +15,7 @@ from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, du
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.standing import fixed_per_day
 from meter_bridge.core.supply import PaymentMode, Reason, restorable
-from meter_bridge.core.tariff import next_price_change
+from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.engine import alerting
 from meter_bridge.engine.credit import credit_now, payments
 from meter_bridge.engine.state import Account, Meter, Supply
@@ -202,7 +202,10 @@ def _tariff_now(supply: Supply, at: int) -> TariffNow:
 
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
     """Return the energy that the credit left buys from here."""
-    return units_for(supply.rating, supply.timeline.stretch(at), available)
+    stretch = supply.timeline.stretch(at)
+    if stretch.version.basis is BlockBasis.PURCHASE_TIME:
+        return supply.rating.units
+    return units_for(supply.rating, stretch, available)
 
 
 def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:

@@ -276,9 +276,11 @@ class TopUpView:
     method: str
     reference: str | None
     split: dict[str, int]
-    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit`` where there was any, and
-    always ``balance``. Sums to amount."""
+    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit``, ``units`` where there was
+    any, and always ``balance``. Sums to amount."""
     balance_after: int
+    units_wh: int = 0
+    """Units that it bought, where the tariff sells units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

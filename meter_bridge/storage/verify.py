@@ -46,7 +46,8 @@ _CHECKS: Final = (
         "the lines of charge {0} sum to {1}, but it takes {2} from the credit",
         (
             "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
-            " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line GROUP BY entry_seq) l"
+            " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line WHERE kind <> 'included_tax'"
+            " GROUP BY entry_seq) l"
             " ON l.entry_seq = e.seq"
             " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
             " WHERE bucket IN ('balance', 'emergency_credit', 'arrears') GROUP BY entry_seq) p"
@@ -57,7 +58,8 @@ _CHECKS: Final = (
         "the segments of charge {0} sum to {1}, but its lines to {2}",
         (
             "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total"
-            " FROM charge_line GROUP BY entry_seq) l JOIN (SELECT entry_seq, sum(amount + tax) AS"
+            " FROM charge_line WHERE kind <> 'included_tax' GROUP BY entry_seq) l"
+            " JOIN (SELECT entry_seq, sum(amount + tax) AS"
             " total FROM segment"
             " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total"
         ),
