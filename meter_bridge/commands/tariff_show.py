@@ -61,7 +61,11 @@ def summary(version: TariffVersion) -> str:
         f"{blocks} block{'s' if blocks > 1 else ''}"
         + (f" per {version.block_period.unit}" if blocks > 1 else ""),
         f"{bands} band{'s' if bands > 1 else ''}" + (f" in {seasons} seasons" if seasons else ""),
-        *(name for name, _ in show_charges(version) if not name.startswith("block")),
+        *(
+            words if name == "sold as" else name
+            for name, words in show_charges(version)
+            if "block" not in name
+        ),
     ]
     return textwrap.fill(
         f"{version.id}: {', '.join(parts)}", WIDTH - 2, subsequent_indent="    ", break_on_hyphens=False

@@ -182,6 +182,36 @@ def test_blocks_apply_in_three_ways(
     assert all(ladder.limits == (100_000,) for ladder in version.ladders)
 
 
+def test_blocks_of_a_year_may_have_five_periods() -> None:
+    """The shape of Chinese price lists for trade: sharp, peak, flat, valley, deep valley."""
+    version = version_of(
+        """\
+holidays: {country: CN}
+seasons: {midsummer: [{from: 07-01, to: 08-31}], spring festival: [{from: 02-01, to: 02-20}], other: rest}
+bands:
+  sharp: [{season: midsummer, from: "13:00", to: "15:00"}]
+  peak:
+    - {from: "08:00", to: "11:00"}
+    - {from: "17:00", to: "22:00"}
+    - {season: [spring festival, other], from: "13:00", to: "15:00"}
+  valley: [{from: "22:00", to: "24:00"}, {from: "00:00", to: "02:00"}, {from: "06:00", to: "08:00"}]
+  deep valley: [{from: "02:00", to: "06:00"}]
+  flat: rest
+blocks: [2880 kWh, 4800 kWh]
+blocks reset: yearly
+prices:
+  sharp: [1.00, 1.10, 1.60]
+  peak: [0.80, 0.88, 1.28]
+  flat: [0.50, 0.55, 0.80]
+  valley: [0.30, 0.33, 0.48]
+  deep valley: [0.20, 0.22, 0.32]"""
+    )
+    day = [(span.band) for span in version.calendar.spans(date(2026, 7, 15))]
+    assert day == ["valley", "deep valley", "valley", "peak", "flat", "sharp", "flat", "peak", "valley"]
+    assert version.ladders[0].blocks == 3
+    assert version.block_period.text(date(2026, 7, 15)) == "2026-01-01/P1Y"
+
+
 def test_the_block_may_follow_from_months_before() -> None:
     assert version_of(f"block by: the mean of the last 3 months\n{BLOCKS}").history_periods == 3
     assert version_of(f"block by: use in the period\n{BLOCKS}").history_periods == 0
