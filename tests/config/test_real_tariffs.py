@@ -95,8 +95,9 @@ def test_south_africa_sells_what_the_receipts_say() -> None:
 def test_kenya_prices_all_units_by_the_months_before() -> None:
     """85 kWh after months of 90, 100 and 95: DC2.
 
-    energy 85 x 16.50 = 1402.50, fuel 85 x 3.69 = 313.65, forex 85 x 1.5382 = 130.747, WRA 85 x 0.0124 = 1.054,
-    EPRA 85 x 0.08 = 6.80, REP 5 % of 1402.50 = 70.125, VAT 16 % of 1716.15 = 274.584; together 2199.46.
+    Energy 85 x 16.50 = 1402.50, fuel 85 x 3.69 = 313.65, forex 85 x 1.5382 = 130.747,
+    WRA 85 x 0.0124 = 1.054, EPRA 85 x 0.08 = 6.80, REP 5 % of 1402.50 = 70.125,
+    VAT 16 % of 1716.15 = 274.584; together 2199.46.
     """
     priced = Priced("kenya")
     priced.use("2025-10-10 12:00", 85)
