@@ -51,6 +51,7 @@ def buy(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) ->
         purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
         if purchase.settlement.total <= money:
             rating.lines, rating.used, rating.lots = attempt.lines, attempt.used, attempt.lots
+            rating.taxed = attempt.taxed
             return purchase
         wh -= 1  # lines are rounded one by one, which may cost a step more than the exact sum
     return NOTHING
@@ -66,7 +67,8 @@ def _affordable(rating: Rating, stretch: Stretch, money: int) -> int:
 def _copy(rating: Rating) -> Rating:
     """Return a rating whose lines, ladders and lots can be changed for a trial."""
     lines = {key: replace(each) for key, each in rating.lines.items()}
-    return replace(rating, lines=lines, used=dict(rating.used), lots=[replace(lot) for lot in rating.lots])
+    lots = [replace(lot) for lot in rating.lots]
+    return replace(rating, lines=lines, used=dict(rating.used), lots=lots, taxed={})
 
 
 def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int, lot_id: str) -> Purchase:
@@ -77,14 +79,14 @@ def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int,
         each = line(rating, key)
         each.quantity += part
         each.settled_quantity += part
-        for tax_line, per_wh in taxes_per_wh(rating, stretch.version, key):
-            tax_line.quantity += per_wh * part
-            tax_line.settled_quantity += per_wh * part
+        for tax in taxes_per_wh(rating, stretch.version, key):
+            tax.line.quantity += tax.per_wh * part
+            tax.line.settled_quantity += tax.per_wh * part
         amount = sums.add(rating, timeline, key, part)
-        tax = sums.taxes(rating, timeline, key.period, key.version_id)
-        sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, tax))
+        taxes = sums.taxes(rating, timeline, key.period, key.version_id)
+        sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
         rating.lots.append(Lot(lot_id, part, taxed_price(stretch.version, block, stretch.band)))
-    return Purchase(sums.settlement(), wh)
+    return Purchase(sums.settlement(timeline), wh)
 
 
 def _steps(rating: Rating, stretch: Stretch, wh: int) -> list[tuple[int, int]]:

@@ -23,6 +23,7 @@ from meter_bridge.core.tariff import (
     Stretch,
     TariffVersion,
     TaxBase,
+    TaxTerm,
     Timeline,
     limits,
     share,
@@ -100,6 +101,14 @@ class Line:
     settled: int = 0
 
 
+class TaxPart(NamedTuple):
+    """A tax line of a line of energy, with the exact value that a Wh adds to it."""
+
+    key: LineKey
+    line: Line
+    per_wh: int
+
+
 @dataclass(slots=True)
 class OpenSegment:
     """Energy of one meter in one slot on one line, not yet settled."""
@@ -147,6 +156,8 @@ class Rating:
     lots: list[Lot] = field(default_factory=list)
     """Units bought and not used, oldest first."""
     terms: Terms = field(default_factory=Terms)
+    taxed: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Tax lines of the lines of energy, found once for each."""
 
     @property
     def units(self) -> int:
@@ -239,6 +250,8 @@ def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
         return LineKind.FREE, NO_BLOCK, free
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         return LineKind.CONSUMPTION, NO_BLOCK, None
+    if not stretch.steps.limits:
+        return LineKind.CONSUMPTION, 0, None
     return LineKind.CONSUMPTION, block_at(rating, stretch), block_room(rating, stretch)
 
 
@@ -306,8 +319,8 @@ def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> 
     if key.kind == LineKind.CONSUMPTION:
         _climb_by(rating, stretch, wh)
         if key.block != NO_BLOCK:
-            for tax_line, per_wh in taxes_per_wh(rating, stretch.version, key):
-                tax_line.quantity += per_wh * wh
+            for part_of_tax in taxes_per_wh(rating, stretch.version, key):
+                part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
         _take(rating, Rung(stretch.period, FREE_LADDER), wh)
         if stretch.version.free_climbs:
@@ -353,16 +366,23 @@ def line(rating: Rating, key: LineKey) -> Line:
     return found
 
 
-def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> list[tuple[Line, int]]:
+def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[TaxPart, ...]:
     """Return the tax lines of a consumption line and the exact value that a Wh adds to each."""
-    price = version.price(key.block, key.band)
-    return [
-        (
-            line(rating, tax_key(key, term.tax.name, TaxBase.CONSUMPTION if term.tax.inclusive else None)),
-            price * (EXACT // WH_PER_MWH) if term.tax.inclusive else price * term.factor + term.per_wh,
+    found = rating.taxed.get(key)
+    if found is None:
+        price = version.price(key.block, key.band)
+        found = rating.taxed[key] = tuple(
+            _tax_part(rating, key, term, price) for term in version.terms[TaxBase.CONSUMPTION]
         )
-        for term in version.terms[TaxBase.CONSUMPTION]
-    ]
+    return found
+
+
+def _tax_part(rating: Rating, key: LineKey, term: TaxTerm, price: int) -> TaxPart:
+    """Return the line of one tax of a consumption line, and what a Wh at a price adds to it."""
+    inclusive = term.tax.inclusive
+    of = tax_key(key, term.tax.name, TaxBase.CONSUMPTION if inclusive else None)
+    per_wh = price * (EXACT // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
+    return TaxPart(of, line(rating, of), per_wh)
 
 
 def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> LineKey:
@@ -609,6 +629,7 @@ def forget_periods(rating: Rating, keep_from: str) -> None:
         for key, each in rating.lines.items()
         if _reaches(key.period, keep_from) or each.quantity != each.settled_quantity
     }
+    rating.taxed.clear()
     rating.used = {rung: wh for rung, wh in rating.used.items() if _reaches(rung.period, keep_from)}
     rating.peaks = {period: wh for period, wh in rating.peaks.items() if _reaches(period, keep_from)}
     kept = sorted(rating.history)[-_HISTORY_KEPT:]

@@ -6,6 +6,7 @@ from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.rating import (
     NO_BLOCK,
     TAX_KINDS,
+    Line,
     LineKey,
     LineKind,
     OpenSegment,
@@ -19,29 +20,32 @@ from meter_bridge.core.rating import (
     taxes_per_wh,
     unit_price,
 )
-from meter_bridge.core.tariff import Timeline
+from meter_bridge.core.tariff import TariffVersion, Timeline
 
 
 @dataclass(slots=True)
 class Sums:
     """What a settlement has added so far."""
 
-    lines: dict[LineKey, SettledLine] = field(default_factory=dict)
+    added: dict[LineKey, list[int]] = field(default_factory=dict)
+    """Quantity and amount by line."""
     segments: list[Segment] = field(default_factory=list)
 
     def add(self, rating: Rating, timeline: Timeline, key: LineKey, natural: int) -> int:
         """Settle a line at its settled quantity and return what that adds."""
-        version, each = timeline.version(key.version_id), line(rating, key)
+        return self.add_to(timeline.version(key.version_id), key, line(rating, key), natural)
+
+    def add_to(self, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+        """Settle a line that was found already."""
         settled = due(version, key, each.settled_quantity)
-        amount, each.settled = settled - each.settled, settled
-        before = self.lines.get(key)
-        if before is not None or amount or natural:
-            self.lines[key] = SettledLine(
-                key,
-                natural + (before.quantity if before else 0),
-                unit_price(version, key),
-                amount + (before.amount if before else 0),
-            )
+        amount = settled - each.settled
+        each.settled = settled
+        before = self.added.get(key)
+        if before is not None:
+            before[0] += natural
+            before[1] += amount
+        elif amount or natural:
+            self.added[key] = [natural, amount]
         return amount
 
     def taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
@@ -52,10 +56,14 @@ class Sums:
             total += amount if key.kind == LineKind.TAX else 0
         return total
 
-    def settlement(self) -> Settlement:
+    def settlement(self, timeline: Timeline) -> Settlement:
         """Return the whole; a line that adds up to nothing is left out."""
-        kept = (each for each in self.lines.values() if each.amount or each.quantity)
-        return Settlement(tuple(kept), tuple(self.segments))
+        lines = (
+            SettledLine(key, quantity, unit_price(timeline.version(key.version_id), key), amount)
+            for key, (quantity, amount) in self.added.items()
+            if quantity or amount
+        )
+        return Settlement(tuple(lines), tuple(self.segments))
 
 
 def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
@@ -88,7 +96,7 @@ def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Se
     for period, (start, end) in derived.items():
         settle_derived(rating, timeline, period, start, end, sums)
     rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
-    return sums.settlement()
+    return sums.settlement(timeline)
 
 
 def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
@@ -101,12 +109,14 @@ def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegme
 def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: Sums) -> None:
     """Settle one segment of energy and its taxes."""
     key, amount, tax = part.key, 0, 0
-    rating.lines[key].settled_quantity += part.wh
-    amount = sums.add(rating, timeline, key, part.wh)
+    version, of = timeline.version(key.version_id), rating.lines[key]
+    of.settled_quantity += part.wh
+    amount = sums.add_to(version, key, of, part.wh)
     if key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK:
-        for each, per_wh in taxes_per_wh(rating, timeline.version(key.version_id), key):
-            each.settled_quantity += per_wh * part.wh
-        tax = sums.taxes(rating, timeline, key.period, key.version_id)
+        for each in taxes_per_wh(rating, version, key):
+            each.line.settled_quantity += each.per_wh * part.wh
+            added = sums.add_to(version, each.key, each.line, 0)
+            tax += added if each.key.kind == LineKind.TAX else 0
     sums.segments.append(
         Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax)
     )

@@ -50,7 +50,7 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
         if waived and fixed.kind is LineKind.STANDING:
             continue
         _charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
-    return sums.settlement()
+    return sums.settlement(timeline)
 
 
 def _close_period(rating: Rating, timeline: Timeline, start: int, sums: Sums) -> None:

@@ -87,7 +87,7 @@ def enter(meter: Meter, at: int) -> None:
         segment=parts[-1],
         line=rating.lines[key],
         rung=Rung(stretch.block_period, stretch.ladder),
-        taxes=tuple(taxes_per_wh(rating, stretch.version, key)),
+        taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
         cost_per_wh=taxed_price(stretch.version, key.block, key.band),
     )
 
