@@ -77,6 +77,8 @@ class Register:
     """Full turns of this epoch: the modulus, added each time the register rolled over."""
     boot: str | None = None
     """Boot of the device under which the watermark was read."""
+    since: int = 0
+    """When this epoch began."""
 
     @property
     def charged_wh(self) -> int:
@@ -114,7 +116,9 @@ class Advance:
 
 def first(reading: RegisterReading) -> Register:
     """Return the state after a meter's first reading; nothing is charged for what was before."""
-    return Register(0, reading.wh, reading.wh, reading.at, reading.witness, boot=reading.boot)
+    return Register(
+        0, reading.wh, reading.wh, reading.at, reading.witness, boot=reading.boot, since=reading.at
+    )
 
 
 def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
@@ -201,6 +205,7 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
         reading.witness,
         retired=state.witness,
         boot=reading.boot or state.boot,
+        since=reading.at,
     )
     return Advance(fresh, reading.wh - begin, state.at)
 
@@ -212,7 +217,15 @@ def _fallen(state: Register, reading: RegisterReading) -> Register:
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
     witness = reading.witness or state.witness
-    return Register(state.epoch + 1, reading.wh, reading.wh, reading.at, witness, boot=reading.boot)
+    return Register(
+        state.epoch + 1,
+        reading.wh,
+        reading.wh,
+        reading.at,
+        witness,
+        boot=reading.boot,
+        since=reading.at,
+    )
 
 
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
@@ -250,6 +263,7 @@ def decide(state: Register, decision: Decision) -> Advance:
         witness,
         retired=retired,
         boot=state.boot,
+        since=at,
     )
     fell = doubt.register_wh < state.watermark_wh
     if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
