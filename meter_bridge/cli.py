@@ -22,7 +22,7 @@ SUMMARIES: Final = MappingProxyType(
         "statement": "show what moved an account's balance in a period",
         "top-up": "book money that a customer paid",
         "supply": "switch a supply off or on, let credit decide, or confirm",
-        "meters": "show every meter, also those that nobody has assigned",
+        "meters": "show every meter, tell a reading, or replace one",
         "quarantine": "decide what a register means that fell or jumped",
         "token": "make, list and revoke tokens of the API",
         "verify": "prove that the books are right",

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.protocol.messages import (
@@ -50,7 +50,8 @@ class Refused(Exception):  # noqa: N818 - not a fault of the program but an answ
 class Actor:
     """Who asks: a role and what it may see.
 
-    A landlord or caretaker sees the accounts of ``sites`` (``"*"``: all), a tenant those of ``accounts``.
+    A landlord or caretaker sees the accounts of ``sites`` (``"*"``: all), a tenant or device those of
+    ``accounts``.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Actor:
         """Say whether the actor may see an account of a site."""
         if self.role in (Role.LANDLORD, Role.CARETAKER):
             return EVERYTHING in self.sites or site_id in self.sites
-        return self.role is Role.TENANT and account_id in self.accounts
+        return self.role in (Role.TENANT, Role.DEVICE) and account_id in self.accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,36 @@ class ApplyResult:
 
     changes: tuple[str, ...]
     applied: bool
+
+
+type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
+"""What became of a reading: it began the counter, was charged, told nothing new, or contradicts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """Answer to a reading that somebody told."""
+
+    meter: MeterView
+    outcome: ReadingOutcome
+    charged_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementOrder:
+    """A meter that was replaced: what the old counter showed at last and the new one at first, in kWh."""
+
+    closing: str
+    opening: str
+    reason: str
+    at: str | None = None
+    """When it was replaced, with its offset; None is now."""
+    address: str | None = None
+    """Address of the new device, where it has another."""
+    relay: str | None = None
+    """Address of its relay, where that is another device's."""
+    confirmed: bool = False
+    """A person vouches for a closing reading that is implausible."""
 
 
 class BridgePort(Protocol):
@@ -150,6 +181,16 @@ class BridgePort(Protocol):
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
     ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
+
+    async def read_register(
+        self, actor: Actor, meter_id: str, *, register: str, at: str | None
+    ) -> ReadingResult:
+        """Take a register that a person, or the device itself, tells; ``register`` is in kWh."""
+
+    async def replace_meter(
+        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+    ) -> tuple[MeterView, bool]:
+        """Close a meter's counter and begin a new one; the flag says that the key was seen before."""
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         """Return alerts, newest first."""

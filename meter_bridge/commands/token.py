@@ -23,7 +23,7 @@ roles:
   landlord   everything of its sites; alone may top up, override supply and change tariffs
   caretaker  holds, quarantines and acknowledging in its sites
   tenant     the own account: read, confirm an armed supply
-  device     submits its own readings
+  device     submits readings of the own account's meters
 
 A token is shown once, when it is made; the bridge keeps only its hash.
 

@@ -84,14 +84,14 @@ def _check_device(reading: Reading, path: Path, draft: MeterDraft) -> bool:
     if "password variable" in draft and "host" not in draft:
         message = "a password is only used with a host"
         reading.add((*path, "password variable"), message, "add host: 192.168.1.20", key=True)
-    if "relay" not in draft and not _has_relay(draft["address"]):
+    if "relay" not in draft and not has_relay(draft["address"]):
         at = path if isinstance(reading.document.get(path), str) else (*path, "address")
         message = f"{draft['address']!r} only measures"
         reading.add(at, message, "add relay: with the address that switches it, or relay: none")
     return len(reading.problems) == before
 
 
-def _has_relay(text: str) -> bool:
+def has_relay(text: str) -> bool:
     """Say whether the channel of an address may be a relay, as its family names them."""
     parsed = parse_address(text)
     if parsed.family is Family.SHELLY:

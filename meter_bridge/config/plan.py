@@ -1,6 +1,6 @@
 """A site file after validation: what there is to be, in the core's own types."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meter_bridge.core.alerts import Limits
 from meter_bridge.core.cutoff import WithoutBridge
@@ -88,3 +88,19 @@ class InstallationPlan:
 
     name: str
     sites: tuple[SitePlan, ...]
+
+
+def with_meter(plan: InstallationPlan, meter: MeterPlan) -> InstallationPlan:
+    """Return the plan with another one for the meter of the same id."""
+
+    def changed(supply: SupplyPlan) -> SupplyPlan:
+        meters = tuple(meter if each.id == meter.id else each for each in supply.meters)
+        return replace(supply, meters=meters)
+
+    def of_account(account: AccountPlan) -> AccountPlan:
+        return replace(account, supplies=tuple(map(changed, account.supplies)))
+
+    return replace(
+        plan,
+        sites=tuple(replace(site, accounts=tuple(map(of_account, site.accounts))) for site in plan.sites),
+    )

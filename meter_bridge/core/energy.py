@@ -31,6 +31,13 @@ def parse_kwh(text: str) -> int:
     return int(value * WH_PER_KWH)
 
 
+def parse_register(text: str) -> tuple[int, int]:
+    """Return a register read by a person in kWh as watt-hours, with what its last digit is worth."""
+    wh = parse_kwh(text)
+    decimals = len(text.partition(".")[2])
+    return wh, int(10 ** max(3 - decimals, 0))
+
+
 def format_kwh(wh: int) -> str:
     """Return watt-hours as kWh for people, such as ``"12.345 kWh"``."""
     return f"{Decimal(wh) / WH_PER_KWH:,.3f} kWh"

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meter_bridge.config import codec
-from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, SupplyPlan
+from meter_bridge.config.plan import (
+    AccountPlan,
+    InstallationPlan,
+    MeterPlan,
+    SitePlan,
+    SupplyPlan,
+    with_meter,
+)
 from meter_bridge.core.ledger import EntryKind, opening
 from meter_bridge.core.rating import Rating
 from meter_bridge.engine.alerting import set_alert
@@ -43,18 +50,40 @@ def site_unit(
         _apply_site(step, site)
     _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
     _withdraw_versions(step, before, plan)
-    installation.sequences.applied += 1
+    _store_applied(step, document, plan)
+    return step.unit
+
+
+def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
+    """Keep what holds from now on."""
+    sequences = step.installation.sequences
+    sequences.applied += 1
     step.unit.work.add(
         ops.INSERT_APPLIED,
         {
-            "seq": installation.sequences.applied,
+            "seq": sequences.applied,
             "at": step.unit.at,
-            "actor": actor,
+            "actor": step.unit.actor,
             "document": document,
             "plan": codec.encode_plan(plan),
         },
     )
-    return step.unit
+
+
+def change_meter(
+    engine: Engine, unit: Unit, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
+) -> None:
+    """Give a meter another plan between two site files; the next one is compared with it."""
+    step = _Step(engine, unit)
+    if plan.relay_address != meter.plan.relay_address:
+        engine.relays.abandon(meter, unit)
+    step.installation.forget(meter)
+    meter.plan = plan
+    step.installation.index(meter)
+    unit.work.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
+    document, before = applied
+    _store_applied(step, document, with_meter(before, plan))
+    unit.after(engine.assigned)
 
 
 def _apply_site(step: _Step, plan: SitePlan) -> None:
@@ -179,7 +208,8 @@ def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan
     known_meters = {meter.id: meter for meter in before.meters} if before else {}
     for meter in plan.meters:
         present = known_meters.get(meter.id)
-        work.add(ops.UPSERT_METER, _meter_row(step, plan, meter, present))
+        assigned_at = step.unit.at if present is None else present.assigned_at
+        work.add(ops.UPSERT_METER, _meter_row(plan.id, meter, assigned_at))
         if present is not None:
             _replace_devices(step, present, meter)
     if before is not None:
@@ -207,16 +237,16 @@ def _end_quarantine(step: _Step, meter: Meter) -> None:
         step.engine.metering.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
 
 
-def _meter_row(step: _Step, supply: SupplyPlan, plan: MeterPlan, present: Meter | None) -> dict[str, object]:
+def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, object]:
     """Return a meter's row."""
     return {
         "id": plan.id,
-        "supply_id": supply.id,
+        "supply_id": supply_id,
         "name": plan.name,
         "energy_address": plan.energy_address,
         "relay_address": plan.relay_address,
         "settings": codec.encode_meter_settings(plan),
-        "assigned_at": step.unit.at if present is None else present.assigned_at,
+        "assigned_at": assigned_at,
         "removed_at": None,
     }
 

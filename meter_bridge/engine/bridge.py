@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from sqlalchemy import select
-
 from meter_bridge import VERSION
-from meter_bridge.api.port import EVERYTHING, Actor, ApplyResult, Health, Refused, TokenInfo
-from meter_bridge.config import codec
+from meter_bridge.api.port import (
+    EVERYTHING,
+    Actor,
+    ApplyResult,
+    Health,
+    ReadingResult,
+    Refused,
+    ReplacementOrder,
+    TokenInfo,
+)
 from meter_bridge.config.diff import compare
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
@@ -22,10 +28,12 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
-from meter_bridge.engine.load import begun_versions
+from meter_bridge.engine.load import applied_plan, begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import Operations, committed, storage_unavailable
 from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
+from meter_bridge.engine.readings import take_reading
+from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import make_statement
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
@@ -50,7 +58,7 @@ from meter_bridge.protocol.messages import (
     Update,
 )
 from meter_bridge.protocol.statements import Detail, Statement
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.storage import work as ops
 
 DAY_MS: Final = 86_400_000
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
@@ -261,6 +269,23 @@ class Bridge:
         await committed(self.engine, unit)
         return views.meter_view(meter)
 
+    async def read_register(
+        self, actor: Actor, meter_id: str, *, register: str, at: str | None
+    ) -> ReadingResult:
+        """Take a register that a person, or the device itself, tells."""
+        meter = self._meter(actor, meter_id)
+        return await take_reading(self.engine, actor, meter, self._unit(actor), register=register, at=at)
+
+    async def replace_meter(
+        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+    ) -> tuple[MeterView, bool]:
+        """Replace a meter once per key, and not while a site file is applied."""
+        meter = self._meter(actor, meter_id)
+        async with self._one_apply:
+            return await self._operations.run(
+                actor, meter.supply.account.id, ReplaceMeter(meter.id, order), key
+            )
+
     def _meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``Refused`` otherwise."""
         meter = self.engine.installation.meters.get(meter_id)
@@ -404,10 +429,9 @@ class Bridge:
 
     def _applied(self) -> InstallationPlan | None:
         """Return the plan that was applied last."""
-        table = tables.applied_site
         with self.engine.reader.connect() as connection:
-            found = connection.execute(select(table.c.plan).order_by(table.c.seq.desc()).limit(1)).scalar()
-        return None if found is None else codec.decode_plan(found)
+            found = applied_plan(connection)
+        return None if found is None else found[1]
 
     async def create_token(
         self,

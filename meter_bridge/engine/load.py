@@ -4,7 +4,8 @@ import json
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
+from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
+from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, iso, local_day
 from meter_bridge.core.cutoff import CutOff, Held, settled
@@ -119,6 +120,14 @@ def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
     for row in connection.execute(query.order_by(tables.tariff_version.c.valid_from)).mappings():
         found.setdefault(row["tariff_id"], []).append(decode_tariff_version(row["document"]))
     return found
+
+
+def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, as text and as a plan, or None before the first."""
+    table = tables.applied_site
+    query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], decode_plan(row[1]))
 
 
 def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:

@@ -161,6 +161,11 @@ class Metering:
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""
         unit = Unit(max(at, register.at))
+        self.judge(meter, unit, register, reading)
+        self.evaluate(meter, unit)
+
+    def judge(self, meter: Meter, unit: Unit, register: Register, reading: RegisterReading) -> rules.Advance:
+        """Judge a reading and charge what it is believed; deciding what follows is left to the caller."""
         step = rules.advance(register, reading, meter.plan.rating_w)
         self.charge(meter, unit, step)
         self._tell_of_counter(meter, unit, register, step)
@@ -168,7 +173,7 @@ class Metering:
         if step.delta_wh > reading.step_wh and step.from_at >= meter.proven_at and proven_open(meter.relay):
             self._relays.energy_while_open(meter, unit)
         self._relays.calm(meter, unit)
-        self.evaluate(meter, unit)
+        return step
 
     def _tell_of_counter(self, meter: Meter, unit: Unit, before: Register, step: rules.Advance) -> None:
         """Tell that the counter began anew, by itself or at its end."""

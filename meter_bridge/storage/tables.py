@@ -316,6 +316,26 @@ quarantine = Table(
     Column("reason", Text),
 )
 
+register_record = Table(
+    "register_record",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("meter_id", ForeignKey("meter.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    _instant("at"),
+    _instant("told_at"),
+    Column("register_wh", BigInteger, nullable=False),
+    Column("opening_wh", BigInteger),
+    Column("address", Text),
+    Column("confirmed", Boolean, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+)
+"""What somebody told of a register: ``kind`` is ``register_read`` or ``meter_replaced``.
+
+Of a replacement ``register_wh`` is the closing reading of the old counter, ``opening_wh`` of the new one.
+"""
+
 alert = Table(
     "alert",
     metadata,
@@ -405,6 +425,7 @@ APPEND_ONLY: Final = (
     supply_decision,
     event,
     applied_site,
+    register_record,
 )
 """Tables whose rows are never updated; those of the journal are never deleted either."""
 

@@ -150,6 +150,7 @@ UPSERT_TOKEN: Final = _upsert(tables.token)
 UPSERT_EXPORT_FILE: Final = _upsert(tables.export_file)
 UPSERT_WATERMARK: Final = _upsert(tables.export_watermark)
 INSERT_APPLIED: Final = _insert(tables.applied_site)
+INSERT_REGISTER_RECORD: Final = _insert(tables.register_record)
 
 
 @dataclass(slots=True)

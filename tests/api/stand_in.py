@@ -11,7 +11,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, ApplyResult, Health, Refused, TokenInfo
+from meter_bridge.api.port import (
+    EVERYTHING,
+    Actor,
+    ApplyResult,
+    Health,
+    ReadingOutcome,
+    ReadingResult,
+    Refused,
+    ReplacementOrder,
+    TokenInfo,
+)
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -217,6 +227,8 @@ class StandIn:
     events: list[Event] = field(default_factory=list)
     readers: list[tuple[Actor, asyncio.Queue[Event | Update | Refused]]] = field(default_factory=list)
     queue_size: int = 100
+    outcome: ReadingOutcome = "charged"
+    replaced: dict[tuple[str, str], ReplacementOrder] = field(default_factory=dict)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is otherwise with the meter of an account."""
     alert_list: list[AlertView] = field(
@@ -338,6 +350,25 @@ class StandIn:
         self._asked(f"decide_quarantine {decision} {reason}")
         account_id = meter_id.removesuffix("-meter")
         return meter(meter_id, self._seen(actor, account_id))
+
+    async def read_register(
+        self, actor: Actor, meter_id: str, *, register: str, at: str | None
+    ) -> ReadingResult:
+        self._asked(f"read_register {register} {at}")
+        account_id = self._seen(actor, meter_id.removesuffix("-meter"))
+        return ReadingResult(meter(meter_id, account_id), self.outcome, 250)
+
+    async def replace_meter(
+        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+    ) -> tuple[MeterView, bool]:
+        self._asked("replace_meter")
+        account_id = self._seen(actor, meter_id.removesuffix("-meter"))
+        known = self.replaced.setdefault((meter_id, key), order)
+        if known != order:
+            raise Refused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another replacement")
+        self.touched.append(("replace_meter", actor.name, account_id))
+        seen_before = len([each for each in self.touched if each[0] == "replace_meter"]) > len(self.replaced)
+        return meter(meter_id, account_id), seen_before
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         self._asked(f"alerts {only_open} {limit}")

@@ -21,6 +21,7 @@ FOREIGN = ("flat-2", "flat-3", "caretaker")
 LANDLORD = {"name": "landlord", "role": "landlord", "sites": ["*"]}
 CARETAKER = {"name": "caretaker", "role": "caretaker", "sites": ["rose-street"]}
 TENANT = {"name": "tenant", "role": "tenant", "accounts": ["flat-1"]}
+DEVICE = {"name": "device", "role": "device", "accounts": ["flat-1"]}
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ async def _prepare(socket: Path) -> dict[str, str]:
         async with operator.post("http://bridge/api/v1/site", data=EXAMPLE.read_text()) as response:
             assert response.status == 200, await response.text()
         made = {}
-        for body in (LANDLORD, CARETAKER, TENANT):
+        for body in (LANDLORD, CARETAKER, TENANT, DEVICE):
             async with operator.post("http://bridge/api/v1/tokens", json=body) as response:
                 assert response.status == 201, await response.text()
                 made[str(body["name"])] = (await response.json())["token"]
@@ -151,3 +152,23 @@ async def test_supply_is_held_and_released(bridge: Bridge) -> None:
     assert tried.status == 409
     released = await bridge.ask("POST", path, "caretaker", {"action": "auto"})
     assert (await released.json())["note"] is None
+
+
+async def test_a_device_tells_its_own_readings_and_a_caretaker_replaces_it(bridge: Bridge) -> None:
+    path = "/api/v1/meters/flat-1%2Fmain"
+    first = await bridge.ask("POST", f"{path}/readings", "device", {"register": "812.4"})
+    assert (first.status, (await first.json())["outcome"]) == (200, "first")
+    foreign = await bridge.ask("POST", "/api/v1/meters/flat-3%2Fmain/readings", "device", {"register": "1"})
+    assert foreign.status == 404
+    assert (await bridge.ask("GET", "/api/v1/meters", "device")).status == 403
+    body = {"closing": "812.5", "opening": "0.2", "reason": "burnt"}
+    assert (await bridge.ask("POST", f"{path}/replacement", "device", body, "k")).status == 403
+    assert (await bridge.ask("POST", f"{path}/replacement", "caretaker", body)).status == 400
+    made = await bridge.ask("POST", f"{path}/replacement", "caretaker", body, "k")
+    again = await bridge.ask("POST", f"{path}/replacement", "caretaker", body, "k")
+    other = await bridge.ask("POST", f"{path}/replacement", "caretaker", body | {"opening": "3"}, "k")
+    assert (made.status, again.status, other.status) == (201, 200, 409)
+    assert await made.json() == await again.json()
+    assert ((await made.json())["register_wh"], (await made.json())["epoch"]) == (200, 1)
+    wrong = await bridge.ask("POST", f"{path}/replacement", "caretaker", body | {"closing": "99"}, "j")
+    assert ((await wrong.json())["field"], wrong.status) == ("closing", 409)

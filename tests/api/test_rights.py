@@ -30,6 +30,8 @@ ALLOWED: Final = {
     "POST /api/v1/accounts/{id}/supply": PEOPLE,
     "GET /api/v1/meters": STAFF,
     "POST /api/v1/meters/{id}/quarantine": STAFF,
+    "POST /api/v1/meters/{id}/readings": STAFF | {"device"},
+    "POST /api/v1/meters/{id}/replacement": STAFF,
     "GET /api/v1/alerts": PEOPLE,
     "POST /api/v1/alerts/{id}/acknowledge": STAFF,
     "POST /api/v1/clock/confirm": LANDLORDS,

@@ -4,10 +4,11 @@ import io
 import json
 from pathlib import Path
 import sys
+from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.api.port import ReadingOutcome, Refused, ReplacementOrder
 from meter_bridge.protocol.messages import ErrorCode, QuarantineView
 from tests.api.stand_in import SECRET, StandIn
 from tests.commands.conftest import Command
@@ -111,6 +112,48 @@ def test_meters_are_shown_as_an_aligned_table(run: Command, bridge: StandIn) -> 
 @pytest.mark.parametrize("command", [("meters", "--json"), ("meters", "list", "--json")])
 def test_meters_as_json_are_those_of_the_api(run: Command, bridge: StandIn, command: tuple[str, ...]) -> None:
     assert len(json.loads(run(*command)[1])["meters"]) == 4
+
+
+@pytest.mark.parametrize(
+    "outcome, told",
+    [
+        ("charged", "flat-1-meter: the reading was taken\n  charged  0.250 kWh\n"),
+        ("unchanged", "flat-1-meter: the reading tells nothing new; nothing is charged\n"),
+    ],
+)
+def test_a_reading_is_told(run: Command, bridge: StandIn, outcome: ReadingOutcome, told: str) -> None:
+    bridge.outcome = outcome
+    at = "2026-03-03T10:30:00+02:00"
+    assert run("meters", "read", "flat-1-meter", "12345.6", "--at", at)[:2] == (0, told)
+    assert run("meters", "read", "flat-1-meter", "12346", "--json")[0] == 0
+    assert bridge.calls == [f"read_register 12345.6 {at}", "read_register 12346 None"]
+
+
+REPLACE: Final = ("meters", "replace", "flat-1-meter", "--closing", "812.4", "--opening", "0.0")
+
+
+@pytest.mark.invariant(4)
+def test_a_meter_is_replaced_once_per_key(run: Command, bridge: StandIn) -> None:
+    for _ in range(2):
+        code, out, _ = run(*REPLACE, "--reason", "burnt", "--key", "k", "--confirmed")
+        assert (code, out) == (
+            0,
+            "flat-1-meter: counting goes on from 1.000 kWh, 0.500 kWh charged in all\n",
+        )
+    assert bridge.replaced == {
+        ("flat-1-meter", "k"): ReplacementOrder("812.4", "0.0", "burnt", confirmed=True)
+    }
+    code, _, err = run(*REPLACE, "--reason", "other", "--key", "k")
+    assert (code, "the key was used for another replacement" in err) == (1, True)
+    for _ in range(2):
+        assert run(*REPLACE, "--reason", "burnt", "--address", "tasmota:new/1")[0] == 0
+    assert len(bridge.replaced) == 3
+
+
+def test_a_replacement_wants_a_reason_and_both_readings(run: Command, bridge: StandIn) -> None:
+    assert run(*REPLACE)[0] == 2
+    assert run(*REPLACE[:-2], "--reason", "x")[0] == 2
+    assert bridge.calls == []
 
 
 def test_registers_that_wait_for_a_decision_are_listed(run: Command, bridge: StandIn) -> None:

@@ -93,12 +93,18 @@ def test_late_readings_of_the_old_device_are_not_those_of_the_new_one() -> None:
 
 
 @pytest.mark.invariant(6)
-@given(st.integers(0, 200_000), st.integers(0, 200_000), st.booleans(), st.integers(-HOUR, 100 * HOUR))
+@given(
+    wh=st.integers(0, 200_000),
+    opening=st.integers(0, 200_000),
+    confirmed=st.booleans(),
+    elapsed=st.integers(-HOUR, 100 * HOUR),
+)
 def test_a_replacement_never_charges_less_than_nothing_nor_more_than_was_closed(
     wh: int,
     opening: int,
+    *,
     confirmed: bool,
-    elapsed: int,  # noqa: FBT001 - Hypothesis gives it
+    elapsed: int,
 ) -> None:
     state = begin()
     try:

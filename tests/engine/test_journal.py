@@ -9,7 +9,7 @@ import pytest
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
 from meter_bridge.storage.verify import verify
-from tests.engine.harness import HOUR, SITE, House, apply
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply
 
 NEVER_DELETED = [table.name for table in APPEND_ONLY if table.name not in PRUNABLE]
 
@@ -32,6 +32,7 @@ async def used(flat: House) -> House:
     """Return a house whose journal has entries of every kind."""
     await flat.read(10_000, power_w=500)
     await flat.read(11_000, after=HOUR, power_w=500)
+    await flat.bridge.read_register(LANDLORD, "flat-1/main", register="11.000", at=None)
     await flat.hold_off()
     await flat.top_up("10.00")
     await flat.tick()

@@ -170,6 +170,8 @@ class EventKind(StrEnum):
     REGISTER_RESET = "register_reset"
     REGISTER_ROLLED_OVER = "register_rolled_over"
     QUARANTINE_DECIDED = "quarantine_decided"
+    REGISTER_READ = "register_read"
+    METER_REPLACED = "meter_replaced"
     UNKNOWN = "unknown"
 
 

@@ -17,6 +17,7 @@ NEVER_CHANGED = (
     "supply_decision",
     "event",
     "applied_site",
+    "register_record",
 )
 PRUNED = ("segment", "event")
 
@@ -380,6 +381,23 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
     )
     op.create_index(op.f("ix_quarantine_meter_id"), "quarantine", ["meter_id"], unique=False)
+    op.create_table(
+        "register_record",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("meter_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=False),
+        sa.Column("register_wh", sa.BigInteger(), nullable=False),
+        sa.Column("opening_wh", sa.BigInteger(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["meter_id"], ["meter.id"], name=op.f("fk_register_record_meter_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_register_record")),
+    )
+    op.create_index(op.f("ix_register_record_meter_id"), "register_record", ["meter_id"], unique=False)
     op.create_table(
         "relay_status",
         sa.Column("meter_id", sa.Text(), nullable=False),
