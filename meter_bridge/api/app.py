@@ -31,6 +31,7 @@ from meter_bridge.api.port import BridgePort
 from meter_bridge.api.registry import register
 from meter_bridge.api.sockets import SOCKETS, OpenSockets
 from meter_bridge.api.throttle import Throttle
+from meter_bridge.statement.pdf import Printer
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *health.ENDPOINTS,
@@ -59,6 +60,7 @@ def build_app(
     app[PORT] = port
     app[ORIGINS] = frozenset(origins)
     app[SOCKETS] = sockets
+    app[statements.PRINTER] = Printer()
     app[THROTTLE] = throttle or Throttle()
     app[openapi.CATALOGUE] = ENDPOINTS
     register(app, ENDPOINTS)

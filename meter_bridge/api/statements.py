@@ -1,8 +1,6 @@
 """Statements of accounts, and what their entries were made of."""
 
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -14,10 +12,13 @@ from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import PEOPLE
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.statement.pdf import Printer
 from meter_bridge.statement.period import FORMS
 from meter_bridge.statement.spreadsheet import as_csv
 
 CSV: Final = "text/csv"
+PDF: Final = "application/pdf"
+PRINTER: Final = web.AppKey("printer", Printer)
 
 
 class Format(StrEnum):
@@ -25,6 +26,7 @@ class Format(StrEnum):
 
     JSON = "json"
     CSV = "csv"
+    PDF = "pdf"
 
 
 class StatementQuery(
@@ -54,14 +56,11 @@ class StatementQuery(
     format: Format = Format.JSON
 
 
-async def _csv(statement: Statement) -> bytes:
-    return as_csv(statement)
-
-
-_DOCUMENTS: Final[MappingProxyType[Format, tuple[str, Callable[[Statement], Awaitable[bytes]]]]] = (
-    MappingProxyType({Format.CSV: (CSV, _csv)})
-)
-"""Media type of each format that is not JSON, and what writes it."""
+async def _written(call: Call, statement: Statement, form: Format) -> tuple[str, bytes]:
+    """Return the content type and the content of a statement's file."""
+    if form is Format.PDF:
+        return PDF, await call.request.app[PRINTER].as_pdf(statement)
+    return f"{CSV}; charset=utf-8", as_csv(statement)
 
 
 @endpoint(
@@ -69,7 +68,7 @@ _DOCUMENTS: Final[MappingProxyType[Format, tuple[str, Callable[[Statement], Awai
     "/api/v1/accounts/{id}/statement",
     rights=PEOPLE,
     answer=Statement,
-    other_media=tuple(media for media, _ in _DOCUMENTS.values()),
+    other_media=(CSV, PDF),
     query=StatementQuery,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.BOOKS_WRONG),
 )
@@ -80,17 +79,12 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     statement = await call.port.statement(
         call.actor, account.id, begin=query.begin, end=query.end, detail=query.detail
     )
-    if query.format not in _DOCUMENTS:
+    if query.format is Format.JSON:
         return Reply(statement)
-    media, write = _DOCUMENTS[query.format]
+    media, content = await _written(call, statement, query.format)
     name = f"statement-{account.id}-{statement.first_day}-{statement.last_day}.{query.format}"
-    return web.Response(
-        body=await write(statement),
-        headers={
-            "Content-Type": f"{media}; charset=utf-8" if media == CSV else media,
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )
+    headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, headers=headers)
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement,)

@@ -29,10 +29,11 @@ included. Without any it is this month.
 examples:
   meter-bridge statement flat-1
   meter-bridge statement flat-1 --from 2026-10 --to 2026-10 --detail day
-  meter-bridge statement flat-1 --from 2026-10-01 --to 2026-10-31 --output october.csv
+  meter-bridge statement flat-1 --from 2026-10-01 --to 2026-10-31 --output october.pdf
+  meter-bridge statement flat-1 --detail day --output this-month.csv
 """
 TEXT: Final = "text"
-FILES: Final = ("json", "csv")
+FILES: Final = ("json", "csv", "pdf")
 FORMATS: Final = (TEXT, *FILES)
 
 
@@ -58,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show a statement, or write it into a file."""
     form = arguments.format or _form_of(arguments.output)
+    if form == "pdf" and arguments.output is None and sys.stdout.isatty():
+        raise CommandError("a PDF is nothing for a terminal", "add --output FILE.pdf", USAGE)
     content = asyncio.run(_statement(arguments, settings_of(arguments), form))
     if arguments.output is not None:
         _write(arguments.output, content)

@@ -40,6 +40,13 @@ async def test_a_table_is_a_file_of_its_own_name(api: Served) -> None:
     assert rows[-1]["type"] == "not yet posted"
 
 
+async def test_a_document_is_a_pdf(api: Served) -> None:
+    response = await api.ask("GET", f"{PATH}?format=pdf", "tenant")
+    assert response.headers["Content-Type"] == "application/pdf"
+    assert response.headers["Content-Disposition"].endswith('-2026-03-31.pdf"')
+    assert (await response.text("latin-1")).startswith("%PDF-")
+
+
 @pytest.mark.parametrize(
     "query,field",
     [

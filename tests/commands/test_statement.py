@@ -52,6 +52,17 @@ def test_the_format_may_be_named(run: Command, bridge: StandIn, data: Path) -> N
     assert (data / "march").read_text().startswith("flat-1: Flat-1")
 
 
+def test_a_document_goes_into_a_file_and_not_to_a_terminal(
+    run: Command, bridge: StandIn, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("statement", "flat-1", "--output", str(data / "march.pdf"))[0] == 0
+    assert (data / "march.pdf").read_bytes().startswith(b"%PDF-")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    code, _, err = run("statement", "flat-1", "--format", "pdf")
+    assert code == 2
+    assert "--output FILE.pdf" in err
+
+
 @pytest.mark.parametrize(
     "arguments,message",
     [
