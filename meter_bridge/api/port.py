@@ -20,7 +20,7 @@ from meter_bridge.protocol.messages import (
     TopUpResult,
     Update,
 )
-from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 EVERYTHING = "*"
 
@@ -152,6 +152,9 @@ class BridgePort(Protocol):
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
+
+    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+        """Return an entry of the account's journal with everything that it was made of."""
 
     async def statement(
         self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail

@@ -9,9 +9,9 @@ import msgspec
 from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.reach import account_in_reach
-from meter_bridge.api.rights import PEOPLE
+from meter_bridge.api.rights import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 from meter_bridge.statement.pdf import Printer
 from meter_bridge.statement.period import FORMS
 from meter_bridge.statement.spreadsheet import as_csv
@@ -87,4 +87,17 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     return web.Response(body=content, headers=headers)
 
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement,)
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/ledger/{entry_id}",
+    rights=LANDLORD_AND_TENANT,
+    answer=EntryExplanation,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def explain_entry(call: Call) -> Reply:
+    """Return an entry of an account's ledger with everything that it was made of, down to the readings."""
+    account = account_in_reach(call)
+    return Reply(await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"]))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)

@@ -31,7 +31,7 @@ from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import applied_plan, begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import Operations, committed, storage_unavailable
-from meter_bridge.engine.reading_back import ledger_page, read_alerts, read_events
+from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts, read_events
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.state import Account, Meter, OpenAlert
@@ -57,7 +57,7 @@ from meter_bridge.protocol.messages import (
     TopUpResult,
     Update,
 )
-from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 from meter_bridge.storage import work as ops
 
 DAY_MS: Final = 86_400_000
@@ -178,6 +178,20 @@ class Bridge:
         """Return a page of the account's journal, newest first."""
         account = self._account(actor, account_id)
         return await asyncio.to_thread(ledger_page, self.engine.reader, account.id, before, limit)
+
+    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+        """Return an entry of the account's journal with everything that it was made of."""
+        account = self._account(actor, account_id)
+        found = await asyncio.to_thread(explain_entry, self.engine.reader, account.id, entry_id)
+        if found is None:
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"account {account.id} has no entry {entry_id!r}",
+                field="entry_id",
+                value=entry_id,
+                remedy="take an id from its ledger or from a statement",
+            )
+        return found
 
     async def statement(
         self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail

@@ -10,6 +10,7 @@ from meter_bridge.core.credit import Collection, spend
 from meter_bridge.core.ledger import EntryKind, Posting
 from meter_bridge.core.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
 from meter_bridge.engine.credit import move, posted_credit, standing_of
+from meter_bridge.engine.registers import newest_readings, register_ends
 from meter_bridge.engine.state import Account, DayTotal, Installation, Pace, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import Event, EventKind
@@ -86,7 +87,7 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
         EntryKind.CHARGE,
         (*_charge(account, settlement), *ledger.units_used(supply.id, settlement)),
         description=_describe(settlement),
-        detail={},
+        detail={"readings": newest_readings(supply, settlement.segments)},
     )
     add_lines(supply, unit, seq, settlement)
 
@@ -94,11 +95,15 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
 def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> None:
     """Add the lines and facts of a settlement to the unit, under their entry."""
     unit.keep(supply)
+    registers = register_ends(supply, settlement.segments)
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
     unit.work.extend(ops.INSERT_LINE, lines)
     unit.work.extend(
         ops.INSERT_SEGMENT,
-        [_segment_row(seq, n, supply, segment) for n, segment in enumerate(settlement.segments)],
+        [
+            _segment_row(seq, n, supply, segment, register_wh)
+            for n, (segment, register_wh) in enumerate(zip(settlement.segments, registers, strict=True))
+        ],
     )
     for segment in settlement.segments:
         _add_to_day(supply, segment)
@@ -146,7 +151,9 @@ def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, 
     }
 
 
-def _segment_row(seq: int, n: int, supply: Supply, segment: Segment) -> dict[str, object]:
+def _segment_row(
+    seq: int, n: int, supply: Supply, segment: Segment, register_wh: int | None
+) -> dict[str, object]:
     """Return a fact as a row, its local day and slot worked out."""
     zone = supply.timeline.version(segment.key.version_id).zone
     return {
@@ -159,6 +166,7 @@ def _segment_row(seq: int, n: int, supply: Supply, segment: Segment) -> dict[str
         "start_ms": segment.start,
         "end_ms": segment.end,
         "wh": segment.wh,
+        "register_wh": register_wh,
         "local_day": local_day(segment.start, zone).isoformat(),
         "local_slot": local_slot(segment.start, zone),
         "band": segment.key.band or None,

@@ -9,7 +9,7 @@ from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.clock import dated
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
-from meter_bridge.core.rating import allocate
+from meter_bridge.core.rating import Settlement, allocate
 from meter_bridge.core.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
 from meter_bridge.core.returned import follow
 from meter_bridge.core.settlement import has_closed, settle
@@ -195,17 +195,21 @@ class Metering:
     def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
+        if register is not None and _goes_on_elsewhere(register, step.state):
+            self._post(supply, unit, settle(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(supply.rating, supply.timeline, meter.id, step.from_at, step.state.at, step.delta_wh)
         if register is not None and step.state.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
         meter.register = step.state
         if has_closed(supply.rating, unit.at):
-            book_settlement(
-                self.installation, supply, unit, settle(supply.rating, supply.timeline, upto=unit.at)
-            )
-            for each in supply.meters:
-                each.lane = None
+            self._post(supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
+
+    def _post(self, supply: Supply, unit: Unit, settlement: Settlement) -> None:
+        """Post what a settlement charges; the next readings take the full way to new segments."""
+        book_settlement(self.installation, supply, unit, settlement)
+        for each in supply.meters:
+            each.lane = None
 
     def evaluate(self, meter: Meter, unit: Unit) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
@@ -314,6 +318,11 @@ def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -
     if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
         return False
     return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
+
+
+def _goes_on_elsewhere(before: Register, after: Register) -> bool:
+    """Say whether the register goes on from another place, so that what was used until here ends here."""
+    return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
 
 
 def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:

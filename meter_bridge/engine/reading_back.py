@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger import Bucket
+from meter_bridge.core.ledger import Bucket, EntryKind
 from meter_bridge.protocol.messages import (
     AlertKind,
     AlertView,
@@ -17,10 +17,13 @@ from meter_bridge.protocol.messages import (
     LedgerEntry,
     LedgerPage,
 )
+from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
 EVENTS_PER_PAGE = 10_000
+LOOK_BACK = 500
+"""Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
 
 
 def ledger_page(reader: Engine, account_id: str, before: int | None, limit: int) -> LedgerPage:
@@ -52,6 +55,78 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     )
     keys = dict(connection.execute(booked).tuples().all())
     return tuple(_entry(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows)
+
+
+def explain_entry(reader: Engine, account_id: str, entry_id: str) -> EntryExplanation | None:
+    """Return an account's entry with its segments and the readings they came from; None if there is none."""
+    entry, segment = tables.journal_entry, tables.segment
+    query = select(entry).where(entry.c.id == entry_id, entry.c.account_id == account_id)
+    with snapshot(reader) as connection:
+        row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        facts = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
+        return EntryExplanation(
+            entry=ledger_entries(connection, [row])[0],
+            segments=tuple(_segment(each) for each in connection.execute(facts).mappings()),
+            readings=_readings(connection, row),
+        )
+
+
+def _segment(row: RowMapping) -> SegmentView:
+    """Return a stored segment as it goes over the wire."""
+    upto = row["register_wh"]
+    start = None if upto is None or upto < row["wh"] else upto - row["wh"]
+    return SegmentView(
+        kind=row["kind"],
+        supply_id=row["supply_id"],
+        meter_id=row["meter_id"],
+        start=iso(row["start_ms"]),
+        end=iso(row["end_ms"]),
+        wh=row["wh"],
+        register_from_wh=start,
+        register_to_wh=upto,
+        tariff_version_id=row["version_id"],
+        block=row["block"],
+        band=row["band"],
+        amount=row["amount"],
+        tax=row["tax"],
+    )
+
+
+def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, ...]:
+    """Return the readings between which an entry's energy was used: those noted with it and before it."""
+    noted = _noted(row)
+    entry = tables.journal_entry
+    query = select(entry.c.detail).where(
+        entry.c.account_id == row["account_id"], entry.c.kind == EntryKind.CHARGE, entry.c.seq < row["seq"]
+    )
+    before: dict[str, list[int]] = {}
+    if noted:
+        for earlier in connection.execute(query.order_by(entry.c.seq.desc()).limit(LOOK_BACK)).mappings():
+            before = _noted(earlier) | before
+            if before.keys() >= noted.keys():
+                break
+    return tuple(
+        MeterReadings(
+            meter_id=meter_id,
+            before=_reading(before[meter_id]) if meter_id in before else None,
+            after=_reading(reading),
+        )
+        for meter_id, reading in noted.items()
+    )
+
+
+def _noted(row: RowMapping) -> dict[str, list[int]]:
+    """Return the newest readings of an entry's meters when it was posted."""
+    readings: dict[str, list[int]] = json.loads(row["detail"]).get("readings", {})
+    return readings
+
+
+def _reading(noted: Sequence[int]) -> RegisterReading:
+    """Return a noted reading as it goes over the wire."""
+    at, wh, epoch = noted
+    return RegisterReading(at=iso(at), wh=wh, epoch=epoch)
 
 
 def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:

@@ -104,6 +104,8 @@ class RegisterReading:
 
     at: str
     wh: int
+    epoch: int
+    """Life of the counter; another one than before means that it began anew or was replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount, minor_digits, to_decimal
 from meter_bridge.core.rating import LineKind
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement
 
 _KINDS: Final[Mapping[str, str]] = {
     LineKind.CONSUMPTION: "Energy",
@@ -27,7 +27,7 @@ def words(code: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def charge_name(charge: ChargeLine | DayCharge) -> str:
+def charge_name(charge: ChargeLine | DayCharge | SegmentView) -> str:
     """Return what a charge is for, such as ``Energy, block 2, peak``; a tax by its name alone."""
     if charge.kind == LineKind.TAX and charge.band:
         return charge.band

@@ -210,7 +210,8 @@ journal_entry = Table(
     Index("ix_journal_entry_account_seq", "account_id", "seq", "at"),
     Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
 )
-"""``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON (method, reference, split, reason)."""
+"""``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON: method, reference, split, reason; of a charge the
+newest reading of each meter (instant, Wh, epoch)."""
 
 posting = _compact(
     "posting",
@@ -249,6 +250,7 @@ segment = _compact(
     _instant("start_ms"),
     _instant("end_ms"),
     Column("wh", BigInteger, nullable=False),
+    Column("register_wh", BigInteger),
     Column("local_day", Text, nullable=False),
     Column("local_slot", Integer, nullable=False),
     Column("band", Text),
@@ -263,7 +265,8 @@ segment = _compact(
 zone,
 ``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block`` counts from 1. ``amount``
 is
-before tax. Sums of segments equal the journal's charges to the last unit.
+before tax. Sums of segments equal the journal's charges to the last unit. ``register_wh`` is what the meter's
+register showed at the end, linear between two readings; null where that is not known.
 """
 
 balance = _compact(

@@ -46,7 +46,16 @@ from meter_bridge.protocol.messages import (
     TopUpView,
     Update,
 )
-from meter_bridge.protocol.statements import Detail, KindSum, NotYetPosted, Statement
+from meter_bridge.protocol.statements import (
+    Detail,
+    EntryExplanation,
+    KindSum,
+    MeterReadings,
+    NotYetPosted,
+    RegisterReading,
+    SegmentView,
+    Statement,
+)
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
 INFO: Final = ServerInfo(
@@ -208,6 +217,39 @@ def statement(account_id: str) -> Statement:
     )
 
 
+def explanation(account_id: str) -> EntryExplanation:
+    """Return a charge of a quarter of an hour between two readings."""
+    made = statement(account_id)
+    segment = SegmentView(
+        kind="consumption",
+        supply_id=f"{account_id}/electricity",
+        meter_id=f"{account_id}-meter",
+        start="2026-03-01T09:45:00.000Z",
+        end=NOW,
+        wh=5000,
+        register_from_wh=1_204_510,
+        register_to_wh=1_209_510,
+        tariff_version_id="t@2026-01-01",
+        block=1,
+        band="peak",
+        amount=12_500_000,
+        tax=1_875_000,
+    )
+    entry = replace(
+        made.entries[0],
+        kind="charge",
+        amount=-14_375_000,
+        balance_after=5_625_000,
+        description="Electricity used",
+        reference=None,
+        split={},
+        lines=made.lines,
+    )
+    after = RegisterReading(at=NOW, wh=1_209_511, epoch=0)
+    readings = (MeterReadings(meter_id=f"{account_id}-meter", before=None, after=after),)
+    return EntryExplanation(entry=entry, segments=(segment,), readings=readings)
+
+
 @dataclass(slots=True)
 class StandIn:
     """Implements ``BridgePort`` in memory; ``careless`` forgets every check of who may see what."""
@@ -284,6 +326,13 @@ class StandIn:
             refers_to=None,
         )
         return LedgerPage(entries=(entry,), next_before=None)
+
+    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+        self._asked(f"explain {entry_id}")
+        self.touched.append(("explain", actor.name, self._seen(actor, account_id)))
+        if entry_id != "entry-1":
+            raise Refused(ErrorCode.NOT_FOUND, f"there is no entry {entry_id!r}", field="entry_id")
+        return explanation(account_id)
 
     async def statement(
         self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail

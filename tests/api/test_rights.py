@@ -25,6 +25,7 @@ ALLOWED: Final = {
     "GET /api/v1/accounts": PEOPLE,
     "GET /api/v1/accounts/{id}": PEOPLE,
     "GET /api/v1/accounts/{id}/ledger": LANDLORDS | {"tenant"},
+    "GET /api/v1/accounts/{id}/ledger/{entry_id}": LANDLORDS | {"tenant"},
     "GET /api/v1/accounts/{id}/statement": PEOPLE,
     "POST /api/v1/accounts/{id}/top-ups": LANDLORDS,
     "POST /api/v1/accounts/{id}/supply": PEOPLE,

@@ -1,4 +1,4 @@
-"""``meter-bridge statement``: on a terminal, into a file, and how it fails."""
+"""``meter-bridge statement`` and ``explain``: on a terminal, into a file, and how they fail."""
 
 import json
 from pathlib import Path
@@ -82,3 +82,31 @@ def test_a_foreign_account_is_refused(run: Command, bridge: StandIn) -> None:
     code, _, err = run("statement", "flat-9")
     assert code == 1
     assert err.startswith("error: there is no account 'flat-9'")
+
+
+def test_an_entry_is_explained_down_to_the_readings(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("explain", "flat-1", "entry-1")
+    assert code == 0
+    assert out == (
+        "entry-1: Electricity used, 2026-03-01 12:00:00\n"
+        "  balance ZAR -14.38, ZAR 5.62 after it\n"
+        "\n"
+        "CHARGE                 TARIFF         QUANTITY  PRICE  AMOUNT\n"
+        "Energy, block 1, peak  t@2026-01-01  5.000 kWh   2.50   12.50\n"
+        "VAT                    t@2026-01-01                     1.875\n"
+        "\n"
+        "METER         READ BEFORE  REGISTER  READ AFTER                REGISTER\n"
+        "flat-1-meter  –                   –  2026-03-01 12:00:00  1,209.511 kWh\n"
+        "\n"
+        "FROM                 TO        METER         REGISTER FROM    REGISTER TO     ENERGY  CHARGE"
+        "                 BEFORE TAX    TAX\n"
+        "2026-03-01 11:45:00  12:00:00  flat-1-meter  1,204.510 kWh  1,209.510 kWh  5.000 kWh"
+        "  Energy, block 1, peak       12.50  1.875\n"
+    )
+    assert json.loads(run("explain", "flat-1", "entry-1", "--json")[1])["segments"][0]["wh"] == 5000
+
+
+def test_an_entry_that_is_not_there_is_refused(run: Command, bridge: StandIn) -> None:
+    code, _, err = run("explain", "flat-1", "entry-2")
+    assert code == 1
+    assert err.startswith("error: there is no entry 'entry-2'")

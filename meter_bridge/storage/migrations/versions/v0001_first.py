@@ -319,6 +319,7 @@ def create_tables() -> None:
         sa.Column("start_ms", sa.BigInteger(), nullable=False),
         sa.Column("end_ms", sa.BigInteger(), nullable=False),
         sa.Column("wh", sa.BigInteger(), nullable=False),
+        sa.Column("register_wh", sa.BigInteger(), nullable=True),
         sa.Column("local_day", sa.Text(), nullable=False),
         sa.Column("local_slot", sa.Integer(), nullable=False),
         sa.Column("band", sa.Text(), nullable=True),

@@ -1,0 +1,140 @@
+"""``meter-bridge explain``."""
+
+import argparse
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.messages import AccountView
+from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
+from meter_bridge.statement import words
+
+EPILOG: Final = """\
+READ is what a meter told before and after; REGISTER is what it showed at the ends of each part, linear in
+time between two readings. 'meter-bridge statement' and the ledger name the entries.
+
+examples:
+  meter-bridge explain flat-1 entry-4711
+  meter-bridge explain flat-1 entry-4711 --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    parser.add_argument("entry", metavar="ENTRY", help="id of an entry of its journal, such as entry-4711")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show what an entry was made of."""
+    account, found = asyncio.run(_explanation(arguments, settings_of(arguments)))
+    if arguments.json:
+        say_json(msgspec.to_builtins(found))
+    else:
+        say("\n\n".join(_parts(account, found)))
+    return 0
+
+
+async def _explanation(
+    arguments: argparse.Namespace, settings: Settings
+) -> tuple[AccountView, EntryExplanation]:
+    async with connected(settings) as client:
+        account = await client.get(AccountView, "accounts", arguments.account)
+        path = ("accounts", arguments.account, "ledger", arguments.entry)
+        return account, await client.get(EntryExplanation, *path)
+
+
+def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
+    """Yield the tables that explain an entry."""
+    zone = ZoneInfo(account.time_zone)
+    yield _heading(account, found, zone)
+    if found.entry.lines:
+        yield _lines(account, found)
+    if found.readings:
+        yield _readings(found, zone)
+    if found.segments:
+        yield _segments(account, found, zone)
+
+
+def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
+    """Return what the entry is and what it did to the balance."""
+    entry, currency = found.entry, account.currency
+    amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
+    rows = [
+        f"{entry.id}: {plain(entry.description)}, {words.local(entry.at, zone):%Y-%m-%d %H:%M:%S}",
+        f"  balance {amount}, {balance} after it",
+    ]
+    rows += [
+        f"  to {name.replace('_', ' ')} {format_amount(part, currency)}" for name, part in entry.split.items()
+    ]
+    rows += [f"  reference {plain(entry.reference)}"] if entry.reference else []
+    rows += [f"  refers to {entry.refers_to}"] if entry.refers_to else []
+    return "\n".join(rows)
+
+
+def _lines(account: AccountView, found: EntryExplanation) -> str:
+    """Return the lines of the price list that were charged."""
+    currency = account.currency
+    rows = [
+        (
+            plain(words.charge_name(line)),
+            line.tariff_version_id,
+            words.quantity(line),
+            words.price(line, currency),
+            str(words.exact(line.amount, currency)),
+        )
+        for line in found.entry.lines
+    ]
+    head = ("CHARGE", "TARIFF", "QUANTITY", "PRICE", "AMOUNT")
+    return table(head, rows, right=head[2:])
+
+
+def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
+    """Return the readings between which the energy was used."""
+    rows = [
+        (each.meter_id, *_reading(each.before, zone), *_reading(each.after, zone)) for each in found.readings
+    ]
+    head = ("METER", "READ BEFORE", "REGISTER", "READ AFTER", "REGISTER")
+    return table(head, rows, right=("REGISTER",))
+
+
+def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
+    """Return when a register was read, and what it showed."""
+    if reading is None:
+        return NOT_KNOWN, NOT_KNOWN
+    return f"{words.local(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
+
+
+def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
+    """Return the parts that were charged, each with its share."""
+    currency = account.currency
+    rows = []
+    for each in found.segments:
+        start, end = words.local(each.start, zone), words.local(each.end, zone)
+        registers = [
+            NOT_KNOWN if wh is None else format_kwh(wh) for wh in (each.register_from_wh, each.register_to_wh)
+        ]
+        rows.append(
+            (
+                f"{start:%Y-%m-%d %H:%M:%S}",
+                f"{end:%H:%M:%S}",
+                each.meter_id or NOT_KNOWN,
+                *registers,
+                format_kwh(each.wh),
+                plain(words.charge_name(each)),
+                str(words.exact(each.amount, currency)),
+                str(words.exact(each.tax, currency)),
+            )
+        )
+    head = ("FROM", "TO", "METER", "REGISTER FROM", "REGISTER TO", "ENERGY", "CHARGE", "BEFORE TAX", "TAX")
+    return table(head, rows, right=("REGISTER FROM", "REGISTER TO", "ENERGY", "BEFORE TAX", "TAX"))
