@@ -142,7 +142,9 @@ def _summary(statement: Statement) -> str:
 def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
-    rows = [(each.period, *_charge(each, currency), words.money(each.amount, currency)) for each in lines]
+    rows = [
+        (words.since(each), *_charge(each, currency), words.line_amount(each, currency)) for each in lines
+    ]
     return table(head, rows, right=head[2:])
 
 

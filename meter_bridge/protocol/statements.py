@@ -30,10 +30,10 @@ class DayCharge:
     block: int | None
     band: str | None
     quantity: int
-    """Wh of consumption, number of charges of everything else."""
+    """Wh of energy, number of charges of a standing charge, else 0."""
     unit_price: int | None
     amount: int
-    """Before tax."""
+    """Before the taxes that come on top of it."""
     tax: int
 
 
@@ -89,7 +89,8 @@ class Statement:
     closing_balance: int
     sums: tuple[KindSum, ...]
     lines: tuple[ChargeLine, ...]
-    """Charges by line of the price list, taxes as lines of their own; their sum is ``charges``."""
+    """Charges by line of the price list, taxes as lines of their own. Their sum is ``charges``; an
+    ``included_tax`` is in the lines that contain it and does not count again."""
     days: tuple[DayCharge, ...]
     """Charges by local day of use; empty unless asked for. With their tax they sum to ``charges``."""
     entries: tuple[LedgerEntry, ...]

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.money import amount_digits, format_amount
+from meter_bridge.core.rating import LineKind
 from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
 from meter_bridge.protocol.statements import DayCharge, Detail, KindSum, NotYetPosted, Statement
 from meter_bridge.statement.period import Period
@@ -83,11 +84,16 @@ def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
     _equal(
         holder, "opening + credits - charges", books.opening + credited - charges, "closing", books.closing
     )
-    _equal(holder, "the charges", charges, "their lines", sum(line.amount for line in books.lines))
+    _equal(holder, "the charges", charges, "their lines", sum(map(charged, books.lines)))
     _equal(holder, "the credits", credited, "the entries that are listed", listed)
     if books.days is not None:
         by_day = sum(day.amount + day.tax for day in books.days)
         _equal(holder, "the charges", charges, "the charges by day", by_day)
+
+
+def charged(line: ChargeLine) -> int:
+    """Return what a line adds to the charges; a tax that the prices contain adds nothing."""
+    return 0 if line.kind == LineKind.INCLUDED_TAX else line.amount
 
 
 def _equal(holder: Holder, what: str, amount: int, other: str, other_amount: int) -> None:

@@ -26,8 +26,8 @@ MOST_ENTRIES: Final = 5_000
 MOST_CHARGES: Final = 10_000
 """Rows of charges, by line or by day."""
 _LAST_SEQ: Final = 2**63 - 1
-_LINES_IN_ORDER: Final = {LineKind.CONSUMPTION: 0, LineKind.STANDING: 1, LineKind.TAX: 3}
-"""Taxes stand last, kinds that have no place of their own before them."""
+_IN_ORDER: Final = {kind.value: place for place, kind in enumerate(LineKind)}
+"""Places of lines: energy first, taxes last."""
 
 
 class TooLongError(ValueError):
@@ -143,7 +143,7 @@ def _lines(connection: Connection, span: _Span) -> tuple[ChargeLine, ...]:
 
 def _place(line: ChargeLine) -> tuple[object, ...]:
     """Return where a line stands among the others."""
-    order = _LINES_IN_ORDER.get(LineKind(line.kind), 2) if line.kind in set(LineKind) else 2
+    order = _IN_ORDER.get(line.kind, len(_IN_ORDER))
     return (
         line.period,
         line.supply_id,
@@ -194,7 +194,7 @@ def _days(connection: Connection, span: _Span, prices: dict[_Priced, int | None]
             tariff_version_id=row["version_id"],
             block=row["block"],
             band=row["band"],
-            quantity=row["wh"] if row["kind"] == LineKind.CONSUMPTION else row["times"],
+            quantity=row["times"] if row["kind"] == LineKind.STANDING else row["wh"],
             unit_price=prices.get(
                 (row["kind"], row["supply_id"], row["version_id"], row["block"], row["band"])
             ),

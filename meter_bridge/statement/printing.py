@@ -148,10 +148,10 @@ def _lines(statement: Statement) -> Part:
     rows = [
         Row(
             (
-                *_if(periods, line.period),
+                *_if(periods, words.since(line)),
                 *_if(several, line.supply_id),
                 *_charge(line, statement),
-                _money(line.amount, statement),
+                words.line_amount(line, statement.currency).replace("-", "\N{MINUS SIGN}"),
             )
         )
         for line in statement.lines

@@ -13,7 +13,7 @@ from typing import Final
 import unicodedata
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.rating import LineKind
+from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.statement import words
@@ -111,10 +111,10 @@ def _rows(statement: Statement) -> Iterator[Row]:
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
     """Return a charge; by line a tax is a row of its own, by day it stands beside what it is raised on."""
-    is_tax = charge.kind == LineKind.TAX
-    before = 0 if is_tax else charge.amount
+    is_tax = charge.kind in TAX_KINDS
     tax = charge.amount if is_tax else charge.tax if isinstance(charge, DayCharge) else 0
-    energy = charge.kind == LineKind.CONSUMPTION
+    before = 0 if charge.kind == LineKind.TAX else -tax if is_tax else charge.amount
+    energy = charge.kind in ENERGY_KINDS
     return {
         "date": charge.day if isinstance(charge, DayCharge) else None,
         "type": charge.kind.replace("_", " "),

@@ -9,15 +9,21 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import day_end, day_start
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount, minor_digits, to_decimal
-from meter_bridge.core.rating import LineKind
+from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement
 
 _KINDS: Final[Mapping[str, str]] = {
     LineKind.CONSUMPTION: "Energy",
+    LineKind.FREE: "Free units",
+    LineKind.UNITS: "Units bought before",
     LineKind.STANDING: "Standing charge",
-    LineKind.TAX: "Tax",
+    LineKind.DEMAND: "Demand charge",
+    LineKind.MINIMUM: "Minimum charge",
+    LineKind.LIFELINE: "Lifeline",
 }
+_NAMED: Final = frozenset({LineKind.STANDING, *TAX_KINDS})
+"""Kinds whose lines have names of their own."""
 KWH: Final = "kWh"
 
 
@@ -28,12 +34,24 @@ def words(code: str) -> str:
 
 
 def charge_name(charge: ChargeLine | DayCharge | SegmentView) -> str:
-    """Return what a charge is for, such as ``Energy, block 2, peak``; a tax by its name alone."""
-    if charge.kind == LineKind.TAX and charge.band:
-        return charge.band
+    """Return what a charge is for, such as ``Energy, block 2, peak``; what has a name, by its name alone."""
+    if charge.kind in _NAMED and charge.band:
+        return words(charge.band) + (", in the prices" if charge.kind == LineKind.INCLUDED_TAX else "")
     block = None if charge.block is None else f"block {charge.block}"
-    parts = (_KINDS.get(charge.kind, words(charge.kind)), block, charge.band)
+    band = None if charge.band == charge.kind else charge.band
+    parts = (_KINDS.get(charge.kind, words(charge.kind)), block, band)
     return ", ".join(part for part in parts if part)
+
+
+def line_amount(line: ChargeLine, currency: str) -> str:
+    """Return the amount of a line for people; in brackets where other lines contain it."""
+    text = money(line.amount, currency)
+    return f"({text})" if line.kind == LineKind.INCLUDED_TAX else text
+
+
+def since(line: ChargeLine) -> str:
+    """Return the first day of the period in which a line adds up."""
+    return line.period.partition("/")[0]
 
 
 def money(amount: int, currency: str) -> str:
@@ -50,7 +68,7 @@ def exact(amount: int, currency: str) -> Decimal:
 
 def quantity(charge: ChargeLine | DayCharge) -> str:
     """Return how much was charged: energy with its unit, a count of what is charged by time, else nothing."""
-    if charge.kind == LineKind.CONSUMPTION:
+    if charge.kind in ENERGY_KINDS and charge.quantity:
         return format_kwh(charge.quantity)
     return f"{charge.quantity:,}" if charge.quantity else ""
 

@@ -44,6 +44,11 @@ class Served:
             return response
 
 
+def filled(path: str, identifier: str) -> str:
+    """Return a route's path with an id in it; an entry is the one that every account has."""
+    return path.replace("{id}", identifier).replace("{entry_id}", "entry-1")
+
+
 @asynccontextmanager
 async def serving(port: StandIn, listen: Listen | None = None) -> AsyncGenerator[Served]:
     """Serve a stand-in on a free port of loopback."""

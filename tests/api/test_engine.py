@@ -14,6 +14,7 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.app import offline
 from meter_bridge.config.settings import Settings
+from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
@@ -70,9 +71,11 @@ async def _prepare(socket: Path) -> dict[str, str]:
 
 
 async def test_every_reading_route_answers_as_documented(bridge: Bridge) -> None:
+    path, body = "/api/v1/accounts/flat-1/top-ups", {"amount": "100.00", "method": "cash"}
+    assert (await bridge.ask("POST", path, "landlord", body, "k")).status == 201
     for each in ENDPOINTS:
         if each.method == "GET" and isinstance(each.answer, type):
-            response = await bridge.ask("GET", each.path.replace("{id}", "flat-1"), "landlord")
+            response = await bridge.ask("GET", filled(each.path, "flat-1"), "landlord")
             assert response.status == 200, each.path
             content = operation_of(each)["responses"]["200"]["content"]["application/json"]
             validator(content["schema"]).validate(await response.json())
@@ -101,7 +104,7 @@ async def test_a_tenant_reads_and_changes_no_other_account(bridge: Bridge) -> No
     for account in FOREIGN:
         for each in ENDPOINTS:
             if "/accounts/{id}" in each.path:
-                path = each.path.replace("{id}", account)
+                path = filled(each.path, account)
                 body = {"action": "confirm"} if each.name == "set_supply" else None
                 response = await bridge.ask(each.method, path, "tenant", body)
                 assert response.status in {403, 404}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 import json
+import re
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
@@ -12,7 +13,7 @@ import pytest
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.describe import describe
 from meter_bridge.api.endpoint import Endpoint
-from tests.api.serving import Served
+from tests.api.serving import Served, filled
 
 DOCUMENT: Final = json.loads(msgspec.json.encode(describe(ENDPOINTS)))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
@@ -81,7 +82,7 @@ def test_an_operation_says_all_that_a_client_needs(endpoint: Endpoint) -> None:
     assert ("401" in operation["responses"]) is not endpoint.rights.public
     assert "500" in operation["responses"]
     in_path = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
-    assert in_path == ({"id"} if "{id}" in endpoint.path else set())
+    assert in_path == set(re.findall(r"{(\w+)}", endpoint.path))
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.name)
@@ -108,7 +109,7 @@ async def test_a_real_answer_fits_its_schema(api: Served, endpoint: Endpoint) ->
     identifier = next((each for part, each in known.items() if part in endpoint.path), "flat-1")
     response = await api.ask(
         endpoint.method,
-        endpoint.path.replace("{id}", identifier),
+        filled(endpoint.path, identifier),
         json=msgspec.to_builtins(endpoint.example) if endpoint.body else None,
         headers=dict.fromkeys(endpoint.headers, "k"),
     )

@@ -9,7 +9,7 @@ import pytest
 from meter_bridge.api.app import ENDPOINTS, build_app
 from meter_bridge.api.endpoint import Endpoint
 from meter_bridge.api.registry import UndeclaredRouteError, refuse_undeclared, register
-from tests.api.serving import Served
+from tests.api.serving import Served, filled
 from tests.api.stand_in import StandIn
 
 ROLES: Final = ("owner", "landlord", "caretaker", "tenant", "device", "nobody")
@@ -60,7 +60,7 @@ def test_every_route_is_in_the_table() -> None:
 @pytest.mark.parametrize("route", [each for each in ALLOWED if each != OPENS_WEBSOCKET])
 async def test_a_route_serves_the_roles_of_the_table_and_no_other(api: Served, route: str, name: str) -> None:
     method, path = route.split(" ")
-    response = await api.ask(method, path.replace("{id}", "flat-1"), name)
+    response = await api.ask(method, filled(path, "flat-1"), name)
     if name in ALLOWED[route]:
         # Without a body some are refused later; what counts is that the role was not the reason.
         assert response.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -87,7 +87,7 @@ async def test_the_websocket_opens_for_the_roles_of_the_table_and_no_other(api: 
 @pytest.mark.parametrize("route", list(ALLOWED))
 async def test_without_a_token_nothing_but_health_and_info_is_served(api: Served, route: str) -> None:
     method, path = route.split(" ")
-    response = await api.ask(method, path.replace("{id}", "flat-1"), None)
+    response = await api.ask(method, filled(path, "flat-1"), None)
     assert response.status == HTTPStatus.UNAUTHORIZED
     assert (await response.json())["code"] == "not_authenticated"
     assert response.headers["WWW-Authenticate"] == "Bearer"

@@ -14,7 +14,7 @@ import pytest_asyncio
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.reach import in_reach
 from meter_bridge.protocol.messages import Event, EventKind, Update
-from tests.api.serving import Served, serving
+from tests.api.serving import Served, filled, serving
 from tests.api.stand_in import ACTORS, NOW, SITES, StandIn, account, alert
 
 pytestmark = pytest.mark.invariant(15)
@@ -52,7 +52,7 @@ async def test_a_foreign_account_answers_like_one_that_does_not_exist(
     careless: Served, method: str, path: str, account_id: str
 ) -> None:
     for body in ({"action": "confirm"}, {"amount": "10.00", "method": "cash"}):
-        response = await careless.ask(method, path.replace("{id}", account_id), "tenant", json=body)
+        response = await careless.ask(method, filled(path, account_id), "tenant", json=body)
         # 400 and 403 speak of the request and the role alone, whatever the account.
         assert response.status in {400, 403, 404}
     assert careless.port.touched == []
@@ -81,7 +81,7 @@ async def _ask_as_tenant(route: tuple[str, str], identifier: str, body: dict[str
     async with serving(StandIn(careless=True)) as served:
         response = await served.ask(
             method,
-            path.replace("{id}", quote(identifier, safe="%/")),
+            filled(path, quote(identifier, safe="%/")),
             "tenant",
             json=body,
             headers={"Idempotency-Key": "k"},

@@ -1,6 +1,9 @@
 """Statements of the real journal: they add up, join without a gap, never change, and disturb nobody."""
 
 from contextlib import closing
+import csv
+from decimal import Decimal
+import io
 import itertools
 from pathlib import Path
 import sqlite3
@@ -10,13 +13,17 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from meter_bridge.api.port import Refused
+from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind, Posting
+from meter_bridge.core.money import to_decimal
 from meter_bridge.engine.journal import book
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
-from meter_bridge.statement import books
+from meter_bridge.statement import books, words
+from meter_bridge.statement.printing import printed
+from meter_bridge.statement.spreadsheet import as_csv
 from meter_bridge.storage.database import DATABASE_NAME, snapshot
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, zar
 from tests.engine.test_journal import unguarded
@@ -75,6 +82,45 @@ async def test_a_statement_tells_everything_with_its_price_and_tax(tmp_path: Pat
     assert sum(day.tax for day in statement.days) == sum(
         line.amount for line in statement.lines if line.kind == "tax"
     )
+
+
+async def test_a_tax_that_the_prices_contain_is_told_and_counts_once(tmp_path: Path) -> None:
+    site = BLOCKS.replace("percent: 15}", "percent: 15, included in prices: yes}")
+    assert site != BLOCKS
+    async with house(tmp_path, site) as flat:
+        await use(flat, (1000, 0), (HOUR, 2300), (DAY, 1000), (HOUR, 500))
+        statement = await statement_of(flat)
+        assert flat.problems() == []
+    (vat,) = [line for line in statement.lines if line.kind == "included_tax"]
+    assert vat == statement.lines[-1]
+    others = sum(line.amount for line in statement.lines if line is not vat)
+    assert statement.charges == others
+    assert vat.amount == pytest.approx(others * 15 / 115, abs=3)
+    table = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
+    assert sum(Decimal(row["amount"]) for row in table if row["amount"]) == to_decimal(
+        statement.closing_balance, "ZAR"
+    )
+
+
+RICH = BLOCKS.replace(
+    "standing charge: 1.00 per day",
+    """standing charge: {Meter rent: 40.00 per month, Network: 7.00 per week}
+            demand charge: 42.00 per kW, maximum of 30 min
+            minimum charge: 500.00 per month""",
+)
+
+
+async def test_every_kind_of_charge_has_a_name_and_adds_up(tmp_path: Path) -> None:
+    async with house(tmp_path, RICH) as flat:
+        await use(flat, (1000, 0), (HOUR, 2300), (HOUR, 500), (31 * DAY, 0), (HOUR, 100))
+        statement = await statement_of(flat)
+        november = await statement_of(flat, "2026-11", "2026-11")
+        assert flat.problems() == []
+    names = {words.charge_name(line) for line in (*november.lines, *statement.lines)}
+    assert names >= {"Energy, block 1, off-peak", "Network", "Demand charge", "Minimum charge", "VAT"}
+    assert {words.since(line) for line in statement.lines} == {"2026-11-01", "2026-12-01"}
+    assert printed(statement).parts
+    assert as_text(statement)
 
 
 async def test_a_whole_past_month_is_closed_and_shows_what_was_not_booked_in_it_in_the_next(
