@@ -17,8 +17,8 @@ from meter_bridge.commands.output import hint, plain, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
-from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, Detail, Statement
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry
 from meter_bridge.statement import words
 from meter_bridge.statement.period import FORMS
 
@@ -126,13 +126,16 @@ def as_text(statement: Statement) -> str:
 
 
 def _summary(statement: Statement) -> str:
-    """Return how the balance got from its opening to its closing."""
+    """Return how the opening became the closing."""
+    what = "balance" if len(statement.holdings) == 1 else "in all"
     rows = [
-        ("Opening balance", statement.opening_balance),
+        (f"Opening {what}", statement.opening),
         ("Credits", statement.credits),
         ("Charges", -statement.charges),
-        ("Closing balance", statement.closing_balance),
+        (f"Closing {what}", statement.closing),
     ]
+    if len(statement.holdings) > 1:
+        rows += [(f"  {words.holding_name(each.name)}", each.closing) for each in statement.holdings]
     if statement.not_yet_posted is not None:
         rows.append(("Used, not yet posted", -statement.not_yet_posted.amount))
     texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
@@ -168,14 +171,14 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, st
     return plain(words.charge_name(charge)), words.quantity(charge), words.price(charge, currency)
 
 
-def _entries(entries: Sequence[LedgerEntry], statement: Statement) -> str:
+def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
     """Return the other entries as a table."""
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
     head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
     rows = []
     for each in entries:
-        split = words.split(each.split, currency)
-        what = plain(each.description + (f" ({split})" if split else ""))
+        where = words.moved(each.changes, currency)
+        what = plain(each.description + (f" ({where})" if where else ""))
         amounts = (words.money(each.amount, currency), words.money(each.balance_after, currency))
         rows.append((f"{words.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

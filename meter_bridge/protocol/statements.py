@@ -38,12 +38,43 @@ class DayCharge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A part of what the customer has; what is owed is negative."""
+
+    name: str
+    """``balance``, ``emergency_credit`` (lent), ``arrears``, or ``debt:`` and the id of a debt."""
+    opening: int
+    closing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KindSum:
-    """What all entries of one kind did to the balance."""
+    """What all entries of one kind did to what the customer has."""
 
     kind: str
     entries: int
     amount: int
+    changes: dict[str, int]
+    """The same by holding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementEntry:
+    """An entry that is not a charge: a top-up, a correction, a refund ..."""
+
+    seq: int
+    id: str
+    at: str
+    kind: str
+    description: str
+    reference: str | None
+    refers_to: str | None
+    amount: int
+    """Change of what the customer has, over all holdings; 0 where something only moves between them."""
+    changes: dict[str, int]
+    """The same by holding: where a top-up went."""
+    balance_after: int
+    """The balance alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +88,9 @@ class NotYetPosted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """Everything that moved an account's balance in a period: opening + credits - charges = closing.
+    """Everything that changed what a customer has in a period: opening + credits - charges = closing.
+
+    What the customer has is the sum of the holdings: the balance, less what is owed.
 
     An entry belongs to the period in which it was booked, in the order of the journal, so that statements of
     one period after the other join without gap and a statement of the past never changes.
@@ -81,19 +114,21 @@ class Statement:
     open: bool
     """The period has not ended: what it holds may still grow."""
     detail: Detail
-    opening_balance: int
+    opening: int
     credits: int
-    """Sum of everything but charges; what took from the balance, such as a refund, counts as negative."""
+    """Sum of everything but charges; what took away, such as a refund, counts as negative."""
     charges: int
-    """Sum of the charges, positive as they take from the balance."""
-    closing_balance: int
+    """Sum of the charges, positive as they take away."""
+    closing: int
+    holdings: tuple[Holding, ...]
+    """What opening and closing are made of: the balance, and all others that there were."""
     sums: tuple[KindSum, ...]
     lines: tuple[ChargeLine, ...]
     """Charges by line of the price list, taxes as lines of their own. Their sum is ``charges``; an
     ``included_tax`` is in the lines that contain it and does not count again."""
     days: tuple[DayCharge, ...]
     """Charges by local day of use; empty unless asked for. With their tax they sum to ``charges``."""
-    entries: tuple[LedgerEntry, ...]
+    entries: tuple[StatementEntry, ...]
     """Every entry that is not a charge, oldest first."""
     not_yet_posted: NotYetPosted | None
     """None once the period has ended."""

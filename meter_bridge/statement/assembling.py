@@ -7,8 +7,16 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.money import amount_digits, format_amount
 from meter_bridge.core.rating import LineKind
-from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, Detail, KindSum, NotYetPosted, Statement
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import (
+    DayCharge,
+    Detail,
+    Holding,
+    KindSum,
+    NotYetPosted,
+    Statement,
+    StatementEntry,
+)
 from meter_bridge.statement.period import Period
 
 
@@ -33,13 +41,15 @@ class Holder:
 class Books:
     """What the journal holds of an account and period, each part read by itself."""
 
-    opening: int
-    closing: int
+    holdings: tuple[Holding, ...]
+    """From the present ones back, by the postings; the balance first."""
+    balances: tuple[int, int]
+    """The balance before and after, as the entries themselves tell it."""
     sums: tuple[KindSum, ...]
     lines: tuple[ChargeLine, ...]
     days: tuple[DayCharge, ...] | None
     """None where days were not asked for."""
-    entries: tuple[LedgerEntry, ...]
+    entries: tuple[StatementEntry, ...]
     pending: NotYetPosted
 
 
@@ -66,10 +76,11 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
         made_at=iso(made_at),
         open=is_open,
         detail=Detail.LINE if books.days is None else Detail.DAY,
-        opening_balance=books.opening,
+        opening=sum(each.opening for each in books.holdings),
         credits=credited,
         charges=charges,
-        closing_balance=books.closing,
+        closing=sum(each.closing for each in books.holdings),
+        holdings=books.holdings,
         sums=books.sums,
         lines=books.lines,
         days=books.days or (),
@@ -80,12 +91,20 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
 
 def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
     """Compare every sum with what it must equal."""
-    listed = sum(entry.amount for entry in books.entries)
-    _equal(
-        holder, "opening + credits - charges", books.opening + credited - charges, "closing", books.closing
-    )
+    balance = books.holdings[0]
+    opening = sum(each.opening for each in books.holdings)
+    closing = sum(each.closing for each in books.holdings)
+    _equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
+    _equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
+    _equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
     _equal(holder, "the charges", charges, "their lines", sum(map(charged, books.lines)))
-    _equal(holder, "the credits", credited, "the entries that are listed", listed)
+    _equal(
+        holder,
+        "the credits",
+        credited,
+        "the entries that are listed",
+        sum(entry.amount for entry in books.entries),
+    )
     if books.days is not None:
         by_day = sum(day.amount + day.tax for day in books.days)
         _equal(holder, "the charges", charges, "the charges by day", by_day)

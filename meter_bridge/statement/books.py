@@ -4,19 +4,20 @@ An account's entries stand in the order of ``seq``; a period begins with the fir
 it. So an entry with an instant of the past, such as a late reading's, never enters a statement already made.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+import json
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, or_, select
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger import Bucket, EntryKind
+from meter_bridge.core.ledger import Bucket, EntryKind, debt_bucket
 from meter_bridge.core.rating import LineKind
 from meter_bridge.engine.document import open_wh
-from meter_bridge.engine.reading_back import ledger_entries
-from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, KindSum, NotYetPosted
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, Holding, KindSum, NotYetPosted, StatementEntry
 from meter_bridge.statement.assembling import Books
 from meter_bridge.statement.period import Period
 from meter_bridge.storage import tables
@@ -56,10 +57,15 @@ def read_books(reader: Engine, account_id: str, currency: str, period: Period, *
         first, stop = (_first_seq(connection, account_id, at) for at in (period.start, period.end))
         span = _Span(account_id, currency, first, stop)
         lines = _lines(connection, span)
+        sums = _sums(connection, span)
+        balances = (
+            _balance_before(connection, account_id, first),
+            _balance_before(connection, account_id, stop),
+        )
         return Books(
-            opening=_balance_before(connection, account_id, first),
-            closing=_balance_before(connection, account_id, stop),
-            sums=_sums(connection, span),
+            holdings=_holdings(connection, span, sums),
+            balances=balances,
+            sums=sums,
             lines=lines,
             days=_days(connection, span, _prices(lines)) if by_day else None,
             entries=_entries(connection, span),
@@ -82,22 +88,61 @@ def _balance_before(connection: Connection, account_id: str, seq: int) -> int:
     return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
 
 
+def _holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
+    """Return the condition that chooses the postings of what the customer has or owes."""
+    named = posting.c.bucket.in_((Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS))
+    return and_(posting.c.asset == currency, or_(named, posting.c.bucket.startswith(debt_bucket(""))))
+
+
 def _sums(connection: Connection, span: _Span) -> tuple[KindSum, ...]:
-    """Return what the entries of each kind did to the balance, from their postings."""
+    """Return what the entries of each kind did to the holdings, from their postings."""
     entry, posting = tables.journal_entry, tables.posting
-    own = and_(
-        posting.c.entry_seq == entry.c.seq,
-        posting.c.bucket == Bucket.BALANCE,
-        posting.c.asset == span.currency,
-    )
-    query = (
-        select(entry.c.kind, func.count(entry.c.seq.distinct()), func.coalesce(func.sum(posting.c.amount), 0))
-        .select_from(entry.outerjoin(posting, own))
+    counts = connection.execute(
+        select(entry.c.kind, func.count())
         .where(span.entries)
         .group_by(entry.c.kind)
         .order_by(func.min(entry.c.seq))
     )
-    return tuple(KindSum(kind=row[0], entries=row[1], amount=row[2]) for row in connection.execute(query))
+    moved = connection.execute(
+        select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(span.entries, _holding(posting, span.currency))
+        .group_by(entry.c.kind, posting.c.bucket)
+        .order_by(posting.c.bucket)
+    )
+    changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for kind, bucket, amount in moved:
+        changes[kind][bucket] = amount
+    return tuple(
+        KindSum(kind=kind, entries=entries, amount=sum(changes[kind].values()), changes=changes[kind])
+        for kind, entries in counts
+    )
+
+
+def _holdings(connection: Connection, span: _Span, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
+    """Return the holdings before and after the span: those of now, less what was posted since."""
+    entry, posting, balance = tables.journal_entry, tables.posting, tables.balance
+    now = connection.execute(
+        select(balance.c.bucket, balance.c.amount).where(
+            balance.c.account_id == span.account_id, _holding(balance, span.currency)
+        )
+    )
+    later = connection.execute(
+        select(posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(
+            entry.c.account_id == span.account_id, entry.c.seq >= span.stop, _holding(posting, span.currency)
+        )
+        .group_by(posting.c.bucket)
+    )
+    since = dict(later.tuples().all())
+    found = [
+        Holding(name=name, opening=closing - sum(each.changes.get(name, 0) for each in sums), closing=closing)
+        for name, closing in sorted((name, amount - since.get(name, 0)) for name, amount in now.tuples())
+    ]
+    own = next((each for each in found if each.name == Bucket.BALANCE), None)
+    others = (each for each in found if each.name != Bucket.BALANCE and (each.opening or each.closing))
+    return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
 
 
 def _charged(span: _Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
@@ -206,12 +251,37 @@ def _days(connection: Connection, span: _Span, prices: dict[_Priced, int | None]
     return tuple(_bounded(found, MOST_CHARGES, "charges by day"))
 
 
-def _entries(connection: Connection, span: _Span) -> tuple[LedgerEntry, ...]:
+def _entries(connection: Connection, span: _Span) -> tuple[StatementEntry, ...]:
     """Return every entry that is not a charge, oldest first."""
-    entry = tables.journal_entry
-    query = select(entry).where(span.entries, entry.c.kind != EntryKind.CHARGE).order_by(entry.c.seq)
-    rows = connection.execute(query.limit(MOST_ENTRIES + 1)).mappings().all()
-    return ledger_entries(connection, _bounded(rows, MOST_ENTRIES, "entries"))
+    entry, posting = tables.journal_entry, tables.posting
+    wanted = and_(span.entries, entry.c.kind != EntryKind.CHARGE)
+    query = select(entry).where(wanted).order_by(entry.c.seq).limit(MOST_ENTRIES + 1)
+    rows = _bounded(connection.execute(query).mappings().all(), MOST_ENTRIES, "entries")
+    changes: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    moved = (
+        select(posting.c.entry_seq, posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(wanted, _holding(posting, span.currency))
+        .group_by(posting.c.entry_seq, posting.c.bucket)
+        .order_by(posting.c.entry_seq, func.min(posting.c.n))
+    )
+    for seq, bucket, amount in connection.execute(moved):
+        changes[seq][bucket] = amount
+    return tuple(
+        StatementEntry(
+            seq=row["seq"],
+            id=row["id"],
+            at=iso(row["at"]),
+            kind=row["kind"],
+            description=row["description"],
+            reference=json.loads(row["detail"]).get("reference"),
+            refers_to=row["refers_to"],
+            amount=sum(changes[row["seq"]].values()),
+            changes=changes[row["seq"]],
+            balance_after=row["balance_after"],
+        )
+        for row in rows
+    )
 
 
 def _bounded[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:

@@ -72,7 +72,13 @@ def printed(statement: Statement) -> Printed:
     period = words.period(statement)
     made = words.local(statement.made_at, ZoneInfo(statement.time_zone))
     holder = (statement.account_name, statement.customer, f"Account {statement.account_id}")
-    parts = (_kinds(statement), _lines(statement), _days(statement), _entries(statement))
+    parts = (
+        _holdings(statement),
+        _kinds(statement),
+        _lines(statement),
+        _days(statement),
+        _entries(statement),
+    )
     return Printed(
         title=f"Statement of {statement.account_name}, {period}",
         site=statement.site_name,
@@ -94,12 +100,13 @@ def _money(amount: int, statement: Statement) -> str:
 
 def _summary(statement: Statement) -> tuple[Figure, ...]:
     """Return how the balance got from its opening to its closing."""
-    closing = _money(statement.closing_balance, statement)
+    what = "balance" if len(statement.holdings) == 1 else "in all"
+    closing = _money(statement.closing, statement)
     return (
-        Figure("Opening balance", _money(statement.opening_balance, statement)),
+        Figure(f"Opening {what}", _money(statement.opening, statement)),
         Figure("Credits", _money(statement.credits, statement)),
         Figure("Charges", _money(-statement.charges, statement)),
-        Figure(f"Closing balance, {statement.currency}", closing, strong=True),
+        Figure(f"Closing {what}, {statement.currency}", closing, strong=True),
     )
 
 
@@ -123,8 +130,22 @@ def _closing(statement: Statement) -> str:
     )
 
 
+def _holdings(statement: Statement) -> Part:
+    """Return what opening and closing are made of, where there is more than the balance."""
+    columns = (
+        Column("Credit and debt", wide=True),
+        Column("Opening", figures=True),
+        Column("Closing", figures=True),
+    )
+    rows = [
+        Row((words.holding_name(each.name), _money(each.opening, statement), _money(each.closing, statement)))
+        for each in statement.holdings
+    ]
+    return Part("Credit and debt", columns, tuple(rows) if len(rows) > 1 else ())
+
+
 def _kinds(statement: Statement) -> Part:
-    """Return what each kind of entry did to the balance, where there are many."""
+    """Return what each kind of entry did, where there are many."""
     columns = (Column("Kind", wide=True), Column("Entries", figures=True), Column("Amount", figures=True))
     rows = [
         Row((words.words(each.kind), f"{each.entries:,}", _money(each.amount, statement)))
@@ -201,8 +222,8 @@ def _entries(statement: Statement) -> Part:
     )
     rows = []
     for entry in statement.entries:
-        where = words.split(entry.split, statement.currency)
-        texts = (entry.description, entry.reference, f"to {where}" if where else None, entry.id)
+        where = words.moved(entry.changes, statement.currency).replace("-", "\N{MINUS SIGN}")
+        texts = (entry.description, entry.reference, where, entry.id)
         rows.append(
             Row(
                 (

@@ -1,8 +1,8 @@
 """A statement as a table for a spreadsheet: CSV after RFC 4180, one row for each charge and entry.
 
-``amount`` is what a row did to the balance, so its sum is closing minus opening. Figures are plain decimals
-with every digit that is kept. Texts that a spreadsheet would take for a formula are defused. A byte-order
-mark lets Excel read the file as UTF-8.
+``amount`` is what a row did to what the customer has; its sum is closing minus opening. Figures are plain
+decimals with every digit that is kept. Texts that a spreadsheet would take for a formula are defused. A
+byte-order mark lets Excel read the file as UTF-8.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ import unicodedata
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
-from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, Holding, Statement, StatementEntry
 from meter_bridge.statement import words
 
 COLUMNS: Final = (
@@ -29,7 +29,7 @@ COLUMNS: Final = (
     "description",
     "entry",
     "reference",
-    "split",
+    "changes",
     "supply",
     "tariff version",
     "block",
@@ -90,14 +90,14 @@ def defused(text: str) -> str:
 def _rows(statement: Statement) -> Iterator[Row]:
     """Yield the rows of the file in order."""
     currency = statement.currency
-    opening = words.exact(statement.opening_balance, currency)
-    yield {"date": statement.first_day, "type": "opening balance", "balance": opening}
+    for each in statement.holdings:
+        yield _holding(each, "opening balance", statement.first_day, each.opening, currency)
     for charge in statement.days or statement.lines:
         yield _charge(charge, currency)
     for entry in statement.entries:
         yield _entry(entry, statement)
-    closing = words.exact(statement.closing_balance, currency)
-    yield {"date": statement.last_day, "type": "closing balance", "balance": closing}
+    for each in statement.holdings:
+        yield _holding(each, "closing balance", statement.last_day, each.closing, currency)
     pending = statement.not_yet_posted
     if pending is not None:
         yield {
@@ -105,8 +105,14 @@ def _rows(statement: Statement) -> Iterator[Row]:
             "description": "Used since the last posting; not in the balance yet",
             "quantity": Decimal(pending.wh).scaleb(-3),
             "unit": words.KWH,
-            "balance": words.exact(statement.closing_balance - pending.amount, currency),
+            "balance": words.exact(statement.closing - pending.amount, currency),
         }
+
+
+def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) -> Row:
+    """Return a holding at the beginning or the end."""
+    text = words.holding_name(holding.name)
+    return {"date": day, "type": kind, "description": text, "balance": words.exact(amount, currency)}
 
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
@@ -132,11 +138,14 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
     }
 
 
-def _entry(entry: LedgerEntry, statement: Statement) -> Row:
+def _entry(entry: StatementEntry, statement: Statement) -> Row:
     """Return an entry that is not a charge."""
     at = words.local(entry.at, ZoneInfo(statement.time_zone))
     currency = statement.currency
-    parts = [f"{name.replace('_', ' ')} {words.exact(part, currency)}" for name, part in entry.split.items()]
+    parts = [
+        f"{words.holding_name(name).lower()} {words.exact(part, currency)}"
+        for name, part in entry.changes.items()
+    ]
     return {
         "date": at.date().isoformat(),
         "time": f"{at:%H:%M:%S}",
@@ -144,7 +153,7 @@ def _entry(entry: LedgerEntry, statement: Statement) -> Row:
         "description": entry.description,
         "entry": entry.id,
         "reference": entry.reference,
-        "split": "; ".join(parts) or None,
+        "changes": "; ".join(parts) or None,
         "amount": words.exact(entry.amount, currency),
         "balance": words.exact(entry.balance_after, currency),
     }

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, day_start
 from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.ledger import Bucket
 from meter_bridge.core.money import format_amount, minor_digits, to_decimal
 from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine
@@ -104,8 +105,15 @@ def _ms(time: datetime) -> int:
     return int(time.timestamp()) * 1000 + time.microsecond // 1000
 
 
-def split(parts: dict[str, int], currency: str) -> str:
-    """Return where money went, or nothing where all of it went to the balance."""
-    if set(parts) <= {"balance"}:
+def holding_name(name: str) -> str:
+    """Return a holding's name, such as ``Emergency credit`` or ``Debt boiler``."""
+    return words(name.replace(":", " "))
+
+
+def moved(changes: Mapping[str, int], currency: str) -> str:
+    """Return what changed where, or nothing where it was the balance alone."""
+    if set(changes) <= {Bucket.BALANCE}:
         return ""
-    return ", ".join(f"{words(name).lower()} {money(amount, currency)}" for name, amount in parts.items())
+    return ", ".join(
+        f"{holding_name(name).lower()} {money(part, currency)}" for name, part in changes.items()
+    )

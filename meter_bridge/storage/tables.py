@@ -210,8 +210,8 @@ journal_entry = Table(
     Index("ix_journal_entry_account_seq", "account_id", "seq", "at"),
     Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
 )
-"""``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON: method, reference, split, reason; of a charge the
-newest reading of each meter (instant, Wh, epoch)."""
+"""``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON: method, reference, split, reason; of a
+charge the newest reading of each meter (instant, Wh, epoch)."""
 
 posting = _compact(
     "posting",

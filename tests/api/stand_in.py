@@ -49,12 +49,14 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.statements import (
     Detail,
     EntryExplanation,
+    Holding,
     KindSum,
     MeterReadings,
     NotYetPosted,
     RegisterReading,
     SegmentView,
     Statement,
+    StatementEntry,
 )
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
@@ -173,18 +175,17 @@ def statement(account_id: str) -> Statement:
         kind="consumption", block=1, band="peak", quantity=5000, unit_price=2_500_000, amount=12_500_000
     )
     tax = line(kind="tax", block=None, band="VAT", quantity=0, unit_price=None, amount=1_875_000)
-    top_up = LedgerEntry(
+    top_up = StatementEntry(
         seq=1,
         id="entry-1",
         at=NOW,
         kind="top_up",
-        amount=20_000_000,
-        balance_after=20_000_000,
         description="Top-up, cash",
-        key="k",
-        refers_to=None,
         reference="=1+1",
-        split={"debt": 5_000_000, "balance": 20_000_000},
+        refers_to=None,
+        amount=25_000_000,
+        changes={"debt:boiler": 5_000_000, "balance": 20_000_000},
+        balance_after=20_000_000,
     )
     return Statement(
         account_id=account_id,
@@ -202,13 +203,17 @@ def statement(account_id: str) -> Statement:
         made_at=NOW,
         open=True,
         detail=Detail.LINE,
-        opening_balance=0,
-        credits=20_000_000,
+        opening=-5_000_000,
+        credits=25_000_000,
         charges=14_375_000,
-        closing_balance=5_625_000,
+        closing=5_625_000,
+        holdings=(
+            Holding(name="balance", opening=0, closing=5_625_000),
+            Holding(name="debt:boiler", opening=-5_000_000, closing=0),
+        ),
         sums=(
-            KindSum(kind="top_up", entries=1, amount=20_000_000),
-            KindSum(kind="charge", entries=9, amount=-14_375_000),
+            KindSum(kind="top_up", entries=1, amount=25_000_000, changes=top_up.changes),
+            KindSum(kind="charge", entries=9, amount=-14_375_000, changes={"balance": -14_375_000}),
         ),
         lines=(energy, tax),
         days=(),
@@ -235,14 +240,16 @@ def explanation(account_id: str) -> EntryExplanation:
         amount=12_500_000,
         tax=1_875_000,
     )
-    entry = replace(
-        made.entries[0],
+    entry = LedgerEntry(
+        seq=1,
+        id="entry-1",
+        at=NOW,
         kind="charge",
         amount=-14_375_000,
         balance_after=5_625_000,
         description="Electricity used",
-        reference=None,
-        split={},
+        key=None,
+        refers_to=None,
         lines=made.lines,
     )
     after = RegisterReading(at=NOW, wh=1_209_511, epoch=0)

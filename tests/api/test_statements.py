@@ -18,7 +18,7 @@ async def test_without_parameters_it_is_json_of_what_is_usual(api: Served) -> No
     response = await api.ask("GET", PATH, "tenant")
     assert response.status == HTTPStatus.OK
     assert response.content_type == "application/json"
-    assert (await response.json())["closing_balance"] == 5_625_000
+    assert (await response.json())["closing"] == 5_625_000
     assert "statement None None line" in api.port.calls
 
 
@@ -35,8 +35,8 @@ async def test_a_table_is_a_file_of_its_own_name(api: Served) -> None:
         'attachment; filename="statement-flat-1-2026-03-01-2026-03-31.csv"'
     )
     rows = list(csv.DictReader(io.StringIO(await response.text("utf-8-sig"))))
-    assert rows[3]["reference"] == "'=1+1"
-    assert rows[3]["split"] == "debt 5.00; balance 20.00"
+    assert rows[4]["reference"] == "'=1+1"
+    assert rows[4]["changes"] == "debt boiler 5.00; balance 20.00"
     assert rows[-1]["type"] == "not yet posted"
 
 

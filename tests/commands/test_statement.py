@@ -16,18 +16,20 @@ def test_a_statement_is_shown_as_tables(run: Command, bridge: StandIn) -> None:
         "flat-1: Flat-1, Rose\n"
         "1 March 2026 – 31 March 2026 (not ended yet)\n"
         "\n"
-        "Opening balance         ZAR 0.00\n"
-        "Credits                ZAR 20.00\n"
+        "Opening in all         ZAR -5.00\n"
+        "Credits                ZAR 25.00\n"
         "Charges               ZAR -14.38\n"
-        "Closing balance         ZAR 5.62\n"
+        "Closing in all          ZAR 5.62\n"
+        "  Balance               ZAR 5.62\n"
+        "  Debt boiler           ZAR 0.00\n"
         "Used, not yet posted   ZAR -0.02\n"
         "\n"
         "SINCE       CHARGE                  QUANTITY  PRICE  AMOUNT\n"
         "2026-03-01  Energy, block 1, peak  5.000 kWh   2.50   12.50\n"
         "2026-03-01  VAT                                        1.88\n"
         "\n"
-        "BOOKED            ENTRY    WHAT                                     AMOUNT  BALANCE\n"
-        "2026-03-01 12:00  entry-1  Top-up, cash (debt 5.00, balance 20.00)   20.00    20.00\n"
+        "BOOKED            ENTRY    WHAT                                            AMOUNT  BALANCE\n"
+        "2026-03-01 12:00  entry-1  Top-up, cash (debt boiler 5.00, balance 20.00)   25.00    20.00\n"
     )
 
 
@@ -47,7 +49,7 @@ def test_the_name_of_the_file_tells_the_format(run: Command, bridge: StandIn, da
 
 
 def test_the_format_may_be_named(run: Command, bridge: StandIn, data: Path) -> None:
-    assert json.loads(run("statement", "flat-1", "--format", "json")[1])["closing_balance"] == 5_625_000
+    assert json.loads(run("statement", "flat-1", "--format", "json")[1])["closing"] == 5_625_000
     assert run("statement", "flat-1", "--format", "text", "--output", str(data / "march"))[0] == 0
     assert (data / "march").read_text().startswith("flat-1: Flat-1")
 

@@ -15,7 +15,7 @@ import pytest
 from meter_bridge.api.port import Refused
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger import Bucket, EntryKind, Posting
+from meter_bridge.core.ledger import Bucket, EntryKind, Posting, debt_bucket, entry
 from meter_bridge.core.money import to_decimal
 from meter_bridge.engine.journal import book
 from meter_bridge.engine.unit import Unit
@@ -25,7 +25,7 @@ from meter_bridge.statement import books, words
 from meter_bridge.statement.printing import printed
 from meter_bridge.statement.spreadsheet import as_csv
 from meter_bridge.storage.database import DATABASE_NAME, snapshot
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, zar
 from tests.engine.test_journal import unguarded
 
 DAY = 24 * HOUR
@@ -63,11 +63,11 @@ async def test_a_statement_tells_everything_with_its_price_and_tax(tmp_path: Pat
         await flat.top_up("50.00")
         await move(flat, EntryKind.CORRECTION, zar("-5.00"), "Meter read twice")
         statement = await statement_of(flat)
-    assert statement.opening_balance == 0
+    assert statement.opening == 0
     assert statement.credits == zar("145.00")
-    assert statement.closing_balance == flat.account.balance
+    assert statement.closing == flat.account.balance
     assert [each.kind for each in statement.entries] == ["top_up", "top_up", "correction"]
-    assert statement.entries[0].split == {"balance": zar("100.00")}
+    assert statement.entries[0].changes == {"balance": zar("100.00")}
     assert {each.kind: each.entries for each in statement.sums}["top_up"] == 2
     energy = [line for line in statement.lines if line.kind == "consumption"]
     assert sum(line.quantity for line in energy) == 9500
@@ -98,7 +98,7 @@ async def test_a_tax_that_the_prices_contain_is_told_and_counts_once(tmp_path: P
     assert vat.amount == pytest.approx(others * 15 / 115, abs=3)
     table = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
     assert sum(Decimal(row["amount"]) for row in table if row["amount"]) == to_decimal(
-        statement.closing_balance, "ZAR"
+        statement.closing, "ZAR"
     )
 
 
@@ -131,7 +131,7 @@ async def test_a_whole_past_month_is_closed_and_shows_what_was_not_booked_in_it_
     assert not november.open
     assert november.not_yet_posted is None
     december = await statement_of(flat)
-    assert december.opening_balance == november.closing_balance
+    assert december.opening == november.closing
     assert (december.first_day, december.last_day) == ("2026-12-01", "2026-12-31")
     assert december.open
 
@@ -142,7 +142,7 @@ async def test_what_was_used_since_the_last_posting_is_told_beside_the_balance(f
     assert statement.charges == 0
     assert statement.not_yet_posted is not None
     assert (statement.not_yet_posted.wh, statement.not_yet_posted.amount) == (40, zar("0.08"))
-    assert statement.closing_balance - statement.not_yet_posted.amount == flat.available
+    assert statement.closing - statement.not_yet_posted.amount == flat.available
 
 
 async def test_a_kind_that_nobody_knows_yet_is_told_by_its_description(flat: House) -> None:
@@ -154,6 +154,67 @@ async def test_a_kind_that_nobody_knows_yet_is_told_by_its_description(flat: Hou
     )
     assert statement.credits == zar("107.00")
     assert statement.days == ()
+
+
+LENDING = SITE.replace(
+    "low credit: [5.00]", "low credit: [5.00]\n        emergency credit: {limit: 20.00, threshold: 3.00}"
+)
+
+
+async def test_what_is_lent_and_repaid_adds_up_and_is_told_by_holding(tmp_path: Path) -> None:
+    async with house(tmp_path, LENDING) as flat:
+        await use(flat, (1000, 0), (12 * HOUR, 49_000), (HOUR, 500))
+        flat.account.emergency_selected = True
+        await use(flat, (12 * HOUR, 4_500), (HOUR, 0))
+        lent = await statement_of(flat)
+        top_up = await flat.top_up("30.00")
+        repaid = await statement_of(flat)
+        assert flat.problems() == []
+    assert {each.name: each.closing for each in lent.holdings} == {
+        "balance": 0,
+        "emergency_credit": -zar("8.00"),
+    }
+    assert (lent.closing, lent.charges) == (-zar("8.00"), zar("108.00"))
+    assert top_up.top_up.split == {"emergency_credit": zar("8.00"), "balance": zar("22.00")}
+    assert repaid.entries[-1].amount == zar("30.00")
+    assert repaid.entries[-1].changes == top_up.top_up.split
+    assert [(each.name, each.closing) for each in repaid.holdings] == [("balance", zar("22.00"))]
+    assert printed(lent).parts[0].name == "Credit and debt"
+
+
+async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> None:
+    unit = Unit(flat.engine.clock.now())
+    for kind, changes, against in (
+        (EntryKind.DEBT, {debt_bucket("boiler"): -zar("40.00")}, Bucket.ADJUSTMENT),
+        (
+            EntryKind.DEBT_RECOVERY,
+            {"balance": -zar("5.00"), debt_bucket("boiler"): zar("5.00")},
+            Bucket.FUNDS,
+        ),
+    ):
+        book(
+            flat.engine.installation,
+            flat.account,
+            unit,
+            kind,
+            entry("ZAR", changes, against=against),
+            description="Boiler",
+            detail={},
+        )
+    done = flat.engine.submit(unit)
+    assert done is not None
+    await done
+    statement = await statement_of(flat)
+    assert [(each.kind, each.amount) for each in statement.entries[1:]] == [
+        ("debt", -zar("40.00")),
+        ("debt_recovery", 0),
+    ]
+    assert statement.entries[2].changes == {"balance": -zar("5.00"), "debt:boiler": zar("5.00")}
+    assert {each.name: each.closing for each in statement.holdings} == {
+        "balance": zar("95.00"),
+        "debt:boiler": -zar("35.00"),
+    }
+    assert statement.closing == zar("60.00")
 
 
 STEPS = st.lists(
@@ -181,9 +242,9 @@ async def test_statements_of_one_day_after_the_other_join_to_the_whole(
             for begin, end in itertools.pairwise([*borders, iso((days[-1] + 1) * DAY)])
         ]
         whole = await statement_of(flat, borders[0])
-        assert (parts[0].opening_balance, parts[-1].closing_balance) == (0, flat.account.balance)
+        assert (parts[0].opening, parts[-1].closing) == (0, flat.account.balance)
         for before, after_it in itertools.pairwise(parts):
-            assert before.closing_balance == after_it.opening_balance
+            assert before.closing == after_it.opening
         assert sum(part.charges for part in parts) == whole.charges
         assert [each.id for part in parts for each in part.entries] == [each.id for each in whole.entries]
         assert flat.problems() == []
@@ -208,8 +269,8 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
     assert done is not None
     await done
     again = await statement_of(flat, begin, end)
-    assert (again.closing_balance, again.lines, again.entries) == (
-        first.closing_balance,
+    assert (again.closing, again.lines, again.entries) == (
+        first.closing,
         first.lines,
         first.entries,
     )
@@ -272,7 +333,7 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
     try:
         assert held.wait(20)
         statement = await flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
-        assert statement.closing_balance == zar("100.00")
+        assert statement.closing == zar("100.00")
     finally:
         finish.set()
         thread.join()

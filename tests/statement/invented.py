@@ -4,8 +4,15 @@ from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, KindSum, NotYetPosted, Statement
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import (
+    DayCharge,
+    Holding,
+    KindSum,
+    NotYetPosted,
+    Statement,
+    StatementEntry,
+)
 from meter_bridge.statement.assembling import Books, Holder, assemble
 from meter_bridge.statement.period import Period, parse_period
 
@@ -14,7 +21,15 @@ NOW: Final = 1_793_527_200_000
 """2026-11-01 12:00 in Johannesburg."""
 HOLDER: Final = Holder("flat-1", "Flat 1", "Thandi", "house", "Test house", ZONE.key, "ZAR")
 OCTOBER: Final = parse_period("2026-10", "2026-10", now=NOW, zone=ZONE)
-NOTHING: Final = Books(0, 0, (), (), None, (), NotYetPosted(at="2026-11-01T10:00:00.000Z", wh=0, amount=0))
+NOTHING: Final = Books(
+    (Holding(name="balance", opening=0, closing=0),),
+    (0, 0),
+    (),
+    (),
+    None,
+    (),
+    NotYetPosted(at="2026-11-01T10:00:00.000Z", wh=0, amount=0),
+)
 
 
 def line(
@@ -52,9 +67,9 @@ def day(amount: int, tax: int, on: str = "2026-10-05") -> DayCharge:
 
 def entry(
     amount: int, *, kind: str = "top_up", description: str = "Top-up, cash", seq: int = 1
-) -> LedgerEntry:
+) -> StatementEntry:
     """Return an entry that is not a charge."""
-    return LedgerEntry(
+    return StatementEntry(
         seq=seq,
         id=f"entry-{seq}",
         at="2026-10-03T16:22:00.000Z",
@@ -62,24 +77,35 @@ def entry(
         amount=amount,
         balance_after=amount,
         description=description,
-        key=None,
+        reference=None,
         refers_to=None,
-        split={"balance": amount},
+        changes={"balance": amount},
     )
 
 
-def books(opening: int, entries: tuple[LedgerEntry, ...], lines: tuple[ChargeLine, ...]) -> Books:
+def books(opening: int, entries: tuple[StatementEntry, ...], lines: tuple[ChargeLine, ...]) -> Books:
     """Return books that add up."""
     kinds = dict.fromkeys(each.kind for each in entries)
     amounts = {kind: [each.amount for each in entries if each.kind == kind] for kind in kinds}
     charges = sum(each.amount for each in lines)
-    sums = [KindSum(kind=kind, entries=len(each), amount=sum(each)) for kind, each in amounts.items()]
-    sums += [KindSum(kind="charge", entries=1, amount=-charges)] if lines else []
+    sums = [
+        KindSum(kind=kind, entries=len(each), amount=sum(each), changes={"balance": sum(each)})
+        for kind, each in amounts.items()
+    ]
+    if lines:
+        sums.append(KindSum(kind="charge", entries=1, amount=-charges, changes={"balance": -charges}))
     closing = opening + sum(each.amount for each in sums)
-    return replace(NOTHING, opening=opening, closing=closing, sums=tuple(sums), lines=lines, entries=entries)
+    return replace(
+        NOTHING,
+        holdings=(Holding(name="balance", opening=opening, closing=closing),),
+        balances=(opening, closing),
+        sums=tuple(sums),
+        lines=lines,
+        entries=entries,
+    )
 
 
-def statement(*entries: LedgerEntry, period: Period = OCTOBER, name: str = "Flat 1") -> Statement:
+def statement(*entries: StatementEntry, period: Period = OCTOBER, name: str = "Flat 1") -> Statement:
     """Return a statement of October with a charge, its tax and some entries."""
     lines = (line(12_500_000), line(1_875_000, kind="tax", band="VAT", quantity=0))
     return assemble(replace(HOLDER, account_name=name), period, books(100, entries, lines), NOW)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.protocol.statements import Detail, KindSum
+from meter_bridge.protocol.statements import Detail, Holding, KindSum
 from meter_bridge.statement.assembling import DoesNotAddUpError, assemble
 from tests.statement.invented import HOLDER, NOTHING, NOW, OCTOBER, books, day, entry, line
 
@@ -21,7 +21,7 @@ def test_opening_and_credits_less_charges_is_closing(
 ) -> None:
     found = books(opening, tuple(entries), tuple(lines))  # type: ignore[arg-type]
     statement = assemble(HOLDER, OCTOBER, found, NOW)
-    assert statement.opening_balance + statement.credits - statement.charges == statement.closing_balance
+    assert statement.opening + statement.credits - statement.charges == statement.closing
     assert sum(each.amount for each in statement.sums) == statement.credits - statement.charges
 
 
@@ -45,19 +45,41 @@ def test_books_that_add_up_make_a_statement() -> None:
 @pytest.mark.parametrize(
     "damaged,what",
     [
-        (replace(WHOLE, opening=1001), "opening"),
-        (replace(WHOLE, closing=WHOLE.closing - 1), "closing"),
+        (replace(WHOLE, balances=(1001, WHOLE.balances[1])), "the opening balance"),
+        (replace(WHOLE, balances=(1000, WHOLE.balances[1] - 1)), "the closing balance"),
+        (
+            replace(WHOLE, holdings=(*WHOLE.holdings, Holding(name="arrears", opening=0, closing=-1))),
+            "closing",
+        ),
         (replace(WHOLE, lines=WHOLE.lines[:1]), "their lines"),
         (replace(WHOLE, days=()), "by day"),
         (replace(WHOLE, days=(day(12_500_000, 1_875_001),)), "by day"),
         (replace(WHOLE, entries=WHOLE.entries[:1]), "entries that are listed"),
-        (replace(WHOLE, sums=(*WHOLE.sums, KindSum(kind="gift", entries=1, amount=5))), "closing"),
+        (
+            replace(WHOLE, sums=(*WHOLE.sums, KindSum(kind="gift", entries=1, amount=5, changes={}))),
+            "closing",
+        ),
     ],
 )
 def test_books_that_contradict_themselves_make_none(damaged: object, what: str) -> None:
     with pytest.raises(DoesNotAddUpError, match=what) as refused:
         assemble(HOLDER, OCTOBER, damaged, NOW)  # type: ignore[arg-type]
     assert "flat-1" in str(refused.value)
+
+
+def test_what_is_lent_and_owed_counts_with_the_balance() -> None:
+    borne = {"balance": -10_000_000, "emergency_credit": -4_375_000}
+    lent = replace(
+        books(10_000_000, (), (line(12_500_000), line(1_875_000, kind="tax"))),
+        holdings=(
+            Holding(name="balance", opening=10_000_000, closing=0),
+            Holding(name="emergency_credit", opening=0, closing=-4_375_000),
+        ),
+        balances=(10_000_000, 0),
+        sums=(KindSum(kind="charge", entries=2, amount=-14_375_000, changes=borne),),
+    )
+    statement = assemble(HOLDER, OCTOBER, lent, NOW)
+    assert (statement.opening, statement.charges, statement.closing) == (10_000_000, 14_375_000, -4_375_000)
 
 
 def test_what_is_not_yet_posted_is_told_while_the_period_lasts() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.money import to_decimal
-from meter_bridge.protocol.messages import LedgerEntry
+from meter_bridge.protocol.statements import StatementEntry
 from meter_bridge.statement.spreadsheet import COLUMNS, FORMULA_STARTS, as_csv, defused
 from tests.statement.invented import entry, statement
 
@@ -17,7 +17,7 @@ AMOUNTS = st.integers(-(10**14), 10**14)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-def rows_of(*entries: LedgerEntry) -> list[dict[str, str]]:
+def rows_of(*entries: StatementEntry) -> list[dict[str, str]]:
     """Return the rows of a statement's file as a program reads them."""
     text = as_csv(statement(*entries)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
@@ -36,7 +36,11 @@ def test_a_file_begins_and_ends_with_the_balance() -> None:
     assert (rows[1]["quantity"], rows[1]["unit"], rows[1]["unit price"]) == ("5.000", "kWh", "2.50")
     assert (rows[1]["before tax"], rows[1]["tax"], rows[1]["amount"]) == ("12.50", "0.00", "-12.50")
     assert (rows[2]["before tax"], rows[2]["tax"], rows[2]["amount"]) == ("0.00", "1.875", "-1.875")
-    assert (rows[3]["date"], rows[3]["time"], rows[3]["split"]) == ("2026-10-03", "18:22:00", "balance 50.00")
+    assert (rows[3]["date"], rows[3]["time"], rows[3]["changes"]) == (
+        "2026-10-03",
+        "18:22:00",
+        "balance 50.00",
+    )
     assert (rows[0]["balance"], rows[-1]["balance"]) == ("0.0001", "35.6251")
     assert {(row["account"], row["from"], row["to"], row["currency"]) for row in rows} == {
         ("flat-1", "2026-10-01", "2026-10-31", "ZAR")
