@@ -59,6 +59,30 @@ def show_charges(version: TariffVersion) -> Iterator[tuple[str, str]]:
         yield "first period", "pro rata"
 
 
+def show_changes(before: TariffVersion, after: TariffVersion) -> str:
+    """Return what differs between two states of a version: charges with their values, the rest by name."""
+    parts = {
+        "bands": (before.bands, after.bands),
+        "seasons": (before.calendar.seasons, after.calendar.seasons),
+        "holidays": (_holidays(before), _holidays(after)),
+        "blocks and prices": (before.ladders, after.ladders),
+        "source": (before.source, after.source),
+    }
+    old, new = dict(show_charges(before)), dict(show_charges(after))
+    found = [name for name, (was, now) in parts.items() if was != now]
+    found += [
+        f"{name} {old.get(name, 'none')} → {new.get(name, 'none')}"
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    ]
+    return ", ".join(found)
+
+
+def _holidays(version: TariffVersion) -> tuple[object, ...]:
+    calendar = version.calendar
+    return calendar.holidays, calendar.holiday_as, calendar.holiday_rule
+
+
 def _blocks(version: TariffVersion) -> Iterator[tuple[str, str]]:
     """Yield what is said of blocks."""
     if any(ladder.limits for ladder in version.ladders):

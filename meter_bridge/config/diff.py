@@ -15,11 +15,11 @@ from meter_bridge.config.changes import (
 )
 from meter_bridge.config.describe import show_amount, show_dates, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
-from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs
+from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs, keep_holidays
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
 from meter_bridge.core.supply import PaymentMode
 
-__all__ = ["Action", "Change", "Difference", "Refusal", "RefusalCode", "Subject", "compare"]
+__all__ = ["Action", "Change", "Difference", "Refusal", "RefusalCode", "Subject", "compare", "keep_holidays"]
 
 
 def compare(

@@ -1,5 +1,8 @@
 """What changes in tariffs; prices of time that was charged already stay as they are."""
 
+from dataclasses import replace
+from typing import Final
+
 from meter_bridge.config.changes import (
     Action,
     Change,
@@ -11,8 +14,42 @@ from meter_bridge.config.changes import (
     tariffs,
 )
 from meter_bridge.config.describe import show_instant
+from meter_bridge.config.describe_tariffs import show_changes
 from meter_bridge.config.plan import InstallationPlan, TariffPlan
 from meter_bridge.core.tariff import TariffVersion
+
+
+def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> InstallationPlan:
+    """Return a plan whose tariff versions keep the holidays with which they were applied first.
+
+    A newer calendar of holidays would make a version that has begun another one. Only a rule that is written
+    otherwise changes its days.
+    """
+    known = {version.id: version for each in tariffs(before or _NOTHING) for version in each.plan.versions}
+    sites = tuple(
+        replace(
+            site,
+            tariffs=tuple(
+                replace(
+                    tariff,
+                    versions=tuple(_kept(version, known.get(version.id)) for version in tariff.versions),
+                )
+                for tariff in site.tariffs
+            ),
+        )
+        for site in after.sites
+    )
+    return replace(after, sites=sites)
+
+
+def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
+    """Return a version with the holidays that it had, if its rule is still the same."""
+    if known is None or known.calendar.holiday_rule != version.calendar.holiday_rule:
+        return version
+    return replace(version, calendar=replace(version.calendar, holidays=known.calendar.holidays))
+
+
+_NOTHING: Final = InstallationPlan("", ())
 
 
 def compare_tariffs(
@@ -57,17 +94,17 @@ def _compare_versions(
             _note_version(found, Action.ADD, version)
             _check_retroactive(found, version, now_ms, in_use=bool(fixed))
         elif known != version:
-            _note_version(found, Action.CHANGE, version)
+            _note_version(found, Action.CHANGE, version, show_changes(known, version))
             _refuse_fixed(found, version, fixed, "change")
     for version in before.values():
         _note_version(found, Action.REMOVE, version)
         _refuse_fixed(found, version, fixed, "be taken away")
 
 
-def _note_version(found: Findings, action: Action, version: TariffVersion) -> None:
+def _note_version(found: Findings, action: Action, version: TariffVersion, what: str = "") -> None:
     verb = {Action.ADD: "added", Action.CHANGE: "changed", Action.REMOVE: "withdrawn"}[action]
     start = show_instant(version.valid_from, version.time_zone)
-    text = f"tariff {version.tariff_id}: version from {start} {verb}"
+    text = f"tariff {version.tariff_id}: version from {start} {verb}{': ' if what else ''}{what}"
     found.changes.append(Change(action, Subject.TARIFF_VERSION, version.id, text))
 
 

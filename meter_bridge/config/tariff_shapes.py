@@ -43,6 +43,11 @@ class HolidayRule:
     like: int | None
     """Day of the week whose windows hold on a holiday; None where windows name holidays themselves."""
 
+    def __str__(self) -> str:
+        """Return which days they are, in one spelling; what they are like is not part of it."""
+        names = [name for name in (self.country, self.region) if name]
+        return " ".join(["-".join(names), *(day.isoformat() for day in sorted(set(self.dates)))]).strip()
+
 
 LifelineDraft = TypedDict("LifelineDraft", {"up to": int, "prices": Mapping[str, tuple[str, ...]]})
 TaxDraft = TypedDict(

@@ -121,6 +121,7 @@ def _calendar(draft: VersionDraft, place: Place) -> BandCalendar:
         draft.get("seasons", ()),
         tuple(sorted(dates)),
         HOLIDAY if like is None else like,
+        "" if rule is None else str(rule),
     )
 
 

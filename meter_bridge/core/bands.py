@@ -104,6 +104,8 @@ class BandCalendar:
     """Public holidays, in order, as they were resolved when the calendar was made."""
     holiday_as: int = HOLIDAY
     """Day type of a holiday: ``HOLIDAY``, or the weekday whose windows hold then."""
+    holiday_rule: str = ""
+    """Where the holidays come from, as it was written: an equal rule means the same holidays."""
 
     @cached_property
     def zone(self) -> ZoneInfo:

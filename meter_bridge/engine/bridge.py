@@ -15,7 +15,7 @@ from meter_bridge.api.port import (
     ReplacementOrder,
     TokenInfo,
 )
-from meter_bridge.config.diff import compare
+from meter_bridge.config.diff import compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
@@ -386,6 +386,7 @@ class Bridge:
     ) -> ApplyResult:
         """Say what a plan changes, and apply it unless that is refused or only asked for."""
         before = await asyncio.to_thread(self._applied)
+        plan = keep_holidays(before, plan)
         difference = compare(before, plan, self.engine.clock.now())
         if difference.refusals:
             raise Refused(ErrorCode.CONFLICT, "; ".join(str(refusal) for refusal in difference.refusals))

@@ -1,12 +1,12 @@
 """What applying a site file changes, and what it must not change."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from meter_bridge.config.changes import Action, Difference, RefusalCode, Subject
-from meter_bridge.config.diff import compare
+from meter_bridge.config.diff import compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.config.site_file import load
 
@@ -114,7 +114,9 @@ def test_prices_to_come_may_be_added_changed_and_withdrawn(site_file: str) -> No
     before, after = load(site_file), load(with_later)
     other = load(with_later.replace("prices: 2.5", "prices: 2.6"))
     assert compare(before, after, NOW).lines == ("+ tariff home: version from 2027-01-01 added",)
-    assert compare(after, other, NOW).lines == ("~ tariff home: version from 2027-01-01 changed",)
+    assert compare(after, other, NOW).lines == (
+        "~ tariff home: version from 2027-01-01 changed: blocks and prices",
+    )
     assert compare(after, before, NOW).lines == ("- tariff home: version from 2027-01-01 withdrawn",)
     assert not any(
         compare(*pair, NOW).refusals for pair in ((before, after), (after, other), (after, before))
@@ -246,3 +248,45 @@ def test_opening_credit_counts_once(site_file: str) -> None:
     difference = compare(load(site_file), load(with_credit), NOW)
     assert difference.lines == ()
     assert "counts only when" in difference.warnings[0]
+
+
+HOLIDAYS = (
+    "            blocks: [350 kWh]\n",
+    "            holidays: {country: ZA}\n            blocks: [350 kWh]\n",
+)
+
+
+def test_a_newer_calendar_of_holidays_changes_no_version_by_itself(site_file: str) -> None:
+    now = load(site_file.replace(*HOLIDAYS))
+    version = now.sites[0].tariffs[0].versions[0]
+    older = replace(version, calendar=replace(version.calendar, holidays=version.calendar.holidays[:-1]))
+    tariff = replace(now.sites[0].tariffs[0], versions=(older,))
+    before = replace(now, sites=(replace(now.sites[0], tariffs=(tariff,)),))
+    assert codes(compare(before, now, NOW)) == [RefusalCode.VERSION_BEGUN]
+    kept = keep_holidays(before, now)
+    assert kept == before
+    assert not compare(before, kept, NOW).changes
+
+
+def test_another_rule_for_holidays_is_another_version(site_file: str) -> None:
+    before = load(site_file.replace(*HOLIDAYS))
+    text = site_file.replace(*HOLIDAYS).replace("{country: ZA}", "{country: ZA, dates: [2027-03-05]}")
+    after = keep_holidays(before, load(text))
+    assert date(2027, 3, 5) in after.sites[0].tariffs[0].versions[0].calendar.holidays
+    assert codes(compare(before, after, NOW)) == [RefusalCode.VERSION_BEGUN]
+
+
+def test_what_changes_in_a_version_is_told(site_file: str) -> None:
+    early = NOW - 200 * 86_400_000
+    difference = changed(
+        site_file,
+        ("standing charge: 4.50 per day", "minimum charge: 90 per month\n            source: a new list"),
+        ("3.10, 3.60", "3.10, 3.70"),
+        now=early,
+    )
+    assert [str(change) for change in difference.changes] == [
+        (
+            "~ tariff home: version from 2026-07-01 changed: blocks and prices, source,"
+            " standing charge 4.50 per day → none, minimum charge none → 90.00 per month"
+        )
+    ]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from meter_bridge.api.port import Refused
+from meter_bridge.config import holidays
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
@@ -139,6 +140,20 @@ async def test_a_tariff_that_comes_back_cannot_have_another_past(flat: House) ->
         await apply(flat, SITE.replace("2.00", "0.01").replace("flat-1", "flat-7"))
     assert refusal.value.code is ErrorCode.CONFLICT
     assert flat.engine.broken is None
+
+
+async def test_a_newer_calendar_of_holidays_leaves_tariffs_as_they_were_applied(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = SITE.replace(
+        "prices: [2.00]", "prices: [2.00]\n          - {from: 2027-01-01, prices: 3, holidays: ZA}"
+    )
+    await apply(flat, site)
+    known = holidays.resolve
+    monkeypatch.setattr(holidays, "resolve", lambda *asked: known(*asked)[1:])
+    assert load(site) != load(SITE)
+    result = await flat.bridge.apply(LANDLORD, load(site), document=site, dry_run=True)
+    assert result.changes == ()
 
 
 async def test_a_meter_at_another_address_starts_from_its_next_reading(flat: House) -> None:
