@@ -8,7 +8,9 @@ from meter_bridge.config.codec import decode_plan, encode_plan
 from meter_bridge.config.diff import compare
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.config.site_file import SiteFileError, load
+from tests.config.conftest import EXAMPLES
 
+REAL_TARIFFS = [path.read_text(encoding="utf-8") for path in sorted((EXAMPLES / "tariffs").glob("*.yaml"))]
 INSERTIONS = [
     *(
         "",
@@ -49,6 +51,16 @@ INSERTIONS = [
         "é",
         "<<: ",
     ),
+    *(
+        "monthly",
+        "yearly on 07-01",
+        "to each band",
+        "units bought",
+        "contracted",
+        "per month",
+        "season: ",
+        "holidays",
+    ),
     *("\n  ", "\n      ", "days: ", "limits: {}", "prices: {}", "bands: {}", "versions: []", "24:00", "no"),
 ]
 
@@ -88,7 +100,7 @@ def test_random_yaml_never_crashes(pieces: list[str]) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(data=st.data())
 def test_a_damaged_file_never_crashes(data: st.DataObject, flats: str, site_file: str) -> None:
-    text = data.draw(st.sampled_from([flats, site_file]))
+    text = data.draw(st.sampled_from([flats, site_file, *REAL_TARIFFS]))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = min(len(text), start + data.draw(st.integers(0, 30)))
@@ -99,7 +111,7 @@ def test_a_damaged_file_never_crashes(data: st.DataObject, flats: str, site_file
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(data=st.data())
 def test_any_value_may_be_anything(data: st.DataObject, site_file: str) -> None:
-    lines = site_file.splitlines()
+    lines = data.draw(st.sampled_from([site_file, *REAL_TARIFFS])).splitlines()
     number = data.draw(st.integers(0, len(lines) - 1))
     key, colon, _ = lines[number].partition(": ")
     value = data.draw(
