@@ -125,7 +125,8 @@ def price_load(
 ) -> tuple[PricedPeriod, ...]:
     """Return what a load costs, per billing period.
 
-    ``load`` is in order and does not overlap; its first interval begins when a version is in force.
+    ``load`` is in order of its starts, from an instant on at which a version is in force. A supply that
+    began on the first day (``terms.started``) pays nothing fixed for that day.
     ``history`` is the energy of the billing periods before, oldest first, for a block by history.
     """
     if not load:
@@ -134,7 +135,8 @@ def price_load(
     run = _Run(timeline, Rating(terms=terms))
     zone = timeline.versions[0].zone
     today = local_day(first, zone)
-    run.begin_day(today)
+    if terms.started is None or today > terms.started:
+        run.begin_day(today)
     run.rating.history = _history(timeline, first, history)
     for part in _by_day(load, timeline):
         while local_day(part.start, zone) > today:
