@@ -85,7 +85,14 @@ class CutOffs:
         account, register = meter.supply.account, meter.register
         doubt = None if register is None else register.doubt
         credit = (account.balance, account.emergency_used, account.emergency_selected)
-        basis = (*credit, account.hold, register is None, doubt)
+        basis = (
+            *credit,
+            meter.supply.rating.units > 0,
+            account.last_top_up,
+            account.hold,
+            register is None,
+            doubt,
+        )
         at, before = self._looked.get(place, (0, ()))
         if now - at >= LOOK_MS or basis != before:
             self._looked[place] = now, basis

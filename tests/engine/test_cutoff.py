@@ -22,7 +22,9 @@ from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.tasmota import TasmotaDriver
 from meter_bridge.devices.tasmota_rules import write_rule
 from meter_bridge.engine.cutoff import longest_friendly
+from meter_bridge.engine.emergency import select
 from meter_bridge.engine.state import Meter, Place
+from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from tests.engine.harness import HOUR, NOON, SITE, House, Recorder, VirtualTime, apply, house, opened, zar
 
@@ -423,3 +425,18 @@ async def test_friendly_hours_move_the_value(tmp_path: Path) -> None:
         assert stretch == 14 * HOUR
         assert plug.limit_wh is not None
         assert START_WH + 5_000 + 140_000 <= plug.limit_wh <= START_WH + 145_020
+
+
+async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> None:
+    """What may only be lent does not keep a supply on before the customer asked for it."""
+    site = CUTS.replace(
+        "        without", "        emergency credit: {limit: 20.00, threshold: 50.00}\n        without"
+    )
+    async with cutting(tmp_path, site) as (home, plug):
+        assert plug.limit_wh is not None
+        assert plug.limit_wh <= START_WH + 5_020
+        unit = Unit(home.engine.clock.now())
+        select(home.engine.installation, home.account, unit, selected=True)
+        home.engine.submit(unit)
+        await run(home, plug, 3)
+        assert START_WH + 15_000 <= plug.limit_wh <= START_WH + 15_020
