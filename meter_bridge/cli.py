@@ -25,6 +25,7 @@ SUMMARIES: Final = MappingProxyType(
         "supply": "switch a supply off or on, let credit decide, or confirm",
         "meters": "show every meter, tell a reading, or replace one",
         "quarantine": "decide what a register means that fell or jumped",
+        "exposure": "show what can be used beyond credit if the bridge stops",
         "token": "make, list and revoke tokens of the API",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",

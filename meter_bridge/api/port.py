@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
@@ -179,6 +180,9 @@ class BridgePort(Protocol):
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for landlords and caretakers, unassigned ones."""
+
+    def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
+        """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str

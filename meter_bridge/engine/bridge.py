@@ -26,6 +26,7 @@ from meter_bridge.engine.applying import removed_accounts, site_unit
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
+from meter_bridge.engine.exposure import account_exposure
 from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import applied_plan, begun_versions
@@ -39,6 +40,7 @@ from meter_bridge.engine.statements import make_statement
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     MIN_SCHEMA_VERSION,
     SCHEMA_VERSION,
@@ -255,6 +257,11 @@ class Bridge:
             views.meter_view(meter) for account in self._look.visible(actor) for meter in account.meters
         ]
         return [*assigned, *self._look.unassigned(actor)]
+
+    def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
+        """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
+        installation, now = self.engine.installation, self.engine.clock.now()
+        return [account_exposure(installation, account, now) for account in self._look.visible(actor)]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str

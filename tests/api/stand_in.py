@@ -23,6 +23,7 @@ from meter_bridge.api.port import (
     TokenInfo,
 )
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertKind,
@@ -257,6 +258,24 @@ def explanation(account_id: str) -> EntryExplanation:
     return EntryExplanation(entry=entry, segments=(segment,), readings=readings)
 
 
+def exposure(account_id: str) -> AccountExposure:
+    """Return the exposure of an account with a device that cuts by itself and one that does not."""
+    return AccountExposure(
+        account_id=account_id,
+        name=account_id.title(),
+        currency="ZAR",
+        amount_digits=6,
+        policies=("hold", "local_cut_off"),
+        limited=True,
+        meters=2,
+        in_force=1,
+        once_wh=1_500,
+        once_amount=4_500_000,
+        hourly_wh=10_000,
+        hourly_amount=30_000_000,
+    )
+
+
 @dataclass(slots=True)
 class StandIn:
     """Implements ``BridgePort`` in memory; ``careless`` forgets every check of who may see what."""
@@ -399,6 +418,11 @@ class StandIn:
             *(replace(meter(f"{each}-meter", each), **self.held.get(each, {})) for each in mine),
             meter("found", None),
         ]
+
+    def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
+        self._asked("exposure")
+        mine = [each for each, site in SITES.items() if self.careless or actor.sees(each, site)]
+        return [exposure(each) for each in mine]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str

@@ -30,6 +30,7 @@ ALLOWED: Final = {
     "POST /api/v1/accounts/{id}/top-ups": LANDLORDS,
     "POST /api/v1/accounts/{id}/supply": PEOPLE,
     "GET /api/v1/meters": STAFF,
+    "GET /api/v1/exposure": STAFF,
     "POST /api/v1/meters/{id}/quarantine": STAFF,
     "POST /api/v1/meters/{id}/readings": STAFF | {"device"},
     "POST /api/v1/meters/{id}/replacement": STAFF,

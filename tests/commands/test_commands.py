@@ -109,6 +109,20 @@ def test_meters_are_shown_as_an_aligned_table(run: Command, bridge: StandIn) -> 
     assert run("meters", "list") == (code, out, "")
 
 
+def test_exposure_is_shown_with_its_bound_and_its_rate(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("exposure")
+    assert code == 0
+    head, first, *_ = out.splitlines()
+    assert head.split("  ")[0] == "ACCOUNT"
+    assert "hold, local cut-off" in first
+    assert "1 of 2" in first
+    for quantity in ("1.500 kWh, R 4.50", "10.000 kWh, R 30.00", "240.000 kWh, R 720.00"):
+        assert quantity.split(",", maxsplit=1)[0] in first
+    found = json.loads(run("exposure", "--json")[1])["accounts"]
+    assert {each["once_wh"] for each in found} == {1_500}
+    assert bridge.calls
+
+
 @pytest.mark.parametrize("command", [("meters", "--json"), ("meters", "list", "--json")])
 def test_meters_as_json_are_those_of_the_api(run: Command, bridge: StandIn, command: tuple[str, ...]) -> None:
     assert len(json.loads(run(*command)[1])["meters"]) == 4

@@ -26,7 +26,19 @@ from meter_bridge.engine.emergency import select
 from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
-from tests.engine.harness import HOUR, NOON, SITE, House, Recorder, VirtualTime, apply, house, opened, zar
+from tests.engine.harness import (
+    HOUR,
+    LANDLORD,
+    NOON,
+    SITE,
+    House,
+    Recorder,
+    VirtualTime,
+    apply,
+    house,
+    opened,
+    zar,
+)
 
 ADDRESS = "tasmota:flat-1/1"
 CUTS = SITE.replace("        low credit: [5.00]", "        without the bridge: local cut-off")
@@ -440,3 +452,37 @@ async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> No
         home.engine.submit(unit)
         await run(home, plug, 3)
         assert START_WH + 15_000 <= plug.limit_wh <= START_WH + 15_020
+
+
+@pytest.mark.invariant(11)
+async def test_what_is_used_beyond_credit_stays_within_the_exposure(tmp_path: Path) -> None:
+    """It is said beforehand, and a device that is alone for hours keeps to it."""
+    site = CUTS.replace("prices: [2.00]", "blocks: [1 kWh]\n            prices: [2.00, 3.00]")
+    async with cutting(tmp_path, site) as (home, plug):
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.in_force, said.meters, said.policies) == (1, 1, ("local_cut_off",))
+        assert (said.hourly_wh, said.hourly_amount) == (0, 0)
+        alone(plug, 4 * 3_600)
+        assert not plug.closed
+        await back(home, plug)
+        beyond = -home.available
+        assert zar("3.90") <= beyond <= said.once_amount
+        assert said.once_amount <= zar("5.10")
+        assert beyond * 1000 // zar("3.00") <= said.once_wh
+        (after,) = home.bridge.exposure(LANDLORD)
+        assert (after.once_wh, after.once_amount) == (0, 0)
+
+
+async def test_a_relay_that_holds_has_no_bound_but_its_rating(tmp_path: Path) -> None:
+    """Also one that was never confirmed to cut by itself; and nothing where credit cuts nobody."""
+    async with cutting(tmp_path, SITE) as (home, plug):
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.in_force, said.once_wh, said.hourly_wh) == (0, 0, 10_000)
+        assert said.hourly_amount == zar("20.00")
+        plug.meter.faults.silent = True
+        await apply(home, CUTS)
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.in_force, said.hourly_wh) == (0, 10_000)
+        await home.supply(SupplyAction.ON, "repairs")
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.limited, said.hourly_wh) == (False, 0)

@@ -1,0 +1,53 @@
+"""What an account can use beyond its credit if bridge or broker stop now."""
+
+from meter_bridge.core import cutoff as cutoff_rules
+from meter_bridge.core.exposure import Exposure, Outlet, exposure
+from meter_bridge.core.money import amount_digits
+from meter_bridge.engine.cutoff import place_of, protected, register_wh, spendable, versions
+from meter_bridge.engine.relays import proven_open
+from meter_bridge.engine.state import Account, Installation, Meter, Supply
+from meter_bridge.protocol.exposure import AccountExposure
+
+
+def account_exposure(installation: Installation, account: Account, now: int) -> AccountExposure:
+    """Return the exposure of an account; each of its supplies alone may use all of its credit."""
+    switched = [meter for meter in account.meters if meter.plan.relay_address is not None]
+    limited = not protected(account)
+    found = [_supply(installation, supply, now) for supply in account.supplies] if limited else []
+    return AccountExposure(
+        account_id=account.id,
+        name=account.name,
+        currency=account.site.currency,
+        amount_digits=amount_digits(account.site.currency),
+        policies=tuple(sorted({meter.plan.without_bridge for meter in switched})),
+        limited=limited,
+        meters=len(switched),
+        in_force=sum(_limit(installation, meter) is not None for meter in switched),
+        once_wh=sum(each.once_wh for each in found),
+        once_amount=sum(each.once_amount for each in found),
+        hourly_wh=sum(each.hourly_wh for each in found),
+        hourly_amount=sum(each.hourly_amount for each in found),
+    )
+
+
+def _supply(installation: Installation, supply: Supply, now: int) -> Exposure:
+    """Return the exposure of one supply; what is proven cut already is none."""
+    outlets = [
+        Outlet(meter.plan.rating_w, _reach(installation, meter))
+        for meter in supply.meters
+        if meter.plan.relay_address is not None and not proven_open(meter.relay)
+    ]
+    dearest = cutoff_rules.price_range(versions(supply, now))[1]
+    return exposure(outlets, supply.rating.units, spendable(supply.account), dearest)
+
+
+def _reach(installation: Installation, meter: Meter) -> int | None:
+    """Return the energy until a meter's device cuts by itself, or None if it does not."""
+    limit = _limit(installation, meter)
+    return None if limit is None else max(limit - register_wh(meter), 0)
+
+
+def _limit(installation: Installation, meter: Meter) -> int | None:
+    """Return the register value at which a meter's device said that it cuts."""
+    kept = installation.cut_offs.get(place_of(meter))
+    return None if kept is None else cutoff_rules.in_force_wh(kept.cut_off)
