@@ -16,10 +16,10 @@ from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.exposure import AccountExposure
 
 EPILOG: Final = """\
-What each account can use beyond its credit if bridge or broker stop now, at full rating and the dearest price.
-WITHOUT THE BRIDGE is what its relays do then, CUT BY THEMSELVES how many of them have confirmed that they will.
-AT MOST is what these can use beyond credit in all; PER HOUR and PER DAY what all others can use for as long as
-it lasts. Several meters share one credit, and each of them alone may use all of it.
+What each account can use beyond its credit if bridge or broker stop now, at full rating and dearest price.
+WITHOUT THE BRIDGE is what its relays do then, CUT BY THEMSELVES how many have confirmed that they will. AT
+MOST is what these can use beyond credit in all; PER HOUR and PER DAY what all others can use while it lasts.
+Several meters share one credit, and each of them alone may use all of it.
 
 examples:
   meter-bridge exposure
