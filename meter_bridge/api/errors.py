@@ -1,7 +1,7 @@
 """Refusals as the API tells them: one `Problem` for every code, and none that repeats a secret."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from http import HTTPStatus
 import re
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from aiohttp import web
 import msgspec
 
 from meter_bridge.api.port import Refused
-from meter_bridge.protocol.messages import ErrorCode, Problem
+from meter_bridge.protocol.messages import ErrorCode, Problem, ProblemDetail
 
 SHOWN_CHARACTERS: Final = 80
 _TOKEN: Final = re.compile(r"pmb_[\w-]*")
@@ -70,7 +70,13 @@ def problem_of(refused: Refused) -> Problem:
         field=refused.field,
         value=None if refused.value is None else shown(refused.value),
         remedy=refused.remedy,
+        problems=None if refused.problems is None else tuple(_masked(each) for each in refused.problems),
     )
+
+
+def _masked(detail: ProblemDetail) -> ProblemDetail:
+    """Return a detail without a token in it."""
+    return replace(detail, message=without_tokens(detail.message), value=shown(detail.value))
 
 
 def encode_problem(problem: Problem, **more: str) -> bytes:

@@ -13,6 +13,7 @@ from meter_bridge.protocol.messages import (
     Event,
     LedgerPage,
     MeterView,
+    ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
@@ -37,14 +38,16 @@ class Refused(Exception):  # noqa: N818 - not a fault of the program but an answ
         field: str | None = None,
         value: str | None = None,
         remedy: str | None = None,
+        problems: tuple[ProblemDetail, ...] | None = None,
     ) -> None:
-        """Keep the stable code, the place, the value and the remedy."""
+        """Keep the stable code, the place, the value and the remedy; of several problems all of them."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
         self.value = value
         self.remedy = remedy
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)

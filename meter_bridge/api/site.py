@@ -9,9 +9,9 @@ from meter_bridge.api.bodies import SITE_FILE_BYTES, read_body
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.port import ApplyResult, Refused
 from meter_bridge.api.rights import LANDLORD_OF_EVERYTHING
-from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, ProblemDetail
 
 
 class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +64,19 @@ def _refused(error: SiteFileError) -> Refused:
         field=first.field if first else None,
         value=first.value if first else None,
         remedy=first.remedy if first else "correct the site file",
+        problems=tuple(_detail(problem) for problem in error.problems[:MAX_SHOWN]),
+    )
+
+
+def _detail(problem: SiteProblem) -> ProblemDetail:
+    return ProblemDetail(
+        code=problem.code,
+        field=problem.field,
+        value=problem.value,
+        message=problem.message,
+        remedy=problem.remedy,
+        line=problem.line,
+        column=problem.column,
     )
 
 

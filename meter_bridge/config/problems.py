@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 MAX_SHOWN: Final = 50
@@ -9,6 +10,22 @@ MAX_SHOWN: Final = 50
 MAX_PROBLEMS: Final = 1000
 """Problems after which reading ends: such a file is something else."""
 VALUE_LENGTH: Final = 80
+
+
+class ProblemCode(StrEnum):
+    """What kind of mistake it is; stable, for programs."""
+
+    NOT_READABLE = "not_readable"
+    """The text is no YAML, or holds what is not allowed in it."""
+    UNKNOWN_KEY = "unknown_key"
+    MISSING_KEY = "missing_key"
+    SECRET_IN_FILE = "secret_in_file"  # noqa: S105 - a code, not a secret
+    WRONG_VALUE = "wrong_value"
+    MINUTE_UNPRICED = "minute_unpriced"
+    """A tariff leaves a minute of some year without a price."""
+    MINUTE_PRICED_TWICE = "minute_priced_twice"
+    DAY_IN_NO_SEASON = "day_in_no_season"
+    DAY_IN_TWO_SEASONS = "day_in_two_seasons"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +39,7 @@ class SiteProblem:
     value: str
     message: str
     remedy: str
+    code: ProblemCode = ProblemCode.WRONG_VALUE
 
     def __str__(self) -> str:
         """Return the problem as one line for people."""

@@ -9,7 +9,7 @@ from typing import Final, cast
 from voluptuous import Invalid, MultipleInvalid, RequiredFieldInvalid
 
 from meter_bridge.config.nearest import suggest
-from meter_bridge.config.problems import MAX_PROBLEMS, SiteFileError, SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, ProblemCode, SiteFileError, SiteProblem, shorten
 from meter_bridge.config.scalars import Reader, Wrong, identifier
 from meter_bridge.config.shapes import EXAMPLES, Shape
 from meter_bridge.config.yaml_text import Document, Path, name_of
@@ -64,12 +64,20 @@ class Reading:
         found = self.document.get(path)
         return len(found) if isinstance(found, list) else 0
 
-    def add(self, path: Path, message: str, remedy: str, *, key: bool = False) -> None:
+    def add(
+        self,
+        path: Path,
+        message: str,
+        remedy: str,
+        *,
+        key: bool = False,
+        code: ProblemCode = ProblemCode.WRONG_VALUE,
+    ) -> None:
         """Report a problem with what stands at a path, or with its key."""
         found = path[-1] if key and path else self.document.get(path)
         value = shorten(found) if isinstance(found, str) else ""
         place = self.document.place(path, key=key)
-        self.note(SiteProblem(*place, name_of(path), value, message, remedy))
+        self.note(SiteProblem(*place, name_of(path), value, message, remedy, code))
 
     def note(self, problem: SiteProblem) -> None:
         """Keep a problem; raises ``SiteFileError`` when there are more than anyone reads."""
@@ -95,7 +103,8 @@ class Reading:
         key, around = str(path[-1]), path[:-1]
         place = self.document.place(around, key=bool(around) and isinstance(around[-1], str))
         example = EXAMPLES.get(f"{_kind(path)} {key}") or EXAMPLES.get(key, f"{key}:")
-        self.note(SiteProblem(*place, name_of(path), "", f"{key!r} is missing", f"add {example}"))
+        message, code = f"{key!r} is missing", ProblemCode.MISSING_KEY
+        self.note(SiteProblem(*place, name_of(path), "", message, f"add {example}", code))
 
     def _unknown[T](self, path: Path, shape: Shape[T]) -> None:
         """Report a key that is not known here; a password must not stand in the file, nor in a message."""
@@ -104,10 +113,12 @@ class Reading:
             place = self.document.place(path, key=True)
             remedy = "put it into an environment variable and name that: password variable: SHELLY_PASSWORD"
             message = "secrets do not belong in a site file"
-            self.note(SiteProblem(*place, name_of(path), "", message, remedy))
+            code = ProblemCode.SECRET_IN_FILE
+            self.note(SiteProblem(*place, name_of(path), "", message, remedy, code))
             return
         known = _known_keys(shape[0].schema, path)
-        self.add(path, f"unknown key {shorten(key)!r}", suggest(key, known), key=True)
+        message, code = f"unknown key {shorten(key)!r}", ProblemCode.UNKNOWN_KEY
+        self.add(path, message, suggest(key, known), key=True, code=code)
 
 
 def _step(step: object) -> str | int:

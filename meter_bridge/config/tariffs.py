@@ -10,6 +10,7 @@ from meter_bridge.config import charges, holidays
 from meter_bridge.config.ladders import bands_of, check_ladders, ladders
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import TariffPlan
+from meter_bridge.config.problems import ProblemCode
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.scalars import text
 from meter_bridge.config.tariff_shapes import TARIFF, VERSION, VersionDraft
@@ -220,23 +221,29 @@ def _checked(reading: Reading, path: Path, version: TariffVersion) -> TariffVers
         check_tariff(version)
     except TariffError as error:
         message, _, remedy = str(error).partition("; ")
-        reading.add(_blamed(reading, path, message), message, remedy or "correct the tariff")
+        key, code = _blamed(message)
+        at = (*path, key) if reading.document.get((*path, key)) is not None else path
+        reading.add(at, message, remedy or "correct the tariff", code=code)
         return None
     return version
 
 
-def _blamed(reading: Reading, path: Path, message: str) -> Path:
-    """Return the place of what a message of the tariff's check speaks of."""
-    key = next((key for key, words in _BLAMED.items() if any(word in message for word in words)), "bands")
-    at = (*path, key)
-    return at if reading.document.get(at) is not None else path
+def _blamed(message: str) -> tuple[str, ProblemCode]:
+    """Return the key that a message of the tariff's check speaks of, and the code of what it says."""
+    found = (kind for words, kind in _BLAMED.items() if words in message)
+    return next(found, ("bands", ProblemCode.WRONG_VALUE))
 
 
 _BLAMED: Final = {
-    "taxes": ("tax ", "levy ", "rebate "),
-    "seasons": ("is in no season", "is in two seasons"),
+    "is in no band": ("bands", ProblemCode.MINUTE_UNPRICED),
+    "is in two bands": ("bands", ProblemCode.MINUTE_PRICED_TWICE),
+    "is in no season": ("seasons", ProblemCode.DAY_IN_NO_SEASON),
+    "is in two seasons": ("seasons", ProblemCode.DAY_IN_TWO_SEASONS),
+    "tax ": ("taxes", ProblemCode.WRONG_VALUE),
+    "levy ": ("taxes", ProblemCode.WRONG_VALUE),
+    "rebate ": ("taxes", ProblemCode.WRONG_VALUE),
 }
-"""Keys by what a message of the tariff's check says; all others are about bands."""
+"""Key and code by what a message of the tariff's check says; all others are about bands."""
 
 
 def _check_order(reading: Reading, paths: Sequence[Path], versions: Sequence[TariffVersion | None]) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Protocol
 
 import yaml
 
-from meter_bridge.config.problems import MAX_PROBLEMS, SiteFileError, SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, ProblemCode, SiteFileError, SiteProblem, shorten
 
 MAX_BYTES: Final = 2_000_000
 MAX_DEPTH: Final = 16
@@ -137,7 +137,7 @@ def _check_characters(text: str) -> None:
 
 
 def _refuse(place: Place, message: str, remedy: str) -> NoReturn:
-    raise SiteFileError([SiteProblem(*place, "", "", message, remedy)])
+    raise SiteFileError([SiteProblem(*place, "", "", message, remedy, ProblemCode.NOT_READABLE)])
 
 
 @dataclass(slots=True)
@@ -255,6 +255,7 @@ class _Builder:
         return path
 
     def _problem(self, place: Place, value: str, message: str, remedy: str, *, path: Path = ()) -> None:
-        self._problems.append(SiteProblem(*place, name_of(path), shorten(value), message, remedy))
+        code = ProblemCode.NOT_READABLE
+        self._problems.append(SiteProblem(*place, name_of(path), shorten(value), message, remedy, code))
         if len(self._problems) >= MAX_PROBLEMS:
             raise SiteFileError(self._problems)

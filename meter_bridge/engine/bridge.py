@@ -15,7 +15,7 @@ from meter_bridge.api.port import (
     ReplacementOrder,
     TokenInfo,
 )
-from meter_bridge.config.diff import compare, keep_holidays
+from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
@@ -51,6 +51,7 @@ from meter_bridge.protocol.messages import (
     EventKind,
     LedgerPage,
     MeterView,
+    ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
@@ -396,7 +397,7 @@ class Bridge:
         plan = keep_holidays(before, plan)
         difference = compare(before, plan, self.engine.clock.now())
         if difference.refusals:
-            raise Refused(ErrorCode.CONFLICT, "; ".join(str(refusal) for refusal in difference.refusals))
+            raise _refused(difference.refusals)
         if dry_run or not difference.lines:
             return ApplyResult(tuple(difference.lines), applied=False)
         await asyncio.to_thread(self._check_begun_versions, plan)
@@ -533,6 +534,20 @@ class Bridge:
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         return self.engine.feed.stream(actor, since)
+
+
+def _refused(refusals: Sequence[Refusal]) -> Refused:
+    """Return the refusal of a site file that would change what it must not."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        "; ".join(str(refusal) for refusal in refusals),
+        problems=tuple(
+            ProblemDetail(
+                code=each.code, field=each.field, value=each.value, message=each.message, remedy=each.remedy
+            )
+            for each in refusals
+        ),
+    )
 
 
 def _decided(meter: Meter, decision: str) -> metering_rules.Advance:

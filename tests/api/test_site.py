@@ -39,6 +39,17 @@ async def test_a_wrong_site_file_is_told_with_its_line_and_remedy(api: Served) -
     assert "line 7" in problem["message"]
     assert problem["field"] == "sites.rose.currency"
     assert problem["remedy"] == "write a code such as ZAR"
+    assert problem["problems"] == [
+        {
+            "code": "wrong_value",
+            "field": "sites.rose.currency",
+            "value": "RAND",
+            "message": "is no currency",
+            "remedy": "write a code such as ZAR",
+            "line": 7,
+            "column": 3,
+        }
+    ]
     assert api.port.calls == []
 
 

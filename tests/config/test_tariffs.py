@@ -445,6 +445,24 @@ def test_a_mistake_is_named_with_its_line_and_remedy(
     assert any(message in each[1] and remedy in each[2] for each in found)
 
 
+@pytest.mark.parametrize(
+    "lines, code",
+    [
+        (PEAK.replace("off-peak: rest", "off-peak: [{from: '20:00', to: '17:00'}]"), "minute_unpriced"),
+        (PEAK.replace("rest", "[{from: '00:00', to: '24:00'}]"), "minute_priced_twice"),
+        (SEASONS.replace("winter: rest", "winter: [{from: 10-01, to: 05-30}]"), "day_in_no_season"),
+        (SEASONS.replace("winter: rest", "winter: [{from: 09-30, to: 05-31}]"), "day_in_two_seasons"),
+        (f"billing: 3\n{PLAIN}", "unknown_key"),
+        ("source: x", "missing_key"),
+        (f"billing day: 31\n{PLAIN}", "wrong_value"),
+        (f"source: *x\n{PLAIN}", "not_readable"),
+    ],
+)
+def test_a_problem_has_a_stable_code(lines: str, code: str) -> None:
+    _, problems = version_or_problems(lines)
+    assert {each.code for each in problems} == {code}
+
+
 FRAGMENTS = [
     "blocks: [100 kWh]",
     "blocks: [{bands: [peak], up to: [10 kWh]}]",

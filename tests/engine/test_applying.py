@@ -229,6 +229,9 @@ async def test_a_refusal_applies_nothing(flat: House) -> None:
     with pytest.raises(Refused) as refusal:
         await apply(flat, BOTH.replace("prices: [2.00]", "prices: [9.00]"))
     assert refusal.value.code is ErrorCode.CONFLICT
+    (problem,) = refusal.value.problems or ()
+    assert (problem.code, problem.field, problem.value) == ("version_begun", "flat@2026-01-01", "2026-01-01")
+    assert problem.remedy
     assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1"]
     assert flat.rows("SELECT count(*) FROM applied_site") == [(1,)]
 

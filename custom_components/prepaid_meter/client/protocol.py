@@ -449,6 +449,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemDetail:
+    """One of several things that are wrong with a site file, or that it must not change."""
+
+    code: str
+    """Stable, such as ``minute_unpriced``."""
+    field: str
+    """Keys that lead to it, or the id of what it is about."""
+    value: str
+    message: str
+    remedy: str
+    line: int | None = None
+    column: int | None = None
+    """Where it stands in the file, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Body of every refused request."""
 
@@ -457,6 +473,8 @@ class Problem:
     field: str | None = None
     value: str | None = None
     remedy: str | None = None
+    problems: tuple[ProblemDetail, ...] | None = None
+    """Everything that is wrong, one by one, where it is more than one thing or stands in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
