@@ -38,7 +38,8 @@ class NotReadableError(SourceError):
 # ADBC takes a column's type from its first rows, so optional texts are read as '' and turned back later.
 _SEGMENT: Final = """
     SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
-           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax
+           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
+           estimated
     FROM segment WHERE entry_seq > (SELECT coalesce(max(seq), 0) FROM export_watermark)"""
 _TOP_UP: Final = """
     SELECT j.seq, j.account_id, j.at, j.balance_after, j.detail,

@@ -37,7 +37,7 @@ _TAIL: Final = """
                end_ms::BIGINT AS end_ms, wh::BIGINT AS wh, local_day::VARCHAR::DATE AS local_day,
                local_slot::SMALLINT AS local_slot, nullif(band::VARCHAR, '') AS band,
                block::SMALLINT AS block, version_id::VARCHAR AS version_id, amount::BIGINT AS amount,
-               tax::BIGINT AS tax
+               tax::BIGINT AS tax, estimated::BOOLEAN AS estimated
         FROM tail"""
 _SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
 _SEGMENT_FILES: Final = (

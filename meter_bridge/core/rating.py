@@ -76,6 +76,11 @@ class LineKey(NamedTuple):
     base: str = ""
 
 
+LONGEST_KNOWN_MS: Final = 3_900_000
+"""Time between two readings beyond which it is an estimate when the energy between them was used.
+
+An hour, in which the slowest meters report, and five minutes for being late.
+"""
 NO_BLOCK: Final = -1
 FREE_LADDER: Final = -1
 """Place of the free units among the ladders in ``Rating.used``."""
@@ -109,6 +114,15 @@ class TaxPart(NamedTuple):
     per_wh: int
 
 
+class Span(NamedTuple):
+    """Energy of a time within one slot, band and day, not yet on its lines."""
+
+    start: int
+    end: int
+    wh: int
+    estimated: bool
+
+
 @dataclass(slots=True)
 class OpenSegment:
     """Energy of one meter in one slot on one line, not yet settled."""
@@ -117,6 +131,8 @@ class OpenSegment:
     end: int
     key: LineKey
     wh: int
+    estimated: bool = False
+    """Some of it was spread over a time so long that nobody knows when it was used."""
 
 
 @dataclass(slots=True)
@@ -177,6 +193,8 @@ class Segment:
     wh: int
     amount: int
     tax: int
+    estimated: bool = False
+    """When its energy was used is an estimate; how much was used is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +225,11 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
     """Spread energy of (start, end] linearly over time and put each part on its line.
 
     The cumulative energy is floored at every boundary (slot, band, local midnight, tariff version), blocks
-    are cut where the ladder says. Energy of no duration belongs to the instant ``start``.
+    are cut where the ladder says. Energy of no duration belongs to the instant ``start``. Parts of a longer
+    time without a reading are marked as estimated.
     """
     elapsed = end - start
+    estimated = elapsed > LONGEST_KNOWN_MS
     given, at = 0, start
     touched: dict[str, None] = {}
     while True:
@@ -217,7 +237,7 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
         until = min(next_slot(at), stretch.end, max(end, at))
         upto = wh if until >= end else wh * (until - start) // elapsed
         if upto > given:
-            _climb(rating, stretch, meter_id, at, until, upto - given)
+            _climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
             if stretch.version.derived:
                 touched[stretch.period] = None
         given, at = upto, until
@@ -227,16 +247,16 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
         revalue(rating, timeline, period)
 
 
-def _climb(rating: Rating, stretch: Stretch, meter_id: str, start: int, end: int, wh: int) -> None:
+def _climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
     """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
-    version, left, at = stretch.version, wh, start
-    _count_demand(rating, stretch, start, wh)
+    version, left, at, end = stretch.version, part.wh, part.start, part.end
+    _count_demand(rating, stretch, at, left)
     while left > 0:
         kind, block, room = _next(rating, stretch)
         take = left if room is None else min(left, room)
         until = end if take == left else at + (end - at) * take // left
         key = LineKey(kind, stretch.period, version.id, block, stretch.band)
-        _add(rating, stretch, meter_id, OpenSegment(at, until, key, take))
+        _add(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
         left, at = left - take, until
 
 
@@ -333,6 +353,7 @@ def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> 
     last = segments[-1] if segments else None
     if last is not None and last.key == key and last.start // SLOT_MS == part.start // SLOT_MS:
         last.end, last.wh = part.end, last.wh + wh
+        last.estimated = last.estimated or part.estimated
     else:
         segments.append(part)
 

@@ -118,7 +118,7 @@ def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: Ope
             added = sums.add_to(version, each.key, each.line, 0)
             tax += added if each.key.kind == LineKind.TAX else 0
     sums.segments.append(
-        Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax)
+        Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax, part.estimated)
     )
 
 

@@ -83,16 +83,10 @@ class CutOffs:
     def _look_if_due(self, place: Place, meter: Meter, now: int) -> None:
         """Work a value out anew where something changed that it rests on, or some time passed."""
         account, register = meter.supply.account, meter.register
-        doubt = None if register is None else register.doubt
+        counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
-        basis = (
-            *credit,
-            meter.supply.rating.units > 0,
-            account.last_top_up,
-            account.hold,
-            register is None,
-            doubt,
-        )
+        units = meter.supply.rating.units > 0
+        basis = (*credit, units, account.last_top_up, account.hold, counter)
         at, before = self._looked.get(place, (0, ()))
         if now - at >= LOOK_MS or basis != before:
             self._looked[place] = now, basis

@@ -33,7 +33,7 @@ class _Document(msgspec.Struct, array_like=True):
     lines: list[tuple[str, str, str, int, str, str, str, str, int]]
     """Key, quantities and settled amount; exact values are larger than JSON's numbers, so they are texts."""
     used: list[tuple[str, int, int]]
-    open: list[tuple[str, int, int, str, str, str, int, str, str, int]]
+    open: list[tuple[str, int, int, str, str, str, int, str, str, int, bool]]
     meters: list[_MeterDocument]
     standing_due: int
     days: list[tuple[str, int, int]]
@@ -60,7 +60,7 @@ def encode(supply: Supply) -> bytes:
             ],
             [(*rung, wh) for rung, wh in rating.used.items()],
             [
-                (meter_id, part.start, part.end, *part.key, part.wh)
+                (meter_id, part.start, part.end, *part.key, part.wh, part.estimated)
                 for meter_id, parts in rating.open.items()
                 for part in parts
             ],
@@ -121,8 +121,8 @@ def _rating(stored: _Document, terms: Terms) -> Rating:
         lots=[Lot(lot_id, wh, int(value)) for lot_id, wh, value in stored.lots],
         terms=terms,
     )
-    for meter_id, start, end, *key, wh in stored.open:
-        part = OpenSegment(int(start), int(end), LineKey(*key), int(wh))  # type: ignore[arg-type]
+    for meter_id, start, end, *key, wh, estimated in stored.open:
+        part = OpenSegment(int(start), int(end), LineKey(*key), int(wh), bool(estimated))  # type: ignore[arg-type]
         rating.open.setdefault(str(meter_id), []).append(part)
     return rating
 
@@ -141,7 +141,7 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
     """Return for each meter of a stored supply its id, its charged energy and what of it is open."""
     stored = _DECODER.decode(document)
     open_wh: dict[str, int] = {}
-    for meter_id, *_, wh in stored.open:
+    for meter_id, *_, wh, _estimated in stored.open:
         open_wh[meter_id] = open_wh.get(meter_id, 0) + wh
     return [
         (

@@ -53,6 +53,7 @@ SEGMENT_SCHEMA: Final = pa.schema(
         ("version_id", pa.string()),
         ("amount", pa.int64()),
         ("tax", pa.int64()),
+        ("estimated", pa.bool_()),
     ]
 )
 ROLLUP_SCHEMA: Final = pa.schema(
@@ -73,7 +74,8 @@ ROLLUP_SCHEMA: Final = pa.schema(
 # ADBC takes a column's type from the first batch, so a text column must not begin with nulls.
 SEGMENTS_SQL: Final = """
     SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
-           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax
+           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
+           estimated
     FROM segment WHERE entry_seq > ? AND entry_seq <= ? ORDER BY entry_seq, n"""
 SEGMENT_ORDER: Final = [
     (name, "ascending") for name in ("account_id", "meter_id", "start_ms", "entry_seq", "n")

@@ -174,6 +174,7 @@ def _segment_row(
         "version_id": segment.key.version_id,
         "amount": segment.amount,
         "tax": segment.tax,
+        "estimated": segment.estimated,
     }
 
 

@@ -105,7 +105,8 @@ class ReplaceMeter(Operation[MeterView]):
         engine.metering.charge(meter, unit, Advance(done.opened))
         if meter.quarantine_id is not None:
             engine.metering.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
-        meter.returned = meter.boot = None
+        meter.returned = None
+        engine.relays.told_again(meter, unit)
         unit.keep(meter.supply)
 
     def _what_happened(self, meter: Meter, unit: Unit, closing: Told, done: Replacement) -> dict[str, object]:

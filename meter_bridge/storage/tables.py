@@ -258,15 +258,15 @@ segment = _compact(
     Column("version_id", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("tax", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
 )
 """Fact row of all analysis: at most 15 minutes of one meter, cut at every price boundary and posting.
 
-``kind`` is ``consumption`` or ``standing`` (no meter, no energy). ``local_day`` is ISO in the site's time
-zone,
-``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block`` counts from 1. ``amount``
-is
-before tax. Sums of segments equal the journal's charges to the last unit. ``register_wh`` is what the meter's
-register showed at the end, linear between two readings; null where that is not known.
+``kind`` is that of its line; ``standing`` and other charges have no meter and no energy. ``local_day`` is ISO
+in the site's time zone, ``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block``
+counts from 1. ``amount`` is before tax. Sums of segments equal the journal's charges to the last unit.
+``register_wh`` is what the meter's register showed at the end, linear between two readings; null where that
+is not known. ``estimated`` tells that some of the energy was spread over an hour or more without a reading.
 """
 
 balance = _compact(

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.rating import (
+    LONGEST_KNOWN_MS,
     LineKey,
     LineKind,
     Rating,
@@ -189,6 +190,24 @@ class TestBoundaries:
         settlement = settle(rating, line)
         assert sum(segment.wh for segment in settlement.segments) == 1_000
         assert {segment.wh for segment in settlement.segments} == {1}
+
+    @pytest.mark.parametrize("late,estimated", [(0, False), (1, True)])
+    def test_energy_of_a_long_time_without_a_reading_is_marked_as_an_estimate_in_time(
+        self, rating: Rating, late: int, *, estimated: bool
+    ) -> None:
+        line = timeline(tariff())
+        allocate(rating, line, "m", JANUARY, JANUARY + LONGEST_KNOWN_MS + late, 1_000)
+        settled = settle(rating, line)
+        assert {each.estimated for each in settled.segments} == {estimated}
+        assert sum(each.wh for each in settled.segments) == 1_000
+
+    def test_a_slot_of_which_a_part_is_an_estimate_is_one(self, rating: Rating) -> None:
+        line = timeline(tariff())
+        start = JANUARY + SLOT // 2 - 2 * HOUR
+        allocate(rating, line, "m", start, JANUARY + SLOT // 2, 1_000)
+        allocate(rating, line, "m", JANUARY + SLOT // 2, JANUARY + 2 * SLOT, 1_000)
+        segments = settle(rating, line).segments
+        assert [each.estimated for each in segments[-2:]] == [True, False]
 
     def test_a_gap_of_a_year_is_rated_in_one_go_and_keeps_every_unit(self, rating: Rating) -> None:
         line = timeline(weekly_ladder(time_zone="Europe/London"))

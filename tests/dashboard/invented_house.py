@@ -213,6 +213,7 @@ class Account:
             "version_id": "home-2026",
             "amount": amount,
             "tax": amount * TAX_PERCENT // 100,
+            "estimated": False,
         }
 
     def standing(self, start: int, day: date) -> Row:
@@ -232,6 +233,7 @@ class Account:
             "version_id": "home-2026",
             "amount": STANDING_PER_DAY,
             "tax": STANDING_PER_DAY * TAX_PERCENT // 100,
+            "estimated": False,
         }
 
 

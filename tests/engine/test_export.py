@@ -39,6 +39,7 @@ def _segment(entry: int, n: int) -> Row:
         "version_id": "v1",
         "amount": entry * 1_000 + n,
         "tax": -entry if entry % 7 == 0 else entry * 150,
+        "estimated": entry % 5 == 0,
     }
 
 

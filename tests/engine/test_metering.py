@@ -245,6 +245,21 @@ async def test_where_solar_is_expected_energy_may_flow_back(tmp_path: Path) -> N
         assert (made.alert_kinds(), made.meter.returned is not None) == (set(), True)
 
 
+async def test_energy_of_a_gap_is_marked_as_spread_over_it_by_estimate(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        await made.read(10_000, after=0)
+        await made.read(10_600, after=HOUR)
+        await made.read(15_000, after=2 * HOUR)
+        await made.tick()
+        time = made.time
+    async with opened(tmp_path, time) as again:
+        for _ in range(2):
+            await again.read(15_010, after=HOUR)
+        marked = "SELECT start_ms >= {0} AND start_ms < {1}, estimated, sum(wh) FROM segment GROUP BY 1, 2"
+        assert again.rows(marked.format(NOON + HOUR, NOON + 3 * HOUR)) == [(0, 0, 610), (1, 1, 4_400)]
+        assert again.problems() == []
+
+
 async def test_a_net_register_that_runs_backwards_is_neither_consumption_nor_credit(flat: House) -> None:
     await flat.read(10_000)
     for wh in range(9_900, 9_000, -100):

@@ -327,6 +327,7 @@ def create_tables() -> None:
         sa.Column("version_id", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("tax", sa.BigInteger(), nullable=False),
+        sa.Column("estimated", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["entry_seq"], ["journal_entry.seq"], name=op.f("fk_segment_entry_seq")),
         sa.PrimaryKeyConstraint("entry_seq", "n", name=op.f("pk_segment")),
         sqlite_with_rowid=False,
