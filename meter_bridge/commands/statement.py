@@ -16,9 +16,10 @@ from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.commands.output import hint, plain, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry
+from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
 from meter_bridge.statement import words
 from meter_bridge.statement.period import FORMS
 
@@ -116,6 +117,8 @@ def as_text(statement: Statement) -> str:
     heading = f"{statement.account_id}: {name}, {plain(statement.site_name)}"
     ended = " (not ended yet)" if statement.open else ""
     parts = [f"{heading}\n{words.period(statement)}{ended}", _summary(statement)]
+    if statement.units:
+        parts.append(_units(statement.units))
     if statement.lines:
         parts.append(_lines(statement.lines, statement.currency))
     if statement.days:
@@ -140,6 +143,16 @@ def _summary(statement: Statement) -> str:
         rows.append(("Used, not yet posted", -statement.not_yet_posted.amount))
     texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
     return "\n".join(table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:])
+
+
+def _units(units: Sequence[UnitsHeld]) -> str:
+    """Return the units of each supply."""
+    head = ("UNITS", "OPENING", "BOUGHT", "USED", "CLOSING")
+    rows = [
+        (each.supply_id, *map(format_kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)))
+        for each in units
+    ]
+    return table(head, rows, right=head[1:])
 
 
 def _lines(lines: Sequence[ChargeLine], currency: str) -> str:

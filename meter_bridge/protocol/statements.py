@@ -48,14 +48,24 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsHeld:
+    """Units of one supply whose tariff sells units at the top-up: opening + bought - used = closing."""
+
+    supply_id: str
+    opening_wh: int
+    bought_wh: int
+    used_wh: int
+    closing_wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KindSum:
-    """What all entries of one kind did to what the customer has."""
+    """What all entries of one kind did to what the customer has; for ``changes`` see ``StatementEntry``."""
 
     kind: str
     entries: int
     amount: int
     changes: dict[str, int]
-    """The same by holding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +80,12 @@ class StatementEntry:
     reference: str | None
     refers_to: str | None
     amount: int
-    """Change of what the customer has, over all holdings; 0 where something only moves between them."""
+    """What came in, or went out where negative; 0 where something only moves between holdings."""
     changes: dict[str, int]
-    """The same by holding: where a top-up went."""
+    """The same by holding: where a top-up went. What was spent at once is among the charges as well; here it
+    is ``units`` where it bought such, else ``charges``."""
+    units_wh: int
+    """Units that it bought."""
     balance_after: int
     """The balance alone."""
 
@@ -122,6 +135,7 @@ class Statement:
     closing: int
     holdings: tuple[Holding, ...]
     """What opening and closing are made of: the balance, and all others that there were."""
+    units: tuple[UnitsHeld, ...]
     sums: tuple[KindSum, ...]
     lines: tuple[ChargeLine, ...]
     """Charges by line of the price list, taxes as lines of their own. Their sum is ``charges``; an

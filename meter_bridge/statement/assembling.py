@@ -1,6 +1,7 @@
 """Putting a statement together from what the journal holds, and refusing one that does not add up."""
 
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso
@@ -16,8 +17,12 @@ from meter_bridge.protocol.statements import (
     NotYetPosted,
     Statement,
     StatementEntry,
+    UnitsHeld,
 )
 from meter_bridge.statement.period import Period
+
+SPENT: Final = ("units", "charges")
+"""What entries that are no charges spent at once."""
 
 
 class DoesNotAddUpError(ValueError):
@@ -45,6 +50,7 @@ class Books:
     """From the present ones back, by the postings; the balance first."""
     balances: tuple[int, int]
     """The balance before and after, as the entries themselves tell it."""
+    units: tuple[UnitsHeld, ...]
     sums: tuple[KindSum, ...]
     lines: tuple[ChargeLine, ...]
     days: tuple[DayCharge, ...] | None
@@ -55,7 +61,7 @@ class Books:
 
 def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Statement:
     """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
-    charges = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
+    charges = sum(map(charged, books.lines))
     credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
     _check(holder, books, credited, charges)
     first_day, last_day = period.days(ZoneInfo(holder.time_zone))
@@ -81,6 +87,7 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
         charges=charges,
         closing=sum(each.closing for each in books.holdings),
         holdings=books.holdings,
+        units=books.units,
         sums=books.sums,
         lines=books.lines,
         days=books.days or (),
@@ -96,8 +103,9 @@ def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
     closing = sum(each.closing for each in books.holdings)
     _equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
     _equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
-    _equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
-    _equal(holder, "the charges", charges, "their lines", sum(map(charged, books.lines)))
+    taken = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
+    spent = sum(each.changes.get(name, 0) for each in books.sums for name in SPENT)
+    _equal(holder, "what charges took", taken + spent, "their lines", charges)
     _equal(
         holder,
         "the credits",
@@ -108,6 +116,7 @@ def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
     if books.days is not None:
         by_day = sum(day.amount + day.tax for day in books.days)
         _equal(holder, "the charges", charges, "the charges by day", by_day)
+    _equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
 
 
 def charged(line: ChargeLine) -> int:

@@ -1,32 +1,28 @@
-"""Reading what a statement is made of from the journal, all of it as of one instant.
-
-An account's entries stand in the order of ``seq``; a period begins with the first of them that was booked in
-it. So an entry with an instant of the past, such as a late reading's, never enters a statement already made.
-"""
+"""Reading what a statement is made of from the journal, all of it as of one instant."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 import json
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, select
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger import Bucket, EntryKind, debt_bucket
+from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.rating import LineKind
 from meter_bridge.engine.document import open_wh
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Holding, KindSum, NotYetPosted, StatementEntry
+from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
 from meter_bridge.statement.assembling import Books
+from meter_bridge.statement.holdings import holdings_of, is_holding, spent_on, sums_of, units_of
 from meter_bridge.statement.period import Period
+from meter_bridge.statement.span import Span, span_of
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
 MOST_ENTRIES: Final = 5_000
 MOST_CHARGES: Final = 10_000
 """Rows of charges, by line or by day."""
-_LAST_SEQ: Final = 2**63 - 1
 _IN_ORDER: Final = {kind.value: place for place, kind in enumerate(LineKind)}
 """Places of lines: energy first, taxes last."""
 
@@ -35,35 +31,18 @@ class TooLongError(ValueError):
     """A period with more in it than one statement holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The entries of an account that were booked in a period: ``first`` up to and without ``stop``."""
-
-    account_id: str
-    currency: str
-    first: int
-    stop: int
-
-    @property
-    def entries(self) -> ColumnElement[bool]:
-        """Return the condition that chooses them."""
-        entry = tables.journal_entry.c
-        return and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
-
-
 def read_books(reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool) -> Books:
     """Return what the journal holds; raises ``TooLongError`` for a period with too much in it."""
     with snapshot(reader) as connection:
-        first, stop = (_first_seq(connection, account_id, at) for at in (period.start, period.end))
-        span = _Span(account_id, currency, first, stop)
-        lines = _lines(connection, span)
-        sums = _sums(connection, span)
+        span = span_of(connection, account_id, currency, period)
+        lines, sums = _lines(connection, span), sums_of(connection, span)
         balances = (
-            _balance_before(connection, account_id, first),
-            _balance_before(connection, account_id, stop),
+            _balance_before(connection, account_id, span.first),
+            _balance_before(connection, account_id, span.stop),
         )
         return Books(
-            holdings=_holdings(connection, span, sums),
+            holdings=holdings_of(connection, span, sums),
+            units=units_of(connection, span),
             balances=balances,
             sums=sums,
             lines=lines,
@@ -73,14 +52,6 @@ def read_books(reader: Engine, account_id: str, currency: str, period: Period, *
         )
 
 
-def _first_seq(connection: Connection, account_id: str, at: int) -> int:
-    """Return the first entry that was booked at an instant or later."""
-    entry = tables.journal_entry.c
-    query = select(entry.seq).where(entry.account_id == account_id, entry.at >= at).order_by(entry.seq)
-    found: int | None = connection.execute(query.limit(1)).scalar()
-    return _LAST_SEQ if found is None else found
-
-
 def _balance_before(connection: Connection, account_id: str, seq: int) -> int:
     """Return the balance that the account had before an entry."""
     entry = tables.journal_entry.c
@@ -88,72 +59,13 @@ def _balance_before(connection: Connection, account_id: str, seq: int) -> int:
     return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
 
 
-def _holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
-    """Return the condition that chooses the postings of what the customer has or owes."""
-    named = posting.c.bucket.in_((Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS))
-    return and_(posting.c.asset == currency, or_(named, posting.c.bucket.startswith(debt_bucket(""))))
-
-
-def _sums(connection: Connection, span: _Span) -> tuple[KindSum, ...]:
-    """Return what the entries of each kind did to the holdings, from their postings."""
-    entry, posting = tables.journal_entry, tables.posting
-    counts = connection.execute(
-        select(entry.c.kind, func.count())
-        .where(span.entries)
-        .group_by(entry.c.kind)
-        .order_by(func.min(entry.c.seq))
-    )
-    moved = connection.execute(
-        select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
-        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(span.entries, _holding(posting, span.currency))
-        .group_by(entry.c.kind, posting.c.bucket)
-        .order_by(posting.c.bucket)
-    )
-    changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for kind, bucket, amount in moved:
-        changes[kind][bucket] = amount
-    return tuple(
-        KindSum(kind=kind, entries=entries, amount=sum(changes[kind].values()), changes=changes[kind])
-        for kind, entries in counts
-    )
-
-
-def _holdings(connection: Connection, span: _Span, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
-    """Return the holdings before and after the span: those of now, less what was posted since."""
-    entry, posting, balance = tables.journal_entry, tables.posting, tables.balance
-    now = connection.execute(
-        select(balance.c.bucket, balance.c.amount).where(
-            balance.c.account_id == span.account_id, _holding(balance, span.currency)
-        )
-    )
-    later = connection.execute(
-        select(posting.c.bucket, func.sum(posting.c.amount))
-        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(
-            entry.c.account_id == span.account_id, entry.c.seq >= span.stop, _holding(posting, span.currency)
-        )
-        .group_by(posting.c.bucket)
-    )
-    since = dict(later.tuples().all())
-    found = [
-        Holding(name=name, opening=closing - sum(each.changes.get(name, 0) for each in sums), closing=closing)
-        for name, closing in sorted((name, amount - since.get(name, 0)) for name, amount in now.tuples())
-    ]
-    own = next((each for each in found if each.name == Bucket.BALANCE), None)
-    others = (each for each in found if each.name != Bucket.BALANCE and (each.opening or each.closing))
-    return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
-
-
-def _charged(span: _Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
-    """Return the query over the rows of the span's charges alone."""
+def _of_span(span: Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    """Return the query over the rows of the span's entries alone."""
     entry = tables.journal_entry
-    return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(
-        span.entries, entry.c.kind == EntryKind.CHARGE
-    )
+    return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(span.entries)
 
 
-def _lines(connection: Connection, span: _Span) -> tuple[ChargeLine, ...]:
+def _lines(connection: Connection, span: Span) -> tuple[ChargeLine, ...]:
     """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
     line = tables.charge_line
     keys = (
@@ -168,7 +80,7 @@ def _lines(connection: Connection, span: _Span) -> tuple[ChargeLine, ...]:
     query = select(
         *keys, func.sum(line.c.quantity).label("quantity"), func.sum(line.c.amount).label("amount")
     )
-    rows = connection.execute(_charged(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1)).mappings()
+    rows = connection.execute(_of_span(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1)).mappings()
     found = [
         ChargeLine(
             kind=row["kind"],
@@ -212,7 +124,7 @@ def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
     return prices
 
 
-def _days(connection: Connection, span: _Span, prices: dict[_Priced, int | None]) -> tuple[DayCharge, ...]:
+def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None]) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, oldest first."""
     segment = tables.segment
     keys = (
@@ -230,7 +142,7 @@ def _days(connection: Connection, span: _Span, prices: dict[_Priced, int | None]
         func.sum(segment.c.amount).label("amount"),
         func.sum(segment.c.tax).label("tax"),
     )
-    query = _charged(span, segment, query).group_by(*keys).order_by(*keys).limit(MOST_CHARGES + 1)
+    query = _of_span(span, segment, query).group_by(*keys).order_by(*keys).limit(MOST_CHARGES + 1)
     found = [
         DayCharge(
             day=row["local_day"],
@@ -251,22 +163,13 @@ def _days(connection: Connection, span: _Span, prices: dict[_Priced, int | None]
     return tuple(_bounded(found, MOST_CHARGES, "charges by day"))
 
 
-def _entries(connection: Connection, span: _Span) -> tuple[StatementEntry, ...]:
+def _entries(connection: Connection, span: Span) -> tuple[StatementEntry, ...]:
     """Return every entry that is not a charge, oldest first."""
-    entry, posting = tables.journal_entry, tables.posting
+    entry = tables.journal_entry
     wanted = and_(span.entries, entry.c.kind != EntryKind.CHARGE)
     query = select(entry).where(wanted).order_by(entry.c.seq).limit(MOST_ENTRIES + 1)
     rows = _bounded(connection.execute(query).mappings().all(), MOST_ENTRIES, "entries")
-    changes: defaultdict[int, dict[str, int]] = defaultdict(dict)
-    moved = (
-        select(posting.c.entry_seq, posting.c.bucket, func.sum(posting.c.amount))
-        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(wanted, _holding(posting, span.currency))
-        .group_by(posting.c.entry_seq, posting.c.bucket)
-        .order_by(posting.c.entry_seq, func.min(posting.c.n))
-    )
-    for seq, bucket, amount in connection.execute(moved):
-        changes[seq][bucket] = amount
+    changes = _changes(connection, wanted, span.currency)
     return tuple(
         StatementEntry(
             seq=row["seq"],
@@ -274,14 +177,41 @@ def _entries(connection: Connection, span: _Span) -> tuple[StatementEntry, ...]:
             at=iso(row["at"]),
             kind=row["kind"],
             description=row["description"],
-            reference=json.loads(row["detail"]).get("reference"),
+            reference=detail.get("reference"),
             refers_to=row["refers_to"],
             amount=sum(changes[row["seq"]].values()),
             changes=changes[row["seq"]],
             balance_after=row["balance_after"],
+            units_wh=detail.get("units_wh", 0),
         )
-        for row in rows
+        for row, detail in ((row, json.loads(row["detail"])) for row in rows)
     )
+
+
+def _changes(
+    connection: Connection, wanted: ColumnElement[bool], currency: str
+) -> defaultdict[int, dict[str, int]]:
+    """Return where the money of each entry went: to holdings, or spent at once."""
+    entry, posting, line = tables.journal_entry, tables.posting, tables.charge_line
+    moved = (
+        select(posting.c.entry_seq, posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(wanted, is_holding(posting, currency))
+        .group_by(posting.c.entry_seq, posting.c.bucket)
+        .order_by(posting.c.entry_seq, func.min(posting.c.n))
+    )
+    spent = (
+        select(entry.c.seq, entry.c.kind, func.sum(line.c.amount))
+        .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
+        .where(wanted, line.c.kind != LineKind.INCLUDED_TAX)
+        .group_by(entry.c.seq, entry.c.kind)
+    )
+    changes: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for seq, bucket, amount in connection.execute(moved):
+        changes[seq][bucket] = amount
+    for seq, kind, amount in connection.execute(spent):
+        changes[seq][spent_on(kind)] = amount
+    return changes
 
 
 def _bounded[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:

@@ -74,6 +74,7 @@ def printed(statement: Statement) -> Printed:
     holder = (statement.account_name, statement.customer, f"Account {statement.account_id}")
     parts = (
         _holdings(statement),
+        _units(statement),
         _kinds(statement),
         _lines(statement),
         _days(statement),
@@ -142,6 +143,22 @@ def _holdings(statement: Statement) -> Part:
         for each in statement.holdings
     ]
     return Part("Credit and debt", columns, tuple(rows) if len(rows) > 1 else ())
+
+
+def _units(statement: Statement) -> Part:
+    """Return the units of each supply whose tariff sells them."""
+    names = ("Opening", "Bought", "Used", "Closing")
+    columns = (Column("Supply", wide=True), *(Column(name, figures=True) for name in names))
+    rows = [
+        Row(
+            (
+                each.supply_id,
+                *map(format_kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)),
+            )
+        )
+        for each in statement.units
+    ]
+    return Part("Units", columns, tuple(rows))
 
 
 def _kinds(statement: Statement) -> Part:
@@ -223,7 +240,8 @@ def _entries(statement: Statement) -> Part:
     rows = []
     for entry in statement.entries:
         where = words.moved(entry.changes, statement.currency).replace("-", "\N{MINUS SIGN}")
-        texts = (entry.description, entry.reference, where, entry.id)
+        units = f"{format_kwh(entry.units_wh)} bought" if entry.units_wh else None
+        texts = (entry.description, units, where, entry.reference, entry.id)
         rows.append(
             Row(
                 (

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Holding, Statement, StatementEntry
+from meter_bridge.protocol.statements import DayCharge, Holding, Statement, StatementEntry, UnitsHeld
 from meter_bridge.statement import words
 
 COLUMNS: Final = (
@@ -92,12 +92,16 @@ def _rows(statement: Statement) -> Iterator[Row]:
     currency = statement.currency
     for each in statement.holdings:
         yield _holding(each, "opening balance", statement.first_day, each.opening, currency)
+    for units in statement.units:
+        yield _units(units, "opening units", statement.first_day, units.opening_wh)
     for charge in statement.days or statement.lines:
         yield _charge(charge, currency)
     for entry in statement.entries:
         yield _entry(entry, statement)
     for each in statement.holdings:
         yield _holding(each, "closing balance", statement.last_day, each.closing, currency)
+    for units in statement.units:
+        yield _units(units, "closing units", statement.last_day, units.closing_wh)
     pending = statement.not_yet_posted
     if pending is not None:
         yield {
@@ -113,6 +117,12 @@ def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) 
     """Return a holding at the beginning or the end."""
     text = words.holding_name(holding.name)
     return {"date": day, "type": kind, "description": text, "balance": words.exact(amount, currency)}
+
+
+def _units(units: UnitsHeld, kind: str, day: str, wh: int) -> Row:
+    """Return the units of a supply at the beginning or the end."""
+    energy = Decimal(wh).scaleb(-3)
+    return {"date": day, "type": kind, "supply": units.supply_id, "quantity": energy, "unit": words.KWH}
 
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
@@ -153,6 +163,8 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
         "description": entry.description,
         "entry": entry.id,
         "reference": entry.reference,
+        "quantity": Decimal(entry.units_wh).scaleb(-3) if entry.units_wh else None,
+        "unit": words.KWH if entry.units_wh else None,
         "changes": "; ".join(parts) or None,
         "amount": words.exact(entry.amount, currency),
         "balance": words.exact(entry.balance_after, currency),

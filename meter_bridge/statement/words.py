@@ -18,6 +18,7 @@ _KINDS: Final[Mapping[str, str]] = {
     LineKind.CONSUMPTION: "Energy",
     LineKind.FREE: "Free units",
     LineKind.UNITS: "Units bought before",
+    LineKind.PURCHASE: "Units bought",
     LineKind.STANDING: "Standing charge",
     LineKind.DEMAND: "Demand charge",
     LineKind.MINIMUM: "Minimum charge",

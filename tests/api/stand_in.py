@@ -187,6 +187,7 @@ def statement(account_id: str) -> Statement:
         amount=25_000_000,
         changes={"debt:boiler": 5_000_000, "balance": 20_000_000},
         balance_after=20_000_000,
+        units_wh=0,
     )
     return Statement(
         account_id=account_id,
@@ -212,6 +213,7 @@ def statement(account_id: str) -> Statement:
             Holding(name="balance", opening=0, closing=5_625_000),
             Holding(name="debt:boiler", opening=-5_000_000, closing=0),
         ),
+        units=(),
         sums=(
             KindSum(kind="top_up", entries=1, amount=25_000_000, changes=top_up.changes),
             KindSum(kind="charge", entries=9, amount=-14_375_000, changes={"balance": -14_375_000}),

@@ -27,6 +27,7 @@ from meter_bridge.statement.spreadsheet import as_csv
 from meter_bridge.storage.database import DATABASE_NAME, snapshot
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, zar
 from tests.engine.test_journal import unguarded
+from tests.engine.test_units_bought import SITE as SELLING
 
 DAY = 24 * HOUR
 
@@ -215,6 +216,31 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
         "debt:boiler": -zar("35.00"),
     }
     assert statement.closing == zar("60.00")
+
+
+async def test_units_that_top_ups_bought_are_stated_beside_the_money(tmp_path: Path) -> None:
+    async with house(tmp_path, SELLING, credit=None) as flat:
+        await flat.read(0, power_w=2_000)
+        first = await flat.top_up("200.00")
+        await flat.read(5_000, after=HOUR)
+        before = await statement_of(flat, "2026-11-01", "2026-11-01")
+        await use(flat, (DAY, 3_000), (HOUR, 0))
+        await flat.top_up("400.00")
+        statement = await statement_of(flat)
+        assert flat.problems() == []
+        assert statement.units[0].closing_wh == flat.account.supplies[0].rating.units
+    assert before.units[0].bought_wh == first.top_up.units_wh == 58_379
+    (units,) = statement.units
+    assert (units.supply_id, units.opening_wh, units.used_wh) == ("flat-1/electricity", 0, 8_000)
+    assert units.bought_wh == sum(each.units_wh for each in statement.entries)
+    assert [each.amount for each in statement.entries] == [zar("200"), zar("400")]
+    assert statement.entries[0].changes == first.top_up.split
+    assert statement.credits == zar("600")
+    assert statement.charges == zar("600") - flat.account.balance
+    assert sum(line.quantity for line in statement.lines if line.kind == "units") == 8_000
+    assert "Units" in [part.name for part in printed(statement).parts]
+    assert "opening units" in as_csv(statement).decode()
+    assert "BOUGHT" in as_text(statement)
 
 
 STEPS = st.lists(

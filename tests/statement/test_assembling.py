@@ -57,7 +57,7 @@ def test_books_that_add_up_make_a_statement() -> None:
         (replace(WHOLE, entries=WHOLE.entries[:1]), "entries that are listed"),
         (
             replace(WHOLE, sums=(*WHOLE.sums, KindSum(kind="gift", entries=1, amount=5, changes={}))),
-            "closing",
+            "entries that are listed",
         ),
     ],
 )
