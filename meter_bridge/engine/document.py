@@ -155,4 +155,4 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
 
 def open_wh(document: bytes) -> int:
     """Return the energy of a stored supply that is not yet posted."""
-    return sum(wh for *_, wh in _DECODER.decode(document).open)
+    return sum(wh for *_, wh, _estimated in _DECODER.decode(document).open)
