@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 import pytest
 
 from meter_bridge.core import cutoff
@@ -27,8 +27,10 @@ from meter_bridge.core.cutoff import (
     want,
 )
 from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.core.tariff import EXACT, BlockBandMeaning
-from tests.core.builders import band, tariff, tax, window
+from meter_bridge.core.rating import Rating, accrued, allocate
+from meter_bridge.core.tariff import EXACT, BlockBandMeaning, Timeline
+from tests.core.builders import DAY, band, tariff, tax, window
+from tests.core.strategies import partitions, timelines
 
 NOW = 1_700_000_000_000
 RAND = 1_000_000
@@ -103,6 +105,29 @@ def test_never_too_early_whatever_the_load_does(
     friendly_wh = rating_w * friendly_ms // MS_PER_HOUR
     used_in_credit = limit - register - friendly_wh
     assert used_in_credit * paid >= max(spendable, 0) * EXACT
+
+
+@pytest.mark.invariant(11)
+@given(
+    timelines(), st.integers(0, 10**9), st.lists(st.integers(1, 3 * DAY), min_size=1, max_size=6), st.data()
+)
+def test_by_the_time_it_cuts_the_rating_itself_has_used_up_the_credit(
+    drawn: tuple[Timeline, int], spendable: int, pauses: list[int], data: st.DataObject
+) -> None:
+    """Whatever the blocks, bands, taxes and versions, and however the energy is spread over time."""
+    timeline, start = drawn
+    coming = [version for version in timeline.versions if version.valid_from > start]
+    cheapest, _ = price_range([timeline.at(start), *coming])
+    limit = cut_off_wh(Basis(0, 0, spendable, cheapest, 10_000, 0))
+    assume(limit is not None)
+    assert limit is not None
+    rating = Rating()
+    allocate(rating, timeline, "m", start, start, data.draw(st.integers(0, 6_000)))
+    before, at = accrued(rating, timeline), start
+    for wh, pause in zip(data.draw(partitions(limit, len(pauses))), pauses, strict=True):
+        allocate(rating, timeline, "m", at, at + pause, wh)
+        at += pause
+    assert accrued(rating, timeline) - before >= spendable
 
 
 def test_the_cheapest_price_is_that_of_any_block_and_band() -> None:
