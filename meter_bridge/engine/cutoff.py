@@ -27,14 +27,18 @@ from meter_bridge.engine.state import Account, DeviceCutOff, Installation, Meter
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
 
-LOOK_MS: Final = 30_000
+LOOK_MS: Final = 60_000
 """How often a value is worked out anew; a change of balance, hold or register does it at once."""
+LOOKS_AT_ONCE: Final = 200
+"""How many of them are worked out before messages get their turn again."""
 PATIENCE_MS: Final = 600_000
 """How long a device may leave a value unconfirmed before people hear of it."""
 OPENING_HEARD_MS: Final = 60_000
 """How long after it took a higher value a device's opening may still be due to the lower one."""
 CLOSING_WAITS_MS: Final = 5_000
 """How long a relay waits to close until its device has confirmed a value that lets it stay closed."""
+SLOTS: Final = (1, 2, 3)
+"""Where a device may keep a value: its rule sets."""
 NO_VALUE: Final = "no_value"
 PROBLEMS: Final = (NO_VALUE, Held.FOREIGN.value, Held.UNABLE.value, "unconfirmed", "not_withdrawn")
 
@@ -71,26 +75,27 @@ class CutOffs:
 
     def tick(self) -> None:
         """Work out what is due, send what is due, and see what devices did by themselves."""
-        now = self._now()
+        now, looks = self._now(), LOOKS_AT_ONCE
         for place, meter in self._meters.items():
-            self._look_if_due(place, meter, now)
+            looks -= self._look_if_due(place, meter, now, by_time=looks > 0)
         for kept in list(self._installation.cut_offs.values()):
             if kept.place not in self._meters:
                 self._want(kept, None, now)
             self._pursue(kept, now)
             self._notice_opening(kept, now)
 
-    def _look_if_due(self, place: Place, meter: Meter, now: int) -> None:
-        """Work a value out anew where something changed that it rests on, or some time passed."""
+    def _look_if_due(self, place: Place, meter: Meter, now: int, *, by_time: bool) -> bool:
+        """Work a value out anew where something changed that it rests on, or some time passed; say if so."""
         account, register = meter.supply.account, meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
-        units = meter.supply.rating.units > 0
-        basis = (*credit, units, account.last_top_up, account.hold, counter)
-        at, before = self._looked.get(place, (0, ()))
-        if now - at >= LOOK_MS or basis != before:
-            self._looked[place] = now, basis
-            self._look(place, meter, now)
+        basis = (*credit, account.last_top_up, account.hold, counter)
+        at, before = self._looked.get(place, (0, basis))
+        if basis == before and not (by_time and now - at >= LOOK_MS):
+            return False
+        self._looked[place] = now, basis
+        self._look(place, meter, now)
+        return True
 
     def _look(self, place: Place, meter: Meter, now: int) -> None:
         """Work out the value of a meter's device."""
@@ -180,8 +185,9 @@ class CutOffs:
 
     def asked_again(self, meter: Meter) -> None:
         """Ask a device that was away or restarted what it still holds."""
-        for kept in self._installation.cut_offs.values():
-            if kept.place.address == meter.plan.energy_address:
+        for slot in SLOTS:
+            kept = self._installation.cut_offs.get(Place(meter.plan.energy_address, slot))
+            if kept is not None:
                 kept.cut_off = rules.unsure(kept.cut_off, self._now())
 
     def resume(self) -> None:

@@ -37,6 +37,7 @@ from tests.engine.harness import (
     apply,
     house,
     opened,
+    refusing,
     zar,
 )
 
@@ -187,24 +188,20 @@ async def test_nothing_is_written_where_the_relay_is_to_hold(tmp_path: Path) -> 
 
 
 @pytest.mark.invariant(10)
-async def test_what_a_device_is_to_hold_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
-    """So a value is never left behind in a device after a crash."""
+async def test_a_device_is_told_nothing_that_did_not_come_to_disk(tmp_path: Path) -> None:
+    """So a value is never left behind in a device, and never that of a top-up that failed."""
     plug = Plug()
     async with house(tmp_path, CUTS, "10.00", plug) as home:
-        held: list[object] = []
-
-        def noting(messages: Sequence[Publish]) -> bool:
-            held.append(home.rows("SELECT wanted_wh FROM cut_off"))
-            plug.outgoing.extend(messages)
-            return True
-
-        plug._send = noting  # type: ignore[method-assign]
-        await deliver(home, plug, plug.meter.come_online())
-        held.clear()
-        await run(home, plug, 3)
-        assert plug.limit_wh is not None
-        assert held
-        assert all(rows == [(plug.limit_wh,)] for rows in held)
+        await home.read(START_WH)
+        with refusing(home, "INSERT", "cut_off"):
+            home.engine.cut_offs.tick()
+            await home.settle()
+            assert home.engine.broken is not None
+            assert not plug.cut_offs
+        assert await home.engine.try_recover()
+        await home.tick()
+        await home.tick()
+        assert [step for step, _ in plug.cut_offs] == [Step.ASK]
 
 
 @pytest.mark.invariant(11)
