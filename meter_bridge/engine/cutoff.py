@@ -7,6 +7,7 @@ says it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ from meter_bridge.core.friendly import longest_respite
 from meter_bridge.core.relay import Position
 from meter_bridge.core.supply import Hold, PaymentMode, Policy
 from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.devices.cutoff import refusal
 from meter_bridge.devices.driver import HeldCutOff
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.credit import credit_now
@@ -50,6 +52,16 @@ class CutOffTransport(Protocol):
         """Ask, write or withdraw; False while there is no way to the device."""
 
 
+@dataclass(slots=True, eq=False)
+class _Watched:
+    """A meter whose device is to cut by itself, with when its value was worked out last, and from what."""
+
+    place: Place
+    meter: Meter
+    at: int = 0
+    basis: tuple[object, ...] | None = None
+
+
 class CutOffs:
     """Every local cut-off of the installation."""
 
@@ -67,34 +79,41 @@ class CutOffs:
         self._now = now
         self._submit = submit
         self._demand = demand
-        cutting = [meter for meter in installation.meters.values() if _cuts(meter)]
-        self._meters = {place_of(meter): meter for meter in cutting}
-        self._looked: dict[Place, tuple[int, tuple[object, ...]]] = {}
+        self._watched: dict[Place, _Watched] = {}
         self._waiting: dict[str, int] = {}
         """Since when a relay waits to close."""
+        self.assigned()
+
+    def assigned(self) -> None:
+        """Take the meters as they are in use now: which are to cut by themselves, and which no longer."""
+        cutting = [meter for meter in self._installation.meters.values() if _cuts(meter)]
+        self._watched = {place_of(meter): _Watched(place_of(meter), meter) for meter in cutting}
+        for kept in self._installation.cut_offs.values():
+            kept.meter = self._installation.by_energy.get(kept.place.address)
+            kept.stray = kept.place not in self._watched
 
     def tick(self) -> None:
         """Work out what is due, send what is due, and see what devices did by themselves."""
         now, looks = self._now(), LOOKS_AT_ONCE
-        for place, meter in self._meters.items():
-            looks -= self._look_if_due(place, meter, now, by_time=looks > 0)
+        for watched in self._watched.values():
+            looks -= self._look_if_due(watched, now, by_time=looks > 0)
         for kept in list(self._installation.cut_offs.values()):
-            if kept.place not in self._meters:
+            if kept.stray:
                 self._want(kept, None, now)
             self._pursue(kept, now)
             self._notice_opening(kept, now)
 
-    def _look_if_due(self, place: Place, meter: Meter, now: int, *, by_time: bool) -> bool:
+    def _look_if_due(self, watched: _Watched, now: int, *, by_time: bool) -> bool:
         """Work a value out anew where something changed that it rests on, or some time passed; say if so."""
-        account, register = meter.supply.account, meter.register
+        account, register = watched.meter.supply.account, watched.meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
         basis = (*credit, account.last_top_up, account.hold, counter)
-        at, before = self._looked.get(place, (0, basis))
-        if basis == before and not (by_time and now - at >= LOOK_MS):
+        same = watched.basis is None or basis == watched.basis
+        if same and not (by_time and now - watched.at >= LOOK_MS):
             return False
-        self._looked[place] = now, basis
-        self._look(place, meter, now)
+        watched.at, watched.basis = now, basis
+        self._look(watched.place, watched.meter, now)
         return True
 
     def _look(self, place: Place, meter: Meter, now: int) -> None:
@@ -102,7 +121,7 @@ class CutOffs:
         kept = self._installation.cut_offs.get(place)
         limit = limit_wh(meter, now)
         if kept is None and limit is not None:
-            kept = DeviceCutOff(place, meter.plan.relay_address or "")
+            kept = DeviceCutOff(place, meter.plan.relay_address or "", meter=meter)
             self._installation.cut_offs[place] = kept
         if kept is not None:
             if kept.relay_address != meter.plan.relay_address:
@@ -169,9 +188,8 @@ class CutOffs:
         kept.since = 0 if rules.settled(kept.cut_off) else kept.since or at
         if (before.held, before.held_wh) != (held, told.limit_wh):
             self._store(kept, at)
-        meter = self._meters.get(kept.place)
-        if meter is not None:
-            self._tell(meter, kept, kept.cut_off.wanted_wh, at)
+        if not kept.stray and kept.meter is not None:
+            self._tell(kept.meter, kept, kept.cut_off.wanted_wh, at)
         elif rules.settled(kept.cut_off):
             self._forget(kept, at)
         self._pursue(kept, at)
@@ -179,9 +197,8 @@ class CutOffs:
     def _forget(self, kept: DeviceCutOff, at: int) -> None:
         """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
         del self._installation.cut_offs[kept.place]
-        owner = self._installation.by_energy.get(kept.place.address)
-        if owner is not None:
-            self._tell(owner, None, 0, at)
+        if kept.meter is not None:
+            self._tell(kept.meter, None, 0, at)
 
     def asked_again(self, meter: Meter) -> None:
         """Ask a device that was away or restarted what it still holds."""
@@ -213,7 +230,7 @@ class CutOffs:
 
     def _look_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
         """Work a value out anew and tell the device at once, however long it was silent before."""
-        if kept.place in self._meters:
+        if not kept.stray:
             self._look(kept.place, meter, now)
         if not rules.settled(kept.cut_off):
             kept.cut_off = rules.unsure(kept.cut_off, now)
@@ -221,10 +238,9 @@ class CutOffs:
 
     def _notice_opening(self, kept: DeviceCutOff, now: int) -> None:
         """Ask a relay again that its device opened, where the decision is that it be closed."""
-        meter = self._installation.by_energy.get(kept.place.address)
-        if meter is None or meter.relay.requested is not Position.CLOSED:
+        if kept.meter is None or kept.meter.relay.requested is not Position.CLOSED:
             return
-        relay = meter.relay
+        meter, relay = kept.meter, kept.meter.relay
         if relay.reported is not Position.OPEN:
             if rules.settled(kept.cut_off) and now - kept.cut_off.held_at > OPENING_HEARD_MS:
                 kept.opens_wh = None
@@ -255,8 +271,9 @@ def place_of(meter: Meter) -> Place:
 
 def _cuts(meter: Meter) -> bool:
     """Say whether a meter's device is to cut by itself."""
-    wanted = meter.plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
-    return wanted and meter.plan.relay_address is not None
+    plan = meter.plan
+    wanted = plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
+    return wanted and refusal(plan.energy_address, plan.relay_address) is None
 
 
 def protected(account: Account) -> bool:

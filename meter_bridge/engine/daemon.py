@@ -14,7 +14,7 @@ from meter_bridge.storage import work as ops
 
 FLUSH_S: Final = 0.1
 RELAY_S: Final = 0.2
-CUT_OFF_S: Final = 0.5
+CUT_OFF_S: Final = 1.0
 CLOCK_S: Final = 1.0
 SILENCE_S: Final = 5.0
 RECOVER_S: Final = 1.0

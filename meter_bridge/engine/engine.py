@@ -126,6 +126,7 @@ class Engine:
     def assigned(self) -> None:
         """Tell that the meters in use changed, and take up their relays."""
         self.on_assigned()
+        self.cut_offs.assigned()
         self.relays.resume()
 
     def submit(self, unit: Unit) -> asyncio.Future[None] | None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.meters import has_relay
 from meter_bridge.config.plan import MeterPlan
+from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.cutoff import refusal
 from meter_bridge.engine.state import Installation, Meter
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -41,6 +43,14 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
             f"{meter.id} is spoken to at {plan.host} without a broker; the site file changes its address",
             field="address",
             remedy="leave the address out here, then change address and host in the site file and apply it",
+        )
+    reason = refusal(plan.energy_address, plan.relay_address)
+    if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
+        raise Refused(
+            ErrorCode.NOT_SUPPORTED,
+            f"{reason} ({plan.energy_address}), but {meter.id} is to cut by itself without the bridge",
+            field="address",
+            remedy="write without the bridge: hold for it in the site file and apply it first",
         )
     if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address):
         raise Refused(

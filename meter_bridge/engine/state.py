@@ -193,6 +193,10 @@ class DeviceCutOff:
     """Whether it is on disk that the device may hold what it is to hold."""
     since: int = 0
     """Since when the device owes a confirmation; 0 while it owes none."""
+    meter: Meter | None = None
+    """The meter whose register it watches, if it is still in use."""
+    stray: bool = False
+    """No meter's policy asks for it any more."""
     opens_wh: int | None = None
     """A lower value, at which the device may have opened its relay before it took a higher one."""
 

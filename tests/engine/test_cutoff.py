@@ -12,6 +12,7 @@ from typing import override
 
 import pytest
 
+from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Held, Step
 from meter_bridge.core.supply import SupplyState
@@ -25,7 +26,7 @@ from meter_bridge.engine.cutoff import longest_friendly
 from meter_bridge.engine.emergency import select
 from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.unit import Unit
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import (
     HOUR,
     LANDLORD,
@@ -483,3 +484,30 @@ async def test_a_relay_that_holds_has_no_bound_but_its_rating(tmp_path: Path) ->
         await home.supply(SupplyAction.ON, "repairs")
         (said,) = home.bridge.exposure(LANDLORD)
         assert (said.limited, said.hourly_wh) == (False, 0)
+
+
+async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tmp_path: Path) -> None:
+    """The device that left the wall is remembered until it said that nothing is left in it."""
+    async with cutting(tmp_path) as (home, plug):
+        plug.meter.faults.silent = True
+        order = ReplacementOrder(f"{plug.register_wh / 1000:.3f}", "0.0", "burnt", address="tasmota:new/1")
+        await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
+        await home.tick()
+        await home.tick()
+        kept = home.engine.installation.cut_offs
+        assert set(kept) == {Place(ADDRESS, 3), Place("tasmota:new/1", 3)}
+        new = kept[Place("tasmota:new/1", 3)].cut_off.wanted_wh
+        assert new is not None
+        assert 4_900 <= new <= 5_020
+        await back(home, plug)
+        assert plug.limit_wh is None
+        assert set(home.engine.installation.cut_offs) == {Place("tasmota:new/1", 3)}
+
+
+async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tmp_path: Path) -> None:
+    """The policy has to change first, so that nobody counts on a cut-off that is not there."""
+    async with cutting(tmp_path) as (home, _):
+        order = ReplacementOrder("10.0", "0.0", "burnt", address="shelly:shellyplus1pm-a8032ab12345/0")
+        with pytest.raises(Refused, match="a shelly device has no local cut-off") as refused:
+            await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
+        assert refused.value.code is ErrorCode.NOT_SUPPORTED
