@@ -130,7 +130,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 f"{end:%H:%M:%S}",
                 each.meter_id or NOT_KNOWN,
                 *registers,
-                format_kwh(each.wh),
+                f"{words.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
                 plain(words.charge_name(each)),
                 str(words.exact(each.amount, currency)),
                 str(words.exact(each.tax, currency)),

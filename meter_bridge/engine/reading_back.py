@@ -91,6 +91,7 @@ def _segment(row: RowMapping) -> SegmentView:
         band=row["band"],
         amount=row["amount"],
         tax=row["tax"],
+        estimated=row["estimated"],
     )
 
 

@@ -35,6 +35,8 @@ class DayCharge:
     amount: int
     """Before the taxes that come on top of it."""
     tax: int
+    estimated_wh: int
+    """Energy of it in quarter hours that are estimates: spread evenly over a time without readings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,8 @@ class SegmentView:
     amount: int
     """Before tax."""
     tax: int
+    estimated: bool
+    """Some of the energy was spread evenly over a time without readings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

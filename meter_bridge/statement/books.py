@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import json
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
@@ -141,6 +141,7 @@ def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None])
         func.count().label("times"),
         func.sum(segment.c.amount).label("amount"),
         func.sum(segment.c.tax).label("tax"),
+        func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
     )
     query = _of_span(span, segment, query).group_by(*keys).order_by(*keys).limit(MOST_CHARGES + 1)
     found = [
@@ -157,6 +158,7 @@ def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None])
             ),
             amount=row["amount"],
             tax=row["tax"],
+            estimated_wh=row["estimated_wh"],
         )
         for row in connection.execute(query).mappings()
     ]

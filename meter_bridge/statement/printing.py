@@ -120,6 +120,9 @@ def _notes(statement: Statement) -> Iterable[str]:
         amount = format_amount(pending.amount, statement.currency)
         yield f"Used, but not yet posted and not in the closing balance: {format_kwh(pending.wh)}, {amount}."
 
+    if any(day.estimated_wh for day in statement.days):
+        yield f"{words.ESTIMATED}stands before energy whose day is an estimate: no reading came for a time."
+
 
 def _closing(statement: Statement) -> str:
     """Return how exact the figures are."""

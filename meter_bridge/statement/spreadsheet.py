@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "band",
     "quantity",
     "unit",
+    "estimated",
     "unit price",
     "before tax",
     "tax",
@@ -141,11 +142,18 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
         "band": None if is_tax else charge.band,
         "quantity": Decimal(charge.quantity).scaleb(-3) if energy else charge.quantity or None,
         "unit": words.KWH if energy else None,
+        "estimated": _estimated(charge),
         "unit price": None if charge.unit_price is None else words.exact(charge.unit_price, currency),
         "before tax": words.exact(before, currency),
         "tax": words.exact(tax, currency),
         "amount": words.exact(-before - tax, currency),
     }
+
+
+def _estimated(charge: ChargeLine | DayCharge) -> Decimal | None:
+    """Return the kWh whose day of use is an estimate, where there are any."""
+    wh = charge.estimated_wh if isinstance(charge, DayCharge) else 0
+    return Decimal(wh).scaleb(-3) if wh else None
 
 
 def _entry(entry: StatementEntry, statement: Statement) -> Row:

@@ -27,6 +27,8 @@ _KINDS: Final[Mapping[str, str]] = {
 _NAMED: Final = frozenset({LineKind.STANDING, *TAX_KINDS})
 """Kinds whose lines have names of their own."""
 KWH: Final = "kWh"
+ESTIMATED: Final = "\N{ALMOST EQUAL TO} "
+"""Before energy whose time of use is an estimate."""
 
 
 def words(code: str) -> str:
@@ -71,7 +73,8 @@ def exact(amount: int, currency: str) -> Decimal:
 def quantity(charge: ChargeLine | DayCharge) -> str:
     """Return how much was charged: energy with its unit, a count of what is charged by time, else nothing."""
     if charge.kind in ENERGY_KINDS and charge.quantity:
-        return format_kwh(charge.quantity)
+        estimated = isinstance(charge, DayCharge) and charge.estimated_wh
+        return f"{ESTIMATED if estimated else ''}{format_kwh(charge.quantity)}"
     return f"{charge.quantity:,}" if charge.quantity else ""
 
 

@@ -242,6 +242,7 @@ def explanation(account_id: str) -> EntryExplanation:
         band="peak",
         amount=12_500_000,
         tax=1_875_000,
+        estimated=False,
     )
     entry = LedgerEntry(
         seq=1,

@@ -51,6 +51,7 @@ async def test_a_gap_is_spread_between_the_two_readings_around_it(tmp_path: Path
         assert before.register_to_wh == after.register_from_wh
     assert {(each.block, each.band) for each in charge.segments} >= {(1, "off-peak"), (3, "peak")}
     assert charge.readings[0].after.wh == 16_000
+    assert all(each.estimated for each in charge.segments)
 
 
 async def test_a_new_counter_is_told_and_no_register_is_made_up(flat: House) -> None:

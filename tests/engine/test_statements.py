@@ -146,6 +146,15 @@ async def test_what_was_used_since_the_last_posting_is_told_beside_the_balance(f
     assert statement.closing - statement.not_yet_posted.amount == flat.available
 
 
+async def test_energy_whose_day_is_an_estimate_is_marked(flat: House) -> None:
+    await use(flat, (1000, 0), (HOUR // 2, 100), (3 * HOUR, 300))
+    statement = await statement_of(flat)
+    (day,) = statement.days
+    assert 290 < day.estimated_wh < day.quantity
+    assert words.quantity(day).startswith("≈ 0.39")
+    assert any(note.startswith("≈") for note in printed(statement).notes)
+
+
 async def test_a_kind_that_nobody_knows_yet_is_told_by_its_description(flat: House) -> None:
     await move(flat, "write_off", zar("7.00"), "Debt of the tenant before")  # type: ignore[arg-type]
     statement = await statement_of(flat, detail=Detail.LINE)

@@ -63,6 +63,7 @@ def day(amount: int, tax: int, on: str = "2026-10-05") -> DayCharge:
         unit_price=2_500_000,
         amount=amount,
         tax=tax,
+        estimated_wh=0,
     )
 
 
