@@ -3,6 +3,9 @@
 from typing import Final
 
 from meter_bridge.protocol.messages import (
+    EmergencyCreditState,
+    EmergencyCreditView,
+    OperationResult,
     RelayProof,
     ServerInfo,
     SupplyReason,
@@ -32,6 +35,20 @@ SUPPLY_ON: Final = SupplyView(
     since="2026-03-01T10:00:00.000Z",
     note=None,
     proof=RelayProof.CONFIRMED,
+)
+BOOKED: Final = OperationResult(
+    operation="refund",
+    id="entry-17",
+    at="2026-03-01T10:00:00.000Z",
+    detail={"amount": 50_000_000, "reason": "moves away", "reference": "eft 7"},
+    balance=62_500_000,
+    available=62_310_000,
+    arrears=0,
+    emergency_credit=EmergencyCreditView(
+        state=EmergencyCreditState.UNAVAILABLE, limit=10_000_000, left=10_000_000, threshold=2_000_000
+    ),
+    debts=(),
+    supply=SUPPLY_ON,
 )
 TOP_UP: Final = TopUpResult(
     top_up=TopUpView(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.protocol.exposure import AccountExposure
@@ -13,16 +13,21 @@ from meter_bridge.protocol.messages import (
     Event,
     LedgerPage,
     MeterView,
+    OperationResult,
     ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
     SupplyAction,
     SupplyView,
+    TenancyView,
     TopUpResult,
     Update,
 )
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
+
+if TYPE_CHECKING:
+    from meter_bridge.api.requests import OperationRequest
 
 EVERYTHING = "*"
 
@@ -175,6 +180,14 @@ class BridgePort(Protocol):
 
         Raises ``Refused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
         """
+
+    async def operate(
+        self, actor: Actor, account_id: str, asked: OperationRequest, *, key: str
+    ) -> tuple[OperationResult, bool]:
+        """Carry out an operation on an account's books; the flag says that the key was seen before."""
+
+    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
+        """Return who lived in a unit when, newest first."""
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None

@@ -7,9 +7,8 @@ from uuid import uuid4
 
 import msgspec
 
-from meter_bridge.api.idempotency import KEY_HEADER
-from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.connection import connected
+from meter_bridge.commands.once import post_once
 from meter_bridge.commands.output import add_json, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
@@ -25,7 +24,6 @@ examples:
   meter-bridge top-up flat-1 100.00 --method eft --reference "bank statement 2026-03-01"
   meter-bridge top-up flat-1 100.00 --key receipt-0007
 """
-ATTEMPTS: Final = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,27 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
 async def _top_up(
     arguments: argparse.Namespace, settings: Settings, key: str
 ) -> tuple[AccountView, TopUpResult]:
-    body = {"amount": arguments.amount, "method": arguments.method}
+    body: dict[str, object] = {"amount": arguments.amount, "method": arguments.method}
     if arguments.reference is not None:
         body["reference"] = arguments.reference
     async with connected(settings) as client:
         account = await client.get(AccountView, "accounts", arguments.account)
-        return account, await _post(client, arguments.account, body, key)
-
-
-async def _post(client: BridgeClient, account_id: str, body: dict[str, str], key: str) -> TopUpResult:
-    """Ask until answered, with the same key, so that it counts once."""
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return await client.post(
-                TopUpResult, "accounts", account_id, "top-ups", body=body, headers={KEY_HEADER: key}
-            )
-        except ConnectionLostError as error:
-            if not left:
-                error.what += "; it is not known whether the top-up was booked"
-                error.remedy = f"repeat the command with '--key {key}': it counts once"
-                raise
-    raise AssertionError
+        steps = ("accounts", arguments.account, "top-ups")
+        what = "the top-up was booked"
+        return account, await post_once(client, TopUpResult, *steps, body=body, key=key, what=what)
 
 
 def _show(account: AccountView, result: TopUpResult) -> None:

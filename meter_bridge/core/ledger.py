@@ -43,6 +43,7 @@ class Bucket(StrEnum):
 
 _DEBT: Final = "debt:"
 _TENANCY: Final = "tenancy:"
+_UNITS: Final = "wh:"
 
 
 def debt_bucket(debt_id: str) -> str:
@@ -180,7 +181,12 @@ def charge(
 
 def units_asset(supply_id: str) -> str:
     """Return the asset of the units of one supply."""
-    return f"wh:{supply_id}"
+    return _UNITS + supply_id
+
+
+def of_units(asset: str) -> bool:
+    """Say whether an asset is the units of a supply."""
+    return asset.startswith(_UNITS)
 
 
 def units_bought(supply_id: str, wh: int) -> tuple[Posting, ...]:

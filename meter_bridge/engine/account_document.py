@@ -15,6 +15,7 @@ class _AccountDocument(msgspec.Struct, omit_defaults=True):
     emergency_selected: bool = False
     debts: list[Debt] = []
     """Terms of recovery; what is owed stands in the ledger."""
+    earlier_costs: dict[str, int] = {}
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -23,7 +24,7 @@ _DECODER: Final = msgspec.json.Decoder(_AccountDocument)
 
 def encode_account(account: Account) -> str:
     """Return an account's state as text."""
-    stored = _AccountDocument(account.emergency_selected, list(account.debts.values()))
+    stored = _AccountDocument(account.emergency_selected, list(account.debts.values()), account.earlier_costs)
     return _ENCODER.encode(stored).decode()
 
 
@@ -31,4 +32,5 @@ def restore_account(account: Account, document: str) -> None:
     """Restore an account's state from storage."""
     stored = _DECODER.decode(document)
     account.emergency_selected = stored.emergency_selected
+    account.earlier_costs = stored.earlier_costs
     account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}

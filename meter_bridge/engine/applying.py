@@ -19,7 +19,8 @@ from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.journal import announce, book
-from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply
+from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply, Tenancy
+from meter_bridge.engine.tenancies import tenancy_row
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
@@ -31,6 +32,7 @@ class _Step:
 
     engine: Engine
     unit: Unit
+    before: InstallationPlan | None
 
     @property
     def installation(self) -> Installation:
@@ -42,7 +44,7 @@ def site_unit(
     engine: Engine, before: InstallationPlan | None, plan: InstallationPlan, document: str, actor: str
 ) -> Unit:
     """Return the unit that makes the installation what the plan says; it was compared before."""
-    step = _Step(engine, Unit(engine.clock.now(), actor=actor))
+    step = _Step(engine, Unit(engine.clock.now(), actor=actor), before)
     installation = engine.installation
     installation.name = plan.name
     step.unit.work.absorb(engine.heartbeat())
@@ -74,7 +76,7 @@ def change_meter(
     engine: Engine, unit: Unit, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
 ) -> None:
     """Give a meter another plan between two site files; the next one is compared with it."""
-    step = _Step(engine, unit)
+    step = _Step(engine, unit, applied[1])
     if plan.relay_address != meter.plan.relay_address:
         engine.relays.abandon(meter, unit)
     step.installation.forget(meter)
@@ -132,7 +134,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
             "id": plan.id,
             "site_id": site.id,
             "name": plan.name,
-            "customer": plan.customer,
+            "customer": _customer(step, plan),
             "policy": codec.encode_policy(plan.policy),
             "opened_at": opened_at,
             "closed_at": None,
@@ -140,12 +142,22 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     )
     if known is None:
         _open_account(step, site, plan)
-    elif _rating_changes(known, plan):
-        settle_all(step.installation, known, step.unit)
+    else:
+        _rename_customer(step, known, plan)
+        if _rating_changes(known, plan):
+            settle_all(step.installation, known, step.unit)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
     announce(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
     for supply in plan.supplies:
         _apply_supply(step, plan, known, supply)
+
+
+def _customer(step: _Step, plan: AccountPlan) -> str | None:
+    """Return who pays: a customer who moved in or out stays, unless the site file's own name changed."""
+    known = step.installation.accounts.get(plan.id)
+    sites = step.before.sites if step.before else ()
+    applied = [account.customer for site in sites for account in site.accounts if account.id == plan.id]
+    return known.customer if known is not None and plan.customer in applied else plan.customer
 
 
 def _rating_changes(known: Account, plan: AccountPlan) -> bool:
@@ -178,9 +190,20 @@ def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
         step.unit.at,
         since=step.unit.at,
     )
+    sequences = step.installation.sequences
+    account.tenancy = Tenancy(1, step.unit.at, sequences.entry + 1, sequences.event + 1)
+    step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
     store_status(account, step.unit)
     if plan.opening_credit:
         _book_opening_credit(step, account, plan)
+
+
+def _rename_customer(step: _Step, known: Account, plan: AccountPlan) -> None:
+    """Take over another spelling of the customer's name; a move is an operation of its own."""
+    customer = _customer(step, plan)
+    if customer != known.customer:
+        known.customer = customer
+        step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(known))
 
 
 def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from meter_bridge import VERSION
+from meter_bridge.api import requests
 from meter_bridge.api.port import (
     EVERYTHING,
     Actor,
@@ -23,6 +25,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply import Hold, SupplyState
 from meter_bridge.engine import alerting, views
 from meter_bridge.engine.applying import removed_accounts, site_unit
+from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.evaluation import store_status
@@ -37,6 +40,7 @@ from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import make_statement
+from meter_bridge.engine.tenancies import read_tenancies
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
@@ -51,12 +55,14 @@ from meter_bridge.protocol.messages import (
     EventKind,
     LedgerPage,
     MeterView,
+    OperationResult,
     ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
     SupplyAction,
     SupplyView,
+    TenancyView,
     TopUpResult,
     Update,
 )
@@ -70,8 +76,14 @@ STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 def make_feed(engine: Engine) -> Feed:
     """Return the feed of an engine."""
     look = Look(engine)
-    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.site_of)
+    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_hear)
     return Feed(found, lambda after, upto: read_events(engine.reader, after, upto))
+
+
+def may_see(actor: Actor, account: Account) -> bool:
+    """Say whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
+    seen = actor.sees(account.id, account.site.id)
+    return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
 
 
 class Look:
@@ -85,19 +97,23 @@ class Look:
     def visible(self, actor: Actor) -> list[Account]:
         """Return the accounts that an actor may see."""
         accounts = self._engine.installation.accounts.values()
-        return [account for account in accounts if actor.sees(account.id, account.site.id)]
+        return [account for account in accounts if may_see(actor, account)]
 
     def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
         """Return an account that the actor may see, or None."""
         account = self._engine.installation.accounts.get(account_id)
-        if account is None or not actor.sees(account.id, account.site.id):
+        if account is None or not may_see(actor, account):
             return None
         return views.account_view(account, self._engine.clock.now())
 
-    def site_of(self, account_id: str) -> str | None:
-        """Return the site of an account."""
-        account = self._engine.installation.accounts.get(account_id)
-        return None if account is None else account.site.id
+    def may_hear(self, actor: Actor, event: Event) -> bool:
+        """Say whether an actor may hear of an event: a tenant only of those of the own tenancy."""
+        if event.account_id is None:
+            return actor.role in STAFF
+        account = self._engine.installation.accounts.get(event.account_id)
+        if account is None or not may_see(actor, account):
+            return False
+        return actor.role in STAFF or account.tenancy.hears(event.seq)
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""
@@ -171,7 +187,7 @@ class Bridge:
     def _account(self, actor: Actor, account_id: str) -> Account:
         """Return an account that the actor may see; raises ``Refused`` otherwise."""
         account = self.engine.installation.accounts.get(account_id)
-        if account is None or not actor.sees(account.id, account.site.id):
+        if account is None or not may_see(actor, account):
             raise Refused(
                 ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="account", value=account_id
             )
@@ -180,12 +196,16 @@ class Bridge:
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
         account = self._account(actor, account_id)
-        return await asyncio.to_thread(ledger_page, self.engine.reader, account.id, before, limit)
+        first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
+        return await asyncio.to_thread(
+            ledger_page, self.engine.reader, account.id, before, limit, first=first
+        )
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
         account = self._account(actor, account_id)
-        found = await asyncio.to_thread(explain_entry, self.engine.reader, account.id, entry_id)
+        first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
+        found = await asyncio.to_thread(explain_entry, self.engine.reader, account.id, entry_id, first=first)
         if found is None:
             raise Refused(
                 ErrorCode.NOT_FOUND,
@@ -201,7 +221,8 @@ class Bridge:
     ) -> Statement:
         """Return the account's statement of a period."""
         account = self._account(actor, account_id)
-        return await make_statement(self.engine, account, begin=begin, end=end, detail=detail)
+        whole = actor.role is not Role.TENANT
+        return await make_statement(self.engine, account, begin=begin, end=end, detail=detail, whole=whole)
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
@@ -210,6 +231,41 @@ class Bridge:
         account = self._account(actor, account_id)
         asked = TopUp.asked(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
+
+    async def operate(
+        self, actor: Actor, account_id: str, asked: requests.OperationRequest, *, key: str
+    ) -> tuple[OperationResult, bool]:
+        """Carry out an operation on an account's books once per key."""
+        account = self._account(actor, account_id)
+        if isinstance(asked, requests.Transfer | requests.MoveOut):
+            self._check_target(actor, asked.to)
+        operation = operation_of(account, asked, self._revoke_tenants)
+        return await self._operations.run(actor, account.id, operation, key)
+
+    def _check_target(self, actor: Actor, account_id: str | None) -> None:
+        """Refuse an account to transfer to that the actor may not see; one that is gone is refused later."""
+        account = self.engine.installation.accounts.get(account_id or "")
+        if account is not None and not actor.sees(account.id, account.site.id):
+            raise Refused(
+                ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="to", value=account_id
+            )
+
+    def _revoke_tenants(self, unit: Unit, account_id: str) -> None:
+        """Take an account from every tenant's token that sees it, as part of a unit."""
+        for stored in list(self._tokens.values()):
+            if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
+                self._keep_token(unit, stored.without(account_id, unit.at))
+
+    def _keep_token(self, unit: Unit, stored: StoredToken) -> None:
+        """Store a token that may do less than before, and end what it listens to."""
+        unit.work.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after(lambda: self._tokens.update({stored.id: stored}))
+        unit.after(lambda: self.engine.feed.cut_off(stored.id))
+
+    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
+        """Return who lived in a unit when, newest first."""
+        account = self._account(actor, account_id)
+        return await asyncio.to_thread(read_tenancies, self.engine, account.id)
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
@@ -311,7 +367,7 @@ class Bridge:
     def _meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``Refused`` otherwise."""
         meter = self.engine.installation.meters.get(meter_id)
-        if meter is None or not actor.sees(meter.supply.account.id, meter.supply.account.site.id):
+        if meter is None or not may_see(actor, meter.supply.account):
             raise Refused(
                 ErrorCode.NOT_FOUND, f"there is no meter {meter_id!r}", field="meter", value=meter_id
             )
@@ -321,7 +377,11 @@ class Bridge:
         """Return alerts that the actor may see, newest first."""
         staff = actor.role in STAFF
         everything = staff and EVERYTHING in actor.sites
-        seen = None if everything else [account.id for account in self._look.visible(actor)]
+        seen = None
+        if not everything:
+            seen = {
+                account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
+            }
         return await asyncio.to_thread(
             read_alerts, self.engine.reader, seen, staff=staff, only_open=only_open, limit=limit
         )
@@ -330,8 +390,8 @@ class Bridge:
         """Say whether an actor may hear of something of an account, or of the installation."""
         if account_id is None:
             return actor.role in STAFF
-        site_id = self._look.site_of(account_id)
-        return site_id is not None and actor.sees(account_id, site_id)
+        account = self.engine.installation.accounts.get(account_id)
+        return account is not None and may_see(actor, account)
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
@@ -507,20 +567,7 @@ class Bridge:
                 ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="token", value=token_id
             )
         unit = self._unit(actor)
-        revoked = StoredToken(
-            stored.id,
-            stored.name,
-            stored.role,
-            stored.sites,
-            stored.accounts,
-            stored.secret_hash,
-            stored.created_at,
-            stored.expires_at,
-            stored.revoked_at or unit.at,
-        )
-        unit.work.add(ops.UPSERT_TOKEN, revoked.row())
-        unit.after(lambda: self._tokens.update({token_id: revoked}))
-        unit.after(lambda: self.engine.feed.cut_off(token_id))
+        self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
         await committed(self.engine, unit)
 
     def authenticate(self, token: str) -> Actor | None:

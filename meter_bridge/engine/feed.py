@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
+from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
 
 INTERVAL_S: Final = 0.1
 LARGEST_BACKLOG: Final = 10_000
@@ -37,7 +37,7 @@ class Views:
     snapshot: Callable[[Actor], Snapshot]
     account: Callable[[Actor, str], AccountView | None]
     alerts: Callable[[Actor], tuple[AlertView, ...]]
-    site_of: Callable[[str], str | None]
+    may_hear: Callable[[Actor, Event], bool]
 
 
 class Feed:
@@ -60,7 +60,7 @@ class Feed:
         """Tell an event that was committed."""
         self.seq = event.seq
         for subscription in list(self._subscriptions):
-            if self._concerns(subscription.actor, event):
+            if self._views.may_hear(subscription.actor, event):
                 subscription.events.append(event)
                 subscription.wake.set()
                 if len(subscription.events) > LARGEST_BACKLOG:
@@ -107,13 +107,6 @@ class Feed:
         for subscription in list(self._subscriptions):
             self._end(subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping")
 
-    def _concerns(self, actor: Actor, event: Event) -> bool:
-        """Say whether an actor may hear of an event."""
-        if event.account_id is None:
-            return actor.role in (Role.LANDLORD, Role.CARETAKER)
-        site_id = self._views.site_of(event.account_id)
-        return site_id is not None and actor.sees(event.account_id, site_id)
-
     async def stream(self, actor: Actor, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         subscription = Subscription(actor)
@@ -124,7 +117,7 @@ class Feed:
             while since is not None and since < upto:
                 missed = await asyncio.to_thread(self._read_events, since, upto)
                 for event in missed:
-                    if self._concerns(actor, event):
+                    if self._views.may_hear(actor, event):
                         yield event
                 since = missed[-1].seq if missed else None
             while True:

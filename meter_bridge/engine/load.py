@@ -26,6 +26,7 @@ from meter_bridge.engine.state import (
     Sequences,
     Site,
     Supply,
+    Tenancy,
 )
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
@@ -77,7 +78,18 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
         policy = decode_policy(row["policy"])
         account = Account(row["id"], site, row["name"], row["customer"], policy, row["opened_at"])
         installation.accounts[account.id] = account
+    _load_tenancies(connection, installation)
     _load_top_ups(connection, installation)
+
+
+def _load_tenancies(connection: Connection, installation: Installation) -> None:
+    """Read each account's newest tenancy."""
+    for row in connection.execute(select(tables.tenancy).order_by(tables.tenancy.c.n)).mappings():
+        account = installation.accounts.get(row["account_id"])
+        if account is not None:
+            account.tenancy = Tenancy(
+                row["n"], row["start_ms"], row["first_seq"], row["first_event"], row["end_ms"]
+            )
 
 
 def _load_balances(connection: Connection, installation: Installation) -> None:
@@ -94,8 +106,15 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
         account = installation.accounts.get(row["account_id"])
-        if account is not None:
+        if account is not None and account.tenancy.holds(row["seq"]) and not _reversed(connection, row["id"]):
             account.last_top_up = top_up_view(row)
+
+
+def _reversed(connection: Connection, entry_id: str) -> bool:
+    """Say whether an entry was taken back."""
+    entry = tables.journal_entry
+    query = select(entry.c.seq).where(entry.c.refers_to == entry_id, entry.c.kind == "reversal")
+    return connection.execute(query).first() is not None
 
 
 def top_up_view(row: RowMapping) -> TopUpView:

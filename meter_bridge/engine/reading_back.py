@@ -1,10 +1,10 @@
 """Reading the journal, alerts and events from the database for clients."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
 
-from sqlalchemy import Connection, Engine, RowMapping, select
+from sqlalchemy import Connection, Engine, RowMapping, false, or_, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind
@@ -26,10 +26,12 @@ LOOK_BACK = 500
 """Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
 
 
-def ledger_page(reader: Engine, account_id: str, before: int | None, limit: int) -> LedgerPage:
-    """Return a page of an account's journal, newest first, each charge with its lines."""
+def ledger_page(
+    reader: Engine, account_id: str, before: int | None, limit: int, *, first: int = 0
+) -> LedgerPage:
+    """Return a page of an account's journal from an entry on, newest first, each charge with its lines."""
     entry = tables.journal_entry
-    query = select(entry).where(entry.c.account_id == account_id)
+    query = select(entry).where(entry.c.account_id == account_id, entry.c.seq >= first)
     if before is not None:
         query = query.where(entry.c.seq < before)
     query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
@@ -57,10 +59,16 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     return tuple(_entry(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows)
 
 
-def explain_entry(reader: Engine, account_id: str, entry_id: str) -> EntryExplanation | None:
-    """Return an account's entry with its segments and the readings they came from; None if there is none."""
+def explain_entry(
+    reader: Engine, account_id: str, entry_id: str, *, first: int = 0
+) -> EntryExplanation | None:
+    """Return an account's entry with its segments and the readings they came from.
+
+    None if there is none, or if it is older than the ``first`` that may be seen.
+    """
     entry, segment = tables.journal_entry, tables.segment
-    query = select(entry).where(entry.c.id == entry_id, entry.c.account_id == account_id)
+    own = entry.c.account_id == account_id
+    query = select(entry).where(own, entry.c.id == entry_id, entry.c.seq >= first)
     with snapshot(reader) as connection:
         row = connection.execute(query).mappings().first()
         if row is None:
@@ -184,13 +192,23 @@ def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
 
 
 def read_alerts(
-    reader: Engine, accounts: Sequence[str] | None, *, staff: bool, only_open: bool, limit: int
+    reader: Engine, accounts: Mapping[str, int] | None, *, staff: bool, only_open: bool, limit: int
 ) -> list[AlertView]:
-    """Return alerts of accounts (None: of all), newest first; the installation's for staff only."""
+    """Return alerts of accounts (None: of all) since an instant each, newest first.
+
+    Those of the installation are for staff only. One that is still open counts, whenever it opened.
+    """
     table = tables.alert
     query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
     if accounts is not None:
-        seen = table.c.account_id.in_(accounts)
+        seen = or_(
+            false(),
+            *(
+                (table.c.account_id == account_id)
+                & ((table.c.opened_at >= since) | table.c.closed_at.is_(None))
+                for account_id, since in accounts.items()
+            ),
+        )
         query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
     if only_open:
         query = query.where(table.c.closed_at.is_(None))

@@ -132,6 +132,27 @@ class Supply:
     """Energy charged through meters that were removed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """A customer's time in a unit; what was booked and told before it is another's."""
+
+    n: int = 1
+    start: int = 0
+    first_seq: int = 0
+    """First journal entry, and first event, that are its own."""
+    first_event: int = 0
+    end: int | None = None
+    """When the customer moved out; None while living there."""
+
+    def holds(self, seq: int) -> bool:
+        """Say whether a journal entry belongs to it; none does once it is over."""
+        return self.end is None and seq >= self.first_seq
+
+    def hears(self, event_seq: int) -> bool:
+        """Say whether an event belongs to it; none does once it is over."""
+        return self.end is None and event_seq >= self.first_event
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """A prepaid account: one balance, its supplies, its supply decision."""
@@ -142,6 +163,9 @@ class Account:
     customer: str | None
     policy: Policy
     opened_at: int
+    tenancy: Tenancy = Tenancy()
+    earlier_costs: dict[str, int] = field(default_factory=dict)
+    """What the block periods in which the customer moved in had cost others, by supply and period."""
     balance: int = 0
     emergency_used: int = 0
     """Emergency credit lent and not repaid."""

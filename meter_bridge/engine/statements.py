@@ -10,13 +10,22 @@ from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.statement.assembling import DoesNotAddUpError, Holder, assemble
 from meter_bridge.statement.books import TooLongError, read_books
-from meter_bridge.statement.period import PeriodError, parse_period
+from meter_bridge.statement.period import PeriodError, parse_period, since
 
 
 async def make_statement(
-    engine: Engine, account: Account, *, begin: str | None, end: str | None, detail: Detail
+    engine: Engine,
+    account: Account,
+    *,
+    begin: str | None,
+    end: str | None,
+    detail: Detail,
+    whole: bool = True,
 ) -> Statement:
-    """Return an account's statement; raises ``Refused`` for a period of which there is none."""
+    """Return an account's statement; raises ``Refused`` for a period of which there is none.
+
+    Where it is not the ``whole`` account's, nothing from before the present tenancy is in it.
+    """
     site, now = account.site, engine.clock.now()
     holder = Holder(
         account_id=account.id,
@@ -29,8 +38,17 @@ async def make_statement(
     )
     try:
         period = parse_period(begin, end, now=now, zone=ZoneInfo(site.time_zone))
+        first = 0 if whole else account.tenancy.first_seq
+        if not whole:
+            period = since(period, account.tenancy.start, begin or end)
         books = await asyncio.to_thread(
-            read_books, engine.reader, account.id, site.currency, period, by_day=detail is Detail.DAY
+            read_books,
+            engine.reader,
+            account.id,
+            site.currency,
+            period,
+            by_day=detail is Detail.DAY,
+            own=first,
         )
         return assemble(holder, period, books, now)
     except PeriodError as error:

@@ -1,7 +1,7 @@
 """Tokens: opaque, stored hashed, compared in constant time."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import hmac
 import json
@@ -32,6 +32,11 @@ class StoredToken:
     created_at: int
     expires_at: int | None
     revoked_at: int | None
+
+    def without(self, account_id: str, at: int) -> StoredToken:
+        """Return the token without an account; one that sees no other is revoked."""
+        left = self.accounts - {account_id}
+        return replace(self, accounts=left) if left else replace(self, revoked_at=at)
 
     def row(self) -> dict[str, object]:
         """Return the token as a row."""

@@ -250,11 +250,19 @@ def _today(supply: Supply, at: int) -> tuple[int, int]:
 
 
 def _cost_period(account: Account, at: int) -> int | None:
-    """Return the charges since the present block period began."""
-    total = 0
-    for supply in account.supplies:
-        period = supply.timeline.at(at).period(at)
-        for key, line in supply.rating.lines.items():
-            if key.period == period and key.kind != LineKind.INCLUDED_TAX:
-                total += due(supply.timeline.version(key.version_id), key, line.quantity)
-    return total
+    """Return the charges of the present customer since the present block period began."""
+    return sum(
+        cost - account.earlier_costs.get(period, 0)
+        for period, cost in (period_cost(supply, at) for supply in account.supplies)
+    )
+
+
+def period_cost(supply: Supply, at: int) -> tuple[str, int]:
+    """Return the present block period of a supply, named with the supply, and its charges so far."""
+    period = supply.timeline.at(at).period(at)
+    cost = sum(
+        due(supply.timeline.version(key.version_id), key, line.quantity)
+        for key, line in supply.rating.lines.items()
+        if key.period == period and key.kind != LineKind.INCLUDED_TAX
+    )
+    return f"{supply.id} {period}", cost

@@ -31,10 +31,12 @@ class TooLongError(ValueError):
     """A period with more in it than one statement holds."""
 
 
-def read_books(reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool) -> Books:
-    """Return what the journal holds; raises ``TooLongError`` for a period with too much in it."""
+def read_books(
+    reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool, own: int = 0
+) -> Books:
+    """Return what the journal holds from an entry on; raises ``TooLongError`` where that is too much."""
     with snapshot(reader) as connection:
-        span = span_of(connection, account_id, currency, period)
+        span = span_of(connection, account_id, currency, period, own=own)
         lines, sums = _lines(connection, span), sums_of(connection, span)
         balances = (
             _balance_before(connection, account_id, span.first),

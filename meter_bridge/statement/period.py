@@ -66,6 +66,18 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     return Period(start, stop)
 
 
+def since(period: Period, start: int, asked: str | None) -> Period:
+    """Return the part of a period that is not before an instant; raises ``PeriodError`` if none is."""
+    if period.end <= start:
+        raise PeriodError(
+            "the period ends before the present customer moved in",
+            field="from",
+            value=asked,
+            remedy="ask for a later one",
+        )
+    return Period(max(period.start, start), period.end)
+
+
 def _default_end(begin: str | None, now: int, zone: ZoneInfo) -> int:
     """Return the end of the present month, or of today where a beginning was given."""
     today = local_day(now, zone)

@@ -37,9 +37,9 @@ class Span:
         return and_(entry.account_id == self.account_id, entry.seq >= self.stop)
 
 
-def span_of(connection: Connection, account_id: str, currency: str, period: Period) -> Span:
-    """Return the entries that were booked in a period."""
-    first, stop = (_first_seq(connection, account_id, at) for at in (period.start, period.end))
+def span_of(connection: Connection, account_id: str, currency: str, period: Period, *, own: int = 0) -> Span:
+    """Return the entries that were booked in a period, none of them older than the first of the own."""
+    first, stop = (max(_first_seq(connection, account_id, at), own) for at in (period.start, period.end))
     return Span(account_id, currency, first, stop)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.schema import SchemaItem
 
@@ -92,6 +93,19 @@ account = Table(
     _instant("closed_at", optional=True),
 )
 """``name`` is the unit's; ``policy`` is JSON: payment mode, thresholds, restore, friendly hours, limits."""
+
+tenancy = Table(
+    "tenancy",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("customer", Text),
+    _instant("start_ms"),
+    _instant("end_ms", optional=True),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("first_event", BigInteger, nullable=False),
+)
+"""Who lived in a unit when; entries from ``first_seq`` and events from ``first_event`` on are its own."""
 
 supply = Table(
     "supply",
@@ -194,6 +208,7 @@ cut_off = Table(
 """Local cut-offs by the device that keeps them, which may belong to no meter any more: what it is to hold and
 what it said that it holds. A row is there before anything is written to the device."""
 
+_REFERS: Final = text("refers_to IS NOT NULL")
 journal_entry = Table(
     "journal_entry",
     metadata,
@@ -209,6 +224,7 @@ journal_entry = Table(
     Column("detail", Text, nullable=False),
     Index("ix_journal_entry_account_seq", "account_id", "seq", "at"),
     Index("ix_journal_entry_kind_account_seq", "kind", "account_id", "seq"),
+    Index("ix_journal_entry_refers_to", "refers_to", sqlite_where=_REFERS, postgresql_where=_REFERS),
 )
 """``kind`` as in ``core.ledger.EntryKind``. ``detail`` is JSON: method, reference, split, reason; of a
 charge the newest reading of each meter (instant, Wh, epoch)."""

@@ -94,6 +94,28 @@ _CHECKS: Final = (
         ),
     ),
     (
+        "entry {0} was taken back {1} times",
+        (
+            "SELECT refers_to, count(*) FROM journal_entry WHERE kind = 'reversal'"
+            " GROUP BY refers_to HAVING count(*) > 1"
+        ),
+    ),
+    (
+        "account {0} has {1} emergency credit that was never lent",
+        "SELECT account_id, amount FROM balance WHERE bucket = 'emergency_credit' AND amount > 0",
+    ),
+    (
+        "account {0} has paid {2} more of {1} than it owed",
+        (
+            "SELECT account_id, bucket, amount FROM balance WHERE amount > 0"
+            " AND (bucket = 'arrears' OR bucket LIKE 'debt:%')"
+        ),
+    ),
+    (
+        "account {0} belongs to no tenancy",
+        "SELECT id FROM account WHERE id NOT IN (SELECT account_id FROM tenancy)",
+    ),
+    (
         "the lines of charge {0} are missing",
         (
             "SELECT seq FROM journal_entry WHERE kind = 'charge'"

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
+from meter_bridge.api.examples import BOOKED
 from meter_bridge.api.port import (
     EVERYTHING,
     Actor,
@@ -22,6 +23,7 @@ from meter_bridge.api.port import (
     ReplacementOrder,
     TokenInfo,
 )
+from meter_bridge.api.requests import OperationRequest
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
@@ -35,6 +37,7 @@ from meter_bridge.protocol.messages import (
     LedgerEntry,
     LedgerPage,
     MeterView,
+    OperationResult,
     RelayProof,
     Role,
     ServerInfo,
@@ -43,6 +46,7 @@ from meter_bridge.protocol.messages import (
     SupplyReason,
     SupplyState,
     SupplyView,
+    TenancyView,
     TopUpResult,
     TopUpView,
     Update,
@@ -293,6 +297,7 @@ class StandIn:
     touched: list[tuple[str, str, str]] = field(default_factory=list)
     """Operation, actor and account of everything that changed or read one account's own data."""
     booked: dict[tuple[str, str], tuple[str, TopUpResult]] = field(default_factory=dict)
+    operated: dict[tuple[str, str, str], OperationRequest] = field(default_factory=dict)
     made: dict[str, TokenInfo] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
@@ -385,6 +390,22 @@ class StandIn:
         self.touched.append(("top_up", actor.name, account_id))
         self.booked[account_id, key] = (content, result)
         return result, False
+
+    async def operate(
+        self, actor: Actor, account_id: str, asked: OperationRequest, *, key: str
+    ) -> tuple[OperationResult, bool]:
+        self._asked(f"operate {asked}")
+        place = self._seen(actor, account_id), type(asked).__name__, key
+        if place in self.operated:
+            return BOOKED, True
+        self.operated[place] = asked
+        self.touched.append((type(asked).__name__, actor.name, account_id))
+        return BOOKED, False
+
+    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
+        self._asked("tenancies")
+        self.touched.append(("tenancies", actor.name, self._seen(actor, account_id)))
+        return [TenancyView(n=1, customer="N. Dlamini", start=NOW, end=None)]
 
     def _book(self, account_id: str, amount: str, method: str, reference: str | None) -> TopUpResult:
         steps = int(Decimal(amount).scaleb(6))

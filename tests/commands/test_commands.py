@@ -288,3 +288,45 @@ def test_a_site_file_that_cannot_be_read_is_a_usage_error(run: Command, data: Pa
     code, _, err = run("check", str(data / "latin.yaml"))
     assert code == 2
     assert "UTF-8" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("refund", "flat-1", "50.00", "--reason", "r"),
+        ("reverse", "flat-1", "entry-12", "--reason", "r"),
+        ("correct", "flat-1", "-12.50", "--reason", "r"),
+        ("transfer", "flat-1", "flat-2", "20.00", "--reason", "r"),
+        ("write-off", "flat-1", "--reason", "r"),
+        ("write-off", "flat-1", "5.00", "--debt", "old", "--reason", "r"),
+        ("debt", "open", "flat-1", "old", "350.00", "--rate", "3.50", "--reason", "r"),
+        ("debt", "change", "flat-1", "old", "--percent", "10", "--cap", "none", "--reason", "r"),
+        ("debt", "close", "flat-1", "old", "--reason", "r"),
+        ("emergency-credit", "select", "flat-1"),
+        ("move-out", "flat-1", "--remainder", "refund", "--reason", "r"),
+        ("move-in", "flat-1", "N. Dlamini", "--opening-credit", "20.00"),
+    ],
+    ids=" ".join,
+)
+def test_an_operation_on_the_books_says_what_they_are_then(
+    run: Command, bridge: StandIn, command: tuple[str, ...]
+) -> None:
+    code, out, err = run(*command)
+    assert (code, err) == (0, "")
+    assert out.startswith("flat-1: ")
+    assert "balance" in out
+    assert "ZAR 62.50" in out
+    assert [place[0] for place in bridge.operated] == ["flat-1"]
+
+
+def test_an_operation_counts_once_per_key_and_is_told_as_json(run: Command, bridge: StandIn) -> None:
+    for _ in range(2):
+        code, out, _ = run("refund", "flat-1", "5.00", "--reason", "r", "--key", "k", "--json")
+        assert code == 0
+        assert json.loads(out)["balance"] == 62_500_000
+    assert len(bridge.operated) == 1
+
+
+def test_an_operation_on_money_wants_a_reason(run: Command, bridge: StandIn) -> None:
+    assert run("refund", "flat-1", "5.00")[0] == 2
+    assert bridge.operated == {}

@@ -14,6 +14,7 @@ import sqlite3
 from sqlalchemy import event
 
 from meter_bridge.api.port import Actor
+from meter_bridge.api.requests import OperationRequest
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Step
@@ -27,7 +28,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
-from meter_bridge.protocol.messages import RelayPosition, Role, SupplyAction, TopUpResult
+from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
@@ -309,6 +310,16 @@ def read_only(house: House) -> Iterator[None]:
         yield
     finally:
         house.pragma("query_only", 0)
+
+
+async def operate(house: House, asked: OperationRequest, key: str | None = None) -> OperationResult:
+    """Carry out an operation on the first account's books, as the landlord."""
+    house.keys += 1
+    result, _ = await house.bridge.operate(
+        LANDLORD, house.account.id, asked, key=key or f"operation-{house.keys}"
+    )
+    await house.settle()
+    return result
 
 
 async def apply(house: House, site: str) -> None:

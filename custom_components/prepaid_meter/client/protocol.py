@@ -27,6 +27,8 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    ALREADY_REVERSED = "already_reversed"
+    EMERGENCY_CREDIT_NOT_AVAILABLE = "emergency_credit_not_available"
     CONFLICT = "conflict"
     BOOKS_WRONG = "books_wrong"
     NOT_SUPPORTED = "not_supported"
@@ -162,7 +164,12 @@ class EventKind(StrEnum):
     ALERT_CLOSED = "alert_closed"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     CHARGE_POSTED = "charge_posted"
+    LEDGER_ENTRY = "ledger_entry"
+    """A refund, reversal, correction, transfer, write-off, new debt or final settlement."""
     DEBT_RECOVERED = "debt_recovered"
+    DEBT_CHANGED = "debt_changed"
+    CUSTOMER_CHANGED = "customer_changed"
+    """A customer moved out or in."""
     EMERGENCY_CREDIT_CHANGED = "emergency_credit_changed"
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_CHANGED = "account_changed"
@@ -434,6 +441,35 @@ class TopUpResult:
     balance: int
     available: int
     supply: SupplyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationResult:
+    """Answer to an operation on an account's books; the same key and content give the same answer again."""
+
+    operation: str
+    id: str | None
+    """Journal entry that it booked; None where it moved no money."""
+    at: str
+    detail: dict[str, object]
+    balance: int
+    available: int
+    arrears: int
+    emergency_credit: EmergencyCreditView | None
+    debts: tuple[DebtView, ...]
+    supply: SupplyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenancyView:
+    """A customer's time in a unit."""
+
+    n: int
+    """Number of the tenancy in its account, from 1."""
+    customer: str | None
+    start: str
+    end: str | None
+    """None while the customer lives there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

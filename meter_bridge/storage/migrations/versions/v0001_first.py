@@ -216,6 +216,14 @@ def create_tables() -> None:
     op.create_index(
         "ix_journal_entry_kind_account_seq", "journal_entry", ["kind", "account_id", "seq"], unique=False
     )
+    op.create_index(
+        "ix_journal_entry_refers_to",
+        "journal_entry",
+        ["refers_to"],
+        unique=False,
+        sqlite_where=sa.text("refers_to IS NOT NULL"),
+        postgresql_where=sa.text("refers_to IS NOT NULL"),
+    )
     op.create_table(
         "operation",
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -239,6 +247,18 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supply")),
     )
     op.create_index(op.f("ix_supply_account_id"), "supply", ["account_id"], unique=False)
+    op.create_table(
+        "tenancy",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("start_ms", sa.BigInteger(), nullable=False),
+        sa.Column("end_ms", sa.BigInteger(), nullable=True),
+        sa.Column("first_seq", sa.BigInteger(), nullable=False),
+        sa.Column("first_event", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_tenancy_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "n", name=op.f("pk_tenancy")),
+    )
     op.create_table(
         "supply_decision",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,0 +1,250 @@
+"""Customers moving out and in: the final settlement of one, and a clean ledger for the next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, override
+
+from sqlalchemy import select
+
+from meter_bridge.api import requests
+from meter_bridge.api.port import Refused
+from meter_bridge.core import ledger
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import Bucket, EntryKind, Posting
+from meter_bridge.core.money import MAX_AMOUNT
+from meter_bridge.core.purchase import give_back
+from meter_bridge.engine.adjustments import receive_transfer
+from meter_bridge.engine.alerting import close_all
+from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account
+from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.journal import announce
+from meter_bridge.engine.operations import check_amount, parsed_amount
+from meter_bridge.engine.state import Account, Pace, Tenancy
+from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.views import period_cost
+from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult, TenancyView
+from meter_bridge.storage import tables, work as ops
+
+_OF_THE_CUSTOMER: Final = (
+    AlertKind.LOW_CREDIT,
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    AlertKind.EMERGENCY_CREDIT_IN_USE,
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+)
+"""Alerts that speak of a customer's money, and so never outlast the tenancy."""
+
+type Revoke = Callable[[Unit, str], None]
+"""Takes an account from every tenant's token that sees it, as part of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOut(BookOperation):
+    """The end of a tenancy.
+
+    Unused units are given back at their price; emergency credit, arrears and debts are set off. Credit that
+    remains is refunded, given to another account, or kept on record as the customer's; what is owed is always
+    kept on record.
+    """
+
+    asked: requests.MoveOut
+    revoke: Revoke
+
+    name: ClassVar[str] = "move_out"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.asked.remainder, self.asked.to, self.asked.reason]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is not None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
+                remedy="move the next customer in",
+            )
+        if self.asked.remainder != "transfer" and self.asked.to is not None:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                "an account to transfer to is named, but the remainder is not transferred",
+                field="to",
+                value=self.asked.to,
+                remedy="write remainder: transfer, or leave it out",
+            )
+        if self.asked.remainder == "transfer":
+            if self.asked.to is None:
+                raise Refused(
+                    ErrorCode.BAD_REQUEST,
+                    "it is not said to which account the remainder goes",
+                    field="to",
+                    remedy="name the account",
+                )
+            other_account(engine, account, self.asked.to)
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        seq, detail = self._settle_finally(engine, account, unit)
+        account.tenancy = replace(account.tenancy, end=unit.at)
+        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
+        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        self._forget_customer(engine, account, unit)
+        self.revoke(unit, account.id)
+        return self.result(engine, account, unit, seq, detail)
+
+    def _settle_finally(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, dict[str, object]]:
+        """Book the final settlement: every bucket of the customer ends at zero."""
+        worth, units = _units_back(account, unit)
+        changes: dict[str, int] = {
+            Bucket.BALANCE: -account.balance,
+            Bucket.ADJUSTMENT: -worth,
+            Bucket.EMERGENCY: account.emergency_used,
+            Bucket.ARREARS: account.arrears,
+            **{ledger.debt_bucket(debt.id): debt.owed for debt in account.debts.values()},
+        }
+        remains = -sum(changes.values())
+        kept_in = ledger.tenancy_bucket(account.tenancy.n)
+        moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.asked.remainder, kept_in)
+        detail: dict[str, object] = {
+            "balance": account.balance,
+            "units": worth,
+            "emergency_credit": account.emergency_used,
+            "arrears": account.arrears,
+            "debts": {debt.id: debt.owed for debt in account.debts.values() if debt.owed},
+            "amount": remains,
+            "remainder": self.asked.remainder if remains > 0 else "owed" if remains else "nothing",
+            "customer": account.customer,
+            "reason": self.asked.reason,
+        }
+        postings = ledger.entry(account.site.currency, changes, against=moved if remains > 0 else kept_in)
+        entry = Entry(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
+        seq = book_entry(engine, account, unit, entry)
+        if self.asked.remainder == "transfer" and remains > 0:
+            target = other_account(engine, account, self.asked.to or "")
+            receive_transfer(engine, target, unit, remains, seq, self.asked.reason)
+        return seq, detail
+
+    @staticmethod
+    def _forget_customer(engine: Engine, account: Account, unit: Unit) -> None:
+        """Let nothing of the customer be seen in the account any more."""
+        account.customer = account.last_top_up = None
+        account.debts = {}
+        account.emergency_selected = False
+        account.low_level = 0
+        for kind in _OF_THE_CUSTOMER:
+            close_all(engine.installation, account, unit, kind, None)
+        for supply in account.supplies:
+            supply.days, supply.pace = [], Pace()
+            unit.keep(supply)
+        unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": None})
+        unit.keep_account(account)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveIn(BookOperation):
+    """The beginning of a tenancy, with an opening credit if there is one."""
+
+    asked: requests.MoveIn
+    opening: int
+
+    name: ClassVar[str] = "move_in"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.asked.customer, self.opening]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"{account.customer or 'somebody'} lives in {account.name}",
+                field="customer",
+                value=self.asked.customer,
+                remedy="move the present customer out first; another spelling goes into the site file",
+            )
+        check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        seq = _close_vacancy(engine, account, unit)
+        sequences = engine.installation.sequences
+        account.customer = self.asked.customer
+        account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
+        account.earlier_costs = dict(period_cost(supply, unit.at) for supply in account.supplies)
+        unit.keep_account(account)
+        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": account.customer})
+        for supply in account.supplies:
+            supply.days, supply.pace = [], Pace()
+            unit.keep(supply)
+        told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
+        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        detail = {"amount": self.opening, "customer": self.asked.customer}
+        if self.opening:
+            postings = ledger.opening(account.site.currency, self.opening)
+            split = {"split": {"balance": self.opening}}
+            entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
+            seq = book_entry(engine, account, unit, entry)
+        return self.result(engine, account, unit, seq, detail)
+
+
+def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:
+    """Take back every unused unit; return what they cost, and their postings."""
+    worth, postings = 0, list[Posting]()
+    for supply in account.supplies:
+        for lot_id in {lot.id: None for lot in supply.rating.lots}:
+            wh, amount = give_back(supply.rating, lot_id)
+            worth += amount
+            postings += ledger.units_bought(supply.id, -wh)
+            unit.keep(supply)
+    return worth, postings
+
+
+def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
+    """Write off what an empty unit used, so that the next customer begins at zero."""
+    changes: dict[str, int] = {Bucket.BALANCE: -account.balance, Bucket.ARREARS: account.arrears}
+    if not any(changes.values()):
+        return None
+    detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
+    postings = ledger.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
+    return book_entry(engine, account, unit, Entry(EntryKind.CLOSING, postings, "Vacancy", detail))
+
+
+def tenancy_row(account: Account) -> dict[str, object]:
+    """Return an account's tenancy as a row."""
+    tenancy = account.tenancy
+    return {
+        "account_id": account.id,
+        "n": tenancy.n,
+        "customer": account.customer,
+        "start_ms": tenancy.start,
+        "end_ms": tenancy.end,
+        "first_seq": tenancy.first_seq,
+        "first_event": tenancy.first_event,
+    }
+
+
+def moved_in(account: Account, asked: requests.MoveIn) -> MoveIn:
+    """Return the move that is asked for."""
+    return MoveIn(asked, parsed_amount(account, asked.opening_credit, "opening_credit"))
+
+
+def read_tenancies(engine: Engine, account_id: str) -> tuple[TenancyView, ...]:
+    """Return the tenancies of an account, newest first."""
+    table = tables.tenancy
+    query = select(table).where(table.c.account_id == account_id).order_by(table.c.n.desc())
+    with engine.reader.connect() as connection:
+        return tuple(
+            TenancyView(
+                n=row["n"],
+                customer=row["customer"],
+                start=iso(row["start_ms"]),
+                end=None if row["end_ms"] is None else iso(row["end_ms"]),
+            )
+            for row in connection.execute(query).mappings()
+        )
