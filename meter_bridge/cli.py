@@ -25,6 +25,7 @@ SUMMARIES: Final = MappingProxyType(
         "refund": "give money back to a customer",
         "reverse": "take a top-up or charge back",
         "correct": "correct a balance, either way",
+        "reprice": "price a past month by another price list",
         "transfer": "transfer credit from one account to another",
         "write-off": "write off a debt or arrears",
         "debt": "open, change or close a debt",

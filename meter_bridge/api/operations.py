@@ -80,6 +80,15 @@ async def correction(call: Call) -> Reply:
 
 
 @_operation(
+    "repricings",
+    requests.Repricing(day="2026-06-20", version="home@2026-07-01", reason="published late"),
+)
+async def repricing(call: Call) -> Reply:
+    """Price a billing period that is over by another price list; the difference becomes a correction."""
+    return await _carry_out(call, "a repricing")
+
+
+@_operation(
     "transfers",
     requests.Transfer(to="flat-7", amount="20.00", reason="moved rooms"),
     ErrorCode.AMOUNT_OUT_OF_RANGE,
@@ -192,6 +201,7 @@ async def list_tenancies(call: Call) -> Reply:
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     refund,
     correction,
+    repricing,
     transfer,
     reversal,
     write_off,

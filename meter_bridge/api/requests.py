@@ -36,6 +36,7 @@ Reference = Annotated[
     str, msgspec.Meta(max_length=200, pattern=TEXT, description="Receipt or note.", examples=["receipt 7"])
 ]
 AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="Id of an account.")]
+SupplyId = Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="Id of a supply.")]
 DebtId = Annotated[
     str,
     msgspec.Meta(
@@ -79,6 +80,23 @@ class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     amount: Amount
     reason: Reason
+
+
+class Repricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A billing period that is over, priced anew by another price list."""
+
+    day: Annotated[
+        str, msgspec.Meta(max_length=10, description="A local day of the period.", examples=["2026-06-20"])
+    ]
+    version: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=200, description="Id of the price list.", examples=["home@2026-07-01"]
+        ),
+    ]
+    reason: Reason
+    supply: SupplyId | None = None
+    """Needed where the account has several."""
 
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,6 +191,7 @@ class MoveIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 type OperationRequest = (
     Refund
     | Correction
+    | Repricing
     | Transfer
     | Reversal
     | WriteOff

@@ -4,6 +4,7 @@ from meter_bridge.api import requests
 from meter_bridge.engine import adjustments, debt_terms, tenancies
 from meter_bridge.engine.booking import BookOperation
 from meter_bridge.engine.emergency_choice import SelectEmergencyCredit
+from meter_bridge.engine.repricing import repricing
 from meter_bridge.engine.reversals import Reversal
 from meter_bridge.engine.state import Account
 
@@ -17,6 +18,8 @@ def operation_of(  # noqa: C901, PLR0911 - one line for each request
             return adjustments.refund(account, asked)
         case requests.Correction():
             return adjustments.correction(account, asked)
+        case requests.Repricing():
+            return repricing(account, asked)
         case requests.Transfer():
             return adjustments.transfer(account, asked)
         case requests.Reversal():

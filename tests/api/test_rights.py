@@ -30,6 +30,7 @@ ALLOWED: Final = {
     "POST /api/v1/accounts/{id}/top-ups": LANDLORDS,
     "POST /api/v1/accounts/{id}/refunds": LANDLORDS,
     "POST /api/v1/accounts/{id}/corrections": LANDLORDS,
+    "POST /api/v1/accounts/{id}/repricings": LANDLORDS,
     "POST /api/v1/accounts/{id}/transfers": LANDLORDS,
     "POST /api/v1/accounts/{id}/reversals": LANDLORDS,
     "POST /api/v1/accounts/{id}/write-offs": LANDLORDS,

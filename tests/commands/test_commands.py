@@ -296,6 +296,7 @@ def test_a_site_file_that_cannot_be_read_is_a_usage_error(run: Command, data: Pa
         ("refund", "flat-1", "50.00", "--reason", "r"),
         ("reverse", "flat-1", "entry-12", "--reason", "r"),
         ("correct", "flat-1", "-12.50", "--reason", "r"),
+        ("reprice", "flat-1", "2026-06-20", "home@2026-07-01", "--reason", "r"),
         ("transfer", "flat-1", "flat-2", "20.00", "--reason", "r"),
         ("write-off", "flat-1", "--reason", "r"),
         ("write-off", "flat-1", "5.00", "--debt", "old", "--reason", "r"),

@@ -1,0 +1,206 @@
+"""Repricing: a period that is over, priced anew by another price list; a correction of the difference."""
+
+from dataclasses import dataclass, field
+from datetime import date
+import json
+from typing import ClassVar, Final, override
+
+from sqlalchemy import Connection, func, select
+
+from meter_bridge.api import requests
+from meter_bridge.api.port import Refused
+from meter_bridge.config.codec import decode_tariff_version
+from meter_bridge.core import ledger
+from meter_bridge.core.calendar import day_start
+from meter_bridge.core.credit import spend
+from meter_bridge.core.ledger import EntryKind
+from meter_bridge.core.periods import bounds
+from meter_bridge.core.pricing import Interval, PricedPeriod
+from meter_bridge.core.rating import Terms
+from meter_bridge.core.repricing import known_from, reprice
+from meter_bridge.core.tariff import BlockBasis, TariffVersion
+from meter_bridge.engine.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.credit import posted_credit
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account, Supply
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
+from meter_bridge.storage import tables
+
+_PERIOD_KEY: Final = "period"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the journal says of the period, and what it comes to by the other price list."""
+
+    period: str
+    version: TariffVersion
+    priced: PricedPeriod
+    charged: int
+
+    @property
+    def difference(self) -> int:
+        """Return what the customer has to pay besides; negative is given back."""
+        return self.priced.total - self.charged
+
+
+@dataclass(slots=True)
+class Repricing(BookOperation):
+    """Prices a billing period anew.
+
+    The journal stays as it is: the difference is one correction that names the period and the lines of the
+    new price list. Doing it again finds what was corrected before.
+    """
+
+    supply: Supply
+    asked: requests.Repricing
+    found: list[_Found] = field(default_factory=list)
+
+    name: ClassVar[str] = "repricing"
+    alone: ClassVar[bool] = True
+
+    @override
+    def content(self) -> list[object]:
+        return [self.supply.id, self.asked.day, self.asked.version, self.asked.reason]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read the price list, the energy and what was charged; refuse what cannot be priced."""
+        with engine.reader.connect() as connection:
+            version = _version(connection, self.asked.version)
+            period = version.billing_period.text(_day(self.asked.day))
+            start, end = (day_start(day, version.zone) for day in bounds(period))
+            if end > engine.clock.now():
+                raise _refused("day", self.asked.day, "lies in a period that is not over", "wait for its end")
+            since = self.supply.account.tenancy.start
+            if end <= since:
+                what = "lies before the present customer moved in"
+                raise _refused("day", self.asked.day, what, "settle it with the customer of then")
+            start = max(start, since)
+            used = _energy(connection, self.supply.id, known_from(version, period), end)
+            charged = _charged(connection, self.supply.id, start, end)
+            charged += _corrected(connection, account_id, self.supply.id, period)
+        terms: Terms = self.supply.rating.terms
+        self.found = [_Found(period, version, reprice(version, terms, used, period, end), charged)]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        found = self.found[0]
+        if found.difference == 0:
+            what = f"prices {found.period} at what was charged already"
+            raise _refused("version", self.asked.version, what, "nothing needs to be done")
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        found = self.found[0]
+        settle_all(engine.installation, account, unit)
+        spending = spend(account.policy.credit, posted_credit(account), found.difference)
+        detail = {
+            "amount": -found.difference,
+            "reason": self.asked.reason,
+            "repricing": {
+                "supply": self.supply.id,
+                _PERIOD_KEY: found.period,
+                "version": found.version.id,
+                "charged": found.charged,
+                "priced": found.priced.total,
+                "wh": found.priced.wh,
+                "lines": _lines(found.priced),
+            },
+        }
+        first, after = bounds(found.period)
+        description = f"Repriced by {found.version.id}: {first} until {after}"
+        postings = ledger.correction(account.site.currency, spending)
+        seq = book_entry(engine, account, unit, Entry(EntryKind.CORRECTION, postings, description, detail))
+        return self.result(engine, account, unit, seq, detail)
+
+
+def repricing(account: Account, asked: requests.Repricing) -> Repricing:
+    """Return the repricing that is asked for; raises ``Refused`` naming field, value and remedy."""
+    supplies = {supply.id: supply for supply in account.supplies}
+    if asked.supply is not None and asked.supply not in supplies:
+        raise _refused("supply", asked.supply, "is not of this account", f"name one of {', '.join(supplies)}")
+    if asked.supply is None and len(supplies) != 1:
+        raise _refused("supply", "", "has to be named", f"name one of {', '.join(supplies)}")
+    _day(asked.day)
+    return Repricing(supplies[asked.supply] if asked.supply else account.supplies[0], asked)
+
+
+def _refused(name: str, value: str, what: str, remedy: str) -> Refused:
+    """Return a refusal that names field, value and remedy."""
+    return Refused(ErrorCode.BAD_REQUEST, f"{name} {value} {what}", field=name, value=value, remedy=remedy)
+
+
+def _day(text: str) -> date:
+    """Return a day of the period."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _refused("day", text, "is not a date", "write a day of the period, like 2026-06-20") from None
+
+
+def _version(connection: Connection, version_id: str) -> TariffVersion:
+    """Return the price list; refuse one that is not there or sells units."""
+    table = tables.tariff_version
+    document = connection.execute(select(table.c.document).where(table.c.id == version_id)).scalar()
+    if document is None:
+        known = connection.execute(select(table.c.id).order_by(table.c.id)).scalars().all()
+        remedy = f"name one of {', '.join(known[:20])}"
+        raise _refused("version", version_id, "is not a version of any tariff", remedy)
+    version = decode_tariff_version(document)
+    if version.basis is BlockBasis.PURCHASE_TIME:
+        what = "sells units, and a later price changes nothing of units that were bought"
+        raise _refused("version", version_id, what, "correct the balance instead")
+    return version
+
+
+def _energy(connection: Connection, supply_id: str, start: int, end: int) -> list[Interval]:
+    """Return the energy on record of a supply."""
+    table = tables.segment
+    query = select(table.c.start_ms, table.c.end_ms, table.c.wh).where(
+        table.c.supply_id == supply_id, table.c.wh > 0, table.c.start_ms >= start, table.c.start_ms < end
+    )
+    return [Interval(*row) for row in connection.execute(query.order_by(table.c.start_ms)).tuples()]
+
+
+def _charged(connection: Connection, supply_id: str, start: int, end: int) -> int:
+    """Return what was charged for a span of time, taxes included."""
+    table = tables.segment
+    amount = func.coalesce(func.sum(table.c.amount + table.c.tax), 0)
+    query = select(amount).where(
+        table.c.supply_id == supply_id, table.c.start_ms >= start, table.c.start_ms < end
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _corrected(connection: Connection, account_id: str, supply_id: str, period: str) -> int:
+    """Return what earlier repricings charged besides for a period."""
+    table = tables.journal_entry
+    query = select(table.c.detail).where(
+        table.c.account_id == account_id, table.c.kind == EntryKind.CORRECTION
+    )
+    details = (json.loads(detail) for detail in connection.execute(query).scalars())
+    return sum(
+        -detail["amount"]
+        for detail in details
+        if detail.get("repricing", {}).get("supply") == supply_id
+        and detail["repricing"][_PERIOD_KEY] == period
+    )
+
+
+def _lines(priced: PricedPeriod) -> list[dict[str, object]]:
+    """Return the lines of the new price list, for the entry; blocks count from 1."""
+    return [
+        {
+            "kind": str(line.key.kind),
+            "block": None if line.key.block < 0 else line.key.block + 1,
+            "band": line.key.band or None,
+            "quantity": line.quantity,
+            "unit_price": line.unit_price,
+            "amount": line.amount,
+            "tax": line.tax,
+        }
+        for line in priced.lines
+    ]

@@ -1,0 +1,86 @@
+"""A past month priced anew: one correction of the difference, whatever was corrected before."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meter_bridge.api.port import Refused
+from meter_bridge.api.requests import Repricing
+from meter_bridge.protocol.messages import ErrorCode
+from tests.engine.harness import HOUR, SITE, House, house, operate, zar
+
+DAY = 24 * HOUR
+OTHER = """      dear:
+        name: Dear
+        versions:
+          - from: 2027-01-01
+            blocks: [10 kWh]
+            prices: [2.00, 4.00]
+            standing charge: 1.00 per day
+    units:"""
+
+
+@pytest.fixture
+async def flat(tmp_path: Path) -> AsyncIterator[House]:
+    """Open a flat that used 15 kWh at 2.00 in November, and 1 kWh in December."""
+    async with house(tmp_path, SITE.replace("    units:", OTHER)) as made:
+        await made.read(0, power_w=2_000)
+        await made.read(15_000, after=2 * DAY)
+        for _ in range(30):
+            await made.tick(DAY)
+        await made.read(15_000, after=HOUR)
+        await made.read(16_000, after=HOUR)
+        yield made
+
+
+def asked(version: str = "dear@2027-01-01", day: str = "2026-11-20") -> Repricing:
+    """Return the question."""
+    return Repricing(day=day, version=version, reason="published late")
+
+
+async def test_the_difference_is_one_correction_with_its_lines(flat: House) -> None:
+    before = flat.available
+    result = await operate(flat, asked(), key="a")
+    # 5 kWh cost 2.00 more each, and 29 days after the first 1.00 each
+    assert result.detail["amount"] == -(zar("10") + zar("29"))
+    assert flat.available == before - zar("39")
+    assert flat.problems() == []
+    repriced: Any = result.detail["repricing"]
+    lines = repriced["lines"]
+    assert [(line["kind"], line["block"], line["amount"]) for line in lines] == [
+        ("consumption", 1, zar("20")),
+        ("consumption", 2, zar("20")),
+        ("standing", None, zar("29")),
+    ]
+
+
+async def test_again_changes_nothing_and_back_gives_it_all_back(flat: House) -> None:
+    before = flat.available
+    await operate(flat, asked(), key="a")
+    assert (await operate(flat, asked(), key="a")).detail["amount"] == -zar("39")
+    with pytest.raises(Refused, match="charged already") as refusal:
+        await operate(flat, asked(), key="b")
+    assert (refusal.value.code, refusal.value.field) == (ErrorCode.BAD_REQUEST, "version")
+    await operate(flat, asked("flat@2026-01-01"), key="c")
+    assert flat.available == before
+
+
+@pytest.mark.parametrize(
+    "version, day, message",
+    [
+        ("dear@2027-01-01", "2026-12-01", "not over"),
+        ("dear@2027-01-01", "2026-10-20", "before the present customer"),
+        ("dear@2027-01-01", "soon", "not a date"),
+        ("none@2027-01-01", "2026-11-20", "not a version"),
+    ],
+)
+async def test_what_cannot_be_priced_is_refused_by_name(
+    flat: House, version: str, day: str, message: str
+) -> None:
+    entries = flat.rows("SELECT count(*) FROM journal_entry")
+    with pytest.raises(Refused, match=message) as refusal:
+        await operate(flat, asked(version, day))
+    assert refusal.value.remedy
+    assert flat.rows("SELECT count(*) FROM journal_entry") == entries
