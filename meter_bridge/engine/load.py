@@ -180,13 +180,13 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
             timelines[turn] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
         supply = Supply(row["id"], account, row["commodity"], turn[-1][1], timelines[turn])
         supply.standing_due = first_standing(account, supply.timeline)
-        supply.rating.terms = _terms(account, supply.timeline)
+        supply.rating.terms = terms_of(account, supply.timeline)
         account.supplies.append(supply)
 
 
-def _terms(account: Account, timeline: Timeline) -> Terms:
-    """Return what the tariff has to know of an account."""
-    started = local_day(account.opened_at, timeline.versions[0].zone)
+def terms_of(account: Account, timeline: Timeline) -> Terms:
+    """Return what the tariff has to know of an account and its customer."""
+    started = local_day(account.tenancy.start or account.opened_at, timeline.versions[0].zone)
     return Terms(started, account.policy.contracted_w, account.policy.free_units)
 
 

@@ -14,12 +14,14 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind, Posting
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.purchase import give_back
+from meter_bridge.core.rating import Rating
 from meter_bridge.engine.adjustments import receive_transfer
 from meter_bridge.engine.alerting import close_all
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce
+from meter_bridge.engine.load import terms_of
 from meter_bridge.engine.operations import check_amount, parsed_amount
 from meter_bridge.engine.state import Account, Pace, Tenancy
 from meter_bridge.engine.unit import Unit
@@ -175,6 +177,9 @@ class MoveIn(BookOperation):
         sequences = engine.installation.sequences
         account.customer = self.asked.customer
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
+        for supply in account.supplies:
+            # All is settled: the customer begins on ladders, peaks and a history of the own.
+            supply.rating = Rating(terms=terms_of(account, supply.timeline))
         account.earlier_costs = dict(period_cost(supply, unit.at) for supply in account.supplies)
         unit.keep_account(account)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))

@@ -10,7 +10,19 @@ from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, OpenDebt, Reversal, SelectEmergencyCredit
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.statements import Detail
-from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, refusing, zar
+from tests.engine.harness import (
+    BLOCKS,
+    HOUR,
+    LANDLORD,
+    SITE,
+    House,
+    apply,
+    house,
+    opened,
+    operate,
+    refusing,
+    zar,
+)
 
 RULES = SITE.replace(
     "low credit: [5.00]\n",
@@ -253,3 +265,23 @@ async def test_a_move_that_is_not_stored_moves_nobody(let: House) -> None:
     assert let.account.customer == "A. Nkosi"
     assert let.bridge.account(actor, "flat-1").balance == zar("100")
     assert let.problems() == []
+
+
+async def test_a_new_customer_begins_on_the_first_block(tmp_path: Path) -> None:
+    async with house(tmp_path, BLOCKS) as flat:
+        await flat.read(0, power_w=2_000)
+        await flat.read(5_000, after=HOUR)
+        tariff = flat.bridge.account(LANDLORD, "flat-1").tariff
+        assert tariff is not None
+        assert tariff.block == 3
+        await operate(flat, OUT)
+        await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
+        await flat.read(5_500, after=HOUR)
+        view = flat.bridge.account(LANDLORD, "flat-1")
+        assert view.tariff is not None
+        assert (view.tariff.block, view.cost_period) == (1, zar("1.10") * 115 // 100)
+        flat.engine.flush(everything=True)
+        await flat.settle()
+        flat.engine.reload()
+        assert flat.bridge.account(LANDLORD, "flat-1").tariff == view.tariff
+        assert flat.problems() == []
