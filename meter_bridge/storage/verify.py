@@ -75,7 +75,7 @@ _CHECKS: Final = (
         "invariant 4: key {2} of {1} for account {0} names entry {3}, which does not exist",
         (
             "SELECT account_id, operation, key, entry_seq FROM operation"
-            " WHERE entry_seq NOT IN (SELECT seq FROM journal_entry)"
+            " WHERE entry_seq IS NOT NULL AND entry_seq NOT IN (SELECT seq FROM journal_entry)"
         ),
     ),
     (

@@ -9,17 +9,22 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.api.port import Refused
+from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.verify import verify
-from tests.engine.harness import BLOCKS, HOUR, House, VirtualTime, apply, opened, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 
 RATING_W = 10_000
+MODULUS = 1_000_000
+"""Where the register begins again."""
 ADDRESS = "tasmota:flat-1/1"
-SITE = BLOCKS.replace("rating: 10 kW}]", "rating: 10 kW}]\n        low credit: [20.00, 5.00]")
+SITE = BLOCKS.replace(
+    "rating: 10 kW}]",
+    "rating: 10 kW, register wraps at: 1000 kWh}]\n        low credit: [20.00, 5.00]",
+)
 STANDING = zar("1.15")
 
 
@@ -53,6 +58,7 @@ class Flat(RuleBasedStateMachine):
         self.model = Model()
         self.opened = AsyncExitStack()
         self.connected = True
+        self.replacements = 0
         self.start_bridge()
 
     @property
@@ -79,7 +85,11 @@ class Flat(RuleBasedStateMachine):
         self.run(self.house.tick())
 
     def hear(self, wh: int, after: int = 0, witness: int | None = None) -> None:
-        """Hear a register."""
+        """Hear a register, which begins again at its end."""
+        self.hear_shown(wh % MODULUS, after, witness)
+
+    def hear_shown(self, wh: int, after: int, witness: int | None = None) -> None:
+        """Hear what a register shows, true or not."""
         told = f"reset {self.model.witness if witness is None else witness}"
         self.run(self.house.report(Report(ADDRESS, register_wh=wh, power_mw=0, witness=told), after=after))
 
@@ -111,11 +121,11 @@ class Flat(RuleBasedStateMachine):
     @rule(jump=st.integers(100_000, 10**9))
     def hear_an_impossible_jump(self, jump: int) -> None:
         """Hear a register that no supply could deliver, then the true one."""
-        self.hear(self.model.register + jump + RATING_W * 48, after=1_000)
+        self.hear_shown(self.model.register % MODULUS + jump + RATING_W * 48, after=1_000)
         self.hear(self.model.register, after=1_000)
 
     @rule(wh=st.integers(0, 100), minutes=st.integers(1, 60))
-    @precondition(lambda self: self.model.register > 5_000)
+    @precondition(lambda self: self.model.register % MODULUS > 5_000)
     def reset_with_a_witness(self, wh: int, minutes: int) -> None:
         """Let the device itself say that its counter began anew."""
         used = min(wh, RATING_W * minutes // 60)
@@ -123,6 +133,32 @@ class Flat(RuleBasedStateMachine):
         self.model.start, self.model.register = 0, used
         self.model.witness += 1
         self.hear(used, after=minutes * 60_000)
+
+    @rule(used=st.integers(0, 500), opening=st.sampled_from([0, 700, MODULUS - 2_000, MODULUS - 1]))
+    def replace_the_meter(self, used: int, opening: int) -> None:
+        """Let a caretaker replace the meter, now and then by one that is about to roll over."""
+        self.time.forward(15 * 60_000)
+        self.model.register += used
+        self.replacements += 1
+        closing = f"{self.model.register % MODULUS / 1_000:.3f}"
+        order = ReplacementOrder(closing, f"{opening / 1_000:.3f}", "broken")
+        for _ in range(2):
+            key = f"replacement {self.replacements}"
+            self.run(self.house.bridge.replace_meter(LANDLORD, "flat-1/main", order, key=key))
+            self.run(self.house.settle())
+        self.model.charged_before = self.model.energy
+        self.model.start = self.model.register = opening
+        self.model.witness += 1
+        self.hear(opening, after=1_000)
+
+    @rule(minutes=st.integers(5, 60), wh=st.integers(0, 500))
+    def read_by_hand(self, minutes: int, wh: int) -> None:
+        """Let somebody read the register and tell it, before the meter does."""
+        self.time.forward(minutes * 60_000)
+        self.model.register += min(wh, RATING_W * minutes // 60)
+        shown = f"{self.model.register % MODULUS / 1_000:.3f}"
+        self.run(self.house.bridge.read_register(LANDLORD, "flat-1/main", register=shown, at=None))
+        self.run(self.house.settle())
 
     @rule(cents=st.integers(1, 5_000))
     def pay(self, cents: int) -> None:

@@ -73,6 +73,14 @@ async def test_a_replaced_meter_is_charged_to_its_end_and_from_its_new_beginning
         assert again.problems() == []
 
 
+async def test_a_key_without_an_entry_is_no_fault_where_no_entry_is(tmp_path: Path) -> None:
+    async with house(tmp_path, credit=None) as made:
+        await made.read(10_000)
+        await swap(made, order("10.000"))
+        assert made.rows("SELECT count(*) FROM journal_entry") == [(0,)]
+        assert made.problems() == []
+
+
 async def test_who_replaced_a_meter_and_why_is_kept_for_good_and_told(flat: House) -> None:
     await flat.read(10_000)
     flat.time.forward(HOUR)
