@@ -548,12 +548,19 @@ def _lifelines(timeline: Timeline, energy: dict[LineKey, int], values: dict[Line
     for key, wh in energy.items():
         version = timeline.version(key.version_id)
         lifeline = version.lifeline
-        if lifeline is None or total > lifeline.limit_wh or key.block == NO_BLOCK:
+        if lifeline is None or total > lifeline.limit_wh:
             continue
         column = [band.name for band in version.bands].index(key.band)
-        less = lifeline.prices[column] - version.price(key.block, key.band)
+        less = lifeline.prices[column] * wh * (EXACT // WH_PER_MWH) - _normal(timeline, key, wh, values)
         off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
-        values[off] = values.get(off, 0) + less * wh * (EXACT // WH_PER_MWH)
+        values[off] = values.get(off, 0) + less
+
+
+def _normal(timeline: Timeline, key: LineKey, wh: int, values: dict[LineKey, int]) -> int:
+    """Return the exact value of energy at its normal prices; pro rata its blocks are worked out already."""
+    if key.block == NO_BLOCK:
+        return sum(value for each, value in values.items() if each._replace(block=NO_BLOCK) == key)
+    return timeline.version(key.version_id).price(key.block, key.band) * wh * (EXACT // WH_PER_MWH)
 
 
 def _newest_version(rating: Rating, timeline: Timeline, period: str) -> TariffVersion:

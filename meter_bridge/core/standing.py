@@ -55,7 +55,9 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
 
 def _close_period(rating: Rating, timeline: Timeline, start: int, sums: Sums) -> None:
     """Close the billing period that ends at an instant."""
-    before = timeline.versions[0] if timeline.versions[0].valid_from >= start else timeline.at(start - 1)
+    if timeline.versions[0].valid_from >= start:
+        return  # before there was a price nothing was used
+    before = timeline.at(start - 1)
     period = before.period(start - 1)
     rating.history[period] = energy_of(rating, timeline, period)
     if before.derived:

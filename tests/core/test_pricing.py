@@ -152,6 +152,27 @@ def test_a_lifeline_is_taken_back_by_the_unit_beyond_it() -> None:
     assert [each[0].total for each in (within, beyond)] == [amount("200"), amount("250.005")]
 
 
+@pytest.mark.parametrize("meaning", BlockBandMeaning)
+def test_a_lifeline_holds_whatever_blocks_mean(meaning: BlockBandMeaning) -> None:
+    version = more(
+        tariff((("4.00", "2.00"), ("6.00", "3.00")), limits_kwh=("20",), bands=PEAK),
+        meaning=meaning,
+        lifeline=Lifeline(50_000, (per_kwh("1.50"), per_kwh("1.00"))),
+    )
+    load = [Interval(JULY + hour * HOUR, JULY + (hour + 1) * HOUR, 1000) for hour in range(48)]
+    (july,) = priced(version, load)
+    assert july.total == amount("51.00")  # 6 kWh at peak, 42 off-peak
+    (july,) = priced(version, [*load, Interval(load[-1].end, load[-1].end + HOUR, 3000)])
+    assert july.total > amount("100")
+
+
+def test_a_tariff_of_values_to_date_may_begin_with_a_month() -> None:
+    """Before its first day there is no month to close."""
+    version = replace(more(tariff((("5",),)), minimum=amount("10")), valid_from=JULY)
+    (july,) = priced(version, hourly(JULY, 1, 1000))
+    assert july.total == amount("5")
+
+
 def test_two_versions_price_each_their_time() -> None:
     old = tariff((("1",),), valid_from=JULY, version_id="old")
     new = tariff((("2",),), valid_from=JULY + 10 * DAY + HOUR, version_id="new")
