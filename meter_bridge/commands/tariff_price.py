@@ -47,7 +47,7 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
             _money(line.tax, currency) if line.tax else "",
         )
         for line in priced.lines
-        if line.key.kind != LineKind.INCLUDED_TAX
+        if line.key.kind != LineKind.INCLUDED_TAX and _is_shown(line, currency)
     ]
     rows.append(("sum", "", "", _money(priced.total, currency), ""))
     shown = [title, table(HEAD, rows, right=HEAD[1:])]
@@ -59,6 +59,13 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
     if not priced.whole:
         shown.append("The load does not cover this period: what is due at its begin or end may be missing.")
     return "\n".join(shown)
+
+
+def _is_shown(line: PricedLine, currency: str) -> bool:
+    """Say whether a line comes to anything; a lifeline that was taken back does not."""
+    return bool(line.quantity) or {_money(line.amount, currency), _money(line.tax, currency)} != {
+        _money(0, currency)
+    }
 
 
 def _name(timeline: Timeline, line: PricedLine, *, several: bool) -> str:

@@ -74,14 +74,16 @@ def summary(version: TariffVersion) -> str:
 
 def show(plan: TariffPlan, version: TariffVersion, year: int, *, colour: bool) -> str:
     """Return everything about a version, with its days of a year."""
-    kinds = _kinds(version.calendar, _days(plan, version, year, version.zone))
     marks = _marks(version, colour=colour)
     parts = [_head(plan, version)]
-    if len(kinds) > 1:
-        parts.append(_year(kinds, year, colour=colour))
-    parts += [
-        _kind(version.calendar, letter, kind, marks) for letter, kind in zip(LETTERS, kinds, strict=False)
-    ]
+    if len(version.bands) > 1:
+        kinds = _kinds(version.calendar, _days(plan, version, year, version.zone))
+        parts += [_year(kinds, year, colour=colour)] if len(kinds) > 1 else []
+        parts += [
+            _kind(version.calendar, letter, kind, marks) for letter, kind in zip(LETTERS, kinds, strict=False)
+        ]
+    else:
+        parts.append("The same prices at all hours of the year.")
     parts.append(_prices(version, marks))
     charges = list(show_charges(version))
     if charges:

@@ -14,6 +14,7 @@ from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.rating import (
     NO_BLOCK,
+    TAX_KINDS,
     LineKey,
     LineKind,
     Rating,
@@ -27,7 +28,7 @@ from meter_bridge.core.rating import (
 )
 from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
-from meter_bridge.core.tariff import WH_PER_MWH, BlockBandMeaning, Timeline
+from meter_bridge.core.tariff import WH_PER_MWH, BlockBandMeaning, TariffVersion, Timeline
 
 HOUR_MS: Final = 3_600_000
 """Longest interval of which a demand charge takes the mean."""
@@ -181,14 +182,14 @@ def _by_day(load: Sequence[Interval], timeline: Timeline) -> Iterator[Interval]:
 def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
     """Return the lines in order, period by period; those before and after the load are left out."""
     zone = run.timeline.versions[0].zone
-    order = [version.id for version in run.timeline.versions]
+    versions = run.timeline.versions
     found: list[PricedPeriod] = []
     for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
         start, end = (day_start(day, zone) for day in bounds(period))
         if start >= last or end <= first:
             continue
         keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
-        keys.sort(key=lambda key: _place(key, order))
+        keys.sort(key=lambda key: _place(key, versions))
         lines = tuple(_line(run, key) for key in keys)
         found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
     return tuple(found)
@@ -197,9 +198,11 @@ def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
 _KINDS: Final = tuple(LineKind)
 
 
-def _place(key: LineKey, order: Sequence[str]) -> tuple[int, int, int, str, str]:
-    """Return the place of a line: by version, then kind, block and name."""
-    return order.index(key.version_id), _KINDS.index(LineKind(key.kind)), key.block, key.band, key.base
+def _place(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
+    """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
+    index, version = next(each for each in enumerate(versions) if each[1].id == key.version_id)
+    raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
+    return index, _KINDS.index(LineKind(key.kind)), key.block, raised, key.band + key.base
 
 
 def _is_carrier(key: LineKey) -> bool:

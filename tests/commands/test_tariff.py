@@ -130,6 +130,29 @@ def test_show_shows_each_version_of_the_year_with_its_days(run: Command) -> None
     assert "up to 350 kWh" in out
 
 
+def test_a_tariff_without_bands_has_no_hours_to_show(run: Command) -> None:
+    code, out, _ = run(
+        "tariff", "show", str(EXAMPLES / "tariffs" / "kenya.yaml"), "kenya-domestic", "--year", "2026"
+    )
+    assert code == 0
+    assert "The same prices at all hours of the year." in out
+    assert "00:00" not in out
+
+
+def test_taxes_stand_in_the_order_in_which_they_are_raised(run: Command, load: str) -> None:
+    file = str(EXAMPLES / "tariffs" / "bangladesh.yaml")
+    code, out, _ = run("tariff", "price", file, "lt-a", load, "--contracted-load", "2 kW")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[2:-2]] == [
+        "energy,",
+        "meter",
+        "demand",
+        "lifeline",
+        "prepaid",
+        "VAT",
+    ]
+
+
 def test_a_year_before_the_first_version_is_refused(run: Command, file: str) -> None:
     code, _, error = run("tariff", "show", file, "two", "--year", "2025")
     assert code == 2
