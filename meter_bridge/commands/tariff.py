@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from datetime import UTC, datetime
+import os
 from pathlib import Path
 import sys
 from typing import Final
@@ -108,7 +109,7 @@ def _show(arguments: argparse.Namespace) -> None:
     year = datetime.now(UTC).astimezone(zone).year if arguments.year is None else arguments.year
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise CommandError(f"{year} is not a year of a tariff", f"choose {FIRST_YEAR} to {LAST_YEAR}", USAGE)
-    colour = sys.stdout.isatty()
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     parts = [
         tariff_show.show(found.plan, version, year, colour=colour)
         for version in tariff_show.in_year(found.plan, year, zone)

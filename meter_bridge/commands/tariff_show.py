@@ -11,7 +11,7 @@ from meter_bridge.commands.output import table
 from meter_bridge.config.describe import show_amount, show_clock, show_days, show_instant
 from meter_bridge.config.describe_tariffs import show_blocks, show_charges, show_price
 from meter_bridge.config.plan import TariffPlan
-from meter_bridge.core.bands import BandCalendar
+from meter_bridge.core.bands import HOLIDAY, WEEKDAYS, BandCalendar
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.tariff import EXACT, TariffVersion
@@ -101,7 +101,16 @@ def _head(plan: TariffPlan, version: TariffVersion) -> str:
         lines += textwrap.wrap(
             f"Source: {version.source}", WIDTH, break_long_words=False, break_on_hyphens=False
         )
+    if version.calendar.holidays:
+        lines.append(_holidays(version.calendar))
     return "\n".join(lines)
+
+
+def _holidays(calendar: BandCalendar) -> str:
+    """Return whose holidays count, what they are like, and until when they are known."""
+    like = "days of their own" if calendar.holiday_as == HOLIDAY else f"like {WEEKDAYS[calendar.holiday_as]}"
+    last = calendar.holidays[-1]
+    return f"Public holidays are {like}; known until {last}."
 
 
 def _kinds(calendar: BandCalendar, days: Iterator[date]) -> list[Kind]:

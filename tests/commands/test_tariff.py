@@ -101,6 +101,7 @@ def test_show_prints_the_year_the_days_and_the_prices(run: Command, file: str) -
     assert max(len(line) for line in lines) <= 80
     assert "\x1b" not in out
     assert lines[0] == "Two rates (two), from 2026-04-01"
+    assert "Public holidays are like sun; known until 2026-12-25." in lines
     assert "Mar  " + " ·" * 31 in lines
     assert next(line for line in lines if line.startswith("Apr")).startswith("Apr   A A A B B A A A A A B B")
     assert next(line for line in lines if line.startswith("Dec")).endswith("A A A B B B A A A A")
@@ -117,8 +118,12 @@ def test_show_has_colours_on_a_terminal_alone(
     run: Command, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
     _, out, _ = run("tariff", "show", file, "two", "--year", "2026")
     assert "\x1b[" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = run("tariff", "show", file, "two", "--year", "2026")
+    assert "\x1b[" not in out
 
 
 def test_show_shows_each_version_of_the_year_with_its_days(run: Command) -> None:
