@@ -106,8 +106,13 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
         account = installation.accounts.get(row["account_id"])
-        if account is not None and account.tenancy.holds(row["seq"]) and not _reversed(connection, row["id"]):
+        if account is not None and _of_present(account.tenancy, row) and not _reversed(connection, row["id"]):
             account.last_top_up = top_up_view(row)
+
+
+def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:
+    """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
+    return tenancy.holds(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
 
 
 def _reversed(connection: Connection, entry_id: str) -> bool:

@@ -93,20 +93,14 @@ class MoveOut(BookOperation):
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
         announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        self._forget_customer(engine, account, unit)
+        _forget(engine, account, unit, customer=None)
         self.revoke(unit, account.id)
         return self.result(engine, account, unit, seq, detail)
 
     def _settle_finally(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
         worth, units = _units_back(account, unit)
-        changes: dict[str, int] = {
-            Bucket.BALANCE: -account.balance,
-            Bucket.ADJUSTMENT: -worth,
-            Bucket.EMERGENCY: account.emergency_used,
-            Bucket.ARREARS: account.arrears,
-            **{ledger.debt_bucket(debt.id): debt.owed for debt in account.debts.values()},
-        }
+        changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
         remains = -sum(changes.values())
         kept_in = ledger.tenancy_bucket(account.tenancy.n)
         moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.asked.remainder, kept_in)
@@ -128,21 +122,6 @@ class MoveOut(BookOperation):
             target = other_account(engine, account, self.asked.to or "")
             receive_transfer(engine, target, unit, remains, seq, self.asked.reason)
         return seq, detail
-
-    @staticmethod
-    def _forget_customer(engine: Engine, account: Account, unit: Unit) -> None:
-        """Let nothing of the customer be seen in the account any more."""
-        account.customer = account.last_top_up = None
-        account.debts = {}
-        account.emergency_selected = False
-        account.low_level = 0
-        for kind in _OF_THE_CUSTOMER:
-            close_all(engine.installation, account, unit, kind, None)
-        for supply in account.supplies:
-            supply.days, supply.pace = [], Pace()
-            unit.keep(supply)
-        unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": None})
-        unit.keep_account(account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +154,13 @@ class MoveIn(BookOperation):
         settle_all(engine.installation, account, unit)
         seq = _close_vacancy(engine, account, unit)
         sequences = engine.installation.sequences
-        account.customer = self.asked.customer
+        _forget(engine, account, unit, customer=self.asked.customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
         for supply in account.supplies:
             # All is settled: the customer begins on ladders, peaks and a history of the own.
             supply.rating = Rating(terms=terms_of(account, supply.timeline))
         account.earlier_costs = dict(period_cost(supply, unit.at) for supply in account.supplies)
-        unit.keep_account(account)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
-        unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": account.customer})
-        for supply in account.supplies:
-            supply.days, supply.pace = [], Pace()
-            unit.keep(supply)
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
         announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
         detail = {"amount": self.opening, "customer": self.asked.customer}
@@ -210,14 +184,41 @@ def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:
     return worth, postings
 
 
+def _all_held(account: Account) -> dict[str, int]:
+    """Return the changes after which an account has nothing and owes nothing."""
+    return {
+        Bucket.BALANCE: -account.balance,
+        Bucket.EMERGENCY: account.emergency_used,
+        Bucket.ARREARS: account.arrears,
+        **{ledger.debt_bucket(debt.id): debt.owed for debt in account.debts.values()},
+    }
+
+
+def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | None) -> None:
+    """Let nothing of who was there before be seen in the account any more."""
+    account.customer, account.last_top_up = customer, None
+    account.debts = {}
+    account.emergency_selected = False
+    account.low_level = 0
+    for kind in _OF_THE_CUSTOMER:
+        close_all(engine.installation, account, unit, kind, None)
+    for supply in account.supplies:
+        supply.days, supply.pace = [], Pace()
+        unit.keep(supply)
+    unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
+    unit.keep_account(account)
+
+
 def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
     """Write off what an empty unit used, so that the next customer begins at zero."""
-    changes: dict[str, int] = {Bucket.BALANCE: -account.balance, Bucket.ARREARS: account.arrears}
+    worth, units = _units_back(account, unit)
+    changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
     if not any(changes.values()):
         return None
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
     postings = ledger.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
-    return book_entry(engine, account, unit, Entry(EntryKind.CLOSING, postings, "Vacancy", detail))
+    entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
+    return book_entry(engine, account, unit, entry)
 
 
 def tenancy_row(account: Account) -> dict[str, object]:

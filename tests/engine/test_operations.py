@@ -124,6 +124,21 @@ async def test_emergency_credit_is_chosen_only_while_it_may_be(lending: House) -
     assert (await refused(lending, SelectEmergencyCredit())).value == "selected"
 
 
+async def test_what_was_used_before_the_choice_is_never_lent(tmp_path: Path) -> None:
+    rules = SITE.replace("low credit: [5.00]\n", LENDS + "        never cut: yes\n")
+    async with house(tmp_path, rules) as made:
+        await made.read(0, power_w=2_000)
+        await use(made, "99.00")
+        await use(made, "2.00", after=HOUR // 6)
+        await operate(made, SelectEmergencyCredit())
+        assert (made.account.balance, made.account.emergency_used) == (-zar("1"), 0)
+        await use(made, "3.00", after=HOUR)
+        await made.top_up("0.50")
+        assert made.account.emergency_used == zar("3")
+        assert made.account.balance == -zar("0.50")
+        assert made.problems() == []
+
+
 async def test_what_is_borrowed_survives_a_restart(lending: House) -> None:
     await borrow(lending)
     await operate(lending, OpenDebt(debt="old", description="Old", amount="9", reason="r", rate="1"))
