@@ -32,11 +32,18 @@ REASONS: Final = {
     "landlord_off": "held off by the landlord",
     "landlord_on": "kept on by the landlord",
     "clock_unsure": "clock not certain, no cuts",
+    "protection": "switched off by a protection",
+    "load_limited": "credit used up, load limited",
+    "load_limit_exceeded": "load limit exceeded",
+    "wear_limit": "cut waits to spare the contactor",
 }
 ALERTS: Final = {
     "low_credit": Word("Low credit", "account_balance_wallet", "amber"),
     "supply_cut": Word("Supply cut", "power_off", "red"),
     "supply_armed": Word("Supply armed", "touch_app", "amber"),
+    "cut_soon": Word("Cut soon", "timer", "amber"),
+    "load_limited": Word("Load limited", "speed", "amber"),
+    "protection_tripped": Word("Protection tripped", "electric_bolt", "red"),
     "meter_offline": Word("Meter offline", "sensors_off", "amber"),
     "relay_disobeys": Word("Relay disobeys", "sync_problem", "red"),
     "tamper": Word("Tamper", "gpp_maybe", "red"),

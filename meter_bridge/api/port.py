@@ -11,6 +11,8 @@ from meter_bridge.protocol.messages import (
     AlertView,
     ErrorCode,
     Event,
+    HoldPosition,
+    HoldView,
     LedgerPage,
     MeterView,
     OperationResult,
@@ -192,7 +194,20 @@ class BridgePort(Protocol):
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
     ) -> SupplyView:
-        """Hold, override, release or confirm a supply."""
+        """Hold, override, release, confirm or reset a supply."""
+
+    def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
+        """Return the holds on a supply, oldest first."""
+
+    async def place_hold(
+        self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
+    ) -> tuple[HoldView, bool]:
+        """Place a hold on a supply; the flag says that one with this id and content stands already."""
+
+    async def lift_hold(
+        self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
+    ) -> SupplyView:
+        """Lift a hold; the others stand."""
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for landlords and caretakers, unassigned ones."""

@@ -49,9 +49,10 @@ class BridgeClient:
         answer = await self._ask("POST", path, raw=raw, query=query, headers=headers)
         return msgspec.json.decode(answer, type=kind)
 
-    async def delete(self, *path: str) -> None:
-        """Ask a deleting route."""
-        await self._ask("DELETE", path)
+    async def delete[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
+        """Return what a deleting route answers; ``None`` where that is nothing."""
+        answer = await self._ask("DELETE", path, query=query)
+        return msgspec.json.decode(answer or b"null", type=kind)
 
     async def _ask(
         self,

@@ -19,7 +19,9 @@ actions:
   on       keep the supply on, whatever the credit
   auto     lift either; credit decides again
   confirm  reconnect an armed supply, as the customer would
+  reset    reset a protection that has tripped
 
+'auto' lifts what 'off' and 'on' placed; other holds stand (see 'meter-bridge hold').
 'off' and 'on' want a reason, which the customer is shown.
 
 examples:
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Hold, override, release or confirm a supply."""
+    """Hold, override, release, confirm or reset a supply."""
     action = SupplyAction(arguments.action)
     if action in NEED_REASON and not arguments.reason:
         raise CommandError(f"'{action}' wants a reason", "add --reason TEXT", USAGE)
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(msgspec.to_builtins(view))
     else:
-        _show(arguments.account, view)
+        show_supply(arguments.account, view)
     return 0
 
 
@@ -56,7 +58,8 @@ async def _set(settings: Settings, account: str, action: SupplyAction, reason: s
         return await client.post(SupplyView, "accounts", account, "supply", body=body)
 
 
-def _show(account: str, view: SupplyView) -> None:
+def show_supply(account: str, view: SupplyView) -> None:
+    """Say how a supply is now."""
     note = f": {plain(view.note)}" if view.note else ""
     reason, proof = view.reason.replace("_", " "), view.proof.replace("_", " ")
     say(f"{account}: {view.state} ({reason}{note}), relay {proof}")

@@ -100,7 +100,7 @@ async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
 
 async def _revoke(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
-        await client.delete("tokens", arguments.id)
+        await client.delete(type(None), "tokens", arguments.id)
     say(f"Token {arguments.id} is revoked.")
 
 

@@ -11,7 +11,8 @@ from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
 from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.money import minor_digits, to_decimal
-from meter_bridge.core.supply import Policy
+from meter_bridge.core.protection import Protections
+from meter_bridge.core.supply import LoadLimit, Policy
 
 
 def show_amount(amount: int, currency: str) -> str:
@@ -64,6 +65,10 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "friendly hours": show_windows(policy.friendly_hours.windows),
         "friendly dates": show_dates(policy.friendly_hours.dates),
         "grace": show_duration(policy.friendly_hours.grace_ms),
+        "warning before cut": show_duration(policy.warning_ms),
+        "when exhausted": _show_exhausted(policy.load_limit),
+        "credit switchings per day": str(policy.switchings_per_day or "none"),
+        "protect": _show_protections(policy.protections),
         "contracted load": f"{policy.contracted_w} W" if policy.contracted_w else "none",
         "free units": "yes" if policy.free_units else "no",
         "minimum top-up": show_amount(policy.top_up_minimum, currency),
@@ -87,6 +92,28 @@ def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
         "standing charge while in emergency credit": credit.standing_in_emergency.value,
         "standing charge while disconnected": credit.standing_disconnected.value,
     }
+
+
+def _show_exhausted(limit: LoadLimit | None) -> str:
+    """Return what follows when credit is used up."""
+    if limit is None:
+        return "cut"
+    rule = limit.rule
+    how = f"delay {show_duration(rule.delay_ms)}, reconnect after {show_duration(rule.reset_after_ms or 0)}"
+    often = f"{rule.resets_per_hour} attempts per hour"
+    return f"load limit {_thousandth(limit.limit_mw, 'W')} ({how}, {often})"
+
+
+def _show_protections(protections: Protections) -> str:
+    """Return protections such as ``overload (delay 5 s, manual)``."""
+    shown: list[str] = []
+    for protection, rule in protections.rules.items():
+        how = "manual"
+        if rule.reset_after_ms is not None:
+            after = show_duration(rule.reset_after_ms)
+            how = f"automatic after {after}, {rule.resets_per_hour} resets per hour"
+        shown.append(f"{protection.replace('_', ' ')} (delay {show_duration(rule.delay_ms)}, {how})")
+    return ", ".join(shown) or "none"
 
 
 def show_limits(limits: Limits) -> dict[str, str]:

@@ -143,6 +143,7 @@ def _kind(path: Path) -> str:
     return names[-1] if names else ""
 
 
+_RULE_KEYS: Final = frozenset({"delay", "reset", "resets per hour"})
 NESTED_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "bands": frozenset({"days", "from", "to", "season"}),
     "seasons": frozenset({"from", "to"}),
@@ -152,6 +153,11 @@ NESTED_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "emergency credit": frozenset({"limit", "threshold"}),
     "friendly hours": frozenset({"days", "from", "to"}),
     "taxes": frozenset({"name", "kind", "percent", "per kWh", "applies to", "included in prices"}),
+    "protect": frozenset({"over voltage", "under voltage", "overload"}),
+    "over voltage": _RULE_KEYS,
+    "under voltage": _RULE_KEYS,
+    "overload": _RULE_KEYS,
+    "load limit": frozenset({"delay", "reconnect after", "attempts per hour"}),
     "limits": frozenset(
         {"over voltage", "under voltage", "overload", "voltage hysteresis", "overload hysteresis"}
     ),

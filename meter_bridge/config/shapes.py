@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 from voluptuous import ALLOW_EXTRA, Invalid, MultipleInvalid, Optional, Required, Schema
 
-from meter_bridge.config import holidays, quantities, scalars, times
+from meter_bridge.config import holidays, quantities, scalars, supply_shapes, times
 from meter_bridge.config.describe import show_without_bridge
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
@@ -14,6 +14,7 @@ from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.credit import Collection
 from meter_bridge.core.cutoff import WithoutBridge
+from meter_bridge.core.protection import Protections, Rule
 from meter_bridge.core.supply import PaymentMode, RestoreMode
 
 MAX_ITEMS: Final = 50
@@ -83,6 +84,11 @@ PolicyDraft = TypedDict(
         "friendly hours": tuple[Window, ...],
         "friendly dates": tuple[date, ...],
         "grace": int | None,
+        "warning before cut": int | None,
+        "when exhausted": int | None,
+        "load limit": Rule,
+        "credit switchings per day": int | None,
+        "protect": Protections,
         "contracted load": int,
         "free units": bool,
         "minimum top-up": str,
@@ -270,6 +276,11 @@ _POLICY: Final = {
     Optional("friendly hours"): each(window),
     Optional("friendly dates"): each(times.day),
     Optional("grace"): scalars.optional(quantities.duration),
+    Optional("warning before cut"): scalars.optional(quantities.duration),
+    Optional("when exhausted"): supply_shapes.when_exhausted,
+    Optional("load limit"): supply_shapes.load_rule,
+    Optional("credit switchings per day"): supply_shapes.switchings_per_day,
+    Optional("protect"): supply_shapes.protect,
     Optional("contracted load"): quantities.watts,
     Optional("free units"): scalars.flag,
     Optional("minimum top-up"): quantities.not_negative,

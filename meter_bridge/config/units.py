@@ -11,12 +11,14 @@ from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
+from meter_bridge.config.supply_shapes import LOAD_RULE
 from meter_bridge.config.yaml_text import Path
 from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.friendly import LONGEST_GRACE_MS, FriendlyHours
-from meter_bridge.core.supply import PaymentMode, Policy
+from meter_bridge.core.protection import Protection
+from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy
 
 ELECTRICITY = "electricity"
 
@@ -68,7 +70,9 @@ def read_unit(reading: Reading, path: Path, site: SiteAround) -> AccountPlan | N
     source = _Source(reading, path, site, merged)
     tariff_id, policy = _tariff_id(source), _policy(source)
     opening = _opening_credit(source, draft)
-    if tariff_id is None or policy is None or not meters or not _check_can_cut(source, policy, meters):
+    if tariff_id is None or policy is None or not meters:
+        return None
+    if not _check_can_cut(source, policy, meters) or not _check_protections(source, policy, meters):
         return None
     supply = SupplyPlan(f"{unit_id}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
     return AccountPlan(unit_id, name, draft.get("customer"), policy, (supply,), opening)
@@ -121,6 +125,10 @@ def _policy(source: _Source) -> Policy | None:
             source, "low credit hysteresis", draft.get("low credit hysteresis", "0")
         ),
         friendly_hours=_friendly_hours(source),
+        warning_ms=_milliseconds(draft.get("warning before cut", standard.warning_ms // 1000)),
+        load_limit=_load_limit(source),
+        switchings_per_day=draft.get("credit switchings per day", standard.switchings_per_day),
+        protections=draft.get("protect", standard.protections),
         contracted_w=draft.get("contracted load", standard.contracted_w),
         free_units=draft.get("free units", standard.free_units),
         top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
@@ -138,7 +146,7 @@ def _friendly_hours(source: _Source) -> FriendlyHours:
     if named and holidays == ():
         message = "friendly hours name holidays, and the site does not say whose"
         source.reading.add(source.at("friendly hours"), message, "add holidays: ZA to the site", key=True)
-    grace_ms = (source.draft.get("grace") or 0) * 1000
+    grace_ms = _milliseconds(source.draft.get("grace"))
     if grace_ms > LONGEST_GRACE_MS:
         source.reading.add(source.at("grace"), "a grace is at most a day", "write 24 h or less")
     return FriendlyHours(
@@ -160,6 +168,23 @@ def _credit(source: _Source) -> CreditPolicy:
         source.reading.add(source.at(key), message, remedy, key=True)
 
     return read_credit(source.draft, read, report)
+
+
+def _milliseconds(seconds: int | None) -> int:
+    """Return a time span in milliseconds, 0 where there is none."""
+    return (seconds or 0) * 1000
+
+
+def _load_limit(source: _Source) -> LoadLimit | None:
+    """Return the limit of a supply without credit, or None where it is cut."""
+    limit_mw = source.draft.get("when exhausted")
+    if limit_mw is None:
+        if source.reading.document.get((*source.path, "load limit")) is not None:
+            message = "a load limit holds only where used-up credit limits the load"
+            remedy = "add when exhausted: load limit 500 W"
+            source.reading.add(source.at("load limit"), message, remedy, key=True)
+        return None
+    return LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
 
 
 def _amount(source: _Source, key: str, written: str) -> int:
@@ -220,3 +245,25 @@ def _check_can_cut(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...
     remedy = "name a relay, or write never cut: yes or payment mode: credit"
     source.reading.add(source.path, message, remedy, key=True)
     return False
+
+
+def _check_protections(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...]) -> bool:
+    """Report protections that could never trip, or that nothing could carry out."""
+    before, rules = len(source.reading.problems), policy.protections.rules
+    at = source.at("protect")
+    if rules and not any(meter.relay_address is not None for meter in meters):
+        message = "no meter of this unit has a relay, so nothing protects it"
+        source.reading.add(at, message, "name a relay, or write protect: {}", key=True)
+    for meter in meters:
+        limits = {
+            Protection.OVER_VOLTAGE: meter.limits.over_voltage_mv,
+            Protection.UNDER_VOLTAGE: meter.limits.under_voltage_mv,
+            Protection.OVERLOAD: meter.limits.overload_mw,
+        }
+        for protection in rules:
+            if limits[protection] is None:
+                key = protection.replace("_", " ")
+                message = f"{meter.id} has no limit for {key} to protect against"
+                example = "10 kW" if protection is Protection.OVERLOAD else "250 V"
+                source.reading.add(at, message, f"add limits: {{{key}: {example}}}", key=True)
+    return len(source.reading.problems) == before

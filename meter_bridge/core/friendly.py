@@ -17,8 +17,8 @@ from meter_bridge.core.calendar import DAY_MS, local_day
 LONGEST_GRACE_MS: Final = DAY_MS
 _FRIENDLY: Final = "friendly"
 _WHOLE_DAY: Final = Window(frozenset({HOLIDAY}), 0, 0)
-_LONGEST: Final = 1_000
-"""Stretches that are followed to find an end; a calendar without one is refused where it is written."""
+_HORIZON_MS: Final = 100 * DAY_MS
+"""How far an end is looked for; a calendar without one is refused where it is written."""
 
 
 class Respite(NamedTuple):
@@ -40,11 +40,6 @@ class FriendlyHours:
     grace_ms: int = 0
     """How long after their end a cut still waits."""
 
-    @property
-    def by_weekday(self) -> bool:
-        """Say whether a window names a weekday."""
-        return any(window.days - {HOLIDAY} for window in self.windows)
-
 
 def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
     """Return until when used-up credit does not cut at an instant, or None where it cuts at once."""
@@ -52,11 +47,12 @@ def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
     friendly = _friendly_until(calendars, at) is not None
     if not friendly and not hours.grace_ms:
         return None
-    end = _newest_end(calendars, at)
+    horizon = at + _HORIZON_MS
+    end = _newest_end(calendars, at, horizon)
     if end is None or end + hours.grace_ms <= at:
         return None
-    for _ in range(_LONGEST):
-        later = _newest_end(calendars, end + hours.grace_ms)
+    while end < horizon:
+        later = _newest_end(calendars, end + hours.grace_ms, horizon)
         if later is None or later <= end:
             break
         end = later
@@ -94,18 +90,15 @@ def _friendly_until(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
     return max(ends, default=None)
 
 
-def _newest_end(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
+def _newest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> int | None:
     """Return when the friendly hours around an instant end, or else when those before it ended.
 
-    Looks back a day, which no grace exceeds.
+    Looks back a day, which no grace exceeds, and no further than to the horizon.
     """
-    end: int | None = None
-    for _ in range(_LONGEST):
-        later = _friendly_until(calendars, at if end is None else end)
-        if later is None:
-            break
+    end = at
+    while end < horizon and (later := _friendly_until(calendars, end)) is not None:
         end = later
-    if end is not None:
+    if end > at:
         return end
     past = (span.end for span in _spans_before(calendars, at) if span.band == _FRIENDLY and span.end <= at)
     return max(past, default=None)

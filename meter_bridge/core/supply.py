@@ -1,7 +1,12 @@
-"""The supply decision: a pure function of credit, policy, calendar and holds, with its reason.
+"""The supply decision: a pure function of credit, policy, calendar, holds and protections, with its reason.
 
-Cut = exhausted and prepayment and outside friendly hours and not protected. Restore = automatic, or armed:
-the customer confirms (GB SMETS2; Landis+Gyr E470 manual).
+In this order: who is never cut (life support) is on, whatever else; a hold or a protection keeps off; a hold
+keeps on; in credit mode nothing is cut; without credit the supply is cut, or limited to a small load; with
+credit it is on.
+
+Cut = exhausted and prepayment and outside friendly hours: at once (GB: the low-credit warnings are the
+warning), or, after friendly hours, when their grace is over. Restore = automatic, or armed: the customer
+confirms (GB SMETS2; Landis+Gyr E470 manual).
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +14,8 @@ from enum import StrEnum
 
 from meter_bridge.core.credit import CreditPolicy
 from meter_bridge.core.friendly import FriendlyHours, Respite
+from meter_bridge.core.holds import HoldPosition
+from meter_bridge.core.protection import Protections, Rule, Trip
 
 
 class SupplyState(StrEnum):
@@ -33,6 +40,10 @@ class Reason(StrEnum):
     LANDLORD_OFF = "landlord_off"
     LANDLORD_ON = "landlord_on"
     CLOCK_UNSURE = "clock_unsure"
+    PROTECTION = "protection"
+    LOAD_LIMITED = "load_limited"
+    LOAD_LIMIT_EXCEEDED = "load_limit_exceeded"
+    WEAR_LIMIT = "wear_limit"
 
 
 class PaymentMode(StrEnum):
@@ -49,11 +60,13 @@ class RestoreMode(StrEnum):
     ARMED = "armed"
 
 
-class Hold(StrEnum):
-    """What the landlord keeps a supply at, whatever the credit."""
+@dataclass(frozen=True, slots=True)
+class LoadLimit:
+    """What a supply without credit may still use, instead of being cut."""
 
-    OFF = "off"
-    ON = "on"
+    limit_mw: int
+    rule: Rule
+    """How long more is borne, and how soon and how often an hour it is connected again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,9 @@ class Policy:
     payment_mode: PaymentMode = PaymentMode.PREPAYMENT
     restore: RestoreMode = RestoreMode.AUTOMATIC
     never_cut: bool = False
-    """Life support and the like; credit never cuts it."""
+    """Life support and the like; nothing and nobody cuts it."""
+    load_limit: LoadLimit | None = None
+    """Limit the supply instead of cutting it."""
     minimum_to_restore: int = 0
     """Credit must be above this before a cut supply comes back; zero asks for any at all."""
     low_credit: tuple[int, ...] = ()
@@ -76,6 +91,11 @@ class Policy:
     """Power agreed for the supply (sanctioned load), for tariffs that charge it."""
     free_units: bool = False
     """The customer is eligible for the tariff's free units."""
+    warning_ms: int = 3_600_000
+    """How long before the cut at the end of friendly hours the customer is warned; 0 for not at all."""
+    switchings_per_day: int | None = 12
+    """How often credit may switch the contactor within a day; None for any number."""
+    protections: Protections = field(default_factory=Protections)
     top_up_minimum: int = 1
     top_up_maximum: int | None = None
     credit: CreditPolicy = field(default_factory=CreditPolicy)
@@ -90,14 +110,20 @@ class Situation:
     """Credit that may still be used before the supply is cut; zero or less means exhausted."""
     available: int
     """Credit left; the minimum to restore is meant of it."""
-    hold: Hold | None = None
+    hold: HoldPosition | None = None
+    tripped: bool = False
+    """A protection has tripped."""
+    load_trip: Trip | None = None
+    """The load limit of a supply without credit has tripped."""
     respite: Respite | None = None
     """Friendly hours or their grace, where either is on."""
+    worn_until: int | None = None
+    """Until when a cut waits to spare the contactor."""
     clock_sure: bool = True
     confirmed: bool = False
     """The customer confirms an armed supply just now."""
-    released: bool = False
-    """The landlord lifts a hold just now: the minimum to restore is for supplies that ran out of credit."""
+    ran_out: bool = False
+    """Credit ran out and the supply has been off since: the minimum to restore is for such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,47 +132,84 @@ class Decision:
 
     state: SupplyState
     reason: Reason
+    cut_at: int | None = None
+    """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
 
 
 def decide(policy: Policy, now: Situation) -> Decision:
-    """Return the state the supply is to have.
-
-    A protected account (life support) is never cut, by nobody; a hold by the landlord comes next and is
-    lifted by nobody's money; a cut needs a sure clock.
-    """
+    """Return the state the supply is to have."""
     if policy.never_cut:
         return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
-    if now.hold is Hold.OFF:
+    if now.hold is HoldPosition.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
-    if now.hold is Hold.ON:
+    if now.tripped:
+        return Decision(SupplyState.DISCONNECTED, Reason.PROTECTION)
+    if now.hold is HoldPosition.ON:
         return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
     if policy.payment_mode is PaymentMode.CREDIT:
         return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
     if now.headroom <= 0:
-        return _exhausted(now)
+        return _exhausted(policy, now)
     if now.present is SupplyState.CONNECTED:
         return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
     return _restore(policy, now)
 
 
-def _exhausted(now: Situation) -> Decision:
-    """Return the decision without credit: cut, unless this is not the hour or the clock is unsure."""
-    if now.present is SupplyState.CONNECTED and not now.clock_sure:
-        return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
-    if now.present is SupplyState.CONNECTED and now.respite is not None:
-        grace = now.respite.grace
-        return Decision(SupplyState.CONNECTED, Reason.FRIENDLY_GRACE if grace else Reason.FRIENDLY_HOURS)
+def _exhausted(policy: Policy, now: Situation) -> Decision:
+    """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
+    if now.present is SupplyState.CONNECTED:
+        if not now.clock_sure:
+            return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
+        if now.respite is not None:
+            reason = Reason.FRIENDLY_GRACE if now.respite.grace else Reason.FRIENDLY_HOURS
+            return Decision(SupplyState.CONNECTED, reason, now.respite.until)
+    if policy.load_limit is not None:
+        return _limited(policy, now)
+    if now.present is SupplyState.CONNECTED and now.worn_until is not None:
+        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, now.worn_until)
     return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
 
 
+def _limited(policy: Policy, now: Situation) -> Decision:
+    """Return the decision without credit where the policy limits instead of cutting.
+
+    One that exceeded its limit too often waits for the customer, who is to switch something off first.
+    """
+    if now.load_trip is Trip.RESETTING:
+        return Decision(SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+    if now.load_trip is Trip.LOCKED:
+        return Decision(SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+    if now.present is not SupplyState.CONNECTED and _waits_for_customer(policy, now):
+        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+
+
 def _restore(policy: Policy, now: Situation) -> Decision:
-    """Return the decision for a cut supply that has credit again."""
+    """Return the decision for a supply that is off and has credit."""
     enough = restorable(policy, now.headroom, now.available)
-    if now.present is SupplyState.DISCONNECTED and not enough and not now.released:
+    if now.present is SupplyState.DISCONNECTED and now.ran_out and not enough:
         return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
-    if policy.restore is RestoreMode.AUTOMATIC or now.confirmed:
-        return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
-    return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+    if _waits_for_customer(policy, now):
+        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
+
+
+def _waits_for_customer(policy: Policy, now: Situation) -> bool:
+    """Say whether a supply that may be connected waits until its customer says so."""
+    return policy.restore is RestoreMode.ARMED and not now.confirmed
+
+
+def ran_out(policy: Policy, now: Situation, decision: Decision) -> bool:
+    """Say whether, after a decision, credit has run out and the supply has been off since."""
+    off = decision.state is not SupplyState.CONNECTED
+    return off and (now.ran_out or (now.headroom <= 0 and policy.load_limit is None))
+
+
+def credit_switches(now: Situation, decision: Decision) -> bool:
+    """Say whether a decision switches the contactor for want of credit, or because there is credit again."""
+    if now.present is SupplyState.CONNECTED:
+        return decision.reason is Reason.CREDIT_EXHAUSTED
+    return now.ran_out and decision.reason is Reason.IN_CREDIT
 
 
 def restorable(policy: Policy, headroom: int, available: int) -> bool:

@@ -6,7 +6,9 @@ from typing import Final
 import msgspec
 
 from meter_bridge.core.debt import Debt
-from meter_bridge.engine.state import Account
+from meter_bridge.core.holds import Hold
+from meter_bridge.core.protection import Guard
+from meter_bridge.engine.state import Account, GuardKey
 
 
 class _AccountDocument(msgspec.Struct, omit_defaults=True):
@@ -16,6 +18,10 @@ class _AccountDocument(msgspec.Struct, omit_defaults=True):
     debts: list[Debt] = []
     """Terms of recovery; what is owed stands in the ledger."""
     earlier_costs: dict[str, int] = {}
+    holds: tuple[Hold, ...] = ()
+    ran_out: bool = False
+    switchings: tuple[int, ...] = ()
+    guards: tuple[tuple[GuardKey, Guard], ...] = ()
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -24,7 +30,15 @@ _DECODER: Final = msgspec.json.Decoder(_AccountDocument)
 
 def encode_account(account: Account) -> str:
     """Return an account's state as text."""
-    stored = _AccountDocument(account.emergency_selected, list(account.debts.values()), account.earlier_costs)
+    stored = _AccountDocument(
+        emergency_selected=account.emergency_selected,
+        debts=list(account.debts.values()),
+        earlier_costs=account.earlier_costs,
+        holds=account.holds,
+        ran_out=account.ran_out,
+        switchings=account.switchings,
+        guards=tuple(account.guards.items()),
+    )
     return _ENCODER.encode(stored).decode()
 
 
@@ -34,3 +48,5 @@ def restore_account(account: Account, document: str) -> None:
     account.emergency_selected = stored.emergency_selected
     account.earlier_costs = stored.earlier_costs
     account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}
+    account.holds, account.ran_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
+    account.guards = dict(stored.guards)

@@ -17,9 +17,9 @@ from meter_bridge.core.rating import Rating
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.journal import announce, book
 from meter_bridge.engine.state import Account, Installation, Meter, Site, Supply, Tenancy
+from meter_bridge.engine.status import store_status
 from meter_bridge.engine.tenancies import tenancy_row
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind

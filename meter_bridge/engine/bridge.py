@@ -22,13 +22,11 @@ from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply import Hold, SupplyState
 from meter_bridge.engine import alerting, views
 from meter_bridge.engine.applying import removed_accounts, site_unit
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.evaluation import store_status
 from meter_bridge.engine.exposure import account_exposure
 from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
@@ -40,6 +38,7 @@ from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import make_statement
+from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.tenancies import read_tenancies
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
@@ -53,6 +52,8 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     Event,
     EventKind,
+    HoldPosition,
+    HoldView,
     LedgerPage,
     MeterView,
     OperationResult,
@@ -148,6 +149,7 @@ class Bridge:
         self.engine = engine
         self._look = Look(engine, discovery)
         self._operations = Operations(engine)
+        self._supplies = Supplies(engine)
         self._one_apply = asyncio.Lock()
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
@@ -270,43 +272,30 @@ class Bridge:
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
     ) -> SupplyView:
-        """Hold, override, release or confirm a supply."""
+        """Hold, override, release, confirm or reset a supply."""
+        return await self._supplies.switch(actor, self._account(actor, account_id), action, reason=reason)
+
+    def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
+        """Return the holds on a supply, oldest first."""
+        return views.supply_view(self._account(actor, account_id)).holds
+
+    async def place_hold(
+        self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
+    ) -> tuple[HoldView, bool]:
+        """Place a hold on a supply, once per id."""
         account = self._account(actor, account_id)
-        if action is SupplyAction.CONFIRM and account.state is not SupplyState.ARMED:
-            raise Refused(
-                ErrorCode.CONFLICT,
-                f"the supply of {account.name} is {account.state.value}, not armed;"
-                " there is nothing to confirm",
-                remedy="top up first if the supply is cut",
-            )
-        if action is SupplyAction.OFF and account.policy.never_cut:
-            raise Refused(
-                ErrorCode.CONFLICT,
-                f"{account.name} is protected ('never cut'): nobody can switch its supply off",
-                field="action",
-                value=action.value,
-                remedy="take 'never cut' out of the site file first, if nobody depends on it",
-            )
-        unit = self._unit(actor)
-        released = action is SupplyAction.AUTO and account.hold is Hold.OFF
-        with self.engine.whole():
-            if action is not SupplyAction.CONFIRM:
-                account.hold = {SupplyAction.OFF: Hold.OFF, SupplyAction.ON: Hold.ON}.get(action)
-                account.note = reason if account.hold is not None else None
-                store_status(account, unit)
-            confirmed = action is SupplyAction.CONFIRM
-            self.engine.evaluate(account, unit, confirmed=confirmed, released=released)
-        view = views.supply_view(account)
-        await committed(self.engine, unit)
-        return view
+        return await self._supplies.place(actor, account, position, reason=reason, hold_id=hold_id)
+
+    async def lift_hold(
+        self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
+    ) -> SupplyView:
+        """Lift a hold; the others stand."""
+        account = self._account(actor, account_id)
+        return await self._supplies.lift(actor, account, hold_id, reason=reason)
 
     def _unit(self, actor: Actor) -> Unit:
         """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
-        if self.engine.broken is not None or not self.engine.running.is_set():
-            raise Refused(
-                ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon"
-            )
-        return Unit(self.engine.clock.now(), actor=actor.name)
+        return unit_of(self.engine, actor)
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""

@@ -18,8 +18,9 @@ from meter_bridge.core.credit import headroom
 from meter_bridge.core.cutoff import VALID_DAYS, Basis, Held, Step, WithoutBridge
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.friendly import longest_respite
+from meter_bridge.core.holds import HoldPosition
 from meter_bridge.core.relay import Position
-from meter_bridge.core.supply import Hold, PaymentMode, Policy
+from meter_bridge.core.supply import PaymentMode, Policy
 from meter_bridge.core.tariff import TariffVersion
 from meter_bridge.devices.cutoff import refusal
 from meter_bridge.devices.driver import HeldCutOff
@@ -279,7 +280,8 @@ def _cuts(meter: Meter) -> bool:
 def protected(account: Account) -> bool:
     """Say whether credit never cuts an account now, so that no device may either."""
     policy = account.policy
-    return policy.never_cut or policy.payment_mode is PaymentMode.CREDIT or account.hold is Hold.ON
+    spared = policy.never_cut or policy.load_limit is not None or policy.payment_mode is PaymentMode.CREDIT
+    return spared or account.hold is HoldPosition.ON
 
 
 def register_wh(meter: Meter) -> int:

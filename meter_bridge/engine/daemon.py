@@ -72,8 +72,9 @@ class Daemon:
             self._engine.cut_offs.tick()
 
     async def _clock(self) -> None:
-        """Do what instants make due."""
+        """Do what instants make due, protections first."""
         self._engine.check_clock()
+        self._engine.protection_work()
         await self._engine.clock_work()
 
     async def _silence(self) -> None:

@@ -18,16 +18,18 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.rating import accrued
-from meter_bridge.engine import document
+from meter_bridge.engine import document, protecting
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.cutoff import CutOffs
-from meter_bridge.engine.evaluation import Wishes, evaluate, store_status
+from meter_bridge.engine.deciding import Wishes
+from meter_bridge.engine.evaluation import evaluate
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
 from meter_bridge.engine.log import tell
 from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.relays import Relays, Transport
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
+from meter_bridge.engine.status import store_status
 from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
@@ -109,6 +111,7 @@ class Engine:
         self.metering = Metering(self.installation, self.relays, self.submit, self.touched)
         for account in self.installation.accounts.values():
             account.wake_at = 0
+            protecting.resume(account, self.clock.now())
 
     def reload(self) -> None:
         """Drop the state and read it anew from the database."""
@@ -277,10 +280,17 @@ class Engine:
         )
 
     def evaluate(
-        self, account: Account, unit: Unit, *, confirmed: bool = False, released: bool = False
+        self,
+        account: Account,
+        unit: Unit,
+        *,
+        confirmed: bool = False,
+        by_person: bool = False,
+        note: str | None = None,
     ) -> None:
         """Evaluate an account as part of a unit; its meters take the full way next."""
-        evaluate(self.installation, account, unit, self.relays, Wishes(self.clock.sure, confirmed, released))
+        wishes = Wishes(self.clock.sure, confirmed, by_person, note)
+        evaluate(self.installation, account, unit, self.relays, wishes)
         account.drop_lanes()
         self.touched.update(account.supplies)
 
@@ -301,6 +311,19 @@ class Engine:
             with self.whole():
                 self.evaluate(account, unit)
             self.submit(unit)
+
+    def protection_work(self) -> None:
+        """Let time pass for the guards of every account; safety does not wait for a sure clock."""
+        if self.broken is not None or not self.running.is_set():
+            return
+        now = self.clock.now()
+        for account in self.installation.accounts.values():
+            if account.guard_at <= now and protecting.tick(account, now):
+                unit = Unit(now)
+                with self.whole():
+                    store_status(account, unit)
+                    self.evaluate(account, unit)
+                self.submit(unit)
 
     @property
     def _waits(self) -> bool:
@@ -328,6 +351,7 @@ class Engine:
         for account in self.installation.accounts.values():
             account.drop_lanes()
             account.wake_at = 0
+            protecting.resume(account, unit.at)
         self.submit(unit)
 
     def check_silence(self) -> None:

@@ -11,7 +11,7 @@ from meter_bridge.core.calendar import day_end, iso, local_day
 from meter_bridge.core.cutoff import CutOff, Held, settled
 from meter_bridge.core.rating import Terms
 from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
-from meter_bridge.core.supply import Hold, Reason, SupplyState
+from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
@@ -231,8 +231,7 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
         account = installation.accounts.get(row["account_id"])
         if account is not None:
             account.state, account.reason = SupplyState(row["supply_state"]), Reason(row["reason"])
-            account.since, account.revision, account.note = row["since"], row["revision"], row["note"]
-            account.hold = Hold(row["hold"]) if row["hold"] else None
+            account.since, account.revision = row["since"], row["revision"]
             account.low_level = row["low_credit_level"]
             restore_account(account, row["document"])
     for row in connection.execute(select(tables.relay_status)).mappings():

@@ -14,12 +14,14 @@ from meter_bridge.core.relay import NO_LOAD_MW, Observation, Position, Proof, Re
 from meter_bridge.core.returned import follow
 from meter_bridge.core.settlement import has_closed, settle
 from meter_bridge.devices.driver import Report
-from meter_bridge.engine import lane
+from meter_bridge.engine import lane, protecting
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.evaluation import Wishes, evaluate
+from meter_bridge.engine.deciding import Wishes
+from meter_bridge.engine.evaluation import evaluate
 from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.relays import Relays, proven_open
 from meter_bridge.engine.state import Installation, Meter, Supply
+from meter_bridge.engine.status import store_status
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
@@ -74,8 +76,14 @@ class Metering:
             if report.returned_wh is not None:
                 self._take_returned(meter, report.returned_wh, at)
         alarmed = meter.voltage_alarm is not None or meter.overloaded
-        if alarmed or not alert_rules.unremarkable(meter.plan.limits, report.voltage_mv, report.power_mw):
+        guarded = protecting.watched(meter.supply.account)
+        if (
+            alarmed
+            or guarded
+            or not alert_rules.unremarkable(meter.plan.limits, report.voltage_mv, report.power_mw)
+        ):
             self._watch_limits(meter, report, at)
+            self._protect(meter, report, at, clock_sure=clock_sure)
         if meter.plan.relay_address not in (None, report.address):
             self._take_relay(meter, None, report, at)
 
@@ -285,6 +293,20 @@ class Metering:
             message = _limit_message(meter, kind) if wanted else None
             account = meter.supply.account
             set_alert(self.installation, account, unit, AlertKey(kind, account.id, meter.id), message)
+        self._submit(unit)
+
+    def _protect(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+        """Let the guards see a report that is not old; decide at once where one trips or is reset."""
+        account = meter.supply.account
+        seen = protecting.Seen() if report.stale or report.buffered else protecting.watch(meter, report, at)
+        if seen.began:
+            self._relays.ask(meter)
+        if not seen.changed:
+            return
+        unit = Unit(at)
+        store_status(account, unit)
+        evaluate(self.installation, account, unit, self._relays, Wishes(clock_sure))
+        account.drop_lanes()
         self._submit(unit)
 
     def _take_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:

@@ -126,6 +126,10 @@ class Relays:
                 if meter_or_none is not None:
                     self._transport.query(meter_or_none)
 
+    def ask(self, meter: Meter) -> None:
+        """Ask a meter for a fresh reading, where there is a way to it."""
+        self._transport.query(meter)
+
     def observe(self, meter: Meter, seen: Observation, unit: Unit) -> None:
         """Take a report of a relay; a change of its proof is stored, told and acted on."""
         before = meter.relay

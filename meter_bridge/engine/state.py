@@ -10,11 +10,13 @@ from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.cutoff import CutOff
 from meter_bridge.core.debt import Debt
+from meter_bridge.core.holds import Hold, HoldPosition, in_force
 from meter_bridge.core.metering import Register
+from meter_bridge.core.protection import Guard, Protection
 from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
 from meter_bridge.core.returned import Returned
-from meter_bridge.core.supply import Hold, Policy, Reason, SupplyState
+from meter_bridge.core.supply import Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
 from meter_bridge.protocol.messages import TopUpView
 
@@ -55,6 +57,13 @@ class OpenAlert:
     message: str
     opened_at: int
     acknowledged_at: int | None = None
+
+
+class GuardKey(NamedTuple):
+    """What tells the guards of an account apart."""
+
+    meter_id: str
+    protection: Protection
 
 
 @dataclass(slots=True)
@@ -177,8 +186,17 @@ class Account:
     state: SupplyState = SupplyState.CONNECTED
     reason: Reason = Reason.IN_CREDIT
     since: int = 0
-    hold: Hold | None = None
-    note: str | None = None
+    cut_at: int | None = None
+    """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
+    holds: tuple[Hold, ...] = ()
+    ran_out: bool = False
+    """Credit ran out and the supply has been off since."""
+    switchings: tuple[int, ...] = ()
+    """When credit switched the supply within the last day."""
+    guards: dict[GuardKey, Guard] = field(default_factory=dict)
+    """Protections and load limit that are not at rest."""
+    guard_at: int = UNLIMITED
+    """Next instant at which time alone changes a guard."""
     revision: int = 0
     low_level: int = 0
     room: int = 0
@@ -186,6 +204,18 @@ class Account:
     wake_at: int = UNLIMITED
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None
+
+    @property
+    def hold(self) -> HoldPosition | None:
+        """Return where people hold the supply."""
+        found = in_force(self.holds)
+        return None if found is None else found.position
+
+    @property
+    def note(self) -> str | None:
+        """Return the reason of the hold in force."""
+        found = in_force(self.holds)
+        return None if found is None else found.reason
 
     @property
     def meters(self) -> list[Meter]:

@@ -10,21 +10,26 @@ from meter_bridge.core.credit import (
     headroom,
 )
 from meter_bridge.core.debt import Debt, in_order
+from meter_bridge.core.holds import Hold
 from meter_bridge.core.money import amount_digits
+from meter_bridge.core.protection import Guard
 from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, due, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.standing import fixed_per_day
 from meter_bridge.core.supply import PaymentMode, Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
-from meter_bridge.engine import alerting
+from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
-from meter_bridge.engine.state import Account, Meter, Supply
+from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
 from meter_bridge.protocol.messages import (
     AccountView,
     DebtView,
     EmergencyCreditState,
     EmergencyCreditView,
+    HoldPosition,
+    HoldView,
     MeterView,
+    Protection,
     QuarantineView,
     RelayPosition,
     RelayProof,
@@ -33,6 +38,7 @@ from meter_bridge.protocol.messages import (
     SupplyState,
     SupplyView,
     TariffNow,
+    TripView,
 )
 
 SHORTEST_PACE_MS = 86_400_000
@@ -124,12 +130,38 @@ def supply_view(account: Account) -> SupplyView:
     """Return the supply's state with its reason and the least proven of its relays."""
     proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
     least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
+    limit = account.policy.load_limit if account.reason in protecting.LIMITED else None
     return SupplyView(
         state=SupplyState(account.state.value),
         reason=SupplyReason(account.reason.value),
         since=iso(account.since) if account.since else None,
         note=account.note,
         proof=RelayProof(least.value) if least else RelayProof.UNKNOWN,
+        cut_at=None if account.cut_at is None else iso(account.cut_at),
+        load_limit_mw=None if limit is None else limit.limit_mw,
+        holds=tuple(hold_view(hold) for hold in account.holds),
+        trips=tuple(_trip_view(key, guard) for key, guard in protecting.trips(account).items()),
+    )
+
+
+def hold_view(hold: Hold) -> HoldView:
+    """Return a hold as it goes over the wire."""
+    return HoldView(
+        id=hold.id,
+        position=HoldPosition(hold.position.value),
+        reason=hold.reason,
+        by=hold.by,
+        since=iso(hold.since),
+    )
+
+
+def _trip_view(key: GuardKey, guard: Guard) -> TripView:
+    """Return a protection that has tripped."""
+    return TripView(
+        protection=Protection(key.protection.value),
+        meter_id=key.meter_id,
+        since=iso(guard.tripped_at or 0),
+        locked=guard.locked,
     )
 
 

@@ -74,6 +74,10 @@ class SupplyReason(StrEnum):
     LANDLORD_OFF = "landlord_off"
     LANDLORD_ON = "landlord_on"
     CLOCK_UNSURE = "clock_unsure"
+    PROTECTION = "protection"
+    LOAD_LIMITED = "load_limited"
+    LOAD_LIMIT_EXCEEDED = "load_limit_exceeded"
+    WEAR_LIMIT = "wear_limit"
     UNKNOWN = "unknown"
 
 
@@ -88,6 +92,25 @@ class SupplyAction(StrEnum):
     """Landlord: lift the hold or override; credit decides again."""
     CONFIRM = "confirm"
     """Customer: reconnect an armed supply."""
+    RESET = "reset"
+    """Landlord or caretaker: reset a protection that has tripped."""
+
+
+class HoldPosition(StrEnum):
+    """Where a hold keeps a supply."""
+
+    OFF = "off"
+    ON = "on"
+    UNKNOWN = "unknown"
+
+
+class Protection(StrEnum):
+    """What a supply is protected against."""
+
+    OVER_VOLTAGE = "over_voltage"
+    UNDER_VOLTAGE = "under_voltage"
+    OVERLOAD = "overload"
+    UNKNOWN = "unknown"
 
 
 class RelayPosition(StrEnum):
@@ -123,6 +146,9 @@ class AlertKind(StrEnum):
     EMERGENCY_CREDIT_EXHAUSTED = "emergency_credit_exhausted"
     SUPPLY_CUT = "supply_cut"
     SUPPLY_ARMED = "supply_armed"
+    CUT_SOON = "cut_soon"
+    LOAD_LIMITED = "load_limited"
+    PROTECTION_TRIPPED = "protection_tripped"
     METER_OFFLINE = "meter_offline"
     RELAY_DISOBEYS = "relay_disobeys"
     TAMPER = "tamper"
@@ -174,6 +200,9 @@ class EventKind(StrEnum):
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_CHANGED = "account_changed"
     ACCOUNT_REMOVED = "account_removed"
+    HOLD_PLACED = "hold_placed"
+    HOLD_LIFTED = "hold_lifted"
+    PROTECTION_RESET = "protection_reset"
     REGISTER_RESET = "register_reset"
     REGISTER_ROLLED_OVER = "register_rolled_over"
     QUARANTINE_DECIDED = "quarantine_decided"
@@ -245,6 +274,29 @@ class MeterView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """A hold on a supply; a supply with any that keeps off is off."""
+
+    id: str
+    position: HoldPosition
+    reason: str
+    by: str
+    """Who placed it: the name of a token."""
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripView:
+    """A protection that has tripped."""
+
+    protection: Protection
+    meter_id: str
+    since: str
+    locked: bool
+    """Whether only a person resets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyView:
     """State of an account's supply with its reason."""
 
@@ -255,6 +307,12 @@ class SupplyView:
     """What the landlord wrote when holding or overriding the supply."""
     proof: RelayProof
     """The least proven relay of the supply's meters."""
+    cut_at: str | None = None
+    """When the supply is cut or limited unless somebody pays, where the credit is used up and that waits."""
+    load_limit_mw: int | None = None
+    """What may be used now without credit; None while the load is not limited."""
+    holds: tuple[HoldView, ...] = ()
+    trips: tuple[TripView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

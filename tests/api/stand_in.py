@@ -34,6 +34,8 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     Event,
     EventKind,
+    HoldPosition,
+    HoldView,
     LedgerEntry,
     LedgerPage,
     MeterView,
@@ -288,6 +290,7 @@ class StandIn:
     """Implements ``BridgePort`` in memory; ``careless`` forgets every check of who may see what."""
 
     careless: bool = False
+    placed: dict[str, list[HoldView]] = field(default_factory=dict)
     failure: Exception | None = None
     """Raised by whatever is asked next, and from then on."""
     health_status: str = "ok"
@@ -433,6 +436,35 @@ class StandIn:
             return replace(
                 SUPPLY, state=SupplyState.DISCONNECTED, reason=SupplyReason.LANDLORD_OFF, note=reason
             )
+        return SUPPLY
+
+    def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
+        self._asked("holds")
+        self._seen(actor, account_id)
+        return self.placed.get(account_id, [])
+
+    async def place_hold(
+        self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
+    ) -> tuple[HoldView, bool]:
+        self._asked(f"place_hold {position} {reason} {hold_id}")
+        self.touched.append(("place_hold", actor.name, self._seen(actor, account_id)))
+        standing = self.placed.setdefault(account_id, [])
+        known = next((hold for hold in standing if hold.id == hold_id), None)
+        if known is not None:
+            return known, True
+        hold = HoldView(id=hold_id or "hold-1", position=position, reason=reason, by=actor.name, since=NOW)
+        standing.append(hold)
+        return hold, False
+
+    async def lift_hold(
+        self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
+    ) -> SupplyView:
+        self._asked(f"lift_hold {hold_id} {reason}")
+        self.touched.append(("lift_hold", actor.name, self._seen(actor, account_id)))
+        standing = self.placed.get(account_id, [])
+        if hold_id not in {hold.id for hold in standing}:
+            raise Refused(ErrorCode.NOT_FOUND, f"there is no hold {hold_id!r}", field="hold", value=hold_id)
+        self.placed[account_id] = [hold for hold in standing if hold.id != hold_id]
         return SUPPLY
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:

@@ -11,7 +11,8 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import Limits
 from meter_bridge.core.bands import Window
 from meter_bridge.core.friendly import FriendlyHours
-from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
+from meter_bridge.core.protection import Protections, Rule
+from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy, RestoreMode
 
 amounts = st.integers(0, 10**15)
 texts = st.text(max_size=20).filter(lambda text: text.isprintable())
@@ -20,6 +21,7 @@ windows = st.builds(
 )
 dates = st.lists(st.dates(), max_size=3).map(tuple)
 friendly_hours = st.builds(FriendlyHours, st.lists(windows, max_size=3).map(tuple), dates, dates, amounts)
+rules = st.builds(Rule, amounts, st.none() | amounts, st.integers(0, 60))
 policies = st.builds(
     Policy,
     payment_mode=st.sampled_from(PaymentMode),
@@ -28,6 +30,9 @@ policies = st.builds(
     minimum_to_restore=amounts,
     low_credit=st.lists(amounts, max_size=4).map(tuple),
     friendly_hours=friendly_hours,
+    load_limit=st.none() | st.builds(LoadLimit, amounts, rules),
+    switchings_per_day=st.none() | amounts,
+    protections=st.builds(Protections, st.none() | rules, st.none() | rules, st.none() | rules),
     top_up_maximum=st.none() | amounts,
 )
 limits = st.builds(Limits, over_voltage_mv=st.none() | amounts, overload_mw=st.none() | amounts)

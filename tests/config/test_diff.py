@@ -81,6 +81,22 @@ def test_the_same_file_changes_nothing(site_file: str) -> None:
         ("name: Flat 1", "name: Attic", "~ flat-1: name 'Flat 1' → 'Attic'"),
         ("name: Flat 1", "name: Flat 1\n        customer: N. D.", "~ flat-1: customer none → N. D."),
         ("name: Flat 1", "name: Flat 1\n        never cut: yes", "~ flat-1: never cut no → yes"),
+        (
+            "name: Flat 1",
+            "name: Flat 1\n        protect: {over voltage: {}, under voltage: {delay: none, reset: manual}}",
+            (
+                "~ flat-1: protect none → over voltage (delay 5 s, automatic after 5 min, 3 resets per hour),"
+                " under voltage (delay none, manual)"
+            ),
+        ),
+        (
+            "name: Flat 1",
+            "name: Flat 1\n        when exhausted: load limit 500 W",
+            (
+                "~ flat-1: when exhausted cut → load limit 500 W (delay 30 s, reconnect after 2 min,"
+                " 3 attempts per hour)"
+            ),
+        ),
         ("name: Flat 1", "name: Flat 1\n        restore: armed", "~ flat-1: restore automatic → armed"),
         ("rating: 32 A", "rating: 5 kW", "~ meter flat-2/main: rating 8096 W → 5000 W"),
         (

@@ -12,7 +12,8 @@ from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.money import amount_digits, to_decimal
-from meter_bridge.core.supply import PaymentMode, Policy, RestoreMode
+from meter_bridge.core.protection import Protections, Rule
+from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy, RestoreMode
 from meter_bridge.core.tariff import StandingCharge, TariffVersion, check_tariff
 
 
@@ -133,6 +134,30 @@ def test_friendly_days_may_be_public_holidays(site_file: str, written: str) -> N
     assert found.friendly_hours.holidays == resolve("ZA", None)
     assert found.friendly_hours.dates == (date(2026, 12, 24),)
     assert found.friendly_hours.grace_ms == 900_000
+
+
+def test_protections_are_rules_with_defaults(site_file: str) -> None:
+    written = "protect: {over voltage: {}, overload: {delay: none, reset: manual, resets per hour: 1}}"
+    text = site_file.replace("low credit: [50.00, 20.00]", f"{written}\n        limits: {{overload: 4 kW}}")
+    protections = unit_of(load(text), "flat-1").policy.protections
+    assert protections == Protections(over_voltage=Rule(), overload=Rule(0, None, 1))
+
+
+def test_used_up_credit_cuts_or_limits(site_file: str) -> None:
+    low = "low credit: [50.00, 20.00]"
+    assert unit_of(load(site_file), "flat-1").policy.load_limit is None
+    text = site_file.replace(
+        low, "when exhausted: load limit 0.5 kW\n        load limit: {attempts per hour: 5}"
+    )
+    limit = unit_of(load(text), "flat-1").policy.load_limit
+    assert limit == LoadLimit(500_000, Rule(30_000, 120_000, 5))
+
+
+@pytest.mark.parametrize("written, most", [("none", None), ("4", 4)])
+def test_switchings_may_be_limited(site_file: str, written: str, most: int | None) -> None:
+    keys = f"credit switchings per day: {written}\n        warning before cut: none"
+    policy = unit_of(load(site_file.replace("low credit: [50.00, 20.00]", keys)), "flat-1").policy
+    assert (policy.switchings_per_day, policy.warning_ms) == (most, 0)
 
 
 def test_holidays_that_no_window_names_are_not_stored(site_file: str) -> None:

@@ -259,6 +259,7 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
+        self.engine.protection_work()
         await self.engine.clock_work()
         if self.engine.broken is None:
             self.engine.cut_offs.tick()

@@ -8,7 +8,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
-from tests.engine.harness import HOUR, SITE, House, house, zar
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, house, opened, zar
 
 OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
 
@@ -189,3 +189,118 @@ async def test_every_decision_is_on_record_with_who_took_it(flat: House) -> None
         ("connected", "in_credit", "landlord", None),
         ("disconnected", "landlord_off", "landlord", "leak"),
     ]
+
+
+UNLESS = "unless somebody tops up"
+FRIENDLY = '[{days: mon-sun, from: "18:00", to: "08:00"}]'
+
+
+async def until_evening(made: House) -> None:
+    """Use the credit up at half past one in the night, within friendly hours that end at eight."""
+    await use(made, 23)  # until 17:45
+    await use(made, 30)
+
+
+def clock(made: House, hours: int, minutes: int = 0) -> int:
+    """Return how far it is to a time of the day after the first, in Johannesburg."""
+    midnight = made.time.wall // (24 * HOUR) * 24 * HOUR
+    return midnight + (22 + hours) * HOUR + minutes * 60_000 - made.time.wall
+
+
+async def test_a_cut_at_the_end_of_friendly_hours_is_told_an_hour_before(tmp_path: Path) -> None:
+    async with house(tmp_path, site(friendly_hours=FRIENDLY)) as made:
+        await until_evening(made)
+        assert AlertKind.CUT_SOON not in made.alert_kinds()
+        assert made.bridge.account(LANDLORD, "flat-1").supply.cut_at == "2026-11-02T06:00:00.000Z"
+        await made.tick(clock(made, 6, 59))
+        assert AlertKind.CUT_SOON not in made.alert_kinds()
+        await made.tick(60_000)
+        (message,) = [a.message for key, a in made.account.alerts.items() if key.kind is AlertKind.CUT_SOON]
+        assert message == f"Flat 1: the credit is used up; supply is cut at 2026-11-02 08:00 {UNLESS}"
+        await made.tick(HOUR)
+        assert made.state() is SupplyState.DISCONNECTED
+        assert AlertKind.CUT_SOON not in made.alert_kinds()
+
+
+async def test_a_payment_before_the_end_calls_the_cut_off(tmp_path: Path) -> None:
+    async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
+        await until_evening(made)
+        await made.tick(clock(made, 8, 5))
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_GRACE)
+        assert AlertKind.CUT_SOON in made.alert_kinds()
+        await made.top_up("50.00")
+        assert AlertKind.CUT_SOON not in made.alert_kinds()
+        await made.tick(HOUR)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert ("flat-1/main", OPEN) not in made.transport.switched
+
+
+async def test_the_cut_comes_when_the_grace_is_over(tmp_path: Path) -> None:
+    async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
+        await until_evening(made)
+        await made.tick(clock(made, 8))
+        assert made.account.reason is Reason.FRIENDLY_GRACE
+        await made.tick(14 * 60_000)
+        assert made.state() is SupplyState.CONNECTED
+        await made.tick(60_000)
+        assert made.state() is SupplyState.DISCONNECTED
+
+
+async def test_outside_friendly_hours_a_grace_delays_nothing(tmp_path: Path) -> None:
+    async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
+        await made.read(0)
+        await made.read(50_000, after=5 * HOUR)
+        assert made.account.reason is Reason.CREDIT_EXHAUSTED
+
+
+async def test_a_special_date_is_friendly_all_day(tmp_path: Path) -> None:
+    async with house(tmp_path, site(friendly_dates="[2026-11-01]")) as made:
+        await made.report(after=0)
+        await made.read(0)
+        await made.read(60_000, after=8 * HOUR)
+        assert made.account.reason is Reason.FRIENDLY_HOURS
+        await made.tick(4 * HOUR)
+        assert made.state() is SupplyState.DISCONNECTED
+
+
+async def test_credit_switches_a_contactor_only_so_often_a_day(tmp_path: Path) -> None:
+    async with house(tmp_path, site(credit_switchings_per_day="5")) as made:
+        opened_at = made.time.wall  # cut without credit, and restored by the first payment
+        await deplete(made)
+        await made.top_up("4.00")
+        await use(made, 1)
+        assert (made.state(), len(made.account.switchings)) == (SupplyState.DISCONNECTED, 5)
+        await made.top_up("1.00")
+        assert made.state() is SupplyState.CONNECTED, "a payment restores whatever the contactor went through"
+        await use(made, 1)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.WEAR_LIMIT)
+        assert AlertKind.CUT_SOON not in made.alert_kinds()
+        await made.tick(opened_at + 23 * HOUR + HOUR // 2 - made.time.wall)
+        assert AlertKind.CUT_SOON in made.alert_kinds()
+        time = VirtualTime(made.time.wall, made.time.monotonic)
+    async with opened(tmp_path, time) as again:
+        await again.tick(HOUR // 2 - 60_000)
+        assert again.account.reason is Reason.WEAR_LIMIT
+        await again.tick(60_000)
+        assert again.state() is SupplyState.DISCONNECTED
+
+
+async def test_the_wear_limit_delays_no_hold(tmp_path: Path) -> None:
+    async with house(tmp_path, site(credit_switchings_per_day="1")) as made:
+        await deplete(made)
+        await made.top_up("50.00")
+        await made.hold_off("leak")
+        assert made.state() is SupplyState.DISCONNECTED
+
+
+async def test_the_minimum_is_for_who_ran_out_also_behind_a_hold(tmp_path: Path) -> None:
+    async with house(tmp_path, site(minimum_to_restore="10.00")) as made:
+        await use(made, 48)
+        await made.hold_off("leak")
+        await made.supply(SupplyAction.AUTO)
+        assert made.state() is SupplyState.CONNECTED, "4 rand are left and were never used up"
+        await use(made, 2)
+        await made.hold_off("leak")
+        await made.top_up("8.00")
+        await made.supply(SupplyAction.AUTO)
+        assert made.account.reason is Reason.BELOW_RESTORE_MINIMUM

@@ -1,0 +1,160 @@
+"""Deciding an account's supply: the situation as it is, the core's decision, its record, its consequences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from meter_bridge.core import supply as rules
+from meter_bridge.core.friendly import respite
+from meter_bridge.core.relay import Position
+from meter_bridge.core.supply import Decision, Reason, Situation, SupplyState
+from meter_bridge.core.wear import switched, worn_until
+from meter_bridge.engine import protecting, supply_alerts
+from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.journal import announce
+from meter_bridge.engine.state import Account, Installation
+from meter_bridge.engine.status import store_status
+from meter_bridge.engine.unit import Unit
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import work as ops
+
+
+class RelayRequests(Protocol):
+    """Where decisions ask relays to move."""
+
+    def request(self, account: Account, unit: Unit) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an evaluation is asked to take into account."""
+
+    clock_sure: bool = True
+    confirmed: bool = False
+    """The customer confirms an armed supply."""
+    by_person: bool = False
+    """A person acted on the supply: what follows is put on record also where it changes nothing."""
+    note: str | None = None
+    """What the person said to it, where no hold says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What an account has left."""
+
+    available: int
+    headroom: int
+    """What may still be used before the supply is cut."""
+
+
+def decide_supply(
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    relays: RelayRequests,
+    wishes: Wishes,
+    credit: Credit,
+) -> Decision:
+    """Decide an account's supply and carry it out as part of the unit."""
+    if wishes.confirmed:
+        protecting.forget_load(account)
+    now = _situation(account, wishes, credit, unit.at)
+    decision = rules.decide(account.policy, now)
+    kept = (account.ran_out, account.switchings)
+    account.ran_out = rules.ran_out(account.policy, now, decision)
+    if rules.credit_switches(now, decision):
+        account.switchings = switched(account.switchings, unit.at)
+    if decision.reason not in protecting.LIMITED:
+        protecting.forget_load(account)
+    account.cut_at = decision.cut_at
+    changed = (decision.state, decision.reason) != (account.state, account.reason)
+    if changed or wishes.by_person or _astray(account, decision.state):
+        _carry_out(installation, account, unit, relays, decision, note=wishes.note)
+        if changed:
+            _tell(installation, account, unit)
+    elif kept != (account.ran_out, account.switchings):
+        store_status(account, unit)
+    supply_alerts.keep(installation, account, unit, decision)
+    return decision
+
+
+def instants(account: Account, decision: Decision) -> Iterator[int]:
+    """Yield the instants at which the clock alone may change a decision or its warning."""
+    if decision.cut_at is None:
+        return
+    yield decision.cut_at
+    if decision.reason is Reason.FRIENDLY_HOURS:
+        yield decision.cut_at - account.policy.friendly_hours.grace_ms
+    warn = supply_alerts.warn_at(account, decision)
+    if warn is not None:
+        yield warn
+
+
+def _situation(account: Account, wishes: Wishes, credit: Credit, at: int) -> Situation:
+    """Return what the decision looks at; friendly hours and wear matter only without credit."""
+    policy, exhausted = account.policy, credit.headroom <= 0
+    return Situation(
+        present=account.state,
+        headroom=credit.headroom,
+        available=credit.available,
+        hold=account.hold,
+        tripped=bool(protecting.trips(account)),
+        load_trip=protecting.load_trip(account),
+        respite=respite(policy.friendly_hours, at, account.site.time_zone) if exhausted else None,
+        worn_until=worn_until(account.switchings, policy.switchings_per_day, at) if exhausted else None,
+        clock_sure=wishes.clock_sure,
+        confirmed=wishes.confirmed,
+        ran_out=account.ran_out,
+    )
+
+
+def _astray(account: Account, state: SupplyState) -> bool:
+    """Say whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
+    if state is SupplyState.CONNECTED:
+        return any(relay.requested is Position.OPEN for relay in relays)
+    return any(relay.requested is not Position.OPEN for relay in relays)
+
+
+def _carry_out(
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    relays: RelayRequests,
+    decision: Decision,
+    *,
+    note: str | None,
+) -> None:
+    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    settle_all(installation, account, unit)
+    if (decision.state, decision.reason) != (account.state, account.reason):
+        account.state, account.reason, account.since = decision.state, decision.reason, unit.at
+    installation.sequences.decision += 1
+    relays.request(account, unit)
+    unit.work.add(
+        ops.INSERT_DECISION,
+        {
+            "seq": installation.sequences.decision,
+            "account_id": account.id,
+            "at": unit.at,
+            "state": decision.state,
+            "reason": decision.reason,
+            "actor": unit.actor,
+            "note": note or account.note,
+            "available": account.balance,
+            "revision": account.revision,
+        },
+    )
+    store_status(account, unit)
+
+
+def _tell(installation: Installation, account: Account, unit: Unit) -> None:
+    """Announce a decision."""
+    announce(
+        installation,
+        unit,
+        EventKind.SUPPLY_CHANGED,
+        account_id=account.id,
+        data={"state": account.state.value, "reason": account.reason.value, "note": account.note},
+    )
