@@ -130,6 +130,11 @@ def headroom(policy: CreditPolicy, state: CreditState) -> int:
     return state.balance - policy.disablement_threshold + lent
 
 
+def usable(policy: CreditPolicy, state: CreditState) -> int:
+    """Return the balance with the selected emergency credit that is left, which may restore a supply."""
+    return state.balance + (emergency_left(policy, state) if state.selected else 0)
+
+
 def spend(policy: CreditPolicy, state: CreditState, amount: int) -> Spending:
     """Divide a charge; a negative one gives back, to the balance below the threshold and to EC first."""
     if amount < 0:

@@ -2,7 +2,7 @@
 
 from meter_bridge.core import supply as policy_rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.credit import headroom
+from meter_bridge.core.credit import headroom, usable
 from meter_bridge.core.debt import next_recovery
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply import Decision
@@ -32,7 +32,8 @@ def evaluate(
     available = credit.balance + worth
     _warn(installation, account, unit, available)
     # Units are there to be used, whatever is owed in money besides.
-    left = Credit(available, headroom=max(headroom(account.policy.credit, credit), worth))
+    rules = account.policy.credit
+    left = Credit(usable(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
     decision = decide_supply(installation, account, unit, relays, wishes, left)
     measure_room(account, unit.at)
     account.wake_at = _wake_at(account, decision, unit.at)

@@ -8,6 +8,7 @@ from meter_bridge.core.credit import (
     emergency_left,
     emergency_state,
     headroom,
+    usable,
 )
 from meter_bridge.core.debt import Debt, in_order
 from meter_bridge.core.holds import Hold
@@ -20,6 +21,7 @@ from meter_bridge.core.supply import PaymentMode, Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
+from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -49,7 +51,7 @@ _LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_L
 def account_view(account: Account, at: int) -> AccountView:
     """Return everything that a household sees of its account."""
     credit = credit_now(account)
-    left = headroom(account.policy.credit, credit)
+    left = max(headroom(account.policy.credit, credit), units_worth(account))
     supply = account.supplies[0] if account.supplies else None
     units = _units_left(supply, left, at) if supply else None
     return AccountView(
@@ -121,7 +123,7 @@ def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | 
         return None
     policy = account.policy
     least = payments(account, credit, at).least(
-        lambda then: restorable(policy, headroom(policy.credit, then), then.balance)
+        lambda then: restorable(policy, headroom(policy.credit, then), usable(policy.credit, then))
     )
     return None if least is None else max(least, account.policy.top_up_minimum)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.api.port import Refused
+from meter_bridge.api.requests import SelectEmergencyCredit
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode
-from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, zar
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
 
 POLICY = """low credit: [5.00]
         overdraft: 10.00
@@ -80,3 +81,13 @@ async def test_a_top_up_beyond_the_maximum_balance_is_refused_with_the_largest_o
     await lending.top_up("50.00")
     with pytest.raises(Refused, match="a top-up is not possible now"):
         await lending.top_up("0.01")
+
+
+async def test_selected_emergency_credit_restores_above_the_minimum_to_restore(tmp_path: Path) -> None:
+    rules = "minimum to restore: 10.00\n        emergency credit: {limit: 20.00, threshold: 3.00}\n"
+    async with house(tmp_path, SITE.replace("low credit: [5.00]\n", rules)) as flat:
+        await flat.read(0, power_w=2_000)
+        await use(flat, "100.00")
+        assert flat.state() is SupplyState.DISCONNECTED
+        await operate(flat, SelectEmergencyCredit())
+        assert flat.state() is SupplyState.CONNECTED
