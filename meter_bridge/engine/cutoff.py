@@ -20,7 +20,7 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.friendly import longest_respite
 from meter_bridge.core.holds import HoldPosition
 from meter_bridge.core.relay import Position
-from meter_bridge.core.supply import PaymentMode, Policy
+from meter_bridge.core.supply import PaymentMode, Policy, Reason
 from meter_bridge.core.tariff import TariffVersion
 from meter_bridge.devices.cutoff import refusal
 from meter_bridge.devices.driver import HeldCutOff
@@ -109,7 +109,7 @@ class CutOffs:
         account, register = watched.meter.supply.account, watched.meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
-        basis = (*credit, account.last_top_up, account.hold, counter)
+        basis = (*credit, account.last_top_up, account.hold, account.reason, counter)
         same = watched.basis is None or basis == watched.basis
         if same and not (by_time and now - watched.at >= LOOK_MS):
             return False
@@ -284,6 +284,11 @@ def protected(account: Account) -> bool:
     return spared or account.hold is HoldPosition.ON
 
 
+def spared(account: Account) -> bool:
+    """Say whether a device must not cut now, because the bridge itself would not without credit."""
+    return protected(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
+
+
 def register_wh(meter: Meter) -> int:
     """Return where a meter's register stands at most, doubted readings included."""
     register = meter.register
@@ -296,7 +301,7 @@ def register_wh(meter: Meter) -> int:
 def limit_wh(meter: Meter, now: int) -> int | None:
     """Return the register value at which a meter's device is to cut, or None where it is to at none."""
     account, supply = meter.supply.account, meter.supply
-    if protected(account) or meter.register is None:
+    if spared(account) or meter.register is None:
         return None
     return rules.cut_off_wh(
         Basis(
@@ -341,7 +346,7 @@ def longest_friendly(policy: Policy, time_zone: str, start: int) -> int | None:
 def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
     """Return what keeps a cut-off from being as it is to be."""
     if kept is None or (limit is None and rules.settled(kept.cut_off)):
-        free = limit is None and meter.register is not None and not protected(meter.supply.account)
+        free = limit is None and meter.register is not None and not spared(meter.supply.account)
         return NO_VALUE if free else None
     if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (Held.FOREIGN, Held.UNABLE):
         return kept.cut_off.held.value

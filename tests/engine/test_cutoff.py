@@ -15,7 +15,7 @@ import pytest
 from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Held, Step
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Family, Publish
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.simulators import simulated_meter
@@ -511,3 +511,17 @@ async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tm
         with pytest.raises(Refused, match="a shelly device has no local cut-off") as refused:
             await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
+
+
+async def test_a_cut_that_waits_to_spare_the_contactor_is_not_done_by_the_device(tmp_path: Path) -> None:
+    """Otherwise bridge and device would switch it against each other."""
+    site = CUTS.replace("        without", "        credit switchings per day: 1\n        without")
+    async with cutting(tmp_path, site) as (home, plug):
+        await run(home, plug, 5_100, step_s=5)
+        assert home.account.reason is Reason.WEAR_LIMIT
+        assert plug.limit_wh is None
+        moved = len(plug.switched)
+        await run(home, plug, 300, step_s=5)
+        assert plug.closed
+        assert len(plug.switched) == moved
+        assert AlertKind.LOCAL_CUT_OFF not in home.alert_kinds()
