@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, next_slot
+from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, local_time, next_slot
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.tariff import (
@@ -327,7 +327,8 @@ def _count_demand(rating: Rating, stretch: Stretch, at: int, wh: int) -> None:
     if demand is None or demand.of is not DemandOf.MAXIMUM:
         return
     length = demand.interval_min * MINUTE_MS
-    start = at // length * length
+    past = local_time(at, stretch.version.zone).minute * MINUTE_MS + at % MINUTE_MS
+    start = at - past % length
     energy = rating.intervals[start] = rating.intervals.get(start, 0) + wh
     rating.peaks[stretch.period] = max(rating.peaks.get(stretch.period, 0), energy)
 

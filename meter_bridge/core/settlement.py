@@ -51,6 +51,8 @@ class Sums:
     def taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
         """Settle all taxes of a period and version; return what those on top of the prices add."""
         total = 0
+        if not timeline.version(version_id).taxes:
+            return total
         for key in [key for key in rating.lines if _is_tax(key, period, version_id)]:
             amount = self.add(rating, timeline, key, 0)
             total += amount if key.kind == LineKind.TAX else 0

@@ -1,0 +1,58 @@
+"""Holds this project's engine against another calculator, example by example and bill by bill."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from meter_bridge.core.money import amount_digits, minor_digits
+from meter_bridge.core.rating import LineKind
+from tests.oracles.asking import Answer
+from tests.oracles.described import MONTHS_OF, Example, features
+from tests.oracles.pricing import CURRENCY, Bills
+
+LEAST_SHARE: Final = 0.05
+"""Each feature occurs in at least this share of the examples."""
+KINDS: Final[Mapping[str, tuple[LineKind, ...]]] = {
+    "energy": (LineKind.CONSUMPTION,),
+    "fixed": (LineKind.STANDING,),
+    "demand": (LineKind.DEMAND,),
+    "total": (LineKind.CONSUMPTION, LineKind.STANDING, LineKind.DEMAND, LineKind.MINIMUM),
+}
+"""Our lines that make up a charge of the other calculator."""
+STEP: Final = Decimal(1).scaleb(-amount_digits(CURRENCY))
+MINOR: Final = Decimal(1).scaleb(-minor_digits(CURRENCY))
+DOUBLES: Final = Decimal("1e-11")
+"""Relative error of a year summed in doubles."""
+
+
+def differences(example: Example, bills: Bills, answer: Answer, error: Decimal = Decimal(0)) -> list[str]:
+    """Return where both differ by more than the rounding of our lines, and the other's own relative error."""
+    found = []
+    length = MONTHS_OF[example.tariff.reset]
+    for kind, amounts in answer.items():
+        for index, theirs in enumerate(amounts):
+            months = range(index * length + 1, (index + 1) * length + 1)
+            ours = bills.of(months, *KINDS[kind]) * STEP
+            allowed = bills.lines_of(months, *KINDS[kind]) * STEP / 2 + abs(theirs) * error
+            if abs(ours - theirs) > allowed or not same_minor_unit(ours, theirs, allowed):
+                found.append(f"{kind} of months {months}: ours {ours}, theirs {theirs}, for {example}")
+    return found
+
+
+def same_minor_unit(ours: Decimal, theirs: Decimal, allowed: Decimal) -> bool:
+    """Say whether two amounts are the same cents, or as close as allowed on both sides of half a cent."""
+    low, high = sorted((ours, theirs))
+    return rounded(high - allowed) == rounded(low) or rounded(low + allowed) == rounded(high)
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """Return an amount in whole minor units."""
+    return amount.quantize(MINOR, rounding=ROUND_HALF_EVEN)
+
+
+def rare(examples: Sequence[Example], wanted: Sequence[str]) -> dict[str, int]:
+    """Return the features that occur in too few examples to be proven by them."""
+    counts = Counter(feature for example in examples for feature in features(example))
+    wanted = [*counts, *wanted]
+    return {name: counts[name] for name in wanted if counts[name] < LEAST_SHARE * len(examples)}
