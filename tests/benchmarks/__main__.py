@@ -3,13 +3,14 @@
 import asyncio
 import sys
 
-from tests.benchmarks import footprint, home_assistant, latency, throughput
+from tests.benchmarks import footprint, home_assistant, latency, rating, throughput
 from tests.benchmarks.parts import machine
 
 BENCHMARKS = {
     "throughput": throughput.main,
     "latency": latency.main,
     "footprint": footprint.main,
+    "rating": rating.main,
     "home-assistant": home_assistant.main,
 }
 

@@ -16,7 +16,7 @@ PYTHON = HERE.parents[1] / ".venvs" / "oracles" / "bin" / "python"
 
 type Job = Mapping[str, Any]
 type Answer = dict[str, list[Decimal]]
-"""By kind of charge, the amounts of the bills of a year in order."""
+"""By kind of charge, the amounts of the bills of a year in order; ``cpu_s`` is the time that it took."""
 
 
 class Oracle(StrEnum):

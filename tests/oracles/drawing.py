@@ -27,6 +27,7 @@ from tests.oracles.described import (
 MOST_BLOCKS = 6
 MOST_BANDS = 5
 CENT = Decimal("0.01")
+REAL_SHARE = 0.15
 LOADS = ("even", "nightless", "peaky", "absent")
 type Days = tuple[frozenset[int], ...]
 
@@ -216,12 +217,13 @@ def draw_load(rng: random.Random, abilities: Abilities, zone: str, minutes: int)
     year = rng.choice(abilities.years)
     start, end = (datetime(at, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC) for at in (year, year + 1))
     count = (end - start) // timedelta(minutes=minutes)
-    if abilities.profiles and rng.random() < 0.15:
-        return Load("real", year, minutes, _real(rng.choice(abilities.profiles), minutes, count))
-    kind = rng.choice(LOADS)
+    if abilities.profiles and rng.random() < REAL_SHARE:
+        kind, wh = "real", _real(rng.choice(abilities.profiles), minutes, count)
+    else:
+        kind = rng.choice(LOADS)
+        wh = _wh(rng, kind, minutes, count)
     # A multiple of four has no remainder where a window divides an hour at a quarter.
     unit = 4 if minutes > abilities.step else 1
-    wh = _wh(rng, kind, minutes, count)
     return Load(kind, year, minutes, tuple(each // unit * unit for each in wh))
 
 
@@ -244,8 +246,8 @@ def _wh(rng: random.Random, kind: str, minutes: int, count: int) -> list[int]:
     return found
 
 
-def _real(profile: Sequence[int], minutes: int, count: int) -> tuple[int, ...]:
+def _real(profile: Sequence[int], minutes: int, count: int) -> list[int]:
     """Return a real year of quarter hours as intervals of some length; a leap year repeats its first day."""
     quarters = minutes // 15
     sums = [sum(profile[at : at + quarters]) for at in range(0, len(profile), quarters)]
-    return tuple((sums + sums)[:count])
+    return (sums + sums)[:count]

@@ -158,7 +158,7 @@ def test_every_feature_occurs_in_one_of_twenty_examples(calculator: Calculator) 
 
 
 @by_calculator
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_year_costs_what_another_calculator_says(calculator: Calculator) -> None:
     drawn = calculator.examples()
     with asked(calculator, drawn) as answers:

@@ -7,6 +7,7 @@ The year begins on a Monday and has 365 days, months of their usual length, and 
 from collections.abc import Sequence
 import json
 import sys
+import time
 from typing import Any
 
 from PySAM import Utilityrate5
@@ -86,6 +87,12 @@ def answer(job: Json, loads: dict[str, list[int]]) -> Json:
     return {name: [repr(value) for value in values] for name, values in charges.items()}
 
 
+def timed(job: Json, loads: dict[str, list[int]]) -> Json:
+    """Price one year, and add the processor time that it took, in seconds."""
+    begun = time.process_time()
+    return answer(job, loads) | {"cpu_s": [str(time.process_time() - begun)]}
+
+
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    json.dump([answer(job, request["loads"]) for job in request["jobs"]], sys.stdout)
+    json.dump([timed(job, request["loads"]) for job in request["jobs"]], sys.stdout)
