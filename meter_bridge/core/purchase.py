@@ -7,6 +7,7 @@ once. The units are kept in lots, oldest used first; a later price changes nothi
 from dataclasses import dataclass, replace
 
 from meter_bridge.core.rating import (
+    NO_BLOCK,
     LineKey,
     LineKind,
     Lot,
@@ -74,6 +75,11 @@ def _copy(rating: Rating) -> Rating:
 def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int, lot_id: str) -> Purchase:
     """Put units on the ladder, settle what they cost and keep them in lots."""
     sums = Sums()
+    bought = line(
+        rating, LineKey(LineKind.PURCHASE, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+    )
+    bought.quantity += wh
+    bought.settled_quantity += wh
     for block, part in _steps(rating, stretch, wh):
         key = LineKey(LineKind.CONSUMPTION, stretch.period, stretch.version.id, block, stretch.band)
         each = line(rating, key)

@@ -18,7 +18,6 @@ from meter_bridge.core.tariff import (
     PPM,
     WH_PER_MWH,
     BlockBandMeaning,
-    BlockBasis,
     DemandOf,
     Stretch,
     TariffVersion,
@@ -39,7 +38,7 @@ class LineKind(StrEnum):
     UNITS = "units"
     """Energy that was paid for when its units were bought."""
     PURCHASE = "purchase"
-    """Facts of units bought; their charge is on the lines of consumption."""
+    """Units bought; their charge is on the lines of consumption."""
     STANDING = "standing"
     DEMAND = "demand"
     MINIMUM = "minimum"
@@ -238,7 +237,7 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
         upto = wh if until >= end else wh * (until - start) // elapsed
         if upto > given:
             _climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
-            if stretch.version.derived:
+            if stretch.derived:
                 touched[stretch.period] = None
         given, at = upto, until
         if at >= end:
@@ -263,7 +262,7 @@ def _climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
 def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
     """Return the line on which the next unit goes, and how many go there; None if that has no end."""
     version = stretch.version
-    if version.basis is BlockBasis.PURCHASE_TIME and rating.lots:
+    if rating.lots:
         return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
     free = free_left(rating, stretch)
     if free:
@@ -339,9 +338,8 @@ def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> 
     line(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
         _climb_by(rating, stretch, wh)
-        if key.block != NO_BLOCK:
-            for part_of_tax in taxes_per_wh(rating, stretch.version, key):
-                part_of_tax.line.quantity += part_of_tax.per_wh * wh
+        for part_of_tax in taxes_per_wh(rating, stretch.version, key):
+            part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
         _take(rating, Rung(stretch.period, FREE_LADDER), wh)
         if stretch.version.free_climbs:
@@ -389,10 +387,13 @@ def line(rating: Rating, key: LineKey) -> Line:
 
 
 def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[TaxPart, ...]:
-    """Return the tax lines of a consumption line and the exact value that a Wh adds to each."""
+    """Return the tax lines of a consumption line and the exact value that a Wh adds to each.
+
+    Energy whose price is on derived lines bears only what is raised per unit; the rates are raised there.
+    """
     found = rating.taxed.get(key)
     if found is None:
-        price = version.price(key.block, key.band)
+        price = 0 if key.block == NO_BLOCK else version.price(key.block, key.band)
         found = rating.taxed[key] = tuple(
             _tax_part(rating, key, term, price) for term in version.terms[TaxBase.CONSUMPTION]
         )
@@ -446,8 +447,8 @@ def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
     if key.kind in ENERGY_KINDS and key.block == NO_BLOCK:
         return 0
     if key.kind == LineKind.INCLUDED_TAX:
-        rate = next(tax.rate_ppm for tax in version.taxes if tax.name == key.band)
-        return divide_half_even(quantity * rate, EXACT * (PPM + rate))
+        contained = {tax.name: tax.rate_ppm for tax in version.taxes if tax.inclusive and key.base in tax.on}
+        return divide_half_even(quantity * contained[key.band], EXACT * (PPM + sum(contained.values())))
     return divide_half_even(quantity, EXACT)
 
 
@@ -484,12 +485,10 @@ def is_energy(timeline: Timeline, key: LineKey) -> bool:
 
 
 def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
-    """Return the energy of a billing period, Wh."""
-    return sum(
-        each.quantity
-        for key, each in rating.lines.items()
-        if key.period == period and is_energy(timeline, key)
-    )
+    """Return the energy used in a billing period, Wh; units that were bought are not used yet."""
+    lines = [(key, each.quantity) for key, each in rating.lines.items() if key.period == period]
+    bought = sum(quantity for key, quantity in lines if key.kind == LineKind.PURCHASE)
+    return sum(quantity for key, quantity in lines if is_energy(timeline, key)) - bought
 
 
 def is_derived(timeline: Timeline, key: LineKey) -> bool:

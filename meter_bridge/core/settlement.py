@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.rating import (
-    NO_BLOCK,
     TAX_KINDS,
     Line,
     LineKey,
@@ -92,7 +91,7 @@ def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Se
         closing, rating.open[meter_id] = _closing(parts, upto)
         for part in closing:
             _settle_segment(rating, timeline, meter_id, part, sums)
-            if timeline.version(part.key.version_id).derived:
+            if timeline.derives(part.key.period):
                 first, last = derived.get(part.key.period, (part.start, part.end))
                 derived[part.key.period] = min(first, part.start), max(last, part.end)
     for period, (start, end) in derived.items():
@@ -114,7 +113,7 @@ def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: Ope
     version, of = timeline.version(key.version_id), rating.lines[key]
     of.settled_quantity += part.wh
     amount = sums.add_to(version, key, of, part.wh)
-    if key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK:
+    if key.kind == LineKind.CONSUMPTION:
         for each in taxes_per_wh(rating, version, key):
             each.line.settled_quantity += each.per_wh * part.wh
             added = sums.add_to(version, each.key, each.line, 0)

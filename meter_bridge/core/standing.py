@@ -44,8 +44,10 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     version = timeline.at(start)
     day = local_day(start, version.zone)
     sums = Sums()
-    if version.billing_period.start_of(day) == day:
-        _close_period(rating, timeline, start, sums)
+    if timeline.versions[0].valid_from < start:  # before there was a price nothing was used
+        before = timeline.at(start - 1)
+        if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
+            _close_period(rating, timeline, before.period(start - 1), start, sums)
     for fixed in _due(version, rating, day):
         if waived and fixed.kind is LineKind.STANDING:
             continue
@@ -53,14 +55,10 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     return sums.settlement(timeline)
 
 
-def _close_period(rating: Rating, timeline: Timeline, start: int, sums: Sums) -> None:
+def _close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: Sums) -> None:
     """Close the billing period that ends at an instant."""
-    if timeline.versions[0].valid_from >= start:
-        return  # before there was a price nothing was used
-    before = timeline.at(start - 1)
-    period = before.period(start - 1)
     rating.history[period] = energy_of(rating, timeline, period)
-    if before.derived:
+    if timeline.derives(period):
         revalue(rating, timeline, period)
         settle_derived(rating, timeline, period, start - 1, start, sums)
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.bands import Band, BandCalendar, BandError, Span, check_bands
-from meter_bridge.core.calendar import local_day
+from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, bounds
 
@@ -257,6 +257,8 @@ class Stretch:
     period: str
     """Billing period."""
     block_period: str
+    derived: bool = False
+    """Some line of its billing period is a value to date."""
 
     @property
     def steps(self) -> Ladder:
@@ -307,15 +309,36 @@ class Timeline:
         version = self.at(at)
         span = version.calendar.at(at)
         day = local_day(at, version.zone)
+        period = version.billing_period.text(day)
         return Stretch(
             max(span.start, version.valid_from),
             min(span.end, self.next_start(at) or span.end),
             version,
             span.band,
             version.ladder_of(span.band),
-            version.billing_period.text(day),
+            period,
             version.block_period.text(day),
+            self.derives(period),
         )
+
+    def derives(self, period: str) -> bool:
+        """Say whether some version in force in a billing period has lines that are values to date.
+
+        Then what any version charges in it may change them.
+        """
+        found = self._derived.get(period)
+        if found is None:
+            start, end = (day_start(day, self.versions[0].zone) for day in bounds(period))
+            ends = [*(version.valid_from for version in self.versions[1:]), end]
+            found = self._derived[period] = any(
+                version.derived and version.valid_from < end and until > start
+                for version, until in zip(self.versions, ends, strict=True)
+            )
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[str, bool]:
+        return {}
 
     @cached_property
     def _newest(self) -> list[Stretch]:
@@ -358,7 +381,8 @@ def limits(version: TariffVersion, ladder: int, block_period: str, started: date
     if not full or not version.prorate or started is None:
         return full
     days, total = share(version.block_period, bounds(block_period)[0], started)
-    return full if days == total else tuple(limit * days // total for limit in full)
+    # Energy of a time before the supply began is priced as in any whole period.
+    return full if days in (0, total) else tuple(limit * days // total for limit in full)
 
 
 def day_spans(version: TariffVersion, day: date) -> tuple[Span, ...]:
@@ -451,6 +475,9 @@ def _check_purchase(version: TariffVersion) -> None:
     if len(version.bands) > 1:
         msg = "units bought at the top-up cannot know their band; leave out bands, or use consumption time"
         raise TariffError(msg)
+    if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        msg = "units bought at the top-up keep their block; leave out pro rata"
+        raise TariffError(msg)
     if version.lifeline is not None or version.history_periods:
         msg = "units bought at the top-up keep their price; leave out lifeline and history"
         raise TariffError(msg)
@@ -509,6 +536,19 @@ def _check_taxes(version: TariffVersion) -> None:
             raise TariffError(msg)
         _check_tax(tax, seen)
         seen[tax.name] = 1 + max((seen[name] for name in tax.on), default=0)
+    _check_rebates(version)
+
+
+def _check_rebates(version: TariffVersion) -> None:
+    """Check that no rebate gives back more than the charge that it is on."""
+    rows = [row for ladder in version.ladders for row in ladder.prices]
+    rows += [version.lifeline.prices] if version.lifeline is not None else []
+    negative = any(version.taxed(price) < 0 for row in rows for price in row)
+    for terms in version.terms.values():
+        negative = negative or sum(term.factor for term in terms if not term.tax.inclusive) < -PPM * PPM
+    if negative:
+        msg = "rebates give back more than is charged; lower them until every unit costs nothing at least"
+        raise TariffError(msg)
 
 
 def _check_tax(tax: Tax, seen: dict[str, int]) -> None:

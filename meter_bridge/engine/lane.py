@@ -95,7 +95,7 @@ def enter(meter: Meter, at: int) -> None:
 def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:
     """Return the line on which the next unit goes, or None where more than that line would change."""
     version, rating = stretch.version, supply.rating
-    if version.derived or rating.lots or free_left(rating, stretch) or stretch.period in rating.history:
+    if stretch.derived or rating.lots or free_left(rating, stretch) or stretch.period in rating.history:
         return None
     block = block_at(rating, stretch)
     return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
@@ -114,10 +114,11 @@ def measure_room(account: Account, at: int) -> None:
 
 
 def _measure_block(supply: Supply, at: int) -> None:
-    """Work out the energy until the next block, Wh; lanes in the block before end."""
+    """Work out the energy until the next block, Wh; lanes in the block before end, and on another ladder."""
     stretch = supply.timeline.stretch(at)
     room, block = block_room(supply.rating, stretch), block_at(supply.rating, stretch)
+    rung = Rung(stretch.block_period, stretch.ladder)
     supply.block_room = UNLIMITED if room is None else room
     for meter in supply.meters:
-        if meter.lane is not None and meter.lane.segment.key.block != block:
+        if meter.lane is not None and (meter.lane.segment.key.block, meter.lane.rung) != (block, rung):
             meter.lane = None

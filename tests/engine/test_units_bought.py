@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import SupplyState
-from tests.engine.harness import HOUR, LANDLORD, House, house, zar
+from tests.engine.harness import HOUR, LANDLORD, House, apply, house, zar
 
 SITE = """
 name: Test house
@@ -88,3 +88,17 @@ async def test_units_survive_a_restart(shop: House, tmp_path: Path) -> None:
     await shop.settle()
     shop.engine.reload()
     assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 48_379
+
+
+async def test_units_are_used_up_under_a_tariff_that_sells_none(tmp_path: Path) -> None:
+    other = "      other: {name: Other, versions: [{from: 2026-01-01, prices: [3.00]}]}"
+    site = SITE.replace("    units:", f"{other}\n    units:")
+    async with house(tmp_path, site, credit="20.00") as made:
+        await made.read(0, power_w=2_000)
+        units = made.account.supplies[0].rating.units
+        await apply(made, site.replace("tariff: tshwane", "tariff: other"))
+        await made.read(units - 100, after=HOUR)
+        assert (made.account.supplies[0].rating.units, made.state()) == (100, SupplyState.CONNECTED)
+        await made.read(units + 1_000, after=HOUR)
+        assert made.state() is SupplyState.DISCONNECTED
+        assert made.problems() == []
