@@ -15,7 +15,7 @@ from meter_bridge.core.money import MoneyError, format_amount, minor_digits, par
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import StorageError
 
@@ -80,7 +80,9 @@ class Operations:
         async with self._alone if operation.alone else nullcontext():
             before = await asyncio.to_thread(self._find, account_id, operation, key)
             if before is not None:
-                return *before, True
+                known, result, at = before
+                self._check_tenancy(actor, account_id, key, at)
+                return known, result, True
             await asyncio.to_thread(operation.look_up, self._engine, account_id)
             result = await self._carry_out(actor, account_id, operation, key, content)
             return content, result, False
@@ -115,15 +117,21 @@ class Operations:
         await committed(engine, unit)
         return result
 
-    def _find[T](self, account_id: str, operation: Operation[T], key: str) -> tuple[str, T] | None:
-        """Return content and answer of a key that was used before."""
+    def _check_tenancy(self, actor: Actor, account_id: str, key: str, at: int) -> None:
+        """Refuse to answer a tenant with what an earlier customer of the account was answered."""
+        account = self._engine.installation.accounts.get(account_id)
+        if actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
+            raise _key_used("this key was used before, with another customer", key)
+
+    def _find[T](self, account_id: str, operation: Operation[T], key: str) -> tuple[str, T, int] | None:
+        """Return content, answer and instant of a key that was used before."""
         table = tables.operation
-        query = select(table.c.content_hash, table.c.result).where(
+        query = select(table.c.content_hash, table.c.result, table.c.at).where(
             table.c.account_id == account_id, table.c.operation == operation.name, table.c.key == key
         )
         with self._engine.reader.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer))
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
 
 
 async def committed(engine: Engine, unit: Unit) -> None:
@@ -186,11 +194,16 @@ def check_text(field: str, text: str, length: int) -> None:
 def _same[T](known: str, content: str, key: str, result: T) -> T:
     """Return the result if the content is the one first booked; raises ``Refused`` otherwise."""
     if known != content:
-        raise Refused(
-            ErrorCode.IDEMPOTENCY_CONFLICT,
-            "this key was used before with other content",
-            field="Idempotency-Key",
-            value=key,
-            remedy="use a new key for a new request; repeat an old one with the same content",
-        )
+        raise _key_used("this key was used before with other content", key)
     return result
+
+
+def _key_used(message: str, key: str) -> Refused:
+    """Return the refusal of a key that stands for something else."""
+    return Refused(
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        message,
+        field="Idempotency-Key",
+        value=key,
+        remedy="use a new key for a new request; repeat an old one with the same content",
+    )

@@ -16,7 +16,7 @@ from meter_bridge.core.credit import spend
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.pricing import Interval, PricedPeriod
-from meter_bridge.core.rating import Terms
+from meter_bridge.core.rating import LineKind, Terms
 from meter_bridge.core.repricing import known_from, reprice
 from meter_bridge.core.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry
@@ -69,7 +69,7 @@ class Repricing(BookOperation):
     def look_up(self, engine: Engine, account_id: str) -> None:
         """Read the price list, the energy and what was charged; refuse what cannot be priced."""
         with engine.reader.connect() as connection:
-            version = _version(connection, self.asked.version)
+            version = _version(connection, self.asked.version, self.supply.account.site.currency)
             period = version.billing_period.text(_day(self.asked.day))
             start, end = (day_start(day, version.zone) for day in bounds(period))
             if end > engine.clock.now():
@@ -79,7 +79,10 @@ class Repricing(BookOperation):
                 what = "lies before the present customer moved in"
                 raise _refused("day", self.asked.day, what, "settle it with the customer of then")
             start = max(start, since)
-            used = _energy(connection, self.supply.id, known_from(version, period), end)
+            if _sold_units(connection, self.supply.id, start, end):
+                what = "lies in a period whose energy was sold as units, at the price of then"
+                raise _refused("day", self.asked.day, what, "correct the balance instead")
+            used = _energy(connection, self.supply.id, max(known_from(version, period), since), end)
             charged = _charged(connection, self.supply.id, start, end)
             charged += _corrected(connection, account_id, self.supply.id, period)
         terms: Terms = self.supply.rating.terms
@@ -141,8 +144,8 @@ def _day(text: str) -> date:
         raise _refused("day", text, "is not a date", "write a day of the period, like 2026-06-20") from None
 
 
-def _version(connection: Connection, version_id: str) -> TariffVersion:
-    """Return the price list; refuse one that is not there or sells units."""
+def _version(connection: Connection, version_id: str, currency: str) -> TariffVersion:
+    """Return the price list; refuse one that is not there, has another currency or sells units."""
     table = tables.tariff_version
     document = connection.execute(select(table.c.document).where(table.c.id == version_id)).scalar()
     if document is None:
@@ -150,6 +153,9 @@ def _version(connection: Connection, version_id: str) -> TariffVersion:
         remedy = f"name one of {', '.join(known[:20])}"
         raise _refused("version", version_id, "is not a version of any tariff", remedy)
     version = decode_tariff_version(document)
+    if version.currency != currency:
+        what = f"has its prices in {version.currency}"
+        raise _refused("version", version_id, what, f"name a version of a tariff in {currency}")
     if version.basis is BlockBasis.PURCHASE_TIME:
         what = "sells units, and a later price changes nothing of units that were bought"
         raise _refused("version", version_id, what, "correct the balance instead")
@@ -163,6 +169,18 @@ def _energy(connection: Connection, supply_id: str, start: int, end: int) -> lis
         table.c.supply_id == supply_id, table.c.wh > 0, table.c.start_ms >= start, table.c.start_ms < end
     )
     return [Interval(*row) for row in connection.execute(query.order_by(table.c.start_ms)).tuples()]
+
+
+def _sold_units(connection: Connection, supply_id: str, start: int, end: int) -> bool:
+    """Say whether units were bought or used in a span of time."""
+    table = tables.segment
+    query = select(table.c.entry_seq).where(
+        table.c.supply_id == supply_id,
+        table.c.kind.in_((LineKind.UNITS, LineKind.PURCHASE)),
+        table.c.start_ms >= start,
+        table.c.start_ms < end,
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _charged(connection: Connection, supply_id: str, start: int, end: int) -> int:

@@ -213,7 +213,7 @@ def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
     """Write off what an empty unit used, so that the next customer begins at zero."""
     worth, units = _units_back(account, unit)
     changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
-    if not any(changes.values()):
+    if not units and not any(changes.values()):
         return None
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
     postings = ledger.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)

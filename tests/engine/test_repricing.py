@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from meter_bridge.api.port import Refused
-from meter_bridge.api.requests import Repricing
+from meter_bridge.api.requests import MoveIn, MoveOut, Repricing
 from meter_bridge.protocol.messages import ErrorCode
 from tests.engine.harness import HOUR, SITE, House, house, operate, zar
+from tests.engine.test_units_bought import SITE as UNITS
 
 DAY = 24 * HOUR
 OTHER = """      dear:
@@ -84,3 +85,37 @@ async def test_what_cannot_be_priced_is_refused_by_name(
         await operate(flat, asked(version, day))
     assert refusal.value.remedy
     assert flat.rows("SELECT count(*) FROM journal_entry") == entries
+
+
+async def test_a_customer_who_moved_in_at_noon_pays_nothing_of_the_morning(tmp_path: Path) -> None:
+    async with house(tmp_path) as flat:
+        await flat.read(0, power_w=2_000)
+        await flat.read(5_000, after=3 * HOUR)
+        await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
+        await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
+        await flat.read(6_000, after=3 * HOUR)
+        for _ in range(31):
+            await flat.tick(DAY)
+        await flat.read(7_000, after=HOUR)
+        await flat.read(8_000, after=HOUR)
+        with pytest.raises(Refused, match="charged already"):
+            await operate(flat, asked("flat@2026-01-01"))
+
+
+async def test_what_was_sold_as_units_is_priced_by_nothing_else(tmp_path: Path) -> None:
+    async with house(tmp_path, UNITS.replace("    units:", OTHER), credit="200.00") as flat:
+        await flat.read(0, power_w=2_000)
+        for _ in range(31):
+            await flat.tick(DAY)
+        with pytest.raises(Refused, match="sold as units"):
+            await operate(flat, asked())
+
+
+async def test_a_price_list_in_another_currency_is_refused(tmp_path: Path) -> None:
+    abroad = SITE[SITE.index("  house:") :].replace("  house:", "  casa:").replace("ZAR", "EUR")
+    abroad = abroad.replace("flat:", "piso:").replace("tariff: flat", "tariff: piso").replace("flat-1", "p-1")
+    async with house(tmp_path, SITE + abroad) as flat:
+        for _ in range(31):
+            await flat.tick(DAY)
+        with pytest.raises(Refused, match="prices in EUR"):
+            await operate(flat, asked("piso@2026-01-01"))

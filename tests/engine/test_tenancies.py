@@ -285,3 +285,18 @@ async def test_a_new_customer_begins_on_the_first_block(tmp_path: Path) -> None:
         flat.engine.reload()
         assert flat.bridge.account(LANDLORD, "flat-1").tariff == view.tariff
         assert flat.problems() == []
+
+
+@pytest.mark.invariant(15)
+async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
+    await use(let, "99.00")
+    before = await tenant(let, "flat-1")
+    await let.bridge.operate(before, "flat-1", SelectEmergencyCredit(), key="1")
+    await operate(let, OUT)
+    await let.tick()
+    await operate(let, MoveIn(customer="B", opening_credit="1.00"))
+    after = await tenant(let, "flat-1")
+    with pytest.raises(Refused, match="another customer") as refusal:
+        await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
+    assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
+    assert not (await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
