@@ -19,6 +19,7 @@ SUMMARIES: Final = MappingProxyType(
         "tariff": "check a tariff, show its year, or price a load by it",
         "apply": "show what a site file would change, then apply it",
         "accounts": "show every account with what it has left",
+        "ledger": "show every entry of an account's journal, newest first",
         "explain": "show what an entry of an account's journal was made of",
         "statement": "show what moved an account's balance in a period",
         "top-up": "book money that a customer paid",

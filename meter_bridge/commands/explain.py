@@ -20,7 +20,7 @@ from meter_bridge.statement import words
 
 EPILOG: Final = """\
 READ is what a meter told before and after; REGISTER is what it showed at the ends of each part, linear in
-time between two readings. 'meter-bridge statement' and the ledger name the entries.
+time between two readings. 'meter-bridge ledger' names the entries.
 
 examples:
   meter-bridge explain flat-1 entry-4711

@@ -2,6 +2,9 @@
 
 import argparse
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -63,7 +66,8 @@ def _show(account: AccountView, result: OperationResult, done: str) -> None:
     """Say what was done and what the account has and owes now."""
     entry = "" if result.id is None else f", booked as {result.id}"
     say(f"{account.id}: {done}{entry}")
-    rows = [("balance", result.balance), ("available now", result.available)]
+    rows = _settlement(result.detail) if "remainder" in result.detail else []
+    rows += [("balance", result.balance), ("available now", result.available)]
     if result.emergency_credit is not None:
         state = result.emergency_credit.state.replace("_", " ")
         rows.append((f"emergency credit left, {state}", result.emergency_credit.left))
@@ -74,3 +78,26 @@ def _show(account: AccountView, result: OperationResult, done: str) -> None:
     for line in table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:]:
         say(f"  {line}")
     say(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")
+
+
+_REMAINS: Final = MappingProxyType(
+    {
+        "refund": "to be paid out",
+        "transfer": "transferred",
+        "keep": "kept on record as the customer's",
+        "owed": "still owed, kept on record",
+    }
+)
+
+
+def _settlement(detail: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return what a customer who moves out had and owed, and what becomes of the rest."""
+    had = [
+        ("balance at the end", detail["balance"]),
+        ("unused units", detail["units"]),
+        ("emergency credit used", -detail["emergency_credit"]),
+        ("arrears at the end", -detail["arrears"]),
+        *((f"debt {plain(name)} at the end", -owed) for name, owed in detail["debts"].items()),
+    ]
+    remains = _REMAINS.get(detail["remainder"], "nothing remains")
+    return [had[0], *(row for row in had[1:] if row[1]), (remains, detail["amount"])]

@@ -8,7 +8,7 @@ from meter_bridge.commands.operation import add_account, add_rest, carry_out
 EPILOG: Final = """\
 A top-up gives back what its split gave, in reverse: debts are owed again, emergency credit is lent again up
 to its limit, and the balance bears the rest. Unused units that it bought are returned at their price. A
-charge is given back as money. Each entry is taken back once; 'meter-bridge statement' shows their ids.
+charge is given back as money. Each entry is taken back once; 'meter-bridge ledger' shows their ids.
 
 examples:
   meter-bridge reverse flat-1 entry-12 --reason "cheque bounced"

@@ -1,0 +1,67 @@
+"""``meter-bridge ledger``."""
+
+import argparse
+import asyncio
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.messages import AccountView, LedgerPage
+from meter_bridge.statement import words
+
+EPILOG: Final = """\
+AMOUNT is what an entry did to the balance, BALANCE what the balance was after it. 'meter-bridge explain'
+shows what an entry was made of, 'meter-bridge reverse' takes a top-up or charge back.
+
+examples:
+  meter-bridge ledger flat-1
+  meter-bridge ledger flat-1 --limit 100
+  meter-bridge ledger flat-1 --before 4711
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    parser.add_argument(
+        "--limit", type=int, default=20, metavar="NUMBER", help="how many entries (default: %(default)s)"
+    )
+    parser.add_argument("--before", type=int, metavar="NUMBER", help="only entries older than this one")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the newest entries, newest first."""
+    account, page = asyncio.run(_page(arguments))
+    if arguments.json:
+        say_json(msgspec.to_builtins(page))
+        return 0
+    zone = ZoneInfo(account.time_zone)
+    rows = [
+        (
+            f"{words.local(entry.at, zone):%Y-%m-%d %H:%M}",
+            entry.id,
+            plain(entry.description),
+            format_amount(entry.amount, account.currency),
+            format_amount(entry.balance_after, account.currency),
+        )
+        for entry in page.entries
+    ]
+    say(table(("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE")))
+    if page.next_before is not None:
+        hint(f"There are older ones: add --before {page.next_before}")
+    return 0
+
+
+async def _page(arguments: argparse.Namespace) -> tuple[AccountView, LedgerPage]:
+    query = {"limit": str(arguments.limit)}
+    if arguments.before is not None:
+        query["before"] = str(arguments.before)
+    async with connected(settings_of(arguments)) as client:
+        account = await client.get(AccountView, "accounts", arguments.account)
+        return account, await client.get(LedgerPage, "accounts", arguments.account, "ledger", query=query)
