@@ -9,6 +9,7 @@ from aiohttp import web
 import msgspec
 
 from meter_bridge.api.errors import shown
+from meter_bridge.api.patterns import REMEDIES
 from meter_bridge.api.port import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -19,10 +20,10 @@ BODY_SECONDS: Final = 30
 MAX_BRACKETS: Final = 64
 """More brackets than any body of the API has; values are not looked up in such a body."""
 
-TEXT: Final = r"^[^\x00-\x1f\x7f]*$(?!\n)"
-"""Pattern of a line of text: no control characters. The look-ahead refuses Python's trailing line feed."""
 _PLACE: Final = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<name>.*)`$", re.DOTALL)
+_LENGTH: Final = re.compile(r"`str` of length (?P<sign>[<>])= (?P<limit>\d+)$")
+_RANGE: Final = re.compile(r"`int` (?P<sign>[<>])= (?P<limit>\d+)$")
 _MISSING: Final = re.compile(r"missing required field `(?P<name>[^`]*)`$")
 
 
@@ -130,6 +131,16 @@ def _wrong_value(message: str, values: object) -> Refused:
 
 def _expected(message: str) -> str:
     """Return what a validation error expected, in words that people read."""
-    if "matching regex" in message:
-        return "write it as the API's document describes it, without control characters"
+    for pattern, remedy in REMEDIES.items():
+        if message.endswith(f"matching regex {pattern!r}"):
+            return remedy
+    if length := _LENGTH.search(message):
+        return f"write {_bound(length)} character{'' if length['limit'] == '1' else 's'}"
+    if bounded := _RANGE.search(message):
+        return f"write a whole number, {_bound(bounded)}"
     return message[:1].lower() + message[1:].replace("`", "")
+
+
+def _bound(found: re.Match[str]) -> str:
+    """Return a lower or upper limit in words."""
+    return f"at {'least' if found['sign'] == '>' else 'most'} {found['limit']}"

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.patterns import KWH, TEXT
 from meter_bridge.api.port import ReadingResult, ReplacementOrder
 from meter_bridge.api.rights import STAFF, STAFF_AND_DEVICE
 from meter_bridge.protocol.messages import ErrorCode, MeterView
@@ -38,7 +38,7 @@ type Kwh = Annotated[
     str,
     msgspec.Meta(
         max_length=20,
-        pattern=r"^[0-9]{1,12}([.][0-9]{1,3})?$(?!\n)",
+        pattern=KWH,
         description="A register in kWh as the meter shows it, written as text.",
         examples=["12345.6"],
     ),

@@ -4,20 +4,17 @@ Amounts are decimal numbers in the account's currency, written as text. Everythi
 credit wants a reason, which stands in the ledger beside who asked.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
-
-_AMOUNT: Final = r"^-?[0-9]{1,20}([.][0-9]{1,10})?$(?!\n)"
-_ID: Final = r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)"
+from meter_bridge.api.patterns import AMOUNT, AMOUNT_OR_NONE, ID, PERCENT, TEXT
 
 Amount = Annotated[
     str,
     msgspec.Meta(
         max_length=40,
-        pattern=_AMOUNT,
+        pattern=AMOUNT,
         description="Decimal number in the account's currency, written as text.",
         examples=["12.50"],
     ),
@@ -39,15 +36,13 @@ AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description
 SupplyId = Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="Id of a supply.")]
 DebtId = Annotated[
     str,
-    msgspec.Meta(
-        pattern=_ID, description="Id of the debt, unique in its account.", examples=["arrears-2025"]
-    ),
+    msgspec.Meta(pattern=ID, description="Id of the debt, unique in its account.", examples=["arrears-2025"]),
 ]
 Percent = Annotated[
     str,
     msgspec.Meta(
         max_length=40,
-        pattern=r"^[0-9]{1,3}([.][0-9]{1,4})?$(?!\n)",
+        pattern=PERCENT,
         description="Share of each top-up in per cent; `0` for none.",
         examples=["10"],
     ),
@@ -59,7 +54,7 @@ CapOrNone = Annotated[
     str,
     msgspec.Meta(
         max_length=40,
-        pattern=rf"^none$(?!\n)|{_AMOUNT}",
+        pattern=AMOUNT_OR_NONE,
         description="Most that top-ups recover in a cap period; `none` takes the cap away.",
         examples=["5.00"],
     ),

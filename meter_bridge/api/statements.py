@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.patterns import TEXT
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.protocol.messages import ErrorCode

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.examples import SUPPLY_OFF, SUPPLY_ON
+from meter_bridge.api.patterns import TEXT
 from meter_bridge.api.port import Refused
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import PEOPLE, STAFF

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.patterns import TEXT
 from meter_bridge.api.port import Refused, TokenInfo
 from meter_bridge.api.rights import LANDLORD_OF_EVERYTHING
 from meter_bridge.protocol.messages import ErrorCode, Role

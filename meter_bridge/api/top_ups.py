@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.bodies import TEXT
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.examples import TOP_UP
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.patterns import AMOUNT, TEXT
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -21,7 +21,7 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         msgspec.Meta(
             max_length=40,
-            pattern=r"^-?[0-9]{1,20}([.][0-9]{1,10})?$(?!\n)",
+            pattern=AMOUNT,
             description="Decimal number in the account's currency, written as text.",
             examples=["100.00"],
         ),

@@ -1,8 +1,10 @@
 """``meter-bridge debt``."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Final
 
+from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.commands.operation import add_account, add_rest, carry_out
 
 EPILOG: Final = """\
@@ -42,10 +44,29 @@ def run(arguments: argparse.Namespace) -> int:
         name: getattr(arguments, name)
         for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
     }
+    _check(arguments, [name for name, value in terms.items() if value is not None])
     if arguments.action == "open":
         terms["description"] = arguments.description or arguments.debt
-        terms["amount"] = arguments.amount or "0"
+        terms["amount"] = arguments.amount
         return carry_out(arguments, "debts", "debt opened", debt=arguments.debt, **terms)
     if arguments.action == "change":
         return carry_out(arguments, "debts/change", "terms changed", debt=arguments.debt, **terms)
     return carry_out(arguments, "debts/close", "debt closed", debt=arguments.debt)
+
+
+def _check(arguments: argparse.Namespace, terms: Sequence[str]) -> None:
+    """Refuse what the action would pass over in silence."""
+    action, amount = arguments.action, arguments.amount
+    if action == "open" and amount is None:
+        raise CommandError("'open' wants what is owed", "add AMOUNT after the id of the debt", USAGE)
+    if action != "open" and amount is not None:
+        raise CommandError(
+            f"'{action}' takes no AMOUNT ({amount}); what is owed stays as it is",
+            "leave it out; 'write-off' lowers what is owed, another debt adds to it",
+            USAGE,
+        )
+    if action == "close" and terms:
+        option = f"--{terms[0].replace('_', '-')}"
+        raise CommandError(f"'close' takes no {option}", f"leave {option} out", USAGE)
+    if action == "change" and not terms:
+        raise CommandError("'change' wants something to change", "add --rate, --percent or --cap", USAGE)

@@ -217,6 +217,10 @@ def _check_policy(source: _Source, policy: Policy) -> None:
     if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
         message = "the largest top-up is below the smallest"
         source.reading.add(source.at("maximum top-up"), message, "raise it, or lower minimum top-up")
+    largest = policy.credit.maximum_balance
+    if largest and largest < policy.top_up_minimum:
+        message = "no top-up is possible: the smallest one is above the maximum balance"
+        source.reading.add(source.at("maximum balance"), message, "raise it, or lower minimum top-up")
     if _whole_week(policy.friendly_hours.windows):
         message = "friendly hours cover the whole week: supply would never be cut"
         source.reading.add(

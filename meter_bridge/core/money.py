@@ -10,6 +10,8 @@ import re
 from typing import Final
 
 DIGITS_BELOW_MINOR: Final = 4
+SMALLEST_COIN: Final = 10**DIGITS_BELOW_MINOR
+"""The smallest amount that can be paid, in any currency."""
 MAX_AMOUNT: Final = 10**15
 """Largest amount that is accepted from outside; keeps every sum within 64 bits and JSON's exact integers."""
 

@@ -19,6 +19,8 @@ from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
+_NO_CREDIT = "the balance holds no credit to give away; 'meter-bridge accounts' shows it"
+
 
 @dataclass(frozen=True, slots=True)
 class Refund(BookOperation):
@@ -35,7 +37,9 @@ class Refund(BookOperation):
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
-        check_amount(account, self.amount, 1, max(credit_now(account).balance, 0), "a refund")
+        check_amount(
+            account, self.amount, 1, max(credit_now(account).balance, 0), "a refund", otherwise=_NO_CREDIT
+        )
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
@@ -99,7 +103,14 @@ class Transfer(BookOperation):
     def check(self, engine: Engine, account: Account) -> None:
         target = other_account(engine, account, self.asked.to)
         room = MAX_AMOUNT - abs(credit_now(target).balance)
-        check_amount(account, self.amount, 1, min(max(credit_now(account).balance, 0), room), "a transfer")
+        check_amount(
+            account,
+            self.amount,
+            1,
+            min(max(credit_now(account).balance, 0), room),
+            "a transfer",
+            otherwise=_NO_CREDIT,
+        )
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
@@ -142,8 +153,18 @@ class WriteOff(BookOperation):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         owed = owed_of(account, self.asked.debt)
-        if self.amount is not None or not owed:
-            check_amount(account, self.amount or 0, 1, owed, "a write-off")
+        if not owed:
+            what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
+            debts = ", ".join(account.debts)
+            raise Refused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE,
+                f"{account.id} owes nothing of its {what}",
+                field="debt",
+                value=self.asked.debt,
+                remedy=f"name a debt: {debts}" if debts else "nothing is to be written off",
+            )
+        if self.amount is not None:
+            check_amount(account, self.amount, 1, owed, "a write-off")
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:

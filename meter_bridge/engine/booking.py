@@ -11,7 +11,7 @@ from meter_bridge.engine import views
 from meter_bridge.engine.credit import credit_now
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce, book, entry_id
-from meter_bridge.engine.operations import Operation
+from meter_bridge.engine.operations import ACCOUNTS, Operation
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
@@ -85,7 +85,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
             f"there is no account {to!r}",
             field="to",
             value=to,
-            remedy="'meter-bridge accounts' lists those that there are",
+            remedy=ACCOUNTS,
         )
     if target is account:
         raise Refused(

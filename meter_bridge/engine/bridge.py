@@ -32,7 +32,7 @@ from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import applied_plan, begun_versions
 from meter_bridge.engine.metrics import render
-from meter_bridge.engine.operations import Operations, committed, storage_unavailable
+from meter_bridge.engine.operations import ACCOUNTS, Operations, committed, storage_unavailable
 from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts, read_events
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
@@ -191,7 +191,11 @@ class Bridge:
         account = self.engine.installation.accounts.get(account_id)
         if account is None or not may_see(actor, account):
             raise Refused(
-                ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="account", value=account_id
+                ErrorCode.NOT_FOUND,
+                f"there is no account {account_id!r}",
+                field="account",
+                value=account_id,
+                remedy=ACCOUNTS,
             )
         return account
 
@@ -214,7 +218,7 @@ class Bridge:
                 f"account {account.id} has no entry {entry_id!r}",
                 field="entry_id",
                 value=entry_id,
-                remedy="take an id from its ledger or from a statement",
+                remedy="take an id from 'meter-bridge ledger', or from a statement",
             )
         return found
 
@@ -249,7 +253,11 @@ class Bridge:
         account = self.engine.installation.accounts.get(account_id or "")
         if account is not None and not actor.sees(account.id, account.site.id):
             raise Refused(
-                ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="to", value=account_id
+                ErrorCode.NOT_FOUND,
+                f"there is no account {account_id!r}",
+                field="to",
+                value=account_id,
+                remedy=ACCOUNTS,
             )
 
     def _revoke_tenants(self, unit: Unit, account_id: str) -> None:
@@ -358,7 +366,11 @@ class Bridge:
         meter = self.engine.installation.meters.get(meter_id)
         if meter is None or not may_see(actor, meter.supply.account):
             raise Refused(
-                ErrorCode.NOT_FOUND, f"there is no meter {meter_id!r}", field="meter", value=meter_id
+                ErrorCode.NOT_FOUND,
+                f"there is no meter {meter_id!r}",
+                field="meter",
+                value=meter_id,
+                remedy="'meter-bridge meters' lists those that there are",
             )
         return meter
 

@@ -1,6 +1,7 @@
 """Opening, changing and closing the debts of an account."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import ClassVar, override
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.core import ledger
 from meter_bridge.core.debt import PPM, Debt, next_due
 from meter_bridge.core.ledger import Bucket, EntryKind
-from meter_bridge.core.money import MAX_AMOUNT, parse_decimal
+from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.periods import PeriodUnit
 from meter_bridge.engine.adjustments import no_debt, write_off
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry
@@ -55,7 +56,7 @@ class OpenDebt(BookOperation):
                 remedy="close one that is paid",
             )
         check_amount(account, self.debt.owed, 1, MAX_AMOUNT, "a debt")
-        check_terms(self.debt)
+        check_terms(self.debt, account.site.currency)
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
@@ -99,7 +100,22 @@ class ChangeDebt(BookOperation):
     def check(self, engine: Engine, account: Account) -> None:
         if self.asked.debt not in account.debts:
             raise no_debt(account, self.asked.debt)
-        check_terms(self._changed(account.debts[self.asked.debt]))
+        if not self._names_a_term():
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                f"no term of debt {self.asked.debt!r} is named, so nothing would change",
+                field="debt",
+                value=self.asked.debt,
+                remedy="add rate, every, percent, cap, cap_every, priority or description",
+            )
+        check_terms(self._changed(account.debts[self.asked.debt]), account.site.currency)
+
+    def _names_a_term(self) -> bool:
+        """Say whether anything is to change."""
+        return any(
+            getattr(self.asked, name) is not None
+            for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
+        )
 
     def _changed(self, debt: Debt) -> Debt:
         """Return the debt with the terms that are asked for."""
@@ -159,13 +175,14 @@ class CloseDebt(BookOperation):
         return self.result(engine, account, unit, seq, detail)
 
 
-def check_terms(debt: Debt) -> None:
+def check_terms(debt: Debt, currency: str) -> None:
     """Refuse terms by which a debt would never be recovered, or that contradict each other."""
     if debt.rate < 0 or (debt.cap or 0) < 0:
         raise Refused(
             ErrorCode.BAD_REQUEST,
             "rate and cap are amounts of zero or more",
             field="rate" if debt.rate < 0 else "cap",
+            value=format_amount(debt.rate if debt.rate < 0 else debt.cap or 0, currency),
             remedy="leave out the sign",
         )
     if debt.percent_ppm > PPM:
@@ -173,6 +190,7 @@ def check_terms(debt: Debt) -> None:
             ErrorCode.BAD_REQUEST,
             "a payment recovers at most 100 per cent",
             field="percent",
+            value=f"{Decimal(debt.percent_ppm) / (PPM // 100):f}",
             remedy="write 100 or less",
         )
     if not debt.rate and not debt.percent_ppm:
@@ -188,6 +206,7 @@ def check_terms(debt: Debt) -> None:
             ErrorCode.BAD_REQUEST,
             "a cap limits what payments recover, and of this debt they recover nothing",
             field="cap",
+            value=format_amount(debt.cap, currency),
             remedy="leave the cap out, or give a percentage",
         )
 

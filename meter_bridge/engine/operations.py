@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.core.money import SMALLEST_COIN, MoneyError, format_amount, minor_digits, parse_amount
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
@@ -20,6 +20,8 @@ from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import StorageError
 
 KEY_LENGTH: Final = 255
+ACCOUNTS: Final = "'meter-bridge accounts' lists those that there are"
+"""What to do where an account is not there."""
 
 
 class Operation[T](ABC):
@@ -156,17 +158,34 @@ def storage_unavailable() -> Refused:
 def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
     """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
     currency = account.site.currency
+    digits = minor_digits(currency)
     try:
-        return parse_amount(text, currency, digits=minor_digits(currency))
+        return parse_amount(text, currency, digits=digits)
     except MoneyError as error:
-        raise Refused(ErrorCode.BAD_REQUEST, str(error), field=field, value=text[:40]) from error
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field=field,
+            value=text[:40],
+            remedy=f"write a plain decimal number with at most {digits} decimal places",
+        ) from error
 
 
-def check_amount(account: Account, value: int, low: int, high: int, what: str, *, why: str = "") -> None:
-    """Refuse an amount outside a range, naming both ends of it."""
+def check_amount(
+    account: Account,
+    value: int,
+    low: int,
+    high: int,
+    what: str,
+    *,
+    why: str = "",
+    otherwise: str = "see 'meter-bridge accounts' for what there is",
+) -> None:
+    """Refuse an amount outside a range, naming both ends; ``otherwise`` helps where no amount would do."""
     currency = account.site.currency
     if low <= value <= high:
         return
+    low = max(low, SMALLEST_COIN) if low > 0 else low
     limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
     message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
     raise Refused(
@@ -174,7 +193,7 @@ def check_amount(account: Account, value: int, low: int, high: int, what: str, *
         f"{message}{why}",
         field="amount",
         value=format_amount(value, currency),
-        remedy="choose an amount in that range" if low <= high else None,
+        remedy="choose an amount in that range" if low <= high else otherwise,
     )
 
 

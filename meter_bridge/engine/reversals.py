@@ -120,7 +120,7 @@ class Reversal(BookOperation):
         return self.result(engine, account, unit, seq, detail)
 
 
-_LIST = "GET /api/v1/accounts/{id}/ledger lists its entries"
+_LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
 
 
 def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> Refused:

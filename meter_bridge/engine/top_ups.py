@@ -54,9 +54,9 @@ class TopUp(Operation[TopUpResult]):
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest(), largest)
             why = ", for the balance to stay within its maximum" if largest < possible.most else ""
-        check_amount(
-            account, self.amount, max(account.policy.top_up_minimum, 1), largest, "a top-up", why=why
-        )
+        smallest = max(account.policy.top_up_minimum, 1)
+        otherwise = "use credit up first, or raise 'maximum balance' in the site file"
+        check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:

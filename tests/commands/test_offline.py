@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+import re
 
 import pytest
 
@@ -93,3 +94,76 @@ def test_a_backup_into_no_folder_is_refused(run: Command, installed: Path) -> No
     code, _, err = run("backup", str(installed / "none" / "copy.db"))
     assert code == 1
     assert "is not a folder" in err
+
+
+@pytest.mark.parametrize(
+    "command,what,remedy",
+    [
+        ("top-up flat-1 ten", "amount: ten", "a plain decimal number, such as 12.50"),
+        ("top-up flat-1 10.123", "2 decimal places of ZAR", "at most 2 decimal places"),
+        ("top-up flat-9 10.00", "no account 'flat-9'", "'meter-bridge accounts'"),
+        ("refund flat-1 5.00 --reason=", "reason", "at least 1 character"),
+        ("refund flat-1 5.00 --reason r", "not possible now (amount: ZAR 5.00)", "holds no credit"),
+        ("write-off flat-1 --reason r", "flat-1 owes nothing of its arrears", "nothing is to be"),
+        ("reverse flat-1 entry-99 --reason r", "entry entry-99", "'meter-bridge ledger'"),
+        ("debt open flat-1 Old 5.00 --rate 1 --reason r", "debt: Old", "lower-case letters"),
+        ("debt open flat-1 old 5.00 --percent 120 --reason r", "percent: 120", "100 or less"),
+        ("debt open flat-1 old 5.00 --rate -1 --reason r", "rate: ZAR -1.00", "leave out the sign"),
+        ("debt open flat-1 old 5.00 --rate 1 --cap 4 --reason r", "cap: ZAR 4.00", "leave the cap out"),
+        ("debt open flat-1 old 5.00 --rate 1 --priority 0 --reason r", "priority: 0", "at least 1"),
+        ("meters read flat-1/main 1,5", "register: 1,5", "such as 12345.6"),
+        ("meters read flat-9/main 1.5", "no meter 'flat-9/main'", "'meter-bridge meters'"),
+        ("ledger flat-1 --limit 0", "limit: 0", "at least 1"),
+    ],
+)
+def test_a_refusal_names_the_value_and_the_remedy(
+    run: Command, installed: Path, command: str, what: str, remedy: str
+) -> None:
+    code, _, err = run(*command.split())
+    told, mended = err.strip().splitlines()
+    assert code == 1
+    assert what in told
+    assert remedy in mended
+
+
+def test_the_smallest_possible_amount_is_a_coin(run: Command, installed: Path) -> None:
+    assert run("top-up", "flat-1", "100.00")[0] == 0
+    code, _, err = run("refund", "flat-1", "0", "--reason", "r")
+    assert (code, "from ZAR 0.01 to ZAR 100.00 (amount: ZAR 0.00)" in err) == (1, True)
+
+
+def test_the_ledger_lists_every_entry_newest_first(run: Command, installed: Path) -> None:
+    for amount in ("100.00", "50.00"):
+        assert run("top-up", "flat-1", amount)[0] == 0
+    lines = run("ledger", "flat-1")[1].splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == ["150.00", "100.00"]
+    _, out, err = run("ledger", "flat-1", "--limit", "1", "--json")
+    page = json.loads(out)
+    assert [entry["amount"] for entry in page["entries"]] == [50_000_000]
+    assert err == ""
+    before = str(page["next_before"])
+    assert f"--before {before}" in run("ledger", "flat-1", "--limit", "1")[2]
+    assert run("ledger", "flat-1", "--before", before)[1].splitlines()[1:] == lines[2:]
+
+
+def test_moving_out_tells_the_final_settlement(run: Command, installed: Path) -> None:
+    assert run("top-up", "flat-1", "100.00")[0] == 0
+    assert run("debt", "open", "flat-1", "old", "30.00", "--rate", "1", "--reason", "r")[0] == 0
+    code, out, _ = run("move-out", "flat-1", "--remainder", "refund", "--reason", "r")
+    assert code == 0
+    told = dict(re.split(r" +ZAR +", line.strip()) for line in out.splitlines() if " ZAR" in line)
+    assert told["balance at the end"] == "100.00"
+    assert told["debt old at the end"] == "-30.00"
+    assert told["to be paid out"] == "70.00"
+
+
+def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -> None:
+    assert run("debt", "open", "flat-1", "old", "30.00", "--rate", "1", "--reason", "r")[0] == 0
+    for rest, what in (
+        (("change", "flat-1", "old"), "wants something to change"),
+        (("change", "flat-1", "old", "10.00", "--rate", "2"), "takes no AMOUNT (10.00)"),
+        (("close", "flat-1", "old", "--rate", "2"), "takes no --rate"),
+        (("open", "flat-1", "new", "--rate", "2"), "wants what is owed"),
+    ):
+        code, _, err = run("debt", *rest, "--reason", "r")
+        assert (code, what in err) == (2, True)

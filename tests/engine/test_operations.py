@@ -169,7 +169,7 @@ async def test_a_refund_gives_back_at_most_the_balance(flat: House) -> None:
     await flat.read(5_000, after=HOUR)
     refusal = await refused(flat, Refund(amount="90.01", reason="moves"))
     assert refusal.code is ErrorCode.AMOUNT_OUT_OF_RANGE
-    assert "from ZAR 0.00 to ZAR 90.00" in refusal.message
+    assert "from ZAR 0.01 to ZAR 90.00" in refusal.message
     result = await operate(flat, Refund(amount="90.00", reason="moves", reference="eft 7"))
     assert (result.balance, flat.available) == (0, 0)
     entry = await newest(flat)
