@@ -424,7 +424,11 @@ class Bridge:
                 if alert.id == alert_id and self._may_hear(actor, key.account_id):
                     return key, alert, account
         raise Refused(
-            ErrorCode.NOT_FOUND, f"there is no open alert {alert_id!r}", field="alert", value=alert_id
+            ErrorCode.NOT_FOUND,
+            f"there is no open alert {alert_id!r}",
+            field="alert",
+            value=alert_id,
+            remedy="GET /api/v1/alerts?open=true lists those that are open",
         )
 
     async def confirm_clock(self, actor: Actor) -> str:
@@ -565,7 +569,11 @@ class Bridge:
         stored = self._tokens.get(token_id)
         if stored is None:
             raise Refused(
-                ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="token", value=token_id
+                ErrorCode.NOT_FOUND,
+                f"there is no token {token_id!r}",
+                field="token",
+                value=token_id,
+                remedy="'meter-bridge token list' shows those that there are",
             )
         unit = self._unit(actor)
         self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
@@ -598,11 +606,15 @@ def _refused(refusals: Sequence[Refusal]) -> Refused:
     )
 
 
+_UNDECIDED = "'meter-bridge quarantine list' shows the registers that wait for a decision"
+
+
 def _decided(meter: Meter, decision: str) -> metering_rules.Advance:
     """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
     try:
         if meter.register is not None:
             return metering_rules.decide(meter.register, metering_rules.Decision(decision))
+        what = f"{meter.id} has not been read yet"
     except ValueError as error:
-        raise Refused(ErrorCode.CONFLICT, str(error), field="decision", value=decision) from error
-    raise Refused(ErrorCode.CONFLICT, f"{meter.id} has not been read yet", field="decision", value=decision)
+        what = str(error)
+    raise Refused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)

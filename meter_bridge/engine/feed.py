@@ -67,12 +67,13 @@ class Feed:
                     self._end(
                         subscription,
                         ErrorCode.TOO_MANY_REQUESTS,
-                        "reading too slowly; resume with the last seq",
+                        "reading too slowly",
+                        "subscribe again with the last seq as since",
                     )
 
-    def _end(self, subscription: Subscription, code: ErrorCode, message: str) -> None:
+    def _end(self, subscription: Subscription, code: ErrorCode, message: str, remedy: str) -> None:
         """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
-        subscription.ended = Refused(code, message)
+        subscription.ended = Refused(code, message, remedy=remedy)
         subscription.events.clear()
         subscription.wake.set()
         self._subscriptions.discard(subscription)
@@ -100,12 +101,16 @@ class Feed:
         """End the subscriptions of a revoked token."""
         for subscription in list(self._subscriptions):
             if subscription.actor.token_id == token_id:
-                self._end(subscription, ErrorCode.NOT_AUTHENTICATED, "the token was revoked")
+                self._end(
+                    subscription, ErrorCode.NOT_AUTHENTICATED, "the token was revoked", "use another token"
+                )
 
     def end(self) -> None:
         """End every subscription, as when the bridge stops."""
         for subscription in list(self._subscriptions):
-            self._end(subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping")
+            self._end(
+                subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping", "connect again later"
+            )
 
     async def stream(self, actor: Actor, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""

@@ -32,7 +32,13 @@ def _check_address(field: str, text: str | None) -> None:
         if text is not None:
             parse_address(text)
     except AddressError as error:
-        raise Refused(ErrorCode.BAD_REQUEST, str(error), field=field, value=text) from error
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field=field,
+            value=text,
+            remedy="take an address that 'meter-bridge meters' lists, or see docs/meters.md",
+        ) from error
 
 
 def _check_device(meter: Meter, plan: MeterPlan) -> None:

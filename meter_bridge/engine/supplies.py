@@ -21,7 +21,11 @@ _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.
 def unit_of(engine: Engine, actor: Actor) -> Unit:
     """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
     if engine.broken is not None or not engine.running.is_set():
-        raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "the bridge cannot store anything now; try again soon")
+        raise Refused(
+            ErrorCode.STORAGE_UNAVAILABLE,
+            "the bridge cannot store anything now; nothing was changed",
+            remedy="try again when the bridge is healthy",
+        )
     return Unit(engine.clock.now(), actor=actor.name)
 
 
@@ -130,6 +134,7 @@ class Supplies:
                 f"no protection of {account.name} has tripped; there is nothing to reset",
                 field="action",
                 value=SupplyAction.RESET.value,
+                remedy="leave it; 'meter-bridge hold list' shows what else keeps a supply off",
             )
         still = next((key for key, guard in tripped.items() if guard.calm_since is None), None)
         if still is not None:
