@@ -210,9 +210,13 @@ def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | Non
 
 
 def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
-    """Write off what an empty unit used, so that the next customer begins at zero."""
+    """Write off what an empty unit used, so that the next customer owes nothing of it.
+
+    Credit that was paid in for whoever comes next is theirs; units become money at their price.
+    """
     worth, units = _units_back(account, unit)
     changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
+    changes[Bucket.BALANCE] += worth + max(account.balance, 0)
     if not units and not any(changes.values()):
         return None
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.api.requests import MoveIn, MoveOut, OpenDebt, Reversal, SelectEmergencyCredit
+from meter_bridge.api.requests import MoveIn, MoveOut, OpenDebt, Reversal, SelectEmergencyCredit, Transfer
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.statements import Detail
 from tests.engine.harness import (
@@ -300,3 +300,12 @@ async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
         await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
     assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert not (await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
+
+
+async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:
+    flat = let.engine.installation.accounts["flat-2"]
+    await let.bridge.operate(LANDLORD, "flat-2", OUT, key="out")
+    await operate(let, Transfer(to="flat-2", amount="50.00", reason="moves rooms"))
+    await let.bridge.operate(LANDLORD, "flat-2", MoveIn(customer="A. Nkosi"), key="in")
+    assert flat.balance == zar("50.00")
+    assert let.problems() == []
