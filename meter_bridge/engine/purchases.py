@@ -12,11 +12,6 @@ def seller(account: Account, at: int) -> Supply | None:
     return next((supply for supply in account.supplies if sells_units(supply.timeline, at)), None)
 
 
-def units_left(account: Account) -> int:
-    """Return the units bought and not used over all supplies, Wh."""
-    return sum(supply.rating.units for supply in account.supplies)
-
-
 def units_worth(account: Account) -> int:
     """Return what the units that are left cost when they were bought, rounded down."""
     lots = (lot for supply in account.supplies for lot in supply.rating.lots)
