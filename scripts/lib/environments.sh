@@ -14,11 +14,12 @@ python_series_of() {
 }
 
 # Make one environment equal to its lock; at once if it is already. A work tree whose .venvs is a link borrows the
-# environments of another checkout, and uses them as they are.
+# environments of another checkout, and uses them as they are, with its own code.
 setup_environment() {
     local name=$1
     if [ -L "$VENVS" ]; then
         [ -x "$VENVS/$name/bin/python" ] || die ".venvs is a link and holds no '$name': run scripts/setup where it leads"
+        export PYTHONPATH=$PROJECT_ROOT
     elif ! environment_is_current "$name"; then
         with_lock "$name" make_environment "$name"
     fi
