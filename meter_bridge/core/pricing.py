@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.derived import energy_of
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.rating import (
@@ -21,7 +22,6 @@ from meter_bridge.core.rating import (
     Settlement,
     Terms,
     allocate,
-    energy_of,
     forget_intervals,
     forget_periods,
     unit_price,

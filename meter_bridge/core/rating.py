@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, local_time, next_slot
+from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time, next_slot
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.tariff import (
@@ -173,6 +173,14 @@ class Rating:
     terms: Terms = field(default_factory=Terms)
     taxed: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
     """Tax lines of the lines of energy, found once for each."""
+    pages: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """What ``derived`` sorted out of the lines of each billing period."""
+    stale: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Billing periods whose values to date are behind their energy; they are worked out when asked for."""
+
+    def __post_init__(self) -> None:
+        """Take lines that come from elsewhere, as from storage, for possibly behind."""
+        self.stale.update(key.period for key in self.lines)
 
     @property
     def units(self) -> int:
@@ -230,7 +238,6 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
     elapsed = end - start
     estimated = elapsed > LONGEST_KNOWN_MS
     given, at = 0, start
-    touched: dict[str, None] = {}
     while True:
         stretch = timeline.stretch(at)
         until = min(next_slot(at), stretch.end, max(end, at))
@@ -238,12 +245,10 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
         if upto > given:
             _climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
             if stretch.derived:
-                touched[stretch.period] = None
+                rating.stale.add(stretch.period)
         given, at = upto, until
         if at >= end:
             break
-    for period in touched:
-        revalue(rating, timeline, period)
 
 
 def _climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
@@ -414,32 +419,6 @@ def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> Line
     return LineKey(kind, key.period, key.version_id, NO_BLOCK, name, included_in or "")
 
 
-def raise_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
-    """Bring a line of no energy to an exact value, and every tax that is raised on it.
-
-    What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
-    """
-    each = line(rating, key)
-    before = each.settled_quantity if settled else each.quantity
-    _add_value(each, value - before, settled=settled)
-    base = BASE_OF[LineKind(key.kind)]
-    for term in version.terms[base]:
-        if term.tax.inclusive:
-            contained = line(rating, tax_key(key, term.tax.name, base))
-            _add_value(contained, value - before, settled=settled)
-        else:
-            gain = value * term.factor // (PPM * PPM) - before * term.factor // (PPM * PPM)
-            _add_value(line(rating, tax_key(key, term.tax.name)), gain, settled=settled)
-
-
-def _add_value(each: Line, value: int, *, settled: bool) -> None:
-    """Add to one of a line's two quantities."""
-    if settled:
-        each.settled_quantity += value
-    else:
-        each.quantity += value
-
-
 def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
     """Return the amount of a line at a cumulative quantity, rounded once, half to even."""
     if key.kind == LineKind.CONSUMPTION and version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
@@ -450,159 +429,6 @@ def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
         contained = {tax.name: tax.rate_ppm for tax in version.taxes if tax.inclusive and key.base in tax.on}
         return divide_half_even(quantity * contained[key.band], EXACT * (PPM + sum(contained.values())))
     return divide_half_even(quantity, EXACT)
-
-
-def accrued(rating: Rating, timeline: Timeline) -> int:
-    """Return what has been used and not yet settled, priced."""
-    return sum(
-        due(timeline.version(key.version_id), key, each.quantity) - each.settled
-        for key, each in rating.lines.items()
-        if each.quantity != each.settled_quantity and key.kind != LineKind.INCLUDED_TAX
-    )
-
-
-def revalue(rating: Rating, timeline: Timeline, period: str, *, settled: bool = False) -> tuple[LineKey, ...]:
-    """Bring the derived lines of a billing period to their value to date; return those that changed."""
-    changed: list[LineKey] = []
-    present = {key for key in rating.lines if key.period == period and is_derived(timeline, key)}
-    values = _derive(rating, timeline, period, settled=settled)
-    for key in sorted(present | values.keys()):
-        value = values.get(key, 0)
-        if value != _quantity(line(rating, key), settled=settled):
-            raise_value(rating, timeline.version(key.version_id), key, value, settled=settled)
-            changed.append(key)
-    return tuple(changed)
-
-
-def _quantity(each: Line, *, settled: bool) -> int:
-    """Return one of a line's two quantities."""
-    return each.settled_quantity if settled else each.quantity
-
-
-def is_energy(timeline: Timeline, key: LineKey) -> bool:
-    """Say whether a line counts energy."""
-    return key.kind in ENERGY_KINDS and not is_derived(timeline, key)
-
-
-def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
-    """Return the energy used in a billing period, Wh; units that were bought are not used yet."""
-    lines = [(key, each.quantity) for key, each in rating.lines.items() if key.period == period]
-    bought = sum(quantity for key, quantity in lines if key.kind == LineKind.PURCHASE)
-    return sum(quantity for key, quantity in lines if is_energy(timeline, key)) - bought
-
-
-def is_derived(timeline: Timeline, key: LineKey) -> bool:
-    """Say whether a line is a value of the period to date rather than a sum."""
-    if key.kind == LineKind.DEMAND:
-        demand = timeline.version(key.version_id).demand
-        return demand is not None and demand.of is DemandOf.MAXIMUM
-    pro_rata = timeline.version(key.version_id).meaning is BlockBandMeaning.POOLED_PRO_RATA
-    shared = key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK and pro_rata
-    return shared or key.kind in (LineKind.LIFELINE, LineKind.MINIMUM)
-
-
-def _derive(rating: Rating, timeline: Timeline, period: str, *, settled: bool) -> dict[LineKey, int]:
-    """Return the exact values of all derived lines of a billing period."""
-    energy = {
-        key: _quantity(each, settled=settled)
-        for key, each in rating.lines.items()
-        if key.period == period and key.kind == LineKind.CONSUMPTION and not is_derived(timeline, key)
-    }
-    values: dict[LineKey, int] = {}
-    _share_blocks(rating, timeline, energy, values)
-    _lifelines(timeline, energy, values)
-    newest = _newest_version(rating, timeline, period)
-    _demand(rating, newest, period, values)
-    missing = _missing(rating, timeline, newest, period, sum(values.values()), settled=settled)
-    if missing > 0:
-        key = LineKey(LineKind.MINIMUM, period, newest.id, NO_BLOCK, LineKind.MINIMUM.value)
-        values[key] = missing
-    return values
-
-
-def _share_blocks(
-    rating: Rating, timeline: Timeline, energy: dict[LineKey, int], values: dict[LineKey, int]
-) -> None:
-    """Share each block by the bands as the whole period is (pooled pro rata)."""
-    for key, wh in energy.items():
-        version = timeline.version(key.version_id)
-        if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA or not wh:
-            continue
-        ladder = version.ladder_of(key.band)
-        pooled = version.ladders[ladder].bands
-        total = sum(each for other, each in energy.items() if other.band in pooled)
-        free = rating.used.get(Rung(key.period, FREE_LADDER), 0) if version.free_climbs else 0
-        low = 0
-        ends = (*limits(version, ladder, key.period, rating.terms.started), None)
-        for block, end in enumerate(ends):
-            high = total if end is None else min(max(end - free, low), total)
-            if high > low:
-                value = version.price(block, key.band) * (high - low) * wh * (EXACT // WH_PER_MWH)
-                values[key._replace(block=block)] = divide_half_even(value, total)
-            low = max(high, low)
-
-
-def _lifelines(timeline: Timeline, energy: dict[LineKey, int], values: dict[LineKey, int]) -> None:
-    """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
-    total = sum(energy.values())
-    for key, wh in energy.items():
-        version = timeline.version(key.version_id)
-        lifeline = version.lifeline
-        if lifeline is None or total > lifeline.limit_wh:
-            continue
-        column = [band.name for band in version.bands].index(key.band)
-        less = lifeline.prices[column] * wh * (EXACT // WH_PER_MWH) - _normal(timeline, key, wh, values)
-        off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
-        values[off] = values.get(off, 0) + less
-
-
-def _normal(timeline: Timeline, key: LineKey, wh: int, values: dict[LineKey, int]) -> int:
-    """Return the exact value of energy at its normal prices; pro rata its blocks are worked out already."""
-    if key.block == NO_BLOCK:
-        return sum(value for each, value in values.items() if each._replace(block=NO_BLOCK) == key)
-    return timeline.version(key.version_id).price(key.block, key.band) * wh * (EXACT // WH_PER_MWH)
-
-
-def _newest_version(rating: Rating, timeline: Timeline, period: str) -> TariffVersion:
-    """Return the newest version under which something was charged in a period, else that of its end."""
-    ids = {key.version_id for key in rating.lines if key.period == period}
-    charged = (version for version in reversed(timeline.versions) if version.id in ids)
-    end = day_start(bounds(period)[1], timeline.versions[0].zone)
-    return next(charged, None) or timeline.at(end - 1)
-
-
-def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
-    """Price the greatest mean power of the period."""
-    demand = version.demand
-    peak = rating.peaks.get(period, 0)
-    if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
-        watts = peak * 60 // demand.interval_min
-        key = LineKey(LineKind.DEMAND, period, version.id, NO_BLOCK, LineKind.DEMAND.value)
-        values[key] = demand.per_kw * watts * (EXACT // 1000)
-
-
-def _missing(
-    rating: Rating, timeline: Timeline, version: TariffVersion, period: str, charged: int, *, settled: bool
-) -> int:
-    """Return what the charges of a period that is over fall short of the minimum, exact."""
-    if not version.minimum or period not in rating.history:
-        return 0
-    days, total = share(version.billing_period, date.fromisoformat(period[:10]), rating.terms.started)
-    if days != total and not version.prorate:
-        return 0
-    for key, each in rating.lines.items():
-        if key.period == period and key.kind in BASE_OF and not is_derived(timeline, key):
-            charged += _value(timeline, key, _quantity(each, settled=settled))
-    return version.minimum * EXACT * days // total - charged
-
-
-def _value(timeline: Timeline, key: LineKey, quantity: int) -> int:
-    """Return the exact value of a line that is a plain sum, before tax."""
-    if key.kind != LineKind.CONSUMPTION:
-        return quantity
-    if key.block == NO_BLOCK:
-        return 0
-    return timeline.version(key.version_id).price(key.block, key.band) * quantity * (EXACT // WH_PER_MWH)
 
 
 def unit_price(version: TariffVersion, key: LineKey) -> int | None:
@@ -651,20 +477,33 @@ def units_for(rating: Rating, stretch: Stretch, amount: int) -> int | None:
 
 
 def forget_periods(rating: Rating, keep_from: str) -> None:
-    """Drop settled lines and ladders of periods that began before ``keep_from`` and are over by then."""
-    rating.lines = {
-        key: each
-        for key, each in rating.lines.items()
-        if _reaches(key.period, keep_from) or each.quantity != each.settled_quantity
-    }
+    """Drop lines and ladders of periods that are settled and over by ``keep_from``.
+
+    A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
+    """
+    kept = _unsettled(rating)
+    kept |= {key.period for key in rating.lines if _reaches(key.period, keep_from)}
+    rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
     rating.taxed.clear()
-    rating.used = {rung: wh for rung, wh in rating.used.items() if _reaches(rung.period, keep_from)}
-    rating.peaks = {period: wh for period, wh in rating.peaks.items() if _reaches(period, keep_from)}
-    kept = sorted(rating.history)[-_HISTORY_KEPT:]
-    rating.history = {period: rating.history[period] for period in kept}
+    rating.used = {
+        rung: wh
+        for rung, wh in rating.used.items()
+        if rung.period in kept or _reaches(rung.period, keep_from)
+    }
+    rating.peaks = {
+        period: wh for period, wh in rating.peaks.items() if period in kept or _reaches(period, keep_from)
+    }
+    newest = sorted(rating.history)[-_HISTORY_KEPT:]
+    rating.history = {period: rating.history[period] for period in newest}
 
 
 _HISTORY_KEPT: Final = 25
+
+
+def _unsettled(rating: Rating) -> set[str]:
+    """Return the billing periods of which something is not yet settled."""
+    lines = {key.period for key, each in rating.lines.items() if each.quantity != each.settled_quantity}
+    return lines | {part.key.period for parts in rating.open.values() for part in parts}
 
 
 def _reaches(period: str, keep_from: str) -> bool:

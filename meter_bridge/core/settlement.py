@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.derived import revalue
 from meter_bridge.core.rating import (
     TAX_KINDS,
     Line,
@@ -15,7 +16,6 @@ from meter_bridge.core.rating import (
     Settlement,
     due,
     line,
-    revalue,
     taxes_per_wh,
     unit_price,
 )

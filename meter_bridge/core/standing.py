@@ -4,20 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from meter_bridge.core.calendar import day_end, local_day
+from meter_bridge.core.derived import energy_of, raise_value, revalue
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.rating import (
-    NO_BLOCK,
-    LineKey,
-    LineKind,
-    Rating,
-    Segment,
-    Settlement,
-    Terms,
-    energy_of,
-    line,
-    raise_value,
-    revalue,
-)
+from meter_bridge.core.rating import NO_BLOCK, LineKey, LineKind, Rating, Segment, Settlement, Terms, line
 from meter_bridge.core.settlement import Sums, settle_derived
 from meter_bridge.core.tariff import EXACT, DemandOf, TariffVersion, Timeline, share
 

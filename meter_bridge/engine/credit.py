@@ -4,9 +4,9 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.credit import Collection, CreditState, Payments, after, spend, standing_collection
+from meter_bridge.core.derived import accrued
 from meter_bridge.core.ledger import Bucket, debt_of
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
-from meter_bridge.core.rating import accrued
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.state import Account
 

@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.rating import accrued
+from meter_bridge.core.derived import accrued
 from meter_bridge.engine import document, protecting
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.cutoff import CutOffs

@@ -11,10 +11,11 @@ from meter_bridge.core.credit import (
     usable,
 )
 from meter_bridge.core.debt import Debt, in_order
+from meter_bridge.core.derived import accrued, charged
 from meter_bridge.core.holds import Hold
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
-from meter_bridge.core.rating import LineKind, accrued, block_at, block_room, due, price_per_kwh, units_for
+from meter_bridge.core.rating import block_at, block_room, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.standing import fixed_per_day
 from meter_bridge.core.supply import PaymentMode, Reason, restorable
@@ -294,9 +295,4 @@ def _cost_period(account: Account, at: int) -> int | None:
 def period_cost(supply: Supply, at: int) -> tuple[str, int]:
     """Return the present block period of a supply, named with the supply, and its charges so far."""
     period = supply.timeline.at(at).period(at)
-    cost = sum(
-        due(supply.timeline.version(key.version_id), key, line.quantity)
-        for key, line in supply.rating.lines.items()
-        if key.period == period and key.kind != LineKind.INCLUDED_TAX
-    )
-    return f"{supply.id} {period}", cost
+    return f"{supply.id} {period}", charged(supply.rating, supply.timeline, period)

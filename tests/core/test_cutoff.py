@@ -26,8 +26,9 @@ from meter_bridge.core.cutoff import (
     unsure,
     want,
 )
+from meter_bridge.core.derived import accrued
 from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.core.rating import Rating, accrued, allocate
+from meter_bridge.core.rating import Rating, allocate
 from meter_bridge.core.tariff import EXACT, BlockBandMeaning, Timeline
 from tests.core.builders import DAY, band, tariff, tax, window
 from tests.core.strategies import partitions, timelines

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from meter_bridge.core.derived import accrued
 from meter_bridge.core.rating import (
     LONGEST_KNOWN_MS,
     LineKey,
@@ -13,7 +14,6 @@ from meter_bridge.core.rating import (
     Rating,
     Rung,
     Settlement,
-    accrued,
     allocate,
     block_at,
     forget_periods,

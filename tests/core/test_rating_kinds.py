@@ -7,17 +7,10 @@ from datetime import date
 import pytest
 
 from meter_bridge.core.bands import EVERY_DAY, Band, BandCalendar, Season, Window
+from meter_bridge.core.derived import accrued, energy_of
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.purchase import buy, give_back
-from meter_bridge.core.rating import (
-    LineKind,
-    Rating,
-    Settlement,
-    Terms,
-    accrued,
-    allocate,
-    energy_of,
-)
+from meter_bridge.core.rating import LineKind, Rating, Settlement, Terms, allocate
 from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
 from meter_bridge.core.tariff import (

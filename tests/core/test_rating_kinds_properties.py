@@ -1,23 +1,16 @@
 """Every kind of charge under any partition of the same readings (invariant 7); nothing lost on the way."""
 
 from dataclasses import replace
+from enum import StrEnum
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.bands import BandCalendar
 from meter_bridge.core.calendar import day_end, local_day
+from meter_bridge.core.derived import accrued, is_energy
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.rating import (
-    LineKey,
-    LineKind,
-    Rating,
-    Settlement,
-    Terms,
-    accrued,
-    allocate,
-    is_energy,
-)
+from meter_bridge.core.rating import Line, LineKey, LineKind, Rating, Settlement, Terms, allocate
 from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
 from meter_bridge.core.tariff import (
@@ -111,6 +104,14 @@ def terms(data: st.DataObject) -> Terms:
 PLACE = weekly_ladder(time_zone=ZONE).zone
 
 
+class Asked(StrEnum):
+    """What happens between two readings."""
+
+    NOT = "not"
+    NOW = "now"
+    STORED = "stored"
+
+
 class Books:
     """A supply rated over some days, settled whenever asked."""
 
@@ -195,6 +196,32 @@ def test_every_line_ends_at_the_same_amount_however_the_period_is_cut(
         assert energy == total
         contained = sum(v for key, v in books.amounts.items() if key.kind == LineKind.INCLUDED_TAX)
         assert books.facts == sum(books.amounts.values()) - contained
+
+
+@settings(max_examples=150, deadline=None)
+@given(tariffs(), st.lists(st.tuples(st.integers(0, 3_000), st.sampled_from(Asked)), max_size=12))
+def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
+    version: TariffVersion, readings: list[tuple[int, Asked]]
+) -> None:
+    timeline = Timeline((version,))
+    asked, never = Rating(), Rating()
+    at = START
+    for wh, then in readings:
+        for rating in (asked, never):
+            allocate(rating, timeline, "m", at, at + 9 * SLOT, wh)
+        at += 9 * SLOT
+        if then is Asked.NOW:
+            accrued(asked, timeline)
+        if then is Asked.STORED:
+            lines = {key: replace(each) for key, each in asked.lines.items()}
+            asked = replace(asked, lines=lines, taxed={}, pages={}, stale=set())
+    assert accrued(asked, timeline) == accrued(never, timeline)
+    # a value that was something once and is nothing now has left an empty line
+    left, right = (
+        {k: each for k, each in rating.lines.items() if each != Line()} for rating in (asked, never)
+    )
+    assert left == right
+    assert settle(asked, timeline).total == settle(never, timeline).total
 
 
 @settings(max_examples=100, deadline=None)

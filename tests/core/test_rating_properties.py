@@ -7,15 +7,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, day_start, local_day, next_slot
-from meter_bridge.core.rating import (
-    LineKey,
-    Rating,
-    Rung,
-    Segment,
-    Settlement,
-    accrued,
-    allocate,
-)
+from meter_bridge.core.derived import accrued
+from meter_bridge.core.rating import LineKey, Rating, Rung, Segment, Settlement, allocate
 from meter_bridge.core.settlement import has_closed, settle
 from meter_bridge.core.standing import charge_day
 from meter_bridge.core.tariff import TariffVersion, Timeline

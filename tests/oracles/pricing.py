@@ -10,6 +10,7 @@ import holidays
 
 from meter_bridge.core.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.calendar import day_start
+from meter_bridge.core.derived import accrued
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.rating import (
@@ -152,8 +153,11 @@ class Bills:
         )
 
 
-def price(example: Example) -> Bills:
-    """Price a year as the bridge does: interval by interval, posted at midnight with what that makes due."""
+def price(example: Example, *, asked: bool = False) -> Bills:
+    """Price a year as the bridge does: interval by interval, posted at midnight with what that makes due.
+
+    With ``asked`` what has accrued is asked for after each interval, which must change nothing.
+    """
     version = version_of(example)
     timeline, rating, bills = Timeline((version,)), Rating(), Bills(example.load.year)
     day = date(example.load.year, 1, 1)
@@ -167,6 +171,8 @@ def price(example: Example) -> Bills:
             day += timedelta(days=1)
             midnight = day_start(day, version.zone)
         allocate(rating, timeline, "meter", start, end, wh)
+        if asked:
+            accrued(rating, timeline)
     bills.book(settle(rating, timeline))
     bills.book(charge_day(rating, timeline, midnight))
     return bills
