@@ -11,6 +11,7 @@ from meter_bridge.protocol.messages import (
     AlertView,
     ErrorCode,
     Event,
+    HistoryPage,
     HoldPosition,
     HoldView,
     LedgerPage,
@@ -107,6 +108,15 @@ class ApplyResult:
 
     changes: tuple[str, ...]
     applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What is to be changed of an account's policy; None leaves as it is."""
+
+    low_credit: tuple[str, ...] | None = None
+    """Warning thresholds as decimals in the account's currency."""
+    load_limit_w: int | None = None
 
 
 type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
@@ -240,9 +250,26 @@ class BridgePort(Protocol):
         """Take the wall clock as right; return the instant now in force."""
 
     async def apply(
-        self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        *,
+        document: str,
+        dry_run: bool,
+        undo: frozenset[str] = frozenset(),
     ) -> ApplyResult:
-        """Apply a validated site file, all of it or nothing."""
+        """Apply a validated site file, all of it or nothing.
+
+        What was changed while the bridge ran is undone only for the units and meters that ``undo`` names.
+        """
+
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+        """Change an account's warning thresholds or load limit; None leaves as it is."""
+
+    async def history(
+        self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
+    ) -> HistoryPage:
+        """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
 
     async def create_token(
         self,

@@ -7,6 +7,7 @@ import msgspec
 
 from meter_bridge.api.bodies import SITE_FILE_BYTES, read_body
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.patterns import TEXT
 from meter_bridge.api.port import ApplyResult, Refused
 from meter_bridge.api.rights import LANDLORD_OF_EVERYTHING
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
@@ -18,6 +19,15 @@ class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a site file is to be applied."""
 
     dry_run: Annotated[bool, msgspec.Meta(description="Only say what would change.")] = False
+    undo: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4096,
+            pattern=TEXT,
+            description="Ids of units and meters, with commas, of which what was changed since the last file "
+            "may be undone.",
+        ),
+    ] = ""
 
 
 @endpoint(
@@ -43,7 +53,9 @@ async def apply_site(call: Call) -> Reply:
         plan = await asyncio.to_thread(load, document)
     except SiteFileError as error:
         raise _refused(error) from error
-    return Reply(await call.port.apply(call.actor, plan, document=document, dry_run=query.dry_run))
+    undo = frozenset(name for each in query.undo.split(",") if (name := each.strip()))
+    done = await call.port.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
+    return Reply(done)
 
 
 def _text(raw: bytes) -> str:

@@ -24,6 +24,9 @@ examples:
   meter-bridge apply house.yaml              shows what would change and asks
   meter-bridge apply house.yaml --dry-run    only shows it
   meter-bridge apply house.yaml --yes        does not ask, for scripts
+
+What was changed while the bridge ran (warning thresholds, load limits, replaced meters) is not undone by a
+file that still says the old: put the new value into the file, or name the unit or meter with --undo.
 """
 
 
@@ -33,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--yes", action="store_true", help="apply without asking")
     choice.add_argument("--dry-run", action="store_true", help="only show what would change")
+    parser.add_argument(
+        "--undo",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="unit or meter of which the file may undo what was changed since the last one (repeatable)",
+    )
     add_json(parser)
 
 
@@ -45,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _apply(arguments: argparse.Namespace, settings: Settings, document: str) -> int:
     async with connected(settings, create=True) as client:
-        result = await _post(client, document, dry_run=True)
+        undo = tuple(arguments.undo)
+        result = await _post(client, document, dry_run=True, undo=undo)
         if not arguments.json:
             _show(result)
         wanted = bool(result.changes) and not arguments.dry_run
@@ -53,7 +64,7 @@ async def _apply(arguments: argparse.Namespace, settings: Settings, document: st
             say("Nothing was applied.")
             return REFUSED
         if wanted:
-            result = await _post(client, document, dry_run=False)
+            result = await _post(client, document, dry_run=False, undo=undo)
     if arguments.json:
         say_json(asdict(result))
     elif result.applied:
@@ -61,8 +72,8 @@ async def _apply(arguments: argparse.Namespace, settings: Settings, document: st
     return 0
 
 
-async def _post(client: BridgeClient, document: str, *, dry_run: bool) -> ApplyResult:
-    query = {"dry_run": str(dry_run).lower()}
+async def _post(client: BridgeClient, document: str, *, dry_run: bool, undo: tuple[str, ...]) -> ApplyResult:
+    query = {"dry_run": str(dry_run).lower()} | ({"undo": ",".join(undo)} if undo else {})
     return await client.post(ApplyResult, "site", document=document, query=query)
 
 

@@ -45,6 +45,7 @@ class RefusalCode(StrEnum):
     NO_TARIFF_IN_FORCE = "no_tariff_in_force"
     METER_CLAIMED_TWICE = "meter_claimed_twice"
     ID_TWICE = "id_twice"
+    EDITED_SINCE = "edited_since"
 
 
 WARNING: Final = "!"

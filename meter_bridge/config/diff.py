@@ -28,11 +28,13 @@ def compare(
     now_ms: int,
     *,
     charged_versions: frozenset[str] = frozenset(),
+    undo: frozenset[str] = frozenset(),
 ) -> Difference:
     """Return what applying ``after`` changes at an instant, and what must keep it from being applied.
 
     ``charged_versions`` names tariff versions that the ledger refers to, also for accounts that are closed;
-    they cannot change, whoever uses their site now.
+    they cannot change, whoever uses their site now. ``undo`` names the units and meters of which the file may
+    undo what was changed while the bridge ran.
     """
     old = before or InstallationPlan("", ())
     found = Findings()
@@ -45,6 +47,7 @@ def compare(
     _check_ids(found, after)
     check_in_force(found, after, now_ms)
     check_claims(found, after)
+    _check_edits(found, old, undo)
     return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings), closed)
 
 
@@ -147,6 +150,21 @@ def _compare_supplies(found: Findings, old: AccountPlan, new: AccountPlan) -> No
             found.change(Subject.UNIT, new.id, "tariff", known.tariff_id, supply.tariff_id)
     for supply in before.values():
         found.remove(Subject.SUPPLY, supply.id, f"supply {supply.id}")
+
+
+def _check_edits(found: Findings, old: InstallationPlan, undo: frozenset[str]) -> None:
+    """Refuse to undo what was changed while the bridge ran, unless that is asked for."""
+    edits = {(edit.subject, edit.id, edit.key): edit for edit in old.edits}
+    for change in list(found.changes):
+        edit = edits.get((change.subject.value, change.id, change.field or ""))
+        if edit is None or change.id in undo:
+            continue
+        message = (
+            f"{change.id}: {edit.key} was set to {change.before} by {edit.by} at {edit.at},"
+            f" and the file says {change.after}"
+        )
+        remedy = f"write {change.before} in the file, or apply with --undo {change.id}"
+        found.refuse(RefusalCode.EDITED_SINCE, change.id, change.after or "", message, remedy)
 
 
 def _check_ids(found: Findings, plan: InstallationPlan) -> None:

@@ -1,5 +1,6 @@
 """A site file after validation: what there is to be, in the core's own types."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from meter_bridge.core.alerts import Limits
@@ -82,12 +83,44 @@ class SitePlan:
     accounts: tuple[AccountPlan, ...]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """A value that somebody changed while the bridge ran; no site file undoes it unless told so."""
+
+    subject: str
+    """``unit`` or ``meter``."""
+    id: str
+    key: str
+    """What was changed, as the site file names it."""
+    by: str = field(default="", compare=False)
+    at: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class InstallationPlan:
     """Everything that one bridge serves."""
 
     name: str
     sites: tuple[SitePlan, ...]
+    edits: tuple[Edit, ...] = ()
+    """What was changed since the last site file; always empty in a plan that comes from one."""
+
+
+def with_edits(plan: InstallationPlan, edits: Iterable[Edit]) -> InstallationPlan:
+    """Return the plan with edits noted; the newest of the same value counts."""
+    return replace(plan, edits=tuple(sorted({*edits} | {*plan.edits})))
+
+
+def with_policy(plan: InstallationPlan, account_id: str, policy: Policy) -> InstallationPlan:
+    """Return the plan with another policy for an account."""
+
+    def changed(account: AccountPlan) -> AccountPlan:
+        return replace(account, policy=policy) if account.id == account_id else account
+
+    return replace(
+        plan,
+        sites=tuple(replace(site, accounts=tuple(map(changed, site.accounts))) for site in plan.sites),
+    )
 
 
 def with_meter(plan: InstallationPlan, meter: MeterPlan) -> InstallationPlan:

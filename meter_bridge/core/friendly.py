@@ -19,6 +19,8 @@ _FRIENDLY: Final = "friendly"
 _WHOLE_DAY: Final = Window(frozenset({HOLIDAY}), 0, 0)
 _HORIZON_MS: Final = 100 * DAY_MS
 """How far an end is looked for; a calendar without one is refused where it is written."""
+_LOOK_AHEAD_MS: Final = 35 * DAY_MS
+"""How far the next friendly hours are looked for."""
 
 
 class Respite(NamedTuple):
@@ -57,6 +59,36 @@ def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
             break
         end = later
     return Respite(end + hours.grace_ms, grace=not friendly)
+
+
+def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, int] | None:
+    """Return start and end of the friendly hours around an instant, or else of the next; no grace counts.
+
+    None where there are none within the weeks that are looked at; where they never end, the end is as far as
+    was looked.
+    """
+    calendars = _calendars(hours, time_zone)
+    start, horizon = at, at + _LOOK_AHEAD_MS
+    while start < horizon and _friendly_until(calendars, start) is None:
+        start = min((calendar.at(start).end for calendar in calendars), default=horizon)
+    if start >= horizon:
+        return None
+    end = start
+    while end < horizon and (later := _friendly_until(calendars, end)) is not None:
+        end = later
+    return (_began(calendars, start), end) if start == at else (start, end)
+
+
+def _began(calendars: tuple[BandCalendar, ...], at: int) -> int:
+    """Return when the friendly hours around an instant began, looking back some days."""
+    began = at
+    for _ in range(4 * len(calendars)):
+        starts = [span.start for each in calendars if (span := each.at(began)).band == _FRIENDLY]
+        began = min(starts)
+        if _friendly_until(calendars, began - 1) is None:
+            break
+        began -= 1
+    return began
 
 
 def longest_respite(hours: FriendlyHours, start: int, end: int, time_zone: str) -> int | None:

@@ -1,19 +1,25 @@
 """Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from meter_bridge.config import codec
+from meter_bridge.config.changes import Subject
 from meter_bridge.config.plan import (
     AccountPlan,
+    Edit,
     InstallationPlan,
     MeterPlan,
     SitePlan,
     SupplyPlan,
+    with_edits,
     with_meter,
+    with_policy,
 )
+from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind, opening
 from meter_bridge.core.rating import Rating
+from meter_bridge.core.supply import Policy
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
@@ -80,12 +86,53 @@ def change_meter(
     if plan.relay_address != meter.plan.relay_address:
         engine.relays.abandon(meter, unit)
     step.installation.forget(meter)
-    meter.plan = plan
+    known, meter.plan = meter.plan, plan
     step.installation.index(meter)
     unit.work.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
-    _store_applied(step, document, with_meter(before, plan))
+    fields = ["address"] if plan.energy_address != known.energy_address else []
+    fields += ["relay"] if plan.relay_address != known.relay_address else []
+    edits = _edits(unit, Subject.METER, plan.id, fields)
+    _store_applied(step, document, with_edits(with_meter(before, plan), edits))
     unit.after(engine.assigned)
+
+
+def change_policy(
+    engine: Engine,
+    unit: Unit,
+    account: Account,
+    policy: Policy,
+    fields: Collection[str],
+    applied: tuple[str, InstallationPlan],
+) -> None:
+    """Give an account another policy between two site files; the next one is compared with it.
+
+    ``fields`` are the keys of the site file that change.
+    """
+    step = _Step(engine, unit, applied[1])
+    account.policy = policy
+    unit.work.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    document, before = applied
+    edits = _edits(unit, Subject.UNIT, account.id, fields)
+    _store_applied(step, document, with_edits(with_policy(before, account.id, policy), edits))
+
+
+def _account_row(account: Account) -> dict[str, object]:
+    """Return the row of an account that is in use."""
+    return {
+        "id": account.id,
+        "site_id": account.site.id,
+        "name": account.name,
+        "customer": account.customer,
+        "policy": codec.encode_policy(account.policy),
+        "opened_at": account.opened_at,
+        "closed_at": None,
+    }
+
+
+def _edits(unit: Unit, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
+    """Return who changed what of an object, and when."""
+    return [Edit(subject.value, object_id, name, unit.actor, iso(unit.at)) for name in fields]
 
 
 def _apply_site(step: _Step, plan: SitePlan) -> None:

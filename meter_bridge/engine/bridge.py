@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from meter_bridge import VERSION
 from meter_bridge.api import requests
@@ -12,6 +13,7 @@ from meter_bridge.api.port import (
     Actor,
     ApplyResult,
     Health,
+    PolicyChange,
     ReadingResult,
     Refused,
     ReplacementOrder,
@@ -29,10 +31,12 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
 from meter_bridge.engine.feed import Feed, Views
+from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import applied_plan, begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed, storage_unavailable
+from meter_bridge.engine.policies import change_account_policy
 from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts, read_events
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
@@ -52,6 +56,7 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     Event,
     EventKind,
+    HistoryPage,
     HoldPosition,
     HoldView,
     LedgerPage,
@@ -438,29 +443,69 @@ class Bridge:
         self.engine.clock_changed()
         return iso(self.engine.clock.now())
 
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+        """Change an account's warning thresholds or load limit, and not while a site file is applied."""
+        async with self._one_apply:
+            applied = await asyncio.to_thread(self._applied_document)
+            account = self._account(actor, account_id)
+            return await change_account_policy(self.engine, actor, account, change, applied)
+
+    async def history(
+        self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
+    ) -> HistoryPage:
+        """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
+        seen = self._look.visible(actor) if account_id is None else [self._account(actor, account_id)]
+        tenant = actor.role is Role.TENANT
+        asked = [
+            Asked(account.id, account.tenancy.first_seq if tenant else 0, ZoneInfo(account.site.time_zone))
+            for account in seen
+        ]
+        reader = self.engine.reader
+        return await asyncio.to_thread(
+            history_page, reader, asked, after=after, upto=upto, from_account=from_account
+        )
+
     async def apply(
-        self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        *,
+        document: str,
+        dry_run: bool,
+        undo: frozenset[str] = frozenset(),
     ) -> ApplyResult:
         """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
-        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run))
+        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run, undo=undo))
         self._tasks.add(applying)
         applying.add_done_callback(self._tasks.discard)
         return await asyncio.shield(applying)
 
     async def _apply_alone(
-        self, actor: Actor, plan: InstallationPlan, document: str, *, dry_run: bool
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        document: str,
+        *,
+        dry_run: bool,
+        undo: frozenset[str],
     ) -> ApplyResult:
         """Compare and apply a plan while no other is."""
         async with self._one_apply:
-            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run)
+            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run, undo=undo)
 
     async def _compare_and_apply(
-        self, actor: Actor, plan: InstallationPlan, document: str, *, dry_run: bool
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        document: str,
+        *,
+        dry_run: bool,
+        undo: frozenset[str],
     ) -> ApplyResult:
         """Say what a plan changes, and apply it unless that is refused or only asked for."""
         before = await asyncio.to_thread(self._applied)
         plan = keep_holidays(before, plan)
-        difference = compare(before, plan, self.engine.clock.now())
+        difference = compare(before, plan, self.engine.clock.now(), undo=undo)
         if difference.refusals:
             raise _refused(difference.refusals)
         if dry_run or not difference.lines:
@@ -516,10 +561,14 @@ class Bridge:
         self.engine.assigned()
 
     def _applied(self) -> InstallationPlan | None:
-        """Return the plan that was applied last."""
-        with self.engine.reader.connect() as connection:
-            found = applied_plan(connection)
+        """Return the plan that is in force."""
+        found = self._applied_document()
         return None if found is None else found[1]
+
+    def _applied_document(self) -> tuple[str, InstallationPlan] | None:
+        """Return the site file that was applied last, and the plan that is in force."""
+        with self.engine.reader.connect() as connection:
+            return applied_plan(connection)
 
     async def create_token(
         self,

@@ -204,6 +204,10 @@ class Account:
     wake_at: int = UNLIMITED
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None
+    friendly: tuple[int, int] | None = None
+    """Friendly hours that are on or come next, as they were last worked out."""
+    friendly_until: int = 0
+    """When they are to be worked out anew."""
 
     @property
     def hold(self) -> HoldPosition | None:

@@ -1,7 +1,9 @@
 """Views of the state as they go over the wire."""
 
+from datetime import date
+
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.calendar import iso, local_day
+from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
 from meter_bridge.core.credit import (
     CreditState,
     EmergencyState,
@@ -12,6 +14,7 @@ from meter_bridge.core.credit import (
 )
 from meter_bridge.core.debt import Debt, in_order
 from meter_bridge.core.derived import accrued, charged
+from meter_bridge.core.friendly import friendly_span
 from meter_bridge.core.holds import Hold
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
@@ -29,6 +32,7 @@ from meter_bridge.protocol.messages import (
     DebtView,
     EmergencyCreditState,
     EmergencyCreditView,
+    FriendlyHoursView,
     HoldPosition,
     HoldView,
     MeterView,
@@ -85,7 +89,31 @@ def account_view(account: Account, at: int) -> AccountView:
         arrears=account.arrears,
         debts=tuple(debt_view(debt) for debt in in_order(account.debts.values())),
         amount_to_restore=_amount_to_restore(account, credit, at),
+        period_start=_period_start(account, at),
+        friendly_hours=_friendly_hours(account, at),
+        load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
     )
+
+
+def _period_start(account: Account, at: int) -> str | None:
+    """Return since when the cost of the period counts; None without a supply."""
+    starts = [
+        day_start(date.fromisoformat(version.period(at)[:10]), version.zone)
+        for version in (supply.timeline.at(at) for supply in account.supplies)
+    ]
+    return iso(max(min(starts), account.tenancy.start)) if starts else None
+
+
+def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
+    """Return the friendly hours that are on or come next; worked out anew only when they are over."""
+    hours = account.policy.friendly_hours
+    if not hours.windows and not hours.dates:
+        return None
+    if at >= account.friendly_until:
+        span = account.friendly = friendly_span(hours, at, account.site.time_zone)
+        account.friendly_until = at + DAY_MS if span is None else span[1]
+    span = account.friendly
+    return None if span is None else FriendlyHoursView(start=iso(span[0]), end=iso(span[1]))
 
 
 def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:

@@ -17,6 +17,7 @@ from meter_bridge.api.port import (
     Actor,
     ApplyResult,
     Health,
+    PolicyChange,
     ReadingOutcome,
     ReadingResult,
     Refused,
@@ -27,6 +28,7 @@ from meter_bridge.api.requests import OperationRequest
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
+    AccountHistory,
     AccountView,
     AlertKind,
     AlertView,
@@ -34,6 +36,8 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     Event,
     EventKind,
+    HistoryHour,
+    HistoryPage,
     HoldPosition,
     HoldView,
     LedgerEntry,
@@ -525,10 +529,34 @@ class StandIn:
         self._asked("confirm_clock")
         return NOW
 
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+        self._asked(f"policy {change.low_credit} {change.load_limit_w}")
+        self.touched.append(("policy", actor.name, self._seen(actor, account_id)))
+        return self.account(actor, account_id)
+
+    async def history(
+        self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
+    ) -> HistoryPage:
+        self._asked(f"history {after} {upto} {account_id} {from_account}")
+        seen = sorted(SITES) if account_id is None else [self._seen(actor, account_id)]
+        hours = (HistoryHour(start="2026-03-01T10:00:00.000Z", wh=100, amount=200_000),)
+        found = (
+            AccountHistory(account_id=each, hours=hours)
+            for each in seen
+            if self.careless or actor.sees(each, SITES[each])
+        )
+        return HistoryPage(seq=7, accounts=tuple(found), next_account=None)
+
     async def apply(
-        self, actor: Actor, plan: InstallationPlan, *, document: str, dry_run: bool
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        *,
+        document: str,
+        dry_run: bool,
+        undo: frozenset[str] = frozenset(),
     ) -> ApplyResult:
-        self._asked(f"apply {plan.name} {dry_run}")
+        self._asked(f"apply {plan.name} {dry_run}" + (f" undo {sorted(undo)}" if undo else ""))
         return ApplyResult(self.changes, applied=bool(self.changes) and not dry_run)
 
     async def create_token(

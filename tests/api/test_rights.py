@@ -27,6 +27,8 @@ ALLOWED: Final = {
     "GET /api/v1/accounts/{id}/ledger": LANDLORDS | {"tenant"},
     "GET /api/v1/accounts/{id}/ledger/{entry_id}": LANDLORDS | {"tenant"},
     "GET /api/v1/accounts/{id}/statement": PEOPLE,
+    "POST /api/v1/accounts/{id}/policy": LANDLORDS,
+    "GET /api/v1/history": PEOPLE,
     "POST /api/v1/accounts/{id}/top-ups": LANDLORDS,
     "POST /api/v1/accounts/{id}/refunds": LANDLORDS,
     "POST /api/v1/accounts/{id}/corrections": LANDLORDS,

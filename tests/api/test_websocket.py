@@ -42,6 +42,7 @@ async def test_server_info_comes_first_and_unasked(api: Served) -> None:
         "version": "0.1.0",
         "installation_id": "a1b2",
         "name": "Rose Street",
+        "latest_version": None,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from meter_bridge.core.bands import HOLIDAY, Window
 from meter_bridge.core.calendar import local_day, local_time
-from meter_bridge.core.friendly import FriendlyHours, Respite, longest_respite, respite
+from meter_bridge.core.friendly import FriendlyHours, Respite, friendly_span, longest_respite, respite
 from tests.core.builders import DAY, HOUR, MINUTE, days, instant
 from tests.core.strategies import CHANGES, STEP, minutes_of_day
 
@@ -177,3 +177,44 @@ def test_the_longest_respite_is_that_of_a_month_with_its_grace() -> None:
     assert longest_respite(free_day, start, end, LONDON) == (6 + 24 + 8) * HOUR
     assert longest_respite(FriendlyHours(), start, end, LONDON) == 0
     assert longest_respite(FriendlyHours((window("00:00-24:00"),)), start, end, LONDON) is None
+
+
+WEEKENDS = FriendlyHours((window("18:00-10:00", "fri-sat"),))
+
+
+@pytest.mark.parametrize(
+    "hours, at, start, end",
+    [
+        (NIGHTS, "2026-11-02 12:00", "2026-11-02 18:00", "2026-11-03 10:00"),
+        (NIGHTS, "2026-11-02 09:59", "2026-11-01 18:00", "2026-11-02 10:00"),
+        (NIGHTS, "2026-11-02 10:00", "2026-11-02 18:00", "2026-11-03 10:00"),
+        (NIGHTS, "2026-11-02 23:00", "2026-11-02 18:00", "2026-11-03 10:00"),
+        (WEEKENDS, "2026-11-01 12:00", "2026-11-06 18:00", "2026-11-07 10:00"),
+    ],
+)
+def test_the_friendly_hours_that_are_on_or_come_next(
+    hours: FriendlyHours, at: str, start: str, end: str
+) -> None:
+    span = friendly_span(hours, instant(at, LONDON), LONDON)
+    assert span == (instant(start, LONDON), instant(end, LONDON))
+
+
+def test_without_friendly_hours_in_the_next_weeks_there_are_none() -> None:
+    at = instant("2026-11-02 12:00", LONDON)
+    assert friendly_span(FriendlyHours(dates=(date(2027, 6, 1),)), at, LONDON) is None
+    assert friendly_span(FriendlyHours(), at, LONDON) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(windows, min_size=1, max_size=3), st.integers(0, 14 * 24 * 4))
+def test_a_friendly_span_holds_just_the_instants_of_the_calendar(found: list[Window], quarters: int) -> None:
+    hours = FriendlyHours(tuple(found))
+    at = instant("2026-10-19 00:00", LONDON) + quarters * 15 * MINUTE
+    span = friendly_span(hours, at, LONDON)
+    on = naively_friendly(hours, at, LONDON)
+    if span is None:
+        assert not on
+        return
+    assert on is (span[0] <= at < span[1])
+    assert naively_friendly(hours, span[0], LONDON)
+    assert naively_friendly(hours, span[1] - 1, LONDON)

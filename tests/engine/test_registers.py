@@ -171,7 +171,10 @@ async def test_a_new_device_at_another_address_is_heard_from_then_on(tmp_path: P
         time = made.time
     async with opened(tmp_path, time) as again:
         assert again.meter.plan.energy_address == again.meter.plan.relay_address == "tasmota:new/1"
-        old = await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True)
+        with pytest.raises(Refused, match="tasmota:new/1 by"):
+            await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True)
+        undo = frozenset({again.meter.id})
+        old = await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True, undo=undo)
         assert any("tasmota:new/1" in line and "tasmota:flat-1/1" in line for line in old.changes)
         await apply(again, SITE.replace("tasmota:flat-1/1", "tasmota:new/1"))
         assert again.meter.energy_wh == 3_000

@@ -220,6 +220,8 @@ class ServerInfo:
     version: str
     installation_id: str
     name: str
+    latest_version: str | None = None
+    """Newest bridge that its operator knows of; the bridge itself never asks anybody. None where not said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +245,16 @@ class QuarantineView:
     opened_at: str | None
     register_wh: int
     """Newest reading that contradicts the meter's ``register_wh``, up to which was charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseView:
+    """Newest electrical values of one phase."""
+
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    power_factor_permille: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +283,9 @@ class MeterView:
     returned_wh: int | None = None
     """Register of energy that flowed back, where the meter has one; it is never credited by itself."""
     quarantine: QuarantineView | None = None
+    power_factor_permille: int | None = None
+    phases: tuple[PhaseView, ...] = ()
+    """Of a meter that measures several phases, in the order in which it names them; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,6 +413,14 @@ class DebtView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FriendlyHoursView:
+    """The friendly hours that are on, or else those that come next; in them used-up credit cuts nothing."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """A prepaid account with everything that a household sees of it."""
 
@@ -441,6 +464,12 @@ class AccountView:
     debts: tuple[DebtView, ...] = ()
     amount_to_restore: int | None = None
     """Smallest top-up that restores a supply that was cut for lack of credit; None where none is needed."""
+    period_start: str | None = None
+    """Since when ``cost_period`` counts: the billing period's start, or when the customer moved in."""
+    friendly_hours: FriendlyHoursView | None = None
+    """None where there are none, or none within the next weeks."""
+    load_limit_mw: int | None = None
+    """What the policy lets a supply without credit use; None where it is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -528,6 +557,36 @@ class TenancyView:
     start: str
     end: str | None
     """None while the customer lives there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryHour:
+    """What was used in an hour, and what that cost with taxes, corrections included."""
+
+    start: str
+    """Full hour in UTC."""
+    wh: int
+    amount: int
+    """Negative where more was given back than charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountHistory:
+    """Every hour with something in it from the first one on that changed; earlier hours are as they were."""
+
+    account_id: str
+    hours: tuple[HistoryHour, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """The accounts whose hours changed since a journal entry, in the order of their ids."""
+
+    seq: int
+    """Journal entry up to which everything is told; pass it as ``after`` the next time."""
+    accounts: tuple[AccountHistory, ...]
+    next_account: str | None
+    """Pass as ``from_account``, with the same ``after`` and ``upto`` = ``seq``; None on the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
