@@ -57,6 +57,8 @@ def show_charges(version: TariffVersion) -> Iterator[tuple[str, str]]:
         yield "billing day", str(version.billing_period.day)
     if version.prorate:
         yield "first period", "pro rata"
+    if version.profile is not None:
+        yield "times without readings", "spread by the load profile"
 
 
 def show_changes(before: TariffVersion, after: TariffVersion) -> str:
@@ -66,6 +68,7 @@ def show_changes(before: TariffVersion, after: TariffVersion) -> str:
         "seasons": (before.calendar.seasons, after.calendar.seasons),
         "holidays": (_holidays(before), _holidays(after)),
         "blocks and prices": (before.ladders, after.ladders),
+        "load profile": (before.profile, after.profile),
         "source": (before.source, after.source),
     }
     old, new = dict(show_charges(before)), dict(show_charges(after))

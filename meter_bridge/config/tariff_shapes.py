@@ -8,11 +8,13 @@ from typing import Final, TypedDict
 from voluptuous import Invalid, Optional, Required, Schema
 
 from meter_bridge.config import holidays, quantities, scalars, tariff_words, times
+from meter_bridge.config.load_profiles import load_profile
 from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.config.shapes import Shape, SiteDraft, WindowDraft, each, part, parts, window_of
 from meter_bridge.config.tariff_words import Anchored, Demand, Fixed
 from meter_bridge.config.times import Start
 from meter_bridge.core.bands import Band, Season, Window
+from meter_bridge.core.profile import LoadProfile
 from meter_bridge.core.tariff import BlockBandMeaning, BlockBasis, TaxKind
 
 ONE_BAND: Final = "standard"
@@ -84,6 +86,7 @@ VersionDraft = TypedDict(
         "minimum charge": str,
         "billing day": int,
         "pro rata first period": bool,
+        "load profile": LoadProfile,
         "taxes": tuple[TaxDraft, ...],
     },
     total=False,
@@ -284,6 +287,7 @@ VERSION: Final[Shape[VersionDraft]] = (
             Optional("minimum charge"): tariff_words.per_month,
             Optional("billing day"): tariff_words.billing_day,
             Optional("pro rata first period"): scalars.flag,
+            Optional("load profile"): load_profile,
             Optional("taxes"): each(_TAX),
         }
     ),

@@ -103,6 +103,7 @@ def _read_version(reading: Reading, path: Path, tariff_id: str, place: Place | N
         lifeline=charges.lifeline(reading, path, draft, names, currency),
         taxes=charges.taxes(reading, path, draft, currency),
         source=draft.get("source", ""),
+        profile=draft.get("load profile"),
     )
     return _checked(reading, path, version) if len(reading.problems) == before else None
 

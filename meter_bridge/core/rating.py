@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time, next_slot
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
+from meter_bridge.core.profile import EVEN
 from meter_bridge.core.tariff import (
     EXACT,
     PPM,
@@ -229,19 +230,27 @@ class Settlement:
 
 
 def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end: int, wh: int) -> None:
-    """Spread energy of (start, end] linearly over time and put each part on its line.
+    """Spread energy of (start, end] over time and put each part on its line.
 
-    The cumulative energy is floored at every boundary (slot, band, local midnight, tariff version), blocks
-    are cut where the ladder says. Energy of no duration belongs to the instant ``start``. Parts of a longer
-    time without a reading are marked as estimated.
+    It is spread linearly; over a longer time without a reading by the tariff's load profile, if it has one.
+    Such parts are marked as estimated. The cumulative energy is floored at every boundary (slot, band, local
+    midnight, tariff version), blocks are cut where the ladder says. Energy of no duration belongs to the
+    instant ``start``.
     """
     elapsed = end - start
     estimated = elapsed > LONGEST_KNOWN_MS
-    given, at = 0, start
+    weights = _spread(timeline, start, end) if estimated else None
+    given, at, past = 0, start, 0
     while True:
         stretch = timeline.stretch(at)
         until = min(next_slot(at), stretch.end, max(end, at))
-        upto = wh if until >= end else wh * (until - start) // elapsed
+        if until >= end:
+            upto = wh
+        elif weights is None:
+            upto = wh * (until - start) // elapsed
+        else:
+            past += _weight(stretch, at) * (until - at)
+            upto = wh * past // weights
         if upto > given:
             _climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
             if stretch.derived:
@@ -249,6 +258,28 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
         given, at = upto, until
         if at >= end:
             break
+
+
+def _spread(timeline: Timeline, start: int, end: int) -> int | None:
+    """Return the weight of all of (start, end] by the load profiles in force; None to spread linearly."""
+    if not timeline.profiled(start, end):
+        return None
+    total, at = 0, start
+    while at < end:
+        stretch = timeline.stretch(at)
+        until = min(next_slot(at), stretch.end, end)
+        total += _weight(stretch, at) * (until - at)
+        at = until
+    return total or None
+
+
+def _weight(stretch: Stretch, at: int) -> int:
+    """Return the weight of the local hour of an instant."""
+    profile = stretch.version.profile
+    if profile is None:
+        return EVEN
+    local = local_time(at, stretch.version.zone)
+    return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
 
 
 def _climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:

@@ -16,6 +16,7 @@ from meter_bridge.core.bands import Band, BandCalendar, BandError, Span, check_b
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, bounds
+from meter_bridge.core.profile import LoadProfile
 
 WH_PER_MWH: Final = 1_000_000
 PPM: Final = 1_000_000
@@ -175,6 +176,8 @@ class TariffVersion:
     taxes: tuple[Tax, ...] = ()
     source: str = ""
     """Where and when the price list was published."""
+    profile: LoadProfile | None = None
+    """How use is spread over a time without readings; None for evenly."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -296,6 +299,14 @@ class Timeline:
     def version(self, version_id: str) -> TariffVersion:
         """Return a version by its id."""
         return self._by_id[version_id]
+
+    def profiled(self, start: int, end: int) -> bool:
+        """Say whether some version in force between two instants has a load profile."""
+        ends = [*(version.valid_from for version in self.versions[1:]), end]
+        return any(
+            version.profile is not None and version.valid_from < end and until > start
+            for version, until in zip(self.versions, ends, strict=True)
+        )
 
     def stretch(self, at: int) -> Stretch:
         """Return the stretch around an instant; the newest is remembered, since readings come in order."""

@@ -60,6 +60,7 @@ prices:
   summer off-peak: [0.40, 0.50]
   winter peak: [0.45, 0.55]
   winter off-peak: [0.35, 0.45]"""
+HOURS = [1] * 24
 PEAK = """\
 bands:
   peak: [{days: mon-fri, from: "17:00", to: "20:00"}]
@@ -282,6 +283,18 @@ def test_holidays_are_resolved_for_ten_years_and_stored() -> None:
     assert [span.band for span in calendar.spans(date(2026, 12, 25))] == ["off-peak"]
 
 
+def test_a_load_profile_gives_each_hour_of_each_kind_of_day_a_weight() -> None:
+    evening = [0] * 18 + [1] * 6
+    profile = version_of(f"load profile: {{mon-fri: {evening}, sat-sun: {HOURS}}}\n{PLAIN}").profile
+    assert profile is not None
+    assert profile.days[0] == profile.days[4]
+    assert profile.days[0][17:19] == (0, profile.days[6][0])
+    assert profile.days[5] == profile.days[6] == profile.days[HOLIDAY]
+    named = version_of(f"load profile: {{mon-sun: {HOURS}, holidays: {evening}}}\n{PLAIN}").profile
+    assert named is not None
+    assert named.days[HOLIDAY][0] == 0
+
+
 def test_holidays_may_be_like_another_day() -> None:
     calendar = version_of(f"holidays: {{country: US, like: mon}}\n{PEAK}").calendar
     assert "peak" in [span.band for span in calendar.spans(date(2027, 12, 25))]  # a Saturday
@@ -432,6 +445,14 @@ MISTAKES = [
         "like another day",
         "like:",
     ),
+    (f"load profile: [1]\n{PLAIN}", 0, "keys with values", "indented"),
+    (f"load profile: {{mon-fri: {HOURS}}}\n{PLAIN}", 0, "no weights for sat, sun", "add sat:"),
+    (f"load profile: {{every day: [1, 2]}}\n{PLAIN}", 0, "2 weights for 24 hours", "from 00:00 on"),
+    (f"load profile: {{every day: {[0] * 24}}}\n{PLAIN}", 0, "all weights are zero", "above zero"),
+    (f"load profile: {{every day: {[-1] * 24}}}\n{PLAIN}", 0, "is negative", "zero or more"),
+    (f"load profile: {{every day: {[0.00001] * 24}}}\n{PLAIN}", 0, "not a plain decimal", "4.50"),
+    (f"load profile: {{mon-sun: {HOURS}, sun: {HOURS}}}\n{PLAIN}", 0, "sun has weights already", "once"),
+    (f"load profile: {{workdays: {HOURS}}}\n{PLAIN}", 0, "'workdays' is not a day", "mon-fri"),
     (f"source: {'x' * 401}\n{PLAIN}", 0, "longer than 400", "shorten"),
 ]
 
@@ -479,6 +500,7 @@ FRAGMENTS = [
     "minimum charge: 5 per month",
     "billing day: 9",
     "pro rata first period: yes",
+    f"load profile: {{every day: {[1] * 24}}}",
     "holidays: {country: KE}",
     "seasons: {wet: [{from: 03-01, to: 05-31}], dry: rest}",
     "bands: {peak: [{from: '07:00', to: '09:00'}], low: rest}",
