@@ -67,6 +67,7 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "grace": show_duration(policy.friendly_hours.grace_ms),
         "warning before cut": show_duration(policy.warning_ms),
         "when exhausted": _show_exhausted(policy.load_limit),
+        "power limit": _show_limit(policy.power_limit) or "none",
         "credit switchings per day": str(policy.switchings_per_day or "none"),
         "protect": _show_protections(policy.protections),
         "contracted load": f"{policy.contracted_w} W" if policy.contracted_w else "none",
@@ -96,12 +97,17 @@ def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
 
 def _show_exhausted(limit: LoadLimit | None) -> str:
     """Return what follows when credit is used up."""
+    return f"load limit {_show_limit(limit)}" if limit is not None else "cut"
+
+
+def _show_limit(limit: LoadLimit | None) -> str:
+    """Return a limit such as ``500 W (delay 30 s, reconnect after 2 min, 3 attempts per hour)``."""
     if limit is None:
-        return "cut"
+        return ""
     rule = limit.rule
     how = f"delay {show_duration(rule.delay_ms)}, reconnect after {show_duration(rule.reset_after_ms or 0)}"
     often = f"{rule.resets_per_hour} attempts per hour"
-    return f"load limit {_thousandth(limit.limit_mw, 'W')} ({how}, {often})"
+    return f"{_thousandth(limit.limit_mw, 'W')} ({how}, {often})"
 
 
 def _show_protections(protections: Protections) -> str:

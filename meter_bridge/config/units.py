@@ -127,6 +127,7 @@ def _policy(source: _Source) -> Policy | None:
         friendly_hours=_friendly_hours(source),
         warning_ms=_milliseconds(draft.get("warning before cut", standard.warning_ms // 1000)),
         load_limit=_load_limit(source),
+        power_limit=_power_limit(source),
         switchings_per_day=draft.get("credit switchings per day", standard.switchings_per_day),
         protections=draft.get("protect", standard.protections),
         contracted_w=draft.get("contracted load", standard.contracted_w),
@@ -177,14 +178,24 @@ def _milliseconds(seconds: int | None) -> int:
 
 def _load_limit(source: _Source) -> LoadLimit | None:
     """Return the limit of a supply without credit, or None where it is cut."""
-    limit_mw = source.draft.get("when exhausted")
-    if limit_mw is None:
-        if source.reading.document.get((*source.path, "load limit")) is not None:
-            message = "a load limit holds only where used-up credit limits the load"
-            remedy = "add when exhausted: load limit 500 W"
-            source.reading.add(source.at("load limit"), message, remedy, key=True)
-        return None
-    return LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
+    limit_mw, always_mw = source.draft.get("when exhausted"), source.draft.get("power limit")
+    own = source.reading.document.get((*source.path, "load limit"))
+    if limit_mw is None and always_mw is None and own is not None:
+        message = (
+            "a load limit holds only where used-up credit limits the load, or where it always is limited"
+        )
+        remedy = "add when exhausted: load limit 500 W, or power limit: 3 kW"
+        source.reading.add(source.at("load limit"), message, remedy, key=True)
+    if limit_mw is not None and always_mw is not None and limit_mw > always_mw:
+        message = "a supply without credit may use more than it ever may"
+        source.reading.add(source.at("when exhausted"), message, "lower it, or raise power limit:")
+    return None if limit_mw is None else LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
+
+
+def _power_limit(source: _Source) -> LoadLimit | None:
+    """Return the limit that a supply always has, or None."""
+    limit_mw = source.draft.get("power limit")
+    return None if limit_mw is None else LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
 
 
 def _amount(source: _Source, key: str, written: str) -> int:
@@ -242,11 +253,16 @@ def _whole_week(windows: tuple[Window, ...]) -> bool:
 
 def _check_can_cut(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...]) -> bool:
     """Report a unit that pays first and yet has nothing that could cut it."""
-    protected = policy.never_cut or policy.payment_mode is PaymentMode.CREDIT
-    if protected or any(meter.relay_address is not None for meter in meters):
+    if policy.never_cut or any(meter.relay_address is not None for meter in meters):
         return True
-    message = "no meter of this unit has a relay, so its supply cannot be cut"
-    remedy = "name a relay, or write never cut: yes or payment mode: credit"
+    if policy.power_limit is not None:
+        message = "no meter of this unit has a relay, so nothing limits its load"
+        remedy = "name a relay, or write power limit: none"
+    elif policy.payment_mode is PaymentMode.CREDIT:
+        return True
+    else:
+        message = "no meter of this unit has a relay, so its supply cannot be cut"
+        remedy = "name a relay, or write never cut: yes or payment mode: credit"
     source.reading.add(source.path, message, remedy, key=True)
     return False
 

@@ -190,6 +190,7 @@ def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
             continue
         keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
         keys.sort(key=lambda key: _place(key, versions))
+        _carry_levies(run, period, keys)
         lines = tuple(_line(run, key) for key in keys)
         found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
     return tuple(found)
@@ -208,6 +209,15 @@ def _place(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, i
 def _is_carrier(key: LineKey) -> bool:
     """Say whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
     return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
+
+
+def _carry_levies(run: _Run, period: str, keys: Sequence[LineKey]) -> None:
+    """Give what is raised per unit to the first block of the band, where blocks are shared pro rata."""
+    for carrier in [key for key in run.sums if key.period == period and _is_carrier(key)]:
+        first = next((key for key in keys if key._replace(block=NO_BLOCK) == carrier), None)
+        if first is not None:
+            run.sums[first].tax += run.sums[carrier].tax
+            run.sums[carrier].tax = 0
 
 
 def _line(run: _Run, key: LineKey) -> PricedLine:

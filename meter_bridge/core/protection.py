@@ -28,6 +28,8 @@ class Protection(StrEnum):
     OVERLOAD = "overload"
     LOAD_LIMIT = "load_limit"
     """The limit of a supply without credit, over the sum of its meters."""
+    POWER_LIMIT = "power_limit"
+    """The limit that a supply always has, over the sum of its meters."""
 
 
 class Trip(StrEnum):

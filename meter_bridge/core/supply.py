@@ -2,7 +2,7 @@
 
 In this order: who is never cut (life support) is on, whatever else; a hold or a protection keeps off; a hold
 keeps on; in credit mode nothing is cut; without credit the supply is cut, or limited to a small load; with
-credit it is on.
+credit it is on. What is on may still use no more than its limit, where it has one.
 
 Cut = exhausted and prepayment and outside friendly hours: at once (GB: the low-credit warnings are the
 warning), or, after friendly hours, when their grace is over. Restore = automatic, or armed: the customer
@@ -62,7 +62,7 @@ class RestoreMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadLimit:
-    """What a supply without credit may still use, instead of being cut."""
+    """What a supply may use: always, or without credit instead of being cut."""
 
     limit_mw: int
     rule: Rule
@@ -79,6 +79,8 @@ class Policy:
     """Life support and the like; nothing and nobody cuts it."""
     load_limit: LoadLimit | None = None
     """Limit the supply instead of cutting it."""
+    power_limit: LoadLimit | None = None
+    """Limit the supply always, whatever its credit."""
     minimum_to_restore: int = 0
     """Credit must be above this before a cut supply comes back; zero asks for any at all."""
     low_credit: tuple[int, ...] = ()
@@ -115,6 +117,8 @@ class Situation:
     """A protection has tripped."""
     load_trip: Trip | None = None
     """The load limit of a supply without credit has tripped."""
+    power_trip: Trip | None = None
+    """The limit that the supply always has was exceeded."""
     respite: Respite | None = None
     """Friendly hours or their grace, where either is on."""
     worn_until: int | None = None
@@ -140,6 +144,20 @@ def decide(policy: Policy, now: Situation) -> Decision:
     """Return the state the supply is to have."""
     if policy.never_cut:
         return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
+    decision = _decide(policy, now)
+    if now.power_trip is not None and decision.state is SupplyState.CONNECTED:
+        return _exceeded(now.power_trip)
+    return decision
+
+
+def _exceeded(trip: Trip) -> Decision:
+    """Return the decision where more was used than a limit allows: off for a while, or until confirmed."""
+    state = SupplyState.DISCONNECTED if trip is Trip.RESETTING else SupplyState.ARMED
+    return Decision(state, Reason.LOAD_LIMIT_EXCEEDED)
+
+
+def _decide(policy: Policy, now: Situation) -> Decision:
+    """Return what credit, holds and protections ask for."""
     if now.hold is HoldPosition.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
     if now.tripped:
@@ -175,10 +193,8 @@ def _limited(policy: Policy, now: Situation) -> Decision:
 
     One that exceeded its limit too often waits for the customer, who is to switch something off first.
     """
-    if now.load_trip is Trip.RESETTING:
-        return Decision(SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
-    if now.load_trip is Trip.LOCKED:
-        return Decision(SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+    if now.load_trip is not None:
+        return _exceeded(now.load_trip)
     if now.present is not SupplyState.CONNECTED and _waits_for_customer(policy, now):
         return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
     return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)

@@ -58,7 +58,7 @@ def decide_supply(
 ) -> Decision:
     """Decide an account's supply and carry it out as part of the unit."""
     if wishes.confirmed:
-        protecting.forget_load(account)
+        protecting.confirmed(account)
     now = _situation(account, wishes, credit, unit.at)
     decision = rules.decide(account.policy, now)
     kept = (account.ran_out, account.switchings)
@@ -101,6 +101,7 @@ def _situation(account: Account, wishes: Wishes, credit: Credit, at: int) -> Sit
         hold=account.hold,
         tripped=bool(protecting.trips(account)),
         load_trip=protecting.load_trip(account),
+        power_trip=protecting.power_trip(account),
         respite=respite(policy.friendly_hours, at, account.site.time_zone) if exhausted else None,
         worn_until=worn_until(account.switchings, policy.switchings_per_day, at) if exhausted else None,
         clock_sure=wishes.clock_sure,

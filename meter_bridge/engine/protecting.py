@@ -6,14 +6,17 @@ from typing import Final, NamedTuple
 from meter_bridge.core import protection as rules
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.protection import REST, Guard, Protection, Rule, Trip
-from meter_bridge.core.supply import Reason
+from meter_bridge.core.supply import LoadLimit, Reason
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.state import UNLIMITED, Account, GuardKey, Meter
 
 LIMITED: Final = (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED)
 """Reasons under which the load limit of a supply without credit is watched."""
 WHOLE_LOAD: Final = GuardKey("", Protection.LOAD_LIMIT)
-"""The guard of the load over all meters."""
+"""The guard of the load over all meters of a supply without credit."""
+POWER: Final = GuardKey("", Protection.POWER_LIMIT)
+"""The guard of the load over all meters, whatever the credit."""
+_LIMITS: Final = (WHOLE_LOAD, POWER)
 
 
 class Seen(NamedTuple):
@@ -27,7 +30,7 @@ class Seen(NamedTuple):
 
 def watched(account: Account) -> bool:
     """Say quickly whether a guard may have to see a reading that lies within all limits."""
-    return bool(account.guards) or account.reason in LIMITED
+    return bool(account.guards) or account.reason in LIMITED or account.policy.power_limit is not None
 
 
 def watch(meter: Meter, report: Report, at: int) -> Seen:
@@ -37,7 +40,8 @@ def watch(meter: Meter, report: Report, at: int) -> Seen:
     changed = began = False
     for protection, bad in _signals(meter, report).items():
         if protection in present:
-            key = WHOLE_LOAD if protection is Protection.LOAD_LIMIT else GuardKey(meter.id, protection)
+            whole = protection in (Protection.LOAD_LIMIT, Protection.POWER_LIMIT)
+            key = GuardKey("" if whole else meter.id, protection)
             before = account.guards.get(key, REST)
             guard = rules.observe(before, present[protection], at, bad=bad)
             changed |= _keep(account, key, guard, at)
@@ -78,19 +82,39 @@ def reset(account: Account) -> None:
 
 
 def forget_load(account: Account) -> None:
-    """Begin anew with the load limit: the customer confirms, or it holds no more."""
+    """Begin anew with the load limit of a supply without credit: it holds no more."""
     if account.guards.pop(WHOLE_LOAD, None) is not None:
         _set_alarm_clock(account)
 
 
+def confirmed(account: Account) -> None:
+    """Begin anew with every limit of the load: the customer has switched something off."""
+    account.guards = {key: guard for key, guard in account.guards.items() if key not in _LIMITS}
+    _set_alarm_clock(account)
+
+
 def trips(account: Account) -> Mapping[GuardKey, Guard]:
     """Return the protections that have tripped."""
-    return {key: guard for key, guard in account.guards.items() if key != WHOLE_LOAD and guard.trip}
+    return {key: guard for key, guard in account.guards.items() if key not in _LIMITS and guard.trip}
 
 
 def load_trip(account: Account) -> Trip | None:
-    """Return whether and how the load limit has tripped."""
+    """Return whether and how the load limit of a supply without credit has tripped."""
     return account.guards.get(WHOLE_LOAD, REST).trip
+
+
+def power_trip(account: Account) -> Trip | None:
+    """Return whether and how the limit that the supply always has was exceeded."""
+    return account.guards.get(POWER, REST).trip
+
+
+def limit_now(account: Account) -> LoadLimit | None:
+    """Return the limit of the load that holds now."""
+    policy = account.policy
+    if policy.never_cut:
+        return None
+    without_credit = account.reason is Reason.LOAD_LIMITED or load_trip(account) is not None
+    return policy.load_limit if without_credit and policy.load_limit is not None else policy.power_limit
 
 
 def _rules(account: Account) -> Mapping[Protection, Rule]:
@@ -98,9 +122,12 @@ def _rules(account: Account) -> Mapping[Protection, Rule]:
     policy = account.policy
     if policy.never_cut:
         return {}
-    if policy.load_limit is None or account.reason not in LIMITED:
-        return policy.protections.rules
-    return {**policy.protections.rules, Protection.LOAD_LIMIT: policy.load_limit.rule}
+    found = dict(policy.protections.rules)
+    if policy.power_limit is not None:
+        found[Protection.POWER_LIMIT] = policy.power_limit.rule
+    if policy.load_limit is not None and account.reason in LIMITED:
+        found[Protection.LOAD_LIMIT] = policy.load_limit.rule
+    return found
 
 
 def _signals(meter: Meter, report: Report) -> Mapping[Protection, bool]:
@@ -111,14 +138,20 @@ def _signals(meter: Meter, report: Report) -> Mapping[Protection, bool]:
         found[Protection.UNDER_VOLTAGE] = meter.voltage_alarm is AlertKind.UNDER_VOLTAGE
     if report.power_mw is not None:
         found[Protection.OVERLOAD] = meter.overloaded
-        found[Protection.LOAD_LIMIT] = _over_limit(meter.supply.account)
+        policy, load = meter.supply.account.policy, _load(meter.supply.account)
+        found[Protection.LOAD_LIMIT] = _above(policy.load_limit, load)
+        found[Protection.POWER_LIMIT] = _above(policy.power_limit, load)
     return found
 
 
-def _over_limit(account: Account) -> bool:
-    """Say whether the newest power of all meters together is above the load limit."""
-    limit = account.policy.load_limit
-    return limit is not None and sum(meter.power_mw or 0 for meter in account.meters) > limit.limit_mw
+def _load(account: Account) -> int:
+    """Return the newest power of all meters together."""
+    return sum(meter.power_mw or 0 for meter in account.meters)
+
+
+def _above(limit: LoadLimit | None, load_mw: int) -> bool:
+    """Say whether a load is above a limit."""
+    return limit is not None and load_mw > limit.limit_mw
 
 
 def _keep(account: Account, key: GuardKey, guard: Guard, at: int) -> bool:

@@ -49,9 +49,13 @@ def _wanted(account: Account, decision: Decision, at: int) -> Iterator[tuple[Ale
     if decision.state is SupplyState.ARMED:
         yield AlertKey(AlertKind.SUPPLY_ARMED, account.id), _armed(account, decision)
     limit = account.policy.load_limit
-    if decision.reason in protecting.LIMITED and limit is not None:
+    exceeded = protecting.power_trip(account) is not None
+    if decision.reason in protecting.LIMITED and limit is not None and not exceeded:
         message = f"the credit is used up, supply is limited to {limit.limit_mw // 1000} W until a top-up"
         yield AlertKey(AlertKind.LOAD_LIMITED, account.id), message
+    elif decision.reason is Reason.LOAD_LIMIT_EXCEEDED and account.policy.power_limit is not None:
+        most = account.policy.power_limit.limit_mw // 1000
+        yield AlertKey(AlertKind.LOAD_LIMITED, account.id), f"more than {most} W was used, supply is off"
     warn = warn_at(account, decision)
     if warn is not None and decision.cut_at is not None and at >= warn:
         key = AlertKey(AlertKind.CUT_SOON, account.id, None, iso(decision.cut_at))
@@ -63,8 +67,9 @@ def _wanted(account: Account, decision: Decision, at: int) -> Iterator[tuple[Ale
 
 def _armed(account: Account, decision: Decision) -> str:
     """Say why the customer is waited for."""
-    if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and account.policy.load_limit is not None:
-        limit = f"{account.policy.load_limit.limit_mw // 1000} W"
+    found = protecting.limit_now(account)
+    if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and found is not None:
+        limit = f"{found.limit_mw // 1000} W"
         return f"more than {limit} was used too often; switch something off, then switch supply on again"
     return "supply may be switched on again by the customer"
 

@@ -161,7 +161,7 @@ def supply_view(account: Account) -> SupplyView:
     """Return the supply's state with its reason and the least proven of its relays."""
     proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
     least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
-    limit = account.policy.load_limit if account.reason in protecting.LIMITED else None
+    limit = protecting.limit_now(account)
     return SupplyView(
         state=SupplyState(account.state.value),
         reason=SupplyReason(account.reason.value),

@@ -325,7 +325,7 @@ class SupplyView:
     cut_at: str | None = None
     """When the supply is cut or limited unless somebody pays, where the credit is used up and that waits."""
     load_limit_mw: int | None = None
-    """What may be used now without credit; None while the load is not limited."""
+    """What may be used now, without credit or always; None while the load is not limited."""
     holds: tuple[HoldView, ...] = ()
     trips: tuple[TripView, ...] = ()
 

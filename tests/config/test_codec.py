@@ -31,6 +31,7 @@ policies = st.builds(
     low_credit=st.lists(amounts, max_size=4).map(tuple),
     friendly_hours=friendly_hours,
     load_limit=st.none() | st.builds(LoadLimit, amounts, rules),
+    power_limit=st.none() | st.builds(LoadLimit, amounts, rules),
     switchings_per_day=st.none() | amounts,
     protections=st.builds(Protections, st.none() | rules, st.none() | rules, st.none() | rules),
     top_up_maximum=st.none() | amounts,

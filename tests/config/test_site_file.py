@@ -153,6 +153,13 @@ def test_used_up_credit_cuts_or_limits(site_file: str) -> None:
     assert limit == LoadLimit(500_000, Rule(30_000, 120_000, 5))
 
 
+def test_a_unit_may_have_a_limit_that_always_holds(site_file: str) -> None:
+    low = "low credit: [50.00, 20.00]"
+    assert unit_of(load(site_file), "flat-1").policy.power_limit is None
+    policy = unit_of(load(site_file.replace(low, "power limit: 3 kW")), "flat-1").policy
+    assert (policy.power_limit, policy.load_limit) == (LoadLimit(3_000_000, Rule(30_000, 120_000)), None)
+
+
 @pytest.mark.parametrize("written, most", [("none", None), ("4", 4)])
 def test_switchings_may_be_limited(site_file: str, written: str, most: int | None) -> None:
     keys = f"credit switchings per day: {written}\n        warning before cut: none"

@@ -286,6 +286,15 @@ MISTAKES = [
     (LOW, "load limit: {delay: 5 s}", 24, 9, f"{FLAT_1}.load limit", "only where", "when exhausted"),
     (
         LOW,
+        "power limit: 1 kW\n        when exhausted: load limit 2 kW",
+        25,
+        25,
+        f"{FLAT_1}.when exhausted",
+        "more than it ever may",
+        "power limit",
+    ),
+    (
+        LOW,
         "credit switchings per day: 0",
         24,
         36,

@@ -119,3 +119,18 @@ def test_every_tariff_prices_every_load_the_same_however_it_is_cut(data: st.Data
     ]
     finer = price_load(timeline, quarters, terms, history=(30_000, 60_000))
     assert [(each.period, each.total) for each in finer] == [(each.period, each.total) for each in periods]
+
+
+def test_a_levy_per_unit_is_told_with_its_band_where_blocks_are_shared_in_proportion() -> None:
+    lines = """\
+blocks: [40 kWh]
+blocks apply: to all bands in proportion
+prices: [1.01, 2.03]
+taxes: [{name: levy, per kWh: 0.013}, {name: VAT, percent: 15, applies to: [consumption, levy]}]"""
+    version, _ = version_or_problems(lines)
+    assert version is not None
+    load = [Interval(version.valid_from, version.valid_from + HOUR, 1)]
+    (period,) = price_load(Timeline((version,)), load, Terms())
+    told = {line.key.kind: line for line in period.lines if line.key.kind == LineKind.CONSUMPTION}
+    taxes = [line.amount for line in period.lines if line.key.kind == LineKind.TAX]
+    assert told[LineKind.CONSUMPTION].tax == sum(taxes) == 166

@@ -109,6 +109,7 @@ class Naive:
         self.state, self.out, self.limited = ON, False, False
         self.flips: list[int] = []
         self.protection, self.load = naive_guard(PROTECTION), naive_guard(LIMIT.rule)
+        self.power = naive_guard(LIMIT.rule)
 
     def decide(
         self, now: int, credit: int, holds: list[HoldPosition], *, sure: bool, confirmed: bool
@@ -116,8 +117,11 @@ class Naive:
         """Return the state from now on."""
         before = self.state
         if confirmed:
-            self.load = naive_guard(LIMIT.rule)
+            self.load, self.power = naive_guard(LIMIT.rule), naive_guard(LIMIT.rule)
         after = self._wanted(now, credit, holds, sure=sure, confirmed=confirmed)
+        bounded = after is ON and self.power.off and not self.policy.never_cut
+        if bounded:
+            after, self.limited = (ARMED if self.power.locked else OFF), True
         broke = credit + OVERDRAFT <= 0
         if not self.limited:
             self.load = naive_guard(LIMIT.rule)
@@ -187,7 +191,7 @@ class SupplyLife(RuleBasedStateMachine):
         self.decision = Decision(ON, Reason.IN_CREDIT)
         self.out = False
         self.switchings: tuple[int, ...] = ()
-        self.protection, self.load = REST, REST
+        self.protection, self.load, self.power = REST, REST, REST
         self.heavy = False
         self.credit_cuts: list[int] = []
 
@@ -206,6 +210,7 @@ class SupplyLife(RuleBasedStateMachine):
             hold=None if hold is None else hold.position,
             tripped=self.protection.trip is not None,
             load_trip=self.load.trip,
+            power_trip=self.power.trip,
             respite=respite(self.policy.friendly_hours, self.at, "UTC"),
             worn_until=worn_until(self.switchings, self.policy.switchings_per_day, self.at),
             clock_sure=self.sure,
@@ -217,7 +222,7 @@ class SupplyLife(RuleBasedStateMachine):
         """Decide with both, and compare."""
         self.confirming = confirmed
         if confirmed:
-            self.load = REST
+            self.load = self.power = REST
         now = self.situation()
         decision = decide(self.policy, now)
         self.out = ran_out(self.policy, now, decision)
@@ -239,14 +244,19 @@ class SupplyLife(RuleBasedStateMachine):
             wrong = self.heavy and self.decision.state is ON
             self.load = guards.observe(self.load, LIMIT.rule, self.at, bad=wrong)
             self.naive.load.see(wrong=wrong)
+        if self.policy.power_limit is not None and not self.policy.never_cut:
+            wrong = self.heavy and self.decision.state is ON
+            self.power = guards.observe(self.power, LIMIT.rule, self.at, bad=wrong)
+            self.naive.power.see(wrong=wrong)
 
     def pass_minute(self) -> None:
         """Let the clock alone work."""
         self.minute += 1
         self.protection = _ticked(self.protection, PROTECTION, self.at)
         self.load = _ticked(self.load, LIMIT.rule, self.at)
-        self.naive.protection.minute(self.minute)
-        self.naive.load.minute(self.minute)
+        self.power = _ticked(self.power, LIMIT.rule, self.at)
+        for naive in (self.naive.protection, self.naive.load, self.naive.power):
+            naive.minute(self.minute)
         assert (self.protection.trip is not None) is self.naive.protection.off
         self.evaluate()
 
@@ -366,7 +376,7 @@ class SupplyLife(RuleBasedStateMachine):
     @invariant()
     def nobody_sits_in_the_dark_for_long_with_nothing_in_the_way(self) -> None:
         above = self.credit > max(self.policy.minimum_to_restore, 0)
-        free = not self.holds and self.protection.trip is None
+        free = not self.holds and self.protection.trip is None and self.power.trip is None
         if above and free and self.policy.restore is RestoreMode.AUTOMATIC:
             assert self.decision.state is ON
 
@@ -383,6 +393,12 @@ class LimitedLife(SupplyLife):
     POLICIES = policies(load_limit=LIMIT, friendly_hours=FriendlyHours())
 
 
+class BoundedLife(SupplyLife):
+    """A supply that may never use more than its limit."""
+
+    POLICIES = policies(power_limit=LIMIT) | policies(power_limit=LIMIT, load_limit=LIMIT)
+
+
 class SparedLife(SupplyLife):
     """A supply whose contactor is spared."""
 
@@ -397,14 +413,15 @@ class SparedLife(SupplyLife):
 class UncutLife(SupplyLife):
     """A supply that credit does not cut."""
 
-    POLICIES = policies(never_cut=True) | policies(payment_mode=PaymentMode.CREDIT)
+    POLICIES = policies(never_cut=True, power_limit=LIMIT) | policies(payment_mode=PaymentMode.CREDIT)
 
 
 LIVES: Final = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestSupplyLife = SupplyLife.TestCase
 TestLimitedLife = LimitedLife.TestCase
+TestBoundedLife = BoundedLife.TestCase
 TestSparedLife = SparedLife.TestCase
 TestUncutLife = UncutLife.TestCase
-for life in (TestSupplyLife, TestLimitedLife, TestSparedLife, TestUncutLife):
+for life in (TestSupplyLife, TestLimitedLife, TestBoundedLife, TestSparedLife, TestUncutLife):
     life.settings = LIVES
 del life

@@ -1,4 +1,4 @@
-"""A supply without credit may be limited instead of cut."""
+"""A supply may be limited in what it uses: without credit, instead of being cut, or always."""
 
 from pathlib import Path
 
@@ -16,6 +16,12 @@ LIMITED = site(
 )
 
 
+ALWAYS = site(
+    power_limit="3 kW",
+    load_limit="{delay: 30 s, reconnect after: 2 min, attempts per hour: 1}",
+)
+
+
 async def deplete(made: House) -> None:
     """Use the 100 rand of credit up with a small load."""
     await made.read(0, power_w=300)
@@ -23,9 +29,9 @@ async def deplete(made: House) -> None:
         await made.read(kwh * 1_000, after=2 * HOUR, power_w=300)
 
 
-async def exceed(made: House) -> None:
+async def exceed(made: House, power_w: int = 2_000) -> None:
     """Use more than the limit for longer than it is borne."""
-    await watts(made, 2_000)
+    await watts(made, power_w)
     await made.tick(31_000)
     await watts(made, 0)
 
@@ -90,6 +96,65 @@ async def test_attempts_survive_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path, time) as again:
         await again.tick(600_000)
         assert (again.state(), again.account.reason) == (SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+
+
+async def test_a_limit_that_always_holds_switches_off_whatever_the_credit(tmp_path: Path) -> None:
+    async with house(tmp_path, ALWAYS) as made:
+        await made.read(0, power_w=2_900)
+        await made.tick(600_000)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw == 3_000_000
+        await exceed(made, 3_100)
+        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
+        await made.tick(121_000)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert made.alert_kinds() == set()
+        assert [position for _, position in made.transport.switched] == [OPEN, CLOSED]
+
+
+async def test_no_payment_closes_what_exceeded_the_limit_that_always_holds(tmp_path: Path) -> None:
+    async with house(tmp_path, ALWAYS) as made:
+        await exceed(made, 3_100)
+        await made.tick(121_000)
+        await exceed(made, 3_100)
+        await made.top_up("50.00")
+        assert (made.state(), made.account.reason) == (SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+        (message,) = [
+            alert.message for key, alert in made.account.alerts.items() if key.kind is AlertKind.SUPPLY_ARMED
+        ]
+        assert "more than 3000 W was used too often" in message
+        await made.supply(SupplyAction.CONFIRM)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+
+
+async def test_without_credit_the_lower_of_two_limits_holds_and_a_payment_ends_it(tmp_path: Path) -> None:
+    words = {"when_exhausted": "load limit 500 W", "power_limit": "3 kW"}
+    async with house(tmp_path, site(**words)) as made:
+        await deplete(made)
+        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
+        await exceed(made, 1_000)
+        assert made.account.reason is Reason.LOAD_LIMIT_EXCEEDED
+        await made.top_up("50.00")
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        await exceed(made, 1_000)
+        assert made.state() is SupplyState.CONNECTED
+
+
+async def test_a_hold_that_keeps_on_keeps_within_the_limit(tmp_path: Path) -> None:
+    async with house(tmp_path, ALWAYS) as made:
+        await made.supply(SupplyAction.ON, "until the wake is over")
+        await exceed(made, 3_100)
+        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        await made.tick(121_000)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LANDLORD_ON)
+
+
+async def test_who_is_never_cut_is_never_limited(tmp_path: Path) -> None:
+    async with house(tmp_path, site(never_cut="yes", power_limit="3 kW")) as made:
+        await exceed(made, 9_000)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.NEVER_CUT)
+        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw is None
 
 
 async def test_friendly_hours_come_before_the_limit(tmp_path: Path) -> None:
