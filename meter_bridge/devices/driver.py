@@ -28,6 +28,16 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """Newest values of one of several phases."""
+
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    power_factor_permille: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What one message says of one meter address; ``None`` means that the message does not speak of it."""
 
@@ -59,6 +69,10 @@ class Report:
     """Cumulative energy that flowed back, floored to Wh; it never lowers ``register_wh``."""
     buffered: bool = False
     """The device kept the reading and sends it late: ``measured_at_ms`` is its time, however long ago."""
+    power_factor_permille: int | None = None
+    """Real by apparent power in thousandths; some meters sign it with the direction of flow."""
+    phases: tuple[Phase, ...] = ()
+    """Of a meter of several phases, in the order in which it names them; power and current above are sums."""
 
 
 @dataclass(frozen=True, slots=True)

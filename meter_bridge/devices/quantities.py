@@ -15,6 +15,7 @@ MAX_POWER_W: Final = 1e8
 MAX_VOLTAGE_V: Final = 1e6
 MAX_CURRENT_A: Final = 1e5
 MAX_FREQUENCY_HZ: Final = 1e3
+MAX_POWER_FACTOR: Final = 1.1
 FLOAT32_EXACT_TO_KWH: Final = 16384.0
 """Up to here a float32 in kWh resolves a watt-hour or finer."""
 
@@ -66,6 +67,16 @@ def current_ma(amperes: float) -> int:
     if not -MAX_CURRENT_A <= amperes <= MAX_CURRENT_A:
         raise UnreadableError("current_out_of_range", f"current {amperes!r} A")
     return round(amperes * 1000)
+
+
+def power_factor_permille(factor: float | None) -> int | None:
+    """Return a power factor in thousandths; None where it is none, which is no reason to drop a reading.
+
+    Meters that divide rounded numbers come out a little above one.
+    """
+    if factor is None or not -MAX_POWER_FACTOR <= factor <= MAX_POWER_FACTOR:
+        return None
+    return max(-1000, min(round(factor * 1000), 1000))
 
 
 def frequency_mhz(hertz: float) -> int:

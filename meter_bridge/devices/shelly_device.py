@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
+from meter_bridge.devices.driver import Discovered, Item, Phase, Rejected, Report
 from meter_bridge.devices.quantities import (
     current_ma,
     frequency_mhz,
     outstanding_phase,
+    power_factor_permille,
     power_mw,
     register_mwh,
     voltage_mv,
@@ -53,9 +54,18 @@ OLDEST_CLOCK_S: Final = 1_600_000_000
 NEWEST_CLOCK_S: Final = 4_102_444_800
 
 type Values = tuple[
-    int | None, int | None, int | None, int | None, int | None, RelayPosition | None, int | None
+    int | None,
+    int | None,
+    int | None,
+    int | None,
+    int | None,
+    RelayPosition | None,
+    int | None,
+    int | None,
+    tuple[Phase, ...],
 ]
-"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay, returned Wh."""
+"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay, returned Wh,
+power factor in thousandths, phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,7 @@ class ShellyDevice:
     def _report(
         self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
     ) -> Report:
-        register, power, voltage, current, frequency, relay, returned = values
+        register, power, voltage, current, frequency, relay, returned, factor, phases = values
         online = None if retained else True
         address = self.addresses.get(name) or self.address(name)
         return Report(
@@ -219,6 +229,8 @@ class ShellyDevice:
             retained,
             boot,
             returned_wh=returned,
+            power_factor_permille=factor,
+            phases=phases,
         )
 
     def _remember(self, name: str, values: Values) -> None:
@@ -230,7 +242,7 @@ class ShellyDevice:
         register = self._import_wh(name, told, full=full)
         relay = None if told.output is None else RelayPosition.CLOSED if told.output else RelayPosition.OPEN
         returned = None if told.ret_aenergy is None else _wh(told.ret_aenergy.total)
-        return _values(register, told.apower, told.voltage, told.current, told.freq, relay, returned)
+        return _values(register, told.apower, told.voltage, told.current, told.freq, relay, returned, told.pf)
 
     def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
         """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
@@ -268,7 +280,7 @@ class ShellyDevice:
         return str(self.booted_s)
 
 
-def _values(
+def _values(  # noqa: PLR0913, PLR0917 - as many as a component has
     register: int | None,
     power: float | None,
     voltage: float | None,
@@ -276,6 +288,7 @@ def _values(
     frequency: float | None,
     relay: RelayPosition | None = None,
     returned: int | None = None,
+    factor: float | None = None,
 ) -> Values:
     return (
         register,
@@ -285,12 +298,14 @@ def _values(
         None if frequency is None else frequency_mhz(frequency),
         relay,
         returned,
+        power_factor_permille(factor),
+        (),
     )
 
 
 def _joined(first: Values, second: Values) -> Values:
     """Join what a component and its data component say; neither speaks of what the other does."""
-    register, power, voltage, current, frequency, relay, returned = first
+    register, power, voltage, current, frequency, relay, returned, factor, phases = first
     return (
         second[0] if register is None else register,
         second[1] if power is None else power,
@@ -299,18 +314,29 @@ def _joined(first: Values, second: Values) -> Values:
         second[4] if frequency is None else frequency,
         second[5] if relay is None else relay,
         second[6] if returned is None else returned,
+        second[7] if factor is None else factor,
+        phases or second[8],
     )
 
 
 def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
     told = THREE_PHASE.decode(raw)
-    phases = [
-        voltage_mv(volts) for volts in (told.a_voltage, told.b_voltage, told.c_voltage) if volts is not None
-    ]
+    phases = (
+        _phase(told.a_act_power, told.a_voltage, told.a_current, told.a_pf),
+        _phase(told.b_act_power, told.b_voltage, told.b_current, told.b_pf),
+        _phase(told.c_act_power, told.c_voltage, told.c_current, told.c_pf),
+    )
+    voltages = [phase.voltage_mv for phase in phases if phase.voltage_mv is not None]
     _, power, _, current, frequency, *_ = _values(
         None, told.total_act_power, None, told.total_current, told.a_freq
     )
-    return None, power, outstanding_phase(phases), current, frequency, None, None
+    known = phases if any(phase != Phase() for phase in phases) else ()
+    return None, power, outstanding_phase(voltages), current, frequency, None, None, None, known
+
+
+def _phase(power: float | None, voltage: float | None, current: float | None, factor: float | None) -> Phase:
+    _, milliwatts, millivolts, milliamperes, *_ = _values(None, power, voltage, current, None)
+    return Phase(milliwatts, millivolts, milliamperes, power_factor_permille(factor))
 
 
 def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -320,7 +346,7 @@ def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full
 
 def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
     told = SINGLE_PHASE.decode(raw)
-    return _values(None, told.act_power, told.voltage, told.current, told.freq)
+    return _values(None, told.act_power, told.voltage, told.current, told.freq, factor=told.pf)
 
 
 def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -329,7 +355,7 @@ def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _ful
 
 
 def _registers(imported: float | None, returned: float | None) -> Values:
-    return _wh(imported), None, None, None, None, None, _wh(returned)
+    return _wh(imported), None, None, None, None, None, _wh(returned), None, ()
 
 
 def _wh(total: float | None) -> int | None:

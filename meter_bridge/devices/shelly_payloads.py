@@ -30,6 +30,7 @@ class Switching(msgspec.Struct, frozen=True):
     voltage: float | None = None
     current: float | None = None
     freq: float | None = None
+    pf: float | None = None
     aenergy: Counter | None = None
     ret_aenergy: Counter | None = None
 
@@ -40,9 +41,18 @@ class ThreePhase(msgspec.Struct, frozen=True):
     total_act_power: float | None = None
     total_current: float | None = None
     a_voltage: float | None = None
-    b_voltage: float | None = None
-    c_voltage: float | None = None
+    a_current: float | None = None
+    a_act_power: float | None = None
+    a_pf: float | None = None
     a_freq: float | None = None
+    b_voltage: float | None = None
+    b_current: float | None = None
+    b_act_power: float | None = None
+    b_pf: float | None = None
+    c_voltage: float | None = None
+    c_current: float | None = None
+    c_act_power: float | None = None
+    c_pf: float | None = None
 
 
 class ThreePhaseData(msgspec.Struct, frozen=True):
@@ -59,6 +69,7 @@ class SinglePhase(msgspec.Struct, frozen=True):
     voltage: float | None = None
     current: float | None = None
     freq: float | None = None
+    pf: float | None = None
 
 
 class SinglePhaseData(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ class Energy(msgspec.Struct, frozen=True):
     voltage: Quantity = msgspec.field(default=None, name="Voltage")
     current: Quantity = msgspec.field(default=None, name="Current")
     frequency: Quantity = msgspec.field(default=None, name="Frequency")
+    factor: Quantity = msgspec.field(default=None, name="Factor")
 
 
 class SmartMeterInterface(msgspec.Struct, frozen=True):

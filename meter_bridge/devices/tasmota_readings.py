@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from meter_bridge.devices.driver import Report
+from meter_bridge.devices.driver import Phase, Report
 from meter_bridge.devices.quantities import (
     current_ma,
     float32_step_wh,
     frequency_mhz,
     outstanding_phase,
+    power_factor_permille,
     power_mw,
     register_mwh,
     voltage_mv,
@@ -44,6 +45,26 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
         stale=retained,
         register_modulus_wh=MODULUS_WH if sensor.energy and type(energy.total) is float else None,
         returned_wh=_register(energy.returned)[0],
+        power_factor_permille=power_factor_permille(energy.factor if type(energy.factor) is float else None),
+        phases=_all_phases(energy),
+    )
+
+
+def _all_phases(energy: Energy) -> tuple[Phase, ...]:
+    """Return the values of each phase where the device measures several, else none."""
+    split = (energy.power, energy.voltage, energy.current, energy.factor)
+    count = max((len(each) for each in split if isinstance(each, list | dict)), default=0)
+    if count < 2:  # noqa: PLR2004 - a meter of one phase has no others to tell it from
+        return ()
+    return tuple(_phase_values(energy, number) for number in range(1, count + 1))
+
+
+def _phase_values(energy: Energy, number: int) -> Phase:
+    return Phase(
+        _converted(_phase(energy.power, number), power_mw),
+        _converted(_phase(energy.voltage, number), voltage_mv),
+        _converted(_phase(energy.current, number), current_ma),
+        power_factor_permille(_phase(energy.factor, number)),
     )
 
 
@@ -62,6 +83,7 @@ def phase_report(address: str, energy: Energy, number: int, *, retained: bool) -
         online=None if retained else True,
         stale=retained,
         returned_wh=_converted(_phase(energy.returned, number), _register_wh),
+        power_factor_permille=power_factor_permille(_phase(energy.factor, number)),
     )
 
 

@@ -329,6 +329,10 @@ def _keep_values(meter: Meter, report: Report) -> None:
         meter.current_ma = report.current_ma
     if report.frequency_mhz is not None:
         meter.frequency_mhz = report.frequency_mhz
+    if report.power_factor_permille is not None:
+        meter.power_factor_permille = report.power_factor_permille
+    if report.phases:
+        meter.phases = report.phases
 
 
 def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:

@@ -18,6 +18,7 @@ from meter_bridge.core.relay import Relay
 from meter_bridge.core.returned import Returned
 from meter_bridge.core.supply import Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
+from meter_bridge.devices.driver import Phase
 from meter_bridge.protocol.messages import TopUpView
 
 UNLIMITED = 1 << 120
@@ -100,6 +101,9 @@ class Meter:
     voltage_mv: int | None = None
     current_ma: int | None = None
     frequency_mhz: int | None = None
+    power_factor_permille: int | None = None
+    """Of the newest message; like ``phases`` it is not kept over a restart."""
+    phases: tuple[Phase, ...] = ()
     online: bool | None = None
     last_seen: int | None = None
     relay: Relay = field(default_factory=Relay)

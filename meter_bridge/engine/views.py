@@ -23,6 +23,7 @@ from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.standing import fixed_per_day
 from meter_bridge.core.supply import PaymentMode, Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
+from meter_bridge.devices.driver import Phase
 from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
 from meter_bridge.engine.purchases import units_worth
@@ -36,6 +37,7 @@ from meter_bridge.protocol.messages import (
     HoldPosition,
     HoldView,
     MeterView,
+    PhaseView,
     Protection,
     QuarantineView,
     RelayPosition,
@@ -218,6 +220,18 @@ def meter_view(meter: Meter) -> MeterView:
         quarantined=meter.quarantine_id is not None,
         returned_wh=meter.returned.wh if meter.returned else None,
         quarantine=_quarantine_view(meter),
+        power_factor_permille=meter.power_factor_permille,
+        phases=tuple(_phase_view(phase) for phase in meter.phases),
+    )
+
+
+def _phase_view(phase: Phase) -> PhaseView:
+    """Return the newest values of one phase."""
+    return PhaseView(
+        power_mw=phase.power_mw,
+        voltage_mv=phase.voltage_mv,
+        current_ma=phase.current_ma,
+        power_factor_permille=phase.power_factor_permille,
     )
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from meter_bridge.devices.driver import Discovered, Publish, Rejected, Report
+from meter_bridge.devices.driver import Discovered, Phase, Publish, Rejected, Report
 from meter_bridge.devices.shelly import ShellyDriver
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import read, reports, requests
@@ -149,6 +149,9 @@ def test_a_three_phase_meter_joins_its_two_components(driver: ShellyDriver) -> N
         "total_act_power": 559.0,
         "total_current": 3.8,
         "a_voltage": 229,
+        "a_pf": 0.93,
+        "a_current": 2.5,
+        "a_act_power": 530.5,
         "b_voltage": 0,
         "c_voltage": 230,
     }
@@ -160,6 +163,7 @@ def test_a_three_phase_meter_joins_its_two_components(driver: ShellyDriver) -> N
         559_000,
         0,
     )
+    assert told.phases == (Phase(530_500, 229_000, 2_500, 930), Phase(None, 0), Phase(None, 230_000))
 
 
 def test_a_clamp_has_an_address_of_its_own_and_may_count_its_id_in_words(driver: ShellyDriver) -> None:

@@ -64,6 +64,7 @@ def test_a_sensor_message_becomes_exact_integers(driver: TasmotaDriver) -> None:
         frequency_mhz=49_900,
         online=True,
         register_modulus_wh=42_949_672,
+        power_factor_permille=980,
     )
 
 
@@ -129,6 +130,16 @@ def test_phase_lists_are_joined(driver: TasmotaDriver) -> None:
         sensor(Power=[10, 20.5, -5], Current=[1, 2, 3], Voltage=[230, 262, 231]),
     )
     assert (told.power_mw, told.current_ma, told.voltage_mv) == (25_500, 6000, 262_000)
+    assert [phase.power_mw for phase in told.phases] == [10_000, 20_500, -5_000]
+    assert [phase.power_factor_permille for phase in told.phases] == [980, 980, 980]
+
+
+@pytest.mark.parametrize("told, permille", [(1.02, 1000), (-0.5, -500), (3.4, None), (None, None)])
+def test_a_power_factor_that_cannot_be_does_not_cost_the_reading(
+    driver: TasmotaDriver, told: float | None, permille: int | None
+) -> None:
+    report = only(driver, "tele/kitchen/SENSOR", sensor(Factor=told))
+    assert (report.power_factor_permille, report.register_wh) == (permille, 12345)
 
 
 def test_a_phase_in_use_is_a_meter_of_its_own() -> None:
