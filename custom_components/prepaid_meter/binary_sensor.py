@@ -2,16 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.const import EntityCategory, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util.dt import utcnow
 
-from .client.protocol import AccountView, AlertView, MeterView, RelayProof
+from .client.protocol import (
+    AccountView,
+    AlertKind,
+    AlertView,
+    EmergencyCreditState,
+    MeterView,
+    RelayProof,
+)
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import (
     AccountEntity,
@@ -22,6 +32,7 @@ from .entity import (
     account_unique_id,
     meter_unique_id,
 )
+from .friendly import friendly_hours, in_friendly_hours
 
 # Everything is pushed.
 PARALLEL_UPDATES = 0
@@ -32,6 +43,7 @@ class AccountBinarySensorDescription(BinarySensorEntityDescription):
     """A condition of an account."""
 
     is_on_fn: Callable[[AccountView], bool | None]
+    exists_fn: Callable[[AccountView], bool] = lambda _: True
     attributes_fn: Callable[[AccountView], Mapping[str, Any] | None] = lambda _: None
 
 
@@ -58,9 +70,14 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
     for description in ACCOUNT_BINARY_SENSORS:
         yield Candidate(
             account_unique_id(coordinator, account, description),
-            wanted=True,
-            create=partial(AccountBinarySensor, coordinator, account, description),
+            description.exists_fn(account),
+            partial(AccountBinarySensor, coordinator, account, description),
         )
+    yield Candidate(
+        account_unique_id(coordinator, account, FRIENDLY_HOURS),
+        account.friendly_hours is not None,
+        partial(FriendlyHours, coordinator, account, FRIENDLY_HOURS),
+    )
     for meter in account.meters:
         for each in METER_BINARY_SENSORS:
             yield Candidate(
@@ -123,6 +140,62 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
         return self.entity_description.attributes_fn(self.account)
 
 
+class FriendlyHours(AccountEntity, BinarySensorEntity):
+    """Whether friendly hours are on, in which used-up credit cuts nothing.
+
+    The bridge tells when they begin and end; in between nothing needs to arrive for this to be right.
+    """
+
+    _cancel_timer: CALLBACK_TYPE | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Wait for the next instant at which they begin or end."""
+        await super().async_added_to_hass()
+        self._wait()
+        self.async_on_remove(self._stop_waiting)
+
+    @callback
+    @override
+    def _handle_change(self) -> None:
+        if self.available:
+            self._wait()
+        super()._handle_change()
+
+    @callback
+    def _wait(self) -> None:
+        self._stop_waiting()
+        if hours := friendly_hours(self.account):
+            now = utcnow()
+            coming = [instant for instant in hours if instant > now]
+            if coming:
+                self._cancel_timer = async_track_point_in_utc_time(self.hass, self._passed, min(coming))
+
+    @callback
+    def _stop_waiting(self) -> None:
+        if self._cancel_timer:
+            self._cancel_timer()
+            self._cancel_timer = None
+
+    @callback
+    def _passed(self, _: datetime) -> None:
+        self._cancel_timer = None
+        self._handle_change()
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether they are on."""
+        return in_friendly_hours(self.account)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return those that are on or come next."""
+        hours = friendly_hours(self.account)
+        return {} if hours is None else {"start": hours[0], "end": hours[1]}
+
+
 class MeterBinarySensor(MeterEntity, BinarySensorEntity):
     """A condition of a meter."""
 
@@ -133,6 +206,17 @@ class MeterBinarySensor(MeterEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         """Return the condition, None while the bridge does not know it."""
         return self.entity_description.is_on_fn(self.meter) if self.meter else None
+
+
+def _has(*kinds: AlertKind) -> Callable[[AccountView], bool]:
+    return lambda account: any(alert.kind in kinds for alert in _open(account.alerts))
+
+
+def _uses_emergency_credit(account: AccountView) -> bool | None:
+    """Return whether the account lives on emergency credit; None where the bridge says what is not known."""
+    if account.emergency_credit is None or account.emergency_credit.state is EmergencyCreditState.UNKNOWN:
+        return None
+    return account.emergency_credit.state in {EmergencyCreditState.IN_USE, EmergencyCreditState.EXHAUSTED}
 
 
 def _open(alerts: Iterable[AlertView]) -> list[AlertView]:
@@ -173,12 +257,44 @@ PROBLEM: Final = BinarySensorEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
+FRIENDLY_HOURS: Final = BinarySensorEntityDescription(key="friendly_hours", translation_key="friendly_hours")
+
 ACCOUNT_BINARY_SENSORS: Final[tuple[AccountBinarySensorDescription, ...]] = (
     AccountBinarySensorDescription(
         key="low_credit",
         translation_key="low_credit",
         device_class=BinarySensorDeviceClass.PROBLEM,
         is_on_fn=lambda account: account.low_credit,
+    ),
+    AccountBinarySensorDescription(
+        key="emergency_credit_in_use",
+        translation_key="emergency_credit_in_use",
+        is_on_fn=_uses_emergency_credit,
+        exists_fn=lambda account: account.emergency_credit is not None,
+    ),
+    AccountBinarySensorDescription(
+        key="overload",
+        translation_key="overload",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        is_on_fn=_has(AlertKind.OVERLOAD),
+    ),
+    AccountBinarySensorDescription(
+        key="voltage_problem",
+        translation_key="voltage_problem",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        is_on_fn=_has(AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE),
+    ),
+    AccountBinarySensorDescription(
+        key="tamper",
+        translation_key="tamper",
+        device_class=BinarySensorDeviceClass.TAMPER,
+        is_on_fn=_has(AlertKind.TAMPER),
+    ),
+    AccountBinarySensorDescription(
+        key="outage",
+        translation_key="outage",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        is_on_fn=_has(AlertKind.POWER_OUTAGE),
     ),
     AccountBinarySensorDescription(
         key="problem",

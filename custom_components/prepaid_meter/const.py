@@ -10,6 +10,16 @@ LOGGER: Final = logging.getLogger(__package__)
 
 DEFAULT_PORT: Final = 8126
 
-PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.UPDATE,
+]
+
+RELEASES_URL: Final = "https://github.com/prepaid-meter/prepaid-meter/releases"
 
 MANUFACTURER: Final = "Prepaid Meter"

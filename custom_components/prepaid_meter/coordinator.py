@@ -114,6 +114,13 @@ class PrepaidMeterCoordinator:
             self._notify((account_id,))
 
     @callback
+    def async_apply_account(self, account: AccountView) -> None:
+        """Show the bridge's answer to a change of an account at once, ahead of its update."""
+        if account.id in self.accounts:
+            self._take_accounts((account,), ())
+            self._notify((account.id,))
+
+    @callback
     def on_snapshot(self, info: ServerInfo, snapshot: Snapshot) -> None:
         """Take everything anew."""
         self.server, self.role, self.alerts = info, snapshot.role, snapshot.alerts

@@ -65,9 +65,18 @@ class DeviceKeeper:
         self._registry = dr.async_get(hass)
         self._described: dict[str, _Description] = {}
         self._bridge_id = self._register_bridge()
+        self._server = self._coordinator.server
         self._accounts_changed(self._coordinator.accounts.values(), ())
         self._remove_stale()
         entry.async_on_unload(self._coordinator.async_on_accounts(self._accounts_changed))
+        entry.async_on_unload(self._coordinator.async_on_bridge(self._bridge_changed))
+
+    @callback
+    def _bridge_changed(self) -> None:
+        """Show another version or name of the bridge, as after its update."""
+        if self._coordinator.server != self._server:
+            self._server = self._coordinator.server
+            self._register_bridge()
 
     def _register_bridge(self) -> str:
         server = self._coordinator.server

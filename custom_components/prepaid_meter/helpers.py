@@ -12,6 +12,7 @@ from .client import (
     CannotConnectError,
     NotAllowedError,
     NotAuthenticatedError,
+    NotSupportedError,
     PrepaidMeterError,
     RequestRefusedError,
     WrongInstallationError,
@@ -21,6 +22,7 @@ from .const import DOMAIN
 _KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
     (NotAuthenticatedError, "invalid_auth"),
     (NotAllowedError, "not_allowed"),
+    (NotSupportedError, "not_supported"),
     (BridgeTooOldError, "bridge_too_old"),
     (BridgeTooNewError, "bridge_too_new"),
     (WrongInstallationError, "wrong_bridge"),
@@ -38,7 +40,7 @@ def translated_errors() -> Generator[None]:
     """Raise what the bridge refuses, and what fails on the way to it, as Home Assistant's exceptions."""
     try:
         yield
-    except (NotAuthenticatedError, NotAllowedError) as error:
+    except (NotAuthenticatedError, NotAllowedError, NotSupportedError) as error:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key=error_key(error)) from error
     except RequestRefusedError as error:
         raise ServiceValidationError(

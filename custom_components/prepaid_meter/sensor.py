@@ -15,6 +15,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import (
+    PERCENTAGE,
     EntityCategory,
     Platform,
     UnitOfElectricCurrent,
@@ -29,7 +30,18 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util.dt import async_get_time_zone, get_default_time_zone, parse_datetime, utcnow
 
 from .amounts import currency_digits, decimal_text, kilowatt_hours, money, price, thousandth
-from .client.protocol import AccountView, MeterView, SupplyReason, SupplyState, TariffNow, TopUpView
+from .client.protocol import (
+    AccountView,
+    EmergencyCreditState,
+    EmergencyCreditView,
+    MeterView,
+    PhaseView,
+    RelayProof,
+    SupplyReason,
+    SupplyState,
+    TariffNow,
+    TopUpView,
+)
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, Candidate, EntityAdder, MeterEntity, account_unique_id, meter_unique_id
 
@@ -76,6 +88,13 @@ class MeterSensorDescription(SensorEntityDescription):
     live: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhaseSensorDescription(SensorEntityDescription):
+    """A value of one phase of a meter that measures several."""
+
+    value_fn: Callable[[PhaseView], Value]
+
+
 async def async_setup_entry(
     hass: HomeAssistant,  # noqa: ARG001
     entry: PrepaidMeterConfigEntry,
@@ -99,6 +118,19 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
                 _meter_wants(account, meter, each),
                 partial(MeterSensor, coordinator, account, meter, each),
             )
+        for number, _ in enumerate(meter.phases, start=1):
+            yield from _phase_candidates(coordinator, account, meter, number)
+
+
+def _phase_candidates(
+    coordinator: PrepaidMeterCoordinator, account: AccountView, meter: MeterView, number: int
+) -> Iterable[Candidate]:
+    for description in PHASE_SENSORS:
+        yield Candidate(
+            f"{meter_unique_id(coordinator, account, meter, description)}/{number}",
+            description.value_fn(meter.phases[number - 1]) is not None,
+            partial(PhaseSensor, coordinator, account, meter, description, number),
+        )
 
 
 def _meter_wants(account: AccountView, meter: MeterView, description: MeterSensorDescription) -> bool:
@@ -136,6 +168,16 @@ class AccountSensor(AccountEntity, SensorEntity):
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         """Return what belongs to the value and changes with it."""
         return self.entity_description.attributes_fn(self.account)
+
+
+class PeriodTotalSensor(AccountSensor):
+    """A total that begins anew when the bridge says so."""
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """Return since when the total counts."""
+        return _instant(self.account.period_start)
 
 
 class DayTotalSensor(AccountSensor):
@@ -234,6 +276,47 @@ class MeterSensor(MeterEntity, SensorEntity):
         return self.entity_description.value_fn(self.meter) if self.meter else None
 
 
+class PhaseSensor(MeterEntity, SensorEntity):
+    """A value of one phase; it means nothing while the meter is offline."""
+
+    entity_description: PhaseSensorDescription
+
+    def __init__(
+        self,
+        coordinator: PrepaidMeterCoordinator,
+        account: AccountView,
+        meter: MeterView,
+        description: PhaseSensorDescription,
+        number: int,
+    ) -> None:
+        """Carry the phase's number in name and id."""
+        super().__init__(coordinator, account, meter, description)
+        self._number = number
+        self._attr_unique_id = f"{self._attr_unique_id}/{number}"
+        self._attr_translation_placeholders = {
+            **getattr(self, "_attr_translation_placeholders", {}),
+            "phase": str(number),
+        }
+
+    @property
+    def phase(self) -> PhaseView | None:
+        """Return the newest view of the phase, or None while the meter does not tell it."""
+        phases = self.meter.phases if self.meter else ()
+        return phases[self._number - 1] if len(phases) >= self._number else None
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the value still holds."""
+        return super().available and not (self.meter and self.meter.online is False)
+
+    @property
+    @override
+    def native_value(self) -> Value:
+        """Return the value, None while the bridge does not know it."""
+        return self.entity_description.value_fn(self.phase) if self.phase else None
+
+
 def run_out_tolerance(seconds: int) -> timedelta:
     """Return how far a forecast may wander unseen: a hundredth of what is left."""
     return timedelta(seconds=seconds / 100)
@@ -254,6 +337,30 @@ def _of_tariff(value_fn: Callable[[TariffNow, AccountView], Value]) -> Callable[
 
 def _of_top_up(value_fn: Callable[[TopUpView, AccountView], Value]) -> Callable[[AccountView], Value]:
     return lambda account: None if account.last_top_up is None else value_fn(account.last_top_up, account)
+
+
+def _of_emergency_credit(
+    value_fn: Callable[[EmergencyCreditView, AccountView], Value],
+) -> Callable[[AccountView], Value]:
+    return lambda account: (
+        None if account.emergency_credit is None else value_fn(account.emergency_credit, account)
+    )
+
+
+def _owed(account: AccountView) -> int:
+    """Return what is owed: the arrears, and what is left of every debt."""
+    return account.arrears + sum(debt.owed for debt in account.debts)
+
+
+def _debt_attributes(account: AccountView) -> Mapping[str, Any]:
+    return {
+        "arrears": decimal_text(account.arrears, account),
+        "debts": {debt.description: decimal_text(debt.owed, account) for debt in account.debts},
+    }
+
+
+def _percent(permille: int | None) -> float | None:
+    return None if permille is None else permille / 10
 
 
 def _total_power(account: AccountView) -> float | None:
@@ -340,11 +447,38 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         value_fn=lambda account: money(account.cost_today, account),
         sensor_class=DayTotalSensor,
     ),
-    # No state class: the bridge does not say when the period began, and a total needs that.
     MoneySensorDescription(
         key="cost_period",
         translation_key="cost_period",
+        state_class=SensorStateClass.TOTAL,
         value_fn=lambda account: money(account.cost_period, account),
+        sensor_class=PeriodTotalSensor,
+    ),
+    MoneySensorDescription(
+        key="emergency_credit_left",
+        translation_key="emergency_credit_left",
+        value_fn=_of_emergency_credit(lambda credit, account: money(credit.left, account)),
+        exists_fn=lambda account: account.emergency_credit is not None,
+    ),
+    AccountSensorDescription(
+        key="emergency_credit",
+        translation_key="emergency_credit",
+        device_class=SensorDeviceClass.ENUM,
+        options=_options(EmergencyCreditState),
+        value_fn=_of_emergency_credit(lambda credit, _: _known(credit.state, EmergencyCreditState)),
+        exists_fn=lambda account: account.emergency_credit is not None,
+    ),
+    MoneySensorDescription(
+        key="debt",
+        translation_key="debt",
+        value_fn=lambda account: money(_owed(account), account),
+        attributes_fn=_debt_attributes,
+        exists_fn=lambda account: bool(account.debts or account.arrears),
+    ),
+    MoneySensorDescription(
+        key="amount_to_restore",
+        translation_key="amount_to_restore",
+        value_fn=lambda account: money(account.amount_to_restore, account),
     ),
     PriceSensorDescription(
         key="price",
@@ -398,6 +532,21 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         options=_options(SupplyReason),
         value_fn=lambda account: _known(account.supply.reason, SupplyReason),
+    ),
+    AccountSensorDescription(
+        key="cut_at",
+        translation_key="cut_at",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda account: _instant(account.supply.cut_at),
+    ),
+    AccountSensorDescription(
+        key="supply_proof",
+        translation_key="supply_proof",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=_options(RelayProof),
+        value_fn=lambda account: _known(account.supply.proof, RelayProof),
+        exists_fn=lambda account: any(meter.relay is not None for meter in account.meters),
     ),
     AccountSensorDescription(
         key="power",
@@ -473,5 +622,55 @@ METER_SENSORS: Final[tuple[MeterSensorDescription, ...]] = (
         entity_registry_enabled_default=False,
         suggested_display_precision=2,
         value_fn=lambda meter: thousandth(meter.frequency_mhz),
+    ),
+    MeterSensorDescription(
+        key="power_factor",
+        translation_key="power_factor",
+        device_class=SensorDeviceClass.POWER_FACTOR,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=PERCENTAGE,
+        entity_registry_enabled_default=False,
+        suggested_display_precision=0,
+        value_fn=lambda meter: _percent(meter.power_factor_permille),
+    ),
+)
+
+PHASE_SENSORS: Final[tuple[PhaseSensorDescription, ...]] = (
+    PhaseSensorDescription(
+        key="phase_power",
+        translation_key="phase_power",
+        device_class=SensorDeviceClass.POWER,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_display_precision=0,
+        value_fn=lambda phase: thousandth(phase.power_mw),
+    ),
+    PhaseSensorDescription(
+        key="phase_voltage",
+        translation_key="phase_voltage",
+        device_class=SensorDeviceClass.VOLTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfElectricPotential.VOLT,
+        suggested_display_precision=1,
+        value_fn=lambda phase: thousandth(phase.voltage_mv),
+    ),
+    PhaseSensorDescription(
+        key="phase_current",
+        translation_key="phase_current",
+        device_class=SensorDeviceClass.CURRENT,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        suggested_display_precision=2,
+        value_fn=lambda phase: thousandth(phase.current_ma),
+    ),
+    PhaseSensorDescription(
+        key="phase_power_factor",
+        translation_key="phase_power_factor",
+        device_class=SensorDeviceClass.POWER_FACTOR,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=PERCENTAGE,
+        entity_registry_enabled_default=False,
+        suggested_display_precision=0,
+        value_fn=lambda phase: _percent(phase.power_factor_permille),
     ),
 )

@@ -24,6 +24,9 @@ SUPPLY: Final = SwitchEntityDescription(
     key="supply", translation_key="supply", device_class=SwitchDeviceClass.SWITCH
 )
 
+MAY_HOLD: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
+"""Whose tokens may hold a supply off and lift that again."""
+
 OFF_REASON: Final = "Switched off in Home Assistant"
 """The note that the bridge keeps with the hold."""
 
@@ -38,7 +41,7 @@ async def async_setup_entry(
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
-    if coordinator.role is Role.LANDLORD:
+    if coordinator.role in MAY_HOLD:
         yield Candidate(
             account_unique_id(coordinator, account, SUPPLY),
             wanted=True,

@@ -4,6 +4,7 @@ It proves nothing about the bridge itself; contract tests and end-to-end tests d
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 import json
 from typing import Any
@@ -14,9 +15,16 @@ from custom_components.prepaid_meter.client.protocol import (
     AccountView,
     AlertKind,
     AlertView,
+    DebtView,
+    EmergencyCreditState,
+    EmergencyCreditView,
     Event,
     EventKind,
+    FriendlyHoursView,
+    HistoryPage,
     MeterView,
+    OperationResult,
+    PhaseView,
     Problem,
     RelayPosition,
     RelayProof,
@@ -143,6 +151,44 @@ def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:  # 
         meters=(meter_view(f"meter-of-{account_id}", account_id=account_id),),
         alerts=(),
         last_top_up=top_up_view(),
+        period_start="2026-10-31T22:00:00.000Z",
+    )
+    return replace(known, **changes)
+
+
+def rich_account(account_id: str = "flat-1", **changes: Any) -> AccountView:  # noqa: ANN401
+    """Return an account that has everything: phases, emergency credit, debts, limits, friendly hours."""
+    phase = PhaseView(power_mw=500_000, voltage_mv=230_100, current_ma=2_200, power_factor_permille=985)
+    meter = meter_view(
+        f"meter-of-{account_id}",
+        account_id=account_id,
+        power_factor_permille=981,
+        phases=(phase, replace(phase, voltage_mv=229_800), replace(phase, power_factor_permille=None)),
+    )
+    credit = EmergencyCreditView(
+        state=EmergencyCreditState.AVAILABLE, limit=10 * ZAR, left=10 * ZAR, threshold=2 * ZAR
+    )
+    debt = DebtView(
+        id="arrears-2025",
+        description="Arrears of 2025",
+        owed=350 * ZAR,
+        priority=1,
+        rate=5 * ZAR,
+        every="week",
+        next_recovery="2026-11-16T00:00:00.000Z",
+        percent_ppm=0,
+        cap=None,
+        cap_every="week",
+    )
+    known = account_view(
+        account_id,
+        meters=(meter,),
+        emergency_credit=credit,
+        arrears=12 * ZAR,
+        debts=(debt,),
+        low_credit_thresholds=(20 * ZAR, 5 * ZAR),
+        load_limit_mw=500_000,
+        friendly_hours=FriendlyHoursView(start="2026-11-10T16:00:00.000Z", end="2026-11-11T08:00:00.000Z"),
     )
     return replace(known, **changes)
 
@@ -172,6 +218,11 @@ class FakeBridge:
     raw_greeting: str | None = None
     silent: bool = False
     slow: bool = False
+    takes_vouchers: bool = True
+    statement: Any = field(default_factory=dict)
+    history: Callable[[dict[str, str]], HistoryPage] | None = None
+    """What answers a request for history; None where the bridge is too old to tell it."""
+    history_requests: list[dict[str, str]] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -188,6 +239,11 @@ class FakeBridge:
                 web.get("/api/v1/ws", self._websocket),
                 web.post("/api/v1/accounts/{id}/top-ups", self._top_up),
                 web.post("/api/v1/accounts/{id}/supply", self._supply),
+                web.post("/api/v1/accounts/{id}/policy", self._policy),
+                web.post("/api/v1/accounts/{id}/emergency-credit", self._emergency_credit),
+                web.post("/api/v1/accounts/{id}/vouchers", self._voucher),
+                web.get("/api/v1/accounts/{id}/statement", self._statement),
+                web.get("/api/v1/history", self._history),
             ]
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
@@ -320,6 +376,69 @@ class FakeBridge:
         )
         self.accounts[account_id] = replace(self.accounts[account_id], supply=supply)
         return web.json_response(asdict(supply))
+
+    async def _policy(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        body = await request.json()
+        self.requests.append((request.path, "", body))
+        account = self.accounts[request.match_info["id"]]
+        if "low_credit" in body:
+            thresholds = sorted((round(float(text) * ZAR) for text in body["low_credit"]), reverse=True)
+            account = replace(account, low_credit_thresholds=tuple(thresholds))
+        if "load_limit_w" in body:
+            account = replace(account, load_limit_mw=body["load_limit_w"] * 1000)
+        self.accounts[account.id] = account
+        return web.json_response(asdict(account))
+
+    async def _emergency_credit(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        self.requests.append((request.path, request.headers["Idempotency-Key"], await request.json()))
+        account = self.accounts[request.match_info["id"]]
+        result = OperationResult(
+            operation="emergency_credit",
+            id=None,
+            at="2026-11-10T10:00:00.000Z",
+            detail={},
+            balance=account.balance,
+            available=account.available,
+            arrears=account.arrears,
+            emergency_credit=account.emergency_credit,
+            debts=account.debts,
+            supply=account.supply,
+        )
+        return web.json_response(asdict(result))
+
+    async def _voucher(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        if not self.takes_vouchers:
+            return self._problem(404, "not_found", "there is no such route")
+        key, body = request.headers["Idempotency-Key"], await request.json()
+        self.requests.append((request.path, key, body))
+        if key not in self._answers:
+            top_up = {"amount": "50.00", "method": "voucher", "reference": body["code"][-4:]}
+            self._answers[key] = asdict(self._book(request.match_info["id"], top_up))
+        if self.drop_top_up_answers:
+            self.drop_top_up_answers -= 1
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response(self._answers[key], status=201)
+
+    async def _statement(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        self.requests.append((request.path, "", dict(request.query)))
+        return web.json_response(self.statement)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        self.history_requests.append(dict(request.query))
+        if self.history is None:
+            return self._problem(404, "not_found", "there is no such route")
+        return web.json_response(asdict(self.history(dict(request.query))))
 
     async def _dawdle(self) -> None:
         if self.slow:

@@ -16,7 +16,16 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 import custom_components.prepaid_meter as integration
-from custom_components.prepaid_meter import binary_sensor, event, helpers, sensor, switch
+from custom_components.prepaid_meter import (
+    binary_sensor,
+    button,
+    event,
+    helpers,
+    number,
+    sensor,
+    switch,
+    update,
+)
 from custom_components.prepaid_meter.const import DOMAIN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,10 +95,16 @@ def test_every_field_of_the_flow_is_described() -> None:
 
 
 def entity_keys() -> dict[str, set[str]]:
-    meter = {each.translation_key for each in (*sensor.METER_SENSORS, *binary_sensor.METER_BINARY_SENSORS)}
+    meter = {
+        each.translation_key
+        for each in (*sensor.METER_SENSORS, *sensor.PHASE_SENSORS, *binary_sensor.METER_BINARY_SENSORS)
+    }
     of_meter = {f"{key}_of_meter" for key in meter}
     keys = {
-        "sensor": {each.translation_key for each in (*sensor.ACCOUNT_SENSORS, *sensor.METER_SENSORS)},
+        "sensor": {
+            each.translation_key
+            for each in (*sensor.ACCOUNT_SENSORS, *sensor.METER_SENSORS, *sensor.PHASE_SENSORS)
+        },
         "binary_sensor": {
             each.translation_key
             for each in (
@@ -97,9 +112,17 @@ def entity_keys() -> dict[str, set[str]]:
                 *binary_sensor.METER_BINARY_SENSORS,
                 binary_sensor.CONNECTIVITY,
                 binary_sensor.PROBLEM,
+                binary_sensor.FRIENDLY_HOURS,
             )
         },
         "switch": {switch.SUPPLY.translation_key},
+        "button": {each.translation_key for each in button.ACCOUNT_BUTTONS},
+        "number": {
+            number.THRESHOLD.translation_key,
+            f"{number.THRESHOLD.translation_key}_further",
+            number.LOAD_LIMIT.translation_key,
+        },
+        "update": {update.BRIDGE.translation_key},
         "event": {each.translation_key for each in event.ACCOUNT_EVENTS},
     }
     return {

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.prepaid_meter import const, sensor
+from custom_components.prepaid_meter import binary_sensor, const, friendly, sensor
 from custom_components.prepaid_meter.client.protocol import (
     AlertKind,
     EventKind,
@@ -21,7 +21,14 @@ from custom_components.prepaid_meter.client.protocol import (
     SupplyState,
 )
 from tests.component.conftest import Eventually
-from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, alert_view, meter_view
+from tests.component.fake_bridge import (
+    CONNECTED,
+    FakeBridge,
+    account_view,
+    alert_view,
+    meter_view,
+    rich_account,
+)
 
 NOW = datetime(2026, 11, 10, 10, 0, tzinfo=UTC)
 
@@ -40,6 +47,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the sensors' clock: forecasts and days depend on it."""
     clock = Clock()
     monkeypatch.setattr(sensor, "utcnow", lambda: clock.now)
+    monkeypatch.setattr(friendly, "utcnow", lambda: clock.now)
+    monkeypatch.setattr(binary_sensor, "utcnow", lambda: clock.now)
     return clock
 
 
@@ -68,6 +77,7 @@ async def test_entities_of_an_account(
     platform: Platform,
 ) -> None:
     monkeypatch.setattr("custom_components.prepaid_meter.PLATFORMS", [platform])
+    bridge.accounts["flat-1"] = rich_account()
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
@@ -98,6 +108,12 @@ async def test_what_is_not_known_is_unknown_and_never_zero(
         "sensor.flat_1_balance": "187.12",
         "binary_sensor.flat_1_low_credit": "off",
         "binary_sensor.flat_1_alerts": "off",
+        "binary_sensor.flat_1_overload": "off",
+        "binary_sensor.flat_1_power_outage": "off",
+        "binary_sensor.flat_1_tamper": "off",
+        "binary_sensor.flat_1_voltage_out_of_range": "off",
+        "number.flat_1_low_credit_threshold": "20.0",
+        "sensor.flat_1_relay_confirmation": "confirmed",
     }
 
 

@@ -1,10 +1,11 @@
 """Talk to the bridge: one function for REST, one for opening the WebSocket."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 import json
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import (
     ClientError,
@@ -28,7 +29,10 @@ from .errors import (
 from .protocol import (
     MIN_SCHEMA_VERSION,
     SCHEMA_VERSION,
+    AccountView,
     ErrorCode,
+    HistoryPage,
+    OperationResult,
     Problem,
     Role,
     ServerInfo,
@@ -36,6 +40,8 @@ from .protocol import (
     SupplyView,
     TopUpResult,
 )
+
+type Json = dict[str, Any]
 
 REQUEST_SECONDS: Final = 15
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -99,6 +105,60 @@ class BridgeConnection:
         )
         return from_dict(TopUpResult, answer)
 
+    async def redeem_voucher(self, account_id: str, code: str, *, key: str) -> TopUpResult:
+        """Redeem a voucher; asking again with the same key redeems nothing more.
+
+        Raises:
+            NotSupportedError: the bridge is too old to take vouchers.
+        """
+        answer = await self.request(
+            "POST", "accounts", account_id, "vouchers", body={"code": code}, headers={"Idempotency-Key": key}
+        )
+        return from_dict(TopUpResult, answer)
+
+    async def select_emergency_credit(self, account_id: str, *, key: str) -> OperationResult:
+        """Select the emergency credit of an account, as its customer wants."""
+        answer = await self.request(
+            "POST", "accounts", account_id, "emergency-credit", body={}, headers={"Idempotency-Key": key}
+        )
+        return from_dict(OperationResult, answer)
+
+    async def set_policy(
+        self,
+        account_id: str,
+        *,
+        low_credit: Sequence[str] | None = None,
+        load_limit_w: int | None = None,
+    ) -> AccountView:
+        """Change the warning thresholds (decimals, all of them) or the load limit of an account."""
+        body = {"low_credit": low_credit, "load_limit_w": load_limit_w}
+        return from_dict(AccountView, await self.request("POST", "accounts", account_id, "policy", body=body))
+
+    async def statement(self, account_id: str, *, begin: str | None, end: str | None, detail: str) -> Json:
+        """Return an account's statement as the bridge tells it; this month's unless a period is given."""
+        query = {"from": begin, "to": end, "detail": detail}
+        answer = await self.request("GET", "accounts", account_id, "statement", query=query)
+        if not isinstance(answer, dict):
+            raise ProtocolError("statement: expected an object")
+        return answer
+
+    async def history(
+        self,
+        after: int,
+        *,
+        upto: int | None = None,
+        account_id: str | None = None,
+        from_account: str | None = None,
+    ) -> HistoryPage:
+        """Return a page of hours that changed since a journal entry.
+
+        Raises:
+            NotSupportedError: the bridge is too old to tell its history.
+        """
+        query = {"after": after, "upto": upto, "account": account_id, "from_account": from_account}
+        texts = {name: None if value is None else str(value) for name, value in query.items()}
+        return from_dict(HistoryPage, await self.request("GET", "history", query=texts))
+
     async def set_supply(
         self, account_id: str, action: SupplyAction, reason: str | None = None
     ) -> SupplyView:
@@ -110,8 +170,9 @@ class BridgeConnection:
         self,
         method: str,
         *path: str,
-        body: dict[str, str | None] | None = None,
-        headers: dict[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> object:
         """Return the decoded JSON answer of a route below ``/api/v1``.
 
@@ -124,8 +185,9 @@ class BridgeConnection:
             async with self._session.request(
                 method,
                 self._api.joinpath(*path),
-                json=body and {key: value for key, value in body.items() if value is not None},
-                headers=self._headers | (headers or {}),
+                params=_known(query or {}),
+                json=None if body is None else _known(body),
+                headers={**self._headers, **(headers or {})},
                 timeout=ClientTimeout(total=REQUEST_SECONDS),
                 allow_redirects=False,
             ) as response:
@@ -152,6 +214,11 @@ class BridgeConnection:
             raise ConnectionTimeoutError(f"{self.address.url} did not answer in time") from error
         except (ClientError, OSError) as error:
             raise CannotConnectError(f"{self.address.url}: {error}") from error
+
+
+def _known[T](values: Mapping[str, T | None]) -> dict[str, T]:
+    """Return what is said; what is None is left out."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def agreed_schema(info: ServerInfo) -> int:

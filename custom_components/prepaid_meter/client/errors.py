@@ -68,12 +68,20 @@ class NotAllowedError(RequestRefusedError):
     """The token is known but lacks the right."""
 
 
+class NotSupportedError(RequestRefusedError):
+    """The bridge does not have what was asked for: it is too old, or it is switched off there."""
+
+
 _CLASSES: dict[ErrorCode, type[RequestRefusedError]] = {
     ErrorCode.NOT_AUTHENTICATED: NotAuthenticatedError,
     ErrorCode.NOT_ALLOWED: NotAllowedError,
+    ErrorCode.NOT_SUPPORTED: NotSupportedError,
 }
 
 
 def refusal(problem: Problem) -> RequestRefusedError:
     """Return the error whose class fits the problem's code."""
+    # What is not found has a name; without one it is the route itself, which an older bridge does not have.
+    if problem.code is ErrorCode.NOT_FOUND and problem.field is None:
+        return NotSupportedError(problem)
     return _CLASSES.get(problem.code, RequestRefusedError)(problem)
