@@ -50,6 +50,14 @@ _TOP_UP: Final = """
 _ALERT: Final = """
     SELECT id, kind, coalesce(site_id, '') AS site_id, coalesce(account_id, '') AS account_id,
            coalesce(meter_id, '') AS meter_id, message, opened_at, acknowledged_at, closed_at FROM alert"""
+_TENANCY: Final = """
+    SELECT account_id, start_ms FROM tenancy t
+    WHERE n = (SELECT max(n) FROM tenancy WHERE account_id = t.account_id)"""
+_SUPPLY: Final = "SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL"
+_SUPPLY_TARIFF: Final = "SELECT supply_id, valid_from, tariff_id FROM supply_tariff"
+_TARIFF: Final = "SELECT id, site_id, name FROM tariff"
+_TARIFF_VERSION: Final = """
+    SELECT tariff_id, valid_from, document FROM tariff_version WHERE withdrawn_at IS NULL"""
 
 _EVERYWHERE: Final = {
     "installation": "SELECT id, name, last_instant FROM installation",
@@ -71,6 +79,11 @@ _PORTFOLIO: Final = {
         AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
              OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))""",
     "tail": _SEGMENT,
+    "tenancy": _TENANCY,
+    "supply": _SUPPLY,
+    "supply_tariff": _SUPPLY_TARIFF,
+    "tariff": _TARIFF,
+    "tariff_version": _TARIFF_VERSION,
 }
 _UNIT: Final = {
     "account": f"{_PORTFOLIO['account']} AND a.id = ?",
@@ -80,6 +93,16 @@ _UNIT: Final = {
     "alert": f"{_ALERT} WHERE account_id = ? ORDER BY opened_at DESC LIMIT 200",
     "top_up": f"{_TOP_UP} AND j.account_id = ? ORDER BY j.seq DESC LIMIT 500",
     "tail": f"{_SEGMENT} AND account_id = ?",
+    "tenancy": f"{_TENANCY} AND account_id = ?",
+    "supply": f"{_SUPPLY} AND account_id = ?",
+    "supply_tariff": """
+        SELECT supply_id, valid_from, tariff_id FROM supply_tariff
+        WHERE supply_id IN (SELECT id FROM supply WHERE account_id = ?)""",
+    "tariff": """
+        SELECT id, site_id, name FROM tariff
+        WHERE site_id = (SELECT site_id FROM account WHERE id = ?)""",
+    "tariff_version": f"""{_TARIFF_VERSION} AND tariff_id IN
+        (SELECT id FROM tariff WHERE site_id = (SELECT site_id FROM account WHERE id = ?))""",  # noqa: S608
     "journal": "SELECT seq, at, kind, balance_after FROM journal_entry WHERE account_id = ? ORDER BY seq",
     "decision": """
         SELECT seq, account_id, at, state, reason, actor, coalesce(note, '') AS note
@@ -92,9 +115,11 @@ _TEXTS: Final = frozenset(
         "actor",
         "asset",
         "band",
+        "commodity",
         "currency",
         "customer",
         "detail",
+        "document",
         "hold",
         "id",
         "kind",
@@ -110,6 +135,7 @@ _TEXTS: Final = frozenset(
         "state",
         "supply_id",
         "supply_state",
+        "tariff_id",
         "time_zone",
         "version_id",
     }

@@ -4,7 +4,8 @@ No extension is loaded, nothing but the export folder can be read, and no text o
 queries are constants of ``dashboard/queries`` with parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +79,7 @@ class Warehouse:
     def __init__(self, snapshot: Snapshot) -> None:
         """Register the snapshot's tables and files."""
         self.as_of = snapshot.as_of
+        self._snapshot = snapshot
         self._lock = Lock()
         self._connection = _database(snapshot.export_dir.absolute()).cursor()
         for name, table in snapshot.tables.items():
@@ -87,6 +89,13 @@ class Warehouse:
         self._connection.execute(_TAIL)
         self._view("segment_files", snapshot.files.get("segments", ()), _SEGMENT, _SEGMENT_FILES)
         self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
+
+    @contextmanager
+    def separate(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection of its own to the same snapshot, for long questions that keep tables."""
+        opened = Warehouse(self._snapshot)
+        with closing(opened._connection) as connection:
+            yield connection
 
     def _view(self, variable: str, files: tuple[str, ...], tail: str, both: str) -> None:
         """Make the view over the tail and, where there are any, the files."""

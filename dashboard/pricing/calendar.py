@@ -1,0 +1,170 @@
+"""The calendar of a tariff as tables: which line energy of an instant goes on.
+
+Everything that depends on time alone (time zone, summer time, holidays, seasons, versions, periods) is asked
+of the core's own ``Timeline`` here, once for all units; SQL only joins what it says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time
+from meter_bridge.core.rating import Rung
+from meter_bridge.core.tariff import DemandOf, Stretch, TariffVersion, Timeline
+
+NO_DEMAND: Final = -1
+
+
+class Step(NamedTuple):
+    """A ladder of a version in one of its periods: what the blocks' limits depend on."""
+
+    version: int
+    ladder: int
+    block_period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of time in which energy goes on the same lines, whatever block it reaches."""
+
+    start: int
+    end: int
+    period: int
+    rung: int
+    step: int
+    version: int
+    band: int
+
+
+@dataclass(slots=True)
+class Names[T]:
+    """Numbers for things, in the order in which they were met."""
+
+    known: dict[T, int] = field(default_factory=dict)
+
+    def number(self, thing: T) -> int:
+        """Return the number of a thing, new if need be."""
+        return self.known.setdefault(thing, len(self.known))
+
+    @property
+    def things(self) -> list[T]:
+        """Return the things by their numbers."""
+        return list(self.known)
+
+
+@dataclass(slots=True)
+class Calendar:
+    """The runs of a span of time, and what their numbers mean."""
+
+    timeline: Timeline
+    first: int
+    last: int
+    versions: list[TariffVersion] = field(default_factory=list)
+    """One for each id, in the order in which they are in force last."""
+    runs: list[Run] = field(default_factory=list)
+    periods: Names[str] = field(default_factory=Names)
+    rungs: Names[Rung] = field(default_factory=Names)
+    steps: Names[Step] = field(default_factory=Names)
+    bands: Names[str] = field(default_factory=Names)
+
+    def version_number(self, version_id: str) -> int:
+        """Return the place of a version among ``versions``."""
+        return next(place for place, each in enumerate(self.versions) if each.id == version_id)
+
+
+RUN: Final = pa.schema(
+    [(name, pa.int32()) for name in ("run", "period", "rung", "step", "version", "band")]
+    + [("start_ms", pa.int64()), ("end_ms", pa.int64())]
+)
+SLOT: Final = pa.schema([("slot", pa.int32()), ("run", pa.int32()), ("demand", pa.int32())])
+"""Quarter hours that lie in one run; ``demand`` is the minute in which their interval of demand begins."""
+CUT: Final = pa.schema([*SLOT, ("start_ms", pa.int64()), ("end_ms", pa.int64())])
+"""Quarter hours in which a run ends, with the part that lies in each run."""
+
+
+def make_calendar(timeline: Timeline, first: int, last: int) -> Calendar:
+    """Return the runs of [first, last), asked of the timeline stretch by stretch."""
+    made = Calendar(timeline, first, last, _in_order(timeline))
+    numbers = {version.id: place for place, version in enumerate(made.versions)}
+    at = first
+    while at < last:
+        stretch = timeline.stretch(at)
+        _extend(made, numbers, stretch, at, min(stretch.end, last))
+        at = stretch.end
+    return made
+
+
+def _in_order(timeline: Timeline) -> list[TariffVersion]:
+    """Return one version for each id, by when it is in force last; a tariff may come back."""
+    found: dict[str, TariffVersion] = {}
+    for version in timeline.versions:
+        found.pop(version.id, None)
+        found[version.id] = timeline.version(version.id)
+    return list(found.values())
+
+
+def _extend(made: Calendar, numbers: dict[str, int], stretch: Stretch, start: int, end: int) -> None:
+    """Add a stretch to the run before, or as a run of its own."""
+    version = numbers[stretch.version.id]
+    run = Run(
+        start,
+        end,
+        made.periods.number(stretch.period),
+        made.rungs.number(Rung(stretch.block_period, stretch.ladder)),
+        made.steps.number(Step(version, stretch.ladder, stretch.block_period)),
+        version,
+        made.bands.number(stretch.band),
+    )
+    before = made.runs[-1] if made.runs else None
+    if before is not None and _label(before) == _label(run):
+        made.runs[-1] = Run(before.start, end, *_label(run))
+    else:
+        made.runs.append(run)
+
+
+def _label(run: Run) -> tuple[int, int, int, int, int]:
+    """Return what tells the lines of a run apart."""
+    return run.period, run.rung, run.step, run.version, run.band
+
+
+def run_table(calendar: Calendar) -> pa.Table:
+    """Return the runs, numbered in time."""
+    rows = [
+        (number, run.period, run.rung, run.step, run.version, run.band, run.start, run.end)
+        for number, run in enumerate(calendar.runs)
+    ]
+    return table(rows, RUN)
+
+
+def slot_tables(calendar: Calendar) -> tuple[pa.Table, pa.Table]:
+    """Return the quarter hours that lie in one run, and the parts of those in which a run ends."""
+    whole: list[tuple[int, ...]] = []
+    parts: list[tuple[int, ...]] = []
+    for number, run in enumerate(calendar.runs):
+        version = calendar.versions[run.version]
+        for slot in range(run.start // SLOT_MS, -(-run.end // SLOT_MS)):
+            start, end = max(slot * SLOT_MS, run.start), min((slot + 1) * SLOT_MS, run.end)
+            demand = _demand_interval(version, start)
+            if end - start == SLOT_MS:
+                whole.append((slot, number, demand))
+            else:
+                parts.append((slot, number, demand, start, end))
+    return table(whole, SLOT), table(parts, CUT)
+
+
+def _demand_interval(version: TariffVersion, at: int) -> int:
+    """Return the minute in which the demand interval of an instant begins, or ``NO_DEMAND``."""
+    demand = version.demand
+    if demand is None or demand.of is not DemandOf.MAXIMUM:
+        return NO_DEMAND
+    past = local_time(at, version.zone).minute * MINUTE_MS + at % MINUTE_MS
+    return (at - past % (demand.interval_min * MINUTE_MS)) // MINUTE_MS
+
+
+def table(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
+    """Return rows as an Arrow table of a schema."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,56 @@
+"""The energy on record, as loads for a pricer."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from dashboard.pricing.pricer import Pricer
+from meter_bridge.core.calendar import local_day, next_month
+
+_NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])
+# The days are the site's, which may be others than those of the tariff's zone: a day on each side is enough.
+_SEGMENTS: Final = """
+    SELECT c.unit, s.start_ms, s.end_ms, s.wh
+    FROM segment s JOIN chosen c ON c.account_id = s.account_id
+    WHERE s.wh > 0 AND s.local_day >= getvariable('first_day') AND s.local_day < getvariable('end_day')
+      AND s.start_ms >= getvariable('start_ms') AND s.start_ms < getvariable('stop_ms')"""
+
+
+class Span(NamedTuple):
+    """The time [start, end), milliseconds UTC."""
+
+    start: int
+    end: int
+
+
+def add_segments(
+    pricer: Pricer,
+    numbers: Mapping[str, int],
+    span: Span,
+    zone: ZoneInfo,
+    progress: Callable[[float], None],
+) -> None:
+    """Add the segments of some accounts to a pricer, a month at a time."""
+    chosen = pa.table({"account_id": list(numbers), "unit": list(numbers.values())}, schema=_NUMBERS)
+    months = _months(span, zone)
+    pricer.register("chosen", chosen)
+    for done, (first, end) in enumerate(months, 1):
+        begin, stop = span
+        pricer.set_variables(first_day=first, end_day=end, start_ms=begin, stop_ms=stop)
+        pricer.add(_SEGMENTS)
+        progress(done / len(months))
+
+
+def _months(span: Span, zone: ZoneInfo) -> list[tuple[date, date]]:
+    """Return the parts of a span, each within a calendar month, as first day and first day after it."""
+    first = local_day(span.start, zone) - timedelta(days=1)
+    end = local_day(span.end, zone) + timedelta(days=2)
+    parts: list[tuple[date, date]] = []
+    while first < end:
+        following = min(next_month(first), end)
+        parts.append((first, following))
+        first = following
+    return parts

@@ -1,0 +1,89 @@
+"""What does not depend on energy: standing charges, contracted demand, limits in proportion.
+
+It is worked out by the core itself, once for each different ``Terms``, and joined to the units with them.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from dashboard.pricing.calendar import Calendar
+from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.periods import bounds
+from meter_bridge.core.rating import LineKey, Rating, Terms
+from meter_bridge.core.standing import charge_day
+from meter_bridge.core.tariff import EXACT, TariffVersion, Timeline, limits, share
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The fixed charges of a supply with some terms over a span of time."""
+
+    lines: dict[LineKey, int]
+    """Exact values of standing charges, contracted demand, and the taxes on them."""
+    closed: frozenset[str]
+    """Billing periods that end within the span, or with it."""
+
+
+def fixed_charges(calendar: Calendar, terms: Terms) -> Fixed:
+    """Return what the days of a span charge, as ``core.pricing`` goes through them without any energy.
+
+    A supply that begins within the span pays from its second day on.
+    """
+    bare = Timeline(tuple(replace(version, minimum=0) for version in calendar.timeline.versions))
+    zone = bare.versions[0].zone
+    rating = Rating(terms=terms)
+    first = local_day(calendar.first, zone)
+    day = first if terms.started is None else max(first, terms.started)
+    if terms.started is None or day > terms.started:
+        _begin(rating, bare, day)
+    rating.history = {}
+    while day_start(day + timedelta(days=1), zone) < calendar.last:
+        day += timedelta(days=1)
+        _begin(rating, bare, day)
+    _close(rating, bare, calendar.last)
+    return Fixed({key: line.quantity for key, line in rating.lines.items()}, frozenset(rating.history))
+
+
+def _begin(rating: Rating, timeline: Timeline, day: date) -> None:
+    """Charge what the beginning of a day makes due."""
+    charge_day(
+        rating, timeline, max(day_start(day, timeline.versions[0].zone), timeline.versions[0].valid_from)
+    )
+
+
+def _close(rating: Rating, timeline: Timeline, at: int) -> None:
+    """Close the billing period that ends with the span."""
+    version = timeline.at(at)
+    day = local_day(at, version.zone)
+    if day_start(day, version.zone) == at and version.billing_period.start_of(day) == day:
+        _begin(rating, timeline, day)
+
+
+def block_limits(version: TariffVersion, ladder: int, block_period: str, terms: Terms) -> tuple[int, ...]:
+    """Return the limits of a ladder in one of its periods; of blocks by history never in proportion."""
+    if version.history_periods:
+        return version.ladders[ladder].limits
+    return limits(version, ladder, block_period, terms.started)
+
+
+def free_units(version: TariffVersion, period: str, terms: Terms) -> int:
+    """Return the free units of a billing period, Wh."""
+    if not version.free_wh or not terms.free_units:
+        return 0
+    days, total = share_of(version, period, terms)
+    return version.free_wh * days // total
+
+
+def share_of(version: TariffVersion, period: str, terms: Terms) -> tuple[int, int]:
+    """Return how many days of a billing period count, of how many; all where nothing is in proportion."""
+    if not version.prorate:
+        return 1, 1
+    return share(version.billing_period, bounds(period)[0], terms.started)
+
+
+def least_charge(version: TariffVersion, period: str, terms: Terms) -> int:
+    """Return the exact minimum of a billing period that is over; 0 where a first period is charged none."""
+    days, total = share(version.billing_period, bounds(period)[0], terms.started)
+    if days != total and not version.prorate:
+        return 0
+    return version.minimum * EXACT * days // total

@@ -1,0 +1,200 @@
+"""Prices the loads of many units by one timeline at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from dashboard.pricing import amounts, quantities
+from dashboard.pricing.book import BASES, KINDS, Book, kind_number, make_book
+from dashboard.pricing.calendar import make_calendar, run_table, slot_tables, table
+from dashboard.pricing.support import obstacle
+from meter_bridge.core.rating import LineKey, LineKind, Terms
+from meter_bridge.core.tariff import Timeline
+
+LOAD: Final = pa.schema(
+    [("unit", pa.int32()), ("start_ms", pa.int64()), ("end_ms", pa.int64()), ("wh", pa.int64())]
+)
+"""Energy of [start, end) of a unit, at most a quarter hour and not across one; in any order."""
+_UNITS: Final = pa.schema([("unit", pa.int32()), ("grp", pa.int32())])
+_RESULT: Final = """
+    SELECT unit, period, version, kind, block, name, base, sum(quantity)::BIGINT AS quantity,
+           sum(amount)::BIGINT AS amount
+    FROM amount GROUP BY ALL HAVING sum(quantity) <> 0 OR sum(amount) <> 0 ORDER BY ALL"""
+_TOTALS: Final = """
+    SELECT unit, period, sum(amount)::BIGINT AS amount FROM amount WHERE kind <> $included
+    GROUP BY ALL ORDER BY ALL"""
+_ENERGY: Final = """
+    SELECT unit, period, sum(wh)::BIGINT AS wh FROM (
+        SELECT unit, period, wh FROM line UNION ALL SELECT unit, period, wh FROM free_line) GROUP BY ALL"""
+
+
+class PricingError(ValueError):
+    """A load or tariff that cannot be priced set-based; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one line of one unit comes to."""
+
+    unit: int
+    key: LineKey
+    quantity: int
+    """Wh of energy, W of demand, else 0."""
+    amount: int
+
+
+class Pricer:
+    """One pricing on its way: loads are added part by part, then lines and totals are asked for.
+
+    It keeps temporary tables in the connection, which therefore has to be its own (``Warehouse.separate``).
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        timeline: Timeline,
+        units: Mapping[int, Terms],
+        first: int,
+        last: int,
+    ) -> None:
+        """Prepare the tables of a timeline over [first, last) for units with their terms.
+
+        Raises ``PricingError`` for a timeline that only the core can price.
+        """
+        why = obstacle(timeline, last)
+        if why is not None:
+            raise PricingError(f"this tariff cannot be priced in sets: {why}")
+        self._connection = connection
+        groups = list(dict.fromkeys(units.values()))
+        self.book: Book = make_book(make_calendar(timeline, first, last), groups)
+        numbers = {terms: number for number, terms in enumerate(groups)}
+        self._make_tables(table([(unit, numbers[terms]) for unit, terms in units.items()], _UNITS))
+        self._ready = False
+
+    def _make_tables(self, units: pa.Table) -> None:
+        """Make the tariff's tables known to the connection."""
+        run = run_table(self.book.calendar)
+        slot, cut = slot_tables(self.book.calendar)
+        self._cuts = cut.num_rows > 0
+        made = {
+            "run": run,
+            "slot": slot,
+            "cut": cut,
+            "unit_group": units,
+            "step": self.book.step_table(),
+            "free": self.book.free_table(),
+            "version": self.book.version_table(),
+            "known": self.book.known_table(),
+            "ladder": self.book.ladder_table(),
+            "price": self.book.price_table(),
+            "share": self.book.share_table(),
+            "pooled": self.book.pooled_table(),
+            "lifeline": self.book.lifeline_table(),
+            "demand": self.book.demand_table(),
+            "period": self.book.period_table(),
+            "minimum": self.book.minimum_table(),
+            "fixed": self.book.fixed_table(),
+            "tax_per_wh": self.book.tax_per_wh_table(),
+            "tax_factor": self.book.tax_factor_table(),
+            "included": self.book.included_table(),
+        }
+        for name, rows in made.items():
+            self._connection.register(f"given_{name}", rows)
+            self._connection.execute(_copy(name, rows.schema))
+            self._connection.unregister(f"given_{name}")
+        for statement in (*quantities.CREATE, *amounts.MACROS):
+            self._connection.execute(statement)
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        """Make a table known to the queries of ``add``."""
+        self._connection.register(name, rows)
+
+    def set_variables(self, **values: object) -> None:
+        """Set what the queries of ``add`` get with ``getvariable``."""
+        for name, value in values.items():
+            self._connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+    def add(self, query: str) -> None:
+        """Add the loads that a query returns, in the columns of ``LOAD``."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW loads AS {query}")
+        self._take()
+
+    def add_table(self, loads: pa.Table) -> None:
+        """Add loads in the columns of ``LOAD``."""
+        self._connection.register("given_loads", loads)
+        self.add("SELECT unit, start_ms, end_ms, wh FROM given_loads")
+        self._connection.execute("DROP VIEW loads")
+        self._connection.unregister("given_loads")
+
+    def _take(self) -> None:
+        """Add up the energy of the loads by run."""
+        self._ready = False
+        self._connection.execute(quantities.ADD_RUNS)
+        if self._cuts:
+            self._connection.execute(quantities.ADD_CUT_RUNS)
+        if self.book.by_demand:
+            self._connection.execute(quantities.ADD_PEAKS)
+
+    def check(self, loads: pa.Table) -> None:
+        """Raise ``PricingError`` where a load is not of one quarter hour within the span."""
+        cursor = self._connection.cursor()
+        cursor.register("loads", loads)
+        span = {"first": self.book.calendar.first, "last": self.book.calendar.last}
+        (unfit,) = cursor.execute(quantities.UNFIT, span).fetchone() or (0,)
+        if unfit:
+            raise PricingError(
+                f"{unfit} intervals are longer than a quarter hour or outside the span: cut them first"
+            )
+
+    def _finish(self) -> None:
+        """Work out the lines and their amounts from what was added."""
+        if self._ready:
+            return
+        for statement in quantities.line_statements(self.book):
+            self._connection.execute(statement)
+        for statement in amounts.amount_statements(self.book):
+            self._connection.execute(statement, self._names(statement))
+        self._ready = True
+
+    def _names(self, statement: str) -> dict[str, int]:
+        """Return the parameters that a statement asks for."""
+        names = {kind: self.book.names.number(kind.value) for kind in (LineKind.DEMAND, LineKind.MINIMUM)}
+        return {str(kind): number for kind, number in names.items() if f"${kind}" in statement}
+
+    def charges(self) -> list[Charge]:
+        """Return every line of every unit that comes to something."""
+        self._finish()
+        return [self._charge(row) for row in self._connection.execute(_RESULT).fetchall()]
+
+    def _charge(self, row: Sequence[int]) -> Charge:
+        """Return a line in the core's words."""
+        unit, period, version, kind, block, name, base, quantity, amount = row
+        key = LineKey(
+            KINDS[kind],
+            self.book.calendar.periods.things[period],
+            self.book.versions[version].id,
+            block,
+            self.book.names.things[name],
+            BASES[base],
+        )
+        return Charge(unit, key, quantity, amount)
+
+    def totals(self) -> dict[tuple[int, str], int]:
+        """Return what each unit pays in each billing period, contained taxes counted once."""
+        self._finish()
+        periods = self.book.calendar.periods.things
+        given = {"included": kind_number(LineKind.INCLUDED_TAX)}
+        rows = self._connection.execute(_TOTALS, given).fetchall()
+        return {(unit, periods[period]): amount for unit, period, amount in rows}
+
+
+def _copy(name: str, schema: pa.Schema) -> str:
+    """Return the statement that copies a given table; exact values come as text and count in 128 bits."""
+    columns = ", ".join(
+        f"{field.name}::HUGEINT AS {field.name}" if pa.types.is_string(field.type) else field.name
+        for field in schema
+    )
+    return f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM given_{name}"  # noqa: S608

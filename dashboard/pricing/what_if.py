@@ -1,0 +1,166 @@
+"""What units would have paid under another tariff: who pays more, who less, by how much.
+
+What was charged comes from the ledger's facts; what would have been charged is priced from the same energy.
+Days within a billing period cost what they add to it: a ladder that was climbed before is climbed here too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.pricing.energy import Span, add_segments
+from dashboard.pricing.pricer import Pricer
+from dashboard.queries.charged import Charged, charged
+from dashboard.warehouse import Warehouse, local_date
+from meter_bridge.config.codec import decode_policy
+from meter_bridge.core.calendar import day_start
+from meter_bridge.core.rating import Terms
+from meter_bridge.core.repricing import known_from
+from meter_bridge.core.tariff import Timeline
+
+BUCKETS: Final = 12
+type Progress = Callable[[float], None]
+"""Told how far a pricing is, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Another tariff over the real load of some units and days."""
+
+    timeline: Timeline
+    first: date
+    last: date
+    """Last local day, included."""
+    accounts: tuple[str, ...] | None = None
+    """Units to price; None means all that the viewer may see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a unit was charged, and what it would have been."""
+
+    account_id: str
+    name: str
+    wh: int
+    old: int
+    new: int
+
+    @property
+    def difference(self) -> int:
+        """Return what the unit would pay besides; negative is less."""
+        return self.new - self.old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """How many units' bills change by low <= difference < high; the last bucket includes its end."""
+
+    low: int
+    high: int
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The units of one currency, old and new."""
+
+    currency: str
+    changes: tuple[Change, ...]
+    """In the order of the difference, who pays most besides first."""
+    other_currencies: int
+    """Units that were left out because their account is kept in another currency."""
+
+    @cached_property
+    def old(self) -> int:
+        """Return the revenue as it was."""
+        return sum(change.old for change in self.changes)
+
+    @cached_property
+    def new(self) -> int:
+        """Return the revenue as it would have been."""
+        return sum(change.new for change in self.changes)
+
+    @cached_property
+    def more(self) -> int:
+        """Return how many units would pay more."""
+        return sum(change.difference > 0 for change in self.changes)
+
+    @cached_property
+    def less(self) -> int:
+        """Return how many units would pay less."""
+        return sum(change.difference < 0 for change in self.changes)
+
+    def distribution(self, buckets: int = BUCKETS) -> tuple[Bucket, ...]:
+        """Return the differences in buckets of equal width."""
+        differences = [change.difference for change in self.changes]
+        if not differences:
+            return ()
+        low = min(differences)
+        width = max(-(-(max(differences) - low) // buckets), 1)
+        counts = [0] * buckets
+        for difference in differences:
+            counts[min((difference - low) // width, buckets - 1)] += 1
+        return tuple(
+            Bucket(low=low + place * width, high=low + (place + 1) * width, units=count)
+            for place, count in enumerate(counts)
+        )
+
+
+def what_if(
+    opened: Warehouse, viewer: Viewer, question: Question, progress: Progress | None = None
+) -> Answer:
+    """Return what units were and would have been charged for local days of the tariff's time zone.
+
+    Raises ``PricingError`` for a tariff that cannot be priced in sets.
+    """
+    currency = question.timeline.versions[0].currency
+    found = charged(opened, viewer, question.first, question.last, question.accounts)
+    mine = [each for each in found if each.currency == currency]
+    new = _priced(opened, question, mine, progress or (lambda _: None)) if mine else {}
+    changes = (
+        Change(account_id=each.account_id, name=each.name, wh=each.wh, old=each.amount, new=new[number])
+        for number, each in enumerate(mine)
+    )
+    in_order = sorted(changes, key=lambda change: (-change.difference, change.account_id))
+    return Answer(currency=currency, changes=tuple(in_order), other_currencies=len(found) - len(mine))
+
+
+def _priced(
+    opened: Warehouse, question: Question, units: Sequence[Charged], progress: Progress
+) -> Mapping[int, int]:
+    """Return what each unit would have been charged, by its place."""
+    zone = question.timeline.versions[0].zone
+    start, end = day_start(question.first, zone), day_start(question.last + timedelta(days=1), zone)
+    version = question.timeline.at(start)
+    since = min(known_from(version, version.period(start)), start)
+    since = max(since, question.timeline.versions[0].valid_from)
+    whole = _totals(opened, question.timeline, units, Span(since, end), progress)
+    before: Mapping[int, int] = {}
+    if since < start:
+        before = _totals(opened, question.timeline, units, Span(since, start), progress)
+    return {number: whole.get(number, 0) - before.get(number, 0) for number in range(len(units))}
+
+
+def _totals(
+    opened: Warehouse, timeline: Timeline, units: Sequence[Charged], span: Span, progress: Progress
+) -> Mapping[int, int]:
+    """Return what each unit pays for a span of time."""
+    terms = {number: _terms(each, timeline) for number, each in enumerate(units)}
+    numbers = {each.account_id: number for number, each in enumerate(units)}
+    found: dict[int, int] = {}
+    with opened.separate() as connection:
+        pricer = Pricer(connection, timeline, terms, span.start, span.end)
+        add_segments(pricer, numbers, span, timeline.versions[0].zone, progress)
+        for (number, _), amount in pricer.totals().items():
+            found[number] = found.get(number, 0) + amount
+    return found
+
+
+def _terms(unit: Charged, timeline: Timeline) -> Terms:
+    """Return what the tariff has to know of a unit and its customer."""
+    policy = decode_policy(unit.policy)
+    started = local_date(unit.since, timeline.versions[0].time_zone)
+    return Terms(started, policy.contracted_w, policy.free_units)
