@@ -6,17 +6,21 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
+from .cards import async_setup_cards
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import DeviceKeeper, known_identifiers
 from .services import async_setup_services
+from .websocket_api import async_setup_websocket_api
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001
-    """Register the actions, which exist whether or not a bridge is loaded."""
+    """Register what exists whether or not a bridge is loaded: actions, commands, cards."""
     async_setup_services(hass)
+    async_setup_websocket_api(hass)
+    await async_setup_cards(hass)
     return True
 
 

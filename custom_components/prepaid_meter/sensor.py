@@ -32,6 +32,7 @@ from homeassistant.util.dt import async_get_time_zone, get_default_time_zone, pa
 from .amounts import currency_digits, decimal_text, kilowatt_hours, money, price, thousandth
 from .client.protocol import (
     AccountView,
+    BlockView,
     EmergencyCreditState,
     EmergencyCreditView,
     MeterView,
@@ -141,6 +142,8 @@ def _meter_wants(account: AccountView, meter: MeterView, description: MeterSenso
 class AccountSensor(AccountEntity, SensorEntity):
     """A value of an account."""
 
+    # Grows with every reading; the block itself is recorded.
+    _unrecorded_attributes = frozenset({"ladder"})
     entity_description: AccountSensorDescription
 
     def __init__(
@@ -384,6 +387,22 @@ def _top_up_attributes(account: AccountView) -> Mapping[str, Any] | None:
     return {"method": top_up.method, "reference": top_up.reference, "split": split}
 
 
+def _block_attributes(account: AccountView) -> Mapping[str, Any] | None:
+    if (tariff := account.tariff) is None:
+        return None
+    return {"blocks": tariff.blocks, "ladder": [_block(block, account) for block in tariff.ladder]}
+
+
+def _block(block: BlockView, account: AccountView) -> Mapping[str, Any]:
+    """Return a block with its energies in kWh and its price as decimal text."""
+    return {
+        "block": block.number,
+        "end": None if block.end_wh is None else block.end_wh / 1000,
+        "used": block.used_wh / 1000,
+        "price": decimal_text(block.price_per_kwh, account),
+    }
+
+
 def _options(kind: type[StrEnum]) -> list[str]:
     return [member.value for member in kind if member.value != "unknown"]
 
@@ -496,7 +515,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         key="block",
         translation_key="block",
         value_fn=_of_tariff(lambda tariff, _: tariff.block),
-        attributes_fn=lambda account: {"blocks": account.tariff.blocks} if account.tariff else None,
+        attributes_fn=_block_attributes,
     ),
     AccountSensorDescription(
         key="block_remaining",

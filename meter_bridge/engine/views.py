@@ -16,6 +16,7 @@ from meter_bridge.core.debt import Debt, in_order
 from meter_bridge.core.derived import accrued, charged
 from meter_bridge.core.friendly import friendly_span
 from meter_bridge.core.holds import Hold
+from meter_bridge.core.ladder import Block, ladder
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
 from meter_bridge.core.rating import block_at, block_room, price_per_kwh, units_for
@@ -30,6 +31,7 @@ from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
 from meter_bridge.protocol.messages import (
     AccountView,
+    BlockView,
     DebtView,
     EmergencyCreditState,
     EmergencyCreditView,
@@ -274,6 +276,14 @@ def _tariff_now(supply: Supply, at: int) -> TariffNow:
         blocks=stretch.steps.blocks,
         block_remaining_wh=block_room(supply.rating, stretch),
         next_change=iso(min(changes)) if changes else None,
+        ladder=tuple(_block_view(n, block) for n, block in enumerate(ladder(supply.rating, stretch), 1)),
+    )
+
+
+def _block_view(number: int, block: Block) -> BlockView:
+    """Return a block as it goes over the wire."""
+    return BlockView(
+        number=number, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh
     )
 
 

@@ -331,6 +331,20 @@ class SupplyView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockView:
+    """A block of the ladder that is climbed now, and how much of the block period's energy fell into it."""
+
+    number: int
+    """From 1."""
+    end_wh: int | None
+    """Energy of the block period at which it ends; None for the last block."""
+    used_wh: int
+    """Used in it; bought in it, where the tariff sells units."""
+    price_per_kwh: int
+    """Amount per kWh in the present band, taxes included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TariffNow:
     """Price in force now."""
 
@@ -346,6 +360,8 @@ class TariffNow:
     """Energy until the next block begins; None in the last block."""
     next_change: str | None
     """Next instant at which the clock changes the price; None if it never does."""
+    ladder: tuple[BlockView, ...] = ()
+    """Blocks from cheap to dear; empty where the price does not depend on use in the block period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,11 @@ lovelace:
       title: Prepaid
       icon: mdi:meter-electric-outline
       filename: prepaid.yaml
+    prepaid-units:
+      mode: yaml
+      title: Units
+      icon: mdi:home-city-outline
+      filename: units.yaml
 recorder:
   commit_interval: 1
 """
@@ -44,29 +49,19 @@ views:
     sections:
       - type: grid
         cards:
-          - {type: heading, heading: Credit}
-          - {type: tile, entity: sensor.fern_cottage_balance, name: Balance}
-          - {type: tile, entity: sensor.fern_cottage_units_left, name: Units left}
-          - {type: tile, entity: binary_sensor.fern_cottage_low_credit, name: Credit}
-          - {type: tile, entity: switch.fern_cottage_supply, name: Supply}
+          - {type: "custom:prepaid-meter-card", entity: sensor.fern_cottage_balance}
+      - type: grid
+        cards:
           - type: history-graph
             hours_to_show: 0.25
             entities: [{entity: sensor.fern_cottage_balance, name: Balance}]
-      - type: grid
-        cards:
-          - {type: heading, heading: Use}
-          - {type: tile, entity: sensor.fern_cottage_power, name: Power}
-          - {type: tile, entity: sensor.fern_cottage_energy_today, name: Energy today}
-          - {type: tile, entity: sensor.fern_cottage_cost_today, name: Cost today}
-          - {type: tile, entity: sensor.fern_cottage_price, name: Price}
-          - type: entities
-            title: Rose Street
-            entities:
-              - {entity: sensor.flat_1_balance, name: Flat 1}
-              - {entity: sensor.flat_2_balance, name: Flat 2}
-              - {entity: sensor.flat_3_balance, name: Flat 3}
-              - {entity: sensor.flat_4_balance, name: Flat 4}
-              - {entity: sensor.flat_5_balance, name: Flat 5}
+          - type: history-graph
+            hours_to_show: 0.25
+            entities: [{entity: sensor.fern_cottage_power, name: Power}]
+"""
+UNITS: Final = """\
+strategy:
+  type: custom:prepaid-meter
 """
 
 
@@ -86,6 +81,7 @@ def make_folder(folder: Path, project: Path, port: int) -> None:
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(CONFIGURATION, encoding="utf-8")
     (folder / "prepaid.yaml").write_text(DASHBOARD, encoding="utf-8")
+    (folder / "units.yaml").write_text(UNITS, encoding="utf-8")
     (storage / "http").write_text(json.dumps(_http(port)), encoding="utf-8")
     (folder / STAND_INS).mkdir()
     for module, name in MICROPHONES.items():

@@ -1,0 +1,141 @@
+/** An account as Home Assistant knows it: a device and its entities, found by what they are. */
+
+export const DOMAIN = "prepaid_meter";
+const NOTHING = new Set(["unknown", "unavailable"]);
+const SECONDS = { s: 1, min: 60, h: 3600, d: 86400, w: 604800 };
+
+/** Indexes by the registry that they were made of: it is replaced whenever it changes. */
+const indexes = new WeakMap();
+
+/** Return the entities of every account: device id to ``sensor.balance`` to entity id. */
+function index(hass) {
+  if (!indexes.has(hass.entities)) indexes.set(hass.entities, makeIndex(hass.entities));
+  return indexes.get(hass.entities);
+}
+
+function makeIndex(registry) {
+  const devices = new Map();
+  for (const entry of Object.values(registry)) {
+    if (entry.platform !== DOMAIN || !entry.device_id || !entry.translation_key) continue;
+    if (!devices.has(entry.device_id)) devices.set(entry.device_id, new Map());
+    const [domain] = entry.entity_id.split(".");
+    devices.get(entry.device_id).set(`${domain}.${entry.translation_key}`, entry.entity_id);
+  }
+  for (const [device, entities] of devices) {
+    if (!entities.has("sensor.balance")) devices.delete(device);
+  }
+  return devices;
+}
+
+/** Return the ids of the devices that are accounts. */
+export function accountDevices(hass) {
+  return [...index(hass).keys()];
+}
+
+/** Return the account's device to which an entity belongs, or null. */
+export function deviceOf(hass, entityId) {
+  const device = hass.entities[entityId]?.device_id;
+  return device && index(hass).has(device) ? device : null;
+}
+
+/** The newest states of one account. */
+export class Account {
+  constructor(hass, deviceId) {
+    this.hass = hass;
+    this.id = deviceId;
+    this.entities = index(hass).get(deviceId) ?? new Map();
+  }
+
+  get exists() {
+    return this.entities.size > 0;
+  }
+
+  get name() {
+    const device = this.hass.devices[this.id];
+    return device?.name_by_user || device?.name || "";
+  }
+
+  entity(kind) {
+    return this.entities.get(kind);
+  }
+
+  state(kind) {
+    return this.hass.states[this.entity(kind)];
+  }
+
+  /** Return a state's text, null where it is not known. */
+  value(kind) {
+    const state = this.state(kind)?.state;
+    return state === undefined || NOTHING.has(state) ? null : state;
+  }
+
+  number(kind) {
+    const value = this.value(kind);
+    return value === null || Number.isNaN(Number(value)) ? null : Number(value);
+  }
+
+  /** Return a state as Home Assistant writes it, null where it is not known. */
+  text(kind) {
+    return this.value(kind) === null ? null : this.hass.formatEntityState(this.state(kind));
+  }
+
+  attribute(kind, name) {
+    return this.value(kind) === null ? undefined : this.state(kind).attributes[name];
+  }
+
+  /** Return whether nothing can be said: the bridge is away, or Home Assistant is starting. */
+  get away() {
+    const state = this.state("sensor.balance")?.state;
+    return state === undefined || state === "unavailable";
+  }
+
+  get currency() {
+    return this.attribute("sensor.balance", "unit_of_measurement") ?? "";
+  }
+
+  get secondsLeft() {
+    const left = this.number("sensor.time_left");
+    const unit = this.attribute("sensor.time_left", "unit_of_measurement");
+    return left === null ? null : left * (SECONDS[unit] ?? 1);
+  }
+
+  get supply() {
+    return this.value("sensor.supply_state");
+  }
+
+  get alerts() {
+    return this.attribute("binary_sensor.problem", "alerts") ?? [];
+  }
+
+  /** Return the one word that describes the account; the worst wins. */
+  get condition() {
+    if (this.away) return "away";
+    if (this.supply === "disconnected") return "cut";
+    if (this.supply === "armed") return "armed";
+    if (this.value("binary_sensor.low_credit") === "on") return "low";
+    if (this.value("binary_sensor.problem") === "on") return "alert";
+    return "well";
+  }
+
+  /** Return whether the token may top up by amount: only a landlord's has the supply switch. */
+  get mayTopUp() {
+    return this.entities.has("switch.supply") && Boolean(this.hass.services?.[DOMAIN]?.top_up);
+  }
+
+  /** Return the states that the account consists of, to tell whether anything changed. */
+  get states() {
+    return [...this.entities.values()].map((entity) => this.hass.states[entity]);
+  }
+}
+
+export const CONDITIONS = ["cut", "armed", "low", "alert", "away", "well"];
+
+/** How each condition looks: its tone and its icon. */
+export const LOOKS = {
+  cut: { tone: "red", icon: "mdi:power-plug-off" },
+  armed: { tone: "amber", icon: "mdi:power-plug-outline" },
+  low: { tone: "amber", icon: "mdi:wallet" },
+  alert: { tone: "amber", icon: "mdi:alert-circle" },
+  away: { tone: "grey", icon: "mdi:lan-disconnect" },
+  well: { tone: "green", icon: "mdi:check-circle" },
+};

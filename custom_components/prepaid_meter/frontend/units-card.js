@@ -1,0 +1,207 @@
+/** All units in one list, or those that need attention, worst first; a row opens the card of its unit. */
+
+import { Account, CONDITIONS, LOOKS, accountDevices } from "./account.js";
+import { h, icon, setAttribute } from "./dom.js";
+import { unitsForm } from "./editor.js";
+import { lastsFor } from "./format.js";
+import { look } from "./look.js";
+import { bestLanguage, hasWords, loadWords, pageLanguage, word } from "./words.js";
+
+const PAGE = 25;
+const FAR = Number.MAX_SAFE_INTEGER;
+const SEARCH_FROM = 8;
+const SHOWN = ["sensor.balance", "sensor.time_left", "sensor.supply_state", "binary_sensor.low_credit", "binary_sensor.problem"];
+const REST_MS = 1000;
+
+export class PrepaidMeterUnitsCard extends HTMLElement {
+  static getStubConfig() {
+    return {};
+  }
+
+  static async getConfigForm() {
+    await loadWords(pageLanguage());
+    return unitsForm();
+  }
+
+  constructor() {
+    super();
+    this.attachShadow({ mode: "open" }).adoptedStyleSheets = look("units", "dialog");
+    this._query = "";
+  }
+
+  setConfig(config) {
+    this._config = config;
+    this._limit = config.page ?? PAGE;
+    this._shown = undefined;
+    if (this._hass) this._render();
+  }
+
+  set hass(hass) {
+    this._hass = hass;
+    if (this._opened) this._opened.hass = hass;
+    this._render();
+  }
+
+  getCardSize() {
+    return 8;
+  }
+
+  getGridOptions() {
+    return { columns: 12, min_columns: 6, rows: "auto" };
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this._resting);
+    this._resting = undefined;
+  }
+
+  _render() {
+    if (!this._config) return;
+    const language = this._hass.locale?.language ?? this._hass.language;
+    if (!hasWords(language)) {
+      loadWords(language).then(() => hasWords(language) && this._render());
+      return;
+    }
+    setAttribute(this, "dark", Boolean(this._hass.themes?.darkMode));
+    if (!this._parts || this._parts.language !== bestLanguage(language)) this._build(bestLanguage(language));
+    if (this._hasChanged()) this._drawSoon();
+  }
+
+  /** Draw at once, then at most once a second: a thousand meters speak all the time. */
+  _drawSoon() {
+    if (this._resting) {
+      this._waiting = true;
+      return;
+    }
+    this._draw();
+    this._resting = setTimeout(() => {
+      this._resting = undefined;
+      if (this._waiting) this._drawSoon();
+      this._waiting = false;
+    }, REST_MS);
+  }
+
+  _hasChanged() {
+    const devices = this._config.devices ?? accountDevices(this._hass);
+    this._accounts = devices.map((id) => new Account(this._hass, id)).filter((account) => account.exists);
+    const now = [this._hass.locale, ...this._accounts.flatMap((account) => SHOWN.map((kind) => account.state(kind)))];
+    const same = this._shown?.length === now.length && now.every((each, n) => each === this._shown[n]);
+    this._shown = now;
+    return !same;
+  }
+
+  _build(language) {
+    const search = (event) => {
+      this._query = event.target.value.trim().toLowerCase();
+      this._draw();
+    };
+    const parts = {
+      language,
+      counts: h("div", { class: "counts", role: "status" }),
+      search: h("input", { type: "search", placeholder: word("units.search"), "aria-label": word("units.search"), oninput: search }),
+      rows: h("tbody"),
+      note: h("p", { class: "calm" }),
+      more: h("button", { class: "button", type: "button", onclick: () => this._showMore() }),
+    };
+    const head = (path, names) => h("th", { scope: "col", class: names }, word(path));
+    const heads = h("tr", {}, head("units.unit"), head("units.state"), head("label.balance", "end"), head("label.lasts", "end wide"));
+    parts.table = h("table", {}, h("thead", {}, heads), parts.rows);
+    const title = this._config.title ?? word(this._config.attention ? "units.attention" : "units.title");
+    const top = h("div", { class: "row" }, h("h2", { id: "title" }, title), parts.counts);
+    const body = h("div", { class: "body" }, top, parts.search, parts.note, parts.table, parts.more);
+    this.shadowRoot.replaceChildren(h("ha-card", { role: "region", "aria-labelledby": "title" }, body));
+    this._parts = parts;
+  }
+
+  _draw() {
+    const sorted = [...this._accounts].map(describe).sort(this._config.attention ? byUrgency : byName);
+    const listed = this._config.attention ? sorted.filter((unit) => unit.condition !== "well") : sorted;
+    const found = listed.filter((unit) => unit.name.toLowerCase().includes(this._query));
+    const { counts, search, rows, table, more } = this._parts;
+    counts.replaceChildren(...(this._config.attention ? [] : this._counts(sorted)));
+    search.hidden = listed.length < SEARCH_FROM && !this._query;
+    table.hidden = found.length === 0;
+    this._note(found.length, listed.length, sorted.length);
+    const focused = this.shadowRoot.activeElement?.dataset.device;
+    rows.replaceChildren(...found.slice(0, this._limit).map((unit) => this._row(unit)));
+    if (focused) rows.querySelector(`[data-device="${focused}"]`)?.focus();
+    more.hidden = found.length <= this._limit;
+    more.textContent = word("units.more", { count: Math.min(found.length - this._limit, this._limit) });
+  }
+
+  _note(found, listed, all) {
+    const { note } = this._parts;
+    note.hidden = found > 0;
+    if (found > 0) return;
+    const [symbol, path] = all === 0 ? ["mdi:meter-electric-outline", "units.no_accounts"] : listed === 0 ? ["mdi:check-circle", "units.calm"] : ["mdi:magnify", "units.none"];
+    note.className = `calm ${listed === 0 && all > 0 ? "green" : "grey"}`;
+    note.replaceChildren(icon(symbol), h("span", {}, word(path)));
+  }
+
+  /** Return how many units are in each condition, worst first. */
+  _counts(units) {
+    return CONDITIONS.map((condition) => [condition, units.filter((unit) => unit.condition === condition).length])
+      .filter(([, count]) => count > 0)
+      .map(([condition, count]) => {
+        const { tone, icon: symbol } = LOOKS[condition];
+        return h("span", { class: `chip ${tone}` }, icon(symbol), h("span", {}, `${count} · ${word(`condition.${condition}`)}`));
+      });
+  }
+
+  _row(unit) {
+    const { tone, icon: symbol } = LOOKS[unit.condition];
+    const open = () => this._open(unit.account);
+    const name = h("button", { class: "link", type: "button", "data-device": unit.account.id, onclick: open }, unit.name);
+    const chip = h("span", { class: `chip ${tone}` }, icon(symbol), h("span", {}, word(`condition.${unit.condition}`)));
+    const lasts = lastsFor(this._hass, unit.seconds) ?? "–";
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, name),
+      h("td", {}, chip),
+      h("td", { class: "end" }, unit.account.text("sensor.balance") ?? "–"),
+      h("td", { class: "end wide soft" }, lasts),
+    );
+  }
+
+  _showMore() {
+    this._limit += this._config.page ?? PAGE;
+    this._draw();
+  }
+
+  /** Show the card of a unit above the list. */
+  _open(account) {
+    const card = document.createElement("prepaid-meter-card");
+    card.setConfig({ type: "custom:prepaid-meter-card", device: account.id });
+    card.hass = this._hass;
+    const dialog = h("dialog", { class: "unit", "aria-label": account.name });
+    const close = h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, word("button.close"));
+    const closed = (event) => {
+      if (event.target !== dialog) return;
+      dialog.remove();
+      this._opened = undefined;
+    };
+    dialog.addEventListener("close", closed);
+    card.addEventListener("hass-more-info", () => dialog.close());
+    dialog.append(card, h("div", { class: "buttons" }, close));
+    this.shadowRoot.append(dialog);
+    this._opened = card;
+    dialog.showModal();
+  }
+}
+
+function describe(account) {
+  return { account, name: account.name, condition: account.condition, seconds: account.secondsLeft };
+}
+
+function byUrgency(one, other) {
+  return (
+    CONDITIONS.indexOf(one.condition) - CONDITIONS.indexOf(other.condition) ||
+    (one.seconds ?? FAR) - (other.seconds ?? FAR) ||
+    byName(one, other)
+  );
+}
+
+function byName(one, other) {
+  return one.name.localeCompare(other.name, undefined, { numeric: true });
+}

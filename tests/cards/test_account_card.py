@@ -1,0 +1,124 @@
+"""The card of one account."""
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+import pytest
+
+ONE = {"house": {"name": "Fern Cottage"}}
+CARD = {"type": "custom:prepaid-meter-card", "device": "house"}
+
+
+def house(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the account with some values changed: ``sensor_balance=["1", {}]``."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return {"house": {"name": "Fern Cottage", "changes": named}}
+
+
+async def show(page: Page, accounts: dict[str, Any], config: dict[str, Any] | None = None) -> str:
+    """Show the card and return what it says."""
+    await page.evaluate(
+        "async ([accounts, config]) => { window.hass = makeHass(accounts);"
+        " window.card = await show('prepaid-meter-card', config, hass); }",
+        [accounts, CARD | (config or {})],
+    )
+    return await page.locator("ha-card").inner_text()
+
+
+async def test_it_says_what_is_left_and_how_long_it_lasts(page: Page) -> None:
+    text = await show(page, ONE)
+    for words in ("Fern Cottage", "connected", "187.12 ZAR", "69.68 kWh left", "4 days", "until"):
+        assert words in text
+    assert "Low credit" not in text
+
+
+async def test_this_period_is_a_ladder_with_the_present_block(page: Page) -> None:
+    await show(page, ONE)
+    ladder = page.get_by_role("img", name="Use of this period by block: Block 2 of 3")
+    widths = await ladder.locator(".fill").evaluate_all("fills => fills.map((fill) => fill.style.width)")
+    assert widths == ["100%", "60%", "0%"]
+    rows = await page.locator("table tbody tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["Block 1", "0–50 kWh", "ZAR\u00a02.00", "50.0 kWh"],
+        ["Block 2", "50–100 kWh", "ZAR\u00a02.6854", "30.0 kWh"],
+        ["Block 3", "above 100 kWh", "ZAR\u00a04.00", "0.0 kWh"],
+    ]
+    await expect(page.locator("tr[aria-current=true]")).to_contain_text("Block 2")
+
+
+async def test_low_credit_is_said_in_words_with_the_time(page: Page) -> None:
+    await show(page, house(binary_sensor__low_credit=["on", {}]))
+    banner = page.get_by_role("status").filter(has_text="Low credit")
+    await expect(banner).to_contain_text("Top up before")
+
+
+@pytest.mark.parametrize(
+    "state, reason, words",
+    [
+        ("disconnected", "credit_exhausted", ["Supply is off", "credit exhausted", "Top up to restore"]),
+        ("disconnected", "landlord_off", ["Supply is off", "landlord off: Rent is due"]),
+        ("armed", "awaiting_confirmation", ["Ready to reconnect", "nothing dangerous"]),
+    ],
+)
+async def test_a_supply_that_is_off_says_why(page: Page, state: str, reason: str, words: list[str]) -> None:
+    note = "Rent is due" if reason == "landlord_off" else None
+    await show(page, house(sensor__supply_state=[state, {"reason": reason, "note": note}]))
+    for each in words:
+        await expect(page.get_by_role("status")).to_contain_text(each)
+    hints = await page.get_by_text("Top up to restore").count()
+    assert hints == (reason == "credit_exhausted")
+
+
+async def test_what_is_not_known_is_never_zero(page: Page) -> None:
+    text = await show(page, house(sensor__time_left=["unknown", {}], sensor__run_out=["unknown", {}]))
+    assert "not known yet" in text
+    assert "0 minutes" not in text
+
+
+async def test_a_bridge_that_is_away_shows_no_old_figures(page: Page) -> None:
+    away = {f"sensor__{key}": ["unavailable", {}] for key in ("balance", "time_left", "cost_period", "price")}
+    text = await show(page, house(**away))
+    assert "Bridge not reachable" in text
+    assert "187.12" not in text
+    await expect(page.get_by_role("button", name="Top up")).to_be_disabled()
+
+
+async def test_a_name_is_text_and_never_markup(page: Page) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    text = await show(page, {"house": {"name": name}})
+    assert name in text
+    assert await page.locator("ha-card img").count() == 0
+
+
+async def test_an_account_that_is_gone_says_what_to_do(page: Page) -> None:
+    assert "no longer here" in await show(page, {})
+    assert "Choose an account" in await show(page, ONE, {"device": ""})
+
+
+async def test_an_entity_can_stand_for_the_device(page: Page) -> None:
+    assert "187.12 ZAR" in await show(page, ONE, {"device": None, "entity": "sensor.house_power"})
+
+
+async def test_a_change_of_another_entity_draws_nothing(page: Page) -> None:
+    await show(page, ONE)
+    drawn = await page.evaluate(
+        "() => { const before = card._parts; let drawn = 0; card._update = () => { drawn += 1; };"
+        " card.hass = { ...hass, states: { ...hass.states, 'sun.sun': {} } };"
+        " const power = { state: '2', attributes: {} };"
+        " card.hass = { ...hass, states: { ...hass.states, 'sensor.house_power': power } };"
+        " return drawn; }"
+    )
+    assert drawn == 1
+
+
+async def test_figures_open_their_history_from_the_keyboard(page: Page) -> None:
+    await show(page, ONE)
+    await page.evaluate("addEventListener('hass-more-info', (event) => { window.opened = event.detail; })")
+    await page.get_by_role("button", name="Balance").focus()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("window.opened") == {"entityId": "sensor.house_balance"}
+
+
+async def test_without_the_right_to_top_up_nothing_offers_it(page: Page) -> None:
+    await show(page, house(switch__supply=None))
+    assert await page.get_by_role("button", name="Top up").count() == 0

@@ -1,0 +1,117 @@
+"""The dialog that tops an account up."""
+
+from playwright.async_api import Page, expect
+import pytest
+
+SHOW = (
+    "async (more) => { window.hass = makeHass({ house: { name: 'Fern Cottage' } });"
+    " if (more.fails) hass.callService = async () => { throw new Error('The bridge refused: too much.'); };"
+    " if (more.format) hass.locale.number_format = more.format;"
+    " window.card = await show('prepaid-meter-card', { device: 'house', amounts: more.amounts }, hass); }"
+)
+
+
+async def opened(page: Page, **more: object) -> None:
+    await page.evaluate(SHOW, more)
+    await page.get_by_role("button", name="Top up").click()
+    await expect(page.get_by_label("Amount in ZAR")).to_be_focused()
+
+
+async def test_money_is_booked_only_after_it_was_confirmed(page: Page) -> None:
+    await opened(page)
+    await page.keyboard.type("100")
+    await page.get_by_label("Receipt").fill("receipt 7")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Book ZAR 100.00 for Fern Cottage?")).to_be_visible()
+    assert await page.evaluate("hass.calls") == []
+
+    await page.get_by_role("button", name="Top up ZAR 100.00").click()
+    data = {"device_id": "house", "amount": "100", "method": "cash", "reference": "receipt 7"}
+    await expect(page.get_by_text("ZAR 100.00 booked")).to_be_visible()
+    calls = await page.evaluate("hass.calls.map((call) => call.slice(0, 3))")
+    assert calls == [["prepaid_meter", "top_up", data]]
+
+
+async def test_it_shows_where_the_money_went(page: Page) -> None:
+    await opened(page)
+    await page.keyboard.type("100")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    rows = await page.locator("dialog tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["Arrears", "ZAR\u00a010.00"],
+        ["Balance", "ZAR\u00a090.00"],
+        ["Balance now", "ZAR\u00a0277.12"],
+    ]
+    await page.keyboard.press("Escape")
+    assert await page.locator("dialog").count() == 0
+
+
+async def test_two_presses_book_once(page: Page) -> None:
+    await opened(page)
+    await page.keyboard.type("5")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").evaluate(
+        "button => { button.click(); button.click(); }"
+    )
+    await expect(page.get_by_text("ZAR 5.00 booked")).to_be_visible()
+    assert await page.evaluate("hass.calls.length") == 1
+
+
+async def test_a_refusal_says_why_and_to_look_before_trying_again(page: Page) -> None:
+    await opened(page, fails=True)
+    await page.keyboard.type("5")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("The bridge refused: too much.")
+    await expect(alert).to_contain_text("Look at the last top-up")
+
+
+async def test_going_back_keeps_what_was_typed(page: Page) -> None:
+    await opened(page)
+    await page.keyboard.type("12.5")
+    await page.get_by_label("Paid by").select_option("mobile")
+    await page.get_by_role("button", name="Continue").click()
+    await page.get_by_role("button", name="Back").click()
+    await expect(page.get_by_label("Amount in ZAR")).to_have_value("12.5")
+    await expect(page.get_by_label("Paid by")).to_have_value("mobile")
+
+
+async def test_the_last_amount_is_offered_again_unless_amounts_are_set(page: Page) -> None:
+    await opened(page)
+    await page.get_by_role("button", name="As last time: ZAR 100.00").click()
+    await expect(page.get_by_label("Amount in ZAR")).to_have_value("100")
+    await opened(page, amounts="50 100 x -2")
+    assert await page.locator(".choices button").all_inner_texts() == ["ZAR\u00a050.00", "ZAR\u00a0100.00"]
+
+
+@pytest.mark.parametrize("typed", ["", "0", "-5", "ten", "1e3", "5 ZAR", "1.2.3", "Infinity"])
+async def test_what_is_no_amount_is_not_sent(page: Page, typed: str) -> None:
+    await opened(page)
+    await page.get_by_label("Amount in ZAR").fill(typed)
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Enter an amount above zero")
+    await expect(page.get_by_label("Amount in ZAR")).to_be_focused()
+
+
+READ = [
+    ("comma_decimal", "1,000.50", "1000.50"),
+    ("comma_decimal", "1000", "1000"),
+    ("comma_decimal", "12,5", "12.5"),
+    ("comma_decimal", "1,000", "1000"),
+    ("decimal_comma", "1.000,50", "1000.50"),
+    ("decimal_comma", "1.000", "1000"),
+    ("decimal_comma", "12.50", "12.50"),
+    ("space_comma", "1 000,50", "1000.50"),
+    ("quote_decimal", "1’000.50", "1000.50"),
+]
+
+
+async def test_an_amount_is_read_as_the_profile_writes_numbers(page: Page) -> None:
+    for format_, typed, expected in READ:
+        got = await page.evaluate(
+            "([format_, typed]) => format.decimalText({ locale: { number_format: format_ } }, typed)",
+            [format_, typed],
+        )
+        assert got == expected, (format_, typed)

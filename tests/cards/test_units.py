@@ -1,0 +1,134 @@
+"""The list of units and the landlord's dashboard."""
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+OFF = {"sensor.supply_state": ["disconnected", {"reason": "credit_exhausted"}]}
+LOW = {"binary_sensor.low_credit": ["on", {}]}
+ALERT = {"binary_sensor.problem": ["on", {"alerts": []}]}
+AWAY = {"sensor.balance": ["unavailable", {}]}
+HOUSE: dict[str, Any] = {
+    "a": {"name": "Flat 10"},
+    "b": {"name": "Flat 2", "changes": LOW},
+    "c": {"name": "Flat 3", "changes": OFF},
+    "d": {"name": "Flat 4", "changes": ALERT},
+    "e": {"name": "Flat 5", "changes": AWAY},
+    "f": {"name": "Flat 6", "changes": LOW | {"sensor.time_left": ["1.5", {"unit_of_measurement": "h"}]}},
+}
+
+
+async def show(page: Page, accounts: dict[str, Any], **config: object) -> None:
+    await page.evaluate(
+        "async ([accounts, config]) => { window.hass = makeHass(accounts);"
+        " window.card = await show('prepaid-meter-units-card', config, hass); }",
+        [accounts, config],
+    )
+
+
+async def names(page: Page) -> list[str]:
+    return await page.locator("tbody th").all_inner_texts()
+
+
+async def test_what_needs_attention_stands_worst_first(page: Page) -> None:
+    await show(page, HOUSE, attention=True)
+    assert await names(page) == ["Flat 3", "Flat 6", "Flat 2", "Flat 4", "Flat 5"]
+    await expect(page.locator("tbody tr").first).to_contain_text("Supply is off")
+
+
+async def test_all_units_stand_by_name_with_the_counts_of_their_states(page: Page) -> None:
+    await show(page, HOUSE)
+    assert await names(page) == ["Flat 2", "Flat 3", "Flat 4", "Flat 5", "Flat 6", "Flat 10"]
+    counts = await page.locator(".counts .chip").all_inner_texts()
+    assert [text.strip() for text in counts][:2] == ["1 · Supply is off", "2 · Low credit"]
+
+
+async def test_hundreds_of_units_are_searched_and_shown_in_pages(page: Page) -> None:
+    await show(page, {f"u{n}": {"name": f"Unit {n}"} for n in range(1, 601)})
+    assert len(await names(page)) == 25
+    await page.get_by_role("button", name="Show 25 more").click()
+    assert len(await names(page)) == 50
+    await page.get_by_role("searchbox").fill("unit 59")
+    assert await names(page) == ["Unit 59", *[f"Unit {n}" for n in range(590, 600)]]
+    await page.get_by_role("searchbox").fill("nobody")
+    await expect(page.get_by_text("No unit matches.")).to_be_visible()
+
+
+async def test_a_quiet_house_says_so(page: Page) -> None:
+    await show(page, {"a": {"name": "Flat 1"}}, attention=True)
+    await expect(page.get_by_text("No unit needs attention.")).to_be_visible()
+    await show(page, {})
+    await expect(page.get_by_text("No prepaid account is here yet.")).to_be_visible()
+
+
+async def test_a_row_opens_the_card_of_its_unit_and_gives_the_focus_back(page: Page) -> None:
+    await show(page, HOUSE)
+    row = page.get_by_role("button", name="Flat 10", exact=True)
+    await row.press("Enter")
+    await expect(page.get_by_role("dialog", name="Flat 10")).to_contain_text("187.12 ZAR")
+    await page.evaluate(
+        "card.hass = { ...hass, states: { ...hass.states, 'sensor.a_balance':"
+        " { state: '1.00', attributes: { unit_of_measurement: 'ZAR' } } } }"
+    )
+    await expect(page.get_by_role("dialog", name="Flat 10")).to_contain_text("1.00 ZAR")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+GENERATE = (
+    "async ([accounts, sites]) => { const hass = makeHass(accounts, { callWS: async (message) => {"
+    " if (sites === null || message.type !== 'prepaid_meter/sites') throw new Error('unknown');"
+    " return { sites }; } });"
+    " return customElements.get('ll-strategy-dashboard-prepaid-meter').generate({}, hass); }"
+)
+
+
+async def test_the_dashboard_shows_attention_first_then_units_then_sites(page: Page) -> None:
+    many = {f"u{n}": {"name": f"Unit {n}"} for n in range(300)}
+    sites = [
+        {"name": "Arcade", "devices": ["u0", "u1"]},
+        {"name": "Tower", "devices": [f"u{n}" for n in range(2, 300)]},
+    ]
+    dashboard = await page.evaluate(GENERATE, [many, sites])
+
+    assert [view["title"] for view in dashboard["views"]] == ["Overview", "Arcade", "Tower"]
+    overview, arcade, tower = dashboard["views"]
+    cards = [card for section in overview["sections"] for card in section["cards"]]
+    assert [(card["type"], card.get("attention")) for card in cards] == [
+        ("custom:prepaid-meter-units-card", True),
+        ("custom:prepaid-meter-units-card", None),
+    ]
+    assert [section["cards"][0]["device"] for section in arcade["sections"]] == ["u0", "u1"]
+    assert len(tower["sections"][0]["cards"][0]["devices"]) == 298
+
+
+async def test_a_household_gets_its_cards_at_once(page: Page) -> None:
+    dashboard = await page.evaluate(GENERATE, [{"a": {"name": "Home"}}, None])
+    (view,) = dashboard["views"]
+    assert view["sections"][1]["cards"][0]["type"] == "custom:prepaid-meter-card"
+
+
+async def test_the_pickers_offer_cards_and_dashboard(page: Page) -> None:
+    offered = await page.evaluate(
+        "[customCards, customStrategies].map((list) => list.map((entry) => entry.type))"
+    )
+    assert offered == [["prepaid-meter-card", "prepaid-meter-units-card"], ["prepaid-meter"]]
+    suggestions = await page.evaluate(
+        "() => { const hass = makeHass({ a: { name: 'Flat 1' }, b: { name: 'Flat 2' } });"
+        " return customCards.map((card) => [card.name, card.getEntitySuggestion(hass, 'sensor.a_power'),"
+        " card.getEntitySuggestion(hass, 'sun.sun')]); }"
+    )
+    assert suggestions == [
+        ["Prepaid account", {"config": {"type": "custom:prepaid-meter-card", "device": "a"}}, None],
+        ["Prepaid units", {"config": {"type": "custom:prepaid-meter-units-card"}}, None],
+    ]
+
+
+async def test_both_cards_have_a_form_whose_fields_have_names(page: Page) -> None:
+    for tag in ("prepaid-meter-card", "prepaid-meter-units-card"):
+        labels = await page.evaluate(
+            "async (tag) => { const form = await customElements.get(tag).getConfigForm();"
+            " return form.schema.map((field) => [field.name, form.computeLabel(field)]); }",
+            tag,
+        )
+        assert all(label != f"editor.{name}" for name, label in labels), labels
