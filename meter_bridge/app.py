@@ -38,6 +38,7 @@ from meter_bridge.storage.writer import InlineWriter, ThreadWriter, execute
 
 EXPORT_NAME: Final = "export"
 SOCKET_NAME: Final = "bridge.sock"
+PAYMENTS_S: Final = 5.0
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -113,7 +114,7 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
         engine = Engine(open_reader(database), store, NoDevices(), Clocks(), make_feed)
         try:
             await engine.clock_work()
-            yield Bridge(engine, Discovery())
+            yield Bridge(engine, Discovery(), settings.data)
             await engine.clock_work()
             engine.flush(everything=True)
             await engine.drained()
@@ -149,14 +150,16 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.installation)
     exporter = Exporter(database, settings.data / EXPORT_NAME)
-    daemon = Daemon(engine, exporter, settings.export_every_s)
+    bridge = Bridge(engine, discovery, settings.data)
+    payments = ("payments", PAYMENTS_S, bridge.payments.tick)
+    daemon = Daemon(engine, exporter, settings.export_every_s, payments)
     try:
         # What was loaded lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
         gateway.start(engine.installation)
         daemon.start()
-        yield Running(engine, Bridge(engine, discovery), gateway, daemon)
+        yield Running(engine, bridge, gateway, daemon)
     finally:
         await gateway.stop()
         await daemon.stop()

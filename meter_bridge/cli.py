@@ -23,6 +23,7 @@ SUMMARIES: Final = MappingProxyType(
         "explain": "show what an entry of an account's journal was made of",
         "statement": "show what moved an account's balance in a period",
         "top-up": "book money that a customer paid",
+        "voucher": "make, sell, block and redeem vouchers",
         "refund": "give money back to a customer",
         "reverse": "take a top-up or charge back",
         "correct": "correct a balance, either way",

@@ -23,6 +23,7 @@ from meter_bridge.api import (
     supply,
     tokens,
     top_ups,
+    vouchers,
     websocket,
 )
 from meter_bridge.api.auth import THROTTLE
@@ -46,6 +47,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *history.ENDPOINTS,
     *policy.ENDPOINTS,
     *top_ups.ENDPOINTS,
+    *vouchers.ENDPOINTS,
     *operations.ENDPOINTS,
     *supply.ENDPOINTS,
     *meters.ENDPOINTS,

@@ -30,6 +30,7 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 if TYPE_CHECKING:
+    from meter_bridge.api.payments_port import PaymentsPort
     from meter_bridge.api.requests import OperationRequest
 
 EVERYTHING = "*"
@@ -155,6 +156,10 @@ class BridgePort(Protocol):
     Every method raises ``Refused`` where it does not do what was asked; accounts that the actor may not see
     are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
     """
+
+    @property
+    def payments(self) -> PaymentsPort:
+        """Return vouchers and payments."""
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""

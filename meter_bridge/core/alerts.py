@@ -28,6 +28,7 @@ class AlertKind(StrEnum):
     BROKER_LOST = "broker_lost"
     CLOCK_WRONG = "clock_wrong"
     STORAGE_FAILING = "storage_failing"
+    VOUCHER_GUESSING = "voucher_guessing"
 
 
 class AlertKey(NamedTuple):

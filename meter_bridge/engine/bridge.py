@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,8 @@ from meter_bridge.engine.tenancies import read_tenancies
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
+from meter_bridge.payments.secret_key import load_key
+from meter_bridge.payments.service import Payments
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     MIN_SCHEMA_VERSION,
@@ -149,8 +152,8 @@ class Look:
 class Bridge:
     """Implements ``BridgePort`` on an engine."""
 
-    def __init__(self, engine: Engine, discovery: Discovery) -> None:
-        """Keep the engine and load the tokens."""
+    def __init__(self, engine: Engine, discovery: Discovery, data: Path) -> None:
+        """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
         self._look = Look(engine, discovery)
         self._operations = Operations(engine)
@@ -159,6 +162,7 @@ class Bridge:
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
             self._tokens = load_tokens(connection)
+        self.payments = Payments(engine, self._operations, load_key(data), self._account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""

@@ -20,12 +20,16 @@ SILENCE_S: Final = 5.0
 RECOVER_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
 
+type Job = tuple[str, float, Callable[[], Awaitable[None]]]
+"""Its name, the pause in seconds after each time, and what it does."""
+
 
 class Daemon:
     """The tasks of a running bridge."""
 
-    def __init__(self, engine: Engine, exporter: Exporter | None, export_every_s: int) -> None:
-        """Keep the engine; nothing runs before ``start``."""
+    def __init__(self, engine: Engine, exporter: Exporter | None, export_every_s: int, *more: Job) -> None:
+        """Keep the engine and further jobs; nothing runs before ``start``."""
+        self._more = more
         self._engine = engine
         self._exporter = exporter
         self._export_every_s = export_every_s
@@ -34,7 +38,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start the tasks."""
-        jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
+        jobs: list[Job] = [
             ("flush", FLUSH_S, self._flush),
             ("relays", RELAY_S, self._relays),
             ("cut-offs", CUT_OFF_S, self._cut_offs),
@@ -42,6 +46,7 @@ class Daemon:
             ("silence", SILENCE_S, self._silence),
             ("attention", CLOCK_S, self._attend),
             ("recovery", RECOVER_S, self._recover),
+            *self._more,
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))

@@ -29,6 +29,10 @@ class ErrorCode(StrEnum):
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     ALREADY_REVERSED = "already_reversed"
     EMERGENCY_CREDIT_NOT_AVAILABLE = "emergency_credit_not_available"
+    VOUCHER_NOT_VALID = "voucher_not_valid"
+    VOUCHER_USED = "voucher_used"
+    VOUCHER_BLOCKED = "voucher_blocked"
+    VOUCHER_EXPIRED = "voucher_expired"
     CONFLICT = "conflict"
     BOOKS_WRONG = "books_wrong"
     NOT_SUPPORTED = "not_supported"
@@ -161,6 +165,7 @@ class AlertKind(StrEnum):
     BROKER_LOST = "broker_lost"
     CLOCK_WRONG = "clock_wrong"
     STORAGE_FAILING = "storage_failing"
+    VOUCHER_GUESSING = "voucher_guessing"
     UNKNOWN = "unknown"
 
 
@@ -208,6 +213,10 @@ class EventKind(StrEnum):
     QUARANTINE_DECIDED = "quarantine_decided"
     REGISTER_READ = "register_read"
     METER_REPLACED = "meter_replaced"
+    VOUCHERS_CHANGED = "vouchers_changed"
+    """Vouchers were made, sold or blocked."""
+    VOUCHER_REFUSED = "voucher_refused"
+    """A code was tried that gave no credit, or entry was locked after too many."""
     UNKNOWN = "unknown"
 
 

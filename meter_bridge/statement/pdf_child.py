@@ -1,4 +1,7 @@
-"""Child process that typesets a printed statement: JSON on standard input, PDF on standard output."""
+"""Child process that typesets: JSON on standard input, PDF on standard output.
+
+Its one argument is the layout, by its path within this package: a statement's unless another is named.
+"""
 
 import os
 from pathlib import Path
@@ -7,21 +10,23 @@ from typing import Final
 
 import typst
 
-LAYOUT: Final = Path(__file__).with_name("statement.typ")
+PACKAGE: Final = Path(__file__).parents[1]
+STATEMENT: Final = "statement/statement.typ"
 NICENESS: Final = 10
 
 
-def typeset(told: str) -> bytes:
-    """Return the PDF of a printed statement; the layout may read nothing but itself."""
-    document = typst.compile(LAYOUT.read_bytes(), sys_inputs={"told": told}, format="pdf")
+def typeset(told: str, layout: str = STATEMENT) -> bytes:
+    """Return the PDF of what is told; the layout may read nothing but itself."""
+    document = typst.compile((PACKAGE / layout).read_bytes(), sys_inputs={"told": told}, format="pdf")
     assert isinstance(document, bytes)
     return document
 
 
 def main() -> int:
-    """Typeset one statement at low priority."""
+    """Typeset one document at low priority."""
     os.nice(NICENESS)
-    sys.stdout.buffer.write(typeset(sys.stdin.buffer.read().decode(errors="replace")))
+    told = sys.stdin.buffer.read().decode(errors="replace")
+    sys.stdout.buffer.write(typeset(told, *sys.argv[1:]))
     return 0
 
 

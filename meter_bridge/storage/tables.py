@@ -435,6 +435,49 @@ applied_site = Table(
 )
 """Site files as applied, newest last: the text, and what it meant as JSON."""
 
+voucher_batch = Table(
+    "voucher_batch",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", ForeignKey("site.id")),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("needs_sale", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    _instant("created_at"),
+    _instant("expires_at", optional=True),
+)
+"""Vouchers printed together: ``site_id`` is where they are good, null for everywhere; ``needs_sale`` ones are
+good only once sold; ``key_id`` names the key of their hashes, which is not in the database."""
+
+voucher = Table(
+    "voucher",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("batch_id", ForeignKey("voucher_batch.id"), nullable=False, index=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    _instant("sold_at", optional=True),
+    Column("sold_to", Text),
+    Column("sold_by", Text),
+    _instant("blocked_at", optional=True),
+    Column("blocked_by", Text),
+    Column("blocked_reason", Text),
+)
+"""A voucher under the serial number that is printed on it; of its code there is only a keyed hash."""
+
+voucher_redemption = _compact(
+    "voucher_redemption",
+    Column("voucher_id", ForeignKey("voucher.id"), primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("entry_seq", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    _instant("at"),
+)
+"""A voucher that was used; its primary key lets the database refuse a second time."""
+
 APPEND_ONLY: Final = (
     journal_entry,
     posting,
@@ -445,6 +488,8 @@ APPEND_ONLY: Final = (
     event,
     applied_site,
     register_record,
+    voucher_batch,
+    voucher_redemption,
 )
 """Tables whose rows are never updated; those of the journal are never deleted either."""
 

@@ -94,7 +94,8 @@ def _close(table: Table, *columns: str) -> Op:
     """Return an update of some columns of the row named by ``row_id``."""
     values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
     return _register(
-        f"close {table.name}", update(table).where(table.c.id == bindparam("row_id")).values(values)
+        f"close {table.name} {columns[0]}",
+        update(table).where(table.c.id == bindparam("row_id")).values(values),
     )
 
 
@@ -153,6 +154,11 @@ UPSERT_EXPORT_FILE: Final = _upsert(tables.export_file)
 UPSERT_WATERMARK: Final = _upsert(tables.export_watermark)
 INSERT_APPLIED: Final = _insert(tables.applied_site)
 INSERT_REGISTER_RECORD: Final = _insert(tables.register_record)
+INSERT_VOUCHER_BATCH: Final = _insert(tables.voucher_batch)
+INSERT_VOUCHER: Final = _insert(tables.voucher)
+SELL_VOUCHER: Final = _close(tables.voucher, "sold_at", "sold_to", "sold_by")
+BLOCK_VOUCHER: Final = _close(tables.voucher, "blocked_at", "blocked_by", "blocked_reason")
+INSERT_REDEMPTION: Final = _insert(tables.voucher_redemption)
 
 
 @dataclass(slots=True)

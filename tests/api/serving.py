@@ -46,7 +46,12 @@ class Served:
 
 def filled(path: str, identifier: str) -> str:
     """Return a route's path with an id in it; an entry is the one that every account has."""
-    return path.replace("{id}", identifier).replace("{entry_id}", "entry-1").replace("{hold}", "leak")
+    return (
+        path.replace("{id}", identifier)
+        .replace("{entry_id}", "entry-1")
+        .replace("{hold}", "leak")
+        .replace("{batch}", "7KQ2MX")
+    )
 
 
 @asynccontextmanager

@@ -69,6 +69,7 @@ from meter_bridge.protocol.statements import (
     Statement,
     StatementEntry,
 )
+from tests.api.stand_in_payments import StandInPayments
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
 INFO: Final = ServerInfo(
@@ -328,6 +329,11 @@ class StandIn:
         if not known or not (self.careless or actor.sees(account_id, SITES[account_id])):
             raise Refused(ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="id")
         return account_id
+
+    @property
+    def payments(self) -> StandInPayments:
+        """Return payments that book with this stand-in."""
+        return StandInPayments(self._asked, self.top_up)
 
     def info(self) -> ServerInfo:
         return INFO

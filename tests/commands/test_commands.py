@@ -331,3 +331,41 @@ def test_an_operation_counts_once_per_key_and_is_told_as_json(run: Command, brid
 def test_an_operation_on_money_wants_a_reason(run: Command, bridge: StandIn) -> None:
     assert run("refund", "flat-1", "5.00")[0] == 2
     assert bridge.operated == {}
+
+
+def test_vouchers_are_written_once_to_files_of_their_owner(run: Command, bridge: StandIn, data: Path) -> None:
+    table, paper = data / "vouchers.csv", data / "vouchers.pdf"
+    order = (
+        "voucher",
+        "create",
+        "--count",
+        "1",
+        "--amount",
+        "50.00",
+        "--csv",
+        str(table),
+        "--pdf",
+        str(paper),
+    )
+    code, out, err = run(*order)
+    assert (code, out) == (0, "")
+    assert err == "Batch 7KQ2MX: 1 vouchers of ZAR 50.00\n"
+    assert table.read_text().splitlines()[1] == "7KQ2MX,7KQ2MX-0001,1234 5678 9012 3456 7890,ZAR 50.00,"
+    assert paper.read_bytes().startswith(b"%PDF-")
+    assert {each.stat().st_mode & 0o777 for each in (table, paper)} == {0o600}
+    calls = len(bridge.calls)
+    assert run(*order)[0] == 1
+    assert len(bridge.calls) == calls
+
+
+def test_vouchers_are_listed_sold_blocked_and_redeemed(run: Command, bridge: StandIn) -> None:
+    assert run("voucher", "list")[1].splitlines()[1].split() == [
+        *("7KQ2MX", "ZAR", "50.00", "rose", "2026-03-01", "never", "1", "0", "0", "0", "Spaza", "shop")
+    ]
+    assert run("voucher", "list", "7KQ2MX")[1].splitlines()[1].split() == ["7KQ2MX-0001", "good"]
+    assert run("voucher", "sell", "7KQ2MX-0001", "--to", "shop")[1] == "Sold: 7KQ2MX-0001\n"
+    assert run("voucher", "block", "7KQ2MX-0001", "--reason", "torn")[1] == "Blocked: 7KQ2MX-0001\n"
+    assert run("voucher", "block", "--reason", "torn")[0] == 1
+    assert "booked as top-up-1" in run("voucher", "redeem", "flat-1", "1234 5678 9012 3456 7890")[1]
+    code, _, err = run("voucher", "redeem", "flat-1", "0" * 20)
+    assert (code, err.splitlines()[0]) == (1, "error: this voucher is not valid")

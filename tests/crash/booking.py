@@ -32,7 +32,7 @@ async def main(folder: Path, first: int) -> None:
     begin = max(wall_ms(), _last(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
-    bridge, intake = Bridge(engine, Discovery()), Intake(engine, Discovery())
+    bridge, intake = Bridge(engine, Discovery(), folder), Intake(engine, Discovery())
     Daemon(engine, None, 60).start()
     async with asyncio.TaskGroup() as group:
         group.create_task(_read(intake, engine))

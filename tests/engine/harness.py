@@ -348,9 +348,8 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     transport = transport or Recorder()
     engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
     discovery = Discovery()
-    house = House(
-        data, time, transport, engine, Bridge(engine, discovery), Intake(engine, discovery), store, pragmas
-    )
+    bridge, intake = Bridge(engine, discovery, data), Intake(engine, discovery)
+    house = House(data, time, transport, engine, bridge, intake, store, pragmas)
     try:
         await house.tick(0)
         yield house

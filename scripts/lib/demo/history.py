@@ -118,15 +118,15 @@ class Past:
     """One engine under a virtual clock with the meters of the residents."""
 
     def __init__(
-        self, engine: Engine, store: GatheringWriter, time: VirtualTime, until: int, landing: int
+        self, bridge: Bridge, store: GatheringWriter, time: VirtualTime, until: int, landing: int
     ) -> None:
-        """Take the engine, its time, the present and the balance to land at, in the currency's amounts."""
-        self.engine = engine
+        """Take the bridge, its time, the present and the balance to land at, in the currency's amounts."""
+        self.engine = engine = bridge.engine
         self._store = store
         self._time = time
         self._until = until
         self._landing = landing
-        self._bridge = Bridge(engine, Discovery())
+        self._bridge = bridge
         self._intake = Intake(engine, Discovery())
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
@@ -135,6 +135,10 @@ class Past:
             for address in resident.meters
         }
         self._payments = 0
+
+    async def apply(self, document: str) -> None:
+        """Apply a site file."""
+        await self._bridge.apply(LANDLORD, load(document), document=document, dry_run=False)
 
     async def live(self) -> dict[str, int]:
         """Let the time until the present pass; return the registers by address."""
@@ -249,16 +253,14 @@ async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
     engine = Engine(open_reader(database), store, Obedient(), time.clocks(), make_feed)
-    yield Past(engine, store, time, until, landing)
+    yield Past(Bridge(engine, Discovery(), data), store, time, until, landing)
     store.close()
 
 
 async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[str, int]:
     """Make an installation with a past that ends at an instant; return the meters' registers by address."""
     async with _past(data, until, landing) as past:
-        await Bridge(past.engine, Discovery()).apply(
-            LANDLORD, load(document), document=document, dry_run=False
-        )
+        await past.apply(document)
         registers = await past.live()
         await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
         await past.engine.drained()

@@ -1,0 +1,222 @@
+"""``meter-bridge voucher``."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.errors import CommandError
+from meter_bridge.commands.once import post_once
+from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.parser import Parser, add_data
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.messages import TopUpResult
+from meter_bridge.protocol.payments import (
+    NewVouchers,
+    VoucherBatch,
+    VoucherBatches,
+    VoucherList,
+    VouchersChanged,
+    VoucherState,
+)
+
+EXAMPLES: Final = """\
+examples:
+  meter-bridge voucher create --count 50 --amount 50.00 --pdf vouchers.pdf
+  meter-bridge voucher create --count 200 --amount 20.00 --site house --days 365 --needs-sale --csv shop.csv
+"""
+EPILOG: Final = f"""\
+A code has 20 digits; the last two tell a slip of the pen. Codes are shown once, when they are made: the
+bridge keeps only hashes, under a key that is in secret.key beside its database. Back that file up as well.
+
+{EXAMPLES}  meter-bridge voucher list
+  meter-bridge voucher list 7KQ2MX
+  meter-bridge voucher sell 7KQ2MX-0001 7KQ2MX-0002 --to "Spaza shop, receipt 12"
+  meter-bridge voucher block 7KQ2MX-0003 --reason "torn"
+  meter-bridge voucher block --batch 7KQ2MX --reason "stolen from the shop"
+  meter-bridge voucher redeem flat-1 "1234 5678 9012 3456 7890"
+"""
+HEAD: Final = ("BATCH", "VALUE", "SITE", "MADE", "EXPIRES", "GOOD", "UNSOLD", "REDEEMED", "BLOCKED", "NOTE")
+SERIALS: Final = ("SERIAL", "STATE", "SOLD", "REDEEMED", "ACCOUNT")
+DAY: Final = len("2026-03-01")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
+    _add_create(actions.add_parser("create", help="make vouchers and write them once", epilog=EXAMPLES))
+    listing = actions.add_parser("list", help="list batches, or the vouchers of one")
+    listing.add_argument("batch", metavar="BATCH", nargs="?", help="as 'voucher list' shows it")
+    add_json(listing)
+    listing.set_defaults(act=_list)
+    selling = actions.add_parser("sell", help="note vouchers as sold")
+    selling.add_argument("serials", metavar="SERIAL", nargs="+", help="as printed on the voucher")
+    selling.add_argument("--to", required=True, metavar="TEXT", help="whom, or on which receipt")
+    selling.set_defaults(act=_sell)
+    blocking = actions.add_parser("block", help="let vouchers be good no more")
+    blocking.add_argument("serials", metavar="SERIAL", nargs="*", help="as printed on the voucher")
+    blocking.add_argument("--batch", metavar="ID", help="all of a batch that were not used")
+    blocking.add_argument("--reason", required=True, metavar="TEXT", help="why; kept on record")
+    blocking.set_defaults(act=_block)
+    redeeming = actions.add_parser("redeem", help="turn a voucher into credit")
+    redeeming.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    redeeming.add_argument("code", metavar="CODE", help="its 20 digits")
+    redeeming.add_argument("--key", help="idempotency key: the same key counts once (default: a new one)")
+    redeeming.set_defaults(act=_redeem)
+    for each in actions.choices.values():
+        add_data(each)
+
+
+def _add_create(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=int, required=True, help="how many, up to 5000")
+    parser.add_argument("--amount", required=True, help="what each is worth, such as 50.00")
+    parser.add_argument("--site", metavar="ID", help="where they are good (default: everywhere)")
+    parser.add_argument("--currency", metavar="CODE", help="needed where sites have several")
+    parser.add_argument("--days", type=int, help="how long they are good (default: for ever)")
+    parser.add_argument("--needs-sale", action="store_true", help="good only once noted as sold")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what they are for")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write them as a table")
+    parser.add_argument("--pdf", type=Path, metavar="FILE", help="write them to be printed, ten on a page")
+    parser.add_argument(
+        "--link", metavar="URL", help="address of the tenant's page, for the printed QR codes"
+    )
+    parser.set_defaults(act=_create)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make, list, sell, block or redeem vouchers."""
+    asyncio.run(arguments.act(arguments, settings_of(arguments)))
+    return 0
+
+
+async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
+    body: dict[str, object] = {
+        name: value
+        for name in ("count", "amount", "site", "currency", "days", "needs_sale", "note")
+        if (value := getattr(arguments, name)) is not None
+    }
+    files = [each for each in (arguments.csv, arguments.pdf) if each is not None]
+    for file in files:
+        if file.exists():
+            raise CommandError(f"{file} exists already", "name a file that does not: codes are shown once")
+    async with connected(settings) as client:
+        made = await client.post(NewVouchers, "vouchers", body=body)
+    _write(arguments, made)
+    batch = made.batch
+    hint(f"Batch {batch.id}: {len(made.vouchers)} vouchers of {format_amount(batch.amount, batch.currency)}")
+
+
+def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
+    """Write the codes where they were asked for, else to standard output; a file is its owner's alone."""
+    # Imported here because a list of vouchers does without typesetting.
+    from meter_bridge.payments import voucher_paper  # noqa: PLC0415
+
+    if arguments.csv is not None:
+        _create_file(arguments.csv, voucher_paper.as_csv(made).encode())
+    if arguments.pdf is not None:
+        from meter_bridge.statement.pdf_child import typeset  # noqa: PLC0415
+
+        told = voucher_paper.told(
+            made, place=made.batch.note or made.batch.site_id or "", link=arguments.link
+        )
+        _create_file(arguments.pdf, typeset(told, voucher_paper.LAYOUT))
+    if arguments.csv is None and arguments.pdf is None:
+        say(voucher_paper.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
+
+
+def _create_file(path: Path, content: bytes) -> None:
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(number, "wb") as file:
+        file.write(content)
+
+
+async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
+    async with connected(settings) as client:
+        if arguments.batch is not None:
+            _show_batch(arguments, await client.get(VoucherList, "vouchers", arguments.batch))
+            return
+        found = await client.get(VoucherBatches, "vouchers")
+    if arguments.json:
+        say_json(msgspec.to_builtins(found))
+    elif found.batches:
+        rows = [_batch_row(each) for each in found.batches]
+        say(table(HEAD, rows, right=("VALUE", "GOOD", "UNSOLD", "REDEEMED", "BLOCKED")))
+    else:
+        say("There are no vouchers yet; 'meter-bridge voucher create' makes some.")
+
+
+def _show_batch(arguments: argparse.Namespace, listed: VoucherList) -> None:
+    if arguments.json:
+        say_json(msgspec.to_builtins(listed))
+        return
+    rows = [
+        (
+            each.serial,
+            each.state.value,
+            (each.sold_at or "")[:DAY],
+            (each.redeemed_at or "")[:DAY],
+            each.account_id or "",
+        )
+        for each in listed.vouchers
+    ]
+    say(table(SERIALS, rows))
+
+
+def _batch_row(batch: VoucherBatch) -> tuple[str, ...]:
+    states = batch.states
+    return (
+        batch.id,
+        format_amount(batch.amount, batch.currency),
+        batch.site_id or "all",
+        batch.created_at[:DAY],
+        "never" if batch.expires_at is None else batch.expires_at[:DAY],
+        *(
+            str(states.get(state, 0))
+            for state in (
+                VoucherState.GOOD,
+                VoucherState.UNSOLD,
+                VoucherState.REDEEMED,
+                VoucherState.BLOCKED,
+            )
+        ),
+        plain(batch.note),
+    )
+
+
+async def _sell(arguments: argparse.Namespace, settings: Settings) -> None:
+    body = {"serials": arguments.serials, "to": arguments.to}
+    async with connected(settings) as client:
+        done = await client.post(VouchersChanged, "vouchers", "sell", body=body)
+    say(f"Sold: {', '.join(done.serials)}")
+
+
+async def _block(arguments: argparse.Namespace, settings: Settings) -> None:
+    if not arguments.serials and arguments.batch is None:
+        raise CommandError("no voucher is named", "name serial numbers, or a batch with --batch")
+    body: dict[str, object] = {"serials": arguments.serials, "reason": arguments.reason}
+    if arguments.batch is not None:
+        body["batch"] = arguments.batch
+    async with connected(settings) as client:
+        done = await client.post(VouchersChanged, "vouchers", "block", body=body)
+    say(f"Blocked: {', '.join(done.serials) or 'none was left to block'}")
+
+
+async def _redeem(arguments: argparse.Namespace, settings: Settings) -> None:
+    steps = ("accounts", arguments.account, "vouchers")
+    async with connected(settings) as client:
+        result = await post_once(
+            client,
+            TopUpResult,
+            *steps,
+            body={"code": arguments.code},
+            key=arguments.key or str(uuid4()),
+            what="the voucher was redeemed",
+        )
+    say(f"{arguments.account}: voucher {result.top_up.reference} booked as {result.top_up.id}")

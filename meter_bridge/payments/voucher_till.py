@@ -1,0 +1,132 @@
+"""Redeeming vouchers: wrong codes are counted, kept on record, and too many lock entry."""
+
+from collections.abc import Sequence
+import json
+from typing import Final
+
+from sqlalchemy import select
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.journal import announce
+from meter_bridge.engine.operations import Operations, committed
+from meter_bridge.engine.state import Account
+from meter_bridge.engine.supplies import unit_of
+from meter_bridge.payments import guessing, voucher_book
+from meter_bridge.payments.redeeming import RedeemVoucher, mistyped
+from meter_bridge.payments.secret_key import SecretKey, code_hash
+from meter_bridge.payments.voucher_code import digits_of, is_whole
+from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
+from meter_bridge.storage import tables
+
+_ON_RECORD: Final = (ErrorCode.VOUCHER_USED, ErrorCode.VOUCHER_BLOCKED, ErrorCode.VOUCHER_EXPIRED)
+"""Refusals of codes that are real: on record, but nobody guessed."""
+
+
+class VoucherTill:
+    """Where codes become credit."""
+
+    def __init__(self, engine: Engine, operations: Operations, key: SecretKey) -> None:
+        """Keep what effects go through, and remember who guessed before the start."""
+        self._engine = engine
+        self._operations = operations
+        self._key = key
+        self._guard = guessing.Guard()
+        self._remember()
+
+    async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
+        """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
+        digits = digits_of(code)
+        whole = digits is not None and is_whole(digits)
+        who = f"account {account.id}", f"token {actor.token_id or 'local'}"
+        mark = code_hash(self._key, digits or code)
+        try:
+            self._refuse_locked(who, account, key if whole else "")
+            if not whole:
+                raise mistyped()
+            operation = RedeemVoucher(mark)
+            result = await self._operations.run(actor, account.id, operation, key)
+        except Refused as refused:
+            if refused.code is ErrorCode.VOUCHER_NOT_VALID:
+                weight = guessing.WRONG if whole else guessing.MISTYPED
+                await self._count(actor, account, who, mark.hex()[:8], weight)
+                self._check_key(refused)
+            elif refused.code in _ON_RECORD:
+                await self._record(actor, account, {"reason": refused.code.value, "serial": refused.value})
+            raise
+        for each in who:
+            self._guard.forgive(each)
+        return result
+
+    def _answered(self, account: Account, key: str) -> bool:
+        """Say whether a key was answered before: such a one is answered again also while entry is locked."""
+        done = tables.operation.c
+        query = select(done.at).where(
+            done.account_id == account.id, done.operation == RedeemVoucher.name, done.key == key
+        )
+        with self._engine.reader.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
+        """Raise ``Refused`` while an account or a token is locked, unless the key was answered before."""
+        at = self._engine.clock.now()
+        until = max((self._guard.locked_until(each, at) or 0 for each in who), default=0)
+        if until and not self._answered(account, key):
+            minutes = max((until - at + 59_999) // 60_000, 1)
+            raise Refused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "too many wrong voucher codes; none is looked at for a while",
+                field="code",
+                remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}",
+            )
+
+    async def _count(
+        self, actor: Actor, account: Account, who: Sequence[str], mark: str, weight: int
+    ) -> None:
+        """Count a wrong code, lock where there were too many, and keep it on record."""
+        at = self._engine.clock.now()
+        away = max(self._guard.turned_away(each) for each in who)
+        verdicts = {self._guard.wrong(each, mark, weight, at) for each in who}
+        locked = guessing.Verdict.LOCKED in verdicts
+        if locked or (weight == guessing.WRONG and guessing.Verdict.COUNTED in verdicts):
+            data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
+            await self._record(actor, account, data | {"turned_away_before": away})
+        self.watch()
+
+    def watch(self) -> None:
+        """Open or close the alert that tells of guessing over many accounts."""
+        attacked = self._guard.attacked(self._engine.clock.now())
+        message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
+        self._engine.set_installation_alert(AlertKind.VOUCHER_GUESSING, message if attacked else None)
+
+    async def _record(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
+        """Keep a refused code on record, unless nothing can be stored."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            unit = unit_of(self._engine, actor)
+            told = {"by": unit.actor, **data}
+            kind = EventKind.VOUCHER_REFUSED
+            announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
+            await committed(self._engine, unit)
+
+    def _check_key(self, refused: Refused) -> None:
+        """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
+        if voucher_book.other_keys(self._engine.reader, self._key.id):
+            lost = "some vouchers were made under another secret.key, restore it from a backup"
+            refused.remedy = f"{refused.remedy}; {lost}"
+
+    def _remember(self) -> None:
+        """Take up what was guessed within the time of a lock before the start."""
+        event, now = tables.event, self._engine.clock.now()
+        recent = event.c.at > now - guessing.Limits().lock_ms
+        query = select(event.c.at, event.c.account_id, event.c.data).order_by(event.c.seq)
+        with self._engine.reader.connect() as connection:
+            wanted = query.where(event.c.kind == EventKind.VOUCHER_REFUSED, recent)
+            rows = connection.execute(wanted).all()
+        for at, account_id, text in rows:
+            told = json.loads(text)
+            if told["reason"] == "not_valid":
+                who = f"account {account_id}"
+                self._guard.wrong(who, told["code"], told["weight"], at)
+                if told["locked"]:
+                    self._guard.lock(who, at)
