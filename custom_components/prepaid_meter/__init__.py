@@ -10,6 +10,7 @@ from .cards import async_setup_cards
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import DeviceKeeper, known_identifiers
+from .memory import Memory
 from .services import async_setup_services
 from .websocket_api import async_setup_websocket_api
 
@@ -26,7 +27,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa:
 
 async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
     """Set up a bridge."""
-    coordinator = PrepaidMeterCoordinator(hass, entry)
+    memory = Memory(hass, entry.entry_id)
+    await memory.async_load()
+    coordinator = PrepaidMeterCoordinator(hass, entry, memory)
     await coordinator.async_connect()
     entry.runtime_data = coordinator
     DeviceKeeper(hass, entry)
@@ -38,12 +41,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry)
 
 async def async_unload_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
     """Unload a bridge; its stream ends with the entry's background tasks."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        await entry.runtime_data.store.async_save()
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> None:
-    """Take the bridge's repair issues along."""
+    """Take along the bridge's repair issues, and what was remembered of it."""
     issues.async_forget(hass, entry.entry_id)
+    await Memory(hass, entry.entry_id).async_forget()
 
 
 async def async_remove_config_entry_device(

@@ -20,6 +20,11 @@ PLATFORMS: Final = [
     Platform.UPDATE,
 ]
 
+SIGNAL_ACCOUNTS: Final = f"{DOMAIN}_accounts"
+"""Sent with a coordinator and the accounts that it took anew."""
+SIGNAL_EVENT: Final = f"{DOMAIN}_event"
+"""Sent with what happened to an account."""
+
 RELEASES_URL: Final = "https://github.com/prepaid-meter/prepaid-meter/releases"
 
 MANUFACTURER: Final = "Prepaid Meter"

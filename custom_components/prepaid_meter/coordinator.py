@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from . import issues
 from .client import (
@@ -20,8 +21,9 @@ from .client import (
     VersionError,
 )
 from .client.protocol import AccountView, AlertView, Event, Role, ServerInfo, Snapshot, SupplyView, Update
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER, SIGNAL_ACCOUNTS, SIGNAL_EVENT
 from .helpers import error_key
+from .memory import Memory
 
 type PrepaidMeterConfigEntry = ConfigEntry[PrepaidMeterCoordinator]
 type Unsubscribe = Callable[[], None]
@@ -29,6 +31,18 @@ type AccountsListener = Callable[[Collection[AccountView], Collection[str]], Non
 type EventListener = Callable[[Event], None]
 
 FIRST_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A durable event of an account."""
+
+    coordinator: PrepaidMeterCoordinator
+    account: AccountView
+    """The newest view; of a late event it knows more than the event."""
+    event: Event
+    late: bool
+    """It happened before the connection was made again."""
 
 
 class PrepaidMeterCoordinator:
@@ -43,7 +57,7 @@ class PrepaidMeterCoordinator:
     accounts: dict[str, AccountView]
     alerts: tuple[AlertView, ...]
 
-    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry, store: Memory) -> None:
         """Prepare to follow the entry's bridge."""
         self.hass = hass
         self.config_entry = entry
@@ -54,7 +68,13 @@ class PrepaidMeterCoordinator:
             BridgeAddress(host=entry.data[CONF_HOST], port=entry.data[CONF_PORT], tls=entry.data[CONF_SSL]),
             entry.data[CONF_TOKEN],
         )
-        self._stream = BridgeStream(self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS)
+        self.store = store
+        self._stream = BridgeStream(
+            self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, store.last_event
+        )
+        self._known_at_start: int | None = None
+        """Newest event when the connection was first made; what is older happened while nobody was here."""
+        self._known_at_connection = 0
         self._account_listeners: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self._bridge_listeners: list[Callable[[], None]] = []
         self._accounts_listeners: list[AccountsListener] = []
@@ -124,6 +144,10 @@ class PrepaidMeterCoordinator:
     def on_snapshot(self, info: ServerInfo, snapshot: Snapshot) -> None:
         """Take everything anew."""
         self.server, self.role, self.alerts = info, snapshot.role, snapshot.alerts
+        self._known_at_connection = snapshot.seq
+        if self._known_at_start is None:
+            self._known_at_start = snapshot.seq
+        self._keep_last_event()
         kept = {account.id for account in snapshot.accounts}
         gone = self.accounts.keys() - kept
         self._take_accounts(snapshot.accounts, gone)
@@ -141,9 +165,19 @@ class PrepaidMeterCoordinator:
     @callback
     def on_event(self, event: Event) -> None:
         """Pass a durable event on to the entities of its account."""
-        if event.account_id is not None:
-            for listener in list(self._event_listeners.get(event.account_id, ())):
-                listener(event)
+        self._keep_last_event()
+        if event.account_id is None:
+            return
+        for listener in list(self._event_listeners.get(event.account_id, ())):
+            listener(event)
+        account = self.accounts.get(event.account_id)
+        if account is not None and event.seq > (self._known_at_start or 0):
+            late = event.seq <= self._known_at_connection
+            async_dispatcher_send(self.hass, SIGNAL_EVENT, Happening(self, account, event, late))
+
+    def _keep_last_event(self) -> None:
+        """Remember up to where events were passed on, also over a restart."""
+        self.store.async_keep_event(self._stream.last_seq)
 
     @callback
     def on_lost(self, error: PrepaidMeterError) -> None:
@@ -177,6 +211,7 @@ class PrepaidMeterCoordinator:
             self.accounts[account.id] = account
         for listener in list(self._accounts_listeners):
             listener(changed, removed)
+        async_dispatcher_send(self.hass, SIGNAL_ACCOUNTS, self, changed)
 
     def _notify(self, account_ids: Iterable[str]) -> None:
         for account_id in account_ids:

@@ -68,11 +68,12 @@ def decide_supply(
     if decision.reason not in protecting.LIMITED:
         protecting.forget_load(account)
     account.cut_at = decision.cut_at
-    changed = (decision.state, decision.reason) != (account.state, account.reason)
+    was = account.state
+    changed = (decision.state, decision.reason) != (was, account.reason)
     if changed or wishes.by_person or _astray(account, decision.state):
         _carry_out(installation, account, unit, relays, decision, note=wishes.note)
         if changed:
-            _tell(installation, account, unit)
+            _tell(installation, account, unit, was)
     elif kept != (account.ran_out, account.switchings):
         store_status(account, unit)
     supply_alerts.keep(installation, account, unit, decision)
@@ -150,12 +151,17 @@ def _carry_out(
     store_status(account, unit)
 
 
-def _tell(installation: Installation, account: Account, unit: Unit) -> None:
-    """Announce a decision."""
+def _tell(installation: Installation, account: Account, unit: Unit, was: SupplyState) -> None:
+    """Announce a decision, with the state that the supply was in."""
     announce(
         installation,
         unit,
         EventKind.SUPPLY_CHANGED,
         account_id=account.id,
-        data={"state": account.state.value, "reason": account.reason.value, "note": account.note},
+        data={
+            "state": account.state.value,
+            "was": was.value,
+            "reason": account.reason.value,
+            "note": account.note,
+        },
     )

@@ -54,6 +54,13 @@ def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coordinator, "FIRST_RETRY_SECONDS", 0.01)
 
 
+@pytest.fixture(autouse=True)
+def no_blueprints_of_core() -> Generator[None]:
+    """Let automations not copy core's blueprints into the harness's own folder, which all workers share."""
+    with patch("homeassistant.components.blueprint.models.DomainBlueprints.async_populate"):
+        yield
+
+
 @pytest.fixture
 def all_entities_enabled() -> Generator[None]:
     """Enable also what is disabled by default."""

@@ -53,14 +53,23 @@ class BridgeStream:
         handler: StreamHandler,
         installation_id: str | None = None,
         first_retry_seconds: float = FIRST_RETRY_SECONDS,
+        last_seq: int | None = None,
     ) -> None:
-        """Remember whom to follow; ``installation_id`` guards against another bridge at the same address."""
+        """Remember whom to follow, and after which event.
+
+        ``installation_id`` guards against another bridge at the same address.
+        """
         self._connection = connection
         self._handler = handler
         self._installation_id = installation_id
         self._first_retry_seconds = first_retry_seconds
         self._socket: ClientWebSocketResponse | None = None
-        self._last_seq: int | None = None
+        self._last_seq = last_seq
+
+    @property
+    def last_seq(self) -> int | None:
+        """Return the newest event that was passed on, None before the first connection."""
+        return self._last_seq
 
     async def connect(self) -> None:
         """Open the socket and take the snapshot.

@@ -1,0 +1,104 @@
+"""Conditions of the integration. What the bridge does not tell now is never taken for fulfilled."""
+
+from abc import abstractmethod
+from decimal import Decimal
+from typing import Any, ClassVar, Final, Unpack, cast, override
+
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.condition import (
+    ATTR_BEHAVIOR,
+    BEHAVIOR_ALL,
+    BEHAVIOR_ANY,
+    Condition,
+    ConditionCheckParams,
+    ConditionConfig,
+)
+from homeassistant.helpers.typing import ConfigType
+import probatio
+
+from .accounts import async_chosen
+from .amounts import price
+from .client.protocol import AccountView, SupplyState
+from .friendly import in_friendly_hours
+
+CONF_AMOUNT: Final = "amount"
+
+type Options = dict[probatio.Marker, Any]
+
+
+class AccountCondition(Condition):
+    """A condition of the accounts that its target names: of any of them, or of all."""
+
+    _options_schema: ClassVar[Options] = {}
+
+    @classmethod
+    @override
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate config."""
+        behavior = probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY)
+        options = {behavior: probatio.In([BEHAVIOR_ANY, BEHAVIOR_ALL]), **cls._options_schema}
+        schema = probatio.Schema(
+            {
+                probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
+                probatio.Required(CONF_OPTIONS, default={}): options,
+            }
+        )
+        return cast("ConfigType", schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Keep target and options."""
+        super().__init__(hass, config)
+        self._target: dict[str, Any] = config.target or {}
+        self._options: dict[str, Any] = config.options or {}
+
+    @override
+    def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        found = [
+            place.coordinator.available and self._holds(place.account)
+            for place in async_chosen(self._hass, self._target)
+        ]
+        return any(found) if self._options[ATTR_BEHAVIOR] == BEHAVIOR_ANY else bool(found) and all(found)
+
+    @abstractmethod
+    def _holds(self, account: AccountView) -> bool:
+        """Return whether the condition holds for an account."""
+
+
+class CreditIsBelow(AccountCondition):
+    """The credit that is left, emergency credit apart, is below an amount of the account's currency."""
+
+    _options_schema: ClassVar[Options] = {probatio.Required(CONF_AMOUNT): probatio.Coerce(float)}
+
+    @override
+    def _holds(self, account: AccountView) -> bool:
+        return price(account.available, account) < Decimal(str(self._options[CONF_AMOUNT]))
+
+
+class SupplyIsConnected(AccountCondition):
+    """The supply is connected."""
+
+    @override
+    def _holds(self, account: AccountView) -> bool:
+        return account.supply.state is SupplyState.CONNECTED
+
+
+class InFriendlyHours(AccountCondition):
+    """Friendly hours are on, in which used-up credit cuts nothing."""
+
+    @override
+    def _holds(self, account: AccountView) -> bool:
+        return in_friendly_hours(account)
+
+
+CONDITIONS: Final[dict[str, type[Condition]]] = {
+    "credit_is_below": CreditIsBelow,
+    "in_friendly_hours": InFriendlyHours,
+    "supply_is_connected": SupplyIsConnected,
+}
+
+
+async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:  # noqa: ARG001
+    """Return the conditions of the integration."""
+    return CONDITIONS

@@ -1,0 +1,43 @@
+"""Automations in tests: what fired, and what a condition says."""
+
+from typing import Any
+
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+BALANCE = "sensor.flat_1_balance"
+OF_FLAT_1 = {"entity_id": BALANCE}
+
+
+async def automate(
+    hass: HomeAssistant,
+    trigger: str,
+    *,
+    target: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    condition: dict[str, Any] | None = None,
+) -> list[Event[Any]]:
+    """Set up an automation; return the list to which each of its runs adds what the trigger told."""
+    names = ("account", "account_id", "device_id", "amount", "threshold", "reason", "seconds_left", "late")
+    payload = {name: f"{{{{ trigger.{name} | default('') }}}}" for name in names}
+    config: dict[str, Any] = {
+        "alias": trigger,
+        "triggers": [{"trigger": f"prepaid_meter.{trigger}", "target": target or OF_FLAT_1}],
+        "conditions": [condition] if condition else [],
+        "actions": [{"event": "automation_ran", "event_data": payload}],
+    }
+    if options:
+        config["triggers"][0]["options"] = options
+    runs = async_capture_events(hass, "automation_ran")
+    assert await async_setup_component(hass, "automation", {"automation": [config]})
+    await hass.async_block_till_done()
+    state = hass.states.get(f"automation.{trigger}")
+    assert state is not None, "the automation is not valid"
+    assert state.state == "on", state
+    return runs
+
+
+def told(runs: list[Event[Any]]) -> list[dict[str, Any]]:
+    """Return what each run was told, without what is empty."""
+    return [{name: value for name, value in run.data.items() if value != ""} for run in runs]

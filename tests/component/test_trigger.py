@@ -1,0 +1,303 @@
+"""Triggers fire once for what happened, and never for what only looks like it."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.trigger import async_get_all_descriptions
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.prepaid_meter import trigger
+from custom_components.prepaid_meter.client.protocol import EventKind, SupplyState
+from custom_components.prepaid_meter.const import DOMAIN
+from tests.component.automating import BALANCE, automate, told
+from tests.component.conftest import Eventually
+from tests.component.fake_bridge import (
+    CONNECTED,
+    INSTALLATION_ID,
+    ZAR,
+    FakeBridge,
+    account_view,
+    top_up_view,
+)
+
+LOW: dict[str, Any] = {"id": "a", "kind": "low_credit", "message": "Low", "detail": "20000000"}
+CUT: dict[str, Any] = {
+    "state": "disconnected",
+    "was": "connected",
+    "reason": "credit_exhausted",
+    "note": None,
+}
+RESTORED: dict[str, Any] = {"state": "connected", "was": "disconnected", "reason": "in_credit", "note": None}
+TOP_UP: dict[str, Any] = {name: each for name, each in asdict(top_up_view()).items() if name != "at"}
+HAPPENINGS = {
+    "credit_became_low": (EventKind.ALERT_OPENED, LOW),
+    "supply_cut": (EventKind.SUPPLY_CHANGED, CUT),
+    "supply_restored": (EventKind.SUPPLY_CHANGED, RESTORED),
+    "top_up_received": (EventKind.TOP_UP, TOP_UP),
+}
+NO_SUPPLY = replace(CONNECTED, state=SupplyState.DISCONNECTED)
+STILL_SO = {
+    "credit_became_low": account_view(low_credit=True),
+    "supply_cut": account_view(supply=NO_SUPPLY),
+    "supply_restored": account_view(),
+    "top_up_received": account_view(),
+}
+OVER = {
+    "credit_became_low": account_view(low_credit=False),
+    "supply_cut": account_view(),
+    "supply_restored": account_view(supply=NO_SUPPLY),
+}
+
+
+@pytest.fixture
+async def following(bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually) -> FakeBridge:
+    """Run a bridge to which Home Assistant listens."""
+    await eventually(lambda: bridge.open_sockets)
+    return bridge
+
+
+async def marked(hass: HomeAssistant, bridge: FakeBridge, eventually: Eventually) -> None:
+    """Wait until everything that the bridge said before is taken: what it says last is shown last."""
+    bridge.accounts["flat-1"] = replace(
+        bridge.accounts["flat-1"], balance=bridge.seq, available=bridge.seq * ZAR
+    )
+    await bridge.update(bridge.accounts["flat-1"])
+    await eventually(lambda: hass.states.is_state(BALANCE, f"{bridge.seq}.00"))
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_what_happens_to_the_account_fires_once(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    kind, data = HAPPENINGS[name]
+    await following.happen(kind, data)
+    await eventually(lambda: runs)
+    await following.happen(kind, data, account_id="flat-2")
+    await marked(hass, following, eventually)
+    assert len(runs) == 1
+    assert (runs[0].data["account"], runs[0].data["late"]) == ("Flat 1", False)
+    device = dr.async_get(hass).async_get(runs[0].data["device_id"])
+    assert device is not None
+    assert device.name == "Flat 1"
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_what_happens_of_another_kind_does_not_fire(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    for other, (kind, data) in HAPPENINGS.items():
+        if other != name:
+            await following.happen(kind, data)
+    await following.happen(EventKind.ALERT_OPENED, LOW | {"kind": "tamper"})
+    await following.happen(EventKind.ALERT_CLOSED, LOW)
+    await following.happen(
+        EventKind.SUPPLY_CHANGED, RESTORED | {"was": "connected", "reason": "friendly_hours"}
+    )
+    await following.happen(EventKind.SUPPLY_CHANGED, CUT | {"was": "disconnected", "reason": "landlord_off"})
+    await following.happen(EventKind.SUPPLY_CHANGED, {"state": "connected", "reason": "in_credit"})
+    await following.happen(EventKind.TOP_UP, {"of": "a newer shape"})
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_an_account_that_the_target_does_not_name_does_not_fire(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    await following.update(account_view("flat-2"))
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
+    runs = await automate(hass, name, target={"entity_id": "sensor.flat_2_balance"})
+    await following.happen(*HAPPENINGS[name])
+    await marked(hass, following, eventually)
+    assert runs == []
+    await following.happen(*HAPPENINGS[name], account_id="flat-2")
+    await eventually(lambda: runs)
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_losing_and_finding_the_bridge_again_fires_nothing(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    following.accounts["flat-1"] = STILL_SO[name]
+    await following.stop()
+    await eventually(lambda: hass.states.is_state(BALANCE, "unavailable"))
+    await following.start()
+    await eventually(lambda: following.open_sockets)
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_what_happened_while_the_network_was_gone_fires_once_when_it_is_back(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    await following.stop()
+    following.accounts["flat-1"] = STILL_SO[name]
+    await following.happen(*HAPPENINGS[name])
+    await following.start()
+    await eventually(lambda: runs)
+    assert [run.data["late"] for run in runs] == [True]
+    await following.drop()
+    await eventually(lambda: len(following.subscriptions) == 3)
+    await marked(hass, following, eventually)
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("name", OVER)
+async def test_what_is_over_when_the_network_is_back_does_not_fire(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    await following.stop()
+    following.accounts["flat-1"] = OVER[name]
+    await following.happen(*HAPPENINGS[name])
+    await following.start()
+    await eventually(lambda: following.open_sockets)
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+async def test_a_reload_fires_nothing_and_the_trigger_works_on(
+    hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, name: str
+) -> None:
+    runs = await automate(hass, name)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    following.accounts["flat-1"] = STILL_SO[name]
+    await following.happen(*HAPPENINGS[name])
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await eventually(lambda: following.open_sockets)
+    await marked(hass, following, eventually)
+    assert runs == []
+    await following.happen(*HAPPENINGS[name])
+    await eventually(lambda: runs)
+
+
+async def test_low_credit_tells_its_threshold(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_became_low")
+    await following.happen(EventKind.ALERT_OPENED, LOW)
+    await following.happen(EventKind.ALERT_OPENED, LOW | {"detail": "new"})
+    await eventually(lambda: len(runs) == 2)
+    assert [str(run.get("threshold")) for run in told(runs)] == ["20.0", "None"]
+
+
+@pytest.mark.parametrize("reason, times", [("credit_exhausted", 1), ("landlord_off", 0)])
+async def test_a_cut_can_be_asked_for_by_its_reason(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually, reason: str, times: int
+) -> None:
+    runs = await automate(hass, "supply_cut", options={"reason": [reason]})
+    await following.happen(EventKind.SUPPLY_CHANGED, CUT)
+    await following.happen(EventKind.SUPPLY_CHANGED, CUT | {"reason": "protection"})
+    await marked(hass, following, eventually)
+    assert [run.data["reason"] for run in runs] == ["credit_exhausted"] * times
+
+
+async def test_small_top_ups_can_be_left_out(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "top_up_received", options={"minimum_amount": 50})
+    await following.happen(EventKind.TOP_UP, TOP_UP | {"amount": 49_990_000})
+    await following.happen(EventKind.TOP_UP, TOP_UP | {"amount": 50_000_000})
+    await marked(hass, following, eventually)
+    assert [run.data["amount"] for run in runs] == [50.0]
+
+
+DAY = 86_400
+
+
+async def forecast(bridge: FakeBridge, *seconds: int | None) -> None:
+    for left in seconds:
+        await bridge.update(account_view(seconds_left=left))
+
+
+async def test_a_forecast_that_falls_below_the_limit_fires_once(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "runs_out_within", options={"within": {"days": 1}})
+    await forecast(following, 3 * DAY, None, DAY + 60, DAY - 1, DAY + 60, DAY - 100, None, DAY - 200)
+    await marked(hass, following, eventually)
+    assert [run.data["seconds_left"] for run in runs] == [DAY - 1]
+    await forecast(following, 2 * DAY, DAY // 2)
+    await eventually(lambda: len(runs) == 2)
+
+
+async def test_a_forecast_below_the_limit_from_the_first_fires_nothing(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
+) -> None:
+    bridge.accounts["flat-1"] = account_view(seconds_left=DAY // 2)
+    runs = await automate(hass, "runs_out_within", options={"within": "24:00:00"})
+    await hass.config_entries.async_setup(entry.entry_id)
+    await eventually(lambda: bridge.open_sockets)
+    await forecast(bridge, DAY // 3)
+    await bridge.stop()
+    await bridge.start()
+    await eventually(lambda: bridge.open_sockets)
+    await marked(hass, bridge, eventually)
+    assert runs == []
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_forecast_of_another_account_fires_nothing(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(
+        hass, "runs_out_within", options={"within": {"days": 1}}, target={"entity_id": "sun.sun"}
+    )
+    await forecast(following, 3 * DAY, DAY // 2)
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+@pytest.mark.parametrize("chosen", ["device", "area", "label", "any entity"])
+async def test_a_target_may_be_anything_that_leads_to_the_account(
+    hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, chosen: str
+) -> None:
+    registry = dr.async_get(hass)
+    flat = registry.async_get_device_by_identifier((DOMAIN, f"{INSTALLATION_ID}/flat-1"), loaded.entry_id)
+    assert flat is not None
+    registry.async_update_device(flat.id, area_id="attic", labels={"tenants"})
+    target = {
+        "device": {"device_id": flat.id},
+        "area": {"area_id": "attic"},
+        "label": {"label_id": "tenants"},
+        "any entity": {"entity_id": "event.flat_1_alert"},
+    }[chosen]
+    runs = await automate(hass, "top_up_received", target=target)
+    await following.happen(EventKind.TOP_UP, TOP_UP)
+    await eventually(lambda: runs)
+
+
+async def test_the_bridge_itself_is_no_account(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    target = {"entity_id": "binary_sensor.long_street_connection"}
+    runs = await automate(hass, "top_up_received", target=target)
+    await following.happen(EventKind.TOP_UP, TOP_UP)
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+async def test_the_editor_knows_every_trigger_and_what_it_is_about(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    described = await async_get_all_descriptions(hass)
+    ours = {name.partition(".")[2]: each for name, each in described.items() if name.startswith(f"{DOMAIN}.")}
+    assert (
+        set(ours)
+        == set(trigger.TRIGGERS)
+        == set(load_yaml_dict(Path(trigger.__file__).parent / "triggers.yaml")) - {".account"}
+    )
+    for each in ours.values():
+        assert each is not None
+        assert each["target"]["entity"][0]["integration"] == DOMAIN
