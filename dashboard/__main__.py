@@ -1,30 +1,34 @@
-"""``python -m dashboard --data DIR``: serve the dashboard on this machine."""
+"""``python -m dashboard --data DIR``: serve the dashboard."""
 
 import argparse
+from ipaddress import ip_address
 import os
 from pathlib import Path
 import sys
 from typing import Final
 
-from dashboard.data import DATA_VARIABLE
+from dashboard.settings import DATA_VARIABLE, SESSION_HOURS, Settings
 
 ADDRESS: Final = "127.0.0.1"
-APP: Final = Path(__file__).with_name("app.py")
+APP: Final = Path(__file__).with_name("serve.py")
 DEFAULT_PORT: Final = 8501
+NUMBERS: Final = ("1,234.5", "1.234,5", "1 234,5", "1'234.5")
 _EPILOG: Final = f"""\
 examples:
   python -m dashboard --data /var/lib/prepaid-meter
+  python -m dashboard --data ./data --without-sign-in
   {DATA_VARIABLE}=./data python -m dashboard --port 8600
 
 DIR is the data folder of the bridge: it holds bridge.db and export/. The dashboard only reads it, also while
 the bridge runs, and shows what to do when nothing is there yet.
 
-There is no sign-in: it listens on {ADDRESS} only, and whoever uses this machine sees everything.
+People sign in with a token of the bridge (meter-bridge token create), or through OpenID Connect with
+--people. With --without-sign-in whoever uses this machine reads everything, and nobody changes anything.
 """
 
 
-def _arguments() -> argparse.Namespace:
-    """Return the parsed command line."""
+def _parser() -> argparse.ArgumentParser:
+    """Return what the command line takes."""
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
         description="Show the landlord's dashboard of a prepaid-electricity bridge in the browser.",
@@ -42,26 +46,95 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port to listen on; default %(default)s"
     )
+    parser.add_argument(
+        "--address", default=ADDRESS, help="address to listen on; default %(default)s, this machine only"
+    )
+    parser.add_argument(
+        "--without-sign-in",
+        action="store_true",
+        help="whoever uses this machine reads everything; loopback only",
+    )
+    parser.add_argument(
+        "--people", metavar="FILE", type=Path, help="roles of people who sign in through OpenID Connect"
+    )
+    parser.add_argument("--bridge", metavar="URL", help="the bridge's API, where it is on another machine")
+    parser.add_argument(
+        "--session-hours",
+        metavar="N",
+        type=int,
+        default=SESSION_HOURS,
+        help="how long a sign-in lasts; default %(default)s",
+    )
+    parser.add_argument(
+        "--language", metavar="CODE", default="en", help="language of the pages; default %(default)s"
+    )
+    parser.add_argument(
+        "--numbers", choices=NUMBERS, default=NUMBERS[0], help="how numbers are written; default %(default)s"
+    )
+    parser.add_argument(
+        "--origin",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="address under which a proxy that changes Host shows the dashboard; may be given again",
+    )
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = _parser()
     given = parser.parse_args()
     if given.data is None:
         parser.error(f"give the bridge's data folder with --data DIR, or in the variable {DATA_VARIABLE}")
+    if given.without_sign_in and not _is_loopback(given.address):
+        parser.error(
+            f"--without-sign-in would show everything to whoever reaches {given.address}; leave it out"
+        )
+    if given.session_hours < 1:
+        parser.error("--session-hours is at least 1")
+    if given.people is not None and not given.people.is_file():
+        parser.error(f"--people {given.people}: there is no such file; docs/dashboard.md shows one")
     return given
 
 
-def command(port: int) -> list[str]:
+def _is_loopback(address: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def command(given: argparse.Namespace) -> list[str]:
     """Return the command that serves the dashboard."""
-    flags = [f"--server.address={ADDRESS}", f"--server.port={port}", "--server.headless=true"]
+    flags = [f"--server.address={given.address}", f"--server.port={given.port}", "--server.headless=true"]
+    flags += [f"--server.corsAllowedOrigins={origin}" for origin in given.origin]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
 
 
-def main() -> None:
+def _serve() -> None:
     """Become the dashboard's server."""
     given = _arguments()
-    os.environ[DATA_VARIABLE] = str(given.data.absolute())
-    where = f"Dashboard on {ADDRESS}:{given.port}, this machine only, without sign-in"
-    print(f"{where}; data in {given.data.absolute()}", flush=True)  # noqa: T201
-    arguments = command(given.port)
+    told = Settings(
+        data=given.data.absolute(),
+        bridge=given.bridge,
+        without_sign_in=given.without_sign_in,
+        people=None if given.people is None else given.people.absolute(),
+        session_hours=given.session_hours,
+        language=given.language,
+        numbers=given.numbers,
+    )
+    os.environ.update(told.environment())
+    how = "without sign-in" if given.without_sign_in else "with sign-in"
+    print(f"Dashboard on {given.address}:{given.port}, {how}; data in {told.data}", flush=True)  # noqa: T201
+    arguments = command(given)
     os.execv(arguments[0], arguments)  # noqa: S606
+
+
+def main() -> None:
+    """Serve the pages."""
+    _serve()
 
 
 if __name__ == "__main__":

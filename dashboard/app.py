@@ -1,29 +1,72 @@
-"""Entry point of the dashboard; ``python -m dashboard`` runs it through Streamlit."""
+"""The pages and who gets which; ``dashboard/serve.py`` serves it, ``python -m dashboard`` starts that."""
 
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
-ICON = Path(__file__).with_name("icon.svg")
-STYLE = Path(__file__).with_name("theme.css")
+from dashboard.access import Viewer
+from dashboard.actions.dialog import show_open_action
+from dashboard.language import say
+from dashboard.signin.current import current_viewer
+from meter_bridge.protocol.messages import Role
+
+ICON: Final = Path(__file__).with_name("icon.svg")
+STYLE: Final = Path(__file__).with_name("theme.css")
+STAFF: Final = (
+    ("today", "Today", "sunny"),
+    ("units", "Units", "apartment"),
+    ("unit", "Unit", "meeting_room"),
+    ("alerts", "Alerts", "notifications"),
+    ("system", "System", "dns"),
+)
+"""Address, name and icon of each page; its file is its address with underscores."""
+MONEY: Final = frozenset({"top-ups", "debt"})
+"""Pages about what was paid and owed: for the landlord alone, as the bridge's ledger routes have it."""
+
+
+def pages_of(viewer: Viewer | None) -> list[StreamlitPage]:
+    """Return the pages of a person, the first page first."""
+    if viewer is None:
+        stranger = st.Page("views/sign_in.py", title=say("Sign in"), icon=":material/lock:", default=True)
+        return [stranger, st.Page("views/single_sign_on.py", title=say("Sign in"), url_path="single-sign-on")]
+    if viewer.role is Role.TENANT:
+        return [
+            st.Page("views/home.py", title=say("My electricity"), icon=":material/bolt:", default=True),
+            st.Page("views/unit.py", title=say("History"), icon=":material/history:", url_path="unit"),
+        ]
+    return [
+        st.Page(
+            f"views/{address.replace('-', '_')}.py",
+            title=say(title),
+            icon=f":material/{icon}:",
+            url_path=address,
+            default=address == "today",
+        )
+        for address, title, icon in STAFF
+        if viewer.sees_money or address not in MONEY
+    ]
 
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title="Prepaid electricity", page_icon=str(ICON), layout="wide")
+    st.set_page_config(page_title=say("Prepaid electricity"), page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
-    pages = [
-        st.Page(
-            "views/portfolio.py",
-            title="Portfolio",
-            icon=":material/grid_view:",
-            url_path="portfolio",
-            default=True,
-        ),
-        st.Page("views/unit.py", title="Unit", icon=":material/meeting_room:", url_path="unit"),
-        st.Page("views/about.py", title="About", icon=":material/info:", url_path="about"),
-    ]
-    st.navigation(pages, position="top").run()
+    viewer = current_viewer()
+    st.navigation(pages_of(viewer), position="hidden" if viewer is None else "top").run()
+    if viewer is not None:
+        show_open_action(viewer)
+        _foot(viewer)
+
+
+def _foot(viewer: Viewer) -> None:
+    """Say who is signed in, and how to leave."""
+    with st.container(key="foot", horizontal=True, vertical_alignment="center"):
+        st.caption(say("Signed in as {name}", name=viewer.name) if viewer.token else viewer.name)
+        if viewer.token:
+            button = f'<button class="pm-quiet">{say("Sign out")}</button>'
+            st.html(f'<form method="post" action="sign-out">{button}</form>')
 
 
 main()

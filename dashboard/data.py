@@ -1,24 +1,123 @@
-"""Where pages get their data: one snapshot, shared by all sessions for a few seconds."""
+"""Where pages get their data: snapshots shared by all sessions, seconds old while people click."""
 
-import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock, Thread
+import time
 from typing import Final
 
 import streamlit as st
 
-from dashboard.source import read_snapshot
+from dashboard.scope import PORTFOLIO, Scope
+from dashboard.settings import DATA_VARIABLE, settings
+from dashboard.source import SourceError, read_snapshot
 from dashboard.warehouse import Warehouse
 
-DATA_VARIABLE: Final = "PREPAID_METER_DATA"
-FRESH_SECONDS: Final = 3
+__all__ = ["DATA_VARIABLE", "data_dir", "forget", "warehouse"]
+
+FRESH_SECONDS: Final = 3.0
+FRESH_TIMES: Final = 8.0
+"""A snapshot that took long to read counts as fresh for longer, so that reading takes an eighth of a core."""
+SERVED_SECONDS: Final = 60.0
+"""Until this age a snapshot is shown at once while the next is read."""
+MOST_KEPT: Final = 24
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A snapshot with when it was read, and how long that took."""
+
+    opened: Warehouse
+    at: float
+    took: float
+    renewing: bool = False
+
+    def fresh_for(self) -> float:
+        """Return for how many seconds nobody reads anew."""
+        return max(FRESH_SECONDS, FRESH_TIMES * self.took)
+
+
+@dataclass
+class Keeper:
+    """Keeps the newest snapshot of each scope, and reads the next while the last is shown."""
+
+    read: Callable[[Path, Scope], Warehouse]
+    clock: Callable[[], float] = time.monotonic
+    _kept: dict[tuple[Path, Scope], _Kept] = field(default_factory=dict)
+    _locks: dict[tuple[Path, Scope], Lock] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def get(self, folder: Path, scope: Scope) -> Warehouse:
+        """Return a snapshot that is fresh, or was a moment ago. Raises ``SourceError``."""
+        key = (folder, scope)
+        found = self._kept.get(key)
+        age = 0.0 if found is None else self.clock() - found.at
+        if found is not None and age <= found.fresh_for():
+            return found.opened
+        if found is not None and age <= max(SERVED_SECONDS, 2 * found.fresh_for()):
+            self._renew_behind(key, found)
+            return found.opened
+        with self._lock:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            newer = self._kept.get(key)
+            if newer is not None and newer is not found:
+                return newer.opened
+            return self._take(key, None).opened
+
+    def forget(self) -> None:
+        """Read anew at the next question, because something changed."""
+        with self._lock:
+            self._kept.clear()
+
+    def _renew_behind(self, key: tuple[Path, Scope], found: _Kept) -> None:
+        """Read the next snapshot without letting anybody wait."""
+        with self._lock:
+            if found.renewing:
+                return
+            found.renewing = True
+        Thread(target=self._renew, args=(key, found), name="renew snapshot", daemon=True).start()
+
+    def _renew(self, key: tuple[Path, Scope], found: _Kept) -> None:
+        """Read the next snapshot and answer ahead there; keep the last where reading fails."""
+        try:
+            self._take(key, found.opened)
+        except SourceError:
+            found.renewing = False
+
+    def _take(self, key: tuple[Path, Scope], before: Warehouse | None) -> _Kept:
+        """Read a snapshot and keep it."""
+        begun = self.clock()
+        opened = self.read(*key)
+        if before is not None:
+            opened.answer_as(before)
+        now = self.clock()
+        taken = _Kept(opened, now, now - begun)
+        with self._lock:
+            self._kept.pop(key, None)
+            while len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = taken
+        return taken
 
 
 def data_dir() -> Path:
     """Return the folder that holds the bridge's database and export."""
-    return Path(os.environ.get(DATA_VARIABLE, "."))
+    return settings().data
 
 
-@st.cache_resource(ttl=FRESH_SECONDS, max_entries=32, show_spinner="Reading the bridge's data …")
-def warehouse(folder: Path, account_id: str | None = None) -> Warehouse:
-    """Return the present state of all accounts, or of one with its history. Raises ``SourceError``."""
-    return Warehouse(read_snapshot(folder, account_id))
+@st.cache_resource(show_spinner=False)
+def _keeper() -> Keeper:
+    """Return the keeper of this process."""
+    return Keeper(lambda folder, scope: Warehouse(read_snapshot(folder, scope)))
+
+
+def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:
+    """Return a snapshot of what a page is about. Raises ``SourceError``."""
+    return _keeper().get(folder, scope or PORTFOLIO)
+
+
+def forget() -> None:
+    """Let every page read anew, because something was changed here."""
+    _keeper().forget()

@@ -2,20 +2,52 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from dashboard.forecast import MAX_DAYS
+from dashboard.language import say
+from dashboard.settings import settings
 from meter_bridge.core.money import format_amount, to_decimal
 
-MINUS = "\N{MINUS SIGN}"
-KILO = 1_000
-EXACT_DAYS = 10
+MINUS: Final = "\N{MINUS SIGN}"
+NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
+SPACE: Final = "\N{NO-BREAK SPACE}"
+KILO: Final = 1_000
+EXACT_DAYS: Final = 10
 """From this many days on a forecast has no decimals."""
+CONVENTIONS: Final = {
+    "1,234.5": (",", "."),
+    "1.234,5": (".", ","),
+    "1 234,5": (NARROW, ","),
+    "1'234.5": ("’", "."),
+}
+"""How thousands and decimals are marked."""
+
+
+def separators() -> str:
+    """Return the marks of decimals and thousands, in this order, as charts want them."""
+    thousands, decimals = CONVENTIONS.get(settings().numbers, (",", "."))
+    return decimals + thousands
+
+
+def written(number: str) -> str:
+    """Return a number that Python wrote as the site's people write it, with a typographic minus."""
+    told = number.replace("-", MINUS)
+    thousands, decimals = CONVENTIONS.get(settings().numbers, (",", "."))
+    return told if thousands == "," else told.translate({ord(","): thousands, ord("."): decimals})
 
 
 def money(amount: int, currency: str) -> str:
     """Return an amount such as ``ZAR 12.35``."""
-    return format_amount(amount, currency).replace("-", MINUS).replace(" ", "\N{NO-BREAK SPACE}")
+    code, _, number = format_amount(amount, currency).partition(" ")
+    return f"{code}{SPACE}{written(number)}"
+
+
+def signed_money(amount: int, currency: str) -> str:
+    """Return an amount with its sign, for differences."""
+    code, _, number = format_amount(amount, currency).partition(" ")
+    return f"{code}{SPACE}{'+' if amount > 0 else ''}{written(number)}"
 
 
 def main_units(amount: int, currency: str) -> float:
@@ -23,42 +55,51 @@ def main_units(amount: int, currency: str) -> float:
     return float(to_decimal(amount, currency))
 
 
+def count(number: int) -> str:
+    """Return a whole number."""
+    return written(f"{number:,}")
+
+
 def kwh(watt_hours: int) -> str:
     """Return energy such as ``1,234.5 kWh``."""
-    return f"{Decimal(watt_hours) / 1000:,.1f}\N{NO-BREAK SPACE}kWh".replace("-", MINUS)
+    return f"{written(f'{Decimal(watt_hours) / 1000:,.1f}')}{SPACE}kWh"
 
 
 def power(milliwatts: int | None) -> str:
     """Return power in W or kW, or that it is not known."""
     if milliwatts is None:
-        return "not known"
+        return say("not known")
     watts = Decimal(milliwatts) / 1000
-    return (
-        f"{watts:,.0f}\N{NO-BREAK SPACE}W"
-        if abs(watts) < KILO
-        else f"{watts / 1000:,.2f}\N{NO-BREAK SPACE}kW"
-    )
+    if abs(watts) < KILO:
+        return f"{written(f'{watts:,.0f}')}{SPACE}W"
+    return f"{written(f'{watts / 1000:,.2f}')}{SPACE}kW"
 
 
 def days(left: float | None) -> str:
     """Return how long credit lasts, no more exact than it is known."""
     if left is None:
-        return "not yet known"
+        return say("not yet known")
     if left >= MAX_DAYS:
-        return "over a year"
+        return say("over a year")
     if left <= 0:
-        return "0\N{NO-BREAK SPACE}days"
+        return say("{number} days", number=0).replace(" ", SPACE)
     if left < 1:
-        return "under a day"
+        return say("under a day")
     shown = f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}"
-    return f"{shown}\N{NO-BREAK SPACE}days"
+    return say("{number} days", number=written(shown)).replace(" ", SPACE)
 
 
 def change(now: int, before: int) -> str | None:
     """Return a change in percent, or None where there is nothing to compare with."""
     if before == 0:
         return None
-    return f"{(now - before) * 100 / before:+.0f} %"
+    return f"{(now - before) * 100 / abs(before):+.0f} %"
+
+
+def percent(share: float) -> str:
+    """Return a share of one in percent, with one decimal below ten."""
+    value = share * 100
+    return f"{written(f'{value:.1f}' if abs(value) < EXACT_DAYS else f'{value:.0f}')}{SPACE}%"
 
 
 def at_place(instant: int, time_zone: str) -> datetime:
@@ -69,24 +110,34 @@ def at_place(instant: int, time_zone: str) -> datetime:
 def moment(instant: int, time_zone: str) -> str:
     """Return an instant such as ``20 Nov 2026, 18:40``."""
     local = at_place(instant, time_zone)
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{local.day} {_month(local)} {local.year}, {local:%H:%M}"
 
 
 def short_moment(instant: int, time_zone: str) -> str:
     """Return an instant such as ``20 Nov, 18:40``."""
     local = at_place(instant, time_zone)
-    return f"{local.day} {local:%b, %H:%M}"
+    return f"{local.day} {_month(local)}, {local:%H:%M}"
 
 
 def day(local: date) -> str:
     """Return a date such as ``20 Nov 2026``."""
-    return f"{local.day} {local:%b %Y}"
+    return f"{local.day} {_month(local)} {local.year}"
+
+
+def month(local: date) -> str:
+    """Return a month such as ``Nov 2026``."""
+    return f"{_month(local)} {local.year}"
+
+
+def _month(local: date) -> str:
+    """Return the short name of a month in the reader's language."""
+    return say(f"{local:%b}")
 
 
 def ago(instant: int, now: int) -> str:
     """Return how long ago an instant was."""
     minutes = max(now - instant, 0) // 60_000
-    for size, name in ((1440, "d"), (60, "h")):
+    for size, text in ((1440, "{number} d ago"), (60, "{number} h ago")):
         if minutes >= 2 * size:
-            return f"{minutes // size}\N{NO-BREAK SPACE}{name} ago"
-    return f"{minutes}\N{NO-BREAK SPACE}min ago" if minutes else "just now"
+            return say(text, number=count(minutes // size)).replace(" ", SPACE)
+    return say("{number} min ago", number=minutes).replace(" ", SPACE) if minutes else say("just now")

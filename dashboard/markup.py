@@ -21,7 +21,7 @@ class Cell:
 
 def chip(word: Word, detail: str = "") -> str:
     """Return a state as a word with its icon."""
-    text = f"{word.text} {detail}".strip()
+    text = f"{word.said} {detail}".strip()
     return f'<span class="pm-chip pm-{word.tone}">{icon(word.icon)}{escape(text)}</span>'
 
 
@@ -33,6 +33,11 @@ def icon(name: str) -> str:
 def soft(text: str) -> str:
     """Return a secondary line."""
     return f'<span class="pm-soft">{escape(text)}</span>'
+
+
+def link(address: str, text: str) -> str:
+    """Return a link to a page of this dashboard, relative so that it works behind any base path."""
+    return f'<a class="pm-link" href="{escape(address)}" target="_self">{escape(text)}</a>'
 
 
 def unit_link(unit_id: str, name: str) -> str:
@@ -62,6 +67,16 @@ def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
         label = f' data-label="{escape(header, quote=True)}"' if place and cell.number else ""
         cells.append(f"<td{' class=pm-number' if cell.number else ''}{label}>{cell.html}</td>")
     return "".join(cells)
+
+
+def spark(values: Sequence[float], title: str) -> str:
+    """Return small bars of the last days, with what they say as their title; nothing for fewer than two."""
+    if len(values) < 2 or max(values) <= 0:  # noqa: PLR2004 - a line has two ends
+        return ""
+    top = max(values)
+    bars = "".join(f'<i style="height:{max(value, 0) * 100 / top:.0f}%"></i>' for value in values)
+    told = escape(title, quote=True)
+    return f'<span class="pm-spark" role="img" aria-label="{told}" title="{told}">{bars}</span>'
 
 
 def page_title(name: str, detail: str, chips: str = "") -> str:

@@ -10,8 +10,8 @@ from dashboard.warehouse import Warehouse
 
 def standings_of(opened: Warehouse, viewer: Viewer) -> list[Standing]:
     """Return the units that the viewer may see, each with its forecast."""
-    pace = paces(opened, viewer)
+    pace = opened.once(paces, viewer)
     return [
         Standing(unit, None if unit.never_ends else days_left(unit.available, pace.get(unit.id)))
-        for unit in units(opened, viewer)
+        for unit in opened.once(units, viewer)
     ]

@@ -4,13 +4,14 @@ No extension is loaded, nothing but the export folder can be read, and no text o
 queries are constants of ``dashboard/queries`` with parameters.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Concatenate, Final, cast
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -44,7 +45,8 @@ _SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
 _SEGMENT_FILES: Final = (
     _SEGMENT  # noqa: S608
     + """
-    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)"""
+    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)
+    WHERE entry_seq >= getvariable('first_seq')"""
 )
 _ROLLUP: Final = """
     CREATE TEMP VIEW rollup AS
@@ -55,6 +57,13 @@ _ROLLUP_FILES: Final = (
     + """
     UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
 )
+
+# A customer sees the present tenancy alone. Rollups do not know when within a day it began, segments do.
+_OWN_ROLLUP: Final = """
+    CREATE OR REPLACE TEMP VIEW rollup AS
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, sum(wh)::BIGINT AS wh,
+               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax
+        FROM segment WHERE account_id IN (SELECT id FROM account) GROUP BY ALL"""
 
 _CLOCK_SCHEMA: Final = pa.schema(
     [("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())]
@@ -73,6 +82,17 @@ def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
     return database
 
 
+@dataclass(slots=True)
+class _Slot:
+    """An answer that is worked out once."""
+
+    question: Callable[..., object]
+    arguments: tuple[object, ...]
+    lock: Lock = field(default_factory=Lock)
+    answer: object = None
+    known: bool = False
+
+
 class Warehouse:
     """One snapshot, ready for queries; safe to share between sessions."""
 
@@ -81,14 +101,20 @@ class Warehouse:
         self.as_of = snapshot.as_of
         self._snapshot = snapshot
         self._lock = Lock()
+        self._answers: dict[tuple[object, ...], _Slot] = {}
+        self._answers_lock = Lock()
         self._connection = _database(snapshot.export_dir.absolute()).cursor()
         for name, table in snapshot.tables.items():
             self._connection.register(name, table)
         self._connection.register("account_clock", _account_clock(snapshot))
         self._connection.execute(_PERMITTED)
         self._connection.execute(_TAIL)
+        self._connection.execute("SET VARIABLE first_seq = $seq", {"seq": snapshot.first_seq})
         self._view("segment_files", snapshot.files.get("segments", ()), _SEGMENT, _SEGMENT_FILES)
-        self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
+        if snapshot.first_seq:
+            self._connection.execute(_OWN_ROLLUP)
+        else:
+            self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
 
     @contextmanager
     def separate(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -115,6 +141,30 @@ class Warehouse:
             answer = self._connection.execute(query, dict(parameters))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def arrow(self, query: str, parameters: Mapping[str, object]) -> pa.Table:
+        """Return the answer to a query as a table of Arrow, for what is shown or exported by the thousand."""
+        with self._lock:
+            return self._connection.execute(query, dict(parameters)).to_arrow_table()
+
+    def once[**P, T](
+        self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        """Return the answer to a question about this snapshot, worked out once for all who ask the same."""
+        assert not named, "questions that are remembered take their arguments by position"
+        key = (question, *arguments)
+        with self._answers_lock:
+            slot = self._answers.setdefault(key, _Slot(question, arguments))
+        with slot.lock:
+            if not slot.known:
+                slot.answer, slot.known = question(self, *arguments, **named), True
+        return cast("T", slot.answer)
+
+    def answer_as(self, before: Warehouse) -> None:
+        """Answer ahead what was asked of the snapshot before, so that nobody waits for it."""
+        for slot in list(before._answers.values()):
+            if slot.known:
+                self.once(slot.question, *slot.arguments)
 
 
 def local_date(instant: int, time_zone: str) -> date:

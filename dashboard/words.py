@@ -3,14 +3,23 @@
 from dataclasses import dataclass
 from typing import Final
 
+from dashboard.figures import count as written_count
+from dashboard.language import say
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """A state in words, with a Material Symbol and a tone: green, amber, red or grey."""
 
     text: str
+    """In English."""
     icon: str
     tone: str
+
+    @property
+    def said(self) -> str:
+        """Return the word in the reader's language."""
+        return say(self.text)
 
 
 UNKNOWN: Final = Word("Not known", "help", "grey")
@@ -44,6 +53,9 @@ ALERTS: Final = {
     "cut_soon": Word("Cut soon", "timer", "amber"),
     "load_limited": Word("Load limited", "speed", "amber"),
     "protection_tripped": Word("Protection tripped", "electric_bolt", "red"),
+    "emergency_credit_available": Word("Emergency credit available", "add_card", "grey"),
+    "emergency_credit_in_use": Word("Emergency credit in use", "credit_score", "amber"),
+    "emergency_credit_exhausted": Word("Emergency credit used up", "credit_card_off", "red"),
     "meter_offline": Word("Meter offline", "sensors_off", "amber"),
     "relay_disobeys": Word("Relay disobeys", "sync_problem", "red"),
     "tamper": Word("Tamper", "gpp_maybe", "red"),
@@ -61,10 +73,22 @@ METHODS: Final = {"cash": "Cash", "voucher": "Voucher", "card": "Card", "api": "
 SPLITS: Final = {
     "balance": "balance",
     "debt": "debt",
+    "payment_debt": "debt",
     "emergency_credit": "emergency credit",
     "fees": "fees",
     "arrears": "arrears",
+    "units": "units",
 }
+PROOFS: Final = {
+    "pending": Word("Pending", "pending", "amber"),
+    "reported": Word("Reported", "chat", "grey"),
+    "confirmed": Word("Proven", "verified", "green"),
+    "no_load": Word("No load to prove", "check", "grey"),
+    "disobeys": Word("Disobeys", "sync_problem", "red"),
+}
+POSITIONS: Final = {"open": "open", "closed": "closed"}
+CAUSES: Final = {"fell": "register fell", "jumped": "register jumped"}
+FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
 def supply_word(state: str | None) -> Word:
@@ -74,7 +98,7 @@ def supply_word(state: str | None) -> Word:
 
 def reason_text(reason: str | None) -> str:
     """Return why a supply is in its state."""
-    return REASONS.get(reason or "", spelled(reason or ""))
+    return say(REASONS.get(reason or "", spelled(reason or "")))
 
 
 def alert_word(kind: str) -> Word:
@@ -82,11 +106,26 @@ def alert_word(kind: str) -> Word:
     return ALERTS.get(kind) or Word(spelled(kind).capitalize(), "notifications", "amber")
 
 
+def proof_word(proof: str) -> Word:
+    """Return how far a relay is proven to be where it should."""
+    return PROOFS.get(proof, UNKNOWN)
+
+
+def split_word(part: str) -> str:
+    """Return where a part of a payment went."""
+    return say(SPLITS.get(part, spelled(part)))
+
+
+def family_name(family: str) -> str:
+    """Return a meter family as its makers write it."""
+    return FAMILIES.get(family, spelled(family).capitalize())
+
+
 def spelled(name: str) -> str:
     """Return an identifier as words."""
     return name.replace("_", " ")
 
 
-def counted(count: int, one: str, many: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {one if count == 1 else many}"
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its noun, which is said in the reader's language."""
+    return f"{written_count(number)} {say(one if number == 1 else many)}"

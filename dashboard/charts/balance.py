@@ -8,8 +8,10 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.figures import at_place, main_units, moment, money
+from dashboard.figures import at_place, main_units, moment, money, written
+from dashboard.language import say
 from dashboard.queries.balance import BalancePoint
+from dashboard.words import counted
 
 DAY_MS: Final = 24 * 3_600_000
 
@@ -58,7 +60,7 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, in
     figure.add_scatter(
         x=[now.local(now.at)],
         y=[main_units(now.available, now.currency)],
-        hovertemplate=f"{money(now.available, now.currency)} now<extra></extra>",
+        hovertemplate=f"{say('{amount} now', amount=money(now.available, now.currency))}<extra></extra>",
         mode="markers",
         marker={"color": ink.accent, "size": 8},
     )
@@ -70,7 +72,7 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
         x=[now.local(step.at) for step in top_ups],
         y=[main_units(step.balance_after, now.currency) for step in top_ups],
         customdata=[_label(step, now) for step in top_ups],
-        hovertemplate="Top-up: %{customdata}<extra></extra>",
+        hovertemplate=f"{say('Top-up')}: %{{customdata}}<extra></extra>",
         mode="markers",
         marker={"color": ink.panel, "size": 8, "line": {"color": ink.accent, "width": 2}},
     )
@@ -86,7 +88,7 @@ def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, 
                 y=main_units(threshold, now.currency),
                 line={"color": ink.amber, "width": 1, "dash": "dot"},
                 annotation={
-                    "text": f"low {main_units(threshold, now.currency):,.10g}",
+                    "text": say("low {level}", level=written(f"{main_units(threshold, now.currency):,.10g}")),
                     "font": {"color": ink.amber, "size": 11},
                     "xanchor": "left",
                     "yanchor": "middle",
@@ -105,8 +107,11 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     """Return where the balance stands and its range."""
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
-    ups = {0: "no top-up", 1: "one top-up"}.get(count, f"{count} top-ups")
-    return (
-        f"{money(now.available, now.currency)} left now; between {money(min(balances), now.currency)} and "
-        f"{money(max(balances), now.currency)} in this time, with {ups}."
+    ups = counted(count, "top-up", "top-ups") if count else say("no top-up")
+    return say(
+        "{now} left now; between {low} and {high} in this time, with {ups}.",
+        now=money(now.available, now.currency),
+        low=money(min(balances), now.currency),
+        high=money(max(balances), now.currency),
+        ups=ups,
     )

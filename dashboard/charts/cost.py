@@ -16,7 +16,8 @@ from dashboard.charts.template import (
     day_bars,
     layout,
 )
-from dashboard.figures import main_units, money
+from dashboard.figures import main_units, money, percent
+from dashboard.language import say
 from dashboard.queries.usage import Usage
 
 type Layer = tuple[str, str, dict[date, int]]
@@ -29,7 +30,7 @@ def cost_by_block(usages: Sequence[Usage], currency: str, ink: Ink) -> Chart:
     colours = block_colours(max(blocks, default=1), ink)
     layers = [
         (
-            f"Block {block}",
+            say("Block {number}", number=block),
             colours[block - 1],
             _sums((use.day, use.amount) for use in usages if use.block == block),
         )
@@ -52,9 +53,13 @@ def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, i
 def _other(usages: Sequence[Usage], ink: Ink, unnamed: Callable[[Usage], bool]) -> list[Layer]:
     """Return consumption without block or band, the standing charge and the tax, where there are any."""
     layers: list[Layer] = [
-        ("Other use", ink.accent, _amounts(usages, lambda use: use.kind == "consumption" and unnamed(use))),
-        ("Standing charge", ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
-        ("Tax", ink.tax, _sums((use.day, use.tax) for use in usages)),
+        (
+            say("Other use"),
+            ink.accent,
+            _amounts(usages, lambda use: use.kind == "consumption" and unnamed(use)),
+        ),
+        (say("Standing charge"), ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
+        (say("Tax"), ink.tax, _sums((use.day, use.tax) for use in usages)),
     ]
     return [layer for layer in layers if any(layer[2].values())]
 
@@ -94,7 +99,13 @@ def _summary(layers: Sequence[Layer], days: int, currency: str) -> str:
     sums = {name: sum(amounts.values()) for name, _, amounts in layers}
     total = sum(sums.values())
     if total <= 0:
-        return "Nothing was charged in this time."
+        return say("Nothing was charged in this time.")
     largest = max(sums, key=lambda name: sums[name])
-    spread = f"{money(total, currency)} in {days} days, {money(total // days, currency)} a day"
-    return f"{spread}; {largest} is {sums[largest] * 100 // total} % of it."
+    return say(
+        "{total} in {days} days, {mean} a day; {largest} is {share} of it.",
+        total=money(total, currency),
+        days=days,
+        mean=money(total // days, currency),
+        largest=largest,
+        share=percent(sums[largest] / total),
+    )

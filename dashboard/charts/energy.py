@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
 from dashboard.figures import day as day_text, kwh
+from dashboard.language import say
 from dashboard.queries.usage import Usage
 
 
@@ -22,7 +23,7 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> C
     for band in band_order(list(sums)):
         energy = sums[band]
         figure.add_bar(
-            name=band_name(band) or "Energy",
+            name=band_name(band) or say("Energy"),
             x=list(energy),
             y=[watt_hours / 1000 for watt_hours in energy.values()],
             customdata=[kwh(watt_hours) for watt_hours in energy.values()],
@@ -41,7 +42,13 @@ def _summary(totals: dict[date, int]) -> str:
     """Return the sum and the largest day."""
     total = sum(totals.values())
     if not total:
-        return "No energy was used in this time."
+        return say("No energy was used in this time.")
     largest = max(totals, key=lambda day: totals[day])
-    spread = f"{kwh(total)} in {len(totals)} days, {kwh(total // len(totals))} a day"
-    return f"{spread}; most on {day_text(largest)} with {kwh(totals[largest])}."
+    return say(
+        "{total} in {days} days, {mean} a day; most on {day} with {most}.",
+        total=kwh(total),
+        days=len(totals),
+        mean=kwh(total // len(totals)),
+        day=day_text(largest),
+        most=kwh(totals[largest]),
+    )

@@ -10,6 +10,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
+from dashboard.figures import separators
+from dashboard.language import say
 from dashboard.words import spelled
 
 FONT: Final = '"Source Sans", sans-serif'
@@ -38,6 +40,8 @@ class Ink:
     panel: str
     accent: str
     accent_fill: str
+    accent_fill_solid: str
+    """The same without transparency: where a scale of quantities begins."""
     amber: str
     red: str
     standing: str
@@ -52,6 +56,7 @@ LIGHT: Final = Ink(
     panel="#ffffff",
     accent="#1f5f8b",
     accent_fill="rgba(31, 95, 139, 0.08)",
+    accent_fill_solid="#e8eff4",
     amber="#9a6200",
     red="#a32626",
     standing="#9aa5ac",
@@ -65,6 +70,7 @@ DARK: Final = Ink(
     panel="#1f282e",
     accent="#6cb2e0",
     accent_fill="rgba(108, 178, 224, 0.12)",
+    accent_fill_solid="#1c2b36",
     amber="#f0b65c",
     red="#f58d86",
     standing="#7c8a93",
@@ -107,7 +113,7 @@ def band_order(bands: Sequence[str]) -> list[str]:
 
 def band_name(band: str) -> str:
     """Return a band as people call it."""
-    return spelled(band).replace("off peak", "off-peak").capitalize()
+    return say(spelled(band).replace("off peak", "off-peak").capitalize()) if band else ""
 
 
 def layout(ink: Ink) -> go.Layout:
@@ -128,6 +134,7 @@ def layout(ink: Ink) -> go.Layout:
         font={"family": FONT, "color": ink.text, "size": 13},
         xaxis=axis | {"showgrid": False},
         yaxis=axis | {"gridcolor": ink.line, "nticks": 5, "separatethousands": True},
+        separators=separators(),
         barmode="stack",
         bargap=0.28,
         hovermode="x unified",

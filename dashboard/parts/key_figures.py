@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.attention import Standing
-from dashboard.figures import change, kwh, money
+from dashboard.figures import change, count, kwh, money
+from dashboard.language import say
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
 from dashboard.warehouse import Warehouse
 
@@ -24,12 +25,14 @@ class Figure:
 
 def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Standing]) -> None:
     """Show the key figures, money once for each currency."""
-    charged, energy = charged_and_energy(opened, viewer)
+    charged, energy = opened.once(charged_and_energy, viewer)
     figures = [
         _units(standings),
-        *_moneys("Paid in, 7 days", money_in(opened, viewer)),
-        *_moneys("Charged, 7 days", charged),
-        Figure("Energy, 7 days", kwh(energy.now), change(energy.now, energy.before), _than_before(energy)),
+        *(_moneys(say("Paid in, 7 days"), opened.once(money_in, viewer)) if viewer.sees_money else ()),
+        *_moneys(say("Charged, 7 days"), charged),
+        Figure(
+            say("Energy, 7 days"), kwh(energy.now), change(energy.now, energy.before), _than_before(energy)
+        ),
     ]
     show_figures(figures)
 
@@ -51,8 +54,8 @@ def show_figures(figures: Sequence[Figure]) -> None:
 def _units(standings: Sequence[Standing]) -> Figure:
     """Return how many units there are, and how many have no supply."""
     without = sum(standing.unit.supply_state != "connected" for standing in standings)
-    told = f"{without:,} not connected" if without else "all connected"
-    return Figure("Units", f"{len(standings):,}", None, told)
+    told = say("{number} not connected", number=count(without)) if without else say("all connected")
+    return Figure(say("Units"), count(len(standings)), None, told)
 
 
 def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
@@ -65,4 +68,4 @@ def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
 
 def _than_before(weeks: Weeks) -> str:
     """Return what a change refers to."""
-    return "on the 7 before" if weeks.before else "first week"
+    return say("on the 7 before") if weeks.before else say("first week")

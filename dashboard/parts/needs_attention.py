@@ -1,25 +1,26 @@
 """Cards of what needs a person, the gravest first."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Final
 
 import streamlit as st
 
 from dashboard.attention import Concern, Standing
-from dashboard.figures import ago, days, money
-from dashboard.markup import chip, icon, soft, unit_link
+from dashboard.figures import ago, count, days, money
+from dashboard.language import say
+from dashboard.markup import chip, link, soft, unit_link
+from dashboard.words import Word
 
 SHOWN_UNITS: Final = 4
-_CALM: Final = (
-    f'<div class="pm-calm"><span class="pm-chip pm-green">{icon("check_circle")}All well</span>'
-    "<span>Nothing needs your attention.</span></div>"
-)
+WELL: Final = Word("All well", "check_circle", "green")
 
 
 def show_concerns(found: Sequence[Concern], now: int) -> None:
     """Show a card for each cause, or that there is none."""
     if not found:
-        st.html(_CALM)
+        told = escape(say("Nothing needs your attention."))
+        st.html(f'<div class="pm-calm">{chip(WELL)}<span>{told}</span></div>')
         return
     st.html(f'<div class="pm-cards">{"".join(_card(concern, now) for concern in found)}</div>')
 
@@ -33,9 +34,9 @@ def _card(concern: Concern, now: int) -> str:
         f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
         for standing in listed
     )
-    more = f"<li>{soft(f'and {rest:,} more, see the table')}</li>" if rest else ""
-    count = f'<span class="pm-count">{len(concern.standings):,}</span>'
-    header = f"<header>{chip(concern.cause.word)}{count}</header>"
+    more = f"<li>{link('units', say('and {number} more', number=count(rest)))}</li>" if rest else ""
+    many = f'<span class="pm-count">{count(len(concern.standings))}</span>'
+    header = f"<header>{chip(concern.cause.word)}{many}</header>"
     return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
 
 
@@ -48,7 +49,7 @@ def _figure(cause: str, standing: Standing, now: int) -> str:
         left = days(standing.days_left)
         return left if standing.days_left is not None else money(unit.available, unit.currency)
     if cause == "offline" and unit.read_at is not None:
-        return soft(f"heard {ago(unit.read_at, now)}")
+        return soft(say("heard {when}", when=ago(unit.read_at, now)))
     if cause == "armed":
         return money(unit.available, unit.currency)
     return soft(unit.customer or unit.site_name)

@@ -1,68 +1,103 @@
-"""What every page does first: open the data, or say why there is none and what to do next."""
+"""What every page does first: know who looks, open the data, or say why there is none and what to do next."""
 
 from collections.abc import Callable
+from dataclasses import replace
 import time
 from typing import Final
 
 import streamlit as st
 
-from dashboard.access import Viewer, current_viewer
+from dashboard.access import Viewer
 from dashboard.charts.template import DARK, LIGHT, Chart, Ink
 from dashboard.data import data_dir, warehouse
 from dashboard.figures import ago, moment
+from dashboard.language import say
+from dashboard.scope import PORTFOLIO, Scope
+from dashboard.signin.current import current_viewer
+from dashboard.signin.routes import SIGN_IN
 from dashboard.source import NoDatabaseError, SourceError
 from dashboard.warehouse import Warehouse
+from meter_bridge.protocol.messages import Role
 
 REFRESH_SECONDS: Final = 30
 STALE_MS: Final = 5 * 60_000
-
-type Body = Callable[[Warehouse, Viewer], None]
-
-
-def show_page(body: Body, account_id: str | None = None) -> None:
-    """Show a page over the newest data, and again every half minute."""
-    st.fragment(_shown, run_every=REFRESH_SECONDS)(body, account_id)
-
-
-def _shown(body: Body, account_id: str | None) -> None:
-    """Open the data and show a page over it."""
-    try:
-        opened = warehouse(data_dir(), account_id)
-    except NoDatabaseError as problem:
-        _next_step("No bridge has run here yet", str(problem), _RUN)
-    except SourceError as problem:
-        _next_step("The bridge's data cannot be read", str(problem), _CHECK)
-    else:
-        body(opened, current_viewer())
-
-
-_RUN: Final = (
+RUN: Final = (
     "Start the bridge with its data in this folder: `meter-bridge run`. "
     "To show another folder, start this dashboard with `python -m dashboard --data DIR`."
 )
-_CHECK: Final = (
+CHECK: Final = (
     "Make sure that the bridge and this dashboard are of the same version and that this user may read the "
     "folder. `meter-bridge verify` checks the database."
 )
 NO_UNITS: Final = (
     "Describe your sites, units and meters in a site file and apply it: `meter-bridge apply site.yaml`. "
-    "Meters that the bridge has already heard are listed by its API."
+    "Meters that the bridge has already heard are listed by `meter-bridge meters`."
 )
 
+type Body = Callable[[Warehouse, Viewer], None]
 
-def _next_step(title: str, problem: str, remedy: str) -> None:
+
+def show_page(body: Body, scope: Scope = PORTFOLIO) -> None:
+    """Show a page over the newest data, and again every half minute."""
+    st.fragment(_shown, run_every=REFRESH_SECONDS)(body, scope)
+
+
+def _shown(body: Body, scope: Scope) -> None:
+    """Open the data and show a page over it, to somebody who is known at this very run."""
+    viewer = current_viewer()
+    if viewer is None:
+        signed_out()
+        return
+    asked = _allowed(scope, viewer)
+    if asked is None:
+        no_such_unit()
+        return
+    try:
+        with st.spinner(say("Reading the bridge's data …"), show_time=False):
+            opened = warehouse(data_dir(), asked)
+    except NoDatabaseError as problem:
+        next_step(say("No bridge has run here yet"), str(problem), say(RUN))
+    except SourceError as problem:
+        next_step(say("The bridge's data cannot be read"), str(problem), say(CHECK))
+    else:
+        body(opened, viewer)
+
+
+def _allowed(scope: Scope, viewer: Viewer) -> Scope | None:
+    """Return what may be opened: a customer opens the own unit, and of it the present tenancy."""
+    if viewer.role is not Role.TENANT:
+        return scope
+    return replace(scope, own=True) if scope.kind == "unit" and scope.account_id in viewer.accounts else None
+
+
+def signed_out() -> None:
+    """Say that the person is not, or no longer, signed in."""
+    with st.container(border=True):
+        st.subheader(f":material/lock: {say('Please sign in')}", anchor=False)
+        st.write(say("Your sign-in has ended, or your token was revoked."))
+        st.html(f'<a class="pm-link" href="{SIGN_IN}" target="_self">{say("Sign in")}</a>')
+
+
+def no_such_unit() -> None:
+    """Say that there is no such unit; one that the viewer may not see looks the same."""
+    with st.container(border=True):
+        st.subheader(f":material/search_off: {say('No such unit')}", anchor=False)
+        st.write(say("The address names a unit that is not here, was closed, or is not yours to see."))
+        st.html(f'<a class="pm-link" href="./" target="_self">{say("To the first page")}</a>')
+
+
+def next_step(title: str, problem: str, remedy: str, icon: str = "database_off") -> None:
     """Say what is missing and what to do."""
     with st.container(border=True):
-        st.subheader(f":material/database_off: {title}", anchor=False)
-        st.write(problem)
+        st.subheader(f":material/{icon}: {title}", anchor=False)
+        if problem:
+            st.write(problem)
         st.markdown(remedy)
 
 
 def no_units() -> None:
     """Say how the first unit is added."""
-    with st.container(border=True):
-        st.subheader(":material/add_home: No units yet", anchor=False)
-        st.markdown(NO_UNITS)
+    next_step(say("No units yet"), "", say(NO_UNITS), "add_home")
 
 
 def freshness(opened: Warehouse, time_zone: str) -> None:
@@ -71,7 +106,8 @@ def freshness(opened: Warehouse, time_zone: str) -> None:
     if opened.as_of is None or now - opened.as_of <= STALE_MS:
         return
     known = f"{moment(opened.as_of, time_zone)} ({ago(opened.as_of, now)})"
-    st.warning(f"**The bridge is not running.** Last known data of {known}.", icon=":material/sync_disabled:")
+    told = say("**The bridge is not running.** Last known data of {instant}.", instant=known)
+    st.warning(told, icon=":material/sync_disabled:")
 
 
 def ink() -> Ink:

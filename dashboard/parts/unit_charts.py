@@ -1,6 +1,8 @@
-"""A unit's charts: balance, cost by block or band, energy."""
+"""A unit's charts: balance, the month as it accrues, cost and energy per day, the week by hours."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
 
 import streamlit as st
 
@@ -8,48 +10,85 @@ from dashboard.access import Viewer
 from dashboard.charts.balance import BalanceNow, balance_over_time
 from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day
+from dashboard.charts.heat import week_heat
+from dashboard.charts.month import month_accrual
+from dashboard.language import say
 from dashboard.parts.page import draw, ink
 from dashboard.queries.balance import balance_steps
+from dashboard.queries.daily import newest_day
+from dashboard.queries.profile import profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
 from dashboard.warehouse import Warehouse
 
+TWO_PERIODS: Final = 62
+LEAST_PROFILE: Final = 28
+
 
 def show_charts(
-    opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int
+    opened: Warehouse,
+    viewer: Viewer,
+    unit: Unit,
+    thresholds: tuple[int, ...],
+    days: int,
+    since: date | None = None,
 ) -> None:
-    """Show the charts of the last days."""
+    """Show the charts of the last days; ``since`` is when the present billing period began."""
     with st.container(border=True):
         _balance(opened, viewer, unit, thresholds, days)
-    used = usage(opened, viewer, unit.id, days)
+    used = opened.once(usage, viewer, unit.id, days)
     if not used:
-        st.info(
-            "No charges in this time yet; they appear with the first readings.",
-            icon=":material/hourglass_empty:",
-        )
+        told = say("No charges in this time yet; they appear with the first readings.")
+        st.info(told, icon=":material/hourglass_empty:")
         return
-    names = bands(opened, viewer)
+    names = opened.once(bands, viewer)
+    with st.container(border=True):
+        _month(opened, viewer, unit, names, since)
     cost, energy = st.columns(2)
     with cost.container(border=True, height="stretch"):
         _cost(used, names, unit.currency)
     with energy.container(border=True, height="stretch"):
-        st.subheader("Energy per day, kWh", anchor=False)
+        st.subheader(say("Energy per day, kWh"), anchor=False)
         draw(energy_per_day(used, names, ink()), "energy")
+    with st.container(border=True):
+        st.subheader(say("When it is used, kWh an hour"), anchor=False)
+        draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), ink()), "heat")
+
+
+def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], since: date | None) -> None:
+    """Show what the billing period has cost so far."""
+    today = opened.once(newest_day, viewer)
+    if today is None:
+        return
+    begun = since or today.replace(day=1)
+    used = opened.once(usage, viewer, unit.id, max((today - begun).days + 1, 1) + TWO_PERIODS)
+    by_band = _stacked_by(say("This period so far, {currency}", currency=unit.currency), "month by", names)
+    earliest = begun - timedelta(days=TWO_PERIODS)
+    wanted = [use for use in used if use.day >= earliest]
+    draw(month_accrual(wanted, begun, names if by_band else None, unit.currency, ink()), "month")
+
+
+def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
+    """Show a heading with what its chart is stacked by, and return whether that is bands."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(title, anchor=False, width="content")
+        if not names:
+            return False
+        by = st.segmented_control(
+            say("Stacked by"),
+            ["Block", "Band"],
+            default="Block",
+            required=True,
+            format_func=say,
+            key=key,
+            label_visibility="collapsed",
+        )
+    return by == "Band"
 
 
 def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
     """Show the cost per day by block, or by band."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(f"Cost per day, {currency}", anchor=False, width="content")
-        by = st.segmented_control(
-            "Stacked by",
-            ["Block", "Band"],
-            default="Block",
-            required=True,
-            key="by",
-            label_visibility="collapsed",
-        )
-    by_band = by == "Band"
+    by_band = _stacked_by(say("Cost per day, {currency}", currency=currency), "by", names)
     draw(
         cost_by_band(used, names, currency, ink()) if by_band else cost_by_block(used, currency, ink()),
         "cost",
@@ -58,7 +97,7 @@ def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
     """Show the balance over time."""
-    st.subheader(f"Balance, {unit.currency}", anchor=False)
+    st.subheader(say("Balance, {currency}", currency=unit.currency), anchor=False)
     now = BalanceNow(
         at=opened.as_of or 0,
         available=unit.available,
@@ -66,4 +105,4 @@ def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[in
         time_zone=unit.time_zone,
         thresholds=thresholds,
     )
-    draw(balance_over_time(balance_steps(opened, viewer, unit.id, days), now, ink()), "balance")
+    draw(balance_over_time(opened.once(balance_steps, viewer, unit.id, days), now, ink()), "balance")

@@ -6,30 +6,47 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.figures import money, short_moment
+from dashboard.figures import count, money, short_moment
+from dashboard.language import say
 from dashboard.markup import Cell, chip, soft, table
+from dashboard.queries.alerts import Command, commands
 from dashboard.queries.history import SupplyChange, UnitAlert, supply_changes, unit_alerts
 from dashboard.queries.top_ups import TopUp, top_ups
 from dashboard.queries.units import Unit
 from dashboard.warehouse import Warehouse
-from dashboard.words import METHODS, SPLITS, alert_word, reason_text, spelled, supply_word
+from dashboard.words import (
+    METHODS,
+    POSITIONS,
+    alert_word,
+    reason_text,
+    spelled,
+    split_word,
+    supply_word,
+)
+from meter_bridge.protocol.messages import Role
 
 SHOWN: Final = 8
 
 
 def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
-    """Show payments beside alerts and supply decisions."""
+    """Show payments beside alerts, supply decisions and relay commands."""
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader("Top-ups", anchor=False)
-        _listed(_top_ups(top_ups(opened, viewer, unit.id), unit), "No top-up yet.", "top-ups")
+    if viewer.role is not Role.CARETAKER:
+        with left.container(border=True, height="stretch"):
+            st.subheader(say("Top-ups"), anchor=False)
+            paid = opened.once(top_ups, viewer, unit.id)
+            _listed(_top_ups(paid, unit), say("No top-up yet."), say("top-ups"))
     with right.container(border=True, height="stretch"):
-        st.subheader("Alerts", anchor=False)
-        _listed(_alerts(unit_alerts(opened, viewer, unit.id), unit), "No alert so far.", "alerts")
-        st.subheader("Supply", anchor=False)
-        _listed(
-            _supply(supply_changes(opened, viewer, unit.id), unit), "No supply decision yet.", "decisions"
-        )
+        st.subheader(say("Alerts"), anchor=False)
+        found = opened.once(unit_alerts, viewer, unit.id)
+        _listed(_alerts(found, unit), say("No alert so far."), say("alerts"))
+        st.subheader(say("Supply"), anchor=False)
+        changes = opened.once(supply_changes, viewer, unit.id)
+        _listed(_supply(changes, unit), say("No supply decision yet."), say("decisions"))
+        sent = opened.once(commands, viewer)
+        if viewer.is_staff and sent:
+            st.subheader(say("Relay"), anchor=False)
+            _listed(_commands(sent, unit), "", say("commands"))
 
 
 type Listing = tuple[tuple[str, ...], list[list[Cell]]]
@@ -43,7 +60,7 @@ def _listed(listing: Listing, none: str, name: str) -> None:
         return
     st.html(table(headers, rows[:SHOWN], name))
     if rows[SHOWN:]:
-        with st.expander(f"{len(rows) - SHOWN:,} older {name}"):
+        with st.expander(say("{number} older {things}", number=count(len(rows) - SHOWN), things=name)):
             st.html(table(headers, rows[SHOWN:], name))
 
 
@@ -57,22 +74,20 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
         ]
         for one in paid
     ]
-    return ("When", "Paid", "Balance after"), rows
+    return (say("When"), say("Paid"), say("Balance after")), rows
 
 
 def _how(one: TopUp) -> str:
     """Return method and reference."""
-    method = METHODS.get(one.method or "", spelled(one.method or "").capitalize())
+    method = say(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
     return " · ".join(part for part in (method, one.reference) if part)
 
 
 def _split(one: TopUp, currency: str) -> str:
     """Return where the money went."""
     if set(one.split) <= {"balance"}:
-        return "all to balance"
-    return ", ".join(
-        f"{money(part, currency)} {SPLITS.get(name, spelled(name))}" for name, part in one.split.items()
-    )
+        return say("all to balance")
+    return ", ".join(f"{money(part, currency)} {split_word(name)}" for name, part in one.split.items())
 
 
 def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
@@ -84,12 +99,14 @@ def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
         ]
         for one in alerts
     ]
-    return ("Alert", "Since"), rows
+    return (say("Alert"), say("Since")), rows
 
 
 def _ended(one: UnitAlert, unit: Unit) -> str:
     """Return whether an alert is still open, or when it closed."""
-    return "open" if one.closed_at is None else f"closed {short_moment(one.closed_at, unit.time_zone)}"
+    if one.closed_at is None:
+        return say("open")
+    return say("closed {when}", when=short_moment(one.closed_at, unit.time_zone))
 
 
 def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
@@ -97,11 +114,30 @@ def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
     rows = [
         [
             Cell(f"{chip(supply_word(one.state))}{soft(_why(one))}"),
-            Cell(f"{short_moment(one.at, unit.time_zone)}{soft(f'by {one.actor}')}", number=True),
+            Cell(
+                f"{short_moment(one.at, unit.time_zone)}{soft(say('by {name}', name=one.actor))}", number=True
+            ),
         ]
         for one in changes
     ]
-    return ("Supply", "When"), rows
+    return (say("Supply"), say("When")), rows
+
+
+def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
+    """Return relay commands with what became of them."""
+    rows = [
+        [
+            Cell(f"{say(POSITIONS.get(one.position, one.position))}{soft(one.meter_name)}"),
+            Cell(f"{short_moment(one.created_at, unit.time_zone)}{soft(_became(one))}", number=True),
+        ]
+        for one in sent
+    ]
+    return (say("Command"), say("When")), rows
+
+
+def _became(one: Command) -> str:
+    """Return what became of a command."""
+    return spelled(one.outcome) if one.outcome else say("waits")
 
 
 def _why(one: SupplyChange) -> str:

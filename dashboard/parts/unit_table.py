@@ -1,16 +1,21 @@
 """The table of every unit: searched, filtered, sorted and paged at the server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import streamlit as st
 
+from dashboard.access import Viewer
 from dashboard.attention import Concern, Standing, urgency
-from dashboard.figures import ago, days, money, short_moment
-from dashboard.markup import Cell, chip, soft, table, unit_link
+from dashboard.figures import ago, count, days, money, short_moment
+from dashboard.language import say
+from dashboard.markup import Cell, chip, soft, spark, table, unit_link
+from dashboard.queries.daily import costs_of
+from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, counted, reason_text, supply_word
 
 PAGE_ROWS: Final = 50
+SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
 _NEVER: Final = float("inf")
 
@@ -25,13 +30,15 @@ ORDERS: Final[dict[str, Callable[[Standing], tuple[object, ...]]]] = {
 }
 
 
-def show_unit_table(standings: Sequence[Standing], found: Sequence[Concern], now: int) -> None:
-    """Show the controls and the page of units that they ask for."""
-    st.subheader("Units", anchor=False)
+def show_unit_table(
+    opened: Warehouse, viewer: Viewer, standings: Sequence[Standing], found: Sequence[Concern]
+) -> Sequence[Standing]:
+    """Show the controls and the page of units that they ask for; return all that they ask for."""
     chosen = _chosen(standings, found)
     if not chosen:
-        st.info("No unit matches. Clear the search or the filter to see all.", icon=":material/search_off:")
-        return
+        told = say("No unit matches. Clear the search or the filter to see all.")
+        st.info(told, icon=":material/search_off:")
+        return chosen
     pages = -(-len(chosen) // PAGE_ROWS)
     page = 1
     below = st.container()
@@ -39,18 +46,25 @@ def show_unit_table(standings: Sequence[Standing], found: Sequence[Concern], now
         page = st.pagination(pages, key="page")
     first = (page - 1) * PAGE_ROWS
     shown = chosen[first : first + PAGE_ROWS]
-    below.html(_table(shown, now))
+    costs = opened.once(costs_of, viewer, tuple(one.unit.id for one in shown), SPARK_DAYS)
+    below.html(_table(shown, costs, opened.as_of or 0))
     if pages > 1:
-        st.caption(f"{first + 1:,} to {first + len(shown):,} of {counted(len(chosen), 'unit', 'units')}")
+        span = {"first": count(first + 1), "last": count(first + len(shown))}
+        st.caption(say("{first} to {last} of {all}", all=counted(len(chosen), "unit", "units"), **span))
+    return chosen
 
 
 def _chosen(standings: Sequence[Standing], found: Sequence[Concern]) -> list[Standing]:
     """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
     text = search.text_input(
-        "Search", placeholder="Unit, customer or site", key="search", bind="query-params", type="search"
+        say("Search"),
+        placeholder=say("Unit, customer or site"),
+        key="search",
+        bind="query-params",
+        type="search",
     )
-    ordered = order.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params")
+    ordered = order.selectbox(say("Sort by"), list(ORDERS), format_func=say, key="sort", bind="query-params")
     wanted = _filtered(standings, found)
     return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
 
@@ -59,9 +73,9 @@ def _filtered(standings: Sequence[Standing], found: Sequence[Concern]) -> Sequen
     """Return the units of the cause that was picked, or all."""
     if not found:
         return standings
-    labels = {concern.cause.key: f"{concern.cause.word.text} {len(concern.standings):,}" for concern in found}
+    labels = {each.cause.key: f"{each.cause.word.said} {count(len(each.standings))}" for each in found}
     picked = st.pills(
-        "Show",
+        say("Show"),
         list(labels),
         format_func=lambda key: labels.get(key, key),
         key="show",
@@ -82,15 +96,17 @@ def _haystack(standing: Standing) -> str:
     return f"{unit.name} {unit.customer or ''} {unit.site_name} {unit.id}".casefold()
 
 
-def _table(standings: Sequence[Standing], now: int) -> str:
+def _table(standings: Sequence[Standing], costs: Mapping[str, Sequence[float]], now: int) -> str:
     """Return the markup of a page of units."""
-    headers = ("Unit", "Supply", "Balance", "Days left", "Alerts", "Last top-up")
+    names = ("Unit", "Supply", "Balance", "Days left", "14 days", "Alerts", "Last top-up")
     several = len({standing.unit.site_id for standing in standings}) > 1
-    rows = [_row(standing, now, several_sites=several) for standing in standings]
-    return table(headers, rows, "Units", wide=True)
+    rows = [
+        _row(standing, costs.get(standing.unit.id, ()), now, several_sites=several) for standing in standings
+    ]
+    return table(tuple(map(say, names)), rows, say("Units"), wide=True)
 
 
-def _row(standing: Standing, now: int, *, several_sites: bool) -> list[Cell]:
+def _row(standing: Standing, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
     """Return the cells of a unit."""
     unit = standing.unit
     who = " · ".join(part for part in (unit.customer, unit.site_name if several_sites else None) if part)
@@ -100,9 +116,18 @@ def _row(standing: Standing, now: int, *, several_sites: bool) -> list[Cell]:
         Cell(f"{chip(supply_word(unit.supply_state))}{_reason(standing)}"),
         Cell(money(unit.available, unit.currency), number=True),
         Cell(_days(standing), number=True),
+        Cell(_spark(costs, unit.currency)),
         Cell(f'<span class="pm-chips">{alerts}</span>' if alerts else ""),
         Cell(_top_up(standing, now), number=True),
     ]
+
+
+def _spark(costs: Sequence[float], currency: str) -> str:
+    """Return the cost of the last full days as a small chart."""
+    if not costs:
+        return ""
+    mean = money(round(sum(costs) / len(costs)), currency)
+    return spark(costs, say("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
 
 
 def _reason(standing: Standing) -> str:
@@ -121,7 +146,7 @@ def _top_up(standing: Standing, now: int) -> str:
     """Return the last top-up with its time."""
     unit = standing.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
-        return soft("none yet")
+        return soft(say("none yet"))
     when = (
         ago(unit.top_up_at, now)
         if now - unit.top_up_at < DAY_MS

@@ -20,6 +20,7 @@ _QUERY: Final = """
     SELECT a.id, a.name, nullif(a.customer::VARCHAR, '') AS customer, a.site_id, a.site_name, a.time_zone,
            a.currency, a.policy, coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
            c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
+           nullif(s.hold::VARCHAR, '') AS hold,
            nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, t."at" AS top_up_at,
            t.amount AS top_up_amount
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
@@ -51,6 +52,7 @@ class Unit:
     supply_state: str | None
     reason: str | None
     since: int | None
+    hold: str | None
     note: str | None
     alerts: tuple[str, ...]
     top_up_at: int | None

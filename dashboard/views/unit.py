@@ -1,88 +1,96 @@
 """One unit, addressed by ``?unit=``: its state, balance, cost, energy, payments and history."""
 
-import json
 from typing import Final
 
 import streamlit as st
 
 from dashboard.access import Viewer
+from dashboard.actions.action import Action
+from dashboard.actions.dialog import offer
 from dashboard.attention import Standing
-from dashboard.figures import ago, days, kwh, moment, money, power
+from dashboard.language import say
 from dashboard.markup import chip, page_title, unit_link
-from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.key_figures import show_figures
+from dashboard.parts.page import freshness, no_such_unit, no_units, show_page
+from dashboard.parts.statements import show_statements
 from dashboard.parts.unit_charts import show_charts
+from dashboard.parts.unit_figures import thresholds, unit_figures
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
+from dashboard.price_now import price_now
+from dashboard.queries.daily import newest_day
+from dashboard.queries.opening import opening_day
 from dashboard.queries.units import Unit, units
-from dashboard.queries.week import Weeks, charged_and_energy
+from dashboard.scope import unit_scope
+from dashboard.signin.current import current_viewer
 from dashboard.standings import standings_of
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, reason_text, supply_word
+from meter_bridge.protocol.messages import Role
 
-HOUR_MS: Final = 3_600_000
 LISTED_UNITS: Final = 40
 RANGES: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 MAX_ID_LENGTH: Final = 200
 
 
 def show() -> None:
-    """Show the unit of the URL, or let the viewer choose one."""
+    """Show the unit of the URL, or let the viewer choose one; a customer's own unit needs no choice."""
     wanted = st.query_params.get("unit", "")[:MAX_ID_LENGTH]
-    if not wanted:
+    viewer = current_viewer()
+    if not wanted and viewer is not None and viewer.role is Role.TENANT:
+        wanted = viewer.accounts[0] if viewer.accounts else ""
+    if wanted:
+        show_page(_unit, unit_scope(wanted))
+    else:
         show_page(_choose)
-        return
-    show_page(_unit, wanted)
 
 
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
     """List the units to choose from."""
-    st.html(page_title("Unit", "choose one to see its balance, cost and history"))
-    every = [Standing(unit, None) for unit in units(opened, viewer)]
+    st.html(page_title(say("Unit"), say("choose one to see its balance, cost and history")))
+    every = [Standing(unit, None) for unit in opened.once(units, viewer)]
     if not every:
         no_units()
         return
-    text = st.text_input("Search", placeholder="Unit, customer or site", type="search", key="choose")
+    hint = say("Unit, customer or site")
+    text = st.text_input(say("Search"), placeholder=hint, type="search", key="choose")
     found = matching(every, text or "")
     links = "".join(
         f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_word(unit.supply_state))}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
     )
-    st.html(f'<section class="pm-card"><ul>{links or "<li>No unit matches.</li>"}</ul></section>')
+    none = f"<li>{say('No unit matches.')}</li>"
+    st.html(f'<section class="pm-card"><ul>{links or none}</ul></section>')
     if len(found) > LISTED_UNITS:
-        st.caption(f"{len(found) - LISTED_UNITS:,} more: search to find them.")
+        st.caption(say("{number} more: search to find them.", number=len(found) - LISTED_UNITS))
 
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
     """Show the unit that the snapshot is of, if the viewer may see it."""
-    standing = next(iter(standings_of(opened, viewer)), None)
+    standing = next(iter(opened.once(standings_of, viewer)), None)
     if standing is None:
-        _unknown()
+        no_such_unit()
         return
     unit = standing.unit
     _header(standing)
     freshness(opened, unit.time_zone)
-    _figures(opened, viewer, standing)
+    _actions(viewer, unit)
+    price = opened.once(price_now, viewer, unit.id)
+    show_figures(unit_figures(opened, viewer, standing, price))
     chosen = st.segmented_control(
-        "Time shown",
+        say("Time shown"),
         list(RANGES),
         default=30,
         required=True,
-        format_func=RANGES.__getitem__,
+        format_func=lambda days: say(RANGES[days]),
         key="days",
         label_visibility="collapsed",
     )
-    show_charts(opened, viewer, unit, thresholds(unit), chosen or 30)
+    since = None if price is None else price.since
+    show_charts(opened, viewer, unit, thresholds(unit), chosen or 30, since)
     show_history(opened, viewer, unit)
-
-
-def _unknown() -> None:
-    """Say that there is no such unit; one that the viewer may not see looks the same."""
-    st.html(page_title("Unit", ""))
-    with st.container(border=True):
-        st.subheader(":material/search_off: No such unit", anchor=False)
-        st.write("The address names a unit that is not here, was closed, or is not yours to see.")
-        st.html('<a class="pm-link" href="unit" target="_self">Choose a unit</a>')
+    today = opened.once(newest_day, viewer)
+    show_statements(viewer, unit.id, today, opened.once(opening_day, viewer, unit.id))
 
 
 def _header(standing: Standing) -> None:
@@ -94,48 +102,24 @@ def _header(standing: Standing) -> None:
     st.html(page_title(unit.name, who, f"{chips}{alerts}"))
 
 
-def _figures(opened: Warehouse, viewer: Viewer, standing: Standing) -> None:
-    """Show what is left, for how long, and what today cost."""
-    unit = standing.unit
-    charged, energy = charged_and_energy(opened, viewer)
-    week = charged.get(unit.currency, Weeks(now=0, before=0))
-    figures = [
-        Figure("Balance", money(unit.available, unit.currency), None, _accrued(unit)),
-        Figure("Lasts", days(standing.days_left), None, _why_days(standing)),
-        Figure("Charged, 7 days", money(week.now, unit.currency), None, kwh(energy.now)),
-        Figure("Power now", power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
-    ]
-    show_figures(figures)
+def _actions(viewer: Viewer, unit: Unit) -> None:
+    """Show what the person may do with the unit."""
+    if viewer.token is None or not viewer.is_staff:
+        return
+    with st.container(horizontal=True, key="actions"):
+        offer(viewer, "top_up", lambda: _action("top_up", unit), key="top up", primary=True)
+        if unit.hold:
+            offer(viewer, "restore", lambda: _action("restore", unit), key="restore")
+        else:
+            offer(viewer, "hold", lambda: _action("hold", unit), key="hold")
+            offer(viewer, "keep_on", lambda: _action("keep_on", unit), key="keep on")
+        if unit.supply_state == "armed":
+            offer(viewer, "confirm", lambda: _action("confirm", unit), key="confirm")
 
 
-def _accrued(unit: Unit) -> str:
-    """Return what the balance consists of."""
-    return f"{money(unit.accrued, unit.currency)} not yet posted"
-
-
-def _why_days(standing: Standing) -> str:
-    """Return what the forecast rests on."""
-    if standing.unit.never_ends:
-        return "billed later, never cut"
-    if standing.days_left is None:
-        return "needs two full days of use"
-    return "at the recent pace"
-
-
-def _read(unit: Unit, now: int) -> str:
-    """Return when the meter was last heard."""
-    if unit.read_at is None:
-        return "no reading yet"
-    if now - unit.read_at < HOUR_MS:
-        return f"read {ago(unit.read_at, now)}"
-    return f"read {moment(unit.read_at, unit.time_zone)}"
-
-
-def thresholds(unit: Unit) -> tuple[int, ...]:
-    """Return the account's low-credit thresholds from its policy."""
-    policy = json.loads(unit.policy)
-    listed = policy.get("low_credit", []) if isinstance(policy, dict) else []
-    return tuple(amount for amount in listed if isinstance(amount, int))
+def _action(kind: str, unit: Unit) -> Action:
+    """Return an action about a unit."""
+    return Action(kind, unit.id, unit.name, unit.currency)
 
 
 show()

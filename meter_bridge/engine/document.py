@@ -110,6 +110,11 @@ def decode_into(supply: Supply, document: bytes) -> None:
             _restore_meter(meters[row.id], row)
 
 
+def rating_of(document: bytes, terms: Terms) -> Rating:
+    """Return what a stored supply has used and not yet posted, to read prices from."""
+    return _rating(_DECODER.decode(document), terms)
+
+
 def _rating(stored: _Document, terms: Terms) -> Rating:
     """Return the rating state of a document."""
     rating = Rating(

@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.data import DATA_VARIABLE
+from dashboard.settings import DATA_VARIABLE, OPEN_VARIABLE, YES
+from dashboard.signin.sessions import SESSIONS
 from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -36,14 +37,19 @@ def fresh_cache() -> Iterator[None]:
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Return a function that opens a page of the dashboard over a folder, at an instant."""
+    """Return a function that opens a page over a folder, at an instant: with a token, or without sign-in."""
 
-    def opened(folder: Path, page: str = "portfolio", *, now: int = NOW_MS, **query: str) -> AppTest:
+    def opened(
+        folder: Path, page: str = "today", *, now: int = NOW_MS, token: str | None = None, **query: str
+    ) -> AppTest:
         monkeypatch.setenv(DATA_VARIABLE, str(folder))
+        monkeypatch.setenv(OPEN_VARIABLE, YES if token is None else "")
+        cookie = None if token is None else SESSIONS.begin(token, 1)
+        monkeypatch.setattr("dashboard.signin.current.session_cookie", lambda: cookie)
         monkeypatch.setattr("time.time", lambda: now / 1000)
         app = AppTest.from_file(str(APP), default_timeout=20).run()
         for name, value in query.items():
             app.query_params[name] = value
-        return app.switch_page(f"views/{page}.py").run()
+        return app.switch_page(f"views/{page}.py").run() if page else app.run()
 
     return opened

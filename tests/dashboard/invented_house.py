@@ -16,8 +16,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Table, create_engine, event, insert
 
+from meter_bridge.core.tariff import TariffVersion
 from meter_bridge.engine.export import Exporter, manifest_rows, watermark_row
 from meter_bridge.storage import tables
+from tests.dashboard.invented_details import debt_terms, home_version, supply_document, version_document
 
 QUARTER_MS = 15 * 60_000
 HOUR_MS = 3_600_000
@@ -53,6 +55,15 @@ class Unit:
     alerts: tuple[tuple[str, str], ...] = ()
     """Kinds and messages of open alerts."""
     power_w: int | None = 420
+    debt: int = 0
+    """Owed on a plan of weekly instalments and a share of each top-up."""
+    arrears: int = 0
+    emergency: int = 0
+    """Emergency credit out."""
+    relay: str | None = None
+    """Proof of its relay; None where it has none."""
+    quarantine: bool = False
+    closed_alerts: int = 0
 
 
 @dataclass
@@ -302,18 +313,23 @@ def add_unit(house: House, unit: Unit) -> None:
         id=f"{unit.id}-meter",
         supply_id=f"{unit.id}-supply",
         name="Main meter",
-        energy_address=f"tasmota:{unit.id}",
-        relay_address=None,
+        energy_address=f"{FAMILIES[sum(unit.id.encode()) % len(FAMILIES)]}:{unit.id}",
+        relay_address=None if unit.relay is None else f"tasmota:{unit.id}/1",
         settings="{}",
         assigned_at=opened,
         removed_at=None,
+    )
+    house.add(
+        tables.supply_tariff, supply_id=f"{unit.id}-supply", valid_from=opened, tariff_id=f"home-{unit.site}"
     )
     if unit.days:
         live(account)
     else:
         account.entry(house.now - HOUR_MS, "opening", 0, "Account opened")
+    owe(account)
     settle(account)
     present(account)
+    details(account)
 
 
 def settle(account: Account) -> None:
@@ -321,6 +337,102 @@ def settle(account: Account) -> None:
     wanted = account.unit.end_balance
     if wanted is not None and wanted != account.balance:
         account.entry(account.house.now - HOUR_MS, "correction", wanted - account.balance, "Correction")
+
+
+def owe(account: Account) -> None:
+    """Add what the customer owes besides: a debt three months old, arrears of a month, emergency credit."""
+    house, unit = account.house, account.unit
+    for bucket, amount, days in (
+        ("debt:arrears-2025", unit.debt, 80),
+        ("arrears", unit.arrears, 35),
+        ("emergency_credit", unit.emergency, 2),
+    ):
+        if not amount:
+            continue
+        house.seq += 1
+        house.add(
+            tables.journal_entry,
+            seq=house.seq,
+            id=f"entry-{house.seq}",
+            account_id=unit.id,
+            at=house.now - days * DAY_MS,
+            kind="debt" if bucket.startswith("debt") else "correction",
+            description="Owed",
+            actor="test",
+            refers_to=None,
+            balance_after=0,
+            detail="{}",
+        )
+        for n, (name, signed) in enumerate(((bucket, -amount), ("world", amount))):
+            house.add(
+                tables.posting,
+                entry_seq=house.seq,
+                n=n,
+                account_id=unit.id,
+                bucket=name,
+                asset=account.currency,
+                amount=signed,
+            )
+        house.add(tables.balance, account_id=unit.id, bucket=bucket, asset=account.currency, amount=-amount)
+
+
+def details(account: Account) -> None:
+    """Add relays, quarantines and what was wrong before."""
+    house, unit = account.house, account.unit
+    meter = f"{unit.id}-meter"
+    if unit.relay is not None:
+        position = "open" if unit.state == "disconnected" else "closed"
+        house.add(
+            tables.relay_status,
+            meter_id=meter,
+            requested=position,
+            requested_at=house.now - 5 * HOUR_MS,
+            revision=3,
+            reported="closed" if unit.relay == "disobeys" else position,
+            reported_at=house.now - 4 * HOUR_MS,
+            proof=unit.relay,
+            proof_at=house.now - 4 * HOUR_MS,
+        )
+        house.add(
+            tables.outbox,
+            meter_id=meter,
+            revision=3,
+            position=position,
+            decision_seq=len(house.of(tables.supply_decision)),
+            created_at=house.now - 5 * HOUR_MS,
+            settled_at=house.now - 4 * HOUR_MS,
+            outcome=unit.relay,
+        )
+    if unit.quarantine:
+        house.add(
+            tables.quarantine,
+            id=f"{unit.id}-quarantine",
+            meter_id=meter,
+            opened_at=house.now - 2 * HOUR_MS,
+            cause="fell",
+            watermark_wh=account.energy_wh,
+            register_wh=1_200,
+            closed_at=None,
+            decision=None,
+            actor=None,
+            reason=None,
+        )
+    for number in range(unit.closed_alerts):
+        begun = house.now - (3 + 9 * number) * DAY_MS
+        house.add(
+            tables.alert,
+            id=f"{unit.id}-closed-{number}",
+            kind=("low_credit", "meter_offline")[number % 2],
+            key=str(number),
+            site_id=unit.site,
+            account_id=unit.id,
+            meter_id=meter,
+            message="Credit was low",
+            opened_at=begun,
+            acknowledged_at=begun + HOUR_MS,
+            acknowledged_by="Sipho",
+            closed_at=begun + 7 * HOUR_MS,
+        )
 
 
 def present(account: Account) -> None:
@@ -340,7 +452,7 @@ def present(account: Account) -> None:
         note=None,
         revision=3,
         low_credit_level=0,
-        document="{}",
+        document=json.dumps(_terms(account)),
     )
     if unit.days:
         house.add(
@@ -351,7 +463,9 @@ def present(account: Account) -> None:
             accrued=1_234_567,
             energy_wh=account.energy_wh,
             power_mw=None if unit.power_w is None else unit.power_w * 1000,
-            document=b"{}",
+            document=supply_document(
+                house.now, account.zone.key, account.month_wh, site_version(account.unit.site)
+            ),
         )
     states = [(since - DAY_MS, "connected", "in_credit"), (since, unit.state, unit.reason)]
     for n, (at, state, reason) in enumerate(states):
@@ -384,14 +498,48 @@ def present(account: Account) -> None:
         )
 
 
+def _terms(account: Account) -> Row:
+    """Return what the account's decision rests on besides."""
+    unit = account.unit
+    if not unit.debt:
+        return {}
+    return {
+        "debts": [debt_terms(0, account.house.now + 4 * DAY_MS)],
+        "emergency_selected": unit.emergency > 0,
+    }
+
+
+def site_version(site_id: str) -> TariffVersion:
+    """Return the price list of a site, with which its segments agree."""
+    site = next(site for site in SITES if site["id"] == site_id)
+    return home_version(
+        str(site["time_zone"]),
+        str(site["currency"]),
+        PRICES,
+        BAND_PERCENT,
+        LIMITS_WH,
+        standing=STANDING_PER_DAY,
+        version_id="home-2026",
+    )
+
+
+FAMILIES = ("tasmota", "shelly", "zigbee2mqtt")
 SITES: tuple[Row, ...] = (
     {"id": "protea", "name": "Protea Court", "time_zone": "Africa/Johannesburg", "currency": "ZAR"},
     {"id": "flores", "name": "Rua das Flores 12", "time_zone": "Europe/Lisbon", "currency": "EUR"},
 )
 
 SHOW: tuple[Unit, ...] = (
-    Unit(id="flat-1a", name="Flat 1A", customer="N. Dlamini", days=95, kwh_per_day=7.4),
-    Unit(id="flat-1b", name="Flat 1B", customer="J. van Wyk", days=95, kwh_per_day=11.2),
+    Unit(
+        id="flat-1a",
+        name="Flat 1A",
+        customer="N. Dlamini",
+        days=95,
+        kwh_per_day=7.4,
+        relay="confirmed",
+        closed_alerts=2,
+    ),
+    Unit(id="flat-1b", name="Flat 1B", customer="J. van Wyk", days=95, kwh_per_day=11.2, relay="no_load"),
     Unit(
         id="flat-2a",
         name="Flat 2A",
@@ -403,6 +551,10 @@ SHOW: tuple[Unit, ...] = (
         reason="credit_exhausted",
         alerts=(("supply_cut", "Supply was cut: no credit left"),),
         power_w=0,
+        debt=640_000_000,
+        arrears=85_500_000,
+        relay="confirmed",
+        closed_alerts=4,
     ),
     Unit(
         id="flat-2b",
@@ -412,6 +564,8 @@ SHOW: tuple[Unit, ...] = (
         kwh_per_day=9.0,
         end_balance=22_400_000,
         alerts=(("low_credit", "Credit is below ZAR 30.00"),),
+        emergency=15_000_000,
+        relay="pending",
     ),
     Unit(
         id="flat-3a",
@@ -428,7 +582,11 @@ SHOW: tuple[Unit, ...] = (
         customer="L. Khumalo",
         days=95,
         kwh_per_day=8.3,
-        alerts=(("tamper", "Energy flowed while the relay was open"),),
+        alerts=(
+            ("tamper", "Energy flowed while the relay was open"),
+            ("relay_disobeys", "The relay is closed though it was opened three times"),
+        ),
+        relay="disobeys",
     ),
     Unit(
         id="shop",
@@ -437,6 +595,9 @@ SHOW: tuple[Unit, ...] = (
         days=95,
         kwh_per_day=24.0,
         end_balance=612_350_000,
+        debt=2_150_000_000,
+        quarantine=True,
+        alerts=(("register_quarantined", "The register fell from 2,291.4 to 1.2 kWh"),),
     ),
     Unit(
         id="cottage",
@@ -474,12 +635,27 @@ def build(folder: Path, units: Sequence[Unit] = SHOW, *, now: int = NOW_MS, writ
     for site in SITES:
         if site["id"] in used:
             house.add(tables.site, **site)
+            add_tariff(house, str(site["id"]))
     for unit in units:
         add_unit(house, unit)
     number_by_time(house)
     if write:
         house.write()
     return house
+
+
+def add_tariff(house: House, site_id: str) -> None:
+    """Add the price list of a site."""
+    tariff_id = f"home-{site_id}"
+    house.add(tables.tariff, id=tariff_id, site_id=site_id, name="Home, blocks and peak hours")
+    house.add(
+        tables.tariff_version,
+        id=f"{tariff_id}@2026",
+        tariff_id=tariff_id,
+        valid_from=0,
+        document=version_document(site_version(site_id)),
+        withdrawn_at=None,
+    )
 
 
 def number_by_time(house: House) -> None:

@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
 
+PAGES = ["today", "units", "unit", "alerts", "system"]
+
 type Open = Callable[..., AppTest]
 
 
@@ -21,20 +23,25 @@ def shown(app: AppTest) -> str:
     return "\n".join(texts).replace("\N{NO-BREAK SPACE}", " ")
 
 
-@pytest.mark.parametrize("page", ["portfolio", "unit", "about"])
+def table_of(app: AppTest) -> str:
+    """Return the markup of the page's table."""
+    return next(str(each.proto.body) for each in app.get("html") if "<table" in each.proto.body)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_without_a_database_every_page_says_how_to_begin(open_page: Open, tmp_path: Path, page: str) -> None:
     text = shown(open_page(tmp_path, page))
     assert "No bridge has run here yet" in text
     assert "meter-bridge run" in text
 
 
-@pytest.mark.parametrize("page", ["portfolio", "unit", "about"])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_file_that_is_no_database_is_told(open_page: Open, tmp_path: Path, page: str) -> None:
     (tmp_path / "bridge.db").write_bytes(b"junk" * 200)
     assert "cannot be read" in shown(open_page(tmp_path, page))
 
 
-@pytest.mark.parametrize("page", ["portfolio", "unit"])
+@pytest.mark.parametrize("page", ["today", "unit"])
 def test_an_empty_installation_says_how_units_are_added(open_page: Open, tmp_path: Path, page: str) -> None:
     build(tmp_path, ())
     text = shown(open_page(tmp_path, page))
@@ -44,7 +51,7 @@ def test_an_empty_installation_says_how_units_are_added(open_page: Open, tmp_pat
 
 def test_one_unit_without_readings(open_page: Open, tmp_path: Path) -> None:
     build(tmp_path, (Unit(id="only", name="Only flat", days=0, end_balance=20_000_000),))
-    assert "not yet known" in shown(open_page(tmp_path))
+    assert "not yet known" in shown(open_page(tmp_path, "units"))
     text = shown(open_page(tmp_path, "unit", unit="only"))
     assert "Only flat" in text
     assert "No charges in this time yet" in text
@@ -53,13 +60,13 @@ def test_one_unit_without_readings(open_page: Open, tmp_path: Path) -> None:
 
 def test_one_unit_before_any_export(open_page: Open, tmp_path: Path) -> None:
     build(tmp_path, (Unit(id="only", name="Only flat", days=1),))
-    assert "not yet known" in shown(open_page(tmp_path))
+    assert "not yet known" in shown(open_page(tmp_path, "units"))
     assert "Block 1 is" in shown(open_page(tmp_path, "unit", unit="only"))
 
 
-def test_the_portfolio_puts_attention_first(open_page: Open, house: House) -> None:
+def test_today_puts_attention_first(open_page: Open, house: House) -> None:
     text = shown(open_page(house.folder))
-    assert text.index("Out of credit") < text.index("pm-table")
+    assert text.index("Out of credit") < text.index("Latest payments")
     assert "ZAR \N{MINUS SIGN}6.23" in text
     assert "Flat 1" in text
     assert "?unit=one" in text
@@ -74,16 +81,16 @@ def test_two_currencies_are_never_added(open_page: Open, tmp_path: Path) -> None
     here = Unit(id="here", name="Flat 1", days=3, end_balance=90_000_000)
     there = Unit(id="there", name="Rés-do-chão", site="flores", days=3, end_balance=70_000_000)
     build(tmp_path, (here, there))
-    app = open_page(tmp_path)
-    text = shown(app)
+    text = shown(open_page(tmp_path, "units"))
     assert "ZAR 88.77" in text
     assert "EUR 68.77" in text
     assert "Rua das Flores 12" in text
+    app = open_page(tmp_path)
     charged = [metric.value for metric in app.metric if metric.label == "Charged, 7 days"]
     assert [value[:3] for value in charged] == ["EUR", "ZAR"]
 
 
-@pytest.mark.parametrize("page", ["portfolio", "unit"])
+@pytest.mark.parametrize("page", ["today", "unit"])
 def test_a_silent_bridge_dates_its_data(open_page: Open, house: House, page: str) -> None:
     fresh = shown(open_page(house.folder, page, unit="one"))
     assert "not running" not in fresh
@@ -95,7 +102,7 @@ def test_a_silent_bridge_dates_its_data(open_page: Open, house: House, page: str
 def test_a_unit_shows_balance_cost_energy_payments_and_history(open_page: Open, house: House) -> None:
     app = open_page(house.folder, "unit", unit="one")
     text = shown(app)
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 5
     for heading in (
         "Balance, ZAR",
         "Cost per day, ZAR",
@@ -118,7 +125,7 @@ def test_cost_can_be_stacked_by_band(open_page: Open, house: House) -> None:
 def test_every_range_of_time_is_shown(open_page: Open, house: House, days: int) -> None:
     app = open_page(house.folder, "unit", unit="one")
     app.segmented_control(key="days").set_value(days).run()
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 5
     assert not app.exception
 
 
@@ -139,7 +146,7 @@ def test_a_hostile_unit_in_the_url_is_an_unknown_unit(open_page: Open, house: Ho
 def test_names_are_text_and_never_markup(open_page: Open, tmp_path: Path) -> None:
     name = '<img src=x onerror="alert(1)">'
     build(tmp_path, (Unit(id='a"&<b', name=name, customer="**bold** <i>", days=3),))
-    for page in ("portfolio", "unit"):
+    for page in ("today", "unit"):
         text = shown(open_page(tmp_path, page, unit='a"&<b'))
         assert "<img" not in text
         assert "&lt;img" in text
@@ -147,23 +154,23 @@ def test_names_are_text_and_never_markup(open_page: Open, tmp_path: Path) -> Non
 
 
 def test_search_finds_by_every_word(open_page: Open, house: House) -> None:
-    app = open_page(house.folder)
+    app = open_page(house.folder, "units")
     app.text_input(key="search").set_value("dlamini flat").run()
-    table = app.get("html")[-2].proto.body
+    table = table_of(app)
     assert "Flat 1" in table
     assert "Flat 2" not in table
 
 
 def test_a_search_without_result_says_so(open_page: Open, house: House) -> None:
-    app = open_page(house.folder)
+    app = open_page(house.folder, "units")
     app.text_input(key="search").set_value("'; DROP TABLE account; --").run()
     assert "No unit matches" in shown(app)
 
 
 def test_a_cause_filters_the_table(open_page: Open, house: House) -> None:
-    app = open_page(house.folder)
+    app = open_page(house.folder, "units")
     app.pills[0].set_value("out").run()
-    table = app.get("html")[-2].proto.body
+    table = table_of(app)
     assert "Flat 2" in table
     assert "Flat 1" not in table
 
@@ -171,18 +178,18 @@ def test_a_cause_filters_the_table(open_page: Open, house: House) -> None:
 def test_thousands_of_units_are_paged_and_stay_small(open_page: Open, tmp_path: Path) -> None:
     crowd = tuple(Unit(id=f"u{n:04}", name=f"Flat {n:04}", days=0) for n in range(2_000))
     build(tmp_path, crowd)
-    app = open_page(tmp_path)
+    app = open_page(tmp_path, "units")
     assert "1 to 50 of 2,000 units" in shown(app)
     assert max(len(element.proto.body) for element in app.get("html")) < 100_000
 
 
-def test_about_says_where_the_data_is(open_page: Open, house: House) -> None:
-    text = shown(open_page(house.folder, "about"))
+def test_the_system_page_says_where_the_data_is(open_page: Open, house: House) -> None:
+    text = shown(open_page(house.folder, "system"))
     assert str(house.folder) in text
     assert "20 Nov 2026, 18:40" in text
 
 
-def test_a_units_seven_days_are_those_of_the_portfolio(open_page: Open, tmp_path: Path) -> None:
+def test_a_units_seven_days_are_those_of_today(open_page: Open, tmp_path: Path) -> None:
     build(tmp_path, (Unit(id="only", name="Only flat", days=9),))
     charged = {
         page: next(
@@ -190,6 +197,6 @@ def test_a_units_seven_days_are_those_of_the_portfolio(open_page: Open, tmp_path
             for metric in open_page(tmp_path, page, unit="only").metric
             if metric.label.startswith("Charged")
         )
-        for page in ("portfolio", "unit")
+        for page in ("today", "unit")
     }
-    assert charged["portfolio"] == charged["unit"]
+    assert charged["today"] == charged["unit"]

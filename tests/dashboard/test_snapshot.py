@@ -4,6 +4,7 @@ Writers are processes of their own, as the bridge is. Two copies of SQLite in on
 own) would drop each other's file locks.
 """
 
+from collections.abc import Mapping
 from contextlib import closing
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from dashboard import source
 from dashboard.access import Viewer
 from dashboard.queries.units import units
+from dashboard.questions import Question
 from dashboard.source import NoDatabaseError, NotReadableError, read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
@@ -69,10 +71,10 @@ def test_rows_exported_while_reading_are_counted_once(own: House, monkeypatch: p
     fetch = source._fetch
     exported: list[str] = []
 
-    def fetch_and_export(connection: object, query: str, parameters: tuple[str, ...] = ()) -> object:
-        answer = fetch(connection, query, parameters)  # type: ignore[arg-type]
-        if "export_file" in query and not exported:
-            exported.append(query)
+    def fetch_and_export(connection: object, question: Question, values: Mapping[str, str | int]) -> object:
+        answer = fetch(connection, question, values)  # type: ignore[arg-type]
+        if "export_file" in question.sql and not exported:
+            exported.append(question.sql)
             _elsewhere(EXPORT, own, yesterday(own), own.seq)
         return answer
 

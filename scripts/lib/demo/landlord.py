@@ -1,5 +1,6 @@
 """The landlord's dashboard as a process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 import sys
 from typing import Final
@@ -14,10 +15,12 @@ START_S: Final = 90.0
 class Dashboard(OwnedProcess):
     """``python -m dashboard`` over a bridge's data."""
 
-    def __init__(self, data: Path, port: int, log: Path) -> None:
-        """Take the bridge's data folder and the port."""
+    def __init__(
+        self, data: Path, port: int, log: Path, options: Sequence[str] = ("--without-sign-in",)
+    ) -> None:
+        """Take the bridge's data folder, the port, and how people sign in: not at all unless told."""
         self.url = f"http://{LOOPBACK}:{port}"
-        command = [sys.executable, "-m", "dashboard", "--data", str(data), "--port", str(port)]
+        command = [sys.executable, "-m", "dashboard", "--data", str(data), "--port", str(port), *options]
         super().__init__("the dashboard", command, log)
 
     async def start(self) -> None:

@@ -1,0 +1,175 @@
+"""The dialog of an action: fill in, confirm, see what came of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from dashboard.access import Viewer
+from dashboard.actions.action import Action, begin, close, opened
+from dashboard.actions.asking import DECISIONS, KINDS, METHODS, Kind, method_name
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
+from dashboard.data import forget
+from dashboard.figures import money
+from dashboard.language import say
+from dashboard.markup import plain
+from dashboard.settings import settings
+from meter_bridge.core.money import MoneyError, parse_amount
+
+MAX_REASON: Final = 500
+MAX_REFERENCE: Final = 200
+
+
+def offer(viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, primary: bool = False) -> None:
+    """Show the button of an action to a person who may take it and has a token to take it with."""
+    what = KINDS[kind]
+    if viewer.token is None or viewer.role not in what.roles:
+        return
+    if st.button(say(what.title), key=key, type="primary" if primary else "secondary", width="content"):
+        begin(make())
+
+
+def show_open_action(viewer: Viewer) -> None:
+    """Show the dialog that is open, outside of what refreshes by itself."""
+    action = opened()
+    if action is None:
+        return
+    kind = KINDS[action.kind]
+    if viewer.token is None or viewer.role not in kind.roles:
+        close()
+        return
+    st.dialog(f"{say(kind.title)}: {action.name}", on_dismiss=close)(_content)(viewer, kind, action)
+
+
+def _content(viewer: Viewer, kind: Kind, action: Action) -> None:
+    """Show the step that the action has come to."""
+    if action.told:
+        _done(action)
+        return
+    if action.filled is None:
+        _form(action)
+        if action.filled is None:
+            return
+    _confirm(viewer, kind, action)
+
+
+def _again() -> None:
+    """Show the next step, without running the page behind the dialog where that is not needed."""
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:
+        st.rerun()
+
+
+def _form(action: Action) -> None:
+    """Ask for what the action needs; nothing is sent from here."""
+    fields = FORMS.get(action.kind)
+    if fields is None:
+        action.filled = {}
+        return
+    with st.form(f"form {action.key}", border=False):
+        given = fields(action)
+        ready = st.form_submit_button(say("Continue"), type="primary")
+    if ready and given is not None:
+        action.filled = given
+        _again()
+
+
+def _top_up_fields(action: Action) -> dict[str, str] | None:
+    """Ask for an amount, how it was paid and its receipt."""
+    amount = st.text_input(
+        say("Amount in {currency}", currency=action.currency), placeholder="100.00", max_chars=20
+    ).strip()
+    method = st.selectbox(say("How it was paid"), METHODS, format_func=method_name)
+    reference = st.text_input(say("Receipt or reference"), max_chars=MAX_REFERENCE).strip()
+    if not amount:
+        return None
+    try:
+        steps = parse_amount(amount, action.currency)
+    except MoneyError as problem:
+        st.error(plain(str(problem)))
+        return None
+    if steps <= 0:
+        st.error(say("An amount is more than zero."))
+        return None
+    return {"amount": amount, "method": method or METHODS[0], "reference": reference}
+
+
+def _reason_field(action: Action) -> dict[str, str] | None:
+    """Ask for a reason, which the customer is shown."""
+    reason = st.text_input(
+        say("Reason"),
+        max_chars=MAX_REASON,
+        placeholder=say("for example: inspection"),
+        key=f"why {action.key}",
+    ).strip()
+    return {"reason": reason} if reason else None
+
+
+def _quarantine_fields(action: Action) -> dict[str, str] | None:
+    """Ask what the register means and why."""
+    decision = st.radio(
+        say("What the register means"), list(DECISIONS), format_func=lambda each: say(DECISIONS[each])
+    )
+    reason = _reason_field(action)
+    return None if reason is None or decision is None else {"decision": decision} | reason
+
+
+FORMS: Final[Mapping[str, Callable[[Action], dict[str, str] | None]]] = {
+    "top_up": _top_up_fields,
+    "hold": _reason_field,
+    "keep_on": _reason_field,
+    "quarantine": _quarantine_fields,
+}
+
+
+def _confirm(viewer: Viewer, kind: Kind, action: Action) -> None:
+    """Ask whether it is meant, and only then ask the bridge."""
+    st.markdown(plain(say(kind.question).format(name=action.name, **_in_words(action))))
+    with st.container(horizontal=True):
+        sure = st.button(say(kind.button), type="primary", key=f"sure {action.key}")
+        if st.button(say("Back"), key=f"back {action.key}"):
+            if action.kind in FORMS:
+                action.filled = None
+                _again()
+            close()
+            st.rerun()
+    if sure:
+        _send(viewer, kind, action)
+
+
+def _in_words(action: Action) -> dict[str, str]:
+    """Return what was filled in as people read it."""
+    given = dict(action.filled or {})
+    if "amount" in given:
+        given["amount"] = money(parse_amount(given["amount"], action.currency), action.currency)
+        given["method"] = method_name(given["method"])
+    if "decision" in given:
+        given["decision"] = say(DECISIONS[given["decision"]])
+    return given
+
+
+def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
+    """Ask the bridge; the dialog stays, with the same key, where no answer came."""
+    try:
+        with st.spinner(say("Asking the bridge …")):
+            action.told = kind.ask(bridge_of(settings()), viewer.token or "", action)
+    except BridgeDownError:
+        st.error(
+            say("The bridge does not answer. It may or may not be done: press again, it counts once."),
+            icon=":material/sync_problem:",
+        )
+    except RefusedError as refused:
+        st.error(plain(str(refused)), icon=":material/block:")
+    else:
+        forget()
+        _again()
+
+
+def _done(action: Action) -> None:
+    """Show what came of it."""
+    st.success("  \n".join(plain(line) for line in action.told), icon=":material/check_circle:")
+    if st.button(say("Close"), key=f"close {action.key}", type="primary"):
+        close()
+        st.rerun()

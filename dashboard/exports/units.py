@@ -1,0 +1,50 @@
+"""Units as a table for a file."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from dashboard.attention import Standing
+from dashboard.exports.sheet import Column, Sheet, Value
+from dashboard.figures import at_place
+from dashboard.words import alert_word, reason_text, supply_word
+from meter_bridge.core.money import to_decimal
+
+COLUMNS: Final = (
+    Column("unit"),
+    Column("name"),
+    Column("customer"),
+    Column("site"),
+    Column("supply"),
+    Column("reason"),
+    Column("currency"),
+    Column("available", "amount"),
+    Column("days left", "amount"),
+    Column("alerts"),
+    Column("last top-up", "moment"),
+    Column("last top-up amount", "amount"),
+)
+
+
+def units_table(standings: Sequence[Standing]) -> Sheet:
+    """Return units with how they stand."""
+    return Sheet(COLUMNS, [_row(standing) for standing in standings])
+
+
+def _row(standing: Standing) -> tuple[Value, ...]:
+    """Return a unit's row."""
+    unit = standing.unit
+    return (
+        unit.id,
+        unit.name,
+        unit.customer,
+        unit.site_name,
+        supply_word(unit.supply_state).said,
+        reason_text(unit.reason),
+        unit.currency,
+        to_decimal(unit.available, unit.currency),
+        None if standing.days_left is None else Decimal(f"{standing.days_left:.1f}"),
+        ", ".join(alert_word(kind).said for kind in unit.alerts),
+        None if unit.top_up_at is None else at_place(unit.top_up_at, unit.time_zone),
+        None if unit.top_up_amount is None else to_decimal(unit.top_up_amount, unit.currency),
+    )

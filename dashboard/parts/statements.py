@@ -1,0 +1,100 @@
+"""A unit's statement of a month, made by the bridge and handed over as PDF or CSV."""
+
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
+from dashboard.figures import month
+from dashboard.language import say
+from dashboard.markup import plain
+from dashboard.settings import settings
+
+MONTHS: Final = 24
+FORMS: Final = {"pdf": "application/pdf", "csv": "text/csv"}
+READY: Final = "statement"
+
+
+def show_statements(viewer: Viewer, account_id: str, today: date | None, opened: date | None) -> None:
+    """Let the person choose a month, and hand its statement over."""
+    with st.container(border=True):
+        st.subheader(say("Statement"), anchor=False)
+        if viewer.token is None:
+            st.caption(say("Sign in with a token to download statements; the bridge makes them."))
+            return
+        if today is None:
+            st.caption(say("There is nothing to state yet."))
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.selectbox(
+                say("Month"), months(today, opened), format_func=month, key="statement month", width=180
+            )
+            form = st.segmented_control(
+                say("As"),
+                list(FORMS),
+                default="pdf",
+                required=True,
+                format_func=str.upper,
+                key="statement form",
+                label_visibility="collapsed",
+            )
+            asked = st.button(say("Make it"), key="make statement", icon=":material/description:")
+        if asked and chosen is not None:
+            _make(viewer, account_id, chosen, form or "pdf")
+        _hand_over(account_id)
+
+
+def months(today: date, opened: date | None) -> list[date]:
+    """Return the first days of the months that there can be statements of, newest first."""
+    found = [today.replace(day=1)]
+    first = (opened or today).replace(day=1)
+    while found[-1] > first and len(found) < MONTHS:
+        newest = found[-1]
+        found.append(
+            newest.replace(year=newest.year - 1, month=12)
+            if newest.month == 1
+            else newest.replace(month=newest.month - 1)
+        )
+    return found
+
+
+def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
+    """Ask the bridge for a statement and keep it for the download."""
+    told = f"{chosen:%Y-%m}"
+    query = f"from={told}&to={told}&detail=day&format={form}"
+    try:
+        with st.spinner(say("The bridge makes the statement …")):
+            answer = bridge_of(settings()).get(
+                viewer.token or "", "accounts", account_id, "statement", query=query
+            )
+    except BridgeDownError:
+        st.warning(say("The bridge does not answer; statements are made by it. Try again once it runs."))
+    except RefusedError as refused:
+        st.error(plain(str(refused)))
+    else:
+        st.session_state[READY] = (
+            account_id,
+            f"statement-{account_id}-{told}.{form}",
+            FORMS[form],
+            answer.body,
+        )
+
+
+def _hand_over(account_id: str) -> None:
+    """Offer the statement that was made last for this unit."""
+    ready = st.session_state.get(READY)
+    if ready is None or ready[0] != account_id:
+        return
+    _, name, media, content = ready
+    st.download_button(
+        say("Save {file}", file=name),
+        data=content,
+        file_name=name,
+        mime=media,
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        key="save statement",
+    )

@@ -1,0 +1,69 @@
+"""Money in, charged and energy, day by day against the week before."""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.weeks import Measure, week_on_week
+from dashboard.figures import kwh, main_units, money
+from dashboard.language import say
+from dashboard.parts.page import draw, ink
+from dashboard.queries.daily import Day, days, newest_day
+from dashboard.warehouse import Warehouse
+
+TWO_WEEKS: Final = 14
+
+
+def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
+    """Show the last week beside the one before; money once for each currency."""
+    sums = opened.once(days, viewer, TWO_WEEKS)
+    today = opened.once(newest_day, viewer)
+    if today is None or not sums:
+        return
+    charts = [
+        *(_charts_of_money(sums) if viewer.sees_money else ()),
+        (say("Energy, kWh"), Measure(_energy(sums), lambda wh: wh / 1000, kwh)),
+    ]
+    for column, (place, (title, measure)) in zip(st.columns(len(charts)), enumerate(charts), strict=True):
+        with column.container(border=True, height="stretch"):
+            st.subheader(title, anchor=False)
+            draw(week_on_week(today, measure, ink()), f"weeks {place}")
+
+
+def _charts_of_money(sums: Sequence[Day]) -> list[tuple[str, Measure]]:
+    """Return what came in by currency, and beside a single currency what was charged."""
+    currencies = sorted({each.currency for each in sums})
+    charts = [
+        (
+            say("Paid in, {currency}", currency=code),
+            _money({one.day: one.paid for one in sums if one.currency == code}, code),
+        )
+        for code in currencies
+    ]
+    if len(currencies) == 1:
+        code = currencies[0]
+        charts.append(
+            (say("Charged, {currency}", currency=code), _money({one.day: one.charged for one in sums}, code))
+        )
+    return charts
+
+
+def _money(amounts: dict[date, int], currency: str) -> Measure:
+    """Return amounts of a currency as a measure."""
+    return Measure(
+        amounts,
+        partial(main_units, currency=currency),
+        partial(money, currency=currency),
+    )
+
+
+def _energy(sums: Sequence[Day]) -> dict[date, int]:
+    """Return the energy of all currencies by day."""
+    energy: dict[date, int] = {}
+    for each in sums:
+        energy[each.day] = energy.get(each.day, 0) + each.wh
+    return energy

@@ -1,0 +1,94 @@
+"""Tell what is and was wrong, and where relays and their commands stand, over all units."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.warehouse import Warehouse
+
+_ALERTS: Final = """
+    SELECT x.id, x.kind, x.message, x.opened_at, x.acknowledged_at, x.acknowledged_by, x.closed_at,
+           x.account_id, coalesce(a.name, '') AS name, coalesce(a.site_name, '') AS site_name,
+           coalesce(a.time_zone, 'UTC') AS time_zone
+    FROM alert x LEFT JOIN account a ON a.id = x.account_id
+    WHERE x.account_id IN (FROM permitted($every, $sites, $accounts))
+       OR (x.account_id = '' AND ($every OR list_contains($sites, x.site_id)))
+    ORDER BY x.closed_at IS NOT NULL, x.opened_at DESC"""
+_RELAYS: Final = """
+    SELECT m.id AS meter_id, m.name AS meter_name, a.id AS account_id, a.name, a.time_zone, r.requested,
+           r.requested_at, r.reported, r.reported_at, r.proof, r.proof_at, r.revision
+    FROM relay r JOIN meter m ON m.id = r.meter_id JOIN account a ON a.id = m.account_id
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    ORDER BY r.proof <> 'disobeys', r.proof <> 'pending', r.requested_at DESC, m.id"""
+_COMMANDS: Final = """
+    SELECT c.meter_id, m.name AS meter_name, a.id AS account_id, a.name, a.time_zone, c.position, c.reason,
+           c.created_at, c.settled_at, c.outcome
+    FROM command c JOIN meter m ON m.id = c.meter_id JOIN account a ON a.id = c.account_id
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    ORDER BY c.created_at DESC"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An alert of a unit, a site or the installation; open while ``closed_at`` is None."""
+
+    id: str
+    kind: str
+    message: str
+    opened_at: int
+    acknowledged_at: int | None
+    acknowledged_by: str
+    closed_at: int | None
+    account_id: str
+    name: str
+    site_name: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Where a meter's relay was asked to be, says that it is, and is proven to be."""
+
+    meter_id: str
+    meter_name: str
+    account_id: str
+    name: str
+    time_zone: str
+    requested: str
+    requested_at: int | None
+    reported: str
+    reported_at: int | None
+    proof: str
+    proof_at: int | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A relay command with the reason of its decision and what became of it."""
+
+    meter_id: str
+    meter_name: str
+    account_id: str
+    name: str
+    time_zone: str
+    position: str
+    reason: str
+    created_at: int
+    settled_at: int | None
+    outcome: str
+
+
+def alerts(warehouse: Warehouse, viewer: Viewer) -> list[Alert]:
+    """Return alerts, open ones first, then the newest."""
+    return [Alert(**row) for row in warehouse.rows(_ALERTS, viewer.parameters())]
+
+
+def relays(warehouse: Warehouse, viewer: Viewer) -> list[Relay]:
+    """Return relays, those that disobey or are waited for first."""
+    return [Relay(**row) for row in warehouse.rows(_RELAYS, viewer.parameters())]
+
+
+def commands(warehouse: Warehouse, viewer: Viewer) -> list[Command]:
+    """Return relay commands, newest first."""
+    return [Command(**row) for row in warehouse.rows(_COMMANDS, viewer.parameters())]

@@ -1,0 +1,82 @@
+"""Tell which payments came in, of all units."""
+
+from dataclasses import dataclass
+import json
+from typing import Any, Final
+
+from dashboard.access import Viewer
+from dashboard.warehouse import Warehouse
+from dashboard.words import METHODS, spelled
+
+_QUERY: Final = """
+    SELECT t.seq, t.id, t.account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency, t."at",
+           t.amount, t.balance_after, t.detail
+    FROM top_up t JOIN account a ON a.id = t.account_id
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = t.account_id"""
+_NEWEST: Final = (
+    _QUERY
+    + """
+    WHERE t."at" > $now - 14 * 86400000 ORDER BY t.seq DESC LIMIT $many"""
+)
+_ALL: Final = (
+    _QUERY
+    + """
+    ORDER BY t.seq DESC"""
+)
+_REVERSED: Final = "SELECT refers_to FROM reversal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A booked payment of a unit; ``split`` says which part went where."""
+
+    seq: int
+    id: str
+    account_id: str
+    name: str
+    customer: str
+    site_name: str
+    time_zone: str
+    currency: str
+    at: int
+    amount: int
+    balance_after: int
+    method: str
+    reference: str
+    split: tuple[tuple[str, int], ...]
+    taken_back: bool = False
+
+    @property
+    def how(self) -> str:
+        """Return method and reference."""
+        return " · ".join(part for part in (method_word(self.method), self.reference) if part)
+
+
+def method_word(method: str) -> str:
+    """Return how a payment came, in words."""
+    return METHODS.get(method, spelled(method).capitalize())
+
+
+def newest_payments(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Payment]:
+    """Return the newest payments of the last fourteen days."""
+    given = viewer.parameters() | {"now": warehouse.as_of or 0, "many": many}
+    return [_payment(row, frozenset()) for row in warehouse.rows(_NEWEST, given)]
+
+
+def payments(warehouse: Warehouse, viewer: Viewer) -> list[Payment]:
+    """Return every payment of the snapshot, newest first, with what was taken back since."""
+    back = frozenset(row["refers_to"] for row in warehouse.rows(_REVERSED, {}))
+    return [_payment(row, back) for row in warehouse.rows(_ALL, viewer.parameters())]
+
+
+def _payment(row: dict[str, Any], back: frozenset[str]) -> Payment:
+    """Return a payment with what its entry's detail says."""
+    told = json.loads(str(row.pop("detail")))
+    split = told.get("split") or {}
+    return Payment(
+        **row,
+        method=str(told.get("method") or ""),
+        reference=str(told.get("reference") or ""),
+        split=tuple((str(part), int(amount)) for part, amount in split.items()),
+        taken_back=row["id"] in back,
+    )

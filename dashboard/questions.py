@@ -1,0 +1,225 @@
+"""What is read of the bridge's database, by kind of page: constants, whose values are bound.
+
+ADBC takes a column's type from its first rows. So columns of whole numbers are named, all others are texts,
+and optional texts are read as '' and turned back later.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+MOST_TOP_UPS: Final = 400_000
+MOST_ALERTS: Final = 5_000
+
+_WHOLE: Final = frozenset(
+    {
+        "accrued", "acknowledged_at", "amount", "assigned_at", "at", "balance_after", "block", "closed_at",
+        "created_at", "decision_seq", "due", "end_ms", "energy_wh", "entry_seq", "estimated", "first_seq",
+        "last_instant", "local_slot", "n", "opened_at", "power_mw", "proof_at", "register_wh", "reported_at",
+        "requested_at", "revision", "rows", "seq", "settled_at", "since", "start_ms", "tax", "valid_from",
+        "watermark_wh", "wh", "withdrawn_at",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A statement with the values that it takes, in the order of their numbers."""
+
+    sql: str
+    takes: tuple[str, ...] = ()
+    whole: frozenset[str] = _WHOLE
+    """Columns of whole numbers."""
+    other: frozenset[str] = frozenset()
+    """Columns that stay as SQLite gives them."""
+
+
+_SEGMENT: Final = """
+    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
+           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
+           estimated
+    FROM segment WHERE entry_seq > (SELECT coalesce(max(seq), 0) FROM export_watermark)"""
+_TOP_UP: Final = """
+    SELECT j.seq, j.id, j.account_id, j.at, j.balance_after, j.detail,
+           coalesce((SELECT sum(value) FROM json_each(j.detail, '$.split')),
+                    (SELECT sum(amount) FROM posting p WHERE p.entry_seq = j.seq AND p.bucket = 'balance'),
+                    0) AS amount
+    FROM journal_entry j WHERE j.kind = 'top_up'"""
+_ALERT: Final = """
+    SELECT id, kind, coalesce(site_id, '') AS site_id, coalesce(account_id, '') AS account_id,
+           coalesce(meter_id, '') AS meter_id, message, opened_at, acknowledged_at,
+           coalesce(acknowledged_by, '') AS acknowledged_by, closed_at FROM alert"""
+_ACCOUNT: Final = """
+    SELECT a.id, a.name, coalesce(a.customer, '') AS customer, a.site_id, s.name AS site_name,
+           s.time_zone, s.currency, a.policy, a.opened_at
+    FROM account a JOIN site s ON s.id = a.site_id WHERE a.closed_at IS NULL"""
+_BALANCE: Final = "SELECT account_id, asset, amount FROM balance WHERE bucket = 'balance'"
+_STATUS: Final = """
+    SELECT account_id, supply_state, reason, since, coalesce(hold, '') AS hold, coalesce(note, '') AS note,
+           document
+    FROM account_status"""
+_SUPPLY: Final = "SELECT supply_id, account_id, at, accrued, energy_wh, power_mw FROM supply_status"
+_METER: Final = """
+    SELECT m.id, m.name, m.energy_address, coalesce(m.relay_address, '') AS relay_address, m.assigned_at,
+           m.supply_id, s.account_id
+    FROM meter m JOIN supply s ON s.id = m.supply_id WHERE m.removed_at IS NULL"""
+_RELAY: Final = """
+    SELECT r.meter_id, coalesce(r.requested, '') AS requested, r.requested_at, r.revision,
+           coalesce(r.reported, '') AS reported, r.reported_at, r.proof, r.proof_at
+    FROM relay_status r"""
+_COMMAND: Final = """
+    SELECT o.meter_id, s.account_id, o.revision, o.position, o.decision_seq, o.created_at, o.settled_at,
+           coalesce(o.outcome, '') AS outcome, coalesce(d.reason, '') AS reason
+    FROM outbox o JOIN meter m ON m.id = o.meter_id JOIN supply s ON s.id = m.supply_id
+    LEFT JOIN supply_decision d ON d.seq = o.decision_seq"""
+_DECISION: Final = """
+    SELECT seq, account_id, at, state, reason, actor, coalesce(note, '') AS note
+    FROM supply_decision"""
+_TENANCY: Final = """
+    SELECT account_id, start_ms FROM tenancy t
+    WHERE n = (SELECT max(n) FROM tenancy WHERE account_id = t.account_id)"""
+_OF_SITE: Final = "(SELECT site_id FROM account WHERE id = ?1)"
+_TARIFF: Final = "SELECT id, site_id, name FROM tariff"
+_TARIFF_ID: Final = "SELECT id FROM tariff"
+_VERSION: Final = "SELECT tariff_id, valid_from, document FROM tariff_version WHERE withdrawn_at IS NULL"
+_OPEN: Final = "closed_at IS NULL"
+_LAST_TOP_UPS: Final = """
+    AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
+         OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))"""
+
+OWN: Final = Question(
+    "SELECT first_seq, start_ms FROM tenancy WHERE account_id = ?1 ORDER BY n DESC LIMIT 1", ("account",)
+)
+"""Where the present tenancy of a unit begins."""
+EVERYWHERE: Final = {
+    "installation": Question("SELECT id, name, last_instant FROM installation"),
+    "export_file": Question("SELECT name, kind FROM export_file WHERE retired_at IS NULL ORDER BY name"),
+}
+_TAIL: Final = {"tail": Question(_SEGMENT)}
+_TARIFFS: Final = {
+    "tenancy": Question(_TENANCY),
+    "supply": Question("SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL"),
+    "supply_tariff": Question("SELECT supply_id, valid_from, tariff_id FROM supply_tariff"),
+    "tariff": Question(_TARIFF),
+    "tariff_version": Question(_VERSION),
+}
+_UNITS: Final = {
+    "account": Question(_ACCOUNT),
+    "balance": Question(_BALANCE),
+    "account_status": Question(_STATUS),
+    "supply_status": Question(_SUPPLY),
+    "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
+}
+_UNIT: Final = {
+    "account": Question(f"{_ACCOUNT} AND a.id = ?1", ("account",)),
+    "balance": Question(f"{_BALANCE} AND account_id = ?1", ("account",)),
+    "owed": Question(
+        "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = ?1 AND amount <> 0",
+        ("account",),
+    ),
+    "account_status": Question(f"{_STATUS} WHERE account_id = ?1", ("account",)),
+    "supply_status": Question(f"{_SUPPLY} WHERE account_id = ?1", ("account",)),
+    "supply_document": Question(
+        "SELECT supply_id, document FROM supply_status WHERE account_id = ?1",
+        ("account",),
+        other=frozenset({"document"}),
+    ),
+    "alert": Question(
+        f"{_ALERT} WHERE account_id = ?1 AND (opened_at >= ?2 OR {_OPEN}) ORDER BY opened_at DESC LIMIT 200",
+        ("account", "begin"),
+    ),
+    "top_up": Question(
+        f"{_TOP_UP} AND j.account_id = ?1 AND j.seq >= ?2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
+    ),
+    "tail": Question(f"{_SEGMENT} AND account_id = ?1 AND entry_seq >= ?2", ("account", "first")),
+    "journal": Question(
+        """SELECT seq, at, kind, balance_after FROM journal_entry
+        WHERE account_id = ?1 AND seq >= ?2 ORDER BY seq""",
+        ("account", "first"),
+    ),
+    "decision": Question(
+        f"{_DECISION} WHERE account_id = ?1 AND at >= ?2 ORDER BY seq DESC LIMIT 200", ("account", "begin")
+    ),
+    "meter": Question(f"{_METER} AND s.account_id = ?1", ("account",)),
+    "relay": Question(
+        f"""{_RELAY} JOIN meter m ON m.id = r.meter_id JOIN supply s ON s.id = m.supply_id
+        WHERE s.account_id = ?1""",
+        ("account",),
+    ),
+    "command": Question(
+        f"{_COMMAND} WHERE s.account_id = ?1 AND o.created_at >= ?2 ORDER BY o.created_at DESC LIMIT 100",
+        ("account", "begin"),
+    ),
+    "tenancy": Question(f"{_TENANCY} AND account_id = ?1", ("account",)),
+    "supply": Question(
+        "SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL AND account_id = ?1",
+        ("account",),
+    ),
+    "supply_tariff": Question(
+        """SELECT supply_id, valid_from, tariff_id FROM supply_tariff
+        WHERE supply_id IN (SELECT id FROM supply WHERE account_id = ?1)""",
+        ("account",),
+    ),
+    "tariff": Question(f"{_TARIFF} WHERE site_id = {_OF_SITE}", ("account",)),
+    "tariff_version": Question(
+        f"{_VERSION} AND tariff_id IN ({_TARIFF_ID} WHERE site_id = {_OF_SITE})", ("account",)
+    ),
+}
+QUESTIONS: Final = {
+    "portfolio": _UNITS | {"top_up": Question(_TOP_UP + _LAST_TOP_UPS)} | _TARIFFS | _TAIL,
+    "unit": _UNIT,
+    "top_ups": {
+        "account": Question(_ACCOUNT),
+        "top_up": Question(f"{_TOP_UP} AND j.at >= ?1 ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)),
+        "reversal": Question(
+            "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
+        ),
+    }
+    | _TAIL,
+    "debt": {
+        "account": Question(_ACCOUNT),
+        "owed": Question("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "account_status": Question(_STATUS),
+        "supply_status": Question(_SUPPLY),
+        "debt_entry": Question(
+            """SELECT j.account_id, j.at, j.kind, p.bucket, p.amount
+            FROM journal_entry j JOIN posting p ON p.entry_seq = j.seq
+            WHERE j.kind <> 'charge'
+                  AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))
+            ORDER BY j.seq"""
+        ),
+        "last_payment": Question(
+            "SELECT account_id, max(at) AS at FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id"
+        ),
+    }
+    | _TAIL,
+    "alerts": {
+        "account": Question(_ACCOUNT),
+        "alert": Question(
+            f"{_ALERT} WHERE {_OPEN} OR opened_at >= ?1 ORDER BY opened_at DESC LIMIT {MOST_ALERTS}",
+            ("since",),
+        ),
+        "meter": Question(_METER),
+        "relay": Question(_RELAY),
+        "command": Question(
+            f"{_COMMAND} WHERE o.created_at >= ?1 ORDER BY o.created_at DESC LIMIT 2000", ("since",)
+        ),
+    }
+    | _TAIL,
+    "system": {
+        "account": Question(_ACCOUNT),
+        "supply_status": Question(_SUPPLY),
+        "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
+        "meter": Question(_METER),
+        "quarantine": Question(
+            """SELECT id, meter_id, opened_at, cause, watermark_wh, register_wh
+            FROM quarantine WHERE closed_at IS NULL ORDER BY opened_at"""
+        ),
+        "watermark": Question(
+            """SELECT coalesce(max(w.seq), 0) AS seq,
+            (SELECT coalesce(max(seq), 0) FROM journal_entry) AS revision
+            FROM export_watermark w"""
+        ),
+    }
+    | _TAIL,
+}
+"""Tables by kind of page."""

@@ -1,0 +1,59 @@
+"""What the dashboard was started with: the command line hands it on through the environment."""
+
+from dataclasses import dataclass
+import os
+from pathlib import Path
+from typing import Final
+
+DATA_VARIABLE: Final = "PREPAID_METER_DATA"
+BRIDGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_BRIDGE"
+HOURS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_HOURS"
+LANGUAGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_LANGUAGE"
+NUMBERS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_NUMBERS"
+OPEN_VARIABLE: Final = "PREPAID_METER_DASHBOARD_WITHOUT_SIGN_IN"
+PEOPLE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_PEOPLE"
+SESSION_HOURS: Final = 12
+YES: Final = "yes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this dashboard runs."""
+
+    data: Path
+    bridge: str | None = None
+    """Root of the bridge's API over TCP; None for the Unix socket in the data folder."""
+    without_sign_in: bool = False
+    """Whoever reaches the address reads everything; only ever on loopback."""
+    people: Path | None = None
+    """File that says which person of the sign-in provider has which role."""
+    session_hours: int = SESSION_HOURS
+    language: str = "en"
+    numbers: str = "1,234.5"
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as variables for the server's process."""
+        told = {
+            DATA_VARIABLE: str(self.data),
+            BRIDGE_VARIABLE: self.bridge or "",
+            HOURS_VARIABLE: str(self.session_hours),
+            LANGUAGE_VARIABLE: self.language,
+            NUMBERS_VARIABLE: self.numbers,
+            OPEN_VARIABLE: YES if self.without_sign_in else "",
+            PEOPLE_VARIABLE: "" if self.people is None else str(self.people),
+        }
+        return {name: value for name, value in told.items() if value}
+
+
+def settings() -> Settings:
+    """Return the settings of this process."""
+    people = os.environ.get(PEOPLE_VARIABLE)
+    return Settings(
+        data=Path(os.environ.get(DATA_VARIABLE, ".")),
+        bridge=os.environ.get(BRIDGE_VARIABLE) or None,
+        without_sign_in=os.environ.get(OPEN_VARIABLE) == YES,
+        people=Path(people) if people else None,
+        session_hours=int(os.environ.get(HOURS_VARIABLE) or SESSION_HOURS),
+        language=os.environ.get(LANGUAGE_VARIABLE) or "en",
+        numbers=os.environ.get(NUMBERS_VARIABLE) or "1,234.5",
+    )

@@ -1,0 +1,65 @@
+"""Before every request: strangers are led to the form, and answers carry what browsers need."""
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.settings import settings
+from dashboard.signin.routes import SIGN_IN, SIGN_OUT, SINGLE_SIGN_ON, where_to_sign_in
+from dashboard.signin.sessions import COOKIE, SESSIONS
+
+PROVIDER_COOKIE: Final = "_streamlit_user"
+FREE: Final = (
+    SIGN_IN,
+    SIGN_OUT,
+    SINGLE_SIGN_ON,
+    "_stcore",
+    "static",
+    "media",
+    "component",
+    "auth",
+    "oauth2callback",
+)
+"""First parts of addresses that need no session: pages hold no data before their WebSocket is known."""
+SECURITY: Final = {
+    "Content-Security-Policy": "frame-ancestors 'self'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""``'self'`` lets Home Assistant show the dashboard as a panel, because its ingress is of the same origin."""
+
+
+class Gate:
+    """ASGI middleware around the whole dashboard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take what is guarded."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lead a stranger who navigates to the form; let everything else through."""
+        if scope["type"] == "http" and _is_stranger(scope):
+            connection = HTTPConnection(scope)
+            target = where_to_sign_in(connection.url.path, connection.url.query)
+            await RedirectResponse(target, 303, {"Cache-Control": "no-store"})(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+def _is_stranger(scope: Scope) -> bool:
+    """Return whether somebody without a session opens a page in the browser."""
+    first = scope["path"].strip("/").partition("/")[0]
+    if scope["method"] != "GET" or first in FREE or "text/html" not in Headers(scope=scope).get("accept", ""):
+        return False
+    cookies = HTTPConnection(scope).cookies
+    through_provider = settings().people is not None and PROVIDER_COOKIE in cookies
+    return not (settings().without_sign_in or through_provider or SESSIONS.token(cookies.get(COOKIE)))

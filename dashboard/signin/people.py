@@ -1,0 +1,114 @@
+"""Roles of people who sign in through OpenID Connect: a file maps e-mail or subject to role and reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+import tomllib
+from typing import Final, cast
+
+from dashboard.access import Viewer
+from meter_bridge.protocol.messages import Role
+
+EVERY_SITE: Final = "*"
+KEYS: Final = frozenset({"email", "subject", "name", "role", "sites", "accounts", "token_file"})
+ROLES: Final = {"landlord": Role.LANDLORD, "caretaker": Role.CARETAKER, "tenant": Role.TENANT}
+
+
+class PeopleError(ValueError):
+    """A file of people that cannot be used; the message names the place and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One person of the provider."""
+
+    email: str | None
+    subject: str | None
+    viewer: Viewer
+    token_file: Path | None
+
+    def is_of(self, claims: Mapping[str, object]) -> bool:
+        """Return whether the provider speaks of this person; an e-mail counts only where it is verified."""
+        if self.subject is not None:
+            return claims.get("sub") == self.subject
+        email = str(claims.get("email") or "").casefold()
+        return claims.get("email_verified") is not False and email == self.email
+
+
+def viewer_of_claims(file: Path, claims: Mapping[str, object]) -> Viewer | None:
+    """Return the person whom the provider names, as the file has it now; None for a stranger."""
+    stamp = file.stat()
+    for person in _people(file, stamp.st_mtime_ns, stamp.st_size):
+        if person.is_of(claims):
+            return _with_token(person)
+    return None
+
+
+def _with_token(person: Person) -> Viewer:
+    """Return the person with the token that actions go to the bridge with."""
+    if person.token_file is None or not person.token_file.is_file():
+        return person.viewer
+    held = person.viewer
+    return Viewer(
+        every_site=held.every_site,
+        sites=held.sites,
+        accounts=held.accounts,
+        role=held.role,
+        name=held.name,
+        token=person.token_file.read_text(encoding="utf-8").strip(),
+    )
+
+
+@lru_cache(maxsize=4)
+def _people(file: Path, changed: int, size: int) -> tuple[Person, ...]:  # noqa: ARG001 - what the cache goes by
+    """Return the people of a file, read anew when it changed."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PeopleError(f"{file}: {error}; see docs/dashboard.md for how it is written") from error
+    listed = document.get("person", [])
+    if not isinstance(listed, list):
+        raise PeopleError(f"{file}: 'person' is no list; begin each one with [[person]]")
+    return tuple(_person(file, number, each) for number, each in enumerate(listed, 1))
+
+
+def _person(file: Path, number: int, told: Mapping[str, object]) -> Person:
+    """Return one person of the file."""
+    where = f"{file}: person {number}"
+    if unknown := sorted(set(told) - KEYS):
+        raise PeopleError(f"{where}: {unknown[0]!r} is unknown; known are {', '.join(sorted(KEYS))}")
+    if ("email" in told) == ("subject" in told):
+        raise PeopleError(f"{where}: give either email or subject")
+    role = ROLES.get(str(told.get("role")))
+    if role is None:
+        raise PeopleError(f"{where}: role {told.get('role')!r}; give landlord, caretaker or tenant")
+    sites, accounts = _ids(where, told, "sites"), _ids(where, told, "accounts")
+    if role is Role.TENANT and (sites or not accounts):
+        raise PeopleError(f"{where}: a tenant has accounts and no sites")
+    if role is not Role.TENANT and (accounts or not sites):
+        raise PeopleError(f'{where}: a {role} has sites, such as ["*"] for all, and no accounts')
+    email = str(told["email"]).casefold() if "email" in told else None
+    every = EVERY_SITE in sites
+    viewer = Viewer(
+        every_site=every,
+        sites=() if every else sites,
+        accounts=accounts,
+        role=role,
+        name=str(told.get("name") or told.get("email") or told.get("subject")),
+    )
+    token = told.get("token_file")
+    return Person(
+        email=email,
+        subject=str(told["subject"]) if "subject" in told else None,
+        viewer=viewer,
+        token_file=None if token is None else file.parent / str(token),
+    )
+
+
+def _ids(where: str, told: Mapping[str, object], key: str) -> tuple[str, ...]:
+    """Return a list of ids."""
+    listed = told.get(key, [])
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise PeopleError(f'{where}: {key} is a list of ids, such as ["flat-1"]')
+    return tuple(cast("list[str]", listed))

@@ -1,0 +1,121 @@
+"""The page where a person signs in with a token, and the way out; it needs no script in the browser.
+
+Every address here is relative, so that it works behind a proxy that strips a base path, such as Home
+Assistant's ingress; so does the cookie, whose path is that of the page that set it.
+"""
+
+from html import escape
+from pathlib import Path
+import re
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from dashboard.language import say
+from dashboard.settings import settings
+from dashboard.signin.sessions import COOKIE, SESSIONS
+from dashboard.signin.tokens import viewer_of_token
+
+SIGN_IN: Final = "sign-in"
+SIGN_OUT: Final = "sign-out"
+SINGLE_SIGN_ON: Final = "single-sign-on"
+MAX_FORM: Final = 4_096
+_PAGE: Final = (Path(__file__).parent / "sign_in.html").read_text(encoding="utf-8")
+_NEXT: Final = re.compile(r"[a-z-]{0,40}(\?[A-Za-z0-9_.~%&=+-]{0,400})?")
+_HEADERS: Final = {"Cache-Control": "no-store"}
+
+
+async def show_form(request: Request) -> Response:
+    """Show the form."""
+    return _form(request.query_params.get("next", ""))
+
+
+async def sign_in(request: Request) -> Response:
+    """Begin a session for a right token, and go where the person wanted to."""
+    if not _same_origin(request):
+        return _form("", say("This form was sent from another site. Sign in here."), 403)
+    if int(request.headers.get("content-length") or MAX_FORM + 1) > MAX_FORM:
+        return _form("", say("That is too long for a token."), 413)
+    async with request.form(max_files=0, max_fields=4) as form:
+        token, wanted = str(form.get("token", "")).strip(), str(form.get("next", ""))
+    if SESSIONS.too_many_wrong():
+        return _form(wanted, say("Too many wrong tokens were tried. Wait a minute."), 429)
+    given = settings()
+    if await to_thread.run_sync(viewer_of_token, given, token) is None:
+        SESSIONS.wrong()
+        told = say("This token is unknown, expired or revoked, or the bridge that made it is not here.")
+        return _form(wanted, told, 403)
+    response = RedirectResponse(f"./{_safe(wanted)}", 303, _HEADERS)
+    response.set_cookie(
+        COOKIE,
+        SESSIONS.begin(token, given.session_hours),
+        max_age=given.session_hours * 3600,
+        path=None,
+        secure=_is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    """End the session."""
+    if _same_origin(request):
+        SESSIONS.end(request.cookies.get(COOKIE))
+    return RedirectResponse(f"./{SIGN_IN}", 303, _HEADERS)
+
+
+def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
+    """Return the form, with what was wrong."""
+    given = settings()
+    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    other = ""
+    if given.people is not None:
+        other = f'<p class="other"><a href="./{SINGLE_SIGN_ON}">{escape(say("Use single sign-on"))}</a></p>'
+    words = {
+        "language": given.language,
+        "title": say("Prepaid electricity"),
+        "lead": say("Sign in with the token that the landlord gave you."),
+        "label": say("Token"),
+        "button": say("Sign in"),
+        "hint": say("A token is made with: meter-bridge token create"),
+        "next": _safe(wanted),
+    }
+    page = _PAGE
+    for name, text in words.items():
+        page = page.replace(f"{{{{{name}}}}}", escape(text, quote=True))
+    page = page.replace("{{problem}}", told).replace("{{other}}", other)
+    return HTMLResponse(page, status, _HEADERS)
+
+
+def _safe(wanted: str) -> str:
+    """Return a page of this dashboard, or nothing: never another site."""
+    return wanted if _NEXT.fullmatch(wanted) else ""
+
+
+def _same_origin(request: Request) -> bool:
+    """Return whether a request comes from this dashboard's own page."""
+    origin = request.headers.get("origin")
+    return origin in (None, "null") or urlsplit(origin or "").netloc == request.headers.get("host")
+
+
+def _is_https(request: Request) -> bool:
+    """Return whether the browser came over TLS, here or at the proxy before us."""
+    return (request.headers.get("x-forwarded-proto") or request.url.scheme) == "https"
+
+
+def where_to_sign_in(path: str, query: str) -> str:
+    """Return the address of the form that leads back to a page."""
+    wanted = _safe(f"{path.strip('/')}{f'?{query}' if query else ''}")
+    return f"./{SIGN_IN}?next={quote(wanted, safe='')}" if wanted else f"./{SIGN_IN}"
+
+
+ROUTES: Final = (
+    Route(f"/{SIGN_IN}", show_form, methods=["GET"]),
+    Route(f"/{SIGN_IN}", sign_in, methods=["POST"]),
+    Route(f"/{SIGN_OUT}", sign_out, methods=["POST"]),
+)

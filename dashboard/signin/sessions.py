@@ -1,0 +1,73 @@
+"""Sessions of people who signed in with a token: kept in memory, named by a random cookie, ended by time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import secrets
+from threading import Lock
+import time
+from typing import Final
+
+COOKIE: Final = "prepaid_dashboard"
+MOST_SESSIONS: Final = 10_000
+WRONG_PER_MINUTE: Final = 20
+MINUTE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in."""
+
+    token: str = field(repr=False)
+    ends: float
+    """By the monotonic clock, so that nobody's session grows with a jump of the wall clock."""
+
+
+@dataclass
+class Sessions:
+    """All sessions of this process."""
+
+    clock: Callable[[], float] = time.monotonic
+    _open: dict[str, Session] = field(default_factory=dict)
+    _wrong: list[float] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def begin(self, token: str, hours: int) -> str:
+        """Begin a session and return its cookie: 256 random bits."""
+        now = self.clock()
+        name = secrets.token_urlsafe(32)
+        with self._lock:
+            self._open = {each: one for each, one in self._open.items() if one.ends > now}
+            while len(self._open) >= MOST_SESSIONS:
+                self._open.pop(next(iter(self._open)))
+            self._open[name] = Session(token, now + hours * 3600)
+        return name
+
+    def token(self, cookie: str | None) -> str | None:
+        """Return the token of a session that has not ended."""
+        found = self._open.get(cookie or "")
+        if found is None:
+            return None
+        if found.ends <= self.clock():
+            self.end(cookie)
+            return None
+        return found.token
+
+    def end(self, cookie: str | None) -> None:
+        """End a session."""
+        with self._lock:
+            self._open.pop(cookie or "", None)
+
+    def too_many_wrong(self) -> bool:
+        """Return whether wrong tokens come too fast."""
+        now = self.clock()
+        with self._lock:
+            self._wrong = [at for at in self._wrong if now - at < MINUTE_S]
+            return len(self._wrong) >= WRONG_PER_MINUTE
+
+    def wrong(self) -> None:
+        """Count a wrong token."""
+        with self._lock:
+            self._wrong.append(self.clock())
+
+
+SESSIONS: Final = Sessions()

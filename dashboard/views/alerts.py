@@ -1,0 +1,208 @@
+"""What is and was wrong, and whether every relay is where it should be."""
+
+from collections.abc import Sequence
+import time
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.actions.action import Action
+from dashboard.actions.asking import KINDS
+from dashboard.actions.dialog import offer
+from dashboard.figures import ago, short_moment
+from dashboard.language import say
+from dashboard.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.paged import show_paged
+from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, relays
+from dashboard.queries.places import places
+from dashboard.scope import Scope
+from dashboard.warehouse import Warehouse
+from dashboard.words import POSITIONS, alert_word, counted, proof_word, reason_text, spelled
+
+DAY_MS: Final = 24 * 3_600_000
+HISTORY_DAYS: Final = 90
+WITH_BUTTON: Final = 12
+"""So many open alerts get a button each; the others are reached by the filter."""
+
+
+def show() -> None:
+    """Show the page; what closed longer ago than three months is on the unit's page."""
+    midnight = int(time.time() * 1000) // DAY_MS * DAY_MS
+    show_page(_alerts, Scope(kind="alerts", since=midnight - HISTORY_DAYS * DAY_MS))
+
+
+def _alerts(opened: Warehouse, viewer: Viewer) -> None:
+    """Show open alerts, then relays, then history."""
+    known = opened.once(places, viewer)
+    every = opened.once(alerts, viewer)
+    now_open = [alert for alert in every if alert.closed_at is None]
+    st.html(page_title(say("Alerts and relays"), counted(len(now_open), "open alert", "open alerts")))
+    if not known:
+        no_units()
+        return
+    freshness(opened, known[0].time_zone)
+    _open(now_open, viewer, opened.as_of or 0)
+    _relays(opened.once(relays, viewer))
+    _history([alert for alert in every if alert.closed_at is not None], opened.once(commands, viewer))
+
+
+def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
+    """Show what is wrong now, with a button to acknowledge each."""
+    with st.container(border=True):
+        st.subheader(say("Open alerts"), anchor=False)
+        if not now_open:
+            st.caption(say("No alert is open."))
+            return
+        kinds = sorted({alert.kind for alert in now_open})
+        wanted = st.pills(
+            say("Kind"),
+            kinds,
+            format_func=lambda kind: alert_word(kind).said,
+            key="alert kind",
+            label_visibility="collapsed",
+        )
+        chosen = [alert for alert in now_open if wanted in (None, alert.kind)]
+        shown = show_paged(
+            chosen,
+            lambda alert: _open_row(alert, now),
+            ("Alert", "Unit", "Since"),
+            key="open alerts",
+            caption=say("Open alerts"),
+            many=WITH_BUTTON,
+        )
+        _acknowledge([alert for alert in shown if alert.acknowledged_at is None], viewer)
+
+
+def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
+    """Let the person acknowledge one of the alerts that are shown."""
+    if not waiting or viewer.token is None or viewer.role not in KINDS["acknowledge"].roles:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            say("Acknowledge"), waiting, format_func=_short, key="to acknowledge", width=360
+        )
+        if chosen is not None:
+            offer(
+                viewer,
+                "acknowledge",
+                lambda: Action("acknowledge", chosen.id, _short(chosen)),
+                key="acknowledge",
+            )
+
+
+def _short(alert: Alert) -> str:
+    """Return an alert in a few words."""
+    return " · ".join(part for part in (alert_word(alert.kind).said, alert.name or alert.site_name) if part)
+
+
+def _open_row(alert: Alert, now: int) -> list[Cell]:
+    """Return an open alert."""
+    seen = (
+        soft(say("acknowledged by {name}", name=alert.acknowledged_by or "?"))
+        if alert.acknowledged_at is not None
+        else ""
+    )
+    return [
+        Cell(f"{chip(alert_word(alert.kind))}{soft(alert.message)}"),
+        Cell(_where(alert)),
+        Cell(f"{ago(alert.opened_at, now)}{seen}", number=True),
+    ]
+
+
+def _where(alert: Alert) -> str:
+    """Return the unit of an alert, or that it is about more than one."""
+    return unit_link(alert.account_id, alert.name) if alert.name else soft(say("whole site"))
+
+
+def _relays(every: Sequence[Relay]) -> None:
+    """Show where relays are asked to be, say that they are, and are proven to be."""
+    with st.container(border=True):
+        st.subheader(say("Relays"), anchor=False)
+        if not every:
+            st.caption(say("No relay was asked for anything yet."))
+            return
+        proven = sum(relay.proof in {"confirmed", "no_load"} for relay in every)
+        st.caption(say("{proven} of {all} are where they were asked to be.", proven=proven, all=len(every)))
+        show_paged(
+            every,
+            _relay_row,
+            ("Unit", "Asked for", "Says", "Proof"),
+            key="relays",
+            caption=say("Relays"),
+            many=20,
+        )
+
+
+def _relay_row(relay: Relay) -> list[Cell]:
+    """Return a relay with its three states."""
+    return [
+        Cell(f"{unit_link(relay.account_id, relay.name)}{soft(relay.meter_name)}"),
+        Cell(_position(relay.requested, relay.requested_at, relay.time_zone)),
+        Cell(_position(relay.reported, relay.reported_at, relay.time_zone)),
+        Cell(chip(proof_word(relay.proof))),
+    ]
+
+
+def _position(position: str, at: int | None, zone: str) -> str:
+    """Return a position with when it was asked for or said."""
+    told = say(POSITIONS.get(position, "not known"))
+    return told + (soft(short_moment(at, zone)) if at is not None else "")
+
+
+def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
+    """Show what was wrong and what relays were asked for."""
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.subheader(say("Closed alerts, 90 days"), anchor=False)
+        if closed:
+            show_paged(
+                closed,
+                _closed_row,
+                ("Alert", "Unit", "Open"),
+                key="closed",
+                caption=say("Closed alerts"),
+                many=12,
+            )
+        else:
+            st.caption(say("None."))
+    with right.container(border=True, height="stretch"):
+        st.subheader(say("Relay commands, 90 days"), anchor=False)
+        if sent:
+            show_paged(
+                sent,
+                _command_row,
+                ("Unit", "Command", "When"),
+                key="commands",
+                caption=say("Relay commands"),
+                many=12,
+            )
+        else:
+            st.caption(say("None."))
+
+
+def _closed_row(alert: Alert) -> list[Cell]:
+    """Return an alert that is over."""
+    until = short_moment(alert.closed_at or 0, alert.time_zone)
+    return [
+        Cell(chip(alert_word(alert.kind))),
+        Cell(_where(alert)),
+        Cell(
+            f"{short_moment(alert.opened_at, alert.time_zone)}{soft(say('until {when}', when=until))}",
+            number=True,
+        ),
+    ]
+
+
+def _command_row(command: Command) -> list[Cell]:
+    """Return a command with its reason and what became of it."""
+    became = spelled(command.outcome) if command.outcome else say("waits")
+    return [
+        Cell(unit_link(command.account_id, command.name)),
+        Cell(f"{say(POSITIONS.get(command.position, command.position))}{soft(reason_text(command.reason))}"),
+        Cell(f"{short_moment(command.created_at, command.time_zone)}{soft(became)}", number=True),
+    ]
+
+
+show()

@@ -1,0 +1,138 @@
+"""A customer's own page: what is left, how long it lasts, what a kWh costs now, what to do."""
+
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.actions.action import Action
+from dashboard.actions.dialog import offer
+from dashboard.attention import Standing
+from dashboard.charts.cost import cost_by_block
+from dashboard.figures import days, kwh, money
+from dashboard.language import say
+from dashboard.markup import chip, page_title
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import draw, freshness, ink, no_such_unit, show_page, signed_out
+from dashboard.parts.unit_figures import where_on_ladder, why_days
+from dashboard.price_now import PriceNow, price_now
+from dashboard.queries.owed import owed_by
+from dashboard.queries.units import Unit
+from dashboard.queries.usage import usage
+from dashboard.scope import unit_scope
+from dashboard.signin.current import current_viewer
+from dashboard.standings import standings_of
+from dashboard.warehouse import Warehouse
+from dashboard.words import reason_text, supply_word
+
+DAYS: Final = 14
+
+
+def show() -> None:
+    """Show the customer's unit; one of several is chosen first."""
+    viewer = current_viewer()
+    if viewer is None or not viewer.accounts:
+        signed_out()
+        return
+    chosen = viewer.accounts[0]
+    if len(viewer.accounts) > 1:
+        chosen = (
+            st.segmented_control(say("Unit"), viewer.accounts, default=chosen, required=True, key="own")
+            or chosen
+        )
+    show_page(_home, unit_scope(chosen))
+
+
+def _home(opened: Warehouse, viewer: Viewer) -> None:
+    """Show what a household wants to know."""
+    standing = next(iter(opened.once(standings_of, viewer)), None)
+    if standing is None:
+        no_such_unit()
+        return
+    unit = standing.unit
+    state = chip(supply_word(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
+    st.html(page_title(unit.name, unit.site_name, state))
+    freshness(opened, unit.time_zone)
+    _left(standing)
+    _what_to_do(viewer, unit)
+    _now(opened, viewer, unit, opened.once(price_now, viewer, unit.id))
+    _lately(opened, viewer, unit)
+
+
+def _left(standing: Standing) -> None:
+    """Show what is left, large."""
+    unit = standing.unit
+    lasts = say("Lasts about {days}, {why}", days=days(standing.days_left), why=why_days(standing))
+    if standing.days_left is None:
+        lasts = why_days(standing)
+    st.html(
+        f'<p class="pm-lead">{say("You have")}</p>'
+        f'<p class="pm-big">{money(unit.available, unit.currency)}</p>'
+        f'<p class="pm-lead">{lasts}</p>'
+    )
+
+
+def _what_to_do(viewer: Viewer, unit: Unit) -> None:
+    """Say what the household can do now, where there is something."""
+    if unit.supply_state == "armed":
+        st.warning(say("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
+        offer(
+            viewer,
+            "confirm",
+            lambda: Action("confirm", unit.id, unit.name, unit.currency),
+            key="confirm",
+            primary=True,
+        )
+    elif unit.supply_state == "disconnected":
+        st.error(
+            say(
+                "Your supply is off: {reason}. It comes back when credit does.",
+                reason=reason_text(unit.reason),
+            ),
+            icon=":material/power_off:",
+        )
+    if "emergency_credit_available" in unit.alerts:
+        st.info(
+            say("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
+        )
+        offer(
+            viewer,
+            "emergency",
+            lambda: Action("emergency", unit.id, unit.name, unit.currency),
+            key="emergency",
+        )
+
+
+def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: PriceNow | None) -> None:
+    """Show today, the price of the next kWh and what is owed."""
+    used = opened.once(usage, viewer, unit.id, 1)
+    today = sum(one.amount + one.tax for one in used) + unit.accrued
+    figures = [
+        Figure(say("Today so far"), money(today, unit.currency), None, kwh(sum(one.wh for one in used))),
+    ]
+    if price is not None:
+        figures.append(
+            Figure(say("Next kWh"), money(price.per_kwh, unit.currency), None, where_on_ladder(price))
+        )
+    owed = opened.once(owed_by, viewer, unit.id)
+    if owed:
+        figures.append(
+            Figure(say("You owe"), money(owed, unit.currency), None, say("taken from top-ups or over time"))
+        )
+    show_figures(figures)
+
+
+def _lately(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
+    """Show the last two weeks."""
+    used = opened.once(usage, viewer, unit.id, DAYS)
+    if not used:
+        st.info(
+            say("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:"
+        )
+        return
+    with st.container(border=True):
+        st.subheader(say("The last 14 days, {currency}", currency=unit.currency), anchor=False)
+        draw(cost_by_block(used, unit.currency, ink()), "lately")
+
+
+show()

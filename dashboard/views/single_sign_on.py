@@ -1,0 +1,26 @@
+"""Sign-in through the provider that the dashboard is configured for (OpenID Connect)."""
+
+import streamlit as st
+
+from dashboard.language import say
+from dashboard.markup import page_title
+from dashboard.settings import settings
+from dashboard.signin.current import provider_claims
+
+
+def show() -> None:
+    """Lead to the provider, or say why the person that it named gets no further."""
+    st.html(page_title(say("Single sign-on"), ""))
+    if settings().people is None:
+        st.info(say("Single sign-on is not set up here; docs/dashboard.md says how."))
+        return
+    claims = provider_claims()
+    if not claims:
+        st.button(say("Continue to your provider"), type="primary", on_click=st.login)
+        return
+    who = str(claims.get("email") or claims.get("sub") or "")
+    st.error(say("{name} is not among the people of this dashboard. Ask the landlord.", name=who))
+    st.button(say("Sign out"), on_click=st.logout)
+
+
+show()

@@ -1,0 +1,173 @@
+"""How the bridge and its meters are: health, what waits for a decision, meters by family, the data shown."""
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+import time
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.actions.action import Action
+from dashboard.actions.dialog import offer
+from dashboard.data import data_dir
+from dashboard.figures import ago, count, kwh, moment, short_moment
+from dashboard.language import say
+from dashboard.markup import Cell, chip, page_title, plain, soft, unit_link
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import STALE_MS, freshness, no_units, show_page
+from dashboard.parts.paged import show_paged
+from dashboard.queries.meters import Meter, Quarantine, exported, meters, quarantines
+from dashboard.queries.places import places
+from dashboard.queries.site_alerts import site_alerts
+from dashboard.scope import Scope
+from dashboard.warehouse import Warehouse
+from dashboard.words import CAUSES, Word, alert_word, counted, family_name
+
+OFFLINE: Final = Word("Offline", "sensors_off", "amber")
+HEARD: Final = Word("Heard", "sensors", "green")
+SILENT: Final = Word("Never heard", "help", "grey")
+ABOUT: Final = """
+Every figure comes from the bridge's ledger: posted balances, what was used since, and the segments of at most
+15 minutes that each charge consists of. Reading never changes anything and never makes the bridge wait; what
+changes something is asked of the bridge with your own token.
+
+- **Balance** is the posted balance less what was used since the last posting.
+- **Days left** is an estimate from the cost of the last 28 full days, the newest counting most. It stays
+  *not yet known* until there are two full days.
+- **7 days** are the last 168 hours, compared with the 168 before.
+- Times are those of the site, amounts in its currency.
+"""
+
+
+def show() -> None:
+    """Show the page."""
+    show_page(_system, Scope(kind="system"))
+
+
+def _system(opened: Warehouse, viewer: Viewer) -> None:
+    """Show health first, then what waits, then every meter."""
+    known = opened.once(places, viewer)
+    zone = known[0].time_zone if known else "UTC"
+    st.html(page_title(say("System"), say("the bridge, its meters, and the data shown here")))
+    freshness(opened, zone)
+    every, waiting = opened.once(meters, viewer), opened.once(quarantines, viewer)
+    _health(opened, zone, every, waiting)
+    for alert in opened.once(site_alerts, viewer):
+        word = alert_word(alert.kind)
+        st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+    if waiting:
+        _quarantines(waiting, viewer)
+    if not known:
+        no_units()
+    else:
+        _meters(every, opened.as_of or 0)
+    _about(opened, zone)
+
+
+def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Sequence[Quarantine]) -> None:
+    """Show the bridge's state in figures."""
+    now = int(time.time() * 1000)
+    silent = opened.as_of is None or now - opened.as_of > STALE_MS
+    newest = say("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
+    offline = sum(meter.offline for meter in every)
+    done, last = opened.once(exported)
+    show_figures(
+        [
+            Figure(say("Bridge"), say("Silent") if silent else say("Running"), None, newest),
+            Figure(say("Meters"), count(len(every)), None, say("{number} offline", number=count(offline))),
+            Figure(say("To decide"), count(len(waiting)), None, say("registers in quarantine")),
+            Figure(
+                say("Journal"),
+                count(last),
+                None,
+                say("{number} entries not yet exported", number=count(last - done)),
+            ),
+        ]
+    )
+
+
+def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
+    """Show registers that wait for a decision, with what each decision would mean."""
+    with st.container(border=True):
+        st.subheader(say("Registers to decide"), anchor=False)
+        st.caption(say("Nothing of these readings is charged before somebody decides what they mean."))
+        shown = show_paged(
+            waiting,
+            _quarantine_row,
+            ("Unit", "What happened", "Charged up to", "Shows", "Since"),
+            key="quarantines",
+            caption=say("Registers to decide"),
+            many=10,
+        )
+        for one in shown:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                offer(viewer, "quarantine", partial(_decision, one), key=f"decide {one.id}")
+                if viewer.token is not None:
+                    st.caption(f"{one.unit} · {one.meter_name}")
+
+
+def _decision(one: Quarantine) -> Action:
+    """Return the decision about a register."""
+    return Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
+
+
+def _quarantine_row(one: Quarantine) -> list[Cell]:
+    """Return a register that waits."""
+    return [
+        Cell(f"{unit_link(one.account_id, one.unit)}{soft(one.meter_name)}"),
+        Cell(say(CAUSES.get(one.cause, one.cause))),
+        Cell(kwh(one.watermark_wh), number=True),
+        Cell(kwh(one.register_wh), number=True),
+        Cell(short_moment(one.opened_at, one.time_zone), number=True),
+    ]
+
+
+def _meters(every: Sequence[Meter], now: int) -> None:
+    """Show meters by family, those that are silent first."""
+    with st.container(border=True):
+        st.subheader(say("Meters"), anchor=False)
+        if not every:
+            st.caption(say("No meter is assigned to a unit yet; `meter-bridge meters` lists what was heard."))
+            return
+        families = sorted({meter.family for meter in every})
+        told = " · ".join(
+            f"{family_name(each)} {count(sum(one.family == each for one in every))}" for each in families
+        )
+        st.caption(told)
+        wanted = st.pills(
+            say("Family"), families, format_func=family_name, key="family", label_visibility="collapsed"
+        )
+        chosen = [meter for meter in every if wanted in (None, meter.family)]
+        show_paged(
+            chosen,
+            lambda meter: _meter_row(meter, now),
+            ("Meter", "Unit", "Address", "Last reading"),
+            key="meters",
+            caption=counted(len(chosen), "meter", "meters"),
+            many=25,
+        )
+
+
+def _meter_row(meter: Meter, now: int) -> list[Cell]:
+    """Return a meter."""
+    word = OFFLINE if meter.offline else SILENT if meter.read_at is None else HEARD
+    when = "" if meter.read_at is None else soft(ago(meter.read_at, now))
+    return [
+        Cell(f"{escape(meter.name)}{soft(family_name(meter.family))}"),
+        Cell(unit_link(meter.account_id, meter.unit)),
+        Cell(soft(meter.address)),
+        Cell(f"{chip(word)}{when}", number=True),
+    ]
+
+
+def _about(opened: Warehouse, zone: str) -> None:
+    """Say how figures are meant and where they come from."""
+    with st.expander(say("How figures are meant")):
+        st.markdown(say(ABOUT))
+    newest = say("no data yet") if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"
+    st.caption(say("Folder {folder} · newest data {instant}", folder=f"`{data_dir()}`", instant=newest))
+
+
+show()

@@ -1,0 +1,92 @@
+"""The morning page: what needs attention, what came in and went out, what just happened."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.attention import Concern, Standing, concerns
+from dashboard.figures import moment, money, short_moment
+from dashboard.language import say
+from dashboard.markup import Cell, page_title, plain, soft, table, unit_link
+from dashboard.parts.key_figures import show_key_figures
+from dashboard.parts.needs_attention import show_concerns
+from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.week_charts import show_weeks
+from dashboard.queries.payments import Payment, newest_payments
+from dashboard.queries.site_alerts import SiteAlert, site_alerts
+from dashboard.standings import standings_of
+from dashboard.warehouse import Warehouse
+from dashboard.words import alert_word, counted
+
+NEWEST: Final = 6
+
+
+def show() -> None:
+    """Show the page."""
+    show_page(_today)
+
+
+def _today(opened: Warehouse, viewer: Viewer) -> None:
+    """Show how everything stands that the viewer may see."""
+    standings = opened.once(standings_of, viewer)
+    _title(opened, standings)
+    if not standings:
+        no_units()
+        return
+    freshness(opened, standings[0].unit.time_zone)
+    _installation(opened.once(site_alerts, viewer))
+    show_concerns(opened.once(_concerns, viewer), opened.as_of or 0)
+    show_key_figures(opened, viewer, standings)
+    show_weeks(opened, viewer)
+    if viewer.sees_money:
+        _payments(opened.once(newest_payments, viewer, NEWEST))
+
+
+def _concerns(opened: Warehouse, viewer: Viewer) -> list[Concern]:
+    """Return what needs a person."""
+    return concerns(opened.once(standings_of, viewer))
+
+
+def _title(opened: Warehouse, standings: Sequence[Standing]) -> None:
+    """Show what the page is about and as of when."""
+    sites = {standing.unit.site_id: standing.unit for standing in standings}
+    zones = {site.time_zone for site in sites.values()}
+    name = next(iter(sites.values())).site_name if len(sites) == 1 else say("Today")
+    known = []
+    if standings:
+        known.append(counted(len(standings), "unit", "units"))
+    if len(sites) > 1:
+        known.append(counted(len(sites), "site", "sites"))
+    if opened.as_of is not None and len(zones) == 1:
+        known.append(say("as of {instant}", instant=moment(opened.as_of, next(iter(zones)))))
+    st.html(page_title(name, " · ".join(known)))
+
+
+def _installation(alerts: Sequence[SiteAlert]) -> None:
+    """Show what is wrong with a site or the bridge itself."""
+    for alert in alerts:
+        word = alert_word(alert.kind)
+        st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+
+
+def _payments(payments: Sequence[Payment]) -> None:
+    """Show what came in last."""
+    with st.container(border=True):
+        st.subheader(say("Latest payments"), anchor=False)
+        if not payments:
+            st.caption(say("No payment in the last 14 days."))
+            return
+        rows = [
+            [
+                Cell(f"{unit_link(one.account_id, one.name)}{soft(one.how)}"),
+                Cell(short_moment(one.at, one.time_zone), number=True),
+                Cell(money(one.amount, one.currency), number=True),
+            ]
+            for one in payments
+        ]
+        st.html(table((say("Unit"), say("When"), say("Paid")), rows, say("Latest payments")))
+
+
+show()
