@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -39,7 +40,7 @@ def kind_number(kind: str) -> int:
     return KINDS.index(LineKind(kind))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Book:
     """Everything that SQL has to know of a timeline over a span of time, for some groups of terms."""
 
@@ -52,7 +53,7 @@ class Book:
     @property
     def blocks(self) -> int:
         """Return the most blocks of any ladder that SQL has to tell apart."""
-        return max((len(row) for row in self._ends().values()), default=0) + 1
+        return max((len(row) for row in self._ends.values()), default=0) + 1
 
     @property
     def versions(self) -> Sequence[TariffVersion]:
@@ -74,6 +75,7 @@ class Book:
         """Say whether the greatest power of a period has a price."""
         return any(each.demand and each.demand.of is DemandOf.MAXIMUM for each in self.versions)
 
+    @cached_property
     def _ends(self) -> dict[tuple[int, int], tuple[int, ...]]:
         """Return the limits of each step for each group; pro rata blocks are shared later."""
         found: dict[tuple[int, int], tuple[int, ...]] = {}
@@ -88,7 +90,7 @@ class Book:
     def step_table(self) -> pa.Table:
         """Return the limits of each step in columns ``e0`` to ``eN``, for each group."""
         width = self.blocks
-        rows = [(*key, *ends, *[ENDLESS] * (width - len(ends))) for key, ends in self._ends().items()]
+        rows = [(*key, *ends, *[ENDLESS] * (width - len(ends))) for key, ends in self._ends.items()]
         ends = [(f"e{place}", pa.int64()) for place in range(width)]
         return table(rows, pa.schema([("grp", pa.int32()), ("step", pa.int32()), *ends]))
 

@@ -4,10 +4,11 @@ Everything that depends on time alone (time zone, summer time, holidays, seasons
 of the core's own ``Timeline`` here, once for all units; SQL only joins what it says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time
@@ -140,24 +141,41 @@ def run_table(calendar: Calendar) -> pa.Table:
 
 def slot_tables(calendar: Calendar) -> tuple[pa.Table, pa.Table]:
     """Return the quarter hours that lie in one run, and the parts of those in which a run ends."""
-    whole: list[tuple[int, ...]] = []
-    parts: list[tuple[int, ...]] = []
-    for number, run in enumerate(calendar.runs):
-        version = calendar.versions[run.version]
-        for slot in range(run.start // SLOT_MS, -(-run.end // SLOT_MS)):
-            start, end = max(slot * SLOT_MS, run.start), min((slot + 1) * SLOT_MS, run.end)
-            demand = _demand_interval(version, start)
-            if end - start == SLOT_MS:
-                whole.append((slot, number, demand))
-            else:
-                parts.append((slot, number, demand, start, end))
-    return table(whole, SLOT), table(parts, CUT)
+    begins = np.array([-(-run.start // SLOT_MS) for run in calendar.runs], np.int64)
+    counts = np.maximum(np.array([run.end // SLOT_MS for run in calendar.runs], np.int64) - begins, 0)
+    runs = np.repeat(np.arange(len(counts)), counts)
+    slots = np.arange(len(runs)) + (begins - (np.cumsum(counts) - counts))[runs]
+    whole = pa.table({"slot": slots, "run": runs, "demand": _demands(calendar, slots, runs)})
+    parts = [part for number, run in enumerate(calendar.runs) for part in _parts(calendar, number, run)]
+    return whole.cast(SLOT), table(parts, CUT)
+
+
+def _demands(calendar: Calendar, slots: np.ndarray, runs: np.ndarray) -> np.ndarray:
+    """Return the demand interval of each quarter hour; asked one by one where there is a charge for it."""
+    if not any(_measures(version) for version in calendar.versions):
+        return np.full(len(slots), NO_DEMAND)
+    versions = [calendar.versions[run.version] for run in calendar.runs]
+    pairs = zip(slots.tolist(), runs.tolist(), strict=True)
+    return np.array([_demand_interval(versions[run], slot * SLOT_MS) for slot, run in pairs])
+
+
+def _parts(calendar: Calendar, number: int, run: Run) -> Iterator[tuple[int, ...]]:
+    """Yield the quarter hours that lie only partly in a run, with that part."""
+    for slot in dict.fromkeys((run.start // SLOT_MS, (run.end - 1) // SLOT_MS)):
+        start, end = max(slot * SLOT_MS, run.start), min((slot + 1) * SLOT_MS, run.end)
+        if end - start < SLOT_MS:
+            yield slot, number, _demand_interval(calendar.versions[run.version], start), start, end
+
+
+def _measures(version: TariffVersion) -> bool:
+    """Say whether a version charges the greatest power."""
+    return version.demand is not None and version.demand.of is DemandOf.MAXIMUM
 
 
 def _demand_interval(version: TariffVersion, at: int) -> int:
     """Return the minute in which the demand interval of an instant begins, or ``NO_DEMAND``."""
     demand = version.demand
-    if demand is None or demand.of is not DemandOf.MAXIMUM:
+    if demand is None or not _measures(version):
         return NO_DEMAND
     past = local_time(at, version.zone).minute * MINUTE_MS + at % MINUTE_MS
     return (at - past % (demand.interval_min * MINUTE_MS)) // MINUTE_MS

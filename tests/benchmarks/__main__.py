@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tests.benchmarks import footprint, home_assistant, latency, rating, throughput
+from tests.benchmarks import footprint, home_assistant, latency, pricing, rating, throughput
 from tests.benchmarks.parts import machine
 
 BENCHMARKS = {
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "latency": latency.main,
     "footprint": footprint.main,
     "rating": rating.main,
+    "pricing": pricing.main,
     "home-assistant": home_assistant.main,
 }
 
