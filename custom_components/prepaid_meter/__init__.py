@@ -43,7 +43,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry
     """Unload a bridge; its stream ends with the entry's background tasks."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.store.async_save()
+        await entry.runtime_data.memory.async_close()
     return unloaded
 
 

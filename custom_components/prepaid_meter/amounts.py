@@ -41,6 +41,11 @@ def kilowatt_hours(watt_hours: int | None) -> Decimal | None:
     return None if watt_hours is None else Decimal(watt_hours).scaleb(-3)
 
 
+def kilowatt_hours_text(watt_hours: int | None) -> str | None:
+    """Return watt-hours as kWh with three decimals, exactly, for answers that are JSON."""
+    return None if watt_hours is None else f"{Decimal(watt_hours).scaleb(-3):.3f}"
+
+
 def thousandth(value: int | None) -> float | None:
     """Return milliwatts, millivolts, milliamperes or millihertz in the plain unit."""
     return None if value is None else value / 1000

@@ -57,7 +57,7 @@ class PrepaidMeterCoordinator:
     accounts: dict[str, AccountView]
     alerts: tuple[AlertView, ...]
 
-    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry, store: Memory) -> None:
+    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry, memory: Memory) -> None:
         """Prepare to follow the entry's bridge."""
         self.hass = hass
         self.config_entry = entry
@@ -68,9 +68,9 @@ class PrepaidMeterCoordinator:
             BridgeAddress(host=entry.data[CONF_HOST], port=entry.data[CONF_PORT], tls=entry.data[CONF_SSL]),
             entry.data[CONF_TOKEN],
         )
-        self.store = store
+        self.memory = memory
         self._stream = BridgeStream(
-            self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, store.last_event
+            self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, memory.last_event
         )
         self._known_at_start: int | None = None
         """Newest event when the connection was first made; what is older happened while nobody was here."""
@@ -177,7 +177,7 @@ class PrepaidMeterCoordinator:
 
     def _keep_last_event(self) -> None:
         """Remember up to where events were passed on, also over a restart."""
-        self.store.async_keep_event(self._stream.last_seq)
+        self.memory.async_keep_event(self._stream.last_seq)
 
     @callback
     def on_lost(self, error: PrepaidMeterError) -> None:

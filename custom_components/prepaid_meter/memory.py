@@ -24,6 +24,7 @@ class Memory:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
         self._store: Store[_Remembered] = Store(hass, VERSION, f"{DOMAIN}.{entry_id}")
+        self._closed = False
         self.last_event: int | None = None
         """Newest event that was passed on."""
         self.history = 0
@@ -37,19 +38,20 @@ class Memory:
     @callback
     def async_keep_event(self, seq: int | None) -> None:
         """Remember the newest event."""
-        if seq != self.last_event:
+        if seq != self.last_event and not self._closed:
             self.last_event = seq
             self._save_soon()
 
     @callback
     def async_keep_history(self, seq: int) -> None:
         """Remember up to where the history is known."""
-        if seq != self.history:
+        if seq != self.history and not self._closed:
             self.history = seq
             self._save_soon()
 
-    async def async_save(self) -> None:
-        """Write at once."""
+    async def async_close(self) -> None:
+        """Write at once, and take nothing more: what comes while the entry is unloaded comes again."""
+        self._closed = True
         await self._store.async_save(self._remembered())
 
     async def async_forget(self) -> None:

@@ -1,7 +1,9 @@
 """Actions of the integration."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import uuid4
 
 from homeassistant.config_entries import ConfigEntryState
@@ -11,44 +13,100 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er
 import probatio
 
-from .amounts import decimal_text
+from .amounts import decimal_text, kilowatt_hours_text
 from .client import CannotConnectError
 from .client.protocol import AccountView, Role, TopUpResult
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier
 from .helpers import translated_errors
+from .statements import readable
 
+SERVICE_REDEEM_VOUCHER: Final = "redeem_voucher"
+SERVICE_SET_THRESHOLDS: Final = "set_thresholds"
+SERVICE_STATEMENT: Final = "statement"
+SERVICE_TARIFF_NOW: Final = "tariff_now"
 SERVICE_TOP_UP: Final = "top_up"
 
 ATTR_AMOUNT: Final = "amount"
+ATTR_CODE: Final = "code"
+ATTR_DETAIL: Final = "detail"
+ATTR_FIRST_DAY: Final = "first_day"
+ATTR_LAST_DAY: Final = "last_day"
+ATTR_LOAD_LIMIT: Final = "load_limit"
 ATTR_METHOD: Final = "method"
 ATTR_REFERENCE: Final = "reference"
+ATTR_THRESHOLDS: Final = "thresholds"
 
 DEFAULT_METHOD: Final = "cash"
-TRIES: Final = 2
+DETAILS: Final = ("line", "day")
 
 
-def _amount(value: object) -> Decimal:
-    """Return a positive decimal; a number from the UI is read as it is written, not as binary stores it."""
+def _decimal(value: object) -> Decimal:
+    """Return a decimal; a number from the UI is read as it is written, not as binary stores it."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation as error:
         raise probatio.Invalid("expected a decimal number such as 100.00") from error
-    if not amount.is_finite() or amount <= 0:
+    if not amount.is_finite():
+        raise probatio.Invalid("expected a finite number")
+    return amount
+
+
+def _amount(value: object) -> Decimal:
+    """Return a decimal above zero."""
+    amount = _decimal(value)
+    if amount <= 0:
         raise probatio.Invalid("expected an amount above zero")
     return amount
 
 
-TOP_UP_SCHEMA: Final = probatio.All(
-    cv.has_at_least_one_key(ATTR_DEVICE_ID, ATTR_ENTITY_ID),
-    probatio.Schema(
+def _threshold(value: object) -> Decimal:
+    """Return a decimal of zero or more."""
+    threshold = _decimal(value)
+    if threshold < 0:
+        raise probatio.Invalid("expected a threshold of zero or more")
+    return threshold
+
+
+def _schema(fields: dict[probatio.Marker, Any]) -> probatio.All[Any]:
+    """Return the schema of an action on an account, named by its device or by one of its entities."""
+    return probatio.All(
+        cv.has_at_least_one_key(ATTR_DEVICE_ID, ATTR_ENTITY_ID),
+        probatio.Schema(
+            {
+                probatio.Exclusive(ATTR_DEVICE_ID, "account"): cv.string,
+                probatio.Exclusive(ATTR_ENTITY_ID, "account"): cv.entity_id,
+                **fields,
+            }
+        ),
+    )
+
+
+TOP_UP_SCHEMA: Final = _schema(
+    {
+        probatio.Required(ATTR_AMOUNT): _amount,
+        probatio.Optional(ATTR_METHOD, default=DEFAULT_METHOD): cv.string,
+        probatio.Optional(ATTR_REFERENCE): cv.string,
+    }
+)
+REDEEM_SCHEMA: Final = _schema(
+    {probatio.Required(ATTR_CODE): probatio.All(cv.string, str.strip, probatio.Length(min=1))}
+)
+STATEMENT_SCHEMA: Final = _schema(
+    {
+        probatio.Optional(ATTR_FIRST_DAY): cv.date,
+        probatio.Optional(ATTR_LAST_DAY): cv.date,
+        probatio.Optional(ATTR_DETAIL, default=DETAILS[0]): probatio.In(DETAILS),
+    }
+)
+TARIFF_SCHEMA: Final = _schema({})
+THRESHOLDS_SCHEMA: Final = probatio.All(
+    cv.has_at_least_one_key(ATTR_THRESHOLDS, ATTR_LOAD_LIMIT),
+    _schema(
         {
-            probatio.Exclusive(ATTR_DEVICE_ID, "account"): cv.string,
-            probatio.Exclusive(ATTR_ENTITY_ID, "account"): cv.entity_id,
-            probatio.Required(ATTR_AMOUNT): _amount,
-            probatio.Optional(ATTR_METHOD, default=DEFAULT_METHOD): cv.string,
-            probatio.Optional(ATTR_REFERENCE): cv.string,
+            probatio.Optional(ATTR_THRESHOLDS): probatio.All(cv.ensure_list, [_threshold]),
+            probatio.Optional(ATTR_LOAD_LIMIT): cv.positive_int,
         }
     ),
 )
@@ -57,13 +115,14 @@ TOP_UP_SCHEMA: Final = probatio.All(
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    hass.services.async_register(
-        DOMAIN,
-        SERVICE_TOP_UP,
-        _async_top_up,
-        schema=TOP_UP_SCHEMA,
-        supports_response=SupportsResponse.OPTIONAL,
-    )
+    for name, action, schema, response in (
+        (SERVICE_TOP_UP, _async_top_up, TOP_UP_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_REDEEM_VOUCHER, _async_redeem_voucher, REDEEM_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_STATEMENT, _async_statement, STATEMENT_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_TARIFF_NOW, _async_tariff_now, TARIFF_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_SET_THRESHOLDS, _async_set_thresholds, THRESHOLDS_SCHEMA, SupportsResponse.OPTIONAL),
+    ):
+        hass.services.async_register(DOMAIN, name, action, schema=schema, supports_response=response)
 
 
 async def _async_top_up(call: ServiceCall) -> ServiceResponse:
@@ -72,32 +131,100 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
     if coordinator.role is not Role.LANDLORD:
         raise _refusal("top_up_not_allowed", account=account.name)
     with translated_errors():
-        result = await _top_up(coordinator, account, call)
-    coordinator.async_apply_supply(account.id, result.supply)
-    return _response(result, account)
-
-
-async def _top_up(
-    coordinator: PrepaidMeterCoordinator, account: AccountView, call: ServiceCall
-) -> TopUpResult:
-    """Ask once more with the same key when the answer was lost: the bridge books it once."""
-    key = uuid4().hex
-    for remaining in reversed(range(TRIES)):
-        try:
-            return await coordinator.connection.top_up(
+        result = await _once(
+            partial(
+                coordinator.connection.top_up,
                 account.id,
                 f"{call.data[ATTR_AMOUNT]:f}",
                 method=call.data[ATTR_METHOD],
                 reference=call.data.get(ATTR_REFERENCE),
-                key=key,
             )
-        except CannotConnectError:
-            if not remaining:
-                raise
-    raise AssertionError("unreachable")
+        )
+    coordinator.async_apply_supply(account.id, result.supply)
+    return _top_up_response(result, account)
 
 
-def _response(result: TopUpResult, account: AccountView) -> ServiceResponse:
+async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
+    """Redeem a voucher and return where the money went."""
+    coordinator, account = _account_of(call)
+    _check_role(coordinator, Role.LANDLORD, Role.TENANT)
+    with translated_errors():
+        result = await _once(partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE]))
+    coordinator.async_apply_supply(account.id, result.supply)
+    return _top_up_response(result, account)
+
+
+async def _async_statement(call: ServiceCall) -> ServiceResponse:
+    """Return the statement of a period."""
+    coordinator, account = _account_of(call)
+    first, last = call.data.get(ATTR_FIRST_DAY), call.data.get(ATTR_LAST_DAY)
+    with translated_errors():
+        statement = await coordinator.connection.statement(
+            account.id,
+            begin=first and first.isoformat(),
+            end=last and last.isoformat(),
+            detail=call.data[ATTR_DETAIL],
+        )
+    return readable(statement, account)
+
+
+async def _async_tariff_now(call: ServiceCall) -> ServiceResponse:
+    """Return the price in force."""
+    coordinator, account = _account_of(call)
+    if not coordinator.available or account.tariff is None:
+        raise _refusal("no_tariff", account=account.name)
+    tariff = account.tariff
+    return {
+        "account": account.name,
+        "currency": account.currency,
+        "tariff": tariff.tariff_id,
+        "version": tariff.version_id,
+        "price_per_kwh": decimal_text(tariff.price_per_kwh, account),
+        "band": tariff.band,
+        "block": tariff.block,
+        "blocks": tariff.blocks,
+        "block_remaining_kwh": kilowatt_hours_text(tariff.block_remaining_wh),
+        "next_change": tariff.next_change,
+    }
+
+
+async def _async_set_thresholds(call: ServiceCall) -> ServiceResponse:
+    """Set the warning thresholds, the load limit or both, and return what holds now."""
+    coordinator, account = _account_of(call)
+    _check_role(coordinator, Role.LANDLORD)
+    thresholds: list[Decimal] | None = call.data.get(ATTR_THRESHOLDS)
+    with translated_errors():
+        changed = await coordinator.connection.set_policy(
+            account.id,
+            low_credit=None if thresholds is None else [f"{each:f}" for each in thresholds],
+            load_limit_w=call.data.get(ATTR_LOAD_LIMIT),
+        )
+    coordinator.async_apply_account(changed)
+    limit = changed.load_limit_mw
+    return {
+        "account": changed.name,
+        "currency": changed.currency,
+        "thresholds": [decimal_text(each, changed) for each in changed.low_credit_thresholds],
+        "load_limit_w": None if limit is None else limit // 1000,
+    }
+
+
+async def _once(ask: Callable[..., Awaitable[TopUpResult]]) -> TopUpResult:
+    """Ask once more with the same key where the answer was lost: the bridge books it once."""
+    key = uuid4().hex
+    try:
+        return await ask(key=key)
+    except CannotConnectError:
+        return await ask(key=key)
+
+
+def _check_role(coordinator: PrepaidMeterCoordinator, *roles: Role) -> None:
+    """Refuse before anything is asked what the token may not do."""
+    if coordinator.role not in roles:
+        raise _refusal("not_allowed")
+
+
+def _top_up_response(result: TopUpResult, account: AccountView) -> ServiceResponse:
     top_up = result.top_up
     return {
         "id": top_up.id,

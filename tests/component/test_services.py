@@ -1,4 +1,4 @@
-"""The top-up action."""
+"""Actions: what they ask of the bridge, and what they answer."""
 
 from typing import Any
 
@@ -139,3 +139,174 @@ async def test_a_bridge_that_is_not_loaded_is_said_so(
     with pytest.raises(ServiceValidationError) as error:
         await top_up(hass, entity_id=BALANCE, amount=10)
     assert error.value.translation_key == "not_loaded"
+
+
+async def act(hass: HomeAssistant, name: str, **data: Any) -> Any:  # noqa: ANN401
+    told = {"entity_id": BALANCE, **data}
+    return await hass.services.async_call(DOMAIN, name, told, blocking=True, return_response=True)
+
+
+async def test_a_voucher_is_redeemed_once_also_when_the_answer_is_lost(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    bridge.drop_top_up_answers = 1
+    answer = await act(hass, "redeem_voucher", code=" 1234 5678 9012 3456 7890 ")
+    assert (answer["amount"], answer["balance"], answer["supply"]) == ("50.00", "237.1187", "connected")
+    assert [body for _, _, body in bridge.requests] == [{"code": "1234 5678 9012 3456 7890"}] * 2
+    assert len({key for _, key, _ in bridge.requests}) == 1
+
+
+async def test_a_tenant_redeems_vouchers_and_a_caretaker_does_not(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
+) -> None:
+    for role in (Role.TENANT, Role.CARETAKER):
+        bridge.role = role
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        if role is Role.TENANT:
+            assert (await act(hass, "redeem_voucher", code="1"))["amount"] == "50.00"
+        else:
+            with pytest.raises(ServiceValidationError) as error:
+                await act(hass, "redeem_voucher", code="1")
+            assert error.value.translation_key == "not_allowed"
+        assert await hass.config_entries.async_unload(entry.entry_id)
+    assert len(bridge.requests) == 1
+
+
+async def test_a_bridge_without_vouchers_is_said_to_be_too_old_for_them(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    bridge.takes_vouchers = False
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "redeem_voucher", code="1234")
+    assert error.value.translation_key == "not_supported"
+
+
+async def test_a_voucher_that_is_refused_says_why(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    problem = {"code": "voucher_used", "message": "It was redeemed.", "field": "code", "remedy": "Buy one."}
+    bridge.refuse_with = (409, problem)
+    with pytest.raises(ServiceValidationError, match=r"It was redeemed\. Buy one\."):
+        await act(hass, "redeem_voucher", code="1234")
+
+
+STATEMENT = {
+    "account_id": "flat-1",
+    "currency": "ZAR",
+    "amount_digits": 6,
+    "opening": 100_000_000,
+    "closing": -2_500_000,
+    "open": True,
+    "units": [{"supply_id": "flat-1", "opening_wh": 1_000, "used_wh": 250}],
+    "lines": [
+        {
+            "kind": "consumption",
+            "block": 1,
+            "quantity": 12_345,
+            "unit_price": 2_685_400,
+            "amount": 33_151_263,
+        },
+        {"kind": "standing", "block": None, "quantity": 3, "unit_price": 1_000_000, "amount": 3_000_000},
+    ],
+    "entries": [{"kind": "top_up", "amount": 50_000_000, "changes": {"arrears": 5_000_000}, "seq": 7}],
+    "not_yet_posted": {"at": "2026-11-10T10:00:00.000Z", "wh": 12, "amount": 32_225},
+}
+
+
+async def test_a_statement_is_told_in_decimals(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    bridge.statement = STATEMENT
+    told = await act(hass, "statement", first_day="2026-11-01", last_day="2026-11-10", detail="day")
+    assert bridge.requests[0][2] == {"from": "2026-11-01", "to": "2026-11-10", "detail": "day"}
+    assert told == {
+        "account_id": "flat-1",
+        "currency": "ZAR",
+        "opening": "100.00",
+        "closing": "-2.50",
+        "open": True,
+        "units": [{"supply_id": "flat-1", "opening_kwh": "1.000", "used_kwh": "0.250"}],
+        "lines": [
+            {
+                "kind": "consumption",
+                "block": 1,
+                "kwh": "12.345",
+                "unit_price": "2.6854",
+                "amount": "33.151263",
+            },
+            {"kind": "standing", "block": None, "quantity": 3, "unit_price": "1.00", "amount": "3.00"},
+        ],
+        "entries": [{"kind": "top_up", "amount": "50.00", "changes": {"arrears": "5.00"}, "seq": 7}],
+        "not_yet_posted": {"at": "2026-11-10T10:00:00.000Z", "kwh": "0.012", "amount": "0.032225"},
+    }
+
+
+async def test_a_statement_is_this_months_unless_a_period_is_given(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    assert await act(hass, "statement") == {}
+    assert bridge.requests[0][2] == {"detail": "line"}
+    bridge.statement = []
+    with pytest.raises(HomeAssistantError) as error:
+        await act(hass, "statement")
+    assert error.value.translation_key == "unknown"
+
+
+async def test_the_tariff_now_is_told_without_asking_the_bridge(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    assert await act(hass, "tariff_now") == {
+        "account": "Flat 1",
+        "currency": "ZAR",
+        "tariff": "homepower",
+        "version": "2026-07",
+        "price_per_kwh": "2.6854",
+        "band": "peak",
+        "block": 2,
+        "blocks": 4,
+        "block_remaining_kwh": "112.000",
+        "next_change": "2026-11-10T18:00:00.000Z",
+    }
+    await bridge.stop()
+    await eventually(lambda: hass.states.is_state(BALANCE, "unavailable"))
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "tariff_now")
+    assert error.value.translation_key == "no_tariff"
+
+
+async def test_thresholds_and_load_limit_are_set_together(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    answer = await act(hass, "set_thresholds", thresholds=["5", 20.5], load_limit=750)
+    assert bridge.requests[0][2] == {"low_credit": ["5", "20.5"], "load_limit_w": 750}
+    assert answer == {
+        "account": "Flat 1",
+        "currency": "ZAR",
+        "thresholds": ["20.50", "5.00"],
+        "load_limit_w": 750,
+    }
+    assert hass.states.is_state("number.flat_1_low_credit_threshold", "20.5")
+    assert (await act(hass, "set_thresholds", thresholds=[]))["thresholds"] == []
+
+
+@pytest.mark.parametrize("data", [{}, {"thresholds": ["-1"]}, {"thresholds": ["many"]}, {"load_limit": -5}])
+async def test_thresholds_are_amounts_and_something_must_be_set(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, data: dict[str, Any]
+) -> None:
+    with pytest.raises(Invalid):
+        await act(hass, "set_thresholds", **data)
+    assert not bridge.requests
+
+
+async def test_a_tenant_sets_no_thresholds(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
+) -> None:
+    bridge.role = Role.TENANT
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "set_thresholds", thresholds=["5"])
+    assert error.value.translation_key == "not_allowed"
+    assert not bridge.requests
+    assert await hass.config_entries.async_unload(entry.entry_id)
