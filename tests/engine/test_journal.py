@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
 from meter_bridge.storage.verify import verify
@@ -35,6 +36,8 @@ async def used(flat: House) -> House:
     await flat.bridge.read_register(LANDLORD, "flat-1/main", register="11.000", at=None)
     await flat.hold_off()
     await flat.top_up("10.00")
+    sold = await flat.bridge.payments.create_vouchers(LANDLORD, VoucherOrder(count=1, amount="10.00"))
+    await flat.bridge.payments.redeem_voucher(LANDLORD, "flat-1", sold.vouchers[0].code, key="voucher")
     await flat.tick()
     assert flat.problems() == []
     return flat
