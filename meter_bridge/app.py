@@ -1,9 +1,9 @@
 """Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import gc
 import logging
 from pathlib import Path
@@ -11,7 +11,7 @@ import secrets
 import signal
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings
@@ -19,8 +19,9 @@ from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Sink
+from meter_bridge.devices.session import MakeClient, gmqtt_client
 from meter_bridge.engine.bridge import Bridge, make_feed
-from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
@@ -34,7 +35,7 @@ from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock, open_reader, open_writer
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.work import Work
-from meter_bridge.storage.writer import InlineWriter, ThreadWriter, execute
+from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
 EXPORT_NAME: Final = "export"
 SOCKET_NAME: Final = "bridge.sock"
@@ -124,6 +125,17 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
         lock.release()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a running bridge takes from the machine and the network; a simulation passes its own."""
+
+    clocks: Clocks = field(default_factory=Clocks)
+    make_store: Callable[[SqlEngine, asyncio.AbstractEventLoop], Store] = ThreadWriter
+    make_client: MakeClient = gmqtt_client
+    make_exporter: Callable[[Path, Path], Exporter | None] = Exporter
+    pace: Pace = field(default_factory=Pace)
+
+
 @dataclass(slots=True)
 class Running:
     """A running bridge."""
@@ -136,27 +148,28 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, broker: MqttSettings | None, clocks: Clocks | None = None
+    settings: Settings, broker: MqttSettings | None, outside: Outside | None = None
 ) -> AsyncIterator[Running]:
     """Run the engine with its devices; the API is served by whoever enters this."""
+    outside = outside or Outside()
     database = prepare(settings.data)
-    store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
+    store = outside.make_store(open_writer(database), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
-    engine = Engine(open_reader(database), store, transport, clocks or Clocks(), make_feed)
+    engine = Engine(open_reader(database), store, transport, outside.clocks, make_feed)
     intake = Intake(engine, discovery)
     gateway = Gateway(
-        broker, _guarded(intake), lambda connected: _broker_changed(engine, connected=connected)
+        broker,
+        _guarded(intake),
+        lambda connected: _broker_changed(engine, connected=connected),
+        make_client=outside.make_client,
     )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.installation)
-    exporter = Exporter(database, settings.data / EXPORT_NAME)
+    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    daemon = Daemon(engine, exporter, settings.export_every_s, payments)
+    daemon = Daemon(engine, exporter, settings.export_every_s, payments, pace=outside.pace)
     try:
-        # What was loaded lives as long as the process: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
         gateway.start(engine.installation)
         daemon.start()
         yield Running(engine, bridge, gateway, daemon)
@@ -242,6 +255,9 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event) 
         announce=settings.announce,
     )
     async with running(settings, broker) as parts:
+        # What was loaded lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
         server = ApiServer(parts.bridge, listen)
         await server.start()
         try:

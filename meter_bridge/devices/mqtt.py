@@ -12,7 +12,7 @@ from typing import Final
 from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.devices.driver import Discovered, Driver, Item, Publish, Rejected
 from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.session import BrokerSession
+from meter_bridge.devices.session import BrokerSession, MakeClient, gmqtt_client
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -35,13 +35,18 @@ class MqttConnection:
         on_connected: OnConnected,
         *,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items."""
         self._drivers = tuple(drivers)
         self._on_items = on_items
         self._monotonic_ns = monotonic_ns
         self._session = BrokerSession(
-            settings, filters=self._filters, on_message=self.receive, on_connected=on_connected
+            settings,
+            filters=self._filters,
+            on_message=self.receive,
+            on_connected=on_connected,
+            make_client=make_client,
         )
         self._routes: dict[str, Driver] = {}
         self.messages = 0

@@ -35,17 +35,48 @@ SESSION_TAKEN_OVER: Final = 0x8E
 REFUSED: Final = 0x80
 
 
-class _Client(Protocol):
-    """The part of gmqtt's client that is used."""
+class Client(Protocol):
+    """The part of gmqtt's client that is used; a simulation passes a stand-in."""
 
     is_connected: bool
+    on_connect: Callable[[object, int, int, dict[str, list[int]]], None]
+    on_message: Callable[[object, str | bytes, bytes, int, dict[str, object]], None]
+    on_subscribe: Callable[[object, int, Sequence[int], object], None]
+    on_disconnect: Callable[[object, object], None]
 
-    async def connect(self, host: str, port: int, ssl: object, keepalive: int) -> None: ...
-    async def disconnect(self) -> None: ...
-    def subscribe(self, subscriptions: list[object]) -> int: ...
-    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None: ...
-    def set_auth_credentials(self, username: str, password: str | None) -> None: ...
-    def set_config(self, config: dict[str, int]) -> None: ...
+    async def connect(self, host: str, port: int, ssl: object, keepalive: int) -> None:
+        """Connect; raise ``OSError`` or ``gmqtt.MQTTConnectError``."""
+
+    async def disconnect(self) -> None:
+        """Say goodbye and close the socket."""
+
+    def subscribe(self, subscriptions: list[object]) -> int:
+        """Ask for topics; ``on_subscribe`` brings the answer."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
+        """Send a message; raise ``OverflowError`` where no packet id is free."""
+
+
+type MakeClient = Callable[[MqttSettings, Outgoing], Client]
+"""Returns a fresh client that notes in ``Outgoing`` which packet ids are in flight."""
+
+
+def gmqtt_client(settings: MqttSettings, outgoing: Outgoing) -> Client:
+    """Return a client that has not connected yet."""
+    client = gmqtt.Client(
+        settings.client_id,
+        clean_session=True,
+        persistent_storage=outgoing,
+        logger=CLIENT_LOGGER,
+        maximum_packet_size=LARGEST_PACKET,
+    )
+    client.set_config({"reconnect_retries": NO_RECONNECTION})
+    if settings.username is not None:
+        client.set_auth_credentials(settings.username, settings.password)
+    # gmqtt tells of every lost connection several times, on several loggers; this file says it once.
+    CLIENT_LOGGER.setLevel(logging.CRITICAL)
+    logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
+    return cast("Client", client)
 
 
 class BrokerSession:
@@ -58,14 +89,16 @@ class BrokerSession:
         filters: Callable[[], Sequence[tuple[str, int]]],
         on_message: Callable[[str, bytes, bool], None],
         on_connected: Callable[[bool], None],
+        make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Take what to hear and whom to tell; nothing happens before ``start``."""
+        self._make_client = make_client
         self._settings = settings
         self._filters = filters
         self._on_message = on_message
         self._on_connected = on_connected
         self._outgoing = Outgoing(self._publish)
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._connected = False
         self._lost = asyncio.Event()
         self._subscribed: set[str] = set()
@@ -148,29 +181,17 @@ class BrokerSession:
             await _close(client)
         return stood
 
-    def _new_client(self) -> _Client:
-        client = gmqtt.Client(
-            self._settings.client_id,
-            clean_session=True,
-            persistent_storage=self._outgoing,
-            logger=CLIENT_LOGGER,
-            maximum_packet_size=LARGEST_PACKET,
-        )
-        client.set_config({"reconnect_retries": NO_RECONNECTION})
-        if self._settings.username is not None:
-            client.set_auth_credentials(self._settings.username, self._settings.password)
+    def _new_client(self) -> Client:
+        client = self._make_client(self._settings, self._outgoing)
         client.on_connect = self._accepted
         client.on_message = self._heard
         client.on_subscribe = self._subscriptions_granted
         client.on_disconnect = self._disconnected
         self._lost = asyncio.Event()
-        self._client = cast("_Client", client)
-        # gmqtt tells of every lost connection several times, on several loggers; this file says it once.
-        CLIENT_LOGGER.setLevel(logging.CRITICAL)
-        logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
-        return self._client
+        self._client = client
+        return client
 
-    async def _connect(self, client: _Client, context: ssl.SSLContext | None) -> None:
+    async def _connect(self, client: Client, context: ssl.SSLContext | None) -> None:
         settings = self._settings
         connecting = asyncio.ensure_future(
             client.connect(settings.host, settings.port, context or False, settings.keepalive_s)
@@ -268,7 +289,7 @@ class BrokerSession:
         return True
 
 
-async def _close(client: _Client) -> None:
+async def _close(client: Client) -> None:
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await client.disconnect()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 import logging
 from typing import Final
 
@@ -12,23 +13,37 @@ from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, wat
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
 
-FLUSH_S: Final = 0.1
-RELAY_S: Final = 0.2
-CUT_OFF_S: Final = 1.0
-CLOCK_S: Final = 1.0
-SILENCE_S: Final = 5.0
-RECOVER_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
 
 type Job = tuple[str, float, Callable[[], Awaitable[None]]]
 """Its name, the pause in seconds after each time, and what it does."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Pauses between two rounds of each job, in seconds; simulations of many days take longer ones."""
+
+    flush: float = 0.1
+    relays: float = 0.2
+    cut_offs: float = 1.0
+    clock: float = 1.0
+    silence: float = 5.0
+    recovery: float = 1.0
+
+
 class Daemon:
     """The tasks of a running bridge."""
 
-    def __init__(self, engine: Engine, exporter: Exporter | None, export_every_s: int, *more: Job) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        exporter: Exporter | None,
+        export_every_s: int,
+        *more: Job,
+        pace: Pace = Pace(),
+    ) -> None:
         """Keep the engine and further jobs; nothing runs before ``start``."""
+        self._pace = pace
         self._more = more
         self._engine = engine
         self._exporter = exporter
@@ -38,14 +53,15 @@ class Daemon:
 
     def start(self) -> None:
         """Start the tasks."""
+        pace = self._pace
         jobs: list[Job] = [
-            ("flush", FLUSH_S, self._flush),
-            ("relays", RELAY_S, self._relays),
-            ("cut-offs", CUT_OFF_S, self._cut_offs),
-            ("clock", CLOCK_S, self._clock),
-            ("silence", SILENCE_S, self._silence),
-            ("attention", CLOCK_S, self._attend),
-            ("recovery", RECOVER_S, self._recover),
+            ("flush", pace.flush, self._flush),
+            ("relays", pace.relays, self._relays),
+            ("cut-offs", pace.cut_offs, self._cut_offs),
+            ("clock", pace.clock, self._clock),
+            ("silence", pace.silence, self._silence),
+            ("attention", pace.clock, self._attend),
+            ("recovery", pace.recovery, self._recover),
             *self._more,
         ]
         if self._exporter is not None:

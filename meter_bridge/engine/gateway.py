@@ -12,6 +12,7 @@ from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.devices.driver import CutsLocally, Driver, Family, Item, Publish, Sink
 from meter_bridge.devices.mqtt import MqttConnection
 from meter_bridge.devices.registry import build_drivers
+from meter_bridge.devices.session import MakeClient, gmqtt_client
 from meter_bridge.devices.shelly_websocket import ShellyWebSocket
 from meter_bridge.engine.state import Installation, Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
@@ -27,6 +28,8 @@ class Gateway:
         settings: MqttSettings | None,
         take: Sink,
         on_connected: Callable[[bool], None],
+        *,
+        make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
         self._take = take
@@ -36,7 +39,13 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self.connection = (
-            MqttConnection(settings, list(self._drivers.values()), self._from_broker, on_connected)
+            MqttConnection(
+                settings,
+                list(self._drivers.values()),
+                self._from_broker,
+                on_connected,
+                make_client=make_client,
+            )
             if settings is not None
             else None
         )
