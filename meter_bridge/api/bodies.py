@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 import msgspec
+from msgspec import inspect
 
 from meter_bridge.api.errors import shown
 from meter_bridge.api.patterns import REMEDIES
@@ -68,7 +69,7 @@ def decode_body[T](raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind, strict=True)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), _untyped(raw)) from error
+        raise _invalid(str(error), _untyped(raw), kind) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(
             ErrorCode.BAD_REQUEST,
@@ -89,7 +90,7 @@ def decode_query[T](query: Mapping[str, str], kind: type[T]) -> T:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), values) from error
+        raise _invalid(str(error), values, kind) from error
 
 
 def _untyped(raw: bytes) -> object:
@@ -102,7 +103,7 @@ def _untyped(raw: bytes) -> object:
         return None
 
 
-def _invalid(message: str, values: object) -> Refused:
+def _invalid(message: str, values: object, kind: type) -> Refused:
     """Name the field and value that a validation error speaks of."""
     if unknown := _UNKNOWN.search(_PLACE.sub("", message)):
         name = shown(unknown["name"])
@@ -112,10 +113,10 @@ def _invalid(message: str, values: object) -> Refused:
     if missing := _MISSING.search(_PLACE.sub("", message)):
         name = missing["name"]
         return Refused(ErrorCode.BAD_REQUEST, f"{name} is missing", field=name, remedy=f"add {name}")
-    return _wrong_value(message, values)
+    return _wrong_value(message, values, kind)
 
 
-def _wrong_value(message: str, values: object) -> Refused:
+def _wrong_value(message: str, values: object, kind: type) -> Refused:
     place = _PLACE.search(message)
     name = place["place"] if place else ""
     top = re.match(r"\w*", name)
@@ -125,8 +126,27 @@ def _wrong_value(message: str, values: object) -> Refused:
         f"{name or 'the body'} is not as it should be",
         field=name or None,
         value=None if found is None else shown(found),
-        remedy=_expected(_PLACE.sub("", message)),
+        remedy=_choices(kind, top[0] if top else "") or _expected(_PLACE.sub("", message)),
     )
+
+
+def _choices(kind: type, name: str) -> str | None:
+    """Return what a field may be, where it is one of a few words."""
+    info = inspect.type_info(kind)
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    of = next((_bare(field.type) for field in fields if field.encode_name == name), None)
+    parts = of.types if isinstance(of, inspect.UnionType) else (of,)
+    for part in map(_bare, parts):
+        if isinstance(part, inspect.LiteralType):
+            return f"choose from {', '.join(map(str, part.values))}"
+        if isinstance(part, inspect.EnumType):
+            return f"choose from {', '.join(str(each.value) for each in part.cls)}"
+    return None
+
+
+def _bare(kind: inspect.Type | None) -> inspect.Type | None:
+    """Return a type without what is said of it."""
+    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _expected(message: str) -> str:

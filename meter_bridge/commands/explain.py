@@ -78,6 +78,8 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
         f"  to {name.replace('_', ' ')} {format_amount(part, currency)}" for name, part in entry.split.items()
     ]
     rows += [f"  reference {plain(entry.reference)}"] if entry.reference else []
+    rows += [f"  reason {plain(entry.reason)}"] if entry.reason else []
+    rows += [f"  by {plain(entry.by)}"] if entry.by else []
     rows += [f"  refers to {entry.refers_to}"] if entry.refers_to else []
     return "\n".join(rows)
 

@@ -8,15 +8,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, hint, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import AccountView, LedgerPage
 from meter_bridge.statement import words
 
 EPILOG: Final = """\
-AMOUNT is what an entry did to the balance, BALANCE what the balance was after it. 'meter-bridge explain'
-shows what an entry was made of, 'meter-bridge reverse' takes a top-up or charge back.
+BY is who asked for an entry: a token's name, or the bridge itself. AMOUNT is what an entry did to the
+balance, BALANCE what the balance was after it. 'meter-bridge explain' shows what an entry was made of,
+'meter-bridge reverse' takes a top-up or charge back.
 
 examples:
   meter-bridge ledger flat-1
@@ -46,13 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
         (
             f"{words.local(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(entry.description),
+            plain(words.with_reason(entry)),
+            plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),
         )
         for entry in page.entries
     ]
-    say(table(("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE")))
+    say(table(("BOOKED", "ENTRY", "WHAT", "BY", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE")))
     if page.next_before is not None:
         hint(f"There are older ones: add --before {page.next_before}")
     return 0

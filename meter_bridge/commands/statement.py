@@ -191,7 +191,7 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
     rows = []
     for each in entries:
         where = words.moved(each.changes, currency)
-        what = plain(each.description + (f" ({where})" if where else ""))
+        what = plain(words.with_reason(each) + (f" ({where})" if where else ""))
         amounts = (words.money(each.amount, currency), words.money(each.balance_after, currency))
         rows.append((f"{words.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

@@ -36,6 +36,14 @@ class SelectEmergencyCredit(BookOperation):
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is not None:
+            raise Refused(
+                ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+                f"nobody lives in {account.name}, so there is nobody to lend to",
+                field="account",
+                value=account.id,
+                remedy="move the next customer in",
+            )
         state = emergency_state(account.policy.credit, credit_now(account))
         if state is EmergencyState.AVAILABLE:
             return

@@ -152,6 +152,8 @@ def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str |
         key=key,
         refers_to=row["refers_to"],
         reference=detail.get("reference"),
+        reason=detail.get("reason"),
+        by=row["actor"],
         split=detail.get("split", {}),
         lines=tuple(lines),
     )

@@ -1,11 +1,15 @@
-"""Making statements of accounts that the engine knows; reads beside the writer and changes nothing."""
+"""Making statements of accounts that the engine knows: what was used is posted, then the journal is read."""
 
 import asyncio
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from meter_bridge.api.port import Refused
+from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations import committed
 from meter_bridge.engine.state import Account
+from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.statement.assembling import DoesNotAddUpError, Holder, assemble
@@ -24,7 +28,8 @@ async def make_statement(
 ) -> Statement:
     """Return an account's statement; raises ``Refused`` for a period of which there is none.
 
-    Where it is not the ``whole`` account's, nothing from before the present tenancy is in it.
+    One whose period has not ended holds everything that was used until now: it is posted first. Where it
+    is not the ``whole`` account's, nothing from before the present tenancy is in it.
     """
     site, now = account.site, engine.clock.now()
     holder = Holder(
@@ -41,6 +46,8 @@ async def make_statement(
         first = 0 if whole else account.tenancy.first_seq
         if not whole:
             period = since(period, account.tenancy.start, begin or end)
+        if period.end > now:
+            await _post(engine, account)
         books = await asyncio.to_thread(
             read_books,
             engine.reader,
@@ -50,7 +57,7 @@ async def make_statement(
             by_day=detail is Detail.DAY,
             own=first,
         )
-        return assemble(holder, period, books, now)
+        return assemble(holder, period, books, engine.clock.now())
     except PeriodError as error:
         raise Refused(
             ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
@@ -69,3 +76,18 @@ async def make_statement(
             f"{error}; nothing of it is shown",
             remedy="run 'meter-bridge verify', and restore the newest backup that it finds right",
         ) from error
+
+
+async def _post(engine: Engine, account: Account) -> None:
+    """Post what was used so far and what the clock made due.
+
+    Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
+    """
+    if engine.broken is not None or not engine.running.is_set():
+        return
+    unit = Unit(engine.clock.now())
+    with engine.whole():
+        settle_all(engine.installation, account, unit)
+        engine.evaluate(account, unit)
+    with suppress(Refused):
+        await committed(engine, unit)

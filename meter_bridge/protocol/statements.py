@@ -90,6 +90,10 @@ class StatementEntry:
     """Units that it bought."""
     balance_after: int
     """The balance alone."""
+    reason: str | None = None
+    """Why, in the words of who asked for it."""
+    by: str | None = None
+    """Who asked for it: the name of a token, ``local operator``, or ``bridge``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +151,8 @@ class Statement:
     entries: tuple[StatementEntry, ...]
     """Every entry that is not a charge, oldest first."""
     not_yet_posted: NotYetPosted | None
-    """None once the period has ended."""
+    """None once the period has ended, or where all that was used is posted, as it is whenever that can be
+    stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,7 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
         lines=books.lines,
         days=books.days or (),
         entries=books.entries,
-        not_yet_posted=books.pending if is_open else None,
+        not_yet_posted=books.pending if is_open and (books.pending.wh or books.pending.amount) else None,
     )
 
 

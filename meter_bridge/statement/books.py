@@ -182,6 +182,8 @@ def _entries(connection: Connection, span: Span) -> tuple[StatementEntry, ...]:
             kind=row["kind"],
             description=row["description"],
             reference=detail.get("reference"),
+            reason=detail.get("reason"),
+            by=row["actor"],
             refers_to=row["refers_to"],
             amount=sum(changes[row["seq"]].values()),
             changes=changes[row["seq"]],

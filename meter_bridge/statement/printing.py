@@ -244,7 +244,7 @@ def _entries(statement: Statement) -> Part:
     for entry in statement.entries:
         where = words.moved(entry.changes, statement.currency).replace("-", "\N{MINUS SIGN}")
         units = f"{format_kwh(entry.units_wh)} bought" if entry.units_wh else None
-        texts = (entry.description, units, where, entry.reference, entry.id)
+        texts = (words.with_reason(entry), units, where, entry.reference, entry.id)
         rows.append(
             Row(
                 (

@@ -11,8 +11,8 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.ledger import Bucket
 from meter_bridge.core.money import format_amount, minor_digits, to_decimal
 from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
-from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement
+from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
+from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, StatementEntry
 
 _KINDS: Final[Mapping[str, str]] = {
     LineKind.CONSUMPTION: "Energy",
@@ -112,6 +112,14 @@ def _ms(time: datetime) -> int:
 def holding_name(name: str) -> str:
     """Return a holding's name, such as ``Emergency credit`` or ``Debt boiler``."""
     return words(name.replace(":", " "))
+
+
+def with_reason(entry: LedgerEntry | StatementEntry) -> str:
+    """Return what an entry is, and why where that is not said already."""
+    reason = entry.reason
+    return (
+        entry.description if not reason or reason in entry.description else f"{entry.description}: {reason}"
+    )
 
 
 def moved(changes: Mapping[str, int], currency: str) -> str:

@@ -62,6 +62,32 @@ async def test_a_wrong_value_is_named_and_shown(api: Served, path: str, body: di
     assert problem["value"] == "[1, 2]"
 
 
+@pytest.mark.parametrize(
+    "path,body,field,choices",
+    [
+        (
+            "/api/v1/accounts/flat-1/move-out",
+            {"reason": "r", "remainder": "give"},
+            "remainder",
+            "keep, refund",
+        ),
+        ("/api/v1/accounts/flat-1/supply", {"action": "explode"}, "action", "off, on, auto"),
+        (
+            "/api/v1/accounts/flat-1/debts/change",
+            {"debt": "d", "reason": "r", "every": "year"},
+            "every",
+            "day, month, week",
+        ),
+    ],
+)
+async def test_a_wrong_choice_is_told_what_there_is_to_choose_from(
+    api: Served, path: str, body: dict[str, object], field: str, choices: str
+) -> None:
+    problem = await (await api.ask("POST", path, json=body, headers=KEY)).json()
+    assert problem["field"] == field
+    assert problem["remedy"].startswith(f"choose from {choices}")
+
+
 async def test_a_long_value_is_shortened(api: Served) -> None:
     path, body = POSTS[0]
     problem = await (await api.ask("POST", path, json=body | {"method": "x" * 5000}, headers=KEY)).json()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from meter_bridge.api.port import Refused
+from meter_bridge.api.requests import Refund
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind, Posting, debt_bucket, entry
@@ -25,7 +26,7 @@ from meter_bridge.statement import books, words
 from meter_bridge.statement.printing import printed
 from meter_bridge.statement.spreadsheet import as_csv
 from meter_bridge.storage.database import DATABASE_NAME, snapshot
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, zar
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, operate, refusing, zar
 from tests.engine.test_journal import unguarded
 from tests.engine.test_units_bought import SITE as SELLING
 
@@ -137,12 +138,37 @@ async def test_a_whole_past_month_is_closed_and_shows_what_was_not_booked_in_it_
     assert december.open
 
 
-async def test_what_was_used_since_the_last_posting_is_told_beside_the_balance(flat: House) -> None:
+async def test_a_statement_until_now_posts_what_was_used_first(flat: House) -> None:
     await use(flat, (1000, 0), (60_000, 40))
+    assert flat.account.balance == zar("100.00")
     statement = await statement_of(flat)
+    assert (statement.charges, statement.not_yet_posted) == (zar("0.08"), None)
+    assert statement.closing == flat.available == flat.account.balance == zar("99.92")
+    booked = flat.engine.installation.sequences.entry
+    assert (await statement_of(flat)).closing == statement.closing
+    assert flat.engine.installation.sequences.entry == booked, "nothing was used, so nothing is booked"
+    await use(flat, (60_000, 40))
+    assert flat.available == zar("99.84")
+    assert flat.problems() == []
+
+
+async def test_a_statement_of_the_past_posts_nothing(flat: House) -> None:
+    await use(flat, (1000, 0), (30 * DAY, 0), (60_000, 40))
+    booked = flat.engine.installation.sequences.entry
+    await statement_of(flat, "2026-11", "2026-11")
+    assert flat.engine.installation.sequences.entry == booked
+
+
+async def test_what_cannot_be_posted_now_is_told_beside_the_balance(flat: House) -> None:
+    await use(flat, (1000, 0), (60_000, 40))
+    flat.engine.flush(everything=True)
+    await flat.settle()
+    with refusing(flat, "INSERT", "journal_entry"):
+        statement = await statement_of(flat)
     assert statement.charges == 0
     assert statement.not_yet_posted is not None
     assert (statement.not_yet_posted.wh, statement.not_yet_posted.amount) == (40, zar("0.08"))
+    assert await flat.engine.try_recover()
     assert statement.closing - statement.not_yet_posted.amount == flat.available
 
 
@@ -151,7 +177,7 @@ async def test_energy_whose_day_is_an_estimate_is_marked(flat: House) -> None:
     statement = await statement_of(flat)
     (day,) = statement.days
     assert 290 < day.estimated_wh < day.quantity
-    assert words.quantity(day).startswith("≈ 0.39")
+    assert words.quantity(day).startswith("≈ 0.400")
     assert any(note.startswith("≈") for note in printed(statement).notes)
 
 
@@ -332,6 +358,21 @@ async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, da
         await statement_of(flat)
     assert refused.value.code is ErrorCode.BOOKS_WRONG
     assert "verify" in (refused.value.remedy or "")
+
+
+async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
+    await operate(flat, Refund(amount="5.00", reason="moves away"))
+    page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
+    found = await flat.bridge.explain(LANDLORD, "flat-1", page.entries[0].id)
+    statement = await statement_of(flat)
+    for each in (page.entries[0], found.entry, statement.entries[-1]):
+        assert (each.reason, each.by) == ("moves away", "landlord")
+        assert words.with_reason(each) == "Refund: moves away"
+    rows = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
+    assert [(row["reason"], row["by"]) for row in rows if row["type"] == "refund"] == [
+        ("moves away", "landlord")
+    ]
+    assert "Refund: moves away" in as_text(statement)
 
 
 async def test_too_much_for_one_statement_is_refused_with_a_way_out(

@@ -178,9 +178,8 @@ async def test_a_new_customer_sees_nothing_of_the_one_before(let: House) -> None
     assert view.cost_today == zar("2")
     assert view.cost_period == zar("2")
     statement = await let.bridge.statement(actor, "flat-1", begin=None, end=None, detail=Detail.DAY)
-    assert statement.not_yet_posted is not None
-    used = statement.charges + statement.not_yet_posted.amount
-    assert (used, statement.credits) == (zar("2"), zar("20"))
+    assert statement.not_yet_posted is None
+    assert (statement.charges, statement.credits) == (zar("2"), zar("20"))
     whole = await let.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
     assert whole.charges > statement.charges
     with pytest.raises(Refused, match="before the present customer moved in"):
@@ -300,6 +299,15 @@ async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
         await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
     assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert not (await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
+
+
+async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -> None:
+    await use(let, "99.00")
+    await operate(let, MoveOut(reason="end of lease", remainder="keep"))
+    with pytest.raises(Refused, match="nobody lives in Flat 1") as refusal:
+        await operate(let, SelectEmergencyCredit())
+    assert refusal.value.code is ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE
+    assert not let.account.emergency_selected
 
 
 async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:

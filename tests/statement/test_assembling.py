@@ -86,3 +86,4 @@ def test_what_is_not_yet_posted_is_told_while_the_period_lasts() -> None:
     used = replace(NOTHING, pending=replace(NOTHING.pending, wh=6, amount=21_044))
     assert assemble(HOLDER, OCTOBER, used, OCTOBER.end - 1).not_yet_posted == used.pending
     assert assemble(HOLDER, OCTOBER, used, OCTOBER.end).not_yet_posted is None
+    assert assemble(HOLDER, OCTOBER, NOTHING, OCTOBER.end - 1).not_yet_posted is None

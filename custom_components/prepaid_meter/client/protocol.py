@@ -532,6 +532,10 @@ class LedgerEntry:
     refers_to: str | None
     reference: str | None = None
     """Receipt or note that was given with it."""
+    reason: str | None = None
+    """Why, in the words of who asked for it."""
+    by: str | None = None
+    """Who asked for it: the name of a token, ``local operator``, or ``bridge``."""
     split: dict[str, int] = field(default_factory=dict)
     lines: tuple[ChargeLine, ...] = ()
 
