@@ -1,6 +1,7 @@
 """Conditions of the integration. What the bridge does not tell now is never taken for fulfilled."""
 
 from abc import abstractmethod
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Unpack, cast, override
 
@@ -24,6 +25,7 @@ from .client.protocol import AccountView, SupplyState
 from .friendly import in_friendly_hours
 
 CONF_AMOUNT: Final = "amount"
+CONF_WITHIN: Final = "within"
 
 type Options = dict[probatio.Marker, Any]
 
@@ -76,6 +78,17 @@ class CreditIsBelow(AccountCondition):
         return price(account.available, account) < Decimal(str(self._options[CONF_AMOUNT]))
 
 
+class RunsOutWithin(AccountCondition):
+    """The credit is forecast to run out within a time; while the bridge is unsure that is not known."""
+
+    _options_schema: ClassVar[Options] = {probatio.Required(CONF_WITHIN): cv.positive_time_period}
+
+    @override
+    def _holds(self, account: AccountView) -> bool:
+        within = cast("timedelta", self._options[CONF_WITHIN])
+        return account.seconds_left is not None and account.seconds_left <= within.total_seconds()
+
+
 class SupplyIsConnected(AccountCondition):
     """The supply is connected."""
 
@@ -95,6 +108,7 @@ class InFriendlyHours(AccountCondition):
 CONDITIONS: Final[dict[str, type[Condition]]] = {
     "credit_is_below": CreditIsBelow,
     "in_friendly_hours": InFriendlyHours,
+    "runs_out_within": RunsOutWithin,
     "supply_is_connected": SupplyIsConnected,
 }
 

@@ -21,7 +21,9 @@ from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier
 from .helpers import translated_errors
 from .statements import readable
+from .status import readable_status
 
+SERVICE_ACCOUNT_STATUS: Final = "account_status"
 SERVICE_REDEEM_VOUCHER: Final = "redeem_voucher"
 SERVICE_SET_THRESHOLDS: Final = "set_thresholds"
 SERVICE_STATEMENT: Final = "statement"
@@ -100,6 +102,7 @@ STATEMENT_SCHEMA: Final = _schema(
         probatio.Optional(ATTR_DETAIL, default=DETAILS[0]): probatio.In(DETAILS),
     }
 )
+STATUS_SCHEMA: Final = _schema({})
 TARIFF_SCHEMA: Final = _schema({})
 THRESHOLDS_SCHEMA: Final = probatio.All(
     cv.has_at_least_one_key(ATTR_THRESHOLDS, ATTR_LOAD_LIMIT),
@@ -116,6 +119,7 @@ THRESHOLDS_SCHEMA: Final = probatio.All(
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     for name, action, schema, response in (
+        (SERVICE_ACCOUNT_STATUS, _async_account_status, STATUS_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_TOP_UP, _async_top_up, TOP_UP_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_REDEEM_VOUCHER, _async_redeem_voucher, REDEEM_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STATEMENT, _async_statement, STATEMENT_SCHEMA, SupportsResponse.ONLY),
@@ -152,6 +156,14 @@ async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
         result = await _once(partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE]))
     coordinator.async_apply_supply(account.id, result.supply)
     return _top_up_response(result, account)
+
+
+async def _async_account_status(call: ServiceCall) -> ServiceResponse:
+    """Return how the account is now."""
+    coordinator, account = _account_of(call)
+    if not coordinator.available:
+        raise _refusal("not_loaded", name=coordinator.config_entry.title)
+    return readable_status(account)
 
 
 async def _async_statement(call: ServiceCall) -> ServiceResponse:

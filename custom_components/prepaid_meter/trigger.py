@@ -30,6 +30,7 @@ from .amounts import decimal_text, price
 from .client.protocol import AccountView, AlertKind, Event, EventKind, SupplyReason, SupplyState
 from .const import SIGNAL_ACCOUNTS, SIGNAL_EVENT
 from .coordinator import Happening, PrepaidMeterCoordinator
+from .status import runs_out
 
 CONF_MINIMUM_AMOUNT: Final = "minimum_amount"
 CONF_REASON: Final = "reason"
@@ -79,6 +80,10 @@ class AccountTrigger(Trigger):
             "account": account.name,
             "account_id": account.id,
             "currency": account.currency,
+            "balance": decimal_text(account.available, account),
+            "seconds_left": account.seconds_left,
+            "runs_out": runs_out(account),
+            "last_top_up_at": account.last_top_up.at if account.last_top_up else None,
         }
         run_action({**payload, **details}, f"{what} of {account.name}")
 
@@ -130,6 +135,36 @@ class CreditBecameLow(EventTrigger):
     @override
     def _still_holds(self, account: AccountView) -> bool:
         return account.low_credit
+
+
+class CreditRecovered(AccountTrigger):
+    """Credit is above every warning threshold again, and was not before.
+
+    It follows the account and not the alerts, as each threshold has an alert of its own.
+    """
+
+    @override
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Attach the trigger to an action runner."""
+        low: WeakKeyDictionary[PrepaidMeterCoordinator, set[str]] = WeakKeyDictionary()
+
+        @callback
+        def changed(coordinator: PrepaidMeterCoordinator, accounts: Iterable[AccountView]) -> None:
+            were_low = low.setdefault(coordinator, set())
+            for account in accounts:
+                if account.low_credit:
+                    were_low.add(account.id)
+                elif account.id in were_low:
+                    were_low.discard(account.id)
+                    place = Place(coordinator, account)
+                    if self._is_chosen(place):
+                        self._fire(run_action, place, "recovery of credit", {})
+
+        for coordinator in async_loaded(self._hass):
+            changed(coordinator, coordinator.accounts.values())
+        return async_dispatcher_connect(self._hass, SIGNAL_ACCOUNTS, changed)
 
 
 class SupplyCut(EventTrigger):
@@ -230,7 +265,7 @@ class RunsOutWithin(AccountTrigger):
                 armed[account.id] = False
                 place = Place(coordinator, account)
                 if was_armed and self._is_chosen(place):
-                    self._fire(run_action, place, "run-out", {"seconds_left": left})
+                    self._fire(run_action, place, "run-out", {})
 
         for coordinator in async_loaded(self._hass):
             changed(coordinator, coordinator.accounts.values())
@@ -251,6 +286,7 @@ def _supply(data: Mapping[str, object]) -> Details:
 
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "credit_became_low": CreditBecameLow,
+    "credit_recovered": CreditRecovered,
     "runs_out_within": RunsOutWithin,
     "supply_cut": SupplyCut,
     "supply_restored": SupplyRestored,

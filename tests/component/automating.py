@@ -19,7 +19,10 @@ async def automate(
     condition: dict[str, Any] | None = None,
 ) -> list[Event[Any]]:
     """Set up an automation; return the list to which each of its runs adds what the trigger told."""
-    names = ("account", "account_id", "device_id", "amount", "threshold", "reason", "seconds_left", "late")
+    names = (
+        "account", "account_id", "device_id", "amount", "balance", "threshold", "reason", "seconds_left",
+        "runs_out", "last_top_up_at", "late",
+    )  # fmt: skip
     payload = {name: f"{{{{ trigger.{name} | default('') }}}}" for name in names}
     config: dict[str, Any] = {
         "alias": trigger,

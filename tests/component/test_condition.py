@@ -37,7 +37,7 @@ async def two(
     """Run a bridge with two accounts, of which the second is better off."""
     bridge.accounts = {
         "flat-1": account_view(available=9 * ZAR, supply=CUT),
-        "flat-2": account_view("flat-2", available=90 * ZAR),
+        "flat-2": account_view("flat-2", available=90 * ZAR, seconds_left=None),
     }
     await hass.config_entries.async_setup(entry.entry_id)
     await eventually(lambda: bridge.open_sockets)
@@ -50,6 +50,8 @@ async def two(
         ("credit_is_below", {"amount": 9}, False, False),
         ("credit_is_below", {"amount": 9.01}, True, False),
         ("credit_is_below", {"amount": 100}, True, True),
+        ("runs_out_within", {"within": {"days": 1}}, False, False),
+        ("runs_out_within", {"within": {"days": 4}}, True, False),
         ("supply_is_connected", {}, True, False),
         ("in_friendly_hours", {}, False, False),
     ],

@@ -253,6 +253,19 @@ async def test_a_statement_is_this_months_unless_a_period_is_given(
     assert error.value.translation_key == "unknown"
 
 
+async def test_the_status_is_told_without_asking_the_bridge(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    told = await act(hass, "account_status")
+    assert (told["account"], told["balance"], told["seconds_left"]) == ("Flat 1", "187.1187", 345_600)
+    assert bridge.requests == []
+    await bridge.stop()
+    await eventually(lambda: hass.states.is_state("sensor.flat_1_balance", "unavailable"))
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "account_status")
+    assert error.value.translation_key == "not_loaded"
+
+
 async def test_the_tariff_now_is_told_without_asking_the_bridge(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:

@@ -259,6 +259,73 @@ async def test_a_forecast_of_another_account_fires_nothing(
     assert runs == []
 
 
+async def credit(bridge: FakeBridge, *levels: str) -> None:
+    for level in levels:
+        await bridge.update(account_view(low_credit=level == "low"))
+
+
+async def test_credit_that_is_no_longer_low_fires_once(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_recovered")
+    await credit(following, "enough", "low", "low", "enough", "enough")
+    await marked(hass, following, eventually)
+    assert len(runs) == 1
+    await credit(following, "low", "enough")
+    await eventually(lambda: len(runs) == 2)
+
+
+async def test_credit_that_recovers_while_the_network_is_gone_fires_when_it_is_back(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_recovered")
+    await credit(following, "low")
+    await eventually(lambda: hass.states.is_state("binary_sensor.flat_1_low_credit", "on"))
+    await following.drop()
+    await eventually(lambda: len(following.subscriptions) == 2)
+    await marked(hass, following, eventually)
+    assert runs == []
+    await following.stop()
+    following.accounts["flat-1"] = account_view(low_credit=False)
+    await following.start()
+    await eventually(lambda: runs)
+
+
+async def test_credit_that_recovers_while_the_entry_is_unloaded_fires_nothing(
+    hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_recovered")
+    await credit(following, "low")
+    await eventually(lambda: hass.states.is_state("binary_sensor.flat_1_low_credit", "on"))
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    following.accounts["flat-1"] = account_view(low_credit=False)
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await eventually(lambda: following.open_sockets)
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+async def test_credit_of_another_account_that_recovers_fires_nothing(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_recovered", target={"entity_id": "sun.sun"})
+    await credit(following, "low", "enough")
+    await marked(hass, following, eventually)
+    assert runs == []
+
+
+async def test_every_trigger_tells_what_is_left(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    runs = await automate(hass, "credit_became_low")
+    await following.happen(EventKind.ALERT_OPENED, LOW)
+    await eventually(lambda: runs)
+    (run,) = told(runs)
+    assert (run["balance"], run["seconds_left"]) == (187.1187, 4 * DAY)
+    assert run["last_top_up_at"] == "2026-11-09T18:30:00.000Z"
+    assert run["runs_out"].endswith("+00:00")
+
+
 @pytest.mark.parametrize("chosen", ["device", "area", "label", "any entity"])
 async def test_a_target_may_be_anything_that_leads_to_the_account(
     hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, chosen: str
