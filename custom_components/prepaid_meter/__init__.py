@@ -10,6 +10,7 @@ from .cards import async_setup_cards
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import DeviceKeeper, known_identifiers
+from .history import async_follow_history
 from .memory import Memory
 from .services import async_setup_services
 from .websocket_api import async_setup_websocket_api
@@ -36,11 +37,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # Only now: an event that arrives before its entity exists would be lost.
     coordinator.async_follow()
+    async_follow_history(hass, entry)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
-    """Unload a bridge; its stream ends with the entry's background tasks."""
+    """Unload a bridge; its stream and its history end with the entry's background tasks."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.memory.async_close()

@@ -145,6 +145,9 @@ class PrepaidMeterCoordinator:
         """Take everything anew."""
         self.server, self.role, self.alerts = info, snapshot.role, snapshot.alerts
         self._known_at_connection = snapshot.seq
+        if self.memory.last_event is not None and snapshot.seq < self.memory.last_event:
+            # The bridge was restored from a backup; of its history only the beginning is sure.
+            self.memory.async_keep_history(0)
         if self._known_at_start is None:
             self._known_at_start = snapshot.seq
         self._keep_last_event()

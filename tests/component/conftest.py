@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+import logging
 from unittest.mock import PropertyMock, patch
 
 from homeassistant.config_entries import ConfigEntryState
@@ -23,6 +24,9 @@ type Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 def load_custom_integrations(request: pytest.FixtureRequest) -> None:
     """Enable the integration, after the recorder, which has to be there before Home Assistant itself."""
     if "recorder_mock" in request.fixturenames:
+        # Every statement as a line of the log makes a test ten times slower, and no failure clearer.
+        for name in ("sqlalchemy.engine", "homeassistant.components.recorder"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         request.getfixturevalue("recorder_mock")
     request.getfixturevalue("enable_custom_integrations")
 

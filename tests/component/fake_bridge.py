@@ -230,6 +230,7 @@ class FakeBridge:
     history: Callable[[dict[str, str]], HistoryPage] | None = None
     """What answers a request for history; None where the bridge is too old to tell it."""
     history_requests: list[dict[str, str]] = field(default_factory=list)
+    history_refusals: list[dict[str, str]] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     _answers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -441,6 +442,7 @@ class FakeBridge:
 
     async def _history(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):
+            self.history_refusals.append(dict(request.query))
             return refusal
         self.history_requests.append(dict(request.query))
         if self.history is None:
