@@ -18,6 +18,8 @@ STAFF: Final = (
     ("today", "Today", "sunny"),
     ("units", "Units", "apartment"),
     ("unit", "Unit", "meeting_room"),
+    ("top-ups", "Top-ups", "payments"),
+    ("debt", "Debt", "account_balance"),
     ("alerts", "Alerts", "notifications"),
     ("system", "System", "dns"),
 )

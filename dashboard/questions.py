@@ -130,6 +130,11 @@ _UNIT: Final = {
     "top_up": Question(
         f"{_TOP_UP} AND j.account_id = ?1 AND j.seq >= ?2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
     ),
+    "reversal": Question(
+        """SELECT refers_to FROM journal_entry
+        WHERE kind = 'reversal' AND refers_to IS NOT NULL AND account_id = ?1""",
+        ("account",),
+    ),
     "tail": Question(f"{_SEGMENT} AND account_id = ?1 AND entry_seq >= ?2", ("account", "first")),
     "journal": Question(
         """SELECT seq, at, kind, balance_after FROM journal_entry
@@ -181,7 +186,7 @@ QUESTIONS: Final = {
         "account_status": Question(_STATUS),
         "supply_status": Question(_SUPPLY),
         "debt_entry": Question(
-            """SELECT j.account_id, j.at, j.kind, p.bucket, p.amount
+            """SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
             FROM journal_entry j JOIN posting p ON p.entry_seq = j.seq
             WHERE j.kind <> 'charge'
                   AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))

@@ -37,18 +37,21 @@ NO_UNITS: Final = (
 type Body = Callable[[Warehouse, Viewer], None]
 
 
-def show_page(body: Body, scope: Scope = PORTFOLIO) -> None:
-    """Show a page over the newest data, and again every half minute."""
+def show_page(body: Body, scope: Scope | Callable[[], Scope] = PORTFOLIO) -> None:
+    """Show a page over the newest data, and again every half minute.
+
+    A scope that depends on what is chosen on the page is worked out at every run.
+    """
     st.fragment(_shown, run_every=REFRESH_SECONDS)(body, scope)
 
 
-def _shown(body: Body, scope: Scope) -> None:
+def _shown(body: Body, scope: Scope | Callable[[], Scope]) -> None:
     """Open the data and show a page over it, to somebody who is known at this very run."""
     viewer = current_viewer()
     if viewer is None:
         signed_out()
         return
-    asked = _allowed(scope, viewer)
+    asked = _allowed(scope() if callable(scope) else scope, viewer)
     if asked is None:
         no_such_unit()
         return

@@ -9,8 +9,10 @@ from dashboard.access import Viewer
 from dashboard.figures import count, money, short_moment
 from dashboard.language import say
 from dashboard.markup import Cell, chip, soft, table
+from dashboard.parts.receipts import offer_receipts
 from dashboard.queries.alerts import Command, commands
 from dashboard.queries.history import SupplyChange, UnitAlert, supply_changes, unit_alerts
+from dashboard.queries.payments import unit_payments
 from dashboard.queries.top_ups import TopUp, top_ups
 from dashboard.queries.units import Unit
 from dashboard.warehouse import Warehouse
@@ -26,6 +28,7 @@ from dashboard.words import (
 from meter_bridge.protocol.messages import Role
 
 SHOWN: Final = 8
+RECEIPTS: Final = 50
 
 
 def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
@@ -36,6 +39,7 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
             st.subheader(say("Top-ups"), anchor=False)
             paid = opened.once(top_ups, viewer, unit.id)
             _listed(_top_ups(paid, unit), say("No top-up yet."), say("top-ups"))
+            offer_receipts(opened.once(unit_payments, viewer, unit.id, RECEIPTS))
     with right.container(border=True, height="stretch"):
         st.subheader(say("Alerts"), anchor=False)
         found = opened.once(unit_alerts, viewer, unit.id)

@@ -18,12 +18,12 @@ _NEWEST: Final = (
     + """
     WHERE t."at" > $now - 14 * 86400000 ORDER BY t.seq DESC LIMIT $many"""
 )
-_ALL: Final = (
-    _QUERY
-    + """
-    ORDER BY t.seq DESC"""
-)
-_REVERSED: Final = "SELECT refers_to FROM reversal"
+_OF_UNIT: Final = """
+    SELECT t.seq, t.id, t.account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency, t."at",
+           t.amount, t.balance_after, t.detail, t.id IN (SELECT refers_to FROM reversal) AS taken_back
+    FROM top_up t JOIN account a ON a.id = t.account_id
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = t.account_id
+    WHERE t.account_id = $account ORDER BY t.seq DESC LIMIT $many"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +60,16 @@ def method_word(method: str) -> str:
 def newest_payments(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Payment]:
     """Return the newest payments of the last fourteen days."""
     given = viewer.parameters() | {"now": warehouse.as_of or 0, "many": many}
-    return [_payment(row, frozenset()) for row in warehouse.rows(_NEWEST, given)]
+    return [payment_of(row) for row in warehouse.rows(_NEWEST, given)]
 
 
-def payments(warehouse: Warehouse, viewer: Viewer) -> list[Payment]:
-    """Return every payment of the snapshot, newest first, with what was taken back since."""
-    back = frozenset(row["refers_to"] for row in warehouse.rows(_REVERSED, {}))
-    return [_payment(row, back) for row in warehouse.rows(_ALL, viewer.parameters())]
+def unit_payments(warehouse: Warehouse, viewer: Viewer, account_id: str, many: int) -> list[Payment]:
+    """Return the newest payments of a unit."""
+    given = viewer.parameters() | {"account": account_id, "many": many}
+    return [payment_of(row) for row in warehouse.rows(_OF_UNIT, given)]
 
 
-def _payment(row: dict[str, Any], back: frozenset[str]) -> Payment:
+def payment_of(row: dict[str, Any]) -> Payment:
     """Return a payment with what its entry's detail says."""
     told = json.loads(str(row.pop("detail")))
     split = told.get("split") or {}
@@ -78,5 +78,4 @@ def _payment(row: dict[str, Any], back: frozenset[str]) -> Payment:
         method=str(told.get("method") or ""),
         reference=str(told.get("reference") or ""),
         split=tuple((str(part), int(amount)) for part, amount in split.items()),
-        taken_back=row["id"] in back,
     )

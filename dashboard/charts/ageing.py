@@ -1,0 +1,44 @@
+"""What is owed by its age."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, layout
+from dashboard.figures import main_units, money, percent
+from dashboard.language import say
+
+AGES: Final = ("Up to 30 days", "31 to 60 days", "61 to 90 days", "Older")
+HEIGHT: Final = 220
+
+
+def ageing(sums: Sequence[int], currency: str, ink: Ink) -> Chart:
+    """Return a bar for each age, the oldest strongest."""
+    figure = go.Figure(layout=layout(ink))
+    figure.add_bar(
+        x=[say(name) for name in AGES],
+        y=[main_units(amount, currency) for amount in sums],
+        customdata=[money(amount, currency) for amount in sums],
+        hovertemplate="%{customdata}<extra></extra>",
+        text=[money(amount, currency) for amount in sums],
+        textposition="outside",
+        cliponaxis=False,
+        constraintext="none",
+        textfont={"color": ink.soft, "size": 12},
+        marker={"color": ink.accent, "opacity": [0.35, 0.55, 0.75, 1.0], "line": {"width": 0}},
+    )
+    figure.update_layout(height=HEIGHT, showlegend=False, hovermode="closest", bargap=0.45, margin={"t": 26})
+    return Chart(figure, _summary(sums, currency))
+
+
+def _summary(sums: Sequence[int], currency: str) -> str:
+    """Return what is owed and how much of it is old."""
+    total = sum(sums)
+    if total <= 0:
+        return say("Nothing is owed.")
+    return say(
+        "{total} is owed, {share} of it for more than 90 days.",
+        total=money(total, currency),
+        share=percent(sums[-1] / total),
+    )

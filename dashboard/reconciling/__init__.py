@@ -1,0 +1,1 @@
+"""A provider's statement held against the ledger's payments."""

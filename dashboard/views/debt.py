@@ -1,0 +1,218 @@
+"""What is owed: how old it is, by which plans it comes back, and emergency credit that is out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.ageing import AGES, ageing
+from dashboard.exports.debts import debts_table
+from dashboard.exports.offer import offer_table
+from dashboard.figures import ago, count, day, money, percent
+from dashboard.language import say
+from dashboard.markup import Cell, page_title, soft, unit_link
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import draw, freshness, ink, no_units, show_page
+from dashboard.parts.paged import show_paged
+from dashboard.queries.debts import Debtor, debtors, recovered
+from dashboard.queries.places import places
+from dashboard.scope import Scope
+from dashboard.warehouse import Warehouse, local_date
+from dashboard.words import counted
+from meter_bridge.core.debt import PPM, Debt
+
+RECOVERED_DAYS: Final = 30
+ORDERS: Final[dict[str, Callable[[Debtor], tuple[object, ...]]]] = {
+    "Most owed": lambda each: (each.currency, -each.owed, each.name),
+    "Owed longest": lambda each: (each.since is None, each.since or 0, each.name),
+    "Last payment, oldest first": lambda each: (each.paid_at or 0, each.name),
+    "Name": lambda each: (each.name.casefold(), each.account_id),
+}
+EVERY: Final = {"day": "a day", "week": "a week", "month": "a month"}
+
+
+def show() -> None:
+    """Show the page."""
+    show_page(_debt, Scope(kind="debt"))
+
+
+def _debt(opened: Warehouse, viewer: Viewer) -> None:
+    """Show sums and ages, then every debtor, then what is out as emergency credit."""
+    known = opened.once(places, viewer)
+    owing = opened.once(debtors, viewer)
+    st.html(page_title(say("Debt and arrears"), counted(len(owing), "unit owes", "units owe")))
+    if not known:
+        no_units()
+        return
+    freshness(opened, known[0].time_zone)
+    if not owing:
+        st.success(say("Nobody owes anything."), icon=":material/check_circle:")
+        return
+    now = opened.as_of or 0
+    back = opened.once(recovered, viewer, RECOVERED_DAYS)
+    for currency in sorted({each.currency for each in owing}):
+        mine = [each for each in owing if each.currency == currency]
+        show_figures(_figures(mine, currency, back))
+        with st.container(border=True):
+            st.subheader(say("Age of what is owed, {currency}", currency=currency), anchor=False)
+            draw(ageing(_ages(mine, now), currency, ink()), f"ageing {currency}")
+    _debtors(owing, now)
+    _plans([each for each in owing if each.plans and each.debt], now)
+    _emergency([each for each in owing if each.emergency], now)
+
+
+def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) -> list[Figure]:
+    """Return what is owed by kind, and what came back."""
+    sums = {
+        name: sum(getattr(each, name) for each in owing)
+        for name in ("debt", "arrears", "emergency", "overdrawn")
+    }
+    people = counted(len(owing), "unit", "units")
+    return [
+        Figure(say("Owed"), money(sum(sums.values()), currency), None, people),
+        Figure(say("Debts"), money(sums["debt"], currency), None, say("on a plan")),
+        Figure(say("Arrears"), money(sums["arrears"], currency), None, say("charges while credit was out")),
+        Figure(
+            say("Emergency credit"), money(sums["emergency"], currency), None, say("repaid first by a top-up")
+        ),
+        Figure(say("Recovered"), money(back.get(currency, 0), currency), None, say("in the last 30 days")),
+    ]
+
+
+def _ages(owing: Sequence[Debtor], now: int) -> list[int]:
+    """Return what is owed by age."""
+    return [sum(column) for column in zip(*(each.ages(now) for each in owing), strict=True)]
+
+
+def _debtors(owing: Sequence[Debtor], now: int) -> None:
+    """Show every debtor, in the order that is chosen."""
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(say("Who owes"), anchor=False, width="content")
+            order = st.selectbox(
+                say("Sort by"),
+                list(ORDERS),
+                format_func=say,
+                key="debt order",
+                bind="query-params",
+                width=260,
+                label_visibility="collapsed",
+            )
+        show_paged(
+            sorted(owing, key=ORDERS[order]),
+            lambda each: _debtor(each, now),
+            ("Unit", "Owed", *AGES, "Last payment"),
+            key="debtors",
+            caption=say("Who owes"),
+        )
+        offer_table("debts", lambda: debts_table(owing, now), say("All as a file"))
+
+
+def _debtor(each: Debtor, now: int) -> list[Cell]:
+    """Return a debtor's cells."""
+    who = " · ".join(part for part in (each.customer, each.site_name) if part)
+    paid = soft(say("never")) if each.paid_at is None else ago(each.paid_at, now)
+    return [
+        Cell(f"{unit_link(each.account_id, each.name)}{soft(who)}"),
+        Cell(f"{money(each.owed, each.currency)}{soft(_kinds(each))}", number=True),
+        *(
+            Cell(money(amount, each.currency) if amount else soft("–"), number=True)
+            for amount in each.ages(now)
+        ),
+        Cell(paid, number=True),
+    ]
+
+
+def _kinds(each: Debtor) -> str:
+    """Return what the sum consists of."""
+    kinds = {
+        "debt": each.debt,
+        "arrears": each.arrears,
+        "emergency credit": each.emergency,
+        "overdrawn": each.overdrawn,
+    }
+    there = [say(name) for name, amount in kinds.items() if amount]
+    return ", ".join(there)
+
+
+def _plans(owing: Sequence[Debtor], now: int) -> None:
+    """Show by which plan each debt comes back, and when it is likely to be over."""
+    with st.container(border=True):
+        st.subheader(say("Recovery plans"), anchor=False)
+        rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
+        if not rows:
+            st.caption(say("No debt is on a plan."))
+            return
+        show_paged(
+            rows,
+            lambda row: _plan(*row, now),
+            ("Unit", "Left", "Plan", "Over"),
+            key="plans",
+            caption=say("Recovery plans"),
+            many=20,
+        )
+
+
+def _left(each: Debtor, plan: Debt) -> int:
+    """Return what is left of a debt."""
+    return sum(part.amount for part in each.parts if part.bucket == f"debt:{plan.id}")
+
+
+def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
+    """Return the cells of a debt's plan."""
+    left = _left(each, plan)
+    return [
+        Cell(f"{unit_link(each.account_id, each.name)}{soft(plan.description)}"),
+        Cell(money(left, each.currency), number=True),
+        Cell(_how(each, plan)),
+        Cell(_over(each, plan, left, now), number=True),
+    ]
+
+
+def _how(each: Debtor, plan: Debt) -> str:
+    """Return how a debt comes back."""
+    ways = []
+    if plan.rate:
+        ways.append(f"{money(plan.rate, each.currency)} {say(EVERY[str(plan.every)])}")
+    if plan.percent_ppm:
+        ways.append(say("{share} of each top-up", share=percent(plan.percent_ppm / PPM)))
+    due = ""
+    if plan.rate and plan.due:
+        due = soft(say("next on {day}", day=day(local_date(plan.due, each.time_zone))))
+    return (", ".join(ways) or say("no plan: nothing is recovered")) + due
+
+
+def _over(each: Debtor, plan: Debt, left: int, now: int) -> str:
+    """Return after how many instalments a debt is over, out of instalments alone."""
+    if not plan.rate:
+        return soft(say("with top-ups"))
+    many = -(-left // plan.rate)
+    days = {"day": 1, "week": 7, "month": 30}[str(plan.every)] * many
+    until = local_date((plan.due or now) + (days - 1) * 24 * 3_600_000, each.time_zone)
+    return f"{counted(many, 'instalment', 'instalments')}{soft(say('by {day}', day=day(until)))}"
+
+
+def _emergency(owing: Sequence[Debtor], now: int) -> None:
+    """Show what is out as emergency credit."""
+    with st.container(border=True):
+        st.subheader(say("Emergency credit out"), anchor=False)
+        if not owing:
+            st.caption(say("None is out."))
+            return
+        show_paged(
+            sorted(owing, key=lambda each: (each.currency, -each.emergency)),
+            lambda each: [
+                Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer)}"),
+                Cell(money(each.emergency, each.currency), number=True),
+                Cell(soft(say("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
+            ],
+            ("Unit", "Out", "Last payment"),
+            key="emergency",
+            caption=say("Emergency credit out"),
+            many=20,
+        )
+        st.caption(say("{number} in all", number=count(len(owing))))
+
+
+show()

@@ -1,0 +1,175 @@
+"""What was paid: by day, method and unit, with receipts and files; held against providers' statements."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+import time
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.takings import takings_per_day
+from dashboard.exports.offer import offer_table
+from dashboard.exports.payments import payments_table
+from dashboard.figures import count, money, short_moment
+from dashboard.language import say
+from dashboard.markup import Cell, page_title, soft, table, unit_link
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import draw, freshness, ink, no_units, show_page
+from dashboard.parts.period import choose_period, chosen_period
+from dashboard.parts.receipts import offer_receipts
+from dashboard.parts.reconciliation import show_reconciliation
+from dashboard.queries.daily import newest_day
+from dashboard.queries.payments import Payment, method_word
+from dashboard.queries.places import places
+from dashboard.queries.takings import (
+    Taking,
+    Wanted,
+    methods,
+    paying_units,
+    takings,
+    wanted_payments,
+)
+from dashboard.questions import MOST_TOP_UPS
+from dashboard.scope import Scope
+from dashboard.warehouse import Warehouse
+from dashboard.words import counted, split_word
+
+PAGE_ROWS: Final = 25
+HEADERS: Final = ("Unit", "How", "Paid", "Balance after", "When")
+
+
+def show() -> None:
+    """Show the page; the time that is chosen says how far back the snapshot goes."""
+    show_page(_top_ups, lambda: Scope(kind="top_ups", since=chosen_period().since(int(time.time() * 1000))))
+
+
+def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
+    """Show history and reconciliation."""
+    known = opened.once(places, viewer)
+    today = opened.once(newest_day, viewer)
+    st.html(page_title(say("Top-ups"), say("what was paid, by whom and how")))
+    if not known or today is None:
+        no_units()
+        return
+    freshness(opened, known[0].time_zone)
+    wanted = _wanted(opened, viewer, today)
+    taken = opened.once(takings, viewer, wanted)
+    history, reconciliation = st.tabs([say("History"), say("Reconciliation")])
+    with history:
+        _history(opened, viewer, wanted, taken)
+    with reconciliation:
+        show_reconciliation(opened, viewer, wanted, sorted({place.currency for place in known}))
+
+
+def _wanted(opened: Warehouse, viewer: Viewer, today: date) -> Wanted:
+    """Return which payments the filters leave."""
+    time_shown, search, ways = st.columns([1, 2, 2])
+    with time_shown:
+        first, last = choose_period().between(today)
+    text = search.text_input(
+        say("Search"),
+        placeholder=say("Unit, customer or reference"),
+        key="search",
+        bind="query-params",
+        type="search",
+        max_chars=200,
+    )
+    chosen = ways.pills(
+        say("Method"),
+        opened.once(methods, viewer),
+        selection_mode="multi",
+        format_func=lambda each: method_word(each) or say("Other"),
+        key="methods",
+    )
+    words = tuple((text or "").casefold().split())
+    return Wanted(first=first, last=last, methods=tuple(chosen or ()), words=words)
+
+
+def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[Taking]) -> None:
+    """Show sums, days and payments."""
+    if not taken:
+        st.info(
+            say("No payment in this time. Choose another time, or clear search and method."),
+            icon=":material/search_off:",
+        )
+        return
+    show_figures(_figures(taken, opened.once(paying_units, viewer, wanted)))
+    for currency in sorted({one.currency for one in taken}):
+        with st.container(border=True):
+            st.subheader(say("Paid in, {currency}", currency=currency), anchor=False)
+            mine = [one for one in taken if one.currency == currency]
+            draw(takings_per_day(mine, wanted.first, wanted.last, currency, ink()), f"takings {currency}")
+    if sum(one.payments for one in taken) >= MOST_TOP_UPS:
+        st.warning(
+            say("Only the newest {number} payments are shown: choose fewer days.", number=count(MOST_TOP_UPS))
+        )
+    with st.container(border=True):
+        st.subheader(say("Payments"), anchor=False)
+        offer_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)))
+        offer_table(
+            f"top-ups-{wanted.first}-{wanted.last}",
+            lambda: payments_table(wanted_payments(opened, viewer, wanted, MOST_TOP_UPS)),
+            say("These payments as a file"),
+        )
+
+
+def _figures(taken: Sequence[Taking], units: Mapping[str, int]) -> list[Figure]:
+    """Return what came in, once for each currency."""
+    figures = []
+    for currency in sorted(units):
+        mine = [one for one in taken if one.currency == currency]
+        total, many = sum(one.amount for one in mine), sum(one.payments for one in mine)
+        back = sum(one.back for one in mine)
+        of = say("of {units}", units=counted(units[currency], "unit", "units"))
+        figures += [
+            Figure(
+                say("Paid in"), money(total, currency), None, f"{counted(many, 'payment', 'payments')} {of}"
+            ),
+            Figure(say("A payment"), money(total // many, currency), None, say("in the mean")),
+            Figure(
+                say("Taken back"),
+                money(back, currency),
+                None,
+                say("of what came in in this time") if back else say("nothing"),
+            ),
+        ]
+    return figures
+
+
+def _listed(opened: Warehouse, viewer: Viewer, wanted: Wanted, many: int) -> Sequence[Payment]:
+    """Show the page of payments that is asked for."""
+    pages = -(-many // PAGE_ROWS)
+    below = st.container()
+    page = st.pagination(pages, key="payments page") if pages > 1 else 1
+    first = (page - 1) * PAGE_ROWS
+    shown = opened.once(wanted_payments, viewer, wanted, PAGE_ROWS, first)
+    rows = [_row(payment) for payment in shown]
+    below.html(table([say(header) for header in HEADERS], rows, say("Payments"), wide=True))
+    if pages > 1:
+        span = {"first": count(first + 1), "last": count(first + len(shown)), "all": count(many)}
+        st.caption(say("{first} to {last} of {all}", **span))
+    return shown
+
+
+def _row(payment: Payment) -> list[Cell]:
+    """Return a payment's cells."""
+    who = " · ".join(part for part in (payment.customer, payment.site_name) if part)
+    back = soft(say("taken back")) if payment.taken_back else ""
+    return [
+        Cell(f"{unit_link(payment.account_id, payment.name)}{soft(who)}"),
+        Cell(f"{soft(payment.how) if payment.how else ''}{back}"),
+        Cell(f"{money(payment.amount, payment.currency)}{soft(_split(payment))}", number=True),
+        Cell(money(payment.balance_after, payment.currency), number=True),
+        Cell(short_moment(payment.at, payment.time_zone), number=True),
+    ]
+
+
+def _split(payment: Payment) -> str:
+    """Return where the money went."""
+    if {part for part, _ in payment.split} <= {"balance"}:
+        return say("all to balance")
+    return ", ".join(f"{money(part, payment.currency)} {split_word(name)}" for name, part in payment.split)
+
+
+show()
