@@ -165,7 +165,8 @@ def _with_url_taken_apart(user_input: dict[str, Any]) -> dict[str, Any]:
     except ValueError:
         return user_input | {CONF_HOST: host}
     port = url.explicit_port or user_input[CONF_PORT]
-    return user_input | {CONF_HOST: url.host or host, CONF_PORT: port, CONF_SSL: url.scheme == "https"}
+    tls = url.scheme == "https"  # pylint: disable=comparison-with-callable # a cached property
+    return user_input | {CONF_HOST: url.host or host, CONF_PORT: port, CONF_SSL: tls}
 
 
 def _discovered_data(discovery_info: ZeroconfServiceInfo) -> dict[str, Any]:

@@ -297,7 +297,7 @@ class FakeBridge:
         listed = [asdict(alert) for alert in alerts]
         await self.send({"type": "update", "accounts": [], "removed": [], "alerts": listed})
 
-    async def happen(self, kind: EventKind, data: dict[str, Any], account_id: str = "flat-1") -> Event:
+    async def happen(self, kind: EventKind, data: dict[str, Any], account_id: str | None = "flat-1") -> Event:
         """Make a durable event and push it to whoever listens."""
         self.seq += 1
         event = Event(

@@ -157,6 +157,9 @@ async def test_friendly_hours_begin_and_end_by_the_clock(
         async_fire_time_changed(hass, at + timedelta(seconds=1))
         await hass.async_block_till_done()
         assert value(hass, entity) == shown
+    await bridge.update(rich_account(friendly_hours=None))
+    await eventually(lambda: "start" not in getattr(hass.states.get(entity), "attributes", {"start": 1}))
+    assert value(hass, entity) == "off"
 
 
 async def test_a_supply_that_waits_for_its_cut_says_when(

@@ -8,6 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import pytest
@@ -257,3 +258,17 @@ async def test_an_answer_that_takes_too_long_is_a_timeout(
         await connection.role()
     with pytest.raises(CannotConnectError, match="in time"):
         await connection.open_websocket()
+
+
+async def test_an_answer_of_something_else_is_named_by_its_status(connection: BridgeConnection) -> None:
+    with pytest.raises(RequestRefusedError, match="/api/v1/nowhere answered 404"):
+        await connection.request("GET", "nowhere")
+
+
+@pytest.mark.parametrize("failing", ["send_json", "receive"])
+async def test_a_connection_that_breaks_while_it_is_made_is_said_so(
+    connection: BridgeConnection, failing: str
+) -> None:
+    broken = patch.object(aiohttp.ClientWebSocketResponse, failing, side_effect=ConnectionResetError)
+    with broken, pytest.raises(CannotConnectError, match="broke"):
+        await follow(connection, Recorder()).connect()

@@ -3,6 +3,7 @@
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.prepaid_meter import async_remove_config_entry_device
 from custom_components.prepaid_meter.client.protocol import Role
@@ -153,3 +154,27 @@ async def test_a_landlord_who_becomes_a_tenant_loses_the_switch(
     await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     assert entity_registry.async_get("switch.flat_1_supply") is None
+
+
+async def test_a_device_that_somebody_else_removed_is_missed_by_nobody(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    loaded: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    eventually: Eventually,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    await bridge.update(account_view("flat-2"))
+    await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
+    gone = device(device_registry, loaded, "flat-2")
+    assert gone is not None
+    device_registry.async_remove_device(gone.id)
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "prepaid_meter/sites"})
+    answer = await client.receive_json()
+    assert [len(site["devices"]) for site in answer["result"]["sites"]] == [1]
+
+    await bridge.update(removed=("flat-2",))
+
+    await eventually(lambda: "flat-2" not in loaded.runtime_data.accounts)

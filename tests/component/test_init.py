@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import asdict, replace
 import logging
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -11,10 +12,11 @@ from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.prepaid_meter import async_unload_entry
 from custom_components.prepaid_meter.client.protocol import EventKind, Role
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
-from tests.component.fake_bridge import FakeBridge, account_view, top_up_view
+from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, top_up_view
 
 BALANCE = "sensor.flat_1_balance"
 TOP_UP = "event.flat_1_top_up"
@@ -241,3 +243,25 @@ async def test_a_tenant_gets_no_switch(
     assert hass.states.get("switch.flat_1_supply") is None
     assert hass.states.get(BALANCE)
     assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_an_entry_that_cannot_be_unloaded_goes_on(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    with patch.object(hass.config_entries, "async_unload_platforms", return_value=False):
+        assert not await async_unload_entry(hass, loaded)
+    loaded.runtime_data.memory.async_keep_event(99)
+    assert loaded.runtime_data.memory.last_event == 99
+
+
+async def test_what_belongs_to_no_account_or_to_one_that_is_gone_is_passed_over(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    coordinator = loaded.runtime_data
+    coordinator.async_apply_account(account_view("flat-9"))
+    coordinator.async_apply_supply("flat-9", CONNECTED)
+    assert set(coordinator.accounts) == {"flat-1"}
+    await bridge.happen(EventKind.ALERT_OPENED, {"kind": "broker_lost"}, account_id=None)
+    await eventually(lambda: coordinator.memory.last_event == 8)
+    assert state_of(hass, "event.flat_1_alert") == "unknown"

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 import types
-from typing import TYPE_CHECKING, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin, get_type_hints
 
 from .errors import ProtocolError
 
@@ -37,7 +37,7 @@ def _decoder(kind: Hashable) -> Decoder:
         return _dataclass_decoder(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum_decoder(kind)
-    if get_origin(kind) in (Union, types.UnionType):
+    if get_origin(kind) is types.UnionType:
         return _optional_decoder(kind)
     if get_origin(kind) is tuple:
         return _tuple_decoder(get_args(kind)[0])
