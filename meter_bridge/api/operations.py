@@ -12,7 +12,7 @@ from meter_bridge.api.examples import BOOKED
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, Rights
-from meter_bridge.protocol.messages import ErrorCode, OperationResult, TenancyView
+from meter_bridge.protocol.messages import ErrorCode, OperationResult, OwedView, TenancyView
 
 _ALWAYS: Final = (
     ErrorCode.NOT_FOUND,
@@ -179,6 +179,17 @@ async def move_in(call: Call) -> Reply:
     return await _carry_out(call, "moving in")
 
 
+@_operation(
+    "settlements",
+    requests.Settlement(tenancy=1, how="paid", reason="paid by instalments", amount="25.00"),
+    ErrorCode.AMOUNT_OUT_OF_RANGE,
+    ErrorCode.CONFLICT,
+)
+async def settle(call: Call) -> Reply:
+    """Settle later with a customer who moved out; nothing of the present customer's moves."""
+    return await _carry_out(call, "a settlement")
+
+
 class Tenancies(msgspec.Struct, frozen=True):
     """Who lived in a unit when."""
 
@@ -193,9 +204,49 @@ class Tenancies(msgspec.Struct, frozen=True):
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_tenancies(call: Call) -> Reply:
-    """List who lived in a unit when, newest first."""
+    """List who lived in a unit when, newest first, with what is left with each."""
     account = account_in_reach(call)
     return Reply(Tenancies(tuple(await call.port.tenancies(call.actor, account.id))))
+
+
+class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tenancies are wanted."""
+
+    outstanding: Annotated[
+        bool, msgspec.Meta(description="Only those of customers with whom something is left.")
+    ] = False
+
+
+@endpoint(
+    "GET",
+    "/api/v1/tenancies",
+    rights=LANDLORD,
+    answer=Tenancies,
+    query=TenanciesQuery,
+    refusals=(ErrorCode.BAD_REQUEST,),
+)
+async def list_all_tenancies(call: Call) -> Reply:
+    """List who lived in any unit when, newest first, closed units included."""
+    query = call.query(TenanciesQuery)
+    found = await call.port.tenancies(call.actor, None, only_outstanding=query.outstanding)
+    seen = (each for each in found if call.actor.sees(each.account_id or "", each.site_id or ""))
+    return Reply(Tenancies(tuple(seen)))
+
+
+class Debts(msgspec.Struct, frozen=True):
+    """What customers owe."""
+
+    debts: Annotated[
+        tuple[OwedView, ...],
+        msgspec.Meta(description="Of present customers by account, then of those who moved out."),
+    ]
+
+
+@endpoint("GET", "/api/v1/debts", rights=LANDLORD, answer=Debts)
+async def list_debts(call: Call) -> Reply:
+    """List what customers owe: debts, arrears, emergency credit, balances below zero, and who moved out."""
+    found = await call.port.debts(call.actor)
+    return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -211,5 +262,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     select_emergency_credit,
     move_out,
     move_in,
+    settle,
     list_tenancies,
+    list_all_tenancies,
+    list_debts,
 )

@@ -17,6 +17,7 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
     MeterView,
     OperationResult,
+    OwedView,
     ProblemDetail,
     Role,
     ServerInfo,
@@ -183,9 +184,16 @@ class BridgePort(Protocol):
         """Return an entry of the account's journal with everything that it was made of."""
 
     async def statement(
-        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        begin: str | None,
+        end: str | None,
+        detail: Detail,
+        tenancy: int | None = None,
     ) -> Statement:
-        """Return the account's statement of a period; None stands for what is usual.
+        """Return the statement of a period, of the account or of a tenancy; None stands for what is usual.
 
         Raises ``Refused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
         """
@@ -203,8 +211,13 @@ class BridgePort(Protocol):
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books; the flag says that the key was seen before."""
 
-    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
-        """Return who lived in a unit when, newest first."""
+    async def tenancies(
+        self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
+    ) -> Sequence[TenancyView]:
+        """Return who lived in a unit, or in any, newest first, with what is left with each."""
+
+    async def debts(self, actor: Actor) -> Sequence[OwedView]:
+        """Return what customers owe, present ones first."""
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None

@@ -174,6 +174,25 @@ class MoveOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The account to which it is transferred."""
 
 
+class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is settled later with a customer who moved out."""
+
+    tenancy: Annotated[
+        int, msgspec.Meta(ge=1, le=2**31 - 1, description="Number of the tenancy.", examples=[1])
+    ]
+    how: Annotated[
+        Literal["paid", "paid_out", "written_off", "charged"],
+        msgspec.Meta(
+            description="The customer paid what was owed, got what was kept, need not pay it, or owes"
+            " more, as for a cheque that bounced."
+        ),
+    ]
+    reason: Reason
+    amount: Amount | None = None
+    """All that is left where it is left out."""
+    reference: Reference | None = None
+
+
 class MoveIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The beginning of a tenancy."""
 
@@ -196,4 +215,5 @@ type OperationRequest = (
     | SelectEmergencyCredit
     | MoveOut
     | MoveIn
+    | Settlement
 )

@@ -54,6 +54,18 @@ class StatementQuery(
     ) = None
     detail: Detail = Detail.LINE
     format: Format = Format.JSON
+    tenancy: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                le=2**31 - 1,
+                description="Number of a tenancy: nothing of any other customer, and without `from` and `to`"
+                " all of it.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 async def _written(call: Call, statement: Statement, form: Format) -> tuple[str, bytes]:
@@ -77,7 +89,12 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     query = call.query(StatementQuery)
     account = account_in_reach(call)
     statement = await call.port.statement(
-        call.actor, account.id, begin=query.begin, end=query.end, detail=query.detail
+        call.actor,
+        account.id,
+        begin=query.begin,
+        end=query.end,
+        detail=query.detail,
+        tenancy=query.tenancy,
     )
     if query.format is Format.JSON:
         return Reply(statement)

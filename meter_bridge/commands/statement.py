@@ -31,6 +31,7 @@ examples:
   meter-bridge statement flat-1
   meter-bridge statement flat-1 --from 2026-10 --to 2026-10 --detail day
   meter-bridge statement flat-1 --from 2026-10-01 --to 2026-10-31 --output october.pdf
+  meter-bridge statement flat-1 --tenancy 1 --output final.pdf
   meter-bridge statement flat-1 --detail day --output this-month.csv
 """
 TEXT: Final = "text"
@@ -43,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
     parser.add_argument("--from", dest="begin", metavar="TIME", help="first of the period")
     parser.add_argument("--to", dest="end", metavar="TIME", help="last of the period (default: today)")
+    parser.add_argument(
+        "--tenancy",
+        type=int,
+        metavar="N",
+        help="of one customer alone; without a period all of that tenancy ('meter-bridge tenancies')",
+    )
     parser.add_argument(
         "--detail",
         choices=[each.value for each in Detail],
@@ -90,6 +97,8 @@ async def _statement(arguments: argparse.Namespace, settings: Settings, form: st
     """Return the statement as what is to be written."""
     asked = {"from": arguments.begin, "to": arguments.end, "detail": arguments.detail}
     query = {name: value for name, value in asked.items() if value is not None}
+    if arguments.tenancy is not None:
+        query["tenancy"] = str(arguments.tenancy)
     if form in FILES:
         query["format"] = form
     async with connected(settings) as client:
@@ -125,6 +134,8 @@ def as_text(statement: Statement) -> str:
         parts.append(_days(statement.days, statement.currency))
     if statement.entries:
         parts.append(_entries(statement.entries, statement))
+    if statement.outstanding is not None:
+        parts.append(_outstanding(statement))
     return "\n\n".join(parts) + "\n"
 
 
@@ -182,6 +193,23 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
     """Return what was charged, how much of it and at which price."""
     return plain(words.charge_name(charge)), words.quantity(charge), words.price(charge, currency)
+
+
+def _outstanding(statement: Statement) -> str:
+    """Return what is left with a customer who moved out, and what was settled since."""
+    zone, currency = ZoneInfo(statement.time_zone), statement.currency
+    left = words.outstanding(statement)
+    rows = [
+        (
+            f"{words.local(each.at, zone):%Y-%m-%d %H:%M}",
+            each.id,
+            plain(words.with_reason(each)),
+            words.money(each.amount, currency),
+        )
+        for each in statement.settlements
+    ]
+    head = ("SETTLED", "ENTRY", "WHAT", "AMOUNT")
+    return left if not rows else f"{table(head, rows, right=('AMOUNT',))}\n\n{left}"
 
 
 def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:

@@ -56,6 +56,11 @@ def debt_of(bucket: str) -> str | None:
     return bucket.removeprefix(_DEBT) if bucket.startswith(_DEBT) else None
 
 
+def tenancy_of(bucket: str) -> int | None:
+    """Return the number of the tenancy whose bucket this is, or None."""
+    return int(bucket.removeprefix(_TENANCY)) if bucket.startswith(_TENANCY) else None
+
+
 def tenancy_bucket(n: int) -> str:
     """Return the bucket of what is left between landlord and a customer who moved out."""
     return f"{_TENANCY}{n}"
@@ -78,6 +83,8 @@ class EntryKind(StrEnum):
     """An instalment of a time-based debt."""
     CLOSING = "closing"
     """The final settlement of a customer who moves out."""
+    SETTLEMENT = "settlement"
+    """What was settled later with a customer who had moved out; it moves no holding of the account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from meter_bridge.engine.booking import BookOperation
 from meter_bridge.engine.emergency_choice import SelectEmergencyCredit
 from meter_bridge.engine.repricing import repricing
 from meter_bridge.engine.reversals import Reversal
+from meter_bridge.engine.settling import settlement
 from meter_bridge.engine.state import Account
 
 
-def operation_of(  # noqa: C901, PLR0911 - one line for each request
+def operation_of(  # noqa: C901, PLR0911, PLR0912 - one line for each request
     account: Account, asked: requests.OperationRequest, revoke: tenancies.Revoke
 ) -> BookOperation:
     """Return what a request asks for; raises ``Refused`` naming field, value and remedy."""
@@ -38,3 +39,5 @@ def operation_of(  # noqa: C901, PLR0911 - one line for each request
             return tenancies.MoveOut(asked, revoke)
         case requests.MoveIn():
             return tenancies.moved_in(account, asked)
+        case requests.Settlement():
+            return settlement(account, asked)

@@ -82,7 +82,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
     if target is None:
         raise Refused(
             ErrorCode.NOT_FOUND,
-            f"there is no account {to!r}",
+            f"there is no account {to!r} in use",
             field="to",
             value=to,
             remedy=ACCOUNTS,

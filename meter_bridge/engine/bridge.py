@@ -25,26 +25,29 @@ from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine import alerting, views
 from meter_bridge.engine.applying import removed_accounts, site_unit
 from meter_bridge.engine.asked import operation_of
+from meter_bridge.engine.closed import closed_account
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
 from meter_bridge.engine.feed import Feed, Views
+from meter_bridge.engine.former import owed_by_former, read_tenancies
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.load import applied_plan, begun_versions
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed, storage_unavailable
+from meter_bridge.engine.owed import owed_of
 from meter_bridge.engine.policies import change_account_policy
 from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts, read_events
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.state import Account, Meter, OpenAlert
-from meter_bridge.engine.statements import make_statement
+from meter_bridge.engine.statements import Wanted, make_statement, no_tenancy
 from meter_bridge.engine.supplies import Supplies, unit_of
-from meter_bridge.engine.tenancies import read_tenancies
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
@@ -65,6 +68,7 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
     MeterView,
     OperationResult,
+    OwedView,
     ProblemDetail,
     Role,
     ServerInfo,
@@ -122,7 +126,8 @@ class Look:
         account = self._engine.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
             return False
-        return actor.role in STAFF or account.tenancy.hears(event.seq)
+        of_others = event.data.get("kind") == EntryKind.SETTLEMENT
+        return actor.role in STAFF or (account.tenancy.hears(event.seq) and not of_others)
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""
@@ -192,8 +197,20 @@ class Bridge:
         return [views.account_view(account, now) for account in self._look.visible(actor)]
 
     def account(self, actor: Actor, account_id: str) -> AccountView:
-        """Return one account."""
-        return views.account_view(self._account(actor, account_id), self.engine.clock.now())
+        """Return one account; staff see one whose unit is no longer served as well."""
+        return views.account_view(self._books_of(actor, account_id), self.engine.clock.now())
+
+    def _books_of(self, actor: Actor, account_id: str) -> Account:
+        """Return an account, or what is left of one whose unit is no longer served; else ``Refused``."""
+        closed = self._closed(actor, account_id) if account_id in self.engine.installation.closed else None
+        return closed or self._account(actor, account_id)
+
+    def _closed(self, actor: Actor, account_id: str) -> Account | None:
+        """Return a closed account that the actor may see, or None."""
+        with self.engine.reader.connect() as connection:
+            found = closed_account(connection, account_id)
+        staff = actor.role in STAFF
+        return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
 
     def _account(self, actor: Actor, account_id: str) -> Account:
         """Return an account that the actor may see; raises ``Refused`` otherwise."""
@@ -210,7 +227,7 @@ class Bridge:
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        account = self._account(actor, account_id)
+        account = self._books_of(actor, account_id)
         first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
         return await asyncio.to_thread(
             ledger_page, self.engine.reader, account.id, before, limit, first=first
@@ -218,7 +235,7 @@ class Bridge:
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        account = self._account(actor, account_id)
+        account = self._books_of(actor, account_id)
         first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
         found = await asyncio.to_thread(explain_entry, self.engine.reader, account.id, entry_id, first=first)
         if found is None:
@@ -232,18 +249,30 @@ class Bridge:
         return found
 
     async def statement(
-        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        begin: str | None,
+        end: str | None,
+        detail: Detail,
+        tenancy: int | None = None,
     ) -> Statement:
-        """Return the account's statement of a period."""
-        account = self._account(actor, account_id)
-        whole = actor.role is not Role.TENANT
-        return await make_statement(self.engine, account, begin=begin, end=end, detail=detail, whole=whole)
+        """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
+        account = self._books_of(actor, account_id)
+        own = account.tenancy.n
+        if actor.role is Role.TENANT and tenancy not in (None, own):
+            raise no_tenancy(account, tenancy or 0)
+        wanted = Wanted(begin, end, detail, tenancy)
+        if actor.role is Role.TENANT:
+            wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
+        return await make_statement(self.engine, account, wanted)
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
-        account = self._account(actor, account_id)
+        account = self._served(actor, account_id)
         asked = TopUp.asked(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
 
@@ -251,7 +280,8 @@ class Bridge:
         self, actor: Actor, account_id: str, asked: requests.OperationRequest, *, key: str
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books once per key."""
-        account = self._account(actor, account_id)
+        settles = isinstance(asked, requests.Settlement)
+        account = (self._books_of if settles else self._served)(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
         operation = operation_of(account, asked, self._revoke_tenants)
@@ -281,10 +311,37 @@ class Bridge:
         unit.after(lambda: self._tokens.update({stored.id: stored}))
         unit.after(lambda: self.engine.feed.cut_off(stored.id))
 
-    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
-        """Return who lived in a unit when, newest first."""
-        account = self._account(actor, account_id)
-        return await asyncio.to_thread(read_tenancies, self.engine, account.id)
+    def _served(self, actor: Actor, account_id: str) -> Account:
+        """Return an account that is in use; raises ``Refused``, and says so where it is closed."""
+        account = self._books_of(actor, account_id)
+        if account.closed_at is None:
+            return account
+        raise Refused(
+            ErrorCode.CONFLICT,
+            f"{account.id} is closed since {iso(account.closed_at)}: its unit is in the site file no more",
+            field="account",
+            value=account.id,
+            remedy="apply a site file that has the unit again; who moved out is settled with without it",
+        )
+
+    async def tenancies(
+        self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
+    ) -> Sequence[TenancyView]:
+        """Return who lived in a unit, or in any, newest first, with what is left with each."""
+        if account_id is not None:
+            account_id = self._books_of(actor, account_id).id
+        return await asyncio.to_thread(
+            read_tenancies,
+            self.engine.reader,
+            actor,
+            account_id=account_id,
+            only_outstanding=only_outstanding,
+        )
+
+    async def debts(self, actor: Actor) -> Sequence[OwedView]:
+        """Return what customers owe, present ones first."""
+        present = [owed for account in self._look.visible(actor) for owed in owed_of(account)]
+        return [*present, *await asyncio.to_thread(owed_by_former, self.engine.reader, actor)]
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None

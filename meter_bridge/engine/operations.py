@@ -41,6 +41,10 @@ class Operation[T](ABC):
         """Read from the database what the change needs; raises ``Refused``. Runs in a thread."""
         del engine, account_id  # most changes need nothing but the state
 
+    def account(self, engine: Engine, account_id: str) -> Account | None:
+        """Return the account that the change is made to, or None where it is gone."""
+        return engine.installation.accounts.get(account_id)
+
     @abstractmethod
     def check(self, engine: Engine, account: Account) -> None:
         """Raise ``Refused`` where the change is not possible now; changes nothing."""
@@ -96,7 +100,7 @@ class Operations:
         engine = self._engine
         while not engine.running.is_set():
             await engine.running.wait()
-        account = engine.installation.accounts.get(account_id)
+        account = operation.account(engine, account_id)
         if account is None or engine.broken:
             raise storage_unavailable()
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).

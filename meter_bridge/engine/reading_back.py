@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 import json
 
-from sqlalchemy import Connection, Engine, RowMapping, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, false, or_, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind
@@ -31,7 +31,7 @@ def ledger_page(
 ) -> LedgerPage:
     """Return a page of an account's journal from an entry on, newest first, each charge with its lines."""
     entry = tables.journal_entry
-    query = select(entry).where(entry.c.account_id == account_id, entry.c.seq >= first)
+    query = select(entry).where(entry.c.account_id == account_id, _own(first))
     if before is not None:
         query = query.where(entry.c.seq < before)
     query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
@@ -68,7 +68,7 @@ def explain_entry(
     """
     entry, segment = tables.journal_entry, tables.segment
     own = entry.c.account_id == account_id
-    query = select(entry).where(own, entry.c.id == entry_id, entry.c.seq >= first)
+    query = select(entry).where(own, entry.c.id == entry_id, _own(first))
     with snapshot(reader) as connection:
         row = connection.execute(query).mappings().first()
         if row is None:
@@ -79,6 +79,12 @@ def explain_entry(
             segments=tuple(_segment(each) for each in connection.execute(facts).mappings()),
             readings=_readings(connection, row),
         )
+
+
+def _own(first: int) -> ColumnElement[bool]:
+    """Return the condition that chooses what may be seen: from an entry on, nothing of former customers."""
+    entry = tables.journal_entry.c
+    return entry.seq >= first if not first else and_(entry.seq >= first, entry.kind != EntryKind.SETTLEMENT)
 
 
 def _segment(row: RowMapping) -> SegmentView:

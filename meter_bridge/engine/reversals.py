@@ -88,7 +88,7 @@ class Reversal(BookOperation):
                 ErrorCode.CONFLICT,
                 self.asked.entry,
                 "belongs to a customer who moved out",
-                "settle it with that customer; this account is another's now",
+                "'meter-bridge settle' charges it to that customer; this account is another's now",
             )
 
     @override

@@ -197,6 +197,8 @@ class Account:
     """Credit ran out and the supply has been off since."""
     switchings: tuple[int, ...] = ()
     """When credit switched the supply within the last day."""
+    closed_at: int | None = None
+    """Of a unit that is no longer served: only its books are left, and no part of the engine holds it."""
     guards: dict[GuardKey, Guard] = field(default_factory=dict)
     """Protections and load limit that are not at rest."""
     guard_at: int = UNLIMITED

@@ -2,60 +2,57 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from meter_bridge.api.port import Refused
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.former import PastTenancy, past_tenancy
 from meter_bridge.engine.operations import committed
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.statement.assembling import DoesNotAddUpError, Holder, assemble
-from meter_bridge.statement.books import TooLongError, read_books
-from meter_bridge.statement.period import PeriodError, parse_period, since
+from meter_bridge.statement.books import TooLongError, read_books, read_settlements
+from meter_bridge.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.statement.span import Own
 
 
-async def make_statement(
-    engine: Engine,
-    account: Account,
-    *,
-    begin: str | None,
-    end: str | None,
-    detail: Detail,
-    whole: bool = True,
-) -> Statement:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which statement is wanted; a tenancy's holds nothing of any other."""
+
+    begin: str | None
+    end: str | None
+    detail: Detail
+    tenancy: int | None = None
+    whole: bool = True
+    """Without a period it is the whole tenancy's; else this month's."""
+
+
+async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> Statement:
     """Return an account's statement; raises ``Refused`` for a period of which there is none.
 
-    One whose period has not ended holds everything that was used until now: it is posted first. Where it
-    is not the ``whole`` account's, nothing from before the present tenancy is in it.
+    One whose period has not ended holds everything that was used until now: it is posted first.
     """
-    site, now = account.site, engine.clock.now()
-    holder = Holder(
-        account_id=account.id,
-        account_name=account.name,
-        customer=account.customer,
-        site_id=site.id,
-        site_name=site.name,
-        time_zone=site.time_zone,
-        currency=site.currency,
-    )
+    now = engine.clock.now()
+    past = await _tenancy(engine, account, wanted.tenancy)
     try:
-        period = parse_period(begin, end, now=now, zone=ZoneInfo(site.time_zone))
-        first = 0 if whole else account.tenancy.first_seq
-        if not whole:
-            period = since(period, account.tenancy.start, begin or end)
-        if period.end > now:
+        period = _period(account, wanted, past, now)
+        if period.end > now and account.closed_at is None:
             await _post(engine, account)
+        holder = await _holder(engine, account, past)
+        own = Own() if past is None else Own(past.first, past.stop or Own().stop)
         books = await asyncio.to_thread(
             read_books,
             engine.reader,
             account.id,
-            site.currency,
+            account.site.currency,
             period,
-            by_day=detail is Detail.DAY,
-            own=first,
+            by_day=wanted.detail is Detail.DAY,
+            own=own,
         )
         return assemble(holder, period, books, engine.clock.now())
     except PeriodError as error:
@@ -67,7 +64,7 @@ async def make_statement(
             ErrorCode.BAD_REQUEST,
             str(error),
             field="from",
-            value=begin,
+            value=wanted.begin,
             remedy="ask for shorter periods one after the other; they join without a gap",
         ) from error
     except DoesNotAddUpError as error:
@@ -76,6 +73,66 @@ async def make_statement(
             f"{error}; nothing of it is shown",
             remedy="run 'meter-bridge verify', and restore the newest backup that it finds right",
         ) from error
+
+
+async def _tenancy(engine: Engine, account: Account, n: int | None) -> PastTenancy | None:
+    """Return the tenancy that is asked for, if one is; raises ``Refused`` where there is none."""
+    if n is None:
+        return None
+
+    def read() -> PastTenancy | None:
+        with engine.reader.connect() as connection:
+            return past_tenancy(connection, account.id, n)
+
+    found = await asyncio.to_thread(read)
+    if found is None:
+        raise no_tenancy(account, n)
+    return found
+
+
+def no_tenancy(account: Account, n: int) -> Refused:
+    """Return the refusal of what concerns a tenancy that there is not."""
+    return Refused(
+        ErrorCode.NOT_FOUND,
+        f"{account.id} has no tenancy {n}",
+        field="tenancy",
+        value=str(n),
+        remedy="'meter-bridge tenancies' lists those that there are",
+    )
+
+
+def _period(account: Account, wanted: Wanted, past: PastTenancy | None, now: int) -> Period:
+    """Return the period that a statement is for; raises ``PeriodError``."""
+    # The final settlement is booked at the very instant at which a tenancy ends.
+    end = None if past is None or past.end is None else past.end + 1
+    zone = ZoneInfo(account.site.time_zone)
+    if past is not None and wanted.whole and wanted.begin is None and wanted.end is None:
+        return Period(past.start, parse_period(None, None, now=now, zone=zone).end if end is None else end)
+    period = parse_period(wanted.begin, wanted.end, now=now, zone=zone)
+    return period if past is None else within(period, past.start, end, wanted.begin or wanted.end)
+
+
+async def _holder(engine: Engine, account: Account, past: PastTenancy | None) -> Holder:
+    """Return whose statement it is."""
+    site = account.site
+    moved_out = past is not None and past.end is not None
+    settled = (
+        await asyncio.to_thread(read_settlements, engine.reader, account.id, past.n)
+        if past is not None and moved_out
+        else ()
+    )
+    return Holder(
+        account_id=account.id,
+        account_name=account.name,
+        customer=account.customer if past is None else past.customer,
+        site_id=site.id,
+        site_name=site.name,
+        time_zone=site.time_zone,
+        currency=site.currency,
+        tenancy=None if past is None else past.n,
+        outstanding=past.outstanding if past is not None and moved_out else None,
+        settlements=settled,
+    )
 
 
 async def _post(engine: Engine, account: Account) -> None:

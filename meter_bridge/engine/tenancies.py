@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, override
 
-from sqlalchemy import select
-
 from meter_bridge.api import requests
 from meter_bridge.api.port import Refused
 from meter_bridge.core import ledger
@@ -26,8 +24,8 @@ from meter_bridge.engine.operations import check_amount, parsed_amount
 from meter_bridge.engine.state import Account, Pace, Tenancy
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import period_cost
-from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult, TenancyView
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+from meter_bridge.storage import work as ops
 
 _OF_THE_CUSTOMER: Final = (
     AlertKind.LOW_CREDIT,
@@ -242,19 +240,3 @@ def tenancy_row(account: Account) -> dict[str, object]:
 def moved_in(account: Account, asked: requests.MoveIn) -> MoveIn:
     """Return the move that is asked for."""
     return MoveIn(asked, parsed_amount(account, asked.opening_credit, "opening_credit"))
-
-
-def read_tenancies(engine: Engine, account_id: str) -> tuple[TenancyView, ...]:
-    """Return the tenancies of an account, newest first."""
-    table = tables.tenancy
-    query = select(table).where(table.c.account_id == account_id).order_by(table.c.n.desc())
-    with engine.reader.connect() as connection:
-        return tuple(
-            TenancyView(
-                n=row["n"],
-                customer=row["customer"],
-                start=iso(row["start_ms"]),
-                end=None if row["end_ms"] is None else iso(row["end_ms"]),
-            )
-            for row in connection.execute(query).mappings()
-        )

@@ -96,6 +96,7 @@ def account_view(account: Account, at: int) -> AccountView:
         period_start=_period_start(account, at),
         friendly_hours=_friendly_hours(account, at),
         load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
+        closed_at=None if account.closed_at is None else iso(account.closed_at),
     )
 
 

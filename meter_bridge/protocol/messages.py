@@ -495,6 +495,8 @@ class AccountView:
     """None where there are none, or none within the next weeks."""
     load_limit_mw: int | None = None
     """What the policy lets a supply without credit use; None where it is cut."""
+    closed_at: str | None = None
+    """When the unit was taken out of the site file; what it had and owed stays on record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -586,6 +588,35 @@ class TenancyView:
     start: str
     end: str | None
     """None while the customer lives there."""
+    account_id: str | None = None
+    site_id: str | None = None
+    time_zone: str | None = None
+    currency: str | None = None
+    amount_digits: int | None = None
+    outstanding: int = 0
+    """What is left with a customer who moved out: kept as the customer's, or still owed where negative."""
+    closed: bool = False
+    """The unit was taken out of the site file since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedView:
+    """Something that a customer owes, present or former."""
+
+    account_id: str
+    site_id: str
+    tenancy: int
+    customer: str | None
+    former: bool
+    """The customer moved out; it is paid by a settlement, not by a top-up of the account."""
+    kind: str
+    """``debt``, ``arrears``, ``emergency_credit`` (lent), ``balance`` (below zero) or ``tenancy`` (what was
+    left when the customer moved out)."""
+    owed: int
+    currency: str
+    amount_digits: int
+    debt: DebtView | None = None
+    """Terms of a debt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

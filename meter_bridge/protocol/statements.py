@@ -150,6 +150,13 @@ class Statement:
     """Charges by local day of use; empty unless asked for. With their tax they sum to ``charges``."""
     entries: tuple[StatementEntry, ...]
     """Every entry that is not a charge, oldest first."""
+    tenancy: int | None
+    """The tenancy whose statement it is; None for the account's, whoever lived there."""
+    outstanding: int | None
+    """What is left with a customer who moved out: kept as the customer's, or owed where negative."""
+    settlements: tuple[StatementEntry, ...]
+    """What was settled later with a customer who moved out, oldest first. It is in no sum: ``amount`` is what
+    it changed of ``outstanding``."""
     not_yet_posted: NotYetPosted | None
     """None once the period has ended, or where all that was used is posted, as it is whenever that can be
     stored."""

@@ -40,6 +40,12 @@ class Holder:
     site_name: str
     time_zone: str
     currency: str
+    tenancy: int | None = None
+    """None where it is the account's, whoever lived there."""
+    outstanding: int | None = None
+    """What is left with a customer who moved out."""
+    settlements: tuple[StatementEntry, ...] = ()
+    """What was settled with that customer later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,9 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
         lines=books.lines,
         days=books.days or (),
         entries=books.entries,
+        tenancy=holder.tenancy,
+        outstanding=holder.outstanding,
+        settlements=holder.settlements,
         not_yet_posted=books.pending if is_open and (books.pending.wh or books.pending.amount) else None,
     )
 

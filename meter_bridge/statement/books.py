@@ -16,7 +16,7 @@ from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementE
 from meter_bridge.statement.assembling import Books
 from meter_bridge.statement.holdings import holdings_of, is_holding, spent_on, sums_of, units_of
 from meter_bridge.statement.period import Period
-from meter_bridge.statement.span import Span, span_of
+from meter_bridge.statement.span import Own, Span, span_of
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
@@ -32,11 +32,11 @@ class TooLongError(ValueError):
 
 
 def read_books(
-    reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool, own: int = 0
+    reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool, own: Own
 ) -> Books:
-    """Return what the journal holds from an entry on; raises ``TooLongError`` where that is too much."""
+    """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
     with snapshot(reader) as connection:
-        span = span_of(connection, account_id, currency, period, own=own)
+        span = span_of(connection, account_id, currency, period, own)
         lines, sums = _lines(connection, span), sums_of(connection, span)
         balances = (
             _balance_before(connection, account_id, span.first),
@@ -191,6 +191,34 @@ def _entries(connection: Connection, span: Span) -> tuple[StatementEntry, ...]:
             units_wh=detail.get("units_wh", 0),
         )
         for row, detail in ((row, json.loads(row["detail"])) for row in rows)
+    )
+
+
+def read_settlements(reader: Engine, account_id: str, tenancy: int) -> tuple[StatementEntry, ...]:
+    """Return what was settled later with the customer of a tenancy, oldest first."""
+    entry = tables.journal_entry
+    own = and_(entry.c.account_id == account_id, entry.c.kind == EntryKind.SETTLEMENT)
+    with snapshot(reader) as connection:
+        rows = connection.execute(select(entry).where(own).order_by(entry.c.seq)).mappings().all()
+    found = ((row, json.loads(row["detail"])) for row in rows)
+    return tuple(
+        StatementEntry(
+            seq=row["seq"],
+            id=row["id"],
+            at=iso(row["at"]),
+            kind=row["kind"],
+            description=row["description"],
+            reference=detail["reference"],
+            refers_to=None,
+            amount=detail["change"],
+            changes={},
+            balance_after=row["balance_after"],
+            units_wh=0,
+            reason=detail["reason"],
+            by=row["actor"],
+        )
+        for row, detail in found
+        if detail["tenancy"] == tenancy
     )
 
 

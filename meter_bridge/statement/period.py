@@ -66,16 +66,24 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     return Period(start, stop)
 
 
-def since(period: Period, start: int, asked: str | None) -> Period:
-    """Return the part of a period that is not before an instant; raises ``PeriodError`` if none is."""
+def within(period: Period, start: int, end: int | None, asked: str | None) -> Period:
+    """Return the part of a period that lies in a tenancy; raises ``PeriodError`` if none does."""
     if period.end <= start:
         raise PeriodError(
-            "the period ends before the present customer moved in",
+            "the period ends before the customer moved in",
             field="from",
             value=asked,
             remedy="ask for a later one",
         )
-    return Period(max(period.start, start), period.end)
+    if end is not None and period.start >= end:
+        raise PeriodError(
+            "the period begins after the customer moved out",
+            field="from",
+            value=asked,
+            remedy="ask for an earlier one",
+        )
+    stop = period.end if end is None else min(period.end, end)
+    return Period(max(period.start, start), stop)
 
 
 def _default_end(begin: str | None, now: int, zone: ZoneInfo) -> int:

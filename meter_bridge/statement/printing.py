@@ -79,6 +79,7 @@ def printed(statement: Statement) -> Printed:
         _lines(statement),
         _days(statement),
         _entries(statement),
+        _settlements(statement),
     )
     return Printed(
         title=f"Statement of {statement.account_name}, {period}",
@@ -119,6 +120,8 @@ def _notes(statement: Statement) -> Iterable[str]:
     if pending is not None and (pending.wh or pending.amount):
         amount = format_amount(pending.amount, statement.currency)
         yield f"Used, but not yet posted and not in the closing balance: {format_kwh(pending.wh)}, {amount}."
+    if statement.outstanding is not None:
+        yield words.outstanding(statement)
 
     if any(day.estimated_wh for day in statement.days):
         yield f"{words.ESTIMATED}stands before energy whose day is an estimate: no reading came for a time."
@@ -256,3 +259,20 @@ def _entries(statement: Statement) -> Part:
             )
         )
     return Part("Payments and other entries", columns, tuple(rows))
+
+
+def _settlements(statement: Statement) -> Part:
+    """Return what was settled after the customer had moved out."""
+    zone = ZoneInfo(statement.time_zone)
+    rows = [
+        Row(
+            (
+                f"{words.local(each.at, zone):%Y-%m-%d %H:%M}",
+                " · ".join(text for text in (words.with_reason(each), each.reference, each.id) if text),
+                _money(each.amount, statement),
+            )
+        )
+        for each in statement.settlements
+    ]
+    columns = (Column("Settled"), Column("Entry", wide=True), Column("Amount", figures=True))
+    return Part("Settled after moving out", columns, tuple(rows))

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from meter_bridge.core.ledger import EntryKind
 from meter_bridge.statement.period import Period
 from meter_bridge.storage import tables
 
@@ -26,9 +27,10 @@ class Span:
 
     @property
     def entries(self) -> ColumnElement[bool]:
-        """Return the condition that chooses them."""
+        """Return the condition that chooses them; what former customers settled moved nothing here."""
         entry = tables.journal_entry.c
-        return and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
+        within = and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
+        return and_(within, entry.kind != EntryKind.SETTLEMENT)
 
     @property
     def later(self) -> ColumnElement[bool]:
@@ -37,9 +39,20 @@ class Span:
         return and_(entry.account_id == self.account_id, entry.seq >= self.stop)
 
 
-def span_of(connection: Connection, account_id: str, currency: str, period: Period, *, own: int = 0) -> Span:
-    """Return the entries that were booked in a period, none of them older than the first of the own."""
-    first, stop = (max(_first_seq(connection, account_id, at), own) for at in (period.start, period.end))
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The entries of a tenancy: from ``first`` up to and without ``stop``."""
+
+    first: int = 0
+    stop: int = _LAST_SEQ
+
+
+def span_of(connection: Connection, account_id: str, currency: str, period: Period, own: Own) -> Span:
+    """Return the entries that were booked in a period, and are the own."""
+    first, stop = (
+        min(max(_first_seq(connection, account_id, at), own.first), own.stop)
+        for at in (period.start, period.end)
+    )
     return Span(account_id, currency, first, stop)
 
 

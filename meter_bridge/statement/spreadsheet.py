@@ -105,6 +105,15 @@ def _rows(statement: Statement) -> Iterator[Row]:
         yield _holding(each, "closing balance", statement.last_day, each.closing, currency)
     for units in statement.units:
         yield _units(units, "closing units", statement.last_day, units.closing_wh)
+    for settled in statement.settlements:
+        yield _settled(settled, statement)
+    if statement.outstanding is not None:
+        left = words.exact(statement.outstanding, currency)
+        yield {
+            "type": "outstanding",
+            "description": words.outstanding(statement),
+            "changes": f"outstanding {left}",
+        }
     pending = statement.not_yet_posted
     if pending is not None:
         yield {
@@ -181,3 +190,10 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
         "amount": words.exact(entry.amount, currency),
         "balance": words.exact(entry.balance_after, currency),
     }
+
+
+def _settled(entry: StatementEntry, statement: Statement) -> Row:
+    """Return what was settled after the customer had moved out; it moved nothing of the account."""
+    row = _entry(entry, statement)
+    change = words.exact(entry.amount, statement.currency)
+    return row | {"changes": f"outstanding {change}", "amount": None, "balance": None}

@@ -114,6 +114,17 @@ def holding_name(name: str) -> str:
     return words(name.replace(":", " "))
 
 
+def outstanding(statement: Statement) -> str:
+    """Return what is left with a customer who moved out; nothing where it is not such a statement."""
+    left, currency = statement.outstanding, statement.currency
+    if left is None:
+        return ""
+    if not left:
+        return "Nothing is left to settle with this customer."
+    owed = format_amount(abs(left), currency)
+    return f"{owed} are still owed by this customer." if left < 0 else f"{owed} are kept for this customer."
+
+
 def with_reason(entry: LedgerEntry | StatementEntry) -> str:
     """Return what an entry is, and why where that is not said already."""
     reason = entry.reason

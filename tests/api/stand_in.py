@@ -44,6 +44,7 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
     MeterView,
     OperationResult,
+    OwedView,
     RelayProof,
     Role,
     ServerInfo,
@@ -120,6 +121,37 @@ def meter(meter_id: str, account_id: str | None) -> MeterView:
         frequency_mhz=None,
         relay=None,
         quarantined=False,
+    )
+
+
+def tenancy(account_id: str) -> TenancyView:
+    """Return a customer who moved out and owes 25.00 rand."""
+    return TenancyView(
+        n=1,
+        customer="N. Dlamini",
+        start=NOW,
+        end=NOW,
+        account_id=account_id,
+        site_id=SITES[account_id],
+        time_zone="Africa/Johannesburg",
+        currency="ZAR",
+        amount_digits=6,
+        outstanding=-25_000_000,
+    )
+
+
+def owed(account_id: str) -> OwedView:
+    """Return what that customer owes."""
+    return OwedView(
+        account_id=account_id,
+        site_id=SITES[account_id],
+        tenancy=1,
+        customer="N. Dlamini",
+        former=True,
+        kind="tenancy",
+        owed=25_000_000,
+        currency="ZAR",
+        amount_digits=6,
     )
 
 
@@ -231,6 +263,9 @@ def statement(account_id: str) -> Statement:
         ),
         lines=(energy, tax),
         days=(),
+        tenancy=None,
+        outstanding=None,
+        settlements=(),
         entries=(top_up,),
         not_yet_posted=NotYetPosted(at=NOW, wh=6, amount=17_250),
     )
@@ -382,9 +417,16 @@ class StandIn:
         return explanation(account_id)
 
     async def statement(
-        self, actor: Actor, account_id: str, *, begin: str | None, end: str | None, detail: Detail
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        begin: str | None,
+        end: str | None,
+        detail: Detail,
+        tenancy: int | None = None,
     ) -> Statement:
-        self._asked(f"statement {begin} {end} {detail}")
+        self._asked(f"statement {begin} {end} {detail}" + (f" {tenancy}" if tenancy else ""))
         self.touched.append(("statement", actor.name, self._seen(actor, account_id)))
         return statement(account_id)
 
@@ -415,10 +457,17 @@ class StandIn:
         self.touched.append((type(asked).__name__, actor.name, account_id))
         return BOOKED, False
 
-    async def tenancies(self, actor: Actor, account_id: str) -> Sequence[TenancyView]:
-        self._asked("tenancies")
-        self.touched.append(("tenancies", actor.name, self._seen(actor, account_id)))
-        return [TenancyView(n=1, customer="N. Dlamini", start=NOW, end=None)]
+    async def tenancies(
+        self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
+    ) -> Sequence[TenancyView]:
+        self._asked(f"tenancies {only_outstanding}")
+        if account_id is not None:
+            self.touched.append(("tenancies", actor.name, self._seen(actor, account_id)))
+        return [tenancy(each) for each in SITES if account_id in (None, each)]
+
+    async def debts(self, actor: Actor) -> Sequence[OwedView]:
+        self._asked("debts")
+        return [owed(each) for each in SITES if self.careless or actor.sees(each, SITES[each])]
 
     def _book(self, account_id: str, amount: str, method: str, reference: str | None) -> TopUpResult:
         steps = int(Decimal(amount).scaleb(6))

@@ -369,3 +369,36 @@ def test_vouchers_are_listed_sold_blocked_and_redeemed(run: Command, bridge: Sta
     assert "booked as top-up-1" in run("voucher", "redeem", "flat-1", "1234 5678 9012 3456 7890")[1]
     code, _, err = run("voucher", "redeem", "flat-1", "0" * 20)
     assert (code, err.splitlines()[0]) == (1, "error: this voucher is not valid")
+
+
+def test_tenancies_show_what_is_left_with_whom(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("tenancies", "flat-1", "--outstanding")
+    assert code == 0
+    assert out == (
+        "ACCOUNT  N  CUSTOMER    FROM        UNTIL             LEFT\n"
+        "flat-1   1  N. Dlamini  2026-03-01  2026-03-01  ZAR -25.00\n"
+    )
+    assert run("tenancies")[1].count("N. Dlamini") == 3
+
+
+def test_debts_show_what_customers_owe_with_the_sum(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("debts")
+    assert code == 0
+    assert out.splitlines()[1].split() == [
+        *("flat-1", "N.", "Dlamini", "tenancy", "1,", "moved", "out", "ZAR", "25.00")
+    ]
+    assert out.splitlines()[-1] == "ZAR 75.00 in all"
+    assert json.loads(run("debts", "--json")[1])["debts"][0]["owed"] == 25_000_000
+
+
+def test_a_settlement_with_a_former_customer_is_passed_on(run: Command, bridge: StandIn) -> None:
+    code, out, _ = run("settle", "flat-1", "1", "25.00", "--how", "paid", "--reason", "late", "--key", "k")
+    assert code == 0
+    assert out.startswith("flat-1: 25.00 of tenancy 1 paid, booked as entry-17\n")
+    asked = bridge.operated["flat-1", "Settlement", "k"]
+    assert (asked.tenancy, asked.how, asked.amount, asked.reason) == (1, "paid", "25.00", "late")  # type: ignore[union-attr]
+
+
+def test_a_statement_may_be_of_one_tenancy(run: Command, bridge: StandIn) -> None:
+    run("statement", "flat-1", "--tenancy", "1")
+    assert "statement None None line 1" in bridge.calls
