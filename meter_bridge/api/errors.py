@@ -31,6 +31,7 @@ _STATUS: Final = MappingProxyType(
         ErrorCode.VOUCHER_USED: HTTPStatus.CONFLICT,
         ErrorCode.VOUCHER_BLOCKED: HTTPStatus.CONFLICT,
         ErrorCode.VOUCHER_EXPIRED: HTTPStatus.CONFLICT,
+        ErrorCode.PROVIDER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
         ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
         ErrorCode.BOOKS_WRONG: HTTPStatus.INTERNAL_SERVER_ERROR,
         ErrorCode.NOT_SUPPORTED: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -47,6 +48,7 @@ _HEADERS: Final[Mapping[ErrorCode, Mapping[str, str]]] = MappingProxyType(
     {
         ErrorCode.NOT_AUTHENTICATED: {"WWW-Authenticate": "Bearer"},
         ErrorCode.TOO_MANY_REQUESTS: {"Retry-After": "60"},
+        ErrorCode.PROVIDER_UNAVAILABLE: {"Retry-After": "10"},
         ErrorCode.STORAGE_UNAVAILABLE: {"Retry-After": "5"},
     }
 )

@@ -1,12 +1,25 @@
 """What the API asks of payments; ``meter_bridge.payments`` implements it beside the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
 from meter_bridge.api.port import Actor
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import TopUpResult
-from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
+from meter_bridge.protocol.payments import (
+    NewVouchers,
+    PaymentDecided,
+    PaymentHeard,
+    PaymentList,
+    PaymentOptions,
+    PaymentView,
+    TopUpPreview,
+    VoucherBatches,
+    VoucherList,
+    VouchersChanged,
+    WaitingPayments,
+)
 
 
 class PaymentsPort(Protocol):
@@ -37,3 +50,29 @@ class PaymentsPort(Protocol):
         Raises ``Refused`` with VOUCHER_NOT_VALID, VOUCHER_USED, VOUCHER_BLOCKED, VOUCHER_EXPIRED or, after
         too many wrong codes, TOO_MANY_REQUESTS.
         """
+
+    def options(self, actor: Actor, account_id: str) -> PaymentOptions:
+        """Return how a customer may pay, and how much."""
+
+    def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
+        """Return where a top-up would go if it were booked now."""
+
+    async def start_payment(
+        self, actor: Actor, account_id: str, asked: PaymentOrder, *, key: str
+    ) -> tuple[PaymentView, bool]:
+        """Make an order and let the customer pay; the flag says that the key was seen before."""
+
+    async def payments(self, actor: Actor, account_id: str) -> PaymentList:
+        """Return the payments of an account, newest first; a tenant's are those of the own tenancy."""
+
+    async def payment(self, actor: Actor, account_id: str, order_id: str) -> PaymentView:
+        """Return what has become of a payment."""
+
+    async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
+        """Take a provider's message; returns when what it means is booked and stored."""
+
+    async def waiting_payments(self, actor: Actor) -> WaitingPayments:
+        """Return what waits for a person."""
+
+    async def decide_payment(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        """Credit or dismiss a payment that waits."""

@@ -29,6 +29,7 @@ class AlertKind(StrEnum):
     CLOCK_WRONG = "clock_wrong"
     STORAGE_FAILING = "storage_failing"
     VOUCHER_GUESSING = "voucher_guessing"
+    PAYMENT_WAITING = "payment_waiting"
 
 
 class AlertKey(NamedTuple):

@@ -48,7 +48,7 @@ def buy(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) ->
     stretch = timeline.stretch(at)
     wh = _affordable(rating, stretch, money)
     while wh > 0:
-        attempt = _copy(rating)
+        attempt = trial(rating)
         purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
         if purchase.settlement.total <= money:
             rating.lines, rating.used, rating.lots = attempt.lines, attempt.used, attempt.lots
@@ -65,7 +65,7 @@ def _affordable(rating: Rating, stretch: Stretch, money: int) -> int:
     return units_for(without, stretch, money) or 0
 
 
-def _copy(rating: Rating) -> Rating:
+def trial(rating: Rating) -> Rating:
     """Return a rating whose lines, ladders and lots can be changed for a trial."""
     lines = {key: replace(each) for key, each in rating.lines.items()}
     lots = [replace(lot) for lot in rating.lots]

@@ -51,6 +51,7 @@ from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
+from meter_bridge.payments.providers_file import load_providers
 from meter_bridge.payments.secret_key import load_key
 from meter_bridge.payments.service import Payments
 from meter_bridge.protocol.exposure import AccountExposure
@@ -167,7 +168,8 @@ class Bridge:
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
             self._tokens = load_tokens(connection)
-        self.payments = Payments(engine, self._operations, load_key(data), self._account)
+        file = load_providers(data)
+        self.payments = Payments(engine, self._operations, load_key(data), file, self._account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""

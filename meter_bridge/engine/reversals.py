@@ -58,7 +58,9 @@ class Reversal(BookOperation):
         own = entry.c.account_id == account_id
         wanted = select(entry).where(own, entry.c.id == self.asked.entry)
         reversal = select(entry.c.id).where(
-            own, entry.c.refers_to == self.asked.entry, entry.c.kind == EntryKind.REVERSAL
+            own,
+            entry.c.refers_to == self.asked.entry,
+            entry.c.kind.in_((EntryKind.REVERSAL, EntryKind.REFUND)),
         )
         with engine.reader.connect() as connection:
             row = connection.execute(wanted).mappings().first()

@@ -1,17 +1,35 @@
 """Payments beside an engine, as the API sees them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
 from meter_bridge.api.port import Actor
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import Operations
 from meter_bridge.engine.state import Account
+from meter_bridge.engine.top_ups import TopUp
+from meter_bridge.payments.cashier import Cashier
+from meter_bridge.payments.deciding import Desk
+from meter_bridge.payments.previewing import options, preview
+from meter_bridge.payments.providers_file import ProvidersFile
 from meter_bridge.payments.secret_key import SecretKey
 from meter_bridge.payments.voucher_press import VoucherPress
 from meter_bridge.payments.voucher_till import VoucherTill
-from meter_bridge.protocol.messages import TopUpResult
-from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
+from meter_bridge.protocol.messages import Role, TopUpResult
+from meter_bridge.protocol.payments import (
+    NewVouchers,
+    PaymentDecided,
+    PaymentHeard,
+    PaymentList,
+    PaymentOptions,
+    PaymentView,
+    TopUpPreview,
+    VoucherBatches,
+    VoucherList,
+    VouchersChanged,
+    WaitingPayments,
+)
 
 type FindAccount = Callable[[Actor, str], Account]
 """Returns an account that an actor may see; raises ``Refused`` for any other."""
@@ -20,9 +38,19 @@ type FindAccount = Callable[[Actor, str], Account]
 class Payments:
     """Implements ``PaymentsPort`` beside an engine."""
 
-    def __init__(self, engine: Engine, operations: Operations, key: SecretKey, account: FindAccount) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        operations: Operations,
+        key: SecretKey,
+        file: ProvidersFile,
+        account: FindAccount,
+    ) -> None:
         """Open for business."""
+        self._engine = engine
         self._account = account
+        self.cashier = Cashier(engine, operations, file)
+        self._desk = Desk(engine, operations, self.cashier, account)
         self._press = VoucherPress(engine, key)
         self._till = VoucherTill(engine, operations, key)
 
@@ -54,6 +82,55 @@ class Payments:
         """Turn a voucher into credit once per key."""
         return await self._till.redeem(actor, self._account(actor, account_id), code, key)
 
+    def options(self, actor: Actor, account_id: str) -> PaymentOptions:
+        """Return how a customer may pay, and how much."""
+        account = self._account(actor, account_id)
+        return options(account, self.cashier.offered(account), self._engine.clock.now())
+
+    def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
+        """Return where a top-up would go if it were booked now."""
+        account, now = self._account(actor, account_id), self._engine.clock.now()
+        if amount is None:
+            possible = self.options(actor, account_id)
+            return preview(account, possible.to_restore or possible.smallest, now)
+        asked = TopUp.asked(account, amount, "preview", None)
+        asked.check(self._engine, account)
+        return preview(account, asked.amount, now)
+
+    async def start_payment(
+        self, actor: Actor, account_id: str, asked: PaymentOrder, *, key: str
+    ) -> tuple[PaymentView, bool]:
+        """Make an order and let the customer pay."""
+        return await self.cashier.open(actor, self._account(actor, account_id), asked, key)
+
+    async def payments(self, actor: Actor, account_id: str) -> PaymentList:
+        """Return the payments of an account, newest first."""
+        account = self._account(actor, account_id)
+        return await self.cashier.list(account, _tenancy(actor, account))
+
+    async def payment(self, actor: Actor, account_id: str, order_id: str) -> PaymentView:
+        """Return what has become of a payment."""
+        account = self._account(actor, account_id)
+        return await self.cashier.look(account, _tenancy(actor, account), order_id)
+
+    async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
+        """Take a provider's message."""
+        return PaymentHeard(await self.cashier.hearing.hear(provider_id, headers, body))
+
+    async def waiting_payments(self, actor: Actor) -> WaitingPayments:
+        """Return what waits for a person."""
+        return await self._desk.waiting(actor)
+
+    async def decide_payment(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        """Credit or dismiss a payment that waits."""
+        return await self._desk.decide(actor, asked)
+
     async def tick(self) -> None:
         """Let time pass."""
         self._till.watch()
+        await self.cashier.tick()
+
+
+def _tenancy(actor: Actor, account: Account) -> int | None:
+    """Return the tenancy whose payments an actor sees; None for those of all."""
+    return account.tenancy.n if actor.role is Role.TENANT else None

@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     VOUCHER_USED = "voucher_used"
     VOUCHER_BLOCKED = "voucher_blocked"
     VOUCHER_EXPIRED = "voucher_expired"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
     CONFLICT = "conflict"
     BOOKS_WRONG = "books_wrong"
     NOT_SUPPORTED = "not_supported"
@@ -166,6 +167,7 @@ class AlertKind(StrEnum):
     CLOCK_WRONG = "clock_wrong"
     STORAGE_FAILING = "storage_failing"
     VOUCHER_GUESSING = "voucher_guessing"
+    PAYMENT_WAITING = "payment_waiting"
     UNKNOWN = "unknown"
 
 
@@ -217,6 +219,12 @@ class EventKind(StrEnum):
     """Vouchers were made, sold or blocked."""
     VOUCHER_REFUSED = "voucher_refused"
     """A code was tried that gave no credit, or entry was locked after too many."""
+    PAYMENT_ORDERED = "payment_ordered"
+    """A customer set out to pay."""
+    PAYMENT_HEARD = "payment_heard"
+    """A provider told of a payment, a failure, a refund or a charge-back."""
+    PAYMENT_DECIDED = "payment_decided"
+    """A person said what becomes of a payment that waited."""
     UNKNOWN = "unknown"
 
 

@@ -87,3 +87,141 @@ class VouchersChanged:
     """The vouchers that were sold or blocked."""
 
     serials: tuple[str, ...]
+
+
+class PaymentState(StrEnum):
+    """What has become of a payment that a customer set out to make."""
+
+    OPEN = "open"
+    """Nothing was heard of it yet."""
+    PENDING = "pending"
+    """The money is on its way."""
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REVIEW = "review"
+    """Money came that a person has to look at."""
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentView:
+    """A payment that a customer set out to make, and what became of it."""
+
+    id: str
+    account_id: str
+    provider: str
+    provider_name: str
+    amount: int
+    currency: str
+    amount_digits: int
+    reference: str
+    """Short enough to be typed by who pays."""
+    state: PaymentState
+    created_at: str
+    url: str | None
+    """Where to pay; None where it is paid otherwise, or no more."""
+    instructions: str | None
+    """What to do to pay."""
+    top_up: str | None
+    """Journal entry of the top-up; None until it is booked."""
+    taken_back: int
+    """What of it was refunded or charged back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentList:
+    """Payments of an account, newest first."""
+
+    payments: tuple[PaymentView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderView:
+    """A way to pay."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentOptions:
+    """How a customer may pay, and how much."""
+
+    providers: tuple[ProviderView, ...]
+    currency: str
+    amount_digits: int
+    minor_digits: int
+    """Decimal places that people write."""
+    smallest: int
+    largest: int
+    """Less than ``smallest`` where no top-up is possible now."""
+    to_restore: int | None
+    """Smallest top-up that restores a supply that was cut; None where none is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpPreview:
+    """Where a top-up would go if it were booked now; nothing was booked."""
+
+    amount: int
+    currency: str
+    amount_digits: int
+    split: dict[str, int]
+    """Its parts, named as those of a booked top-up."""
+    units_wh: int
+    """Units that it would buy, where the tariff sells units."""
+    fees: dict[str, int]
+    """Taxes within ``units``, by name, where the tariff sells units."""
+    balance_after: int
+    restores: bool
+    """Whether it would restore a supply that is cut now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPayment:
+    """Something that a provider told and that a person has to decide on."""
+
+    provider: str
+    provider_name: str
+    payment: str
+    reversal: str | None
+    """Refund or charge-back; None where it is the payment itself."""
+    reason: str
+    """``wrong_amount``, ``wrong_currency``, ``second_payment``, ``unknown_order`` or ``closed_account``."""
+    message: str
+    amount: int | None
+    currency: str | None
+    amount_digits: int | None
+    order: str | None
+    account_id: str | None
+    """Account of the order."""
+    heard_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPayments:
+    """What waits for a person, oldest first."""
+
+    waiting: tuple[WaitingPayment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentHeard:
+    """Answer to a provider's message: it is stored, and what it means for credit is booked."""
+
+    events: int
+    """How many were new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDecided:
+    """What became of a payment that waited."""
+
+    provider: str
+    payment: str
+    decision: str
+    top_up: str | None

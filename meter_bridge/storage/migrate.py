@@ -13,7 +13,7 @@ from typing import Final
 
 from meter_bridge.storage.database import StorageError, connect_read_only, open_writer
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """Newest revision; a test holds it equal to the newest file."""
 
 

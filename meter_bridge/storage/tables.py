@@ -478,6 +478,61 @@ voucher_redemption = _compact(
 )
 """A voucher that was used; its primary key lets the database refuse a second time."""
 
+payment_order = Table(
+    "payment_order",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("tenancy", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("key", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    _instant("created_at"),
+    Index("uq_payment_order_account_key", "account_id", "key", unique=True),
+    Index("ix_payment_order_created_at", "created_at"),
+)
+"""What customers set out to pay: amount, currency and account of every credit come from here."""
+
+payment_event = Table(
+    "payment_event",
+    metadata,
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("provider", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("order_id", Text, index=True),
+    Column("payment_id", Text, index=True),
+    Column("reversal_id", Text),
+    Column("amount", BigInteger),
+    Column("currency", Text),
+    _instant("happened_at", optional=True),
+    _instant("at"),
+    Column("detail", Text, nullable=False),
+    Index("uq_payment_event_provider_event", "provider", "event_id", unique=True),
+)
+"""What providers told, in the order in which it was heard; each event once, and for ever."""
+
+payment_booking = _compact(
+    "payment_booking",
+    Column("provider", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("payment_id", Text, nullable=False),
+    Column("order_id", Text),
+    Column("account_id", Text),
+    Column("amount", BigInteger, nullable=False),
+    Column("entry_id", Text),
+    Column("actor", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    _instant("at"),
+    Index("ix_payment_booking_payment", "provider", "payment_id"),
+)
+"""What was booked for a payment or a reversal, in the same transaction as its entry; its primary key lets the
+database refuse a second time."""
+
 APPEND_ONLY: Final = (
     journal_entry,
     posting,
@@ -490,6 +545,9 @@ APPEND_ONLY: Final = (
     register_record,
     voucher_batch,
     voucher_redemption,
+    payment_order,
+    payment_event,
+    payment_booking,
 )
 """Tables whose rows are never updated; those of the journal are never deleted either."""
 

@@ -159,6 +159,9 @@ INSERT_VOUCHER: Final = _insert(tables.voucher)
 SELL_VOUCHER: Final = _close(tables.voucher, "sold_at", "sold_to", "sold_by")
 BLOCK_VOUCHER: Final = _close(tables.voucher, "blocked_at", "blocked_by", "blocked_reason")
 INSERT_REDEMPTION: Final = _insert(tables.voucher_redemption)
+INSERT_PAYMENT_ORDER: Final = _insert(tables.payment_order)
+INSERT_PAYMENT_EVENT: Final = _insert(tables.payment_event)
+INSERT_PAYMENT_BOOKING: Final = _insert(tables.payment_booking)
 
 
 @dataclass(slots=True)

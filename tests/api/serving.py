@@ -51,6 +51,8 @@ def filled(path: str, identifier: str) -> str:
         .replace("{entry_id}", "entry-1")
         .replace("{hold}", "leak")
         .replace("{batch}", "7KQ2MX")
+        .replace("{payment}", "pay-1")
+        .replace("{provider}", "till")
     )
 
 

@@ -1,19 +1,30 @@
 """A stand-in for payments: one voucher, and orders that are what was asked."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import (
     NewVoucher,
     NewVouchers,
+    PaymentDecided,
+    PaymentHeard,
+    PaymentList,
+    PaymentOptions,
+    PaymentState,
+    PaymentView,
+    ProviderView,
+    TopUpPreview,
     VoucherBatch,
     VoucherBatches,
     VoucherList,
     VouchersChanged,
     VoucherState,
     VoucherView,
+    WaitingPayment,
+    WaitingPayments,
 )
 
 CODE = "1234 5678 9012 3456 7890"
@@ -39,6 +50,55 @@ VOUCHER = VoucherView(
     account_id=None,
     blocked_at=None,
     blocked_reason=None,
+)
+PAYMENT = PaymentView(
+    id="pay-1",
+    account_id="flat-1",
+    provider="till",
+    provider_name="Mobile money",
+    amount=50_000_000,
+    currency="ZAR",
+    amount_digits=6,
+    reference="7KQ2MXRA",
+    state=PaymentState.OPEN,
+    created_at="2026-03-01T10:00:00.000Z",
+    url="https://till.example.org/",
+    instructions=None,
+    top_up=None,
+    taken_back=0,
+)
+OPTIONS = PaymentOptions(
+    providers=(ProviderView(id="till", name="Mobile money"),),
+    currency="ZAR",
+    amount_digits=6,
+    minor_digits=2,
+    smallest=10_000,
+    largest=1_000_000_000,
+    to_restore=None,
+)
+PREVIEW = TopUpPreview(
+    amount=50_000_000,
+    currency="ZAR",
+    amount_digits=6,
+    split={"balance": 50_000_000},
+    units_wh=0,
+    fees={},
+    balance_after=62_500_000,
+    restores=False,
+)
+WAITING = WaitingPayment(
+    provider="till",
+    provider_name="Mobile money",
+    payment="QK1",
+    reversal=None,
+    reason="wrong_amount",
+    message="A payment of ZAR 40.00 waits: what was paid is not what was ordered, ZAR 50.00",
+    amount=40_000_000,
+    currency="ZAR",
+    amount_digits=6,
+    order="pay-1",
+    account_id="flat-1",
+    heard_at="2026-03-01T10:00:00.000Z",
 )
 type TopUp = Callable[..., Awaitable[tuple[TopUpResult, bool]]]
 
@@ -89,4 +149,51 @@ class StandInPayments:
             raise Refused(ErrorCode.VOUCHER_NOT_VALID, "this voucher is not valid", field="code")
         return await self._top_up(
             actor, account_id, amount="50.00", method="voucher", reference=VOUCHER.serial, key=key
+        )
+
+    def options(self, actor: Actor, account_id: str) -> PaymentOptions:
+        """Return one way to pay."""
+        self._asked(f"options {account_id}")
+        return OPTIONS
+
+    def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
+        """Say that everything goes to the balance."""
+        self._asked(f"preview {account_id} {amount}")
+        return PREVIEW
+
+    async def start_payment(
+        self, actor: Actor, account_id: str, asked: PaymentOrder, *, key: str
+    ) -> tuple[PaymentView, bool]:
+        """Return the one order."""
+        self._asked(f"start_payment {account_id} {asked.provider} {asked.amount} {key}")
+        return PAYMENT, False
+
+    async def payments(self, actor: Actor, account_id: str) -> PaymentList:
+        """Return the one order."""
+        self._asked(f"payments {account_id}")
+        return PaymentList((PAYMENT,))
+
+    async def payment(self, actor: Actor, account_id: str, order_id: str) -> PaymentView:
+        """Return the one order."""
+        self._asked(f"payment {account_id} {order_id}")
+        return PAYMENT
+
+    async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
+        """Accept what is signed with a word."""
+        self._asked(f"hear {provider_id} {len(body)}")
+        if headers.get("Prepaid-Signature") != "k":
+            raise Refused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
+        return PaymentHeard(1)
+
+    async def waiting_payments(self, actor: Actor) -> WaitingPayments:
+        """Return the one payment that waits."""
+        self._asked("waiting_payments")
+        return WaitingPayments((WAITING,))
+
+    async def decide_payment(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        """Say that it was done."""
+        self._asked(f"decide_payment {asked.payment} {asked.decision}")
+        entry = "entry-9" if asked.decision == "credit" else None
+        return PaymentDecided(
+            provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
         )

@@ -74,7 +74,11 @@ async def test_every_reading_route_answers_as_documented(bridge: Bridge) -> None
     path, body = "/api/v1/accounts/flat-1/top-ups", {"amount": "100.00", "method": "cash"}
     assert (await bridge.ask("POST", path, "landlord", body, "k")).status == 201
     for each in ENDPOINTS:
-        if each.method == "GET" and isinstance(each.answer, type) and "{batch}" not in each.path:
+        if (
+            each.method == "GET"
+            and isinstance(each.answer, type)
+            and not {"{batch}", "{payment}"} & set(each.path.split("/"))
+        ):
             response = await bridge.ask("GET", filled(each.path, "flat-1"), "landlord")
             assert response.status == 200, each.path
             content = operation_of(each)["responses"]["200"]["content"]["application/json"]

@@ -1,0 +1,43 @@
+"""What is asked of payments, as it comes over the wire."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from meter_bridge.api.patterns import TEXT
+from meter_bridge.api.requests import AccountId, Amount, Reason
+
+ProviderId = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=32, pattern=TEXT, description="Id of a way to pay.")
+]
+
+
+class PaymentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payment that a customer sets out to make."""
+
+    provider: ProviderId
+    amount: Amount
+
+
+class PaymentDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a payment that waits for a person."""
+
+    provider: ProviderId
+    payment: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=200, description="As its provider calls it.")
+    ]
+    decision: Annotated[
+        Literal["credit", "dismiss"],
+        msgspec.Meta(description="`credit` what was paid; `dismiss` what was returned to who paid."),
+    ]
+    reason: Reason
+    account: (
+        Annotated[AccountId, msgspec.Meta(description="Where it goes; left out, the account of its order.")]
+        | None
+    ) = None
+
+
+class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The top-up in question; left out, the smallest that restores the supply, or else of all."""
+
+    amount: Amount | None = None

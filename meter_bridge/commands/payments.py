@@ -1,0 +1,118 @@
+"""``meter-bridge payments``."""
+
+import argparse
+import asyncio
+from typing import Final
+
+import msgspec
+
+from meter_bridge.commands.connection import connected
+from meter_bridge.commands.output import add_json, plain, say, say_json, table
+from meter_bridge.commands.parser import Parser, add_data
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.config.settings import Settings
+from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.payments import PaymentDecided, PaymentList, WaitingPayments
+
+EPILOG: Final = """\
+What a provider tells is credited by itself where it is what a customer ordered. All else waits here: nothing
+is credited that nobody ordered, and nothing that was paid is lost.
+
+examples:
+  meter-bridge payments list flat-1
+  meter-bridge payments waiting
+  meter-bridge payments credit mpesa QK12345678 --account flat-1 --reason "typed the room wrong"
+  meter-bridge payments dismiss card pi_123 --reason "paid twice, returned"
+"""
+WAITING: Final = ("PROVIDER", "PAYMENT", "AMOUNT", "ACCOUNT", "WHY")
+PAYMENTS: Final = ("PAYMENT", "BEGUN", "WITH", "AMOUNT", "STATE", "TOP-UP")
+MINUTE: Final = len("2026-03-01T10:00")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
+    listing = actions.add_parser("list", help="list what a customer set out to pay")
+    listing.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    add_json(listing)
+    listing.set_defaults(act=_list)
+    waiting = actions.add_parser("waiting", help="list what waits for a decision")
+    add_json(waiting)
+    waiting.set_defaults(act=_waiting)
+    for decision, what in (("credit", "credit what was paid"), ("dismiss", "note that it was returned")):
+        deciding = actions.add_parser(decision, help=what)
+        deciding.add_argument("provider", metavar="PROVIDER", help="as 'payments waiting' shows it")
+        deciding.add_argument("payment", metavar="PAYMENT", help="as 'payments waiting' shows it")
+        if decision == "credit":
+            deciding.add_argument("--account", metavar="ID", help="where it goes (default: its order's)")
+        deciding.add_argument("--reason", required=True, metavar="TEXT", help="why; kept on record")
+        deciding.set_defaults(act=_decide, decision=decision)
+    for each in actions.choices.values():
+        add_data(each)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List payments, or decide on one that waits."""
+    asyncio.run(arguments.act(arguments, settings_of(arguments)))
+    return 0
+
+
+async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
+    async with connected(settings) as client:
+        found = await client.get(PaymentList, "accounts", arguments.account, "payments")
+    if arguments.json:
+        say_json(msgspec.to_builtins(found))
+    elif found.payments:
+        rows = [
+            (
+                each.id,
+                each.created_at[:MINUTE],
+                plain(each.provider_name),
+                format_amount(each.amount, each.currency),
+                each.state.value.replace("_", " "),
+                each.top_up or "",
+            )
+            for each in found.payments
+        ]
+        say(table(PAYMENTS, rows, right=("AMOUNT",)))
+    else:
+        say(f"{arguments.account} never set out to pay through a provider.")
+
+
+async def _waiting(arguments: argparse.Namespace, settings: Settings) -> None:
+    async with connected(settings) as client:
+        found = await client.get(WaitingPayments, "payments", "waiting")
+    if arguments.json:
+        say_json(msgspec.to_builtins(found))
+    elif found.waiting:
+        rows = [
+            (
+                each.provider,
+                plain(each.payment),
+                _amount(each.amount, each.currency),
+                each.account_id or "–",
+                plain(each.message),
+            )
+            for each in found.waiting
+        ]
+        say(table(WAITING, rows, right=("AMOUNT",)))
+    else:
+        say("No payment waits for a decision.")
+
+
+def _amount(amount: int | None, currency: str | None) -> str:
+    return "–" if amount is None or currency is None else format_amount(amount, currency)
+
+
+async def _decide(arguments: argparse.Namespace, settings: Settings) -> None:
+    body: dict[str, object] = {
+        "provider": arguments.provider,
+        "payment": arguments.payment,
+        "decision": arguments.decision,
+        "reason": arguments.reason,
+    }
+    if getattr(arguments, "account", None) is not None:
+        body["account"] = arguments.account
+    async with connected(settings) as client:
+        done = await client.post(PaymentDecided, "payments", "decide", body=body)
+    say(f"{done.payment}: {'booked as ' + done.top_up if done.top_up else 'dismissed, nothing was credited'}")

@@ -1,0 +1,173 @@
+"""Hearing what providers tell: stored once and for ever, then settled.
+
+An event is stored before anything is booked for it, and its provider is answered only after both. Where the
+bridge ends in between, the event waits in the database: it is settled at the next start, or when the provider
+repeats it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+import logging
+from typing import Final
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.journal import announce
+from meter_bridge.engine.operations import committed
+from meter_bridge.engine.supplies import unit_of
+from meter_bridge.payments import order_book
+from meter_bridge.payments.order import Kind, Told, next_step, waiting
+from meter_bridge.payments.order_book import Subject
+from meter_bridge.payments.provider import Provider, UnreadableError, WrongSignatureError
+from meter_bridge.payments.settling import KEY_LENGTH
+from meter_bridge.payments.stepping import Stepping
+from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
+from meter_bridge.storage import work as ops
+
+_LOGGER: Final = logging.getLogger(__name__)
+WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
+
+
+class Hearing:
+    """Takes what providers tell, one event at a time."""
+
+    def __init__(self, engine: Engine, stepping: Stepping, providers: Mapping[str, Provider]) -> None:
+        """Keep the providers, and note what was heard and not settled before the start."""
+        self._engine = engine
+        self._stepping = stepping
+        self._providers = providers
+        self.alone = asyncio.Lock()
+        """Held while an event or a decision is stored and settled."""
+        self._newest = order_book.newest_event(engine.reader)
+        self._unsettled = bool(order_book.unsettled(engine.reader))
+
+    async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Take a provider's message; return how many events were new."""
+        provider = self._providers.get(provider_id)
+        if provider is None:
+            raise Refused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
+        try:
+            told = provider.read(headers, body, self._engine.clock.now())
+        except WrongSignatureError as error:
+            _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
+            message = f"the message is not accepted: {error}"
+            raise Refused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it anew") from error
+        except UnreadableError as error:
+            _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
+            raise Refused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
+        return sum([await self.take(provider_id, each) for each in told])
+
+    async def take(self, provider_id: str, told: Told) -> bool:
+        """Store one event unless it is known, then settle what it is about; say whether it was new."""
+        _check_ids(told)
+        async with self.alone:
+            new, known = await self._keep_new(provider_id, told)
+            await self._settle(Subject(provider_id, known.order_id, known.payment_id))
+        return new
+
+    async def _keep_new(self, provider_id: str, told: Told) -> tuple[bool, Told]:
+        """Store an event under the order that it belongs to; the same event again must say the same."""
+        told = await asyncio.to_thread(self._identified, provider_id, told)
+        reader = self._engine.reader
+        known = await asyncio.to_thread(order_book.event_of, reader, provider_id, told.event_id)
+        if known is None:
+            await self.keep(provider_id, told)
+            return True, told
+        if replace(known, happened_at=told.happened_at) != told:
+            raise Refused(
+                ErrorCode.IDEMPOTENCY_CONFLICT,
+                "this event was told before with other content; the first holds",
+                field="id",
+                value=told.event_id,
+                remedy="give each event an id of its own",
+            )
+        return False, known
+
+    def _identified(self, provider_id: str, told: Told) -> Told:
+        """Return an event with the order of its provider that it names, if there is such an order."""
+        reader, order = self._engine.reader, None
+        if told.order_id is not None:
+            order = order_book.order_of(reader, told.order_id)
+        elif told.reference is not None:
+            order = order_book.order_by_reference(reader, provider_id, told.reference.upper())
+        ours = order is not None and order.provider == provider_id
+        return replace(told, order_id=order.id if ours and order is not None else None, reference=None)
+
+    async def keep(self, provider_id: str, told: Told) -> None:
+        """Store an event, with a record of it for the account where there is one."""
+        order = None
+        if told.order_id is not None:
+            order = await asyncio.to_thread(order_book.order_of, self._engine.reader, told.order_id)
+        unit = unit_of(self._engine, provider_actor(provider_id))
+        self._newest += 1
+        row = {name: getattr(told, name) for name in Told.__slots__ if name != "reference"}
+        row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
+        unit.work.add(ops.INSERT_PAYMENT_EVENT, row)
+        if told.kind is not Kind.STARTED:
+            account_id = None if order is None else order.account_id
+            data = _record(provider_id, told)
+            announce(
+                self._engine.installation, unit, EventKind.PAYMENT_HEARD, account_id=account_id, data=data
+            )
+        await committed(self._engine, unit)
+
+    async def _settle(self, subject: Subject) -> None:
+        """Book every step that is due, one after the other; what a person must decide opens an alert."""
+        if subject.order_id is None and subject.payment_id is not None:
+            reader = self._engine.reader
+            known = await asyncio.to_thread(
+                order_book.order_of_payment, reader, subject.provider, subject.payment_id
+            )
+            subject = replace(subject, order_id=known)
+        case = await self._stepping.case(subject)
+        while (step := next_step(case)) is not None:
+            await self._stepping.take(subject, case, step)
+            case = await self._stepping.case(subject)
+        if waiting(case):
+            self._unsettled = True
+            self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING)
+
+    async def sweep(self) -> None:
+        """Settle everything that was told and not booked; what is left waits for a person."""
+        if not self._unsettled:
+            return
+        left = False
+        for subject in await asyncio.to_thread(order_book.unsettled, self._engine.reader):
+            async with self.alone:
+                try:
+                    await self._settle(subject)
+                    left = bool(waiting(await self._stepping.case(subject))) or left
+                except Refused as refused:
+                    _LOGGER.warning("%s could not be settled yet: %s", subject, refused.message)
+                    left = True
+        self._unsettled = left
+        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if left else None)
+
+
+def provider_actor(provider_id: str) -> Actor:
+    """Return who acts where a provider told something."""
+    return Actor(name=f"provider {provider_id}", role=Role.UNKNOWN)
+
+
+def _record(provider_id: str, told: Told) -> dict[str, object]:
+    """Return what the event log keeps of an event."""
+    return {
+        "provider": provider_id,
+        "event": told.event_id,
+        "kind": told.kind.value,
+        "order": told.order_id,
+        "payment": told.payment_id,
+        "reversal": told.reversal_id,
+        "amount": told.amount,
+        "currency": told.currency,
+    }
+
+
+def _check_ids(told: Told) -> None:
+    """Refuse ids that no key could hold."""
+    for name, value in (("id", told.event_id), ("payment", told.payment_id), ("reversal", told.reversal_id)):
+        if value is not None and len(value) > KEY_LENGTH:
+            what = f"{name} is longer than {KEY_LENGTH} characters"
+            raise Refused(ErrorCode.BAD_REQUEST, what, field=name, remedy="see docs/payments.md")

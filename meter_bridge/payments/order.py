@@ -1,0 +1,306 @@
+"""Orders, and what they come to whatever providers repeat, reorder or retract.
+
+Pure: an order, everything that was told of it, and what the journal holds of it lead to the next step. What
+is booked in the end depends on what was told and not on its order, because each step books the difference to
+a value that is a function of the set of events.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a provider may tell."""
+
+    STARTED = "started"
+    """The customer was sent to pay; told by the bridge itself."""
+    PENDING = "pending"
+    """The money is on its way."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    """Money of a payment, or some of it, went back to who paid."""
+    CHARGED_BACK = "charged_back"
+    """The payer's bank took it back."""
+    REINSTATED = "reinstated"
+    """A refund or charge-back was undone: the money is here again."""
+
+
+REVERSALS = frozenset({Kind.REFUNDED, Kind.CHARGED_BACK})
+
+
+class Step(StrEnum):
+    """What the bridge does for what it was told; each once for each payment or reversal."""
+
+    CREDIT = "credit"
+    TAKE_BACK = "take_back"
+    GIVE_BACK = "give_back"
+    DISMISS = "dismiss"
+    """A person said that a payment is not to be credited: it was returned to who paid."""
+
+
+class State(StrEnum):
+    """State of an order, as people are told it."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REVIEW = "review"
+    """Money came that a person has to look at."""
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
+
+
+class Trouble(StrEnum):
+    """Why a payment or reversal waits for a person."""
+
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_CURRENCY = "wrong_currency"
+    SECOND_PAYMENT = "second_payment"
+    """The order was paid already, by another payment."""
+    UNKNOWN_ORDER = "unknown_order"
+    CLOSED_ACCOUNT = "closed_account"
+    """Its customer moved out, or the unit is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a customer set out to pay; amount, currency and account of every credit come from here."""
+
+    id: str
+    account_id: str
+    tenancy: int
+    """Number of the tenancy in which it was made."""
+    provider: str
+    amount: int
+    currency: str
+    reference: str
+    """Short enough to be typed by who pays."""
+    actor: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a provider told once, in words that are the same for all of them."""
+
+    event_id: str
+    """The provider's own; kept for ever."""
+    kind: Kind
+    order_id: str | None = None
+    reference: str | None = None
+    payment_id: str | None = None
+    reversal_id: str | None = None
+    """Of a refund, a charge-back, or what undoes one."""
+    amount: int | None = None
+    currency: str | None = None
+    happened_at: int | None = None
+    detail: str = ""
+    """Of a start: where the customer was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """What the journal holds for a payment or a reversal; ``amount`` as it moved the account's credit."""
+
+    step: Step
+    key: str
+    """The payment, or the reversal."""
+    payment_id: str
+    account_id: str | None
+    amount: int
+    entry_id: str | None
+    """None where nothing was booked, because a person had taken the top-up back already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known of an order, or of a payment without one."""
+
+    order: Order | None
+    told: Sequence[Told]
+    booked: Sequence[Booking]
+    open: bool = True
+    """Whether the customer who ordered still has the account."""
+
+    @property
+    def credited(self) -> dict[str, Booking]:
+        """Return the credit of each payment that was credited, by the payment."""
+        return {each.key: each for each in self.booked if each.step is Step.CREDIT}
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """Return the payments that were credited or dismissed."""
+        return frozenset(each.key for each in self.booked if each.step in (Step.CREDIT, Step.DISMISS))
+
+    def net(self, payment_id: str) -> int:
+        """Return what the journal holds of a payment."""
+        return sum(each.amount for each in self.booked if each.payment_id == payment_id)
+
+    @property
+    def reinstated(self) -> frozenset[str | None]:
+        """Return the reversals that were undone."""
+        return frozenset(each.reversal_id for each in self.told if each.kind is Kind.REINSTATED)
+
+    def done(self, step: Step) -> frozenset[str]:
+        """Return the reversals for which a step was taken."""
+        return frozenset(each.key for each in self.booked if each.step is step)
+
+    def payments(self) -> list[Told]:
+        """Return the payments that succeeded, each once, in the order in which they were heard of."""
+        found: dict[str, Told] = {}
+        for each in self.told:
+            if each.kind is Kind.SUCCEEDED and each.payment_id is not None:
+                known = found.get(each.payment_id)
+                if known is None or (self.trouble_with(known) and not self.trouble_with(each)):
+                    found[each.payment_id] = each
+        return list(found.values())
+
+    def reversals(self) -> dict[str, tuple[Told, str]]:
+        """Return refunds and charge-backs of credited payments, by their id, with the payment of each."""
+        found: dict[str, tuple[Told, str]] = {}
+        credited = list(self.credited)
+        for each in self.told:
+            payment = each.payment_id or (credited[0] if credited else None)
+            if each.kind in REVERSALS and each.reversal_id is not None and payment in credited:
+                found.setdefault(each.reversal_id, (each, payment))
+        return found
+
+    def went_back(self, payment: Told) -> bool:
+        """Say whether a payment that was never credited was given back whole by its provider."""
+        back = {
+            each.reversal_id: payment.amount if each.amount is None else each.amount
+            for each in self.told
+            if each.kind in REVERSALS
+            and each.payment_id == payment.payment_id
+            and each.reversal_id not in self.reinstated
+        }
+        return bool(back) and sum(amount or 0 for amount in back.values()) >= (payment.amount or 0)
+
+    def trouble_with(self, payment: Told) -> Trouble | None:
+        """Return what keeps a payment from being credited as its order says, besides another payment."""
+        if self.order is None:
+            return Trouble.UNKNOWN_ORDER
+        if payment.currency != self.order.currency:
+            return Trouble.WRONG_CURRENCY
+        if payment.amount != self.order.amount:
+            return Trouble.WRONG_AMOUNT
+        return None if self.open else Trouble.CLOSED_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The next step; ``amount`` as it will move the account's credit."""
+
+    step: Step
+    key: str
+    payment_id: str
+    amount: int
+
+
+def next_step(case: Case) -> Next | None:
+    """Return what is to be booked next; None where the journal holds what it should."""
+    return _credit(case) or _reversal(case)
+
+
+def _credit(case: Case) -> Next | None:
+    """Return the credit of the first payment that is what was ordered, if none was credited yet."""
+    if case.order is None or case.credited:
+        return None
+    for payment in case.payments():
+        if payment.payment_id not in case.settled and case.trouble_with(payment) is None:
+            assert payment.payment_id is not None, "a payment without an id is none"
+            return Next(Step.CREDIT, payment.payment_id, payment.payment_id, case.order.amount)
+    return None
+
+
+def _reversal(case: Case) -> Next | None:
+    """Return the refund or charge-back that is not booked yet, or what undoes one that is."""
+    taken, given = case.done(Step.TAKE_BACK), case.done(Step.GIVE_BACK)
+    for reversal_id, (reversal, payment_id) in case.reversals().items():
+        undone = reversal_id in case.reinstated
+        if reversal_id not in taken and not undone and _same_currency(case, reversal) and case.open:
+            wanted = _wanted(case, payment_id, taken - given | {reversal_id})
+            return Next(Step.TAKE_BACK, reversal_id, payment_id, wanted - case.net(payment_id))
+        if reversal_id in taken - given and undone and case.open:
+            wanted = _wanted(case, payment_id, taken - given - {reversal_id})
+            return Next(Step.GIVE_BACK, reversal_id, payment_id, wanted - case.net(payment_id))
+    return None
+
+
+def _wanted(case: Case, payment_id: str, live: Iterable[str]) -> int:
+    """Return what the journal should hold of a payment when these reversals stand; at least nothing."""
+    paid, reversals = case.credited[payment_id].amount, case.reversals()
+    standing = (reversals[each][0] for each in live if each in reversals and reversals[each][1] == payment_id)
+    return max(paid - sum(paid if each.amount is None else each.amount for each in standing), 0)
+
+
+def _same_currency(case: Case, reversal: Told) -> bool:
+    return case.order is None or reversal.currency in (None, case.order.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something told that waits for a person."""
+
+    told: Told
+    trouble: Trouble
+
+
+def waiting(case: Case) -> list[Waiting]:
+    """Return everything that no step of the bridge's own settles."""
+    found = []
+    for payment in case.payments():
+        if payment.payment_id not in case.settled and not case.went_back(payment):
+            trouble = case.trouble_with(payment) or (Trouble.SECOND_PAYMENT if case.credited else None)
+            if trouble is not None:
+                found.append(Waiting(payment, trouble))
+    taken = case.done(Step.TAKE_BACK)
+    for reversal_id, (reversal, _) in case.reversals().items():
+        if reversal_id not in taken and reversal_id not in case.reinstated:
+            if not _same_currency(case, reversal):
+                found.append(Waiting(reversal, Trouble.WRONG_CURRENCY))
+            elif not case.open:
+                found.append(Waiting(reversal, Trouble.CLOSED_ACCOUNT))
+    return found
+
+
+_TOLD = {
+    Kind.PENDING: State.PENDING,
+    Kind.FAILED: State.FAILED,
+    Kind.EXPIRED: State.EXPIRED,
+    Kind.CANCELLED: State.CANCELLED,
+}
+
+
+def state_of(case: Case) -> State:
+    """Return the state of an order; what was told late never undoes what was paid."""
+    if waiting(case):
+        return State.REVIEW
+    if case.credited:
+        return _state_of_paid(case)
+    if next_step(case) is not None:
+        return State.PENDING
+    for each in reversed(case.told):
+        if each.kind in _TOLD:
+            return _TOLD[each.kind]
+    return State.OPEN
+
+
+def _state_of_paid(case: Case) -> State:
+    paid = sum(each.amount for each in case.credited.values())
+    net = sum(each.amount for each in case.booked)
+    if net == paid:
+        return State.PAID
+    live = case.done(Step.TAKE_BACK) - case.done(Step.GIVE_BACK)
+    kinds = {told.kind for reversal_id, (told, _) in case.reversals().items() if reversal_id in live}
+    if Kind.CHARGED_BACK in kinds:
+        return State.CHARGED_BACK
+    return State.PARTLY_REFUNDED if net else State.REFUNDED

@@ -1,0 +1,160 @@
+"""The file of payment providers: ``payments.yaml`` beside the database, its owner's alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+import re
+import stat
+from string import Formatter
+from types import MappingProxyType
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.yaml_text import Document, read_yaml
+from meter_bridge.payments.provider import Provider
+from meter_bridge.payments.webhook_provider import WebhookProvider
+from meter_bridge.storage.database import StorageError
+
+FILE_NAME: Final = "payments.yaml"
+FILLED: Final = frozenset({"order", "amount", "currency", "reference"})
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_SHORTEST_SECRET: Final = 16
+_LONGEST_LIST: Final = 10
+
+type _Secrets = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=_SHORTEST_SECRET, max_length=500)], ...],
+    msgspec.Meta(min_length=1, max_length=_LONGEST_LIST),
+]
+type _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
+
+class PaymentsFileError(StorageError):
+    """A file of providers that cannot be used; the message says where and what to do."""
+
+
+class WebhookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A provider that tells through signed messages, as it is written."""
+
+    kind: str
+    name: _Name
+    secrets: _Secrets
+    link: str | None = None
+    instructions: str | None = None
+    currencies: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersFile:
+    """What the file says."""
+
+    page: str | None = None
+    """Address at which customers reach the bridge, such as ``https://pay.example.org``."""
+    providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def load_providers(data: Path) -> ProvidersFile:
+    """Return the providers of an installation, none without a file; raises ``PaymentsFileError``."""
+    path = data / FILE_NAME
+    try:
+        if not path.exists():
+            return ProvidersFile()
+        _check_mode(path)
+        document = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SiteFileError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise PaymentsFileError(msg) from error
+    return _Reader(path, document).read()
+
+
+def _check_mode(path: Path) -> None:
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        msg = f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
+        raise PaymentsFileError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one document, naming the line of whatever is wrong."""
+
+    path: Path
+    document: Document
+
+    def read(self) -> ProvidersFile:
+        data = self.document.data
+        if not isinstance(data, dict):
+            raise self.wrong((), "keys with values are expected", "start with providers:")
+        for key in data:
+            if key not in {"page", "providers"}:
+                raise self.wrong((key,), f"unknown key {key!r}", "write page: or providers:")
+        listed = data.get("providers", {})
+        if not isinstance(listed, dict):
+            raise self.wrong(("providers",), "ids of providers are expected", "write for example card:")
+        return ProvidersFile(self._page(data.get("page")), {each: self._provider(each) for each in listed})
+
+    def _page(self, value: object) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value) if isinstance(value, str) else None
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise self.wrong(
+                ("page",), "is no address of a page", "write for example https://pay.example.org"
+            )
+        return str(value).rstrip("/")
+
+    def _provider(self, provider_id: str) -> Provider:
+        place = ("providers", provider_id)
+        if not _ID.fullmatch(provider_id):
+            remedy = "use up to 32 lower-case letters, digits and dashes"
+            raise self.wrong(place, f"{provider_id!r} cannot be an id", remedy)
+        found = self.document.get(place)
+        kind = found.get("kind") if isinstance(found, dict) else None
+        if kind != "webhook":
+            raise self.wrong((*place, "kind"), f"kind is {kind!r}", "write kind: webhook")
+        return self._webhook(place, provider_id)
+
+    def _webhook(self, place: tuple[str, ...], provider_id: str) -> WebhookProvider:
+        part = self.part(place, WebhookPart)
+        for key in ("link", "instructions"):
+            self._check_filled((*place, key), getattr(part, key))
+        if part.link is not None and urlsplit(part.link).scheme not in {"https", "http"}:
+            raise self.wrong((*place, "link"), "is no address of a page", "start with https://")
+        if part.link is None and part.instructions is None:
+            remedy = "add link: where customers pay, or instructions: of what they do"
+            raise self.wrong(place, "customers are not told how to pay", remedy)
+        return WebhookProvider(
+            id=provider_id,
+            name=part.name,
+            secrets=part.secrets,
+            link=part.link,
+            instructions=part.instructions,
+            currencies=frozenset(part.currencies),
+            sites=frozenset(part.sites),
+        )
+
+    def _check_filled(self, place: tuple[str, ...], text: str | None) -> None:
+        """Refuse a text with something to fill in that there is not."""
+        try:
+            names = {name for _, name, _, _ in Formatter().parse(text or "") if name is not None}
+        except ValueError as error:
+            raise self.wrong(place, f"braces do not match: {error}", "write {amount}, for example") from error
+        if names - FILLED:
+            remedy = f"choose from {', '.join(sorted('{' + each + '}' for each in FILLED))}"
+            raise self.wrong(place, f"nothing is known of {{{min(names - FILLED)}}}", remedy)
+
+    def part[T: msgspec.Struct](self, place: tuple[str, ...], kind: type[T]) -> T:
+        """Return what stands at a place as a struct."""
+        try:
+            return msgspec.convert(self.document.get(place), kind)
+        except msgspec.ValidationError as error:
+            what = str(error).replace("`", "").replace(" - at $.", ": ")
+            raise self.wrong(place, what[:1].lower() + what[1:], "see docs/payments.md") from error
+
+    def wrong(self, place: tuple[str, ...], what: str, remedy: str) -> PaymentsFileError:
+        """Return the error that names a place; never a value, which may be a secret."""
+        line, _ = self.document.place(place)
+        name = ".".join(place)
+        return PaymentsFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")

@@ -1,0 +1,90 @@
+"""Taking one step for a payment: the operation that books it, on the account that it belongs to."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations import Operation, Operations, committed
+from meter_bridge.engine.supplies import unit_of
+from meter_bridge.payments import order_book
+from meter_bridge.payments.order import Case, Kind, Next, Order, Step
+from meter_bridge.payments.order_book import Subject
+from meter_bridge.payments.settling import CreditPayment, GiveBack, Slip, TakeBack
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.storage import work as ops
+
+BY_HAND: Final = "a person had taken the top-up back before"
+
+
+class Stepping:
+    """Books steps on one engine."""
+
+    def __init__(self, engine: Engine, operations: Operations, name_of: Callable[[str], str]) -> None:
+        """Keep what steps go through; ``name_of`` names a provider for people."""
+        self._engine = engine
+        self._operations = operations
+        self._name_of = name_of
+
+    async def case(self, subject: Subject) -> Case:
+        """Return all that is known of a subject now."""
+        return await asyncio.to_thread(order_book.case_of, self._engine.reader, subject, self.is_open)
+
+    def is_open(self, order: Order) -> bool:
+        """Say whether the customer who ordered still has the account."""
+        account = self._engine.installation.accounts.get(order.account_id)
+        return account is not None and account.tenancy.n == order.tenancy and account.tenancy.end is None
+
+    async def take(self, subject: Subject, case: Case, step: Next) -> None:
+        """Book a step, or note that a person had booked it."""
+        actor = Actor(name=f"provider {subject.provider}", role=Role.UNKNOWN)
+        slip = self._slip(subject, case, step)
+        if step.step is Step.CREDIT:
+            assert case.order is not None, "only an order is credited without a person"
+            await self._run(actor, case.order.account_id, CreditPayment(slip), slip)
+            return
+        credited = case.credited[step.payment_id]
+        account_id = credited.account_id or ""
+        if step.step is Step.GIVE_BACK:
+            await self._run(actor, account_id, GiveBack(slip), slip)
+            return
+        earlier = [
+            each for each in case.booked if each.step is Step.TAKE_BACK and each.payment_id == step.payment_id
+        ]
+        whole = not earlier and -step.amount == credited.amount
+        first = not any(each.entry_id for each in earlier)
+        operation = TakeBack(slip, credited.entry_id or "", whole, first)
+        try:
+            await self._run(actor, account_id, operation, slip)
+        except Refused as refused:
+            if refused.code is not ErrorCode.ALREADY_REVERSED:
+                raise
+            await self.note(actor, slip, account_id, BY_HAND)
+
+    def _slip(self, subject: Subject, case: Case, step: Next) -> Slip:
+        name = self._name_of(subject.provider)
+        charged_back = any(
+            each.kind is Kind.CHARGED_BACK and each.reversal_id == step.key for each in case.told
+        )
+        what = "Charge-back" if charged_back else "Refund"
+        return Slip(
+            provider=subject.provider,
+            name=f"{what} undone, {name}" if step.step is Step.GIVE_BACK else name,
+            step=step.step,
+            key=step.key,
+            payment_id=step.payment_id,
+            order_id=None if case.order is None else case.order.id,
+            amount=step.amount,
+            note=f"{what}, {name}" if step.step is Step.TAKE_BACK else "",
+        )
+
+    async def _run[T](self, actor: Actor, account_id: str, operation: Operation[T], slip: Slip) -> None:
+        await self._operations.run(actor, account_id, operation, slip.operation_key)
+
+    async def note(self, actor: Actor, slip: Slip, account_id: str | None, note: str) -> None:
+        """Write a step down that moved no money."""
+        unit = unit_of(self._engine, actor)
+        row = slip.row(account_id, None, unit) | {"note": note}
+        unit.work.add(ops.INSERT_PAYMENT_BOOKING, row)
+        await committed(self._engine, unit)
