@@ -6,6 +6,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
+from .attention import IssueKeeper
 from .cards import async_setup_cards
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
@@ -34,6 +35,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry)
     await coordinator.async_connect()
     entry.runtime_data = coordinator
     DeviceKeeper(hass, entry)
+    IssueKeeper(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     # Only now: an event that arrives before its entity exists would be lost.
     coordinator.async_follow()

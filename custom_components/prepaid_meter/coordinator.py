@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_VERIFY_SSL
@@ -16,9 +17,9 @@ from .client import (
     BridgeAddress,
     BridgeConnection,
     BridgeStream,
+    NotAllowedError,
     NotAuthenticatedError,
     PrepaidMeterError,
-    VersionError,
 )
 from .client.protocol import AccountView, AlertView, Event, Role, ServerInfo, Snapshot, SupplyView, Update
 from .const import DOMAIN, LOGGER, SIGNAL_ACCOUNTS, SIGNAL_EVENT
@@ -31,6 +32,8 @@ type AccountsListener = Callable[[Collection[AccountView], Collection[str]], Non
 type EventListener = Callable[[Event], None]
 
 FIRST_RETRY_SECONDS = 1.0
+TOKEN_ERRORS: Final = (NotAuthenticatedError, NotAllowedError)
+"""What only another token mends: it was revoked, or never had the right to listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class PrepaidMeterCoordinator:
         try:
             await self._stream.connect()
         except PrepaidMeterError as error:
-            self._report(error)
-            kind = ConfigEntryAuthFailed if isinstance(error, NotAuthenticatedError) else ConfigEntryNotReady
+            issues.async_report_connection(self.hass, self.config_entry, error)
+            kind = ConfigEntryAuthFailed if isinstance(error, TOKEN_ERRORS) else ConfigEntryNotReady
             raise kind(
                 translation_domain=DOMAIN,
                 translation_key=error_key(error),
@@ -185,8 +188,8 @@ class PrepaidMeterCoordinator:
     @callback
     def on_lost(self, error: PrepaidMeterError) -> None:
         """Mark everything unavailable, once."""
-        self._report(error)
-        if isinstance(error, NotAuthenticatedError):
+        issues.async_report_connection(self.hass, self.config_entry, error)
+        if isinstance(error, TOKEN_ERRORS):
             self.config_entry.async_start_reauth(self.hass)
         if not self.available:
             return
@@ -195,16 +198,11 @@ class PrepaidMeterCoordinator:
         self._notify_all()
 
     def _set_available(self) -> None:
-        issues.async_forget(self.hass, self.config_entry.entry_id)
+        issues.async_connected(self.hass, self.config_entry.entry_id)
         if not self.available and self._bridge_listeners:
             LOGGER.warning("Connection to %s is back", self.config_entry.title)
         self.available = True
         self._notify_all()
-
-    def _report(self, error: PrepaidMeterError) -> None:
-        """Ask the user to mend what only the user can."""
-        if isinstance(error, VersionError):
-            issues.async_report_version(self.hass, self.config_entry, error)
 
     def _take_accounts(self, accounts: Iterable[AccountView], removed: Collection[str]) -> None:
         changed = list(accounts)

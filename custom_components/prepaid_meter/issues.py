@@ -1,32 +1,64 @@
-"""Repair issues: what only the user can mend."""
+"""Repair issues: what only a person can mend."""
+
+from collections.abc import Iterator
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .client import BridgeTooOldError, VersionError
-from .const import DOMAIN
+from .client import BridgeTooOldError, PrepaidMeterError, VersionError, WrongInstallationError
+from .const import DOMAIN, RELEASES_URL
 
-
-def _version_issue_id(entry_id: str) -> str:
-    return f"version_{entry_id}"
+type Texts = dict[str, str]
 
 
 @callback
-def async_report_version(hass: HomeAssistant, entry: ConfigEntry, error: VersionError) -> None:
-    """Tell that bridge and integration do not fit, and which of them is to be updated."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _version_issue_id(entry.entry_id),
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="bridge_too_old" if isinstance(error, BridgeTooOldError) else "bridge_too_new",
-        translation_placeholders={"name": entry.title, "version": error.version},
-    )
+def async_report_connection(hass: HomeAssistant, entry: ConfigEntry, error: PrepaidMeterError) -> None:
+    """Tell that bridge and integration do not fit, or that this is not the bridge."""
+    if isinstance(error, VersionError):
+        key = "bridge_too_old" if isinstance(error, BridgeTooOldError) else "bridge_too_new"
+        async_report(hass, f"version_{entry.entry_id}", key, {"name": entry.title, "version": error.version})
+    elif isinstance(error, WrongInstallationError):
+        async_report(hass, f"wrong_bridge_{entry.entry_id}", "wrong_bridge", {"name": entry.title})
+
+
+@callback
+def async_connected(hass: HomeAssistant, entry_id: str) -> None:
+    """Take back what stood between Home Assistant and the bridge."""
+    for what in ("version", "wrong_bridge"):
+        ir.async_delete_issue(hass, DOMAIN, f"{what}_{entry_id}")
 
 
 @callback
 def async_forget(hass: HomeAssistant, entry_id: str) -> None:
     """Take back every issue of an entry."""
-    ir.async_delete_issue(hass, DOMAIN, _version_issue_id(entry_id))
+    for issue_id in list(async_issue_ids(hass, entry_id)):
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
+def async_issue_ids(hass: HomeAssistant, entry_id: str) -> Iterator[str]:
+    """Return the ids of an entry's issues."""
+    issues = ir.async_get(hass).issues
+    return (issue_id for domain, issue_id in issues if domain == DOMAIN and entry_id in issue_id)
+
+
+@callback
+def async_report(
+    hass: HomeAssistant,
+    issue_id: str,
+    key: str,
+    texts: Texts,
+    severity: ir.IssueSeverity = ir.IssueSeverity.ERROR,
+) -> None:
+    """Tell of something that is mended outside of Home Assistant."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=False,
+        learn_more_url=RELEASES_URL if issue_id.startswith("version_") else None,
+        severity=severity,
+        translation_key=key,
+        translation_placeholders=texts,
+    )

@@ -252,6 +252,7 @@ class FakeBridge:
                 web.post("/api/v1/accounts/{id}/vouchers", self._voucher),
                 web.get("/api/v1/accounts/{id}/statement", self._statement),
                 web.get("/api/v1/history", self._history),
+                web.post("/api/v1/meters/{id}/quarantine", self._quarantine),
             ]
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
@@ -439,6 +440,12 @@ class FakeBridge:
             return refusal
         self.requests.append((request.path, "", dict(request.query)))
         return web.json_response(self.statement)
+
+    async def _quarantine(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        self.requests.append((request.path, "", await request.json()))
+        return web.json_response(asdict(meter_view(request.match_info["id"])))
 
     async def _history(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):

@@ -168,7 +168,7 @@ def test_every_translated_error_has_its_text() -> None:
         text = file.read_text(encoding="utf-8")
         used |= set(re.findall(r'(?:translation_key=|_refusal\()"([a-z_]+)"', text))
     descriptions = {key for keys in entity_keys().values() for key in keys}
-    known = set(ENGLISH["exceptions"]) | set(ENGLISH["issues"])
+    known = set(ENGLISH["exceptions"]) | set(ENGLISH["issues"]) | set(ENGLISH["selector"])
     assert used - descriptions <= known | {"bridge_too_old", "bridge_too_new"}
     keys = {key for _, key in helpers._KEYS} | {"unknown"}
     assert keys <= set(ENGLISH["exceptions"])

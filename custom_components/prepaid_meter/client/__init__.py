@@ -3,7 +3,7 @@
 Nothing here imports Home Assistant, so the package also serves scripts and the bridge's own tests.
 """
 
-from .connection import BridgeAddress, BridgeConnection
+from .connection import BridgeAddress, BridgeConnection, QuarantineDecision
 from .decode import from_dict
 from .errors import (
     BridgeTooNewError,
@@ -34,6 +34,7 @@ __all__ = [
     "NotSupportedError",
     "PrepaidMeterError",
     "ProtocolError",
+    "QuarantineDecision",
     "RequestRefusedError",
     "StreamHandler",
     "VersionError",

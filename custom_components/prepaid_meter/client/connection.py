@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 import json
 from typing import Any, Final
@@ -32,6 +33,7 @@ from .protocol import (
     AccountView,
     ErrorCode,
     HistoryPage,
+    MeterView,
     OperationResult,
     Problem,
     Role,
@@ -51,6 +53,17 @@ _STATUS_CODES: Final = {
     HTTPStatus.UNAUTHORIZED: ErrorCode.NOT_AUTHENTICATED,
     HTTPStatus.FORBIDDEN: ErrorCode.NOT_ALLOWED,
 }
+
+
+class QuarantineDecision(StrEnum):
+    """What a person says of a register that fell or jumped."""
+
+    ACCEPT = "accept"
+    """It is right: charge what it counted."""
+    DISCARD = "discard"
+    """Go on from it, and charge nothing of the jump."""
+    NEW_EPOCH = "new_epoch"
+    """The counter was reset or replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +146,11 @@ class BridgeConnection:
         """Change the warning thresholds (decimals, all of them) or the load limit of an account."""
         body = {"low_credit": low_credit, "load_limit_w": load_limit_w}
         return from_dict(AccountView, await self.request("POST", "accounts", account_id, "policy", body=body))
+
+    async def decide_quarantine(self, meter_id: str, decision: QuarantineDecision, reason: str) -> MeterView:
+        """Say what a quarantined register means."""
+        body = {"decision": decision.value, "reason": reason}
+        return from_dict(MeterView, await self.request("POST", "meters", meter_id, "quarantine", body=body))
 
     async def statement(self, account_id: str, *, begin: str | None, end: str | None, detail: str) -> Json:
         """Return an account's statement as the bridge tells it; this month's unless a period is given."""

@@ -1,0 +1,52 @@
+"""What Home Assistant's system information says of the bridges."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from homeassistant.components.system_health import SystemHealthRegistration
+from homeassistant.core import HomeAssistant, callback
+
+from .client import PrepaidMeterError
+from .const import DOMAIN
+from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
+
+
+@callback
+def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:  # noqa: ARG001
+    """Register the callback."""
+    register.async_register_info(system_health_info)
+
+
+async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
+    """Return how the bridges are; none of their names, as people paste this into reports."""
+    entries: list[PrepaidMeterConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    loaded = [entry.runtime_data for entry in hass.config_entries.async_loaded_entries(DOMAIN)]
+    connected = [coordinator for coordinator in loaded if coordinator.available]
+    return {
+        "bridges": len(entries),
+        "bridges_connected": len(connected),
+        "bridge_versions": _joined(coordinator.server.version for coordinator in loaded),
+        "accounts": sum(len(coordinator.accounts) for coordinator in loaded),
+        "open_alerts": sum(
+            len(coordinator.alerts) + sum(len(account.alerts) for account in coordinator.accounts.values())
+            for coordinator in loaded
+        ),
+        **{
+            # The label of the first is translated; further ones are rare.
+            "can_reach_bridge" if n == 1 else f"can_reach_bridge_{n}": _reached(coordinator)
+            for n, coordinator in enumerate(loaded, 1)
+        },
+    }
+
+
+async def _reached(coordinator: PrepaidMeterCoordinator) -> str | dict[str, str]:
+    """Ask the bridge, as the integration itself asks it, whether it is there."""
+    try:
+        await coordinator.connection.info()
+    except PrepaidMeterError:
+        return {"type": "failed", "error": "unreachable"}
+    return "ok"
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return ", ".join(sorted(set(texts)))
