@@ -18,6 +18,7 @@ STAFF: Final = (
     ("today", "Today", "sunny"),
     ("units", "Units", "apartment"),
     ("unit", "Unit", "meeting_room"),
+    ("tariffs", "Tariffs", "price_change"),
     ("top-ups", "Top-ups", "payments"),
     ("debt", "Debt", "account_balance"),
     ("alerts", "Alerts", "notifications"),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from dashboard.forecast import MAX_DAYS
 from dashboard.language import say
 from dashboard.settings import settings
-from meter_bridge.core.money import format_amount, to_decimal
+from meter_bridge.core.money import format_amount, minor_digits, to_decimal
 
 MINUS: Final = "\N{MINUS SIGN}"
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
@@ -48,6 +48,20 @@ def signed_money(amount: int, currency: str) -> str:
     """Return an amount with its sign, for differences."""
     code, _, number = format_amount(amount, currency).partition(" ")
     return f"{code}{SPACE}{'+' if amount > 0 else ''}{written(number)}"
+
+
+def price(amount: int, currency: str) -> str:
+    """Return a price with the currency's decimals, and up to two more where it has them."""
+    least = minor_digits(currency)
+    exact = to_decimal(amount, currency).quantize(Decimal(1).scaleb(-least - 2))
+    places = max(least, -int(exact.normalize().as_tuple().exponent))
+    return f"{currency}{SPACE}{written(f'{exact:,.{places}f}')}"
+
+
+def number(value: float, places: int = 4) -> str:
+    """Return a number with no more decimals than it needs."""
+    told = f"{value:,.{places}f}"
+    return written(told.rstrip("0").rstrip(".") if "." in told else told)
 
 
 def main_units(amount: int, currency: str) -> float:

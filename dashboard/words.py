@@ -1,5 +1,7 @@
 """What states, reasons and alerts are called, with icon and tone; the one place to translate."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,3 +131,14 @@ def spelled(name: str) -> str:
 def counted(number: int, one: str, many: str) -> str:
     """Return a number with its noun, which is said in the reader's language."""
     return f"{written_count(number)} {say(one if number == 1 else many)}"
+
+
+def told_apart[T](things: Iterable[T], label: Callable[[T], str]) -> dict[T, str]:
+    """Return a label for each thing, no two the same: a choice is known by what it is called."""
+    labels: dict[T, str] = {}
+    met: Counter[str] = Counter()
+    for thing in things:
+        text = label(thing)
+        met[text] += 1
+        labels[thing] = text if met[text] == 1 else f"{text} ({met[text]})"
+    return labels

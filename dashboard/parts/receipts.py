@@ -10,6 +10,7 @@ from dashboard.language import say
 from dashboard.paper.press import MEDIA
 from dashboard.paper.receipt import receipt_name, receipt_pdf
 from dashboard.queries.payments import Payment
+from dashboard.words import told_apart
 
 
 def offer_receipts(payments: Sequence[Payment]) -> None:
@@ -17,11 +18,12 @@ def offer_receipts(payments: Sequence[Payment]) -> None:
     if not payments:
         return
     known = {payment.id: payment for payment in payments}
+    labels = told_apart(known, lambda each: _short(known[each]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             say("Receipt for"),
             list(known),
-            format_func=lambda each: _short(known[each]),
+            format_func=labels.__getitem__,
             key="receipt",
             width=420,
         )

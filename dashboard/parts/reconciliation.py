@@ -29,6 +29,7 @@ from dashboard.reconciling.reading import (
     read_table,
 )
 from dashboard.warehouse import Warehouse
+from dashboard.words import told_apart
 
 NONE: Final = -1
 SHOWN_PROBLEMS: Final = 5
@@ -70,9 +71,10 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, Columns]:
     guessed = guess(cells)
     places = list(range(len(cells.headers)))
 
-    def name(place: int) -> str:
-        return say("none") if place == NONE else cells.headers[place] or f"{place + 1}"
-
+    name = told_apart(
+        [*places, NONE],
+        lambda place: say("none") if place == NONE else cells.headers[place] or f"{place + 1}",
+    ).__getitem__
     first, second, third, fourth, fifth = st.columns(5)
     day_at = first.selectbox(say("Day"), places, index=guessed.day, format_func=name, key="day column")
     order = second.selectbox(

@@ -19,7 +19,7 @@ from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, re
 from dashboard.queries.places import places
 from dashboard.scope import Scope
 from dashboard.warehouse import Warehouse
-from dashboard.words import POSITIONS, alert_word, counted, proof_word, reason_text, spelled
+from dashboard.words import POSITIONS, alert_word, counted, proof_word, reason_text, spelled, told_apart
 
 DAY_MS: Final = 24 * 3_600_000
 HISTORY_DAYS: Final = 90
@@ -80,9 +80,16 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
     if not waiting or viewer.token is None or viewer.role not in KINDS["acknowledge"].roles:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            say("Acknowledge"), waiting, format_func=_short, key="to acknowledge", width=360
+        known = {alert.id: alert for alert in waiting}
+        labels = told_apart(known, lambda each: _short(known[each]))
+        wanted = st.selectbox(
+            say("Acknowledge"),
+            list(known),
+            format_func=labels.__getitem__,
+            key="to acknowledge",
+            width=360,
         )
+        chosen = known.get(wanted or "")
         if chosen is not None:
             offer(
                 viewer,

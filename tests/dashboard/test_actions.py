@@ -183,4 +183,4 @@ def test_a_statement_comes_from_the_bridge(open_page: Open, homes: House, bridge
     app = open_page(homes.folder, "unit", token=TOKEN, unit="one")
     button(app, "Make it").click().run()
     assert "from=2026-11&to=2026-11&detail=day&format=pdf" in bridge.asked[0].path
-    assert [each.proto.label for each in app.get("download_button")] == ["Save statement-one-2026-11.pdf"]
+    assert "Save statement-one-2026-11.pdf" in {each.proto.label for each in app.get("download_button")}

@@ -8,12 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import figures, language
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
+from dashboard.words import told_apart
 from tests.dashboard.invented_house import House
 from tests.dashboard.test_pages import PAGES
 
 type Open = Callable[..., AppTest]
 NAMES = re.compile(
-    r"Flat \d|Protea Court|N\. Dlamini|J\. van Wyk|this machine|Main meter|one|two|new|ZAR|low"
+    r"Flat \d|Protea Court|N\. Dlamini|J\. van Wyk|this machine|Main meter|one|two|new|ZAR|low|VAT \(%\)"
 )
 
 
@@ -61,3 +62,8 @@ def test_numbers_are_written_as_the_site_writes_them(
 ) -> None:
     monkeypatch.setenv(NUMBERS_VARIABLE, numbers)
     assert figures.money(-1_234_500_000, "ZAR") == f"ZAR\N{NO-BREAK SPACE}{shown}"
+
+
+def test_no_two_choices_are_called_the_same() -> None:
+    labels = told_apart(("a", "b", "c"), lambda each: "Home" if each != "c" else "Shop")
+    assert list(labels.values()) == ["Home", "Home (2)", "Shop"]

@@ -1,0 +1,82 @@
+"""How the differences of a what-if are distributed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, layout
+from dashboard.figures import main_units, money, signed_money
+from dashboard.language import say
+from dashboard.pricing.what_if import Answer, Bucket
+from dashboard.words import counted
+
+BUCKETS: Final = 16
+
+
+def difference_bars(answer: Answer, ink: Ink) -> Chart:
+    """Return how many units would pay how much more or less."""
+    buckets = round_buckets(answer)
+    figure = go.Figure(layout=layout(ink))
+    less = [each for each in buckets if each.high <= 0]
+    more = [each for each in buckets if each.high > 0]
+    for name, chosen, colour in ((say("Pay less"), less, ink.soft), (say("Pay more"), more, ink.accent)):
+        figure.add_bar(
+            name=name,
+            x=[main_units((each.low + each.high) // 2, answer.currency) for each in chosen],
+            y=[each.units for each in chosen],
+            width=[main_units(each.high - each.low, answer.currency) * 0.9 for each in chosen],
+            customdata=[_label(each, answer.currency) for each in chosen],
+            hovertemplate="%{customdata}<extra></extra>",
+            marker={"color": colour, "line": {"width": 0}},
+        )
+    figure.add_vline(x=0, line={"color": ink.text, "width": 1})
+    figure.update_layout(hovermode="closest")
+    figure.update_xaxes(nticks=8, tickformat=",.10~g")
+    figure.update_yaxes(nticks=4, tickformat=",d")
+    return Chart(figure, _summary(answer))
+
+
+def round_buckets(answer: Answer) -> Sequence[Bucket]:
+    """Return buckets of one round width, so that zero lies between two of them."""
+    differences = [change.difference for change in answer.changes]
+    if not differences:
+        return ()
+    width = _round_width(max(max(differences) - min(differences), 1) // BUCKETS + 1)
+    counts: dict[int, int] = {}
+    for difference in differences:
+        # A difference of nothing pays no more; it stands left of zero.
+        place = -(-difference // width) - 1
+        counts[place] = counts.get(place, 0) + 1
+    return [
+        Bucket(low=place * width, high=(place + 1) * width, units=counts.get(place, 0))
+        for place in range(min(counts), max(counts) + 1)
+    ]
+
+
+def _round_width(least: int) -> int:
+    """Return one, two or five times a power of ten that is not below a width."""
+    power = int(10 ** (len(str(least)) - 1))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
+
+
+def _label(bucket: Bucket, currency: str) -> str:
+    """Return a bucket in words."""
+    units = counted(bucket.units, "unit", "units")
+    low, high = signed_money(bucket.low, currency), signed_money(bucket.high, currency)
+    return say("{units} from {low} to {high}", units=units, low=low, high=high)
+
+
+def _summary(answer: Answer) -> str:
+    """Return how many pay more, less and the same, and the one in the middle."""
+    if not answer.changes:
+        return say("No unit to price.")
+    same = len(answer.changes) - answer.more - answer.less
+    middle = sorted(change.difference for change in answer.changes)[len(answer.changes) // 2]
+    return say(
+        "{more} would pay more, {less} less, {same} the same; the unit in the middle {middle}.",
+        more=counted(answer.more, "unit", "units"),
+        less=counted(answer.less, "unit", "units"),
+        same=counted(same, "unit", "units"),
+        middle=signed_money(middle, answer.currency) if middle else money(0, answer.currency),
+    )

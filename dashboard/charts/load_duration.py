@@ -1,0 +1,112 @@
+"""How long which load lasts, and how far up the ladder units get."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, block_colours, layout
+from dashboard.figures import kwh, percent, power
+from dashboard.language import say
+from dashboard.queries.load import LoadPoint
+from dashboard.words import counted
+
+HALF = 0.5
+
+
+def load_duration_curve(points: Sequence[LoadPoint], ink: Ink) -> Chart:
+    """Return the power of all units together, from its peak to its base."""
+    figure = go.Figure(layout=layout(ink))
+    figure.add_scatter(
+        x=[point.share * 100 for point in points],
+        y=[point.watts / 1000 for point in points],
+        customdata=[
+            say(
+                "{power} or more in {share} of the time",
+                power=power(point.watts * 1000),
+                share=percent(point.share),
+            )
+            for point in points
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        mode="lines",
+        line={"color": ink.accent, "width": 2},
+        fill="tozeroy",
+        fillcolor=ink.accent_fill,
+    )
+    figure.update_layout(showlegend=False, hovermode="closest")
+    figure.update_xaxes(range=[0, 100], ticksuffix=f"{chr(0xA0)}%", nticks=6)
+    figure.update_yaxes(rangemode="tozero", ticksuffix=f"{chr(0xA0)}kW")
+    return Chart(figure, _summary(points))
+
+
+def _summary(points: Sequence[LoadPoint]) -> str:
+    """Return the peak, what half of the time reaches, and the base."""
+    if not points:
+        return say("No energy was used in this time.")
+    middle = min(points, key=lambda point: abs(point.share - HALF))
+    return say(
+        "Peak {peak}; {middle} or more half of the time; never below {base}.",
+        peak=power(points[0].watts * 1000),
+        middle=power(middle.watts * 1000),
+        base=power(points[-1].watts * 1000),
+    )
+
+
+def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Ink) -> Chart:
+    """Return what each unit used in a period, most first, coloured by the block that it got to."""
+    figure = go.Figure(layout=layout(ink))
+    colours = block_colours(len(limits) + 1, ink)
+    edges = [0, *limits, max([*uses, *limits], default=0) + 1]
+    shown = thinned(uses)
+    many = len(shown)
+    for block, (low, high) in enumerate(pairwise(edges)):
+        inside = [min(max(wh - low, 0), high - low) for wh in shown]
+        if not any(inside):
+            continue
+        figure.add_scatter(
+            name=say("Block {number}", number=block + 1),
+            x=[(place + HALF) * 100 / many for place in range(many)],
+            y=[wh / 1000 for wh in inside],
+            customdata=[kwh(wh) for wh in shown],
+            hovertemplate="%{customdata}<extra></extra>",
+            mode="lines",
+            line={"width": 0, "shape": "hvh"},
+            stackgroup="use",
+            fillcolor=colours[block],
+        )
+    for limit in limits:
+        figure.add_hline(y=limit / 1000, line={"color": ink.soft, "width": 1, "dash": "dot"})
+    figure.update_xaxes(range=[0, 100], ticksuffix=f"{chr(0xA0)}%", nticks=6)
+    figure.update_yaxes(ticksuffix=f"{chr(0xA0)}kWh")
+    figure.update_layout(hovermode="closest", showlegend=bool(limits))
+    return Chart(figure, _reach(uses, limits))
+
+
+def _reach(uses: Sequence[int], limits: Sequence[int]) -> str:
+    """Return how many units get into each block."""
+    if not uses:
+        return say("No unit used energy in this time.")
+    if not limits:
+        return say(
+            "{units}, from {low} to {high}.",
+            units=counted(len(uses), "unit", "units"),
+            low=kwh(uses[-1]),
+            high=kwh(uses[0]),
+        )
+    parts = [
+        say(
+            "{units} got past {limit}",
+            units=counted(sum(wh > limit for wh in uses), "unit", "units"),
+            limit=kwh(limit),
+        )
+        for limit in limits
+    ]
+    return say("Of {units}, {parts}.", units=counted(len(uses), "unit", "units"), parts=", ".join(parts))
+
+
+def thinned(uses: Sequence[int], most: int = 300) -> list[int]:
+    """Return a part of a long falling list that keeps its shape, first and last included."""
+    if len(uses) <= most:
+        return list(uses)
+    return [uses[round(place * (len(uses) - 1) / (most - 1))] for place in range(most)]

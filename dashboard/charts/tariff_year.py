@@ -1,0 +1,87 @@
+"""The year of a tariff: which band holds at each hour of each day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from math import gcd
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, layout
+from dashboard.figures import percent
+from dashboard.language import say
+from meter_bridge.core.bands import BandCalendar
+
+DAY_MINUTES: Final = 1_440
+FINEST: Final = 15
+HEIGHT: Final = 340
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The band of each step of each day."""
+
+    days: tuple[date, ...]
+    step: int
+    """Minutes; every change of band falls on one."""
+    bands: tuple[tuple[str, ...], ...]
+    """By day, then by step of its wall clock."""
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of the year's wall-clock time that each band has."""
+        counts: dict[str, int] = {}
+        for day in self.bands:
+            for band in day:
+                counts[band] = counts.get(band, 0) + 1
+        return {band: count / (len(self.days) * len(self.bands[0])) for band, count in counts.items()}
+
+
+@lru_cache(maxsize=16)
+def year_of(calendar: BandCalendar, year: int) -> Year:
+    """Return a calendar year by a tariff's wall clock."""
+    first = date(year, 1, 1)
+    days = tuple(first + timedelta(days=each) for each in range((date(year + 1, 1, 1) - first).days))
+    runs = {day: calendar.runs(day) for day in days}
+    step = max(gcd(60, *(minute for each in runs.values() for minute, _ in each)), FINEST)
+    return Year(days, step, tuple(_steps(runs[day], step) for day in days))
+
+
+def _steps(runs: Sequence[tuple[int, str]], step: int) -> tuple[str, ...]:
+    """Return the band at the begin of each step of a day."""
+    found, place = [], 0
+    for minute in range(0, DAY_MINUTES, step):
+        while place + 1 < len(runs) and runs[place + 1][0] <= minute:
+            place += 1
+        found.append(runs[place][1])
+    return tuple(found)
+
+
+def tariff_year(shown: Year, prices: dict[str, str], ink: Ink) -> Chart:
+    """Return the year as a calendar; ``prices`` says what a band costs in its first block."""
+    figure = go.Figure(layout=layout(ink))
+    colours = band_colours(list(prices))
+    clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, DAY_MINUTES, shown.step)]
+    shares = shown.shares()
+    names = band_order([band for band in prices if band in shares])
+    for band in names:
+        figure.add_heatmap(
+            name=band_name(band) or say("All hours"),
+            x=list(shown.days),
+            y=clock,
+            z=[[1 if day[place] == band else None for day in shown.bands] for place in range(len(clock))],
+            colorscale=[[0, colours[band]], [1, colours[band]]],
+            showscale=False,
+            showlegend=True,
+            xgap=0,
+            hovertemplate=f"%{{x|%a %-d %b}}, %{{y}}: {band_name(band)}, {prices[band]}<extra></extra>",
+            hoverongaps=False,
+        )
+    figure.update_layout(height=HEIGHT, hovermode="closest")
+    figure.update_xaxes(tickformat="%b", dtick="M1", ticklabelmode="period", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=4 * 60 // shown.step, nticks=7)
+    told = ", ".join(
+        f"{band_name(band) or say('All hours')} {percent(shares[band])} ({prices[band]})" for band in names
+    )
+    return Chart(figure, say("Of the hours of {year}: {bands}.", year=shown.days[0].year, bands=told))

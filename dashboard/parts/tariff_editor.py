@@ -1,0 +1,173 @@
+"""The tariff that a what-if is about: another one, this one with other figures, or one written anew."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from dashboard.charts.ladder import block_names
+from dashboard.charts.template import band_name
+from dashboard.figures import day as day_text
+from dashboard.language import say
+from dashboard.markup import plain
+from dashboard.pricing.edited import EditError, Words, differences, edited, words_of, written
+from dashboard.queries.tariffs import Tariff
+from dashboard.warehouse import local_date
+from dashboard.words import told_apart
+from meter_bridge.core.tariff import TariffVersion, Timeline
+
+EDIT: Final = "This one with other figures"
+OTHER: Final = "Another tariff"
+TEXT: Final = "A tariff in words"
+EXAMPLE: Final = """\
+blocks: [100 kWh, 300 kWh]
+bands:
+  peak: [{days: mon-fri, from: "17:00", to: "20:00"}]
+  off-peak: rest
+prices:
+  peak: [3.10, 3.60, 4.05]
+  off-peak: [2.20, 2.60, 3.05]
+standing charge: 4.50 per day
+taxes: [{name: VAT, percent: 15}]
+"""
+ABREAST: Final = 4
+COLUMN: Final = 120
+MAX_TEXT: Final = 20_000
+
+
+def choose_other(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
+    """Let the person say which tariff the load is to be priced by; None while it is not one yet."""
+    way = st.segmented_control(
+        say("Compare with"),
+        [EDIT, OTHER, TEXT],
+        default=EDIT,
+        required=True,
+        format_func=say,
+        key="what-if way",
+        label_visibility="collapsed",
+    )
+    try:
+        if way == OTHER:
+            return _another(present, version, every)
+        if way == TEXT:
+            return _in_words(version)
+        return _edited(present, version)
+    except EditError as problem:
+        st.error("  \n".join(plain(line) for line in str(problem).splitlines()), icon=":material/error:")
+        return None
+
+
+def _another(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
+    """Let the person choose among the versions of all tariffs in the same currency."""
+    known = {
+        each.id: (tariff, each)
+        for tariff in every
+        for each in tariff.versions
+        if each.currency == version.currency and each.id != version.id
+    }
+    if not known:
+        st.caption(say("There is no other tariff in {currency}: edit this one.", currency=version.currency))
+        return None
+    chosen = st.selectbox(
+        say("Tariff"),
+        list(known),
+        format_func=told_apart(known, lambda each: version_name(*known[each], present)).__getitem__,
+        key="other tariff",
+    )
+    return Timeline((_always(known[chosen][1]),))
+
+
+def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None = None) -> str:
+    """Return a version by its tariff and its start."""
+    started = local_date(version.valid_from, version.time_zone)
+    since = say("from {day}", day=day_text(started)) if started > date(1971, 1, 1) else say("from the begin")
+    several = len(tariff.versions) > 1 or tariff is present
+    return f"{tariff.name}, {since}" if several else tariff.name
+
+
+def _always(version: TariffVersion) -> TariffVersion:
+    """Return a version as if it had been in force from ever on."""
+    return edited(version, words_of(version))
+
+
+def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
+    """Show the figures of the tariff to be changed."""
+    before = words_of(version)
+    mark = f"{present.id} {version.id}"
+    prices, limits = [], []
+    for number in range(len(version.ladders)):
+        rows, ends = _ladder(version, number, before, mark)
+        prices.append(rows)
+        limits.append(ends)
+    named = [(charge.name, f"{say('per')} {say(str(charge.per))}") for charge in version.standing]
+    named += [(tax.name, "%") for tax in version.taxes]
+    given = _fields(named, [*before.standing, *before.taxes], mark)
+    many = len(before.standing)
+    after = Words(tuple(prices), tuple(limits), given[:many], given[many:])
+    changed = {name: many for name, many in differences(before, after).items() if many}
+    if not changed:
+        st.caption(
+            say("Change a price, limit, charge or tax; amounts in {currency}.", currency=version.currency)
+        )
+        return None
+    told = ", ".join(f"{many} {say(name)}" for name, many in changed.items())
+    st.caption(say("Changed: {figures}.", figures=told))
+    return Timeline((edited(version, after),))
+
+
+def _ladder(
+    version: TariffVersion, number: int, before: Words, mark: str
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Show the prices of a ladder by block and band, and its limits, to be changed."""
+    ladder = version.ladders[number]
+    told = [band_name(band) or say("Price") for band in ladder.bands]
+    if len(set(told)) < len(told):
+        told = list(ladder.bands)
+    columns = {name: [row[place] for row in before.prices[number]] for place, name in enumerate(told)}
+    ends = say("Up to, kWh")
+    if ladder.limits:
+        columns = {ends: [*before.limits[number], ""]} | columns
+    head = say("Per kWh before tax")
+    shown = st.data_editor(
+        {head: [name.partition("<br>")[0] for name in block_names(ladder)]} | columns,
+        key=f"prices {mark} {number}",
+        width="content",
+        hide_index=True,
+        disabled=[head],
+        column_config={
+            name: st.column_config.TextColumn(name, width=COLUMN, max_chars=20) for name in columns
+        },
+    )
+    rows = list(zip(*(map(str, shown[name]) for name in columns), strict=True))
+    skipped = 1 if ladder.limits else 0
+    prices = tuple(row[skipped:] for row in rows)
+    return prices, tuple(row[0] for row in rows[:-1]) if ladder.limits else ()
+
+
+def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) -> tuple[str, ...]:
+    """Show a field for each charge and tax."""
+    if not named:
+        return ()
+    given = []
+    columns = st.columns(ABREAST)
+    for place, ((name, unit), value) in enumerate(zip(named, values, strict=True)):
+        label = f"{plain(name)} ({unit})"
+        text = columns[place % ABREAST].text_input(label, value, key=f"charge {mark} {place}", max_chars=20)
+        given.append(text.strip() or "0")
+    return tuple(given)
+
+
+def _in_words(version: TariffVersion) -> Timeline | None:
+    """Let the person write a tariff as a site file has it."""
+    text = st.text_area(
+        say("As in a site file, below a version's from:"),
+        EXAMPLE,
+        height=260,
+        max_chars=MAX_TEXT,
+        key="tariff in words",
+        help=say(
+            "docs/tariffs.md describes every word. Amounts are in {currency}.", currency=version.currency
+        ),
+    )
+    return Timeline((written(text or "", version),)) if text and text.strip() else None

@@ -1,0 +1,201 @@
+"""What units would have paid under another tariff: asked for, worked out with its progress, shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.differences import difference_bars
+from dashboard.exports.offer import offer_table
+from dashboard.exports.what_if import what_if_table
+from dashboard.figures import change, count, day, kwh, money, signed_money
+from dashboard.language import say
+from dashboard.markup import Cell, plain, unit_link
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import draw, ink
+from dashboard.parts.paged import show_paged
+from dashboard.parts.period import choose_period
+from dashboard.parts.tariff_editor import choose_other
+from dashboard.parts.unit_table import matching
+from dashboard.pricing.pricer import PricingError
+from dashboard.pricing.what_if import Answer, Change, Question, what_if
+from dashboard.queries.tariffs import Tariff
+from dashboard.standings import standings_of
+from dashboard.warehouse import Warehouse
+from dashboard.words import counted
+from meter_bridge.core.tariff import TariffVersion
+
+ANSWER: Final = "what-if answer"
+OF_TARIFF: Final = "Units with this tariff"
+EVERY: Final = "All units"
+SOME: Final = "Units that a search finds"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer with what was asked."""
+
+    answer: Answer
+    first: date
+    last: date
+    whom: str
+
+
+def show_what_if(
+    opened: Warehouse,
+    viewer: Viewer,
+    tariff: Tariff,
+    version: TariffVersion,
+    every: Sequence[Tariff],
+    with_tariff: tuple[str, ...],
+    today: date,
+) -> None:
+    """Ask for tariff, units and time; show the answer that was worked out last."""
+    with st.container(border=True):
+        st.subheader(say("What if it were another tariff"), anchor=False)
+        st.caption(
+            say(
+                "Prices the real load of the units again, by the bridge's own rules, to the last unit. What "
+                "was charged comes from the ledger."
+            )
+        )
+        timeline = choose_other(tariff, version, every)
+        first, second, third = st.columns([1, 1, 1])
+        with first:
+            days = choose_period("Last month").between(today)
+        whom = second.selectbox(say("Units"), [OF_TARIFF, EVERY, SOME], format_func=say, key="what-if units")
+        accounts = _accounts(opened, viewer, whom, with_tariff, third)
+        if accounts == ():
+            st.info(say("No unit is meant: choose others."), icon=":material/search_off:")
+        ready = timeline is not None and accounts != ()
+        asked = st.button(say("Work it out"), type="primary", disabled=not ready, icon=":material/calculate:")
+        if asked and timeline is not None:
+            _work_out(
+                opened,
+                viewer,
+                Question(timeline=timeline, first=days[0], last=days[1], accounts=accounts),
+                whom,
+            )
+        told = st.session_state.get(ANSWER)
+        if isinstance(told, Told):
+            _show(told)
+
+
+def _accounts(
+    opened: Warehouse,
+    viewer: Viewer,
+    whom: str,
+    with_tariff: tuple[str, ...],
+    column: st.delta_generator.DeltaGenerator,
+) -> tuple[str, ...] | None:
+    """Return the units that are meant; None means all that the viewer sees."""
+    if whom == OF_TARIFF:
+        return with_tariff
+    if whom == EVERY:
+        return None
+    text = column.text_input(
+        say("Search"),
+        placeholder=say("Unit, customer or site"),
+        key="what-if search",
+        type="search",
+        max_chars=200,
+    )
+    if not (text or "").strip():
+        return ()
+    found = matching(opened.once(standings_of, viewer), text or "")
+    column.caption(counted(len(found), "unit", "units"))
+    return tuple(each.unit.id for each in found)
+
+
+def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) -> None:
+    """Price the load, and keep the answer until another is worked out."""
+    bar = st.progress(0.0, say("Pricing the load …"))
+
+    def progress(share: float) -> None:
+        bar.progress(min(share, 1.0), say("Pricing the load …"))
+
+    try:
+        answer = what_if(opened, viewer, question, progress)
+    except PricingError as problem:
+        st.error(plain(str(problem)), icon=":material/error:")
+        return
+    finally:
+        bar.empty()
+    st.session_state[ANSWER] = Told(answer, question.first, question.last, whom)
+
+
+def _show(told: Told) -> None:
+    """Show revenue, distribution, and every unit."""
+    answer = told.answer
+    st.caption(
+        say("{whom}, {first} to {last}.", whom=say(told.whom), first=day(told.first), last=day(told.last))
+    )
+    if answer.other_currencies:
+        left_out = counted(answer.other_currencies, "unit", "units")
+        st.warning(
+            say("{units} in another currency are left out.", units=left_out),
+            icon=":material/currency_exchange:",
+        )
+    if not answer.changes:
+        st.info(say("No unit to price in this time."), icon=":material/search_off:")
+        return
+    show_figures(_figures(answer))
+    draw(difference_bars(answer, ink()), "differences")
+    show_paged(
+        answer.changes,
+        lambda each: _row(each, answer.currency),
+        ("Unit", "Energy", "Charged", "Would have been", "Difference"),
+        key="what-if units",
+        caption=say("Who would pay more, and who less"),
+        many=20,
+    )
+    offer_table("what-if", lambda: what_if_table(answer), say("All units as a file"))
+
+
+def _figures(answer: Answer) -> list[Figure]:
+    """Return revenue then and now, and who would notice."""
+    difference = answer.new - answer.old
+    mean = difference // len(answer.changes)
+    most, least = answer.changes[0], answer.changes[-1]
+    return [
+        Figure(say("Charged"), money(answer.old, answer.currency), None, say("as it was")),
+        Figure(
+            say("Would have been"),
+            money(answer.new, answer.currency),
+            change(answer.new, answer.old),
+            signed_money(difference, answer.currency),
+        ),
+        Figure(
+            say("Pay more"),
+            count(answer.more),
+            None,
+            say("at most {amount}", amount=signed_money(max(most.difference, 0), answer.currency)),
+        ),
+        Figure(
+            say("Pay less"),
+            count(answer.less),
+            None,
+            say("at most {amount}", amount=signed_money(min(least.difference, 0), answer.currency)),
+        ),
+        Figure(say("A unit"), signed_money(mean, answer.currency), None, say("in the mean")),
+    ]
+
+
+def _row(each: Change, currency: str) -> list[Cell]:
+    """Return a unit's cells."""
+    share = change(each.new, each.old)
+    return [
+        Cell(unit_link(each.account_id, each.name)),
+        Cell(kwh(each.wh), number=True),
+        Cell(money(each.old, currency), number=True),
+        Cell(money(each.new, currency), number=True),
+        Cell(f"{signed_money(each.difference, currency)}{soft_share(share)}", number=True),
+    ]
+
+
+def soft_share(share: str | None) -> str:
+    """Return a change in percent as a secondary line."""
+    return f'<span class="pm-soft">{share}</span>' if share else ""

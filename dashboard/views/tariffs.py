@@ -1,0 +1,203 @@
+"""A tariff: its year, its ladder, what a month costs, how far loads get; and what another would change."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from html import escape
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.cost_curve import cost_curve
+from dashboard.charts.ladder import block_ladder, price_with_tax
+from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
+from dashboard.charts.tariff_year import tariff_year, year_of
+from dashboard.figures import day, price
+from dashboard.language import say
+from dashboard.markup import Cell, page_title, soft, table
+from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
+from dashboard.parts.tariff_editor import version_name
+from dashboard.parts.what_if import show_what_if
+from dashboard.pricing.curve import highest_use, month_costs
+from dashboard.queries.daily import newest_day
+from dashboard.queries.load import load_duration, used_by_unit
+from dashboard.queries.places import places
+from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
+from dashboard.warehouse import Warehouse, local_date
+from dashboard.words import counted, told_apart
+from meter_bridge.config.describe_tariffs import show_charges
+from meter_bridge.core.periods import PeriodUnit
+from meter_bridge.core.tariff import TariffVersion
+
+LOAD_DAYS: Final = 30
+NONE_YET: Final = (
+    "Describe a tariff below a site in the site file and apply it: `meter-bridge apply site.yaml`."
+)
+
+
+def show() -> None:
+    """Show the page."""
+    show_page(_tariffs)
+
+
+def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
+    """Show the tariff that is chosen, then what-if."""
+    st.html(page_title(say("Tariffs"), say("what a kWh costs when, and what another tariff would change")))
+    known = opened.once(places, viewer)
+    every = opened.once(tariffs, viewer)
+    today = opened.once(newest_day, viewer)
+    if not known or today is None:
+        no_units()
+        return
+    if not every:
+        next_step(say("No tariff yet"), "", say(NONE_YET), "receipt")
+        return
+    freshness(opened, known[0].time_zone)
+    with_units = opened.once(_units_by_tariff, viewer)
+    tariff = _choose(every, with_units, {place.site_id: place.site_name for place in known})
+    version = _choose_version(tariff, opened.as_of or 0)
+    units = with_units.get(tariff.id, ())
+    _about(version, units)
+    _year(version, today)
+    _prices(opened, viewer, version, units, today)
+    _load(opened, viewer, version, units, today)
+    show_what_if(opened, viewer, tariff, version, every, units, today)
+
+
+def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, ...]]:
+    """Return the units that each tariff is in force for now."""
+    found: dict[str, list[str]] = {}
+    for each in opened.once(supply_tariffs, viewer):
+        listed = found.setdefault(each.tariff_id, [])
+        if each.account_id not in listed[-1:]:
+            listed.append(each.account_id)
+    return {tariff_id: tuple(dict.fromkeys(accounts)) for tariff_id, accounts in found.items()}
+
+
+def _choose(
+    every: Sequence[Tariff], units: Mapping[str, tuple[str, ...]], sites: Mapping[str, str]
+) -> Tariff:
+    """Let the person choose a tariff, the one with most units first."""
+    ranked = sorted(every, key=lambda each: (-len(units.get(each.id, ())), each.name))
+    known = {each.id: each for each in ranked}
+    if len(known) == 1:
+        return ranked[0]
+    labels = told_apart(known, lambda each: _label(known[each], units.get(each, ()), sites))
+    chosen = st.selectbox(
+        say("Tariff"),
+        list(known),
+        format_func=labels.__getitem__,
+        key="tariff",
+        bind="query-params",
+        width=420,
+    )
+    return known[chosen]
+
+
+def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> str:
+    """Return a tariff with how many units have it, and its site where there are several."""
+    where = sites.get(tariff.site_id) if len(sites) > 1 else None
+    return " · ".join(part for part in (tariff.name, where, counted(len(units), "unit", "units")) if part)
+
+
+def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
+    """Let the person choose a version, the one in force first."""
+    known = {each.id: each for each in tariff.versions}
+    begun = [each for each in tariff.versions if each.valid_from <= now]
+    present = (begun or list(tariff.versions))[-1 if begun else 0]
+    if len(known) == 1:
+        return present
+    chosen = st.segmented_control(
+        say("Version"),
+        list(known),
+        default=present.id,
+        required=True,
+        format_func=told_apart(known, lambda each: version_name(tariff, known[each])).__getitem__,
+        key=f"version of {tariff.id}",
+    )
+    return known[chosen or present.id]
+
+
+def _about(version: TariffVersion, units: Sequence[str]) -> None:
+    """Show what else the tariff says."""
+    rows = [[Cell(soft(say(name))), Cell(escape(words))] for name, words in _charges(version, units)]
+    st.html(table((say("Term"), say("Value")), rows, say("Terms of the tariff")))
+
+
+def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, str]]:
+    """Return name and value of what is not a price."""
+    started = local_date(version.valid_from, version.time_zone)
+    since = day(started) if started > date(1971, 1, 1) else say("from the begin")
+    head = [("Units", counted(len(units), "unit", "units")), ("In force", since)]
+    rest = [(name[:1].upper() + name[1:], words) for name, words in show_charges(version)]
+    return [*head, *rest, *([("Source", version.source)] if version.source else [])]
+
+
+def _year(version: TariffVersion, today: date) -> None:
+    """Show the year as a calendar."""
+    if len(version.bands) == 1:
+        return
+    with st.container(border=True):
+        st.subheader(say("The year by hours, {year}", year=today.year), anchor=False)
+        prices = {
+            band.name: price(price_with_tax(version, 0, band.name), version.currency)
+            for band in version.bands
+        }
+        draw(tariff_year(year_of(version.calendar, today.year), prices, ink()), "tariff year")
+
+
+def _prices(
+    opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
+) -> None:
+    """Show the ladder beside what a month costs."""
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.subheader(say("Price of a kWh, {currency}", currency=version.currency), anchor=False)
+        draw(block_ladder(version, ink()), "ladder")
+    with right.container(border=True, height="stretch"):
+        st.subheader(say("Cost of a month, {currency}", currency=version.currency), anchor=False)
+        first, after = _last_period(version, today, PeriodUnit.MONTH)
+        used = opened.once(used_by_unit, viewer, first, after, units)
+        highest = highest_use(version, used[0][1] if used else 0)
+        limits = version.ladders[0].limits if version.block_period.unit is PeriodUnit.MONTH else ()
+        curve = month_costs(version, today, _rounded(highest))
+        draw(cost_curve({say("This tariff"): curve}, limits, version.currency, ink()), "cost curve")
+
+
+def _rounded(wh: int) -> int:
+    """Return a use in steps of 50 kWh, so that the same curve serves while the month goes on."""
+    return -(-wh // 50_000) * 50_000
+
+
+def _last_period(version: TariffVersion, today: date, least: PeriodUnit) -> tuple[date, date]:
+    """Return the last full period after which blocks begin anew; a month where ``least`` says so."""
+    rule = version.billing_period if least is PeriodUnit.MONTH else version.block_period
+    after = rule.start_of(today)
+    return rule.start_of(after - timedelta(days=1)), after
+
+
+def _load(
+    opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
+) -> None:
+    """Show how far up the ladder units get, and how long which load lasts."""
+    if not units:
+        st.caption(say("No unit has this tariff now."))
+        return
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.subheader(say("Use against blocks, kWh"), anchor=False)
+        first, after = _last_period(version, today, version.block_period.unit)
+        used = [wh for _, wh in opened.once(used_by_unit, viewer, first, after, units)]
+        chart = use_against_blocks(used, version.ladders[0].limits, ink())
+        st.caption(say("Units from the one that uses most, {first} to {last}.",
+                       first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
+        draw(chart, "use against blocks")
+    with right.container(border=True, height="stretch"):
+        st.subheader(say("Load duration, kW"), anchor=False)
+        begin = today - timedelta(days=LOAD_DAYS)
+        st.caption(say("All its units together, the last {days} full days.", days=LOAD_DAYS))
+        points = opened.once(load_duration, viewer, begin, today - timedelta(days=1), units)
+        draw(load_duration_curve(points, ink()), "load duration")
+
+
+show()

@@ -1,0 +1,234 @@
+"""The page of tariffs: its year, ladder, curves, loads; other tariffs in figures and in words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.access import Viewer
+from dashboard.charts.differences import round_buckets
+from dashboard.charts.ladder import block_ladder, price_with_tax
+from dashboard.charts.load_duration import thinned, use_against_blocks
+from dashboard.charts.tariff_year import year_of
+from dashboard.charts.template import LIGHT
+from dashboard.pricing.curve import month_costs
+from dashboard.pricing.edited import EditError, edited, words_of, written
+from dashboard.pricing.what_if import Answer, Change
+from dashboard.queries.load import load_duration, used_by_unit
+from dashboard.source import read_snapshot
+from dashboard.warehouse import Warehouse
+from meter_bridge.core.calendar import day_start
+from meter_bridge.core.pricing import Interval, price_load
+from meter_bridge.core.rating import Terms
+from meter_bridge.core.tariff import TariffVersion, Timeline
+from meter_bridge.storage import tables
+from tests.core.builders import tariff, weekly_ladder
+from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker
+from tests.dashboard.invented_house import House, Unit, build, site_version
+from tests.dashboard.test_pages import shown
+
+type Open = Callable[..., AppTest]
+LANDLORD = Viewer(every_site=True)
+HOME = site_version("protea")
+MARCH = date(2026, 3, 9)
+
+
+def costs(version: TariffVersion, wh: int) -> int:
+    """Return what the bridge's rating makes of an even month."""
+    start, end = day_start(date(2026, 3, 1), version.zone), day_start(date(2026, 4, 1), version.zone)
+    quarter = 15 * 60_000
+    many = (end - start) // quarter
+    load = [
+        Interval(
+            start + place * quarter,
+            start + (place + 1) * quarter,
+            wh * (place + 1) // many - wh * place // many,
+        )
+        for place in range(many)
+    ]
+    timeline = Timeline((replace(version, valid_from=0),))
+    return sum(
+        each.total for each in price_load(timeline, load, Terms()) if each.period == version.period(start)
+    )
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        HOME,
+        tariff([["2.10"], ["3.33"]], limits_kwh=["120"], standing="9.99"),
+        weekly_ladder(limits_kwh=["40"]),
+    ],
+)
+def test_a_curve_is_what_the_bridge_would_charge(version: TariffVersion) -> None:
+    for point in month_costs(version, MARCH, 400_000)[::7]:
+        assert point.amount == costs(version, point.wh), point.wh
+
+
+def test_a_curve_bends_where_blocks_begin() -> None:
+    assert {80_000, 250_000} <= {point.wh for point in month_costs(HOME, MARCH, 400_000)}
+
+
+def test_a_year_says_which_band_holds_at_each_hour() -> None:
+    year = year_of(HOME.calendar, 2026)
+    assert (len(year.days), year.step, len(year.bands[0])) == (365, 60, 24)
+    monday = year.bands[year.days.index(date(2026, 11, 23))]
+    assert (monday[3], monday[7], monday[12], monday[22]) == ("off_peak", "peak", "standard", "off_peak")
+    saturday = year.bands[year.days.index(date(2026, 11, 21))]
+    assert "peak" not in saturday
+    assert sum(year.shares().values()) == pytest.approx(1)
+
+
+def test_prices_of_the_ladder_hold_taxes() -> None:
+    assert price_with_tax(HOME, 0, "standard") == 2_127_500
+    assert "ZAR 1.702 to ZAR 5.8029" in block_ladder(HOME, LIGHT).summary.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_words_and_back_are_the_same_tariff() -> None:
+    again = edited(HOME, words_of(HOME))
+    assert (again.ladders, again.standing, again.taxes) == (HOME.ladders, HOME.standing, HOME.taxes)
+
+
+@pytest.mark.parametrize(
+    "wrong, told",
+    [
+        ({"prices": ((("x", "1", "1"),) * 3,)}, "price of block 1, off_peak"),
+        ({"prices": ((("-1", "1", "1"),) * 3,)}, "negative"),
+        ({"limits": (("250", "80"),)}, "do not rise"),
+        ({"limits": (("a", "80"),)}, "limit of block 1"),
+        ({"standing": ("1,5",)}, "Standing charge"),
+        ({"taxes": ("0.00001",)}, "VAT"),
+    ],
+)
+def test_a_figure_that_cannot_be_is_named(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(EditError, match=told):
+        edited(HOME, replace(words_of(HOME), **wrong))  # type: ignore[arg-type]
+
+
+def test_a_tariff_in_words_is_that_of_a_site_file() -> None:
+    version = written("blocks: [100 kWh]\nprices: [2.00, 3.00]\nstanding charge: 4.50 per day\n", HOME)
+    assert version.ladders[0].limits == (100_000,)
+    assert version.currency == "ZAR"
+    assert version.standing[0].amount == 4_500_000
+
+
+def test_a_mistake_in_words_is_told_with_its_line() -> None:
+    with pytest.raises(EditError, match=r"^line 2: 'x' is not"):
+        written("blocks: [100 kWh]\nprices: [2.00, x]\n", HOME)
+    with pytest.raises(EditError, match="line 1"):
+        written("sites: {}", HOME)
+
+
+def test_a_load_duration_falls_from_peak_to_base(house: House) -> None:
+    opened = Warehouse(read_snapshot(house.folder))
+    points = load_duration(opened, LANDLORD, date(2026, 11, 1), date(2026, 11, 19))
+    assert [point.watts for point in points] == sorted((point.watts for point in points), reverse=True)
+    slots: dict[int, int] = {}
+    for row in house.of(tables.segment, kind="consumption"):
+        if "2026-11-01" <= str(row["local_day"]) <= "2026-11-19":
+            slot = int(str(row["start_ms"])) // 900_000
+            slots[slot] = slots.get(slot, 0) + int(str(row["wh"]))
+    assert (points[0].watts, points[-1].watts) == (max(slots.values()) * 4, min(slots.values()) * 4)
+    assert load_duration(opened, Viewer(), date(2026, 11, 1), date(2026, 11, 19)) == []
+
+
+def test_use_against_blocks_counts_every_unit(house: House) -> None:
+    opened = Warehouse(read_snapshot(house.folder))
+    used = used_by_unit(opened, LANDLORD, date(2026, 11, 1), date(2026, 11, 20), ("one", "two", "new"))
+    assert [unit for unit, _ in used] == ["one", "two"]
+    chart = use_against_blocks([300_000] * 400 + [90_000] * 600, (80_000, 250_000), LIGHT)
+    assert "Of 1,000 units, 1,000 units got past 80.0" in chart.summary
+    assert len(chart.figure.data[0].x) == 300
+    assert thinned([5, 4, 3]) == [5, 4, 3]
+
+
+def test_buckets_have_zero_between_them_and_hold_every_unit() -> None:
+    changes = tuple(
+        Change(account_id=str(place), name="", wh=0, old=0, new=difference)
+        for place, difference in enumerate((-7_000_000, -1, 0, 1, 23_000_000))
+    )
+    buckets = round_buckets(Answer(currency="ZAR", changes=changes, other_currencies=0))
+    assert sum(bucket.units for bucket in buckets) == 5
+    assert any(bucket.high == 0 for bucket in buckets)
+    assert sum(bucket.units for bucket in buckets if bucket.high <= 0) == 3
+
+
+def test_the_page_shows_a_tariff(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "tariffs")
+    text = shown(app)
+    for heading in (
+        "The year by hours, 2026",
+        "Price of a kWh",
+        "Cost of a month",
+        "Use against blocks",
+        "Load duration",
+    ):
+        assert heading in text
+    assert len(app.get("plotly_chart")) == 5
+    assert "4.25 per day" in text
+
+
+def work_out(app: AppTest) -> AppTest:
+    button = next(each for each in app.button if each.label == "Work it out")
+    assert not button.disabled
+    return button.click().run()
+
+
+def test_another_standing_charge_is_priced(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "tariffs")
+    assert next(each for each in app.button if each.label == "Work it out").disabled
+    app.text_input[0].set_value("9.25").run()
+    app.selectbox(key="period").set_value("7 days").run()
+    work_out(app)
+    assert not app.exception
+    metrics = {metric.label: metric for metric in app.metric}
+    # Five rand a day more for two units over seven days, and tax.
+    more = metrics["Would have been"].proto.delta_description.partition("+")[2]
+    assert Decimal(more) == pytest.approx(Decimal("80.50"), rel=Decimal("0.15"))
+    assert metrics["Pay less"].value == "0"
+
+
+def test_a_tariff_in_words_is_priced(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "tariffs")
+    app.segmented_control(key="what-if way").set_value("A tariff in words").run()
+    app.text_area[0].set_value("prices: 1.00").run()
+    work_out(app)
+    assert "would pay more" in shown(app)
+    app.text_area[0].set_value("prices: [").run()
+    assert "not readable as YAML" in app.error[0].value
+
+
+def test_units_that_a_search_finds_are_priced(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "tariffs")
+    app.text_input[0].set_value("9.25").run()
+    app.selectbox(key="what-if units").set_value("Units that a search finds").run()
+    assert "No unit is meant" in shown(app)
+    app.text_input(key="what-if search").set_value("dlamini").run()
+    work_out(app)
+    table = [each.proto.body for each in app.get("html") if "Would have been" in each.proto.body]
+    assert "Flat 1" in table[0]
+    assert "Flat 2" not in table[0]
+
+
+def test_units_of_another_currency_are_told(open_page: Open, tmp_path: Path) -> None:
+    build(
+        tmp_path,
+        (Unit(id="here", name="Flat 1", days=3), Unit(id="there", name="Casa", site="flores", days=3)),
+    )
+    app = open_page(tmp_path, "tariffs")
+    assert len(app.selectbox(key="tariff").options) == 2
+    app.text_input[0].set_value("9.25").run()
+    app.selectbox(key="what-if units").set_value("All units").run()
+    app.selectbox(key="period").set_value("7 days").run()
+    work_out(app)
+    assert "1 unit in another currency" in str([each.value for each in app.warning])
+
+
+def test_a_caretaker_sees_tariffs_too(open_page: Open, house: House) -> None:
+    token = "pmb_0123456789ab_secret"
+    with bridge_at(house.folder, StandIn({token: caretaker("protea")})):
+        assert "Price of a kWh" in shown(open_page(house.folder, "tariffs", token=token))
