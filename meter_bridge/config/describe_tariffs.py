@@ -57,6 +57,8 @@ def show_charges(version: TariffVersion) -> Iterator[tuple[str, str]]:
         yield "billing day", str(version.billing_period.day)
     if version.prorate:
         yield "first period", "pro rata"
+    if version.prorate_last:
+        yield "last period", "pro rata"
     if version.profile is not None:
         yield "times without readings", "spread by the load profile"
 

@@ -86,6 +86,7 @@ VersionDraft = TypedDict(
         "minimum charge": str,
         "billing day": int,
         "pro rata first period": bool,
+        "pro rata last period": bool,
         "load profile": LoadProfile,
         "taxes": tuple[TaxDraft, ...],
     },
@@ -287,6 +288,7 @@ VERSION: Final[Shape[VersionDraft]] = (
             Optional("minimum charge"): tariff_words.per_month,
             Optional("billing day"): tariff_words.billing_day,
             Optional("pro rata first period"): scalars.flag,
+            Optional("pro rata last period"): scalars.flag,
             Optional("load profile"): load_profile,
             Optional("taxes"): each(_TAX),
         }

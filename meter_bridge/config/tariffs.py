@@ -95,6 +95,7 @@ def _read_version(reading: Reading, path: Path, tariff_id: str, place: Place | N
         billing_period=billing,
         history_periods=draft.get("block by", 0),
         prorate=draft.get("pro rata first period", False),
+        prorate_last=draft.get("pro rata last period", False),
         standing=charges.standing_charges(reading, path, draft, currency),
         demand=charges.demand_charge(reading, path, draft, currency),
         minimum=charges.minimum_charge(reading, path, draft, currency),

@@ -314,8 +314,10 @@ def _missing(rating: Rating, page: _Page, period: str, found: int, *, settled: b
     version = page.newest
     if not version.minimum or period not in rating.history:
         return 0
-    days, total = share(version.billing_period, date.fromisoformat(period[:10]), rating.terms.started)
-    if days != total and not version.prorate:
+    terms, first = rating.terms, date.fromisoformat(period[:10])
+    begun, total = share(version.billing_period, first, terms.started)
+    days, _ = share(version.billing_period, first, terms.started, terms.ended)
+    if (begun != total and not version.prorate) or (days != begun and not version.prorate_last):
         return 0
     for key, each in rating.lines.items():
         if key.period == period and key.kind in BASE_OF and not is_derived(page.timeline, key):

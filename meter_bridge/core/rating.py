@@ -154,6 +154,8 @@ class Terms:
     contracted_w: int = 0
     free_units: bool = False
     """The customer is eligible for free units."""
+    ended: date | None = None
+    """Last local day of the supply with its customer; None while it goes on."""
 
 
 @dataclass(slots=True)

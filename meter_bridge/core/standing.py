@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
-from meter_bridge.core.calendar import day_end, local_day
+from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.derived import energy_of, raise_value, revalue
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.rating import NO_BLOCK, LineKey, LineKind, Rating, Segment, Settlement, Terms, line
 from meter_bridge.core.settlement import Sums, settle_derived
 from meter_bridge.core.tariff import EXACT, DemandOf, TariffVersion, Timeline, share
 
-_WEEK = PeriodRule(PeriodUnit.WEEK)
+WEEK: Final = PeriodRule(PeriodUnit.WEEK)
+"""Weeks of weekly charges begin on Monday."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     if timeline.versions[0].valid_from < start:  # before there was a price nothing was used
         before = timeline.at(start - 1)
         if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
-            _close_period(rating, timeline, before.period(start - 1), start, sums)
+            close_period(rating, timeline, before.period(start - 1), start, sums)
     for fixed in _due(version, rating, day):
         if waived and fixed.kind is LineKind.STANDING:
             continue
@@ -44,7 +46,7 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     return sums.settlement(timeline)
 
 
-def _close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: Sums) -> None:
+def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: Sums) -> None:
     """Close the billing period that ends at an instant."""
     rating.history[period] = energy_of(rating, timeline, period)
     if timeline.derives(period):
@@ -59,7 +61,7 @@ def _due(version: TariffVersion, rating: Rating, day: date) -> list[_Fixed]:
         if charge.per is PeriodUnit.DAY:
             found.append(_Fixed(LineKind.STANDING, charge.name, charge.amount, 1, 1))
             continue
-        rule = _WEEK if charge.per is PeriodUnit.WEEK else version.billing_period
+        rule = WEEK if charge.per is PeriodUnit.WEEK else version.billing_period
         found += _periodic(version, rating, day, rule, (LineKind.STANDING, charge.name, charge.amount))
     demand = version.demand
     if demand is not None and demand.of is DemandOf.CONTRACTED and rating.terms.contracted_w:
@@ -74,15 +76,29 @@ def _due(version: TariffVersion, rating: Rating, day: date) -> list[_Fixed]:
 def _periodic(
     version: TariffVersion, rating: Rating, day: date, rule: PeriodRule, what: tuple[LineKind, str, int]
 ) -> list[_Fixed]:
-    """Return a charge of a whole period on its first day, or of the rest of the supply's first one."""
+    """Return a charge of a whole period on its first day, or of the rest of the supply's first one.
+
+    The day on which a supply begins is free, so what it begins with is due on the day after: in proportion to
+    its days where the tariff says so, else as a whole, if it began with the period itself.
+    """
     started = rating.terms.started
     if rule.start_of(day) == day:
         return [_Fixed(*what, 1, 1)]
-    begins_now = started is not None and (day - started).days == 1 and rule.start_of(started) != started
-    if version.prorate and begins_now and rule.start_of(day) <= (started or day):
+    if started is None or (day - started).days != 1:
+        return []
+    whole = rule.start_of(started) == started
+    if whole and _charged_at(rating, version, started, what):
+        return []
+    if version.prorate:
         days, total = share(rule, day, day)
         return [_Fixed(*what, days, total)]
-    return []
+    return [_Fixed(*what, 1, 1)] if whole else []
+
+
+def _charged_at(rating: Rating, version: TariffVersion, day: date, what: tuple[LineKind, str, int]) -> bool:
+    """Say whether a charge was due at the beginning of the very day on which the supply began."""
+    key = LineKey(what[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, what[1])
+    return key in rating.lines and rating.lines[key].quantity > 0
 
 
 def _charge(

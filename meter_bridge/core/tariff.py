@@ -164,6 +164,10 @@ class TariffVersion:
 
     Without it the first period has full limits and free units, and no weekly, monthly or minimum charge.
     """
+    prorate_last: bool = False
+    """Who moves out within a period gets back what was paid for the days after, and owes the minimum charge
+    for the days before alone. Without it nothing is given back, and no minimum is made up.
+    """
     standing: tuple[StandingCharge, ...] = ()
     demand: DemandCharge | None = None
     minimum: int = 0
@@ -378,12 +382,13 @@ def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
     return Timeline(tuple(parts))
 
 
-def share(rule: PeriodRule, day: date, started: date | None) -> tuple[int, int]:
-    """Return how many days of the period around ``day`` a supply has that began on a day, of how many."""
+def share(rule: PeriodRule, day: date, started: date | None, ended: date | None = None) -> tuple[int, int]:
+    """Return how many days of the period around ``day`` lie within a supply's time, of how many."""
     start = rule.start_of(day)
     end = rule.next_start(start)
     first = start if started is None else min(max(start, started), end)
-    return (end - first).days, (end - start).days
+    stop = end if ended is None else max(min(end, ended + timedelta(days=1)), first)
+    return (stop - first).days, (end - start).days
 
 
 def limits(version: TariffVersion, ladder: int, block_period: str, started: date | None) -> tuple[int, ...]:

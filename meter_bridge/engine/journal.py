@@ -113,7 +113,8 @@ def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> N
 def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:
     """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
     standing = sum(part.amount + part.tax for part in settlement.segments if part.kind is LineKind.STANDING)
-    arrears = standing if standing_of(account) is Collection.ACCUMULATE else 0
+    # What is given back is never owed before: only a charge can be moved to the arrears.
+    arrears = max(standing, 0) if standing_of(account) is Collection.ACCUMULATE else 0
     spending = spend(account.policy.credit, posted_credit(account), settlement.total - arrears)
     return ledger.charge(account.site.currency, settlement, spending, arrears=arrears)
 
@@ -122,9 +123,9 @@ def _describe(settlement: Settlement) -> str:
     """Return a line for people."""
     kinds = {segment.kind for segment in settlement.segments}
     named = [name for kind, name in _NAMES.items() if kind in kinds]
-    return (
-        named[0] if named and not any(segment.wh for segment in settlement.segments) else "Electricity used"
-    )
+    if not named or any(segment.wh for segment in settlement.segments):
+        return "Electricity used"
+    return f"{named[0]} given back in part" if settlement.total < 0 else named[0]
 
 
 _NAMES: Final = {

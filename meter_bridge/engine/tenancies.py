@@ -1,7 +1,7 @@
 """Customers moving out and in: the final settlement of one, and a clean ledger for the next."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, override
 
 from meter_bridge.api import requests
@@ -9,6 +9,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.core import ledger
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.calendar import iso
+from meter_bridge.core.leaving import Paid, leave
 from meter_bridge.core.ledger import Bucket, EntryKind, Posting
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.purchase import give_back
@@ -18,12 +19,12 @@ from meter_bridge.engine.alerting import close_all
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.journal import announce
+from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.load import terms_of
 from meter_bridge.engine.operations import check_amount, parsed_amount
+from meter_bridge.engine.paid import paid_in_advance
 from meter_bridge.engine.state import Account, Pace, Tenancy
 from meter_bridge.engine.unit import Unit
-from meter_bridge.engine.views import period_cost
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import work as ops
 
@@ -39,23 +40,30 @@ type Revoke = Callable[[Unit, str], None]
 """Takes an account from every tenant's token that sees it, as part of a unit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MoveOut(BookOperation):
     """The end of a tenancy.
 
-    Unused units are given back at their price; emergency credit, arrears and debts are set off. Credit that
-    remains is refunded, given to another account, or kept on record as the customer's; what is owed is always
-    kept on record.
+    What was paid in advance is given back where the tariff says so, unused units at their price; emergency
+    credit, arrears and debts are set off. Credit that remains is refunded, given to another account, or kept
+    on record as the customer's; what is owed is always kept on record.
     """
 
     asked: requests.MoveOut
     revoke: Revoke
+    paid: Mapping[str, Sequence[Paid]] = field(default_factory=dict)
 
     name: ClassVar[str] = "move_out"
+    alone: ClassVar[bool] = True
 
     @override
     def content(self) -> list[object]:
         return [self.asked.remainder, self.asked.to, self.asked.reason]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read the fixed charges of which a part may be given back."""
+        self.paid = paid_in_advance(engine.reader, account_id, engine.clock.now())
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
@@ -86,7 +94,11 @@ class MoveOut(BookOperation):
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
+        for supply in account.supplies:
+            settled = leave(supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at)
+            book_settlement(engine.installation, supply, unit, settled)
         seq, detail = self._settle_finally(engine, account, unit)
+        begin_anew(account)
         account.tenancy = replace(account.tenancy, end=unit.at)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
@@ -154,10 +166,7 @@ class MoveIn(BookOperation):
         sequences = engine.installation.sequences
         _forget(engine, account, unit, customer=self.asked.customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
-        for supply in account.supplies:
-            # All is settled: the customer begins on ladders, peaks and a history of the own.
-            supply.rating = Rating(terms=terms_of(account, supply.timeline))
-        account.earlier_costs = dict(period_cost(supply, unit.at) for supply in account.supplies)
+        begin_anew(account)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
         announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
@@ -168,6 +177,13 @@ class MoveIn(BookOperation):
             entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
             seq = book_entry(engine, account, unit, entry)
         return self.result(engine, account, unit, seq, detail)
+
+
+def begin_anew(account: Account) -> None:
+    """Let who comes next begin on ladders, peaks and a history of the own; all of before is settled."""
+    for supply in account.supplies:
+        supply.rating = Rating(terms=terms_of(account, supply.timeline))
+    account.earlier_costs = {}
 
 
 def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:

@@ -140,7 +140,7 @@ def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None])
     query = select(
         *keys,
         func.sum(segment.c.wh).label("wh"),
-        func.count().label("times"),
+        func.sum(case((segment.c.amount < 0, 0), else_=1)).label("times"),
         func.sum(segment.c.amount).label("amount"),
         func.sum(segment.c.tax).label("tax"),
         func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),

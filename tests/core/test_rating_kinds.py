@@ -328,6 +328,17 @@ class TestFixed:
             assert sum(day.total for day in days) == amount(due)
             assert charge_day(rating, line, FEBRUARY).total == amount("31")
 
+    def test_a_supply_that_begins_with_a_month_pays_for_all_of_it_but_its_first_day(self) -> None:
+        for prorate, due in ((True, "30"), (False, "31")):
+            charges = (
+                StandingCharge("month", amount("31"), PeriodUnit.MONTH),
+                StandingCharge("week", amount("7"), PeriodUnit.WEEK),
+            )
+            line = timeline(tariff(more={"standing": charges, "prorate": prorate}))
+            rating = Rating(terms=Terms(started=date.fromisoformat("2026-01-01")))
+            days = [charge_day(rating, line, JANUARY + day * DAY) for day in range(1, 31)]
+            assert sums(*days) == {"month": amount(due), "week": amount("31" if prorate else "28")}
+
 
 class TestTaxes:
     def test_a_levy_per_kwh_and_a_tax_on_it(self, rating: Rating) -> None:

@@ -317,3 +317,76 @@ async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> Non
     await let.bridge.operate(LANDLORD, "flat-2", MoveIn(customer="A. Nkosi"), key="in")
     assert flat.balance == zar("50.00")
     assert let.problems() == []
+
+
+RENT = RULES.replace(
+    "prices: [2.00]\n",
+    """prices: [2.00]
+            standing charge: {rent: 60.00 per month, network: 7.00 per week}
+            taxes: [{name: VAT, percent: 10}]
+            pro rata first period: yes
+            pro rata last period: yes
+""",
+)
+
+
+async def days(flat: House, count: int) -> None:
+    """Let days go by, with the bridge at work."""
+    for _ in range(count):
+        await flat.tick(24 * HOUR)
+
+
+async def test_what_was_paid_in_advance_is_given_back_when_a_customer_moves_out(tmp_path: Path) -> None:
+    async with house(tmp_path, RENT, credit="200.00") as flat:
+        await flat.read(0, power_w=0)
+        await days(flat, 5)
+        paid = zar("200.00") - flat.account.balance
+        assert paid == (zar("60.00") * 29 // 30 + zar("7.00")) * 11 // 10, "from the day after moving in"
+        result = await operate(flat, OUT)
+        fair = (zar("60.00") * 5 // 30 + zar("5.00")) * 11 // 10
+        assert result.detail["amount"] == zar("200.00") - fair, (
+            "2 to 6 November, and the week from the 2nd on"
+        )
+        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=2)
+        assert page.entries[1].description == "Standing charge given back in part"
+        assert page.entries[1].amount == paid - fair
+        again = await flat.bridge.statement(
+            LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1
+        )
+        assert again.charges == fair
+        assert flat.problems() == []
+
+
+async def test_a_charge_that_was_taken_back_is_not_given_back_twice(tmp_path: Path) -> None:
+    async with house(tmp_path, RENT, credit="200.00") as flat:
+        await flat.read(0, power_w=0)
+        await days(flat, 5)
+        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
+        await operate(flat, Reversal(entry=page.entries[0].id, reason="waived"))
+        assert (await operate(flat, OUT)).detail["amount"] == zar("200.00")
+        assert flat.problems() == []
+
+
+async def test_the_next_customer_pays_for_the_own_days_and_nobody_for_the_vacancy(tmp_path: Path) -> None:
+    async with house(tmp_path, RENT, credit="200.00") as flat:
+        await flat.read(0, power_w=0)
+        await days(flat, 5)
+        await operate(flat, OUT)
+        await days(flat, 4)
+        await flat.read(1_000, after=0)
+        await operate(flat, MoveIn(customer="B", opening_credit="100.00"))
+        await days(flat, 1)
+        share = zar("60.00") * 20 // 30 + zar("7.00") * 5 // 7
+        assert flat.account.balance == zar("100.00") - share * 11 // 10
+        assert flat.problems() == []
+
+
+async def test_a_reversal_while_a_customer_moves_out_gives_back_once(tmp_path: Path) -> None:
+    async with house(tmp_path, RENT, credit="200.00") as flat:
+        await flat.read(0, power_w=0)
+        await days(flat, 5)
+        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
+        reversal = Reversal(entry=page.entries[0].id, reason="waived")
+        taken_back, moved = await asyncio.gather(operate(flat, reversal), operate(flat, OUT))
+        assert (taken_back.operation, moved.detail["amount"]) == ("reversal", zar("200.00"))
+        assert flat.problems() == []
