@@ -254,9 +254,8 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
             past += _weight(stretch, at) * (until - at)
             upto = wh * past // weights
         if upto > given:
-            _climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
-            if stretch.derived:
-                rating.stale.add(stretch.period)
+            _count_demand(rating, stretch, at, upto - given)
+            climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
         given, at = upto, until
         if at >= end:
             break
@@ -284,10 +283,11 @@ def _weight(stretch: Stretch, at: int) -> int:
     return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
 
 
-def _climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+def climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
     """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
     version, left, at, end = stretch.version, part.wh, part.start, part.end
-    _count_demand(rating, stretch, at, left)
+    if stretch.derived:
+        rating.stale.add(stretch.period)
     while left > 0:
         kind, block, room = _next(rating, stretch)
         take = left if room is None else min(left, room)
