@@ -32,7 +32,8 @@ from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.database import DATABASE_NAME, InstallationLock, open_reader, open_writer
+from meter_bridge.storage.database import InstallationLock, open_reader, open_writer
+from meter_bridge.storage.location import Location, location_of
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
@@ -83,10 +84,10 @@ class LateTransport:
         return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
 
 
-def prepare(data: Path, now: int | None = None) -> Path:
-    """Make the data directory and its database ready and return its path; raises ``StorageError``."""
+def prepare(data: Path, now: int | None = None, location: Location | None = None) -> Location:
+    """Make the data directory and its database ready and tell where it is; raises ``StorageError``."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = data / DATABASE_NAME
+    database = location_of(data) if location is None else location
     migrate(database)
     engine = open_writer(database)
     with engine.begin() as connection:
@@ -132,7 +133,7 @@ class Outside:
     clocks: Clocks = field(default_factory=Clocks)
     make_store: Callable[[SqlEngine, asyncio.AbstractEventLoop], Store] = ThreadWriter
     make_client: MakeClient = gmqtt_client
-    make_exporter: Callable[[Path, Path], Exporter | None] = Exporter
+    make_exporter: Callable[[Location, Path], Exporter | None] = Exporter
     pace: Pace = field(default_factory=Pace)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import sys
 from typing import Final, TypedDict, cast
 
+from meter_bridge.storage.location import Location, written
+
 CHILD: Final = "meter_bridge.engine.export_child"
 ROLLUP: Final = "rollup"
 SEGMENTS: Final = "segments"
@@ -81,9 +83,9 @@ def watermark_row(upto: int) -> dict[str, int]:
 class Exporter:
     """Runs one export child at a time."""
 
-    def __init__(self, database_path: Path, export_dir: Path) -> None:
+    def __init__(self, database: Location, export_dir: Path) -> None:
         """Remember where the bridge's database is and where files go."""
-        self._database = database_path
+        self._database = database
         self._export_dir = export_dir
         self._one_at_a_time = asyncio.Lock()
         self.peak_bytes: int | None = None
@@ -102,13 +104,15 @@ class Exporter:
     async def _child(self, after: int, upto: int) -> _Answer:
         """Return what the child printed."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", CHILD, "--database", str(self._database)),
-            *("--export-dir", str(self._export_dir), "--after", str(after), "--upto", str(upto)),
+            *(sys.executable, "-m", CHILD, "--export-dir", str(self._export_dir)),
+            *("--after", str(after), "--upto", str(upto)),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            printed, complaint = await process.communicate()
+            # Not on the command line, where everyone on the machine can read a password.
+            printed, complaint = await process.communicate(written(self._database).encode())
         finally:
             await _end(process)
         return _answer(process.returncode, printed, complaint)

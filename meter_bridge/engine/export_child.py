@@ -7,7 +7,6 @@ of a file are in the order (account, meter, start): every question about a unit 
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import asdict
 from itertools import count
 import json
@@ -18,19 +17,17 @@ import sys
 import time
 from typing import Final
 
-from adbc_driver_manager import Error as AdbcError
-from adbc_driver_sqlite import dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
+from meter_bridge.storage.columns import AdbcError, Columns, columns_of
+from meter_bridge.storage.location import Location, parse_location
 
-BATCH_ROWS: Final = 32_768
 CHUNK_ROWS: Final = 131_072
 """Rows that are sorted together in memory and make one file of a month."""
 ROW_GROUP_ROWS: Final = 32_768
-BUSY_TIMEOUT_MS: Final = 5_000
 LEFTOVER_GRACE_S: Final = 3_600
 """Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
 NICENESS: Final = 10
@@ -76,7 +73,8 @@ SEGMENTS_SQL: Final = """
     SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
            wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
            estimated
-    FROM segment WHERE entry_seq > ? AND entry_seq <= ? ORDER BY entry_seq, n"""
+    FROM segment WHERE entry_seq > {0} AND entry_seq <= {1} ORDER BY entry_seq, n"""
+# Whole numbers of our own stand in the text: PostgreSQL streams a query only where it has no parameters.
 SEGMENT_ORDER: Final = [
     (name, "ascending") for name in ("account_id", "meter_id", "start_ms", "entry_seq", "n")
 ]
@@ -151,17 +149,14 @@ def _column(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
     return values.cast(field.type)
 
 
-def _chunks(connection: dbapi.Connection, span: tuple[int, int]) -> Iterator[pa.Table]:
+def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
     """Yield the segments of journal entries span[0] to span[1], a bounded number at a time."""
     waiting: list[pa.RecordBatch] = []
-    with closing(connection.cursor()) as cursor:
-        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
-        cursor.execute(SEGMENTS_SQL, (span[0] - 1, span[1]))
-        for batch in cursor.fetch_record_batch():
-            waiting.append(batch)
-            if len(waiting) * BATCH_ROWS >= CHUNK_ROWS:
-                yield _typed(pa.Table.from_batches(waiting))
-                waiting.clear()
+    for batch in columns.batches(SEGMENTS_SQL.format(span[0] - 1, span[1])):
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
+            yield _typed(pa.Table.from_batches(waiting))
+            waiting.clear()
     if any(batch.num_rows for batch in waiting):
         yield _typed(pa.Table.from_batches(waiting))
 
@@ -191,11 +186,9 @@ def _rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, in
     return file.publish(export_dir)
 
 
-def _clean(connection: dbapi.Connection, export_dir: Path) -> None:
+def _clean(columns: Columns, export_dir: Path) -> None:
     """Remove what crashed runs left behind: temporary files and files that no manifest names."""
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT name FROM export_file")
-        known = {str(row[0]) for row in cursor.fetchall()}
+    known = set(columns.table("SELECT name FROM export_file")["name"].to_pylist())
     oldest = time.time() - LEFTOVER_GRACE_S
     for path in (*export_dir.glob(f"{SEGMENTS}/*/*"), *export_dir.glob(f"{ROLLUP}/*")):
         named = path.relative_to(export_dir).as_posix() in known
@@ -213,16 +206,14 @@ def _peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def export(database: Path, export_dir: Path, after: int, upto: int) -> list[ExportFile]:
+def export(database: Location, export_dir: Path, after: int, upto: int) -> list[ExportFile]:
     """Write the files of one run and return their manifest."""
     span = (after + 1, upto)
-    with closing(dbapi.connect(f"{database.resolve().as_uri()}?mode=ro")) as connection:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        _clean(connection, export_dir)
+    with columns_of(database) as columns:
+        _clean(columns, export_dir)
         files: list[ExportFile] = []
         sums: list[pa.Table] = []
-        for chunk in _chunks(connection, span):
+        for chunk in _chunks(columns, span):
             files += _segment_files(chunk, export_dir, span)
             sums = [_summed([*sums, chunk.select(ROLLUP_SCHEMA.names)])]
     return [*files, _rollup_file(sums, export_dir, span)] if sums else files
@@ -230,8 +221,9 @@ def export(database: Path, export_dir: Path, after: int, upto: int) -> list[Expo
 
 def _arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description="Copy segments of the bridge's database into Parquet files.")
-    parser.add_argument("--database", type=Path, required=True, help="the bridge's SQLite database")
+    parser = argparse.ArgumentParser(
+        description="Copy segments of the bridge's database, named on standard input, into Parquet files."
+    )
     parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
     parser.add_argument("--after", type=int, required=True, help="journal seq that is exported already")
     parser.add_argument("--upto", type=int, required=True, help="last journal seq to export")
@@ -244,7 +236,7 @@ def main() -> int:
     os.nice(NICENESS)
     pa.set_cpu_count(1)
     try:
-        files = export(given.database, given.export_dir, given.after, given.upto)
+        files = export(parse_location(sys.stdin.read()), given.export_dir, given.after, given.upto)
     except (AdbcError, OSError, pa.ArrowException) as error:
         print(f"export failed: {error}", file=sys.stderr)  # noqa: T201
         return 1

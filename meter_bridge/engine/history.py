@@ -127,7 +127,7 @@ def _first_changed(connection: Connection, span: Span) -> dict[str, int]:
 def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[int, tuple[int, int]]:
     """Return energy and charges by hour, from an hour on."""
     entry, segment = tables.journal_entry, tables.segment
-    hour = segment.c.start_ms // HOUR_MS
+    hour = (segment.c.start_ms // HOUR_MS).label("hour")
     # What was used in an hour is posted after it began, so that older entries need not be looked at.
     lowest = max(asked.first_seq, _first_entry_since(connection, first * HOUR_MS) if first else 0)
     query = (

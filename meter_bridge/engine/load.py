@@ -94,7 +94,8 @@ def _load_tenancies(connection: Connection, installation: Installation) -> None:
 
 def _load_balances(connection: Connection, installation: Installation) -> None:
     """Read what every account has and owes; the terms of its debts were read before."""
-    for row in connection.execute(select(tables.balance)).mappings():
+    balance = tables.balance
+    for row in connection.execute(select(balance).order_by(*balance.primary_key)).mappings():
         account = installation.accounts.get(row["account_id"])
         if account is not None and row["asset"] == account.site.currency:
             move(account, row["bucket"], row["amount"])
@@ -174,9 +175,8 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
                 (row["valid_from"], row["tariff_id"]),
             )
     timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
-    for row in connection.execute(
-        select(tables.supply).where(tables.supply.c.closed_at.is_(None))
-    ).mappings():
+    open_ones = select(tables.supply).where(tables.supply.c.closed_at.is_(None)).order_by(tables.supply.c.id)
+    for row in connection.execute(open_ones).mappings():
         account = installation.accounts.get(row["account_id"])
         if account is None:
             continue
@@ -206,7 +206,8 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
     supplies = {
         supply.id: supply for account in installation.accounts.values() for supply in account.supplies
     }
-    for row in connection.execute(select(tables.meter).where(tables.meter.c.removed_at.is_(None))).mappings():
+    in_use = select(tables.meter).where(tables.meter.c.removed_at.is_(None)).order_by(tables.meter.c.id)
+    for row in connection.execute(in_use).mappings():
         supply = supplies.get(row["supply_id"])
         if supply is None:
             continue
@@ -264,7 +265,8 @@ def _relay(row: RowMapping, power_mw: int | None) -> Relay:
 
 def _load_cut_offs(connection: Connection, installation: Installation) -> None:
     """Read what devices hold or are to hold; they are asked what they still do."""
-    for row in connection.execute(select(tables.cut_off)).mappings():
+    kept_by_devices = select(tables.cut_off).order_by(*tables.cut_off.primary_key)
+    for row in connection.execute(kept_by_devices).mappings():
         cut_off = CutOff(
             row["wanted_wh"], Held(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
         )
@@ -276,13 +278,15 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
 
 def _load_alerts(connection: Connection, installation: Installation) -> None:
     """Read the open alerts."""
-    for row in connection.execute(select(tables.alert).where(tables.alert.c.closed_at.is_(None))).mappings():
+    alert = tables.alert
+    still_open = select(alert).where(alert.c.closed_at.is_(None)).order_by(alert.c.opened_at, alert.c.id)
+    for row in connection.execute(still_open).mappings():
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
-        alert = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
+        told = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
-            installation.alerts[key] = alert
+            installation.alerts[key] = told
         elif row["account_id"] in installation.accounts:
-            installation.accounts[row["account_id"]].alerts[key] = alert
+            installation.accounts[row["account_id"]].alerts[key] = told
             _restore_alarm(installation, key)
 
 

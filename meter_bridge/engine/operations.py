@@ -202,8 +202,8 @@ def check_amount(
 
 
 def check_text(field: str, text: str, length: int) -> None:
-    """Refuse a text that is too long or that no database can keep (half of a surrogate pair)."""
-    whole = text.isascii() or text.encode(errors="ignore").decode() == text
+    """Refuse a text that is too long or that no database can keep (half of a surrogate pair, a zero)."""
+    whole = "\0" not in text and (text.isascii() or text.encode(errors="ignore").decode() == text)
     if len(text) > length or not whole:
         raise Refused(
             ErrorCode.BAD_REQUEST,

@@ -46,7 +46,8 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     seqs = [row["seq"] for row in rows]
     lines, posting, operation = tables.charge_line, tables.posting, tables.operation
     priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
-    for line in connection.execute(select(lines).where(lines.c.entry_seq.in_(seqs))).mappings():
+    of_entries = select(lines).where(lines.c.entry_seq.in_(seqs)).order_by(*lines.primary_key)
+    for line in connection.execute(of_entries).mappings():
         priced[line["entry_seq"]].append(_line(line))
     amounts: defaultdict[int, int] = defaultdict(int)
     posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)

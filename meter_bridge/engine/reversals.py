@@ -67,7 +67,7 @@ class Reversal(BookOperation):
             if row is None:
                 raise _refused(ErrorCode.NOT_FOUND, self.asked.entry, "is not in this ledger", _LIST)
             before = connection.execute(reversal).scalar()
-            postings = select(posting).where(posting.c.entry_seq == row["seq"])
+            postings = select(posting).where(posting.c.entry_seq == row["seq"]).order_by(posting.c.n)
             rows = connection.execute(postings).mappings().all()
         if before is not None:
             what = f"was taken back by {before}"

@@ -145,7 +145,8 @@ def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None])
         func.sum(segment.c.tax).label("tax"),
         func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
     )
-    query = _of_span(span, segment, query).group_by(*keys).order_by(*keys).limit(MOST_CHARGES + 1)
+    order = [key.nulls_first() for key in keys]
+    query = _of_span(span, segment, query).group_by(*keys).order_by(*order).limit(MOST_CHARGES + 1)
     found = [
         DayCharge(
             day=row["local_day"],

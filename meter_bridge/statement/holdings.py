@@ -102,11 +102,12 @@ def _units(connection: Connection, span: Span, asset: str, now: int) -> UnitsHel
     """Return the units of one supply before and after, and what was bought and used between."""
     entry, posting = tables.journal_entry, tables.posting
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
+    charged = (entry.c.kind == EntryKind.CHARGE).label("charged")
     moved = (
-        select(entry.c.kind == EntryKind.CHARGE, func.sum(posting.c.amount))
+        select(charged, func.sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(span.entries, own)
-        .group_by(entry.c.kind == EntryKind.CHARGE)
+        .group_by(charged)
     )
     change = {bool(charged): amount for charged, amount in connection.execute(moved)}
     closing = now - _since(connection, span, own).get(Bucket.UNITS, 0)

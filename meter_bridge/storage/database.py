@@ -1,82 +1,88 @@
-"""Opening the database: SQLite with full durability, one writer, and readers beside it."""
+"""Opening the database, whichever it is: one writer, readers beside it, snapshots of one instant."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
 import os
 from pathlib import Path
-import sqlite3
 from typing import Final
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.pool import NullPool
 
-DATABASE_NAME: Final = "bridge.db"
+from meter_bridge.storage import sqlite
+from meter_bridge.storage.errors import LockedError, StorageError
+from meter_bridge.storage.location import DATABASE_NAME, Location
+
+__all__ = (
+    "DATABASE_NAME",
+    "InstallationLock",
+    "LockedError",
+    "StorageError",
+    "on_sqlite",
+    "open_reader",
+    "open_writer",
+    "reading",
+    "snapshot",
+)
+
 LOCK_NAME: Final = "bridge.lock"
-BUSY_MS: Final = 5_000
 
 
-class StorageError(Exception):
-    """The database did not take or give what was asked; nothing of the unit was stored."""
+def open_writer(location: Location) -> Engine:
+    """Return an engine whose connections write durably."""
+    if isinstance(location, Path):
+        return sqlite.open_writer(location)
+    with _its_driver():
+        from meter_bridge.storage import postgresql  # noqa: PLC0415 - its driver is not needed for SQLite
+    return postgresql.open_writer(location)
 
 
-class LockedError(StorageError):
-    """Another bridge owns this installation."""
-
-
-def open_writer(path: Path) -> Engine:
-    """Return an engine whose connections write with ``synchronous=FULL`` and take the write lock at once."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-def open_reader(path: Path) -> Engine:
+def open_reader(location: Location) -> Engine:
     """Return an engine that only reads, beside a running writer."""
-    engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
-    event.listen(engine, "connect", _configure_reader)
-    return engine
+    if isinstance(location, Path):
+        return sqlite.open_reader(location)
+    with _its_driver():
+        from meter_bridge.storage import postgresql  # noqa: PLC0415 - as above
+    return postgresql.open_reader(location)
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Connect to a database without the right to change it, whatever marks its name has."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+@contextmanager
+def _its_driver() -> Iterator[None]:
+    """Tell what to install where the driver is missing."""
+    try:
+        yield
+    except ImportError as error:
+        msg = f"the driver of PostgreSQL is missing ({error}); install prepaid-meter[postgresql]"
+        raise StorageError(msg) from error
+
+
+@contextmanager
+def reading(location: Location) -> Iterator[Engine]:
+    """Offer an engine that only reads, and close what it opened."""
+    engine = open_reader(location)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def on_sqlite(connection: Connection) -> bool:
+    """Say whether a connection is one to SQLite."""
+    return connection.dialect.name == "sqlite"
 
 
 @contextmanager
 def snapshot(reader: Engine) -> Iterator[Connection]:
     """Offer a connection that sees the database as of one instant, whatever the writer commits meanwhile."""
+    if reader.dialect.name != "sqlite":
+        with reader.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+        return
     with reader.connect() as connection:
         # Python's driver begins a transaction for changes alone; without one each query sees another instant.
         connection.exec_driver_sql("BEGIN")
         yield connection
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    """Set the durability and safety of a writing connection."""
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_MS}",
-        "journal_size_limit=67108864",
-        "trusted_schema=OFF",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _configure_reader(connection: sqlite3.Connection, _record: object) -> None:
-    """Let a reader wait rather than fail."""
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    connection.execute("PRAGMA query_only=ON")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock when a transaction begins, not in its middle."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class InstallationLock:

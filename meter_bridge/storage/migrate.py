@@ -1,8 +1,8 @@
 """Bringing a database to the newest schema.
 
-Alembic runs in a child process (``python -m meter_bridge.storage.migrate PATH``) and only where the schema
-is not
-the newest already, so that a bridge that has nothing to migrate never carries it in memory.
+Alembic runs in a child process (``python -m meter_bridge.storage.migrate``, the location on its standard
+input) and only where the schema is not the newest already, so that a bridge that has nothing to migrate never
+carries it in memory.
 """
 
 from pathlib import Path
@@ -11,14 +11,26 @@ import subprocess
 import sys
 from typing import Final
 
-from meter_bridge.storage.database import StorageError, connect_read_only, open_writer
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from meter_bridge.storage.database import on_sqlite, open_writer, reading
+from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.location import Location, parse_location, shown, written
+from meter_bridge.storage.sqlite import connect_read_only
 
 HEAD: Final = "0003"
 """Newest revision; a test holds it equal to the newest file."""
+ALONE: Final = 7_305_802_607
+"""Key of PostgreSQL's advisory lock under which one process at a time changes the schema."""
 
 
-def schema_of(path: Path) -> str | None:
+def schema_of(location: Location) -> str | None:
     """Return the revision of a database, or None if it is new; raises ``StorageError`` if it is damaged."""
+    return _schema_of_file(location) if isinstance(location, Path) else _schema_of_server(location)
+
+
+def _schema_of_file(path: Path) -> str | None:
     if not path.exists():
         return None
     connection = connect_read_only(path)
@@ -34,19 +46,33 @@ def schema_of(path: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-def migrate(path: Path) -> None:
-    """Bring the database at ``path`` to the newest schema; raises ``StorageError`` with what went wrong."""
-    if schema_of(path) == HEAD:
+def _schema_of_server(location: Location) -> str | None:
+    try:
+        with reading(location) as engine, engine.connect() as connection:
+            if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
+                return None
+            row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    except SQLAlchemyError as error:
+        msg = f"the database {shown(location)} cannot be read: {str(error).splitlines()[0]}"
+        raise StorageError(msg) from error
+    return None if row is None else str(row[0])
+
+
+def migrate(location: Location) -> None:
+    """Bring a database to the newest schema; raises ``StorageError`` with what went wrong."""
+    if schema_of(location) == HEAD:
         return
-    command = [sys.executable, "-m", "meter_bridge.storage.migrate", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    command = [sys.executable, "-m", "meter_bridge.storage.migrate"]
+    done = subprocess.run(  # noqa: S603 - our own module
+        command, capture_output=True, text=True, check=False, input=written(location)
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        msg = f"the database {path} could not be brought to schema {HEAD}: {last}"
+        msg = f"the database {shown(location)} could not be brought to schema {HEAD}: {last}"
         raise StorageError(msg)
 
 
-def main(path: Path) -> None:
+def main(location: Location) -> None:
     """Run Alembic on a database."""
     from alembic import command  # noqa: PLC0415 - only this child process carries Alembic
     from alembic.config import Config  # noqa: PLC0415
@@ -54,11 +80,18 @@ def main(path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", "meter_bridge:storage/migrations")
     config.set_main_option("path_separator", "os")
-    with open_writer(path).connect() as connection:
+    with open_writer(location).connect() as connection:
+        _alone(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
 
 
+def _alone(connection: Connection) -> None:
+    """Wait until no other process changes the schema; SQLite's write lock sees to it by itself."""
+    if not on_sqlite(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(parse_location(sys.stdin.read()))

@@ -1,17 +1,23 @@
 """Verifying an installation: refold the journal, check the invariants, name what differs."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, exists, select, text
 from sqlalchemy.exc import DatabaseError
 
 from meter_bridge.engine import document
-from meter_bridge.storage.database import open_reader
-from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
+from meter_bridge.storage.database import on_sqlite, reading, snapshot
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
 MOST_SHOWN: Final = 5
+MEMORY_MB: Final = 256
+
+_SQLITE_TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+_POSTGRESQL_TRIGGERS: Final = (
+    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+)
 
 _CHECKS: Final = (
     (
@@ -29,7 +35,7 @@ _CHECKS: Final = (
             " coalesce(b.asset, p.asset), b.amount, p.total FROM balance b"
             " FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total FROM posting GROUP BY"
             " account_id, bucket, asset) p ON b.account_id = p.account_id"
-            " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS NOT p.total"
+            " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS DISTINCT FROM p.total"
         ),
     ),
     (
@@ -38,7 +44,7 @@ _CHECKS: Final = (
             "SELECT account_id, seq, balance_after, folded FROM (SELECT e.account_id, e.seq, e.balance_after,"
             " sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.seq) AS folded"
             " FROM journal_entry e LEFT JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
-            " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq)"
+            " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq) f"
             " WHERE balance_after <> folded"
         ),
     ),
@@ -67,8 +73,8 @@ _CHECKS: Final = (
     (
         "journal entries {0} and {1} follow each other with a gap",
         (
-            "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before FROM journal_entry)"
-            " WHERE seq <> before + 1"
+            "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before"
+            " FROM journal_entry) j WHERE seq <> before + 1"
         ),
     ),
     (
@@ -129,14 +135,18 @@ _CHECKS: Final = (
 )
 
 
-def verify(path: Path) -> Sequence[str]:
-    """Return what is wrong with the installation's database, empty if nothing is."""
-    return verify_engine(open_reader(path))
+def verify(location: Location) -> Sequence[str]:
+    """Return what is wrong with an installation's database, empty if nothing is."""
+    with reading(location) as reader:
+        return verify_engine(reader)
 
 
 def verify_engine(reader: Engine) -> Sequence[str]:
     """Return what is wrong with the installation behind a reading engine."""
-    with reader.connect() as connection:
+    with snapshot(reader) as connection:
+        if not on_sqlite(connection):
+            # What is missing is found through hashes of whole columns, which have to fit.
+            connection.exec_driver_sql(f"SET LOCAL work_mem = '{MEMORY_MB}MB'")
         try:
             return [*_file(connection)] or [
                 *_rows(connection),
@@ -156,12 +166,14 @@ def _rows(connection: Connection) -> Iterable[str]:
 
 
 def _triggers(connection: Connection) -> Iterable[str]:
-    """Yield the guards of the journal that are missing (invariant 3)."""
-    if connection.dialect.name != "sqlite":
-        return
-    present = set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+    """Yield the guards of the journal that are missing or switched off (invariant 3)."""
+    query = _SQLITE_TRIGGERS if on_sqlite(connection) else _POSTGRESQL_TRIGGERS
+    present = set(connection.execute(text(query)).scalars())
     wanted = {"tariff_version_begun"} | {f"{table.name}_no_update" for table in APPEND_ONLY}
-    wanted |= {f"{table.name}_no_delete" for table in APPEND_ONLY if table.name not in PRUNABLE}
+    kept = {table.name for table in APPEND_ONLY if table.name not in PRUNABLE}
+    wanted |= {f"{name}_no_delete" for name in kept}
+    if not on_sqlite(connection):
+        wanted |= {f"{name}_no_truncate" for name in kept}
     for missing in sorted(wanted - present):
         yield f"invariant 3: the guard {missing} is missing"
 
@@ -185,7 +197,7 @@ def _energy(connection: Connection) -> Iterable[str]:
 
 def _file(connection: Connection) -> Iterable[str]:
     """Yield what SQLite itself finds wrong with the file."""
-    if connection.dialect.name != "sqlite":
+    if not on_sqlite(connection):
         return
     for row in connection.execute(text("PRAGMA quick_check(5)")):
         if row[0] != "ok":
@@ -194,7 +206,22 @@ def _file(connection: Connection) -> Iterable[str]:
 
 def _references(connection: Connection) -> Iterable[str]:
     """Yield rows that name rows which do not exist."""
-    if connection.dialect.name != "sqlite":
+    if not on_sqlite(connection):
+        yield from _lost_references(connection)
         return
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
+
+
+def _lost_references(connection: Connection) -> Iterable[str]:
+    """Yield tables with a reference that leads nowhere, as after a restore with the checks switched off."""
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            there, named = key.column.table.alias(), key.column.name
+            lost = (
+                select(key.parent)
+                .where(key.parent.is_not(None), ~exists().where(there.c[named] == key.parent))
+                .limit(1)
+            )
+            if connection.execute(lost).first() is not None:
+                yield f"a row of {table.name} names a row of {key.column.table.name} that does not exist"

@@ -7,12 +7,14 @@ from typing import Final, cast
 
 from sqlalchemy import Executable, Table, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.sql import bindparam
 from sqlalchemy.sql.elements import BindParameter
 
 from meter_bridge.storage import tables
 
+_PSYCOPG: Final = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 type Row = Mapping[str, object] | tuple[object, ...]
 """Values by column, or, for an operation in ``driver_sql``, in the order of the table's columns."""
 
@@ -33,6 +35,11 @@ class Op:
     def sqlite_text(self) -> str:
         """Return the statement in SQLite's words, its values in the order of the columns."""
         return str(cast("Insert", self.sqlite).compile(dialect=sqlite.dialect()))
+
+    @cached_property
+    def postgresql_text(self) -> str:
+        """Return the statement in the words of PostgreSQL's driver, its values in the same order."""
+        return str(cast("Insert", self.postgresql).compile(dialect=_PSYCOPG))
 
 
 _ops: list[Op] = []

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.database import StorageError, on_sqlite
 from meter_bridge.storage.work import Work, in_order
 
 LARGEST_GROUP: Final = 500
@@ -43,14 +43,14 @@ class _Waiting:
 
 def execute(connection: Connection, works: Sequence[Work]) -> None:
     """Execute units of work on a connection within its transaction."""
-    on_sqlite = connection.dialect.name == "sqlite"
+    in_sqlite = on_sqlite(connection)
     for op, rows in in_order(works):
-        if op.driver_sql and on_sqlite:
-            connection.exec_driver_sql(op.sqlite_text, _newest(cast("list[tuple[str, ...]]", rows)))
+        if op.driver_sql:
+            words = op.sqlite_text if in_sqlite else op.postgresql_text
+            connection.exec_driver_sql(words, _newest(cast("list[tuple[str, ...]]", rows)))
         else:
-            connection.execute(
-                op.sqlite if on_sqlite else op.postgresql, cast("list[Mapping[str, object]]", rows)
-            )
+            statement = op.sqlite if in_sqlite else op.postgresql
+            connection.execute(statement, cast("list[Mapping[str, object]]", rows))
 
 
 def _newest(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

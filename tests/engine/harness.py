@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import json
 from pathlib import Path
 import sqlite3
+from typing import Protocol
 
 from sqlalchemy import event
 
@@ -29,10 +30,11 @@ from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
-from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
+from meter_bridge.storage.database import open_reader, open_writer
+from meter_bridge.storage.location import Location
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
-from tests.storage.template import CREATED_AT, new_database
+from tests.storage.template import CREATED_AT, ON_POSTGRESQL, existing_or_new
 
 LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
 NOON = CREATED_AT
@@ -136,6 +138,13 @@ class Recorder:
         return self.connected
 
 
+class DriverConnection(Protocol):
+    """What the connections of both drivers can."""
+
+    def execute(self, statement: str, /) -> object: ...
+    def commit(self) -> None: ...
+
+
 @dataclass
 class House:
     """A running engine with what a test needs to drive it."""
@@ -148,6 +157,7 @@ class House:
     intake: Intake
     store: InlineWriter
     pragmas: dict[str, int]
+    location: Location
     keys: int = 0
 
     @property
@@ -184,8 +194,28 @@ class House:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query, as another process sees them."""
-        with closing(sqlite3.connect(self.data / DATABASE_NAME)) as connection:
-            return connection.execute(query).fetchall()
+        with self.engine.reader.connect().execution_options(no_parameters=True) as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+    def change(self, *statements: str) -> None:
+        """Change the database behind the bridge's back, in one transaction."""
+        with open_writer(self.location).begin() as connection:
+            for statement in statements:
+                connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+    def damage(self, *statements: str) -> None:
+        """Change the database as somebody who means harm: past its guards and references."""
+        if ON_POSTGRESQL:
+            self.change("SET LOCAL session_replication_role = replica", *statements)
+            return
+        assert isinstance(self.location, Path)
+        with closing(sqlite3.connect(self.location)) as connection:
+            guards = connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall()
+            drops = [f"DROP TRIGGER {name}" for name, _ in guards]
+            again = [statement for _, statement in guards]
+            connection.executescript(";".join(("PRAGMA foreign_keys=OFF", *drops, *statements, *again)))
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """Return what the stored events of a kind tell, oldest first."""
@@ -193,13 +223,13 @@ class House:
         return [json.loads(str(data)) for (data,) in rows]
 
     def pragma(self, name: str, value: int) -> None:
-        """Set a pragma on the writer's connection, and on those it opens later."""
+        """Set a pragma, or PostgreSQL's setting, on the writer's connection, and on those it opens later."""
         self.pragmas[name] = value
         connection = self.store._connection
         if connection is not None:
             driver = connection.connection.driver_connection
             assert driver is not None
-            driver.execute(f"PRAGMA {name}={value}")
+            _set_pragmas(driver, self.pragmas)
 
     async def supply(self, action: SupplyAction, reason: str | None = None) -> None:
         """Switch, release or confirm the first account's supply."""
@@ -271,7 +301,7 @@ class House:
     def problems(self) -> Sequence[str]:
         """Return what verification finds wrong."""
         self.engine.flush(everything=True)
-        return verify(self.data / "bridge.db")
+        return verify(self.location)
 
 
 def zar(text: str) -> int:
@@ -282,13 +312,20 @@ def zar(text: str) -> int:
 @contextmanager
 def refusing(house: House, action: str, table: str) -> Iterator[None]:
     """Let the real database refuse an action on a table, as a fault of its own would."""
-    guard = f"CREATE TRIGGER refusal BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-    with closing(sqlite3.connect(house.data / DATABASE_NAME)) as connection:
-        connection.execute(guard)
-        try:
-            yield
-        finally:
-            connection.execute("DROP TRIGGER refusal")
+    make = [f"CREATE TRIGGER refusal BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"]
+    end = ["DROP TRIGGER refusal"]
+    if ON_POSTGRESQL:
+        body = "BEGIN RAISE EXCEPTION 'refused'; END"
+        make = [
+            f"CREATE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS '{body.replace("'", "''")}'",
+            f"CREATE TRIGGER refusal BEFORE {action} ON {table} FOR EACH ROW EXECUTE FUNCTION refusal()",
+        ]
+        end = ["DROP FUNCTION refusal() CASCADE"]
+    house.change(*make)
+    try:
+        yield
+    finally:
+        house.change(*end)
 
 
 @contextmanager
@@ -306,11 +343,12 @@ def disk_full(house: House) -> Iterator[None]:
 @contextmanager
 def read_only(house: House) -> Iterator[None]:
     """Let the real writer find its database read-only."""
-    house.pragma("query_only", 1)
+    setting = "default_transaction_read_only" if ON_POSTGRESQL else "query_only"
+    house.pragma(setting, 1)
     try:
         yield
     finally:
-        house.pragma("query_only", 0)
+        house.pragma(setting, 0)
 
 
 async def operate(house: House, asked: OperationRequest, key: str | None = None) -> OperationResult:
@@ -329,32 +367,32 @@ async def apply(house: House, site: str) -> None:
     await house.tick(0)
 
 
-def _set_pragmas(connection: sqlite3.Connection, pragmas: dict[str, int]) -> None:
-    """Give a new connection the faults that are switched on."""
+def _set_pragmas(connection: DriverConnection, pragmas: dict[str, int]) -> None:
+    """Give a new connection of either driver the faults that are switched on."""
     for name, value in pragmas.items():
-        connection.execute(f"PRAGMA {name}={value}")
+        connection.execute(f"SET {name} = {value}" if ON_POSTGRESQL else f"PRAGMA {name}={value}")
+    connection.commit()
 
 
 @asynccontextmanager
 async def opened(data: Path, time: VirtualTime, transport: Recorder | None = None) -> AsyncIterator[House]:
     """Open the bridge on a data directory, as after a start; without a transport one that records."""
-    database = data / DATABASE_NAME
-    if not database.exists():
-        new_database(data)
+    location = existing_or_new(data)
     pragmas: dict[str, int] = {}
-    writer = open_writer(database)
+    writer, reader = open_writer(location), open_reader(location)
     event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))
     store = InlineWriter(writer)
     transport = transport or Recorder()
-    engine = Engine(open_reader(database), store, transport, time.clocks(), make_feed)
+    engine = Engine(reader, store, transport, time.clocks(), make_feed)
     discovery = Discovery()
     bridge, intake = Bridge(engine, discovery, data), Intake(engine, discovery)
-    house = House(data, time, transport, engine, bridge, intake, store, pragmas)
+    house = House(data, time, transport, engine, bridge, intake, store, pragmas, location)
     try:
         await house.tick(0)
         yield house
     finally:
         store.close()
+        reader.dispose()
 
 
 @asynccontextmanager

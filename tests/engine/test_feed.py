@@ -9,7 +9,7 @@ from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.engine import feed as feed_module
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
-from tests.engine.harness import LANDLORD, SITE, House, apply, zar
+from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 
 BOTH = SITE + '      flat-2:\n        tariff: flat\n        meters: ["tasmota:flat-2/1"]\n'
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
@@ -137,10 +137,8 @@ async def test_nobody_hears_of_what_was_not_stored(flat: House) -> None:
     stream = flat.bridge.stream(LANDLORD, since=None)
     await anext(stream)
     before = flat.engine.feed.seq
-    flat.pragma("query_only", 1)
-    with pytest.raises(Refused):
+    with read_only(flat), pytest.raises(Refused):
         await flat.top_up("1.00")
-    flat.pragma("query_only", 0)
     assert seqs(await some(stream)) == []
     assert flat.engine.feed.seq == before
 

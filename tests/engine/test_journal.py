@@ -1,31 +1,19 @@
 """The journal is double entry and append only, and verification finds every kind of damage."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 import sqlite3
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
 from meter_bridge.storage.verify import verify
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply
+from tests.storage.template import ON_POSTGRESQL
 
 NEVER_DELETED = [table.name for table in APPEND_ONLY if table.name not in PRUNABLE]
-
-
-@contextmanager
-def unguarded(flat: House) -> Iterator[sqlite3.Connection]:
-    """Open the database as somebody who means harm: without its guards."""
-    with closing(sqlite3.connect(flat.data / DATABASE_NAME)) as connection:
-        guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
-        yield connection
-        for _, statement in guards:
-            connection.execute(statement)
-        connection.commit()
 
 
 @pytest.fixture
@@ -47,30 +35,21 @@ async def used(flat: House) -> House:
 @pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
 async def test_the_database_refuses_to_change_a_row(used: House, table: str) -> None:
     column = next(iter(APPEND_ONLY[[each.name for each in APPEND_ONLY].index(table)].columns)).name
-    with (
-        closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match="never changed"),
-    ):
-        connection.execute(f"UPDATE {table} SET {column} = {column}")
+    with pytest.raises(IntegrityError, match="never changed"):
+        used.change(f"UPDATE {table} SET {column} = {column}")
 
 
 @pytest.mark.invariant(3)
 @pytest.mark.parametrize("table", NEVER_DELETED)
 async def test_the_database_refuses_to_delete_a_row(used: House, table: str) -> None:
-    with (
-        closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match="never deleted"),
-    ):
-        connection.execute(f"DELETE FROM {table}")
+    with pytest.raises(IntegrityError, match="never deleted"):
+        used.change(f"DELETE FROM {table}")
 
 
 @pytest.mark.invariant(3)
 async def test_the_database_refuses_other_prices_for_time_that_has_begun(used: House) -> None:
-    with (
-        closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match="has begun"),
-    ):
-        connection.execute("UPDATE tariff_version SET document = '{}'")
+    with pytest.raises(IntegrityError, match="has begun"):
+        used.change("UPDATE tariff_version SET document = '{}'")
 
 
 DAMAGE = {
@@ -133,19 +112,25 @@ DAMAGE = {
 
 @pytest.mark.parametrize("statements,finding", DAMAGE.values(), ids=DAMAGE.keys())
 async def test_verification_finds(used: House, statements: str, finding: str) -> None:
-    with unguarded(used) as connection:
-        connection.executescript(f"PRAGMA foreign_keys=OFF; {statements}")
+    used.damage(statements)
     assert any(finding in problem for problem in used.problems()), used.problems()
 
 
 @pytest.mark.invariant(3)
-@pytest.mark.parametrize("guard", ["journal_entry_no_update", "posting_no_delete", "tariff_version_begun"])
-async def test_verification_finds_a_guard_that_is_missing(used: House, guard: str) -> None:
-    with closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection:
-        connection.execute(f"DROP TRIGGER {guard}")
+@pytest.mark.parametrize(
+    "table,guard",
+    [
+        ("journal_entry", "journal_entry_no_update"),
+        ("posting", "posting_no_delete"),
+        ("tariff_version", "tariff_version_begun"),
+    ],
+)
+async def test_verification_finds_a_guard_that_is_missing(used: House, table: str, guard: str) -> None:
+    used.change(f"DROP TRIGGER {guard} ON {table}" if ON_POSTGRESQL else f"DROP TRIGGER {guard}")
     assert used.problems() == [f"invariant 3: the guard {guard} is missing"]
 
 
+@pytest.mark.sqlite
 async def test_verification_finds_a_damaged_file(used: House) -> None:
     used.store.close()
     with closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection:

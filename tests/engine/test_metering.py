@@ -255,7 +255,10 @@ async def test_energy_of_a_gap_is_marked_as_spread_over_it_by_estimate(tmp_path:
     async with opened(tmp_path, time) as again:
         for _ in range(2):
             await again.read(15_010, after=HOUR)
-        marked = "SELECT start_ms >= {0} AND start_ms < {1}, estimated, sum(wh) FROM segment GROUP BY 1, 2"
+        marked = (
+            "SELECT start_ms >= {0} AND start_ms < {1}, estimated, sum(wh) FROM segment"
+            " GROUP BY 1, 2 ORDER BY 1"
+        )
         assert again.rows(marked.format(NOON + HOUR, NOON + 3 * HOUR)) == [(0, 0, 610), (1, 1, 4_400)]
         assert again.problems() == []
 

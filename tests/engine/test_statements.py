@@ -1,12 +1,10 @@
 """Statements of the real journal: they add up, join without a gap, never change, and disturb nobody."""
 
-from contextlib import closing
 import csv
 from decimal import Decimal
 import io
 import itertools
 from pathlib import Path
-import sqlite3
 import threading
 
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -25,9 +23,8 @@ from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.statement import books, words
 from meter_bridge.statement.printing import printed
 from meter_bridge.statement.spreadsheet import as_csv
-from meter_bridge.storage.database import DATABASE_NAME, snapshot
+from meter_bridge.storage.database import open_writer, snapshot
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, house, operate, refusing, zar
-from tests.engine.test_journal import unguarded
 from tests.engine.test_units_bought import SITE as SELLING
 
 DAY = 24 * HOUR
@@ -352,8 +349,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
 async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, damage: str) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
     assert (await statement_of(flat)).charges > 0
-    with unguarded(flat) as connection:
-        connection.executescript(f"PRAGMA foreign_keys=OFF; {damage}")
+    flat.damage(damage)
     with pytest.raises(Refused, match="does not add up") as refused:
         await statement_of(flat)
     assert refused.value.code is ErrorCode.BOOKS_WRONG
@@ -398,11 +394,11 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
     held, finish = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with closing(sqlite3.connect(flat.data / DATABASE_NAME, isolation_level=None)) as writer:
-            writer.execute("BEGIN IMMEDIATE")
+        with open_writer(flat.location).begin() as writing:
+            writing.exec_driver_sql("UPDATE account SET name = 'changed'")
             held.set()
             assert finish.wait(20)
-            writer.execute("ROLLBACK")
+            writing.rollback()
 
     thread = threading.Thread(target=hold)
     thread.start()

@@ -11,7 +11,7 @@ from meter_bridge.core.supply import SupplyState
 from meter_bridge.protocol.messages import AccountView, ErrorCode, Event, Snapshot, SupplyAction, Update
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, zar
 
-FAULTS = pytest.mark.parametrize("fault", [disk_full, read_only])
+FAULTS = pytest.mark.parametrize("fault", [pytest.param(disk_full, marks=pytest.mark.sqlite), read_only])
 type Fault = Callable[[House], AbstractContextManager[None]]
 
 

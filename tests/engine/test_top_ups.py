@@ -148,7 +148,7 @@ async def test_no_balance_grows_beyond_what_every_client_can_read_exactly(flat: 
     assert flat.account.balance <= MAX_AMOUNT < 2**53
 
 
-@pytest.mark.parametrize("text", ["\ud800", "x" * 201])
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "x" * 201])
 async def test_a_reference_that_cannot_be_kept_is_refused(flat: House, text: str) -> None:
     assert (await refused(flat, reference=text)).code is ErrorCode.BAD_REQUEST
     assert flat.engine.broken is None

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-import sqlite3
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
@@ -143,16 +143,14 @@ async def test_a_voucher_that_was_used_is_used_after_a_restart(tmp_path: Path) -
 async def test_the_database_refuses_a_second_redemption_and_any_change_of_one(street: House) -> None:
     made = await make(street)
     await redeem(street, made.vouchers[0].code)
-    database = sqlite3.connect(street.data / "bridge.db")
     again = "INSERT INTO voucher_redemption SELECT * FROM voucher_redemption"
     for statement in (
         again,
         "UPDATE voucher_redemption SET account_id = 'flat-2'",
         "DELETE FROM voucher_redemption",
     ):
-        with pytest.raises(sqlite3.IntegrityError):
-            database.execute(statement)
-    database.close()
+        with pytest.raises(IntegrityError):
+            street.change(statement)
 
 
 async def test_an_expired_voucher_says_so_to_its_last_millisecond(street: House) -> None:

@@ -1,27 +1,93 @@
-"""A new installation's database, made once per process and copied: migrations take a second."""
+"""A new installation's database, made once per process and copied: migrations take a second.
+
+``PREPAID_TEST_DATABASE=postgresql`` lets the same tests run on PostgreSQL (``scripts/test --postgresql``).
+"""
 
 import atexit
 from functools import cache
+import hashlib
+import os
 from pathlib import Path
 import shutil
 import tempfile
 
+from sqlalchemy import URL
+
 from meter_bridge.app import prepare
 from meter_bridge.storage.database import DATABASE_NAME
+from meter_bridge.storage.location import Location
+from tests import postgresql_server
 
 CREATED_AT = 1_793_527_200_000
 """2026-11-01 12:00 in Johannesburg, a Sunday."""
+ON_POSTGRESQL = os.environ.get("PREPAID_TEST_DATABASE") == "postgresql"
+TEMPLATE = "template_installation"
+_made: set[str] = set()
 
 
-@cache
-def _template() -> Path:
-    """Return an empty database at the newest schema."""
-    folder = Path(tempfile.mkdtemp(prefix="prepaid-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return prepare(folder, CREATED_AT)
+def location_of(folder: Path) -> Location:
+    """Return where the database of the installation in a folder is, on the database of this run."""
+    if not ON_POSTGRESQL:
+        return folder / DATABASE_NAME
+    return postgresql_server.shared().url(_name(folder))
+
+
+def new_location(folder: Path) -> Location:
+    """Put a new installation's database into a folder, or onto the server, and return where it is."""
+    if not ON_POSTGRESQL:
+        return new_database(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return new_server_database(_name(folder))
+
+
+def existing_or_new(folder: Path) -> Location:
+    """Return where the database of a folder is, made where there is none yet."""
+    location = location_of(folder)
+    there = location.exists() if isinstance(location, Path) else location.database in _made
+    return location if there else new_location(folder)
 
 
 def new_database(folder: Path) -> Path:
-    """Put a new installation's database into a folder and return its path."""
+    """Put a new installation's file of SQLite into a folder and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(_template(), folder / DATABASE_NAME))
+    return Path(shutil.copyfile(_file(), folder / DATABASE_NAME))
+
+
+def new_server_database(name: str) -> URL:
+    """Make a new installation's database on the server and return its address."""
+    server = postgresql_server.shared()
+    _server_template()
+    server.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    _made.add(name)
+    return server.url(name)
+
+
+def forget() -> None:
+    """Drop the databases that were made on the server; nobody may need them any more."""
+    for name in sorted(_made):
+        postgresql_server.shared().execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    _made.clear()
+
+
+def _name(folder: Path) -> str:
+    """Return the name of the database of a folder."""
+    return f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:20]}"
+
+
+@cache
+def _file() -> Path:
+    """Return an empty database at the newest schema."""
+    folder = Path(tempfile.mkdtemp(prefix="prepaid-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = prepare(folder, CREATED_AT)
+    assert isinstance(made, Path)
+    return made
+
+
+@cache
+def _server_template() -> None:
+    """Make the database on the server from which the others are copied."""
+    server = postgresql_server.shared()
+    server.execute(f"CREATE DATABASE {TEMPLATE}")
+    with tempfile.TemporaryDirectory(prefix="prepaid-template-") as folder:
+        prepare(Path(folder), CREATED_AT, server.url(TEMPLATE))

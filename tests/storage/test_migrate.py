@@ -14,6 +14,8 @@ from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 
+pytestmark = pytest.mark.sqlite
+
 
 def test_head_is_the_newest_migration() -> None:
     found = [

@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-import sqlite3
 import threading
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from meter_bridge.storage import work as ops
-from meter_bridge.storage.database import StorageError, open_writer
+from meter_bridge.storage.database import StorageError, open_writer, reading
+from meter_bridge.storage.location import Location
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
+from tests.storage.template import ON_POSTGRESQL
 
 
 @pytest.fixture
-def engine(database: Path) -> Engine:
+def engine(location: Location) -> Engine:
     """Return the writing engine of a new database."""
-    return open_writer(database)
+    return open_writer(location)
 
 
 @pytest.fixture
@@ -38,13 +38,10 @@ def event_row(seq: int, data: str = "{}") -> Work:
     return work
 
 
-def stored(database: Path) -> list[int]:
+def stored(location: Location) -> list[int]:
     """Return the events that another process sees."""
-    connection = sqlite3.connect(database)
-    try:
-        return [seq for (seq,) in connection.execute("SELECT seq FROM event ORDER BY seq")]
-    finally:
-        connection.close()
+    with reading(location) as reader, reader.connect() as connection:
+        return list(connection.execute(text("SELECT seq FROM event ORDER BY seq")).scalars())
 
 
 @contextmanager
@@ -64,13 +61,13 @@ def busy(engine: Engine) -> Iterator[list[int]]:
         gate.set()
 
 
-async def test_a_unit_is_on_disk_when_its_future_ends(writer: ThreadWriter, database: Path) -> None:
+async def test_a_unit_is_on_disk_when_its_future_ends(writer: ThreadWriter, location: Location) -> None:
     await writer.commit(event_row(1))
-    assert stored(database) == [1]
+    assert stored(location) == [1]
 
 
 async def test_what_waits_together_is_one_transaction(
-    engine: Engine, writer: ThreadWriter, database: Path
+    engine: Engine, writer: ThreadWriter, location: Location
 ) -> None:
     with busy(engine) as begun:
         first = writer.commit(event_row(1))
@@ -78,11 +75,11 @@ async def test_what_waits_together_is_one_transaction(
         rest = [writer.commit(event_row(seq)) for seq in range(2, 50)]
     await asyncio.gather(first, *rest)
     assert len(begun) == 2
-    assert stored(database) == list(range(1, 50))
+    assert stored(location) == list(range(1, 50))
 
 
 async def test_a_group_with_a_bad_unit_is_refused_whole(
-    engine: Engine, writer: ThreadWriter, database: Path
+    engine: Engine, writer: ThreadWriter, location: Location
 ) -> None:
     with busy(engine):
         first = writer.commit(event_row(1))
@@ -91,11 +88,11 @@ async def test_a_group_with_a_bad_unit_is_refused_whole(
     await first
     ended = await asyncio.gather(*group, return_exceptions=True)
     assert all(isinstance(each, StorageError) for each in ended)
-    assert stored(database) == [1]
+    assert stored(location) == [1]
 
 
 async def test_after_a_failure_everything_is_refused_until_it_recovers(
-    writer: ThreadWriter, database: Path
+    writer: ThreadWriter, location: Location
 ) -> None:
     await writer.commit(event_row(1))
     for _ in range(2):
@@ -105,45 +102,55 @@ async def test_after_a_failure_everything_is_refused_until_it_recovers(
         await writer.commit(event_row(2))
     writer.recover()
     await writer.commit(event_row(2))
-    assert stored(database) == [1, 2]
+    assert stored(location) == [1, 2]
 
 
 @pytest.mark.parametrize(
-    "data", ["\ud800", 2**70, object()], ids=["half a character", "beyond 64 bits", "no value"]
+    "data",
+    [
+        pytest.param("\ud800", id="half a character"),
+        pytest.param(2**70, id="beyond 64 bits", marks=pytest.mark.sqlite),
+        pytest.param(object(), id="no value"),
+    ],
 )
 async def test_a_value_that_no_database_takes_is_refused_and_the_thread_lives_on(
-    writer: ThreadWriter, database: Path, data: str
+    writer: ThreadWriter, location: Location, data: str
 ) -> None:
     async with asyncio.timeout(5):
         with pytest.raises(StorageError):
             await writer.commit(event_row(1, data))
         writer.recover()
         await writer.commit(event_row(2))
-    assert stored(database) == [2]
+    assert stored(location) == [2]
 
 
 async def test_the_reason_names_no_values(writer: ThreadWriter) -> None:
     await writer.commit(event_row(1))
     with pytest.raises(StorageError) as refusal:
         await writer.commit(event_row(1, '{"secret": 1}'))
-    assert str(refusal.value) == "UNIQUE constraint failed: event.seq"
+    sqlite, postgresql = (
+        "UNIQUE constraint failed: event.seq",
+        "duplicate key value violates unique constraint",
+    )
+    assert str(refusal.value).startswith(postgresql if ON_POSTGRESQL else sqlite)
+    assert "secret" not in str(refusal.value)
 
 
 async def test_closing_commits_what_waits_and_refuses_what_comes_later(
-    engine: Engine, database: Path
+    engine: Engine, location: Location
 ) -> None:
     writer = ThreadWriter(engine, asyncio.get_running_loop())
     futures = [writer.commit(event_row(seq)) for seq in range(1, 20)]
     writer.close()
     await asyncio.gather(*futures)
-    assert stored(database) == list(range(1, 20))
+    assert stored(location) == list(range(1, 20))
     async with asyncio.timeout(1):
         with pytest.raises(StorageError, match="closed"):
             await writer.commit(event_row(20))
 
 
 async def test_units_are_committed_in_the_order_in_which_they_came(
-    writer: ThreadWriter, database: Path
+    writer: ThreadWriter, location: Location
 ) -> None:
     row = {"id": "one", "name": "?", "created_at": 0, "last_instant": 0}
     ended = []
@@ -152,12 +159,19 @@ async def test_units_are_committed_in_the_order_in_which_they_came(
         work.add(ops.UPSERT_INSTALLATION, row | {"name": str(n)})
         ended.append(writer.commit(work))
     await asyncio.gather(*ended)
-    connection = sqlite3.connect(database)
-    assert connection.execute("SELECT name FROM installation WHERE id = 'one'").fetchone() == ("99",)
-    connection.close()
+    with reading(location) as reader, reader.connect() as connection:
+        assert connection.execute(text("SELECT name FROM installation WHERE id = 'one'")).scalar() == "99"
 
 
-async def test_a_full_disk_is_told_and_gone_when_there_is_room_again(engine: Engine, database: Path) -> None:
+async def test_a_text_with_a_zero_is_kept(writer: ThreadWriter, location: Location) -> None:
+    await writer.commit(event_row(1, "a\0b"))
+    assert stored(location) == [1]
+
+
+@pytest.mark.sqlite
+async def test_a_full_disk_is_told_and_gone_when_there_is_room_again(
+    engine: Engine, location: Location
+) -> None:
     pages = [2**30]
     event.listen(
         engine, "begin", lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages[0]}")
@@ -171,10 +185,10 @@ async def test_a_full_disk_is_told_and_gone_when_there_is_room_again(engine: Eng
     writer.recover()
     await writer.commit(event_row(2, "x" * 100_000))
     writer.close()
-    assert stored(database) == [1, 2]
+    assert stored(location) == [1, 2]
 
 
-async def test_a_writer_in_place_keeps_the_same_promises(engine: Engine, database: Path) -> None:
+async def test_a_writer_in_place_keeps_the_same_promises(engine: Engine, location: Location) -> None:
     writer = InlineWriter(engine)
     await writer.commit(event_row(1))
     for seq in (1, 2):
@@ -183,7 +197,7 @@ async def test_a_writer_in_place_keeps_the_same_promises(engine: Engine, databas
     writer.recover()
     await writer.commit(event_row(2))
     writer.close()
-    assert stored(database) == [1, 2]
+    assert stored(location) == [1, 2]
 
 
 async def test_empty_work_says_so() -> None:

@@ -3,6 +3,8 @@
 from alembic import op
 import sqlalchemy as sa
 
+from meter_bridge.storage.migrations.guards import guard_rows, guard_when
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -26,28 +28,21 @@ def upgrade() -> None:
     """Create the tables, then what guards them."""
     create_tables()
     for table in NEVER_CHANGED:
-        guard(table, "UPDATE", f"rows of {table} are never changed; add a correcting entry")
+        guard_rows(table, "UPDATE", f"rows of {table} are never changed; add a correcting entry")
         if table not in PRUNED:
-            guard(table, "DELETE", f"rows of {table} are never deleted")
+            guard_rows(table, "DELETE", f"rows of {table} are never deleted")
     guard_tariffs()
-
-
-def guard(table: str, action: str, message: str) -> None:
-    """Let the database refuse an action on a table."""
-    op.execute(
-        f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-    )
 
 
 def guard_tariffs() -> None:
     """Let the database refuse to change a tariff version that has begun."""
-    op.execute(
-        "CREATE TRIGGER tariff_version_begun BEFORE UPDATE ON tariff_version "
-        "WHEN (OLD.document <> NEW.document OR OLD.valid_from <> NEW.valid_from"
+    guard_when(
+        "tariff_version_begun",
+        "BEFORE UPDATE ON tariff_version",
+        "(OLD.document <> NEW.document OR OLD.valid_from <> NEW.valid_from"
         " OR OLD.tariff_id <> NEW.tariff_id) "
-        "AND OLD.valid_from <= (SELECT max(last_instant) FROM installation) "
-        "BEGIN SELECT RAISE(ABORT, 'a tariff version that has begun is never changed'); END"
+        "AND OLD.valid_from <= (SELECT max(last_instant) FROM installation)",
+        "a tariff version that has begun is never changed",
     )
 
 

@@ -3,6 +3,8 @@
 from alembic import op
 import sqlalchemy as sa
 
+from meter_bridge.storage.migrations.guards import guard_rows
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -62,20 +64,5 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     for table in NEVER_CHANGED:
-        guard(table, "UPDATE", f"rows of {table} are never changed")
-        guard(table, "DELETE", f"rows of {table} are never deleted")
-
-
-def guard(table: str, action: str, message: str) -> None:
-    """Let the database refuse an action on a table."""
-    name = f"{table}_no_{action.lower()}"
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            f"CREATE TRIGGER {name} BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
-        return
-    op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
-    )
-    op.execute(f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+        guard_rows(table, "UPDATE", f"rows of {table} are never changed")
+        guard_rows(table, "DELETE", f"rows of {table} are never deleted")

@@ -1,0 +1,84 @@
+"""Reading whole columns through ADBC, from either database, in one read-only transaction.
+
+ADBC brings a SQLite of its own. Never use this in a process that opens the same file through another copy,
+such as the standard library's: closing a file in one copy drops the file locks of the other.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from adbc_driver_manager import Error as AdbcError, dbapi
+import pyarrow as pa
+from sqlalchemy import URL
+
+from meter_bridge.storage.location import Location
+
+__all__ = ("AdbcError", "Columns", "columns_of")
+
+BATCH_ROWS: Final = 32_768
+BATCH_BYTES: Final = 4 * 1024 * 1024
+BUSY_TIMEOUT_MS: Final = 5_000
+_ONE_INSTANT: Final = (
+    "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    " -c application_name=prepaid-meter-reader"
+)
+
+type Value = str | int
+
+
+class Columns(Protocol):
+    """A database as of one instant; ``$1``, ``$2`` and so on, in this order, stand for values."""
+
+    def batches(self, query: str, values: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query, a bounded number at a time."""
+
+    def table(self, query: str, values: Sequence[Value] = ()) -> pa.Table:
+        """Return the rows of a query."""
+
+
+@contextmanager
+def columns_of(location: Location, *, batch_rows: int = BATCH_ROWS) -> Iterator[Columns]:
+    """Offer a database as of one instant, which the first query chooses; raises ``AdbcError``."""
+    if isinstance(location, Path):
+        from adbc_driver_sqlite import dbapi as sqlite  # noqa: PLC0415 - each only where it is used
+
+        connected = sqlite.connect(f"{location.resolve().as_uri()}?mode=ro")
+        hints = {"adbc.sqlite.query.batch_rows": str(batch_rows)}
+    else:
+        from adbc_driver_postgresql import dbapi as postgresql  # noqa: PLC0415 - as above
+
+        connected = postgresql.connect(_uri(location))
+        hints = {"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)}
+    with closing(connected) as connection:
+        if isinstance(location, Path):
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        yield _Reading(connection, hints)
+
+
+class _Reading:
+    """The columns behind a connection of either driver."""
+
+    def __init__(self, connection: dbapi.Connection, hints: dict[str, str]) -> None:
+        self._connection = connection
+        self._hints = hints
+
+    def batches(self, query: str, values: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.adbc_statement.set_options(**self._hints)
+            cursor.execute(query, tuple(values) or None)
+            yield from cursor.fetch_record_batch()
+
+    def table(self, query: str, values: Sequence[Value] = ()) -> pa.Table:
+        with closing(self._connection.cursor()) as cursor:
+            cursor.adbc_statement.set_options(**self._hints)
+            cursor.execute(query, tuple(values) or None)
+            return cast("pa.Table", cursor.fetch_arrow_table())
+
+
+def _uri(url: URL) -> str:
+    """Return a server's address for libpq, which reads as of one instant and cannot write."""
+    asked = url.set(drivername="postgresql").update_query_dict({"options": _ONE_INSTANT})
+    return asked.render_as_string(hide_password=False).replace("+", "%20")

@@ -1,0 +1,106 @@
+"""Where an installation's database is: a file of SQLite, or a database of a PostgreSQL server."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from sqlalchemy import URL, make_url
+
+DATABASE_NAME: Final = "bridge.db"
+DRIVER: Final = "postgresql+psycopg"
+SCHEMES: Final = frozenset({"postgresql", "postgres"})
+EXAMPLE: Final = "postgresql://meter_bridge@localhost:5432/prepaid"
+OPTIONS: Final = frozenset(
+    {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service"}
+)
+"""Parameters of libpq that an address may carry; the bridge sets the others itself."""
+
+type Location = Path | URL
+"""A path is a file of SQLite, an address a database of a PostgreSQL server."""
+
+
+class LocationError(ValueError):
+    """An address that names no database: what is wrong with it, and the way out."""
+
+    def __init__(self, shown: str, message: str, remedy: str) -> None:
+        """Keep the parts, so that an interface can show them apart."""
+        super().__init__(f"{shown}: {message}; {remedy}")
+        self.shown = shown
+        self.message = message
+        self.remedy = remedy
+
+
+def location_of(data: Path, address: str | None = None) -> Location:
+    """Return where an installation's database is: at an address, else in its folder."""
+    return data / DATABASE_NAME if address is None else parse_location(address)
+
+
+def parse_location(text: str) -> Location:
+    """Return what an address names; raises ``LocationError``.
+
+    ``sqlite:///folder/bridge.db`` (or a plain path) is a file, ``postgresql://user:password@host:port/name``
+    a database. What such an address leaves out, libpq takes from its own variables and password file.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return Path(text).expanduser()
+    if scheme == "sqlite":
+        return _file(text, rest)
+    if scheme not in SCHEMES:
+        raise LocationError(shown(text), "is no address of a database", f"write {EXAMPLE} or sqlite:///FILE")
+    return _server(text)
+
+
+def shown(location: Location | str) -> str:
+    """Return a location without its password, for people and logs."""
+    if isinstance(location, Path):
+        return str(location)
+    if isinstance(location, URL):
+        return location.set(drivername="postgresql").render_as_string(hide_password=True)
+    head, at, host = location.rpartition("@")
+    scheme, separator, credentials = head.rpartition("//")
+    user, colon, _ = credentials.partition(":")
+    return f"{scheme}{separator}{user}:***@{host}" if at and colon else location
+
+
+def written(location: Location) -> str:
+    """Return a location as ``parse_location`` reads it, with its password: never for people or logs."""
+    if isinstance(location, Path):
+        return str(location.absolute())
+    return location.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _file(text: str, rest: str) -> Path:
+    """Return the file of an address such as ``sqlite:///folder/bridge.db``."""
+    if not rest.startswith("/") or rest == "/":
+        raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
+    # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
+    return Path(rest[1:]).expanduser()
+
+
+def _server(text: str) -> URL:
+    """Return the address of a database on a server."""
+    parts = _parts(text)
+    name = parts.path.removeprefix("/")
+    if not name or "/" in name:
+        raise LocationError(shown(text), "names no database", f"end it with one name, as in {EXAMPLE}")
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    for option, _ in given:
+        if option not in OPTIONS:
+            remedy = "leave it out; known are " + ", ".join(sorted(OPTIONS))
+            raise LocationError(shown(text), f"has the unknown option {option!r}", remedy)
+    return make_url(text).set(drivername=DRIVER)
+
+
+def _parts(text: str) -> SplitResult:
+    """Return the parts of an address; raises ``LocationError`` where it has no readable host or port."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.port is None or parts.port > 0
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if not usable:
+        remedy = f"write host and port as in {EXAMPLE}; marks of a password as %XX"
+        raise LocationError(shown(text), "has no readable host and port", remedy)
+    return parts

@@ -1,0 +1,56 @@
+"""SQLite: full durability, one writer, and readers beside it."""
+
+from pathlib import Path
+import sqlite3
+from typing import Final
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+BUSY_MS: Final = 5_000
+
+
+def open_writer(path: Path) -> Engine:
+    """Return an engine whose connections write with ``synchronous=FULL`` and take the write lock at once."""
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def open_reader(path: Path) -> Engine:
+    """Return an engine that only reads, beside a running writer."""
+    engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
+    event.listen(engine, "connect", _configure_reader)
+    return engine
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Connect to a database without the right to change it, whatever marks its name has."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    """Set the durability and safety of a writing connection."""
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MS}",
+        "journal_size_limit=67108864",
+        "trusted_schema=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _configure_reader(connection: sqlite3.Connection, _record: object) -> None:
+    """Let a reader wait rather than fail."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock when a transaction begins, not in its middle."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

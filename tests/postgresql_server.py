@@ -1,0 +1,119 @@
+"""A PostgreSQL server of the tests' own: temporary, on a Unix socket alone, not as root, gone with them."""
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+import os
+from pathlib import Path
+import pwd
+import shutil
+import subprocess
+import tempfile
+
+import psycopg
+from sqlalchemy import URL
+
+from meter_bridge.storage.location import DRIVER
+
+DEBIAN = Path("/usr/lib/postgresql")
+USER = "tester"
+PORT = 5432
+START_S = 30
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+SMALL = {"shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off", "max_wal_senders": "0"}
+
+
+class Server:
+    """One running server."""
+
+    def __init__(self, folder: Path, more: dict[str, str]) -> None:
+        """Make an empty cluster in a folder and start it."""
+        self.folder = folder
+        self._unprivileged = _unprivileged()
+        if self._unprivileged is not None:
+            shutil.chown(folder, self._unprivileged)
+        self._data = folder / "data"
+        self._call(
+            "initdb", "--auth=trust", f"--username={USER}", "--locale=C", "--encoding=UTF8", "--no-sync"
+        )
+        self._settings = {**SMALL, **UNSAFE_BUT_FAST, **more, "wal_level": "minimal"}
+        self.start()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        given = {**self._settings, "unix_socket_directories": str(self.folder), "listen_addresses": ""}
+        options = " ".join(f"-c {name}={value or "''"}" for name, value in given.items())
+        log = str(self.folder / "log")
+        self._call(
+            "pg_ctl", "start", "--wait", f"--timeout={START_S}", f"--log={log}", f"--options={options}"
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop the server: ``immediate`` is as good as a power cut."""
+        self._call("pg_ctl", "stop", f"--mode={mode}", "--wait")
+
+    def url(self, database: str) -> URL:
+        """Return the address of a database."""
+        return URL.create(DRIVER, USER, database=database, query={"host": str(self.folder)})
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Execute a statement by itself, outside of any transaction."""
+        with psycopg.connect(
+            host=str(self.folder), user=USER, dbname=database, autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
+
+    def _call(self, program: str, *arguments: str) -> None:
+        """Call one of PostgreSQL's programs on the cluster."""
+        command = [_program(program), f"--pgdata={self._data}", *arguments]
+        done = subprocess.run(
+            command,
+            user=self._unprivileged,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=program != "pg_ctl",
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            log = self.folder / "log"
+            said = log.read_text() if log.exists() else done.stderr
+            raise RuntimeError(f"{program} failed: {said}")
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[Server]:
+    """Run a server of one's own, for tests that stop it."""
+    with tempfile.TemporaryDirectory(prefix="prepaid-pg-", ignore_cleanup_errors=True) as name:
+        server = Server(Path(name), settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@cache
+def shared() -> Server:
+    """Return the server that the tests of this process share."""
+    opened = running()
+    server = opened.__enter__()
+    atexit.register(opened.__exit__, None, None, None)
+    return server
+
+
+def _program(name: str) -> str:
+    """Return the newest of Debian's programs of a name, or the one on the path."""
+    found = sorted(DEBIAN.glob(f"*/bin/{name}"), key=lambda path: int(path.parent.parent.name))
+    program = str(found[-1]) if found else shutil.which(name)
+    if program is None:
+        raise RuntimeError(f"{name} is missing; 'scripts/setup system' installs the package postgresql")
+    return program
+
+
+def _unprivileged() -> str | None:
+    """Return as whom the server runs: PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return None
+    names = {each.pw_name for each in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
