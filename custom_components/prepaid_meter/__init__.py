@@ -11,6 +11,7 @@ from .cards import async_setup_cards
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import DeviceKeeper, known_identifiers
+from .happenings import async_tell_happenings
 from .history import async_follow_history
 from .memory import Memory
 from .services import async_setup_services
@@ -23,6 +24,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa:
     """Register what exists whether or not a bridge is loaded: actions, commands, cards."""
     async_setup_services(hass)
     async_setup_websocket_api(hass)
+    async_tell_happenings(hass)
     await async_setup_cards(hass)
     return True
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er, target
 
@@ -61,3 +62,9 @@ def async_device_id(hass: HomeAssistant, place: Place) -> str | None:
     entry_id = place.coordinator.config_entry.entry_id
     device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry_id)
     return device.id if device else None
+
+
+@callback
+def async_is_account(hass: HomeAssistant, device_id: str) -> bool:
+    """Return whether a device is that of an account; the bridge's own is not."""
+    return bool(async_account_ids(hass, {ATTR_DEVICE_ID: [device_id]}))

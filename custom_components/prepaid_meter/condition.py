@@ -33,14 +33,14 @@ type Options = dict[probatio.Marker, Any]
 class AccountCondition(Condition):
     """A condition of the accounts that its target names: of any of them, or of all."""
 
-    _options_schema: ClassVar[Options] = {}
+    options_schema: ClassVar[Options] = {}
 
     @classmethod
     @override
     async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
         """Validate config."""
         behavior = probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY)
-        options = {behavior: probatio.In([BEHAVIOR_ANY, BEHAVIOR_ALL]), **cls._options_schema}
+        options = {behavior: probatio.In([BEHAVIOR_ANY, BEHAVIOR_ALL]), **cls.options_schema}
         schema = probatio.Schema(
             {
                 probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
@@ -57,6 +57,10 @@ class AccountCondition(Condition):
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        return self.holds_now()
+
+    def holds_now(self) -> bool:
+        """Return whether it holds for what the target names."""
         found = [
             place.coordinator.available and self._holds(place.account)
             for place in async_chosen(self._hass, self._target)
@@ -71,7 +75,7 @@ class AccountCondition(Condition):
 class CreditIsBelow(AccountCondition):
     """The credit that is left, emergency credit apart, is below an amount of the account's currency."""
 
-    _options_schema: ClassVar[Options] = {probatio.Required(CONF_AMOUNT): probatio.Coerce(float)}
+    options_schema: ClassVar[Options] = {probatio.Required(CONF_AMOUNT): probatio.Coerce(float)}
 
     @override
     def _holds(self, account: AccountView) -> bool:
@@ -81,7 +85,7 @@ class CreditIsBelow(AccountCondition):
 class RunsOutWithin(AccountCondition):
     """The credit is forecast to run out within a time; while the bridge is unsure that is not known."""
 
-    _options_schema: ClassVar[Options] = {probatio.Required(CONF_WITHIN): cv.positive_time_period}
+    options_schema: ClassVar[Options] = {probatio.Required(CONF_WITHIN): cv.positive_time_period}
 
     @override
     def _holds(self, account: AccountView) -> bool:
@@ -105,7 +109,7 @@ class InFriendlyHours(AccountCondition):
         return in_friendly_hours(account)
 
 
-CONDITIONS: Final[dict[str, type[Condition]]] = {
+CONDITIONS: Final[dict[str, type[AccountCondition]]] = {
     "credit_is_below": CreditIsBelow,
     "in_friendly_hours": InFriendlyHours,
     "runs_out_within": RunsOutWithin,
@@ -115,4 +119,4 @@ CONDITIONS: Final[dict[str, type[Condition]]] = {
 
 async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:  # noqa: ARG001
     """Return the conditions of the integration."""
-    return CONDITIONS
+    return dict(CONDITIONS)

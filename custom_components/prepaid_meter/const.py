@@ -25,6 +25,9 @@ SIGNAL_ACCOUNTS: Final = f"{DOMAIN}_accounts"
 SIGNAL_EVENT: Final = f"{DOMAIN}_event"
 """Sent with what happened to an account."""
 
+EVENT_HAPPENED: Final = f"{DOMAIN}_event"
+"""Fired on Home Assistant's bus with what happened to an account."""
+
 RELEASES_URL: Final = "https://github.com/prepaid-meter/prepaid-meter/releases"
 
 MANUFACTURER: Final = "Prepaid Meter"

@@ -46,7 +46,7 @@ type Details = Mapping[str, Any]
 class AccountTrigger(Trigger):
     """A trigger of the accounts that its target names."""
 
-    _options_schema: ClassVar[Options] = {}
+    options_schema: ClassVar[Options] = {}
 
     @classmethod
     @override
@@ -55,7 +55,7 @@ class AccountTrigger(Trigger):
         schema = probatio.Schema(
             {
                 probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
-                probatio.Required(CONF_OPTIONS, default={}): cls._options_schema,
+                probatio.Required(CONF_OPTIONS, default={}): cls.options_schema,
             }
         )
         return cast("ConfigType", schema(config))
@@ -172,7 +172,7 @@ class SupplyCut(EventTrigger):
 
     _kind = EventKind.SUPPLY_CHANGED
     _what = "cut"
-    _options_schema: ClassVar[Options] = {
+    options_schema: ClassVar[Options] = {
         probatio.Optional(CONF_REASON): probatio.All(
             cv.ensure_list, [probatio.In([reason.value for reason in SupplyReason])]
         )
@@ -214,7 +214,7 @@ class TopUpReceived(EventTrigger):
 
     _kind = EventKind.TOP_UP
     _what = "top-up"
-    _options_schema: ClassVar[Options] = {
+    options_schema: ClassVar[Options] = {
         probatio.Optional(CONF_MINIMUM_AMOUNT): probatio.All(probatio.Coerce(float), probatio.Range(min=0))
     }
 
@@ -236,7 +236,7 @@ class TopUpReceived(EventTrigger):
 class RunsOutWithin(AccountTrigger):
     """The credit is forecast to run out within a time, and was not before."""
 
-    _options_schema: ClassVar[Options] = {
+    options_schema: ClassVar[Options] = {
         probatio.Required(CONF_WITHIN): probatio.All(
             cv.positive_time_period, probatio.Range(min=timedelta(1 / 86400))
         )
@@ -284,7 +284,7 @@ def _supply(data: Mapping[str, object]) -> Details:
     return {"state": data.get("state"), "reason": data.get("reason"), "note": data.get("note")}
 
 
-TRIGGERS: Final[dict[str, type[Trigger]]] = {
+TRIGGERS: Final[dict[str, type[AccountTrigger]]] = {
     "credit_became_low": CreditBecameLow,
     "credit_recovered": CreditRecovered,
     "runs_out_within": RunsOutWithin,
@@ -296,4 +296,4 @@ TRIGGERS: Final[dict[str, type[Trigger]]] = {
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:  # noqa: ARG001
     """Return the triggers of the integration."""
-    return TRIGGERS
+    return dict(TRIGGERS)
