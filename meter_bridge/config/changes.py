@@ -46,6 +46,8 @@ class RefusalCode(StrEnum):
     METER_CLAIMED_TWICE = "meter_claimed_twice"
     ID_TWICE = "id_twice"
     EDITED_SINCE = "edited_since"
+    TARIFF_CANNOT_FOLLOW = "tariff_cannot_follow"
+    UNITS_BESIDE_OTHERS = "units_beside_others"
 
 
 WARNING: Final = "!"

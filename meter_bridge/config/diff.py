@@ -15,7 +15,13 @@ from meter_bridge.config.changes import (
 )
 from meter_bridge.config.describe import show_amount, show_dates, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
-from meter_bridge.config.diff_tariffs import check_in_force, compare_tariffs, keep_holidays
+from meter_bridge.config.diff_tariffs import (
+    check_in_force,
+    check_turns,
+    check_units,
+    compare_tariffs,
+    keep_holidays,
+)
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
 from meter_bridge.core.supply import PaymentMode
 
@@ -46,6 +52,8 @@ def compare(
     compare_meters(found, old, after)
     _check_ids(found, after)
     check_in_force(found, after, now_ms)
+    check_turns(found, old, after, now_ms)
+    check_units(found, after)
     check_claims(found, after)
     _check_edits(found, old, undo)
     return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings), closed)

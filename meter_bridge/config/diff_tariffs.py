@@ -10,13 +10,15 @@ from meter_bridge.config.changes import (
     Placed,
     RefusalCode,
     Subject,
+    accounts,
     supplies,
     tariffs,
 )
 from meter_bridge.config.describe import show_instant
 from meter_bridge.config.describe_tariffs import show_changes
-from meter_bridge.config.plan import InstallationPlan, TariffPlan
-from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.config.plan import InstallationPlan, SitePlan, SupplyPlan, TariffPlan
+from meter_bridge.core.succession import obstacle
+from meter_bridge.core.tariff import BlockBasis, TariffVersion
 
 
 def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> InstallationPlan:
@@ -125,6 +127,63 @@ def _check_retroactive(found: Findings, version: TariffVersion, now_ms: int, *, 
     message = f"version {start} of tariff {version.tariff_id} begins in the past, which is charged already"
     remedy = "let it begin later than now"
     found.refuse(RefusalCode.VERSION_IN_PAST, version.id, start, message, remedy)
+
+
+def check_turns(found: Findings, old: InstallationPlan, new: InstallationPlan, now_ms: int) -> None:
+    """Refuse to give a supply another tariff in a way that would leave this month half priced."""
+    before = {each.plan.id: each for each in supplies(old)}
+    for each in supplies(new):
+        known = before.get(each.plan.id)
+        if known is None or known.plan.tariff_id == each.plan.tariff_id:
+            continue
+        was, now = _in_force(known, now_ms), _in_force(each, now_ms)
+        why = None if was is None or now is None else obstacle(was, now, now_ms)
+        if why is not None:
+            turn = f"from tariff {known.plan.tariff_id} to {each.plan.tariff_id}"
+            message = f"supply {each.plan.id} cannot go {turn} now"
+            remedy = (
+                f"{why.remedy}; or give tariff {known.plan.tariff_id} a version with these prices that begins"
+                " with a bill"
+            )
+            found.refuse(
+                RefusalCode.TARIFF_CANNOT_FOLLOW,
+                each.plan.id,
+                each.plan.tariff_id,
+                f"{message}: {why.message}",
+                remedy,
+            )
+
+
+def check_units(found: Findings, plan: InstallationPlan) -> None:
+    """Refuse several supplies on an account of which one sells units.
+
+    A top-up could buy units of one supply alone, and would leave the others to credit that is spent already.
+    """
+    for account in accounts(plan):
+        sellers = [
+            supply.id
+            for supply in account.plan.supplies
+            if any(version.basis is BlockBasis.PURCHASE_TIME for version in _versions(account.site, supply))
+        ]
+        if sellers and len(account.plan.supplies) > 1:
+            message = (
+                f"unit {account.plan.id} has several supplies, and {sellers[0]} sells units: a top-up would"
+                " buy units of it and leave nothing for the others"
+            )
+            remedy = "give what sells units a unit of its own, or a tariff with sold as: energy used"
+            found.refuse(RefusalCode.UNITS_BESIDE_OTHERS, account.plan.id, sellers[0], message, remedy)
+
+
+def _versions(site: SitePlan, supply: SupplyPlan) -> tuple[TariffVersion, ...]:
+    """Return the versions of a supply's tariff."""
+    found = (tariff.versions for tariff in site.tariffs if tariff.id == supply.tariff_id)
+    return next(found, ())
+
+
+def _in_force(supply: Placed[SupplyPlan], now_ms: int) -> TariffVersion | None:
+    """Return the version that prices a supply now."""
+    begun = [each for each in _versions(supply.site, supply.plan) if each.valid_from <= now_ms]
+    return begun[-1] if begun else None
 
 
 def check_in_force(found: Findings, plan: InstallationPlan, now_ms: int) -> None:

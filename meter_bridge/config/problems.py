@@ -26,6 +26,8 @@ class ProblemCode(StrEnum):
     MINUTE_PRICED_TWICE = "minute_priced_twice"
     DAY_IN_NO_SEASON = "day_in_no_season"
     DAY_IN_TWO_SEASONS = "day_in_two_seasons"
+    VERSION_CANNOT_FOLLOW = "version_cannot_follow"
+    """A tariff version would leave the month in which it begins half priced."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

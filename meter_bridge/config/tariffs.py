@@ -19,6 +19,7 @@ from meter_bridge.config.yaml_text import Data, Path
 from meter_bridge.core.bands import HOLIDAY, BandCalendar
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.succession import obstacle
 from meter_bridge.core.tariff import (
     BlockBandMeaning,
     BlockBasis,
@@ -260,4 +261,14 @@ def _check_order(reading: Reading, paths: Sequence[Path], versions: Sequence[Tar
             reading.add(
                 (*path, "from"), message, "put versions in the order of their start, each with its own"
             )
+        elif newest is not None:
+            _check_follows(reading, path, newest, version)
         newest = version
+
+
+def _check_follows(reading: Reading, path: Path, before: TariffVersion, version: TariffVersion) -> None:
+    """Check that a version can take over from the one before it."""
+    found = obstacle(before, version, version.valid_from)
+    if found is not None:
+        at = (*path, found.key) if reading.document.get((*path, found.key)) is not None else path
+        reading.add(at, found.message, found.remedy, code=ProblemCode.VERSION_CANNOT_FOLLOW)

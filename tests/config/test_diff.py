@@ -306,3 +306,47 @@ def test_what_changes_in_a_version_is_told(site_file: str) -> None:
             " standing charge 4.50 per day → none, minimum charge none → 90.00 per month"
         )
     ]
+
+
+UNITS = """\
+      units:
+        versions: [{from: 2026-07-01, prices: 3.00, sold as: units bought}]
+      lifeline:
+        versions: [{from: 2026-07-01, prices: 3.00, lifeline: {up to: 50 kWh, prices: 1.00}}]
+      other-day:
+        versions: [{from: 2026-07-01, prices: 3.00, billing day: 15, minimum charge: 9.00 per month}]
+"""
+
+
+@pytest.mark.parametrize(
+    "before,after,remedy",
+    [
+        ("units", "lifeline", "first day of its month; or give tariff units a version"),
+        ("home", "other-day", "keep billing day: 1; or give tariff home a version"),
+    ],
+)
+def test_a_tariff_that_would_leave_this_month_half_priced_is_refused(
+    site_file: str, before: str, after: str, remedy: str
+) -> None:
+    text = site_file.replace("    units:\n", f"{UNITS}    units:\n", 1)
+    old = text.replace("tariff: home", f"tariff: {before}")
+    within = NOW + 10 * 86_400_000
+    difference = compare(load(old), load(text.replace("tariff: home", f"tariff: {after}")), within)
+    assert set(codes(difference)) == {RefusalCode.TARIFF_CANNOT_FOLLOW}
+    assert remedy in difference.refusals[0].remedy
+    assert compare(load(old), load(old), within).refusals == ()
+
+
+def test_several_supplies_of_which_one_sells_units_are_refused(site_file: str) -> None:
+    text = site_file.replace("    units:\n", f"{UNITS}    units:\n", 1).replace(
+        "tariff: home", "tariff: units", 1
+    )
+    plan = load(text)
+    (site,) = plan.sites
+    first = site.accounts[0]
+    water = replace(first.supplies[0], id=f"{first.id}/water", tariff_id="home", meters=())
+    both = replace(first, supplies=(*first.supplies, water))
+    several = replace(plan, sites=(replace(site, accounts=(both, *site.accounts[1:])),))
+    difference = compare(plan, several, NOW)
+    assert codes(difference) == [RefusalCode.UNITS_BESIDE_OTHERS]
+    assert "unit of its own" in difference.refusals[0].remedy
