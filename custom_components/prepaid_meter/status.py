@@ -1,11 +1,14 @@
-"""What there is to say about an account now, for scripts, voices and language models."""
+"""What there is to say about an account now, for scripts, voices and language models.
+
+Amounts are in whole minor units, as entities show them; only the price has all its digits.
+"""
 
 from datetime import timedelta
 
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from .amounts import decimal_text, kilowatt_hours_text
+from .amounts import decimal_text, kilowatt_hours_text, money
 from .client.protocol import AccountView
 
 
@@ -15,7 +18,7 @@ def readable_status(account: AccountView) -> JsonObjectType:
         "account": account.name,
         "site": account.site_name,
         "currency": account.currency,
-        "balance": decimal_text(account.available, account),
+        "balance": _amount(account.available, account),
         "low_credit": account.low_credit,
         "units_left_kwh": kilowatt_hours_text(account.units_left_wh),
         "seconds_left": account.seconds_left,
@@ -42,7 +45,7 @@ def runs_out(account: AccountView) -> str | None:
 
 
 def _amount(amount: int | None, account: AccountView) -> str | None:
-    return None if amount is None else decimal_text(amount, account)
+    return None if amount is None else str(money(amount, account))
 
 
 def _supply(account: AccountView) -> JsonObjectType:
@@ -54,11 +57,11 @@ def _emergency_credit(account: AccountView) -> JsonObjectType | None:
     credit = account.emergency_credit
     if credit is None:
         return None
-    return {"state": credit.state.value, "left": decimal_text(credit.left, account)}
+    return {"state": credit.state.value, "left": _amount(credit.left, account)}
 
 
-def _debt(account: AccountView) -> str:
-    return decimal_text(account.arrears + sum(debt.owed for debt in account.debts), account)
+def _debt(account: AccountView) -> str | None:
+    return _amount(account.arrears + sum(debt.owed for debt in account.debts), account)
 
 
 def _price(account: AccountView) -> JsonObjectType | None:
@@ -78,5 +81,5 @@ def _last_top_up(account: AccountView) -> JsonObjectType | None:
     top_up = account.last_top_up
     if top_up is None:
         return None
-    amount = decimal_text(top_up.amount, account)
+    amount = _amount(top_up.amount, account)
     return {"at": top_up.at, "amount": amount, "method": top_up.method}

@@ -26,7 +26,7 @@ from homeassistant.helpers.typing import ConfigType
 import probatio
 
 from .accounts import Place, async_account_ids, async_device_id, async_loaded
-from .amounts import decimal_text, price
+from .amounts import decimal_text, money, price
 from .client.protocol import AccountView, AlertKind, Event, EventKind, SupplyReason, SupplyState
 from .const import SIGNAL_ACCOUNTS, SIGNAL_EVENT
 from .coordinator import Happening, PrepaidMeterCoordinator
@@ -80,7 +80,7 @@ class AccountTrigger(Trigger):
             "account": account.name,
             "account_id": account.id,
             "currency": account.currency,
-            "balance": decimal_text(account.available, account),
+            "balance": str(money(account.available, account)),
             "seconds_left": account.seconds_left,
             "runs_out": runs_out(account),
             "last_top_up_at": account.last_top_up.at if account.last_top_up else None,
@@ -227,7 +227,7 @@ class TopUpReceived(EventTrigger):
             return None
         return {
             "amount": decimal_text(amount, account),
-            "balance_after": decimal_text(after, account),
+            "balance_after": str(money(after, account)),
             "method": event.data.get("method"),
             "reference": event.data.get("reference"),
         }

@@ -77,7 +77,7 @@ async def test_an_exposed_account_is_told_whole(hass: HomeAssistant, asked: Fake
     assert (tool.name, tool.annotations.read_only, tool.annotations.destructive) == (TOOL, True, False)
 
     answer = (await ask(hass, api)).data
-    assert (answer["account"], answer["currency"], answer["balance"]) == ("Flat 1", "ZAR", "187.1187")
+    assert (answer["account"], answer["currency"], answer["balance"]) == ("Flat 1", "ZAR", "187.12")
     assert (answer["units_left_kwh"], answer["seconds_left"]) == ("69.680", 345_600)
     assert answer["supply"] == {"state": "connected", "reason": "in_credit", "note": None}
     assert answer["price"]["per_kwh"] == "2.6854"

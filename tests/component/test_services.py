@@ -257,7 +257,7 @@ async def test_the_status_is_told_without_asking_the_bridge(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     told = await act(hass, "account_status")
-    assert (told["account"], told["balance"], told["seconds_left"]) == ("Flat 1", "187.1187", 345_600)
+    assert (told["account"], told["balance"], told["seconds_left"]) == ("Flat 1", "187.12", 345_600)
     assert bridge.requests == []
     await bridge.stop()
     await eventually(lambda: hass.states.is_state("sensor.flat_1_balance", "unavailable"))

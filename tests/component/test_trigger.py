@@ -321,7 +321,7 @@ async def test_every_trigger_tells_what_is_left(
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await eventually(lambda: runs)
     (run,) = told(runs)
-    assert (run["balance"], run["seconds_left"]) == (187.1187, 4 * DAY)
+    assert (run["balance"], run["seconds_left"]) == (187.12, 4 * DAY)
     assert run["last_top_up_at"] == "2026-11-09T18:30:00.000Z"
     assert run["runs_out"].endswith("+00:00")
 
