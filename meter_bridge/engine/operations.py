@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 import asyncio
 from contextlib import nullcontext
+from functools import partial
 import hashlib
 import json
 from typing import Any, ClassVar, Final
@@ -75,9 +76,15 @@ class Operations:
             return _same(known, content, key, result), True
         task = asyncio.create_task(self._run(actor, account_id, operation, key, content))
         self._under_way[place] = task
-        task.add_done_callback(lambda _: self._under_way.pop(place, None))
+        task.add_done_callback(partial(self._ended, place))
         known, result, replayed = await asyncio.shield(task)
         return _same(known, content, key, result), replayed
+
+    def _ended(self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]) -> None:
+        """Forget an operation that is over; why it failed need not be told where nobody waits any more."""
+        self._under_way.pop(place, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _run[T](
         self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str

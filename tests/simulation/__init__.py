@@ -1,0 +1,1 @@
+"""Deterministic simulation of the whole bridge: virtual time, and everything around it that can fail."""

@@ -1,0 +1,111 @@
+"""What must be true at every instant, and what must come true once faults have stopped."""
+
+from collections.abc import Iterator
+from contextlib import closing
+import hashlib
+import json
+import sqlite3
+
+from meter_bridge.core.derived import accrued
+from meter_bridge.core.supply import SupplyState
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account
+from meter_bridge.storage.sqlite import connect_read_only
+from meter_bridge.storage.verify import verify
+from tests.simulation.machine import Machine
+from tests.simulation.model import RAND, Truth
+
+_BOOKED = (
+    "SELECT o.key, count(e.seq) FROM operation o JOIN journal_entry e ON e.seq = o.entry_seq"
+    " AND e.kind = 'top_up' WHERE o.account_id = ? GROUP BY o.key"
+)
+
+_ENTRIES = "SELECT seq, at, kind, balance_after FROM journal_entry WHERE account_id = ? ORDER BY seq"
+_POSTINGS = "SELECT bucket, asset, amount FROM posting WHERE entry_seq = ? ORDER BY n"
+_SEGMENTS = "SELECT meter_id, start_ms, end_ms, wh, amount, tax FROM segment WHERE entry_seq = ? ORDER BY n"
+
+
+def stored(machine: Machine, truths: list[Truth]) -> Iterator[str]:
+    """Yield what is wrong with the books as they are on disk now."""
+    yield from verify(machine.disk.database)
+    with closing(connect_read_only(machine.disk.database)) as connection:
+        for truth in truths:
+            booked = dict(connection.execute(_BOOKED, (truth.house.id,)).fetchall())
+            for key in truth.keys:
+                if booked.get(key, 0) != 1:
+                    yield f"invariant 8: the acknowledged top-up {key} is booked {booked.get(key, 0)} times"
+
+
+def command_is_decided(machine: Machine, meter_id: str, position: str) -> Iterator[str]:
+    """Yield where a relay command goes out whose decision is not on disk (invariant 10)."""
+    with closing(connect_read_only(machine.disk.database)) as connection:
+        newest = connection.execute(
+            "SELECT position FROM outbox WHERE meter_id = ? ORDER BY revision DESC LIMIT 1", (meter_id,)
+        ).fetchone()
+    if newest is None or newest[0] != position:
+        yield (
+            f"invariant 10: {meter_id} was told to be {position}, but the newest decision on disk is {newest}"
+        )
+
+
+def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:
+    """Yield relays that are not where their decision wants them (invariant 9)."""
+    for truth in truths:
+        account = engine.installation.accounts[truth.house.id]
+        wanted = account.state is SupplyState.CONNECTED
+        if truth.house.meter.physics.contact_closed is not wanted:
+            is_ = "closed" if truth.house.meter.physics.contact_closed else "open"
+            yield (
+                f"invariant 9: the relay of {truth.house.meter_id} is {is_}, but the decision is"
+                f" {account.state} ({account.reason})"
+            )
+
+
+def accounts(engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int) -> Iterator[str]:
+    """Yield accounts that differ from the naive model."""
+    for truth in truths:
+        account = engine.installation.accounts[truth.house.id]
+        yield from _energy(account, truth)
+        charged = account.meters[0].energy_wh or 0
+        available = account.balance - _accrued(account)
+        expected = truth.balance(charged, begin_ms, now_ms)
+        if available != expected:
+            yield (
+                f"{account.id}: credit is {available / RAND:.6f}, but {truth.paid / RAND:.2f} was paid and"
+                f" {charged} Wh were charged, which leaves {expected / RAND:.6f}"
+            )
+        if (account.state is SupplyState.CONNECTED) is not truth.connected(expected):
+            credit = expected / RAND
+            yield f"{account.id}: supply is {account.state} ({account.reason}) with credit {credit:.6f}"
+
+
+def _energy(account: Account, truth: Truth) -> Iterator[str]:
+    """Yield where the energy charged is not the energy that flowed (invariant 5)."""
+    charged = account.meters[0].energy_wh or 0
+    least, most = truth.energy_wh()
+    if not least - 1 <= charged <= most + 1:
+        meter = account.meters[0].id
+        yield f"invariant 5: {charged} Wh are charged of {meter}, but {least} to {most} Wh flowed"
+
+
+def _accrued(account: Account) -> int:
+    """Return what is used and not posted yet."""
+    return sum(accrued(supply.rating, supply.timeline) for supply in account.supplies)
+
+
+def canonical_hash(machine: Machine) -> str:
+    """Return one digest of every account's postings, charges and top-ups, each account in its own order."""
+    digest = hashlib.sha256()
+    with closing(connect_read_only(machine.disk.database)) as connection:
+        for (account_id,) in connection.execute("SELECT id FROM account ORDER BY id").fetchall():
+            for row in _journal(connection, account_id):
+                digest.update(json.dumps(row).encode())
+    return digest.hexdigest()
+
+
+def _journal(connection: sqlite3.Connection, account_id: str) -> Iterator[list[object]]:
+    """Yield the entries of an account, each with its postings and segments."""
+    for seq, *entry in connection.execute(_ENTRIES, (account_id,)).fetchall():
+        postings = connection.execute(_POSTINGS, (seq,)).fetchall()
+        segments = connection.execute(_SEGMENTS, (seq,)).fetchall()
+        yield [account_id, entry, postings, segments]

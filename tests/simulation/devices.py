@@ -1,0 +1,85 @@
+"""The meters of the street in virtual time, on the broker's other side."""
+
+import asyncio
+from typing import Final
+
+from meter_bridge.devices.simulators.physics import ConstantLoad
+from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_greeting
+from tests.simulation.broker import Broker
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.machine import WallClock
+from tests.simulation.street import House
+
+GREETING_S: Final = 5.0
+"""How long after a broker came back its devices take to connect again."""
+LARGEST_LOAD_W: Final = 3_000
+
+
+class Devices:
+    """Lets every meter speak when its time has come, and hear what the bridge tells it."""
+
+    def __init__(self, loop: VirtualLoop, broker: Broker, clock: WallClock, houses: list[House]) -> None:
+        """Connect the meters to the broker."""
+        self._loop = loop
+        self._broker = broker
+        self._clock = clock
+        self._houses = {house.meter.name: house for house in houses}
+        self._planned: dict[str, asyncio.TimerHandle] = {}
+        broker.to_device = self._heard
+        broker.on_restart = self._greet_soon
+
+    def start(self) -> None:
+        """Let every meter connect."""
+        self._greet()
+        for house in self._houses.values():
+            self._plan(house)
+
+    def _greet_soon(self) -> None:
+        self._loop.exactly_at(self._loop.time() + GREETING_S, self._greet)
+
+    def _greet(self) -> None:
+        """Let every meter, and the gateway, say who they are."""
+        zigbee = [each.meter for each in self._houses.values() if isinstance(each.meter, Zigbee2MqttMeter)]
+        if zigbee:
+            self._broker.publish(gateway_greeting(zigbee))
+        for house in self._houses.values():
+            self.step(house)
+            self._broker.publish(house.meter.come_online())
+
+    def step(self, house: House) -> None:
+        """Let a meter live until now."""
+        meter = house.meter
+        self._broker.publish(meter.step(max(0, self._clock.true() - meter.physics.now_ms)))
+
+    def _plan(self, house: House) -> None:
+        """Wake a meter when it next does something by itself."""
+        planned = self._planned.pop(house.meter.name, None)
+        if planned is not None:
+            planned.cancel()
+        due_s = max(house.meter.due_ms - self._clock.start_ms, 0) / 1000
+        due_s = max(due_s, self._loop.time() + 0.001)
+        self._planned[house.meter.name] = self._loop.exactly_at(due_s, self._wake, house)
+
+    def _wake(self, house: House) -> None:
+        self.step(house)
+        self._plan(house)
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        for part in topic.split("/")[:2]:
+            house = self._houses.get(part)
+            if house is not None and house.meter.owns(topic):
+                self.step(house)
+                self._broker.publish(house.meter.handle(topic, payload))
+                self._plan(house)
+                return
+
+    def load(self, house: House, watts: int) -> None:
+        """Draw another power from now on."""
+        self.step(house)
+        house.meter.physics.load = ConstantLoad(watts * 1000)
+        self._plan(house)
+
+    def changed(self, house: House) -> None:
+        """Take note of a fault that was switched on or off."""
+        self.step(house)
+        self._plan(house)

@@ -1,0 +1,174 @@
+"""Carrying out faults: each begins, stays for its time and ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from tests.simulation.broker import Broker
+from tests.simulation.devices import Devices
+from tests.simulation.disk import Crash
+from tests.simulation.faults import METER_FAULTS, Fault
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.machine import Machine
+from tests.simulation.street import House
+
+CRASH_WAITS_S: Final = 600.0
+"""How long a planned crash waits for a commit to happen at."""
+
+
+class Injector:
+    """Makes faults happen at their time."""
+
+    def __init__(
+        self, loop: VirtualLoop, broker: Broker, machine: Machine, devices: Devices, houses: list[House]
+    ) -> None:
+        """Take everything that can fail."""
+        self._loop = loop
+        self._broker = broker
+        self._machine = machine
+        self._devices = devices
+        self._houses = {house.id: house for house in houses}
+        self._one_life = asyncio.Lock()
+        """The bridge dies of one thing at a time."""
+        self._healed = asyncio.Event()
+
+    async def carry_out(self, fault: Fault) -> None:
+        """Wait for a fault's time, let it happen and end it."""
+        await self._while(fault.at_s - self._loop.time())
+        if not self._healed.is_set():
+            await self._way(fault)(fault)
+
+    async def _while(self, seconds: float) -> None:
+        """Wait, but not beyond the end of all faults."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, seconds)):
+                await self._healed.wait()
+
+    def _way(self, fault: Fault) -> Callable[[Fault], Awaitable[None]]:
+        """Return how a kind of fault happens."""
+        if fault.kind.startswith("crash "):
+            return self._crash
+        if fault.kind == "meter restart":
+            return self._meter_restart
+        if fault.kind.startswith("meter "):
+            return self._meter
+        ways: dict[str, Callable[[Fault], Awaitable[None]]] = {
+            "loss": self._weather,
+            "repeats": self._weather,
+            "reorders": self._weather,
+            "stall": self._stall,
+            "broker restart": self._broker_restart,
+            "connection cut": self._cut,
+            "kill": self._kill,
+            "busy": self._busy,
+            "disk full": self._disk,
+            "disk read-only": self._disk,
+            "disk errors": self._disk,
+            "disk slow": self._disk,
+            "clock jump": self._clock_jump,
+        }
+        return ways[fault.kind]
+
+    async def _weather(self, fault: Fault) -> None:
+        setattr(self._broker.weather, fault.kind, fault.strength)
+        await self._while(fault.for_s)
+        setattr(self._broker.weather, fault.kind, 0.0)
+
+    async def _stall(self, fault: Fault) -> None:
+        weather = self._broker.weather
+        weather.stalled_until, weather.queue = self._loop.time() + fault.for_s, round(fault.strength)
+        await self._while(fault.for_s)
+        weather.queue = 1_000
+
+    async def _broker_restart(self, fault: Fault) -> None:
+        self._broker.stop()
+        await self._while(fault.for_s)
+        self._broker.start()
+
+    async def _cut(self, _fault: Fault) -> None:
+        self._broker.lose_connections()
+
+    async def _busy(self, fault: Fault) -> None:
+        self._loop.busy_s = fault.strength
+        await self._while(fault.for_s)
+        self._loop.busy_s = 0.0
+
+    async def _disk(self, fault: Fault) -> None:
+        disk = self._machine.disk
+        settings = {
+            "disk full": ("full", True, False),
+            "disk read-only": ("read_only", True, False),
+            "disk errors": ("errors", fault.strength, 0.0),
+            "disk slow": ("slow_s", fault.strength, 0.0),
+        }
+        name, on, off = settings[fault.kind]
+        setattr(disk, name, on)
+        await self._while(fault.for_s)
+        setattr(disk, name, off)
+
+    async def _clock_jump(self, fault: Fault) -> None:
+        clock = self._machine.clock
+        clock.off_ms, clock.synchronised = round(fault.strength * 1000), False
+        await self._while(fault.for_s)
+        clock.off_ms, clock.synchronised = 0, True
+
+    async def _kill(self, fault: Fault) -> None:
+        async with self._one_life:
+            await self._machine.kill()
+            await self._while(fault.for_s)
+            await self._machine.start()
+
+    async def _crash(self, fault: Fault) -> None:
+        """Let the bridge die at its next commit, at some point of it."""
+        async with self._one_life:
+            disk = self._machine.disk
+            disk.planned = Crash(fault.kind.removeprefix("crash "))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CRASH_WAITS_S):
+                    await self._machine.death()
+            disk.planned = None
+            if disk.dead:
+                await self._machine.buried()
+                await self._while(fault.for_s)
+                await self._machine.start()
+
+    async def _meter(self, fault: Fault) -> None:
+        house, name = self._houses[fault.target], fault.kind.removeprefix("meter ")
+        assert name in METER_FAULTS
+        setattr(house.meter.faults, name, True)
+        self._devices.changed(house)
+        await self._while(fault.for_s)
+        setattr(house.meter.faults, name, False)
+        self._press_button(house)
+        self._devices.changed(house)
+
+    @staticmethod
+    def _press_button(house: House) -> None:
+        """Mend a contact that only claims to be closed: nothing but a person in the dark can know of it."""
+        if house.meter.physics.claimed_closed:
+            house.meter.physics.contact_closed = True
+
+    async def _meter_restart(self, fault: Fault) -> None:
+        house = self._houses[fault.target]
+        self._devices.step(house)
+        house.meter.physics.restart()
+        self._broker.publish(house.meter.come_online())
+        self._devices.changed(house)
+
+    def heal(self) -> None:
+        """End every fault now."""
+        self._healed.set()
+        self._loop.busy_s = 0.0
+        self._machine.disk.heal()
+        self._machine.clock.off_ms, self._machine.clock.synchronised = 0, True
+        weather = self._broker.weather
+        weather.loss = weather.repeats = weather.reorders = weather.stalled_until = 0.0
+        weather.queue = 1_000
+        for house in self._houses.values():
+            for name in METER_FAULTS:
+                setattr(house.meter.faults, name, False)
+            self._press_button(house)
+            self._devices.changed(house)
+        if not self._broker.up:
+            self._broker.start()

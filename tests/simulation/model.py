@@ -1,0 +1,80 @@
+"""The naive model: what each account must hold and where its relay must be.
+
+It knows nothing of readings, messages, intervals or transactions: money that was paid in, less what the true
+energy cost that flowed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from tests.simulation.street import CENT, House, Kind, Tariff
+
+ZONE: Final = ZoneInfo("Africa/Johannesburg")
+WH_PER_KWH: Final = 1_000
+RAND: Final = 100 * CENT
+BLOCKS: Final = ((10_000, 150 * CENT), (25_000, 200 * CENT), (10**12, 325 * CENT))
+"""Upper end in Wh and price per kWh of each block."""
+VAT: Final = 15
+
+
+@dataclass(slots=True)
+class Truth:
+    """What is true of one unit."""
+
+    house: House
+    begun_wh: int = 0
+    """Register from which the bridge charges."""
+    paid: int = 0
+    unmetered_wh: int = 0
+    """Least of the energy that flowed and that no register can tell any more, after a reset."""
+    extra_wh: int = 0
+    """Energy of registers that were reset, as told before."""
+    held_off: bool = False
+    keys: dict[str, int] = field(default_factory=dict)
+    """Amounts by the key of their top-up, once acknowledged."""
+
+    def energy_wh(self) -> tuple[int, int]:
+        """Return the least and the most energy that may be charged."""
+        most = self.house.told_wh() - self.begun_wh + self.extra_wh
+        return most - self.unmetered_wh, most
+
+    def balance(self, energy_wh: int, begin_ms: int, now_ms: int) -> int:
+        """Return what the account must hold after so much energy."""
+        return self.paid - cost(self.house.tariff, energy_wh) - standing(self.house.tariff, begin_ms, now_ms)
+
+    def connected(self, balance: int) -> bool:
+        """Say whether the unit must have supply with such a balance."""
+        if self.house.kind is Kind.NEVER_CUT:
+            return True
+        if self.held_off:
+            return False
+        return self.house.kind is Kind.CREDIT or balance > 0
+
+
+def cost(tariff: Tariff, energy_wh: int) -> int:
+    """Return what energy costs; exact, since every price is a whole number of steps per Wh."""
+    if tariff is Tariff.FLAT:
+        return energy_wh * 200 * CENT // WH_PER_KWH
+    if tariff is Tariff.STANDING:
+        return energy_wh * 180 * CENT // WH_PER_KWH * (100 + VAT) // 100
+    total = below = 0
+    for upto, price in BLOCKS:
+        total += max(min(energy_wh, upto) - below, 0) * price // WH_PER_KWH
+        below = upto
+    return total
+
+
+def standing(tariff: Tariff, begin_ms: int, now_ms: int) -> int:
+    """Return the standing charges of the local days that began since."""
+    if tariff is not Tariff.STANDING:
+        return 0
+    days = (_day(now_ms) - _day(begin_ms)) // timedelta(days=1)
+    return days * 150 * CENT * (100 + VAT) // 100
+
+
+def _day(at_ms: int) -> datetime:
+    """Return the begin of a local day, without its zone."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -1,0 +1,151 @@
+"""The people of the street: customers who pay and use, and somebody who looks after the installation."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+import random
+from typing import Final
+
+from meter_bridge.api.port import Actor, BridgePort, Refused
+from meter_bridge.engine.bridge import Bridge
+from meter_bridge.protocol.messages import ErrorCode, Role, SupplyAction
+from tests.simulation.devices import LARGEST_LOAD_W, Devices
+from tests.simulation.faults import HOUR_S
+from tests.simulation.machine import Machine, PowerLostError
+from tests.simulation.model import Truth
+from tests.simulation.street import CENT, House, Kind
+
+LANDLORD: Final = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
+RETRY_S: Final = 30.0
+AMOUNTS: Final = ("5.00", "10.00", "20.00", "50.00")
+PAUSE_H: Final = 5.0
+LOAD_PAUSE_S: Final = (300.0, 3 * HOUR_S)
+AGAIN: Final = 0.3
+"""Share of requests that are sent once more, although they were answered."""
+
+
+def steps_of(amount: str) -> int:
+    """Return an amount of rand in steps."""
+    whole, cents = amount.split(".")
+    return (int(whole) * 100 + int(cents)) * CENT
+
+
+class Customer:
+    """Uses electricity, and pays now and then, until it is known to be booked."""
+
+    def __init__(self, truth: Truth, machine: Machine, devices: Devices, chance: random.Random) -> None:
+        """Take the unit to live in."""
+        self.truth = truth
+        self._machine = machine
+        self._devices = devices
+        self._chance = chance
+        self._payments = 0
+        self.problems: list[str] = []
+        self.using = True
+        self.waiting = 0
+        """Payments that are not known to be booked yet."""
+
+    @property
+    def house(self) -> House:
+        """Return the unit."""
+        return self.truth.house
+
+    async def use(self) -> None:
+        """Draw another power again and again."""
+        while self.using:
+            watts = 0 if self._chance.random() < 0.2 else round(self._chance.random() ** 2 * LARGEST_LOAD_W)
+            self._devices.load(self.house, watts)
+            await asyncio.sleep(self._chance.uniform(*LOAD_PAUSE_S))
+
+    async def pay(self) -> None:
+        """Top up again and again."""
+        while self.using:
+            await asyncio.sleep(self._chance.expovariate(1 / (PAUSE_H * HOUR_S)))
+            if self.using:
+                await self.top_up(self._chance.choice(AMOUNTS))
+
+    async def top_up(self, amount: str) -> None:
+        """Pay, and ask again under the same key until the answer is there."""
+        self._payments += 1
+        key = f"{self.house.id}-{self._payments}"
+        self.waiting += 1
+        times = 1 + (self._chance.random() < AGAIN) + (self._chance.random() < AGAIN)
+        for _ in range(times):
+            await self._until_answered(key, amount)
+        self.waiting -= 1
+        if self._chance.random() < AGAIN:
+            await self._other_content(key, amount)
+
+    async def _until_answered(self, key: str, amount: str) -> None:
+        while True:
+            parts = self._machine.parts
+            try:
+                if parts is not None:
+                    await self._machine.ask(self._request(parts.bridge, key, amount))
+                    self._acknowledged(key, amount)
+                    return
+            except PowerLostError:
+                pass
+            except Refused as refused:
+                if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
+                    self.problems.append(f"the top-up {key} was refused: {refused}")
+                    return
+            await asyncio.sleep(RETRY_S)
+
+    async def _request(self, bridge: Bridge, key: str, amount: str) -> None:
+        await bridge.top_up(LANDLORD, self.house.id, amount=amount, method="cash", reference=None, key=key)
+
+    def _acknowledged(self, key: str, amount: str) -> None:
+        if key not in self.truth.keys:
+            self.truth.keys[key] = steps_of(amount)
+            self.truth.paid += steps_of(amount)
+
+    async def _other_content(self, key: str, amount: str) -> None:
+        """Use a key for another amount, which must be refused (invariant 4)."""
+        parts = self._machine.parts
+        other = next(each for each in AMOUNTS if each != amount)
+        if parts is None:
+            return
+        try:
+            await self._machine.ask(self._request(parts.bridge, key, other))
+        except PowerLostError:
+            return
+        except Refused as refused:
+            if refused.code in (ErrorCode.IDEMPOTENCY_CONFLICT, ErrorCode.STORAGE_UNAVAILABLE):
+                return
+            self.problems.append(f"invariant 4: the key {key} with other content got {refused.code}")
+            return
+        self.problems.append(f"invariant 4: the key {key} was accepted again with another amount")
+
+
+class Caretaker:
+    """Looks at the bridge now and then: confirms its clock, decides quarantines, confirms armed supplies."""
+
+    def __init__(self, machine: Machine, truths: Sequence[Truth], now_s: Callable[[], float]) -> None:
+        """Take what to look after."""
+        self._machine = machine
+        self._truths = {truth.house.id: truth for truth in truths}
+        self._now_s = now_s
+
+    async def work(self, every_s: float) -> None:
+        """Look again and again."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once."""
+        parts = self._machine.parts
+        if parts is None:
+            return
+        try:
+            await self._machine.ask(self._look(parts.bridge, parts.engine.clock.sure))
+        except PowerLostError, Refused:
+            return
+
+    async def _look(self, bridge: BridgePort, clock_sure: bool) -> None:  # noqa: FBT001
+        if not clock_sure and self._machine.clock.off_ms == 0:
+            await bridge.confirm_clock(LANDLORD)
+        for account in bridge.accounts(LANDLORD):
+            truth = self._truths[account.id]
+            if truth.house.kind is Kind.ARMED and account.supply.state == "armed":
+                await bridge.set_supply(LANDLORD, account.id, SupplyAction.CONFIRM, reason=None)

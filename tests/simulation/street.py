@@ -1,0 +1,126 @@
+"""The street that is simulated: its units, their tariffs and policies, and the site file that says so."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import cycle
+import random
+from typing import Final
+
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.simulators.catalogue import METERS, simulated_meter
+from meter_bridge.devices.simulators.meter import SimulatedMeter
+
+CENT: Final = 10_000
+"""Steps of an amount in a cent of rand."""
+RATING_W: Final = 10_000
+INTERVALS_S: Final = (60, 120, 300)
+
+
+class Tariff(StrEnum):
+    """Price lists whose cost does not depend on when energy was used, so that a naive model knows it."""
+
+    FLAT = "flat"
+    BLOCKS = "blocks"
+    STANDING = "standing"
+
+
+class Kind(StrEnum):
+    """What is special about a unit."""
+
+    PLAIN = "plain"
+    ARMED = "armed"
+    NEVER_CUT = "never_cut"
+    CREDIT = "credit"
+
+
+POLICIES: Final = {
+    Kind.PLAIN: "",
+    Kind.ARMED: "        restore: armed\n",
+    Kind.NEVER_CUT: "        never cut: yes\n",
+    Kind.CREDIT: "        payment mode: credit\n",
+}
+
+HEAD: Final = """name: Simulated street
+sites:
+  street:
+    name: Simulated street
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    defaults:
+      rating: 10 kW
+      offline after: 15 min
+      credit switchings per day: none
+      low credit: [5.00]
+    tariffs:
+      flat:
+        versions: [{from: 2026-01-01, prices: 2.00}]
+      blocks:
+        versions:
+          - from: 2026-01-01
+            blocks: [10 kWh, 25 kWh]
+            blocks reset: yearly on 10-01
+            prices: [1.50, 2.00, 3.25]
+      standing:
+        versions:
+          - from: 2026-01-01
+            prices: 1.80
+            standing charge: 1.50 per day
+            taxes: [{name: VAT, percent: 15}]
+    units:
+"""
+
+
+@dataclass(slots=True)
+class House:
+    """One unit of the street with its meter."""
+
+    id: str
+    tariff: Tariff
+    kind: Kind
+    meter: SimulatedMeter
+    interval_s: int
+
+    @property
+    def meter_id(self) -> str:
+        """Return the id by which the bridge knows the meter."""
+        return f"{self.id}/main"
+
+    @property
+    def step_wh(self) -> int:
+        """Return the resolution of what the meter tells."""
+        return 10 if self.meter.family is Family.ZIGBEE2MQTT else 1
+
+    def told_wh(self) -> int:
+        """Return the register as the meter tells it."""
+        return self.meter.physics.register_wh // self.step_wh * self.step_wh
+
+
+def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
+    """Return the houses of a seed; every family and tariff is among them where there are enough."""
+    chance = random.Random(f"{seed}/street")
+    families = cycle(sorted(METERS))
+    tariffs, kinds = cycle(chance.sample(list(Tariff), len(Tariff))), cycle(Kind)
+    houses = []
+    for number in range(1, meters + 1):
+        family, interval = next(families), chance.choice(INTERVALS_S)
+        meter = simulated_meter(
+            f"house{number}",
+            family,
+            load_w=0,
+            register_wh=chance.randrange(0, 1_000_000),
+            interval_s=interval,
+            start_ms=start_ms,
+            seed=seed,
+        )
+        kind = next(kinds) if chance.random() < 0.5 else Kind.PLAIN
+        houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval))
+    return houses
+
+
+def site_file(houses: list[House]) -> str:
+    """Return the site file of a street."""
+    return HEAD + "".join(
+        f"      {house.id}:\n        tariff: {house.tariff}\n{POLICIES[house.kind]}"
+        f'        meters: ["{house.meter.address}"]\n'
+        for house in houses
+    )

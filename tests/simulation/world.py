@@ -1,0 +1,237 @@
+"""One simulation from its seed: a street lives for some days, faults stop, and everything has to be right."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+import logging
+from pathlib import Path
+import random
+import tempfile
+from typing import Final
+
+from meter_bridge.config.site_file import load
+from meter_bridge.engine.engine import Engine
+from tests.simulation import checks
+from tests.simulation.broker import Broker
+from tests.simulation.devices import Devices
+from tests.simulation.disk import Disk
+from tests.simulation.events import Injector
+from tests.simulation.faults import HOUR_S, Fault, plan_faults
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.machine import Machine, WallClock, slowed
+from tests.simulation.model import Truth
+from tests.simulation.people import LANDLORD, Caretaker, Customer
+from tests.simulation.street import build_street, site_file
+from tests.storage.template import CREATED_AT, new_database
+
+SETTLING_S: Final = 900.0
+"""After faults stopped, within this time every relay is right and every account equals the model."""
+LOAD_W: Final = 200
+CHECK_EVERY_S: Final = 6 * HOUR_S
+CARE_EVERY_S: Final = HOUR_S
+PACES: Final = (10, 30, 30, 60, 60)
+"""How many times longer the daemon's pauses are; a day in which nothing waits is a day sooner over."""
+MEMORY: Final = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is simulated."""
+
+    seed: int
+    days: float = 2.0
+    meters: int = 5
+    faults: tuple[Fault, ...] | None = None
+    """Those of the seed that happen; None for all."""
+
+    def all_faults(self) -> list[Fault]:
+        """Return every fault that the seed plans."""
+        return plan_faults(self.seed, self.days, [f"house-{n}" for n in range(1, self.meters + 1)])
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a simulation ended."""
+
+    problems: list[str] = field(default_factory=list)
+    hash: str = ""
+    top_ups: int = 0
+    commits: int = 0
+    starts: int = 0
+    faults: int = 0
+
+
+class Problems(logging.Handler):
+    """Takes every error of the bridge that it did not expect itself."""
+
+    def __init__(self) -> None:
+        """Listen for errors alone."""
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep an error that came with an exception."""
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            self.found.append(f"{record.getMessage()}: {type(error).__name__}: {error}")
+
+
+class World:
+    """Everything that one simulation consists of."""
+
+    def __init__(self, loop: VirtualLoop, plan: Plan, root: Path) -> None:
+        """Build the street and what is around it."""
+        self._plan = plan
+        self._loop = loop
+        self.clock = WallClock(loop, CREATED_AT)
+        self.broker = Broker(loop, self._chance("broker"))
+        disk = Disk(root, self._chance("disk"))
+        new_database(disk.folder)
+        pace = slowed(self._chance("pace").choice(PACES))
+        self.machine = Machine(loop, self.broker, self.clock, disk, pace)
+        self.houses = build_street(plan.seed, plan.meters, CREATED_AT)
+        self.truths = [Truth(house) for house in self.houses]
+        self.devices = Devices(loop, self.broker, self.clock, self.houses)
+        self.injector = Injector(loop, self.broker, self.machine, self.devices, self.houses)
+        self.customers = [
+            Customer(truth, self.machine, self.devices, self._chance(truth.house.id)) for truth in self.truths
+        ]
+        self.caretaker = Caretaker(self.machine, self.truths, loop.time)
+        self.problems: list[str] = []
+        self.begin_ms = 0
+
+    def _chance(self, name: str) -> random.Random:
+        """Return randomness that nothing else uses, so that nothing shifts when something is left out."""
+        return random.Random(f"{self._plan.seed}/{name}")
+
+    async def live(self) -> Outcome:
+        """Live from the first start to the last check."""
+        outcome = Outcome()
+        await self._set_up()
+        faults = self._plan.all_faults() if self._plan.faults is None else self._plan.faults
+        tasks = [asyncio.create_task(self.injector.carry_out(fault), name=str(fault)) for fault in faults]
+        watch = [
+            asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
+            asyncio.create_task(self._check_now_and_then()),
+        ]
+        living = [asyncio.create_task(each.use()) for each in self.customers]
+        living += [asyncio.create_task(each.pay()) for each in self.customers]
+        await asyncio.sleep(self._plan.days * 24 * HOUR_S)
+        await self._heal(tasks)
+        await self._settle()
+        for task in (*watch, *living):
+            task.cancel()
+        await asyncio.gather(*watch, *living, return_exceptions=True)
+        outcome.problems = [*self.problems, *self.machine.problems]
+        outcome.problems += [problem for each in self.customers for problem in each.problems]
+        outcome.hash = checks.canonical_hash(self.machine)
+        outcome.top_ups = sum(len(truth.keys) for truth in self.truths)
+        outcome.commits, outcome.starts = self.machine.disk.commits, self.machine.starts
+        outcome.faults = len(faults)
+        await self.machine.kill()
+        return outcome
+
+    async def _set_up(self) -> None:
+        """Start the bridge, apply the site file, and wait until every meter has been read once."""
+        await self.machine.start()
+        assert self.machine.parts is not None, self.machine.problems
+        text = site_file(self.houses)
+        await self.machine.parts.bridge.apply(LANDLORD, load(text), document=text, dry_run=False)
+        self.begin_ms = self.clock.true()
+        self.devices.start()
+        await asyncio.sleep(2 * max(house.interval_s for house in self.houses))
+        for truth in self.truths:
+            truth.begun_wh = truth.house.told_wh()
+        for customer in self.customers:
+            await customer.top_up("20.00")
+
+    async def _heal(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """End all faults, and wait until the bridge runs."""
+        self.injector.heal()
+        await asyncio.wait(tasks, timeout=HOUR_S) if tasks else None
+        self.injector.heal()
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _settle(self) -> None:
+        """Demand that everything comes right in time, first with loads on, then when nothing moves.
+
+        With a load everywhere, since what flows alone shows that a contact which claims to be open is not.
+        """
+        await self.caretaker.look()
+        for customer in self.customers:
+            customer.using = False
+            self.devices.load(customer.house, LOAD_W)
+        await asyncio.sleep(SETTLING_S)
+        engine = self._engine()
+        if engine is None:
+            return
+        self.problems += checks.relays(engine, self.truths)
+        for customer in self.customers:
+            self.devices.load(customer.house, 0)
+        await asyncio.sleep(SETTLING_S)
+        for customer in self.customers:
+            if customer.waiting:
+                self.problems.append(f"{customer.house.id}: {customer.waiting} top-ups were never answered")
+        await self.caretaker.look()
+        await asyncio.sleep(SETTLING_S)
+        engine = self._engine()
+        if engine is None:
+            return
+        self.problems += checks.relays(engine, self.truths)
+        self.problems += checks.accounts(engine, self.truths, self.begin_ms, self.clock.true())
+        self.problems += checks.stored(self.machine, self.truths)
+
+    def _engine(self) -> Engine | None:
+        """Return the engine, which has to be there and sound."""
+        parts = self.machine.parts
+        if parts is None:
+            self.problems.append("the bridge does not run although faults have stopped")
+            return None
+        if parts.engine.broken is not None:
+            self.problems.append(f"invariant 13: the bridge does not recover: {parts.engine.broken}")
+        return parts.engine
+
+    async def _check_now_and_then(self) -> None:
+        """Look at the books on disk again and again."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            if not self.machine.disk.dead:
+                self.problems += checks.stored(self.machine, self.truths)
+
+
+def simulate(plan: Plan) -> Outcome:
+    """Run one simulation to its end."""
+    loop = VirtualLoop(random.Random(f"{plan.seed}/loop"))
+    errors: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: errors.append(_told(context)))
+    with (
+        tempfile.TemporaryDirectory(prefix="prepaid-simulation-", dir=_memory()) as root,
+        asyncio.Runner(loop_factory=lambda: loop) as runner,
+    ):
+        logger, listener = logging.getLogger("meter_bridge"), Problems()
+        logger.addHandler(listener)
+        propagates, logger.propagate = logger.propagate, False
+        try:
+            outcome = runner.run(_live(loop, plan, Path(root)))
+        finally:
+            logger.removeHandler(listener)
+            logger.propagate = propagates
+        outcome.problems += listener.found + errors
+        return outcome
+
+
+async def _live(loop: VirtualLoop, plan: Plan, root: Path) -> Outcome:
+    return await World(loop, plan, root).live()
+
+
+def _told(context: dict[str, object]) -> str:
+    """Return what an error was that nobody waited for."""
+    error = context.get("exception")
+    return f"{context.get('message')}: {type(error).__name__}: {error}"
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory, where there is one."""
+    return MEMORY if MEMORY.is_dir() else None
