@@ -1,4 +1,4 @@
-"""``python -m dashboard --data DIR``: serve the dashboard."""
+"""``python -m dashboard --data DIR``: serve the dashboard; ``report`` as first word writes reports."""
 
 import argparse
 from ipaddress import ip_address
@@ -12,12 +12,14 @@ from dashboard.settings import DATA_VARIABLE, SESSION_HOURS, Settings
 ADDRESS: Final = "127.0.0.1"
 APP: Final = Path(__file__).with_name("serve.py")
 DEFAULT_PORT: Final = 8501
+REPORT: Final = "report"
 NUMBERS: Final = ("1,234.5", "1.234,5", "1 234,5", "1'234.5")
 _EPILOG: Final = f"""\
 examples:
   python -m dashboard --data /var/lib/prepaid-meter
   python -m dashboard --data ./data --without-sign-in
   {DATA_VARIABLE}=./data python -m dashboard --port 8600
+  python -m dashboard report --help
 
 DIR is the data folder of the bridge: it holds bridge.db and export/. The dashboard only reads it, also while
 the bridge runs, and shows what to do when nothing is there yet.
@@ -132,10 +134,16 @@ def _serve() -> None:
     os.execv(arguments[0], arguments)  # noqa: S606
 
 
-def main() -> None:
-    """Serve the pages."""
+def main() -> int:
+    """Serve the pages, or write reports."""
+    if sys.argv[1:2] == [REPORT]:
+        # Imported here because whoever serves pages does not typeset.
+        from dashboard.reports.command import main as report  # noqa: PLC0415
+
+        return report(sys.argv[2:])
     _serve()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,10 +22,11 @@ STAFF: Final = (
     ("top-ups", "Top-ups", "payments"),
     ("debt", "Debt", "account_balance"),
     ("alerts", "Alerts", "notifications"),
+    ("reports", "Reports", "description"),
     ("system", "System", "dns"),
 )
 """Address, name and icon of each page; its file is its address with underscores."""
-MONEY: Final = frozenset({"top-ups", "debt"})
+MONEY: Final = frozenset({"top-ups", "debt", "reports"})
 """Pages about what was paid and owed: for the landlord alone, as the bridge's ledger routes have it."""
 
 

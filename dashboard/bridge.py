@@ -66,8 +66,20 @@ class _UnixConnection(HTTPConnection):
 class Bridge:
     """The bridge of an installation."""
 
-    def __init__(self, data: Path, url: str | None = None, timeout: float = TIMEOUT_S) -> None:
-        """Take the data folder, and the API's root where the bridge is on another machine."""
+    def __init__(
+        self,
+        data: Path,
+        url: str | None = None,
+        timeout: float = TIMEOUT_S,
+        *,
+        as_operator: bool = False,
+    ) -> None:
+        """Take the data folder, and the API's root where the bridge is on another machine.
+
+        ``as_operator`` asks without a token, as whoever may open the socket in the data folder: for commands
+        of this machine's user alone, never for a page.
+        """
+        self._as_operator = as_operator
         self._data = data
         self._url = url
         self._timeout = timeout
@@ -93,7 +105,7 @@ class Bridge:
         key: str | None = None,
     ) -> Answer:
         """Send one request and return its accepted answer."""
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {} if self._as_operator else {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:

@@ -86,6 +86,14 @@ _LAST_TOP_UPS: Final = """
     AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
          OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))"""
 
+_DEBT_ENTRY: Final = """
+    SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
+    FROM journal_entry j JOIN posting p ON p.entry_seq = j.seq
+    WHERE j.kind <> 'charge' AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))
+    ORDER BY j.seq"""
+_LAST_PAYMENT: Final = """
+    SELECT account_id, max(at) AS at FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id"""
+
 OWN: Final = Question(
     "SELECT first_seq, start_ms FROM tenancy WHERE account_id = ?1 ORDER BY n DESC LIMIT 1", ("account",)
 )
@@ -185,16 +193,20 @@ QUESTIONS: Final = {
         "owed": Question("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
         "account_status": Question(_STATUS),
         "supply_status": Question(_SUPPLY),
-        "debt_entry": Question(
-            """SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
-            FROM journal_entry j JOIN posting p ON p.entry_seq = j.seq
-            WHERE j.kind <> 'charge'
-                  AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))
-            ORDER BY j.seq"""
+        "debt_entry": Question(_DEBT_ENTRY),
+        "last_payment": Question(_LAST_PAYMENT),
+    }
+    | _TAIL,
+    "report": _UNITS
+    | {
+        "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= ?1", ("since",)),
+        "top_up": Question(f"{_TOP_UP} AND j.at >= ?1 ORDER BY j.seq DESC", ("since",)),
+        "reversal": Question(
+            "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
-        "last_payment": Question(
-            "SELECT account_id, max(at) AS at FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id"
-        ),
+        "owed": Question("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "debt_entry": Question(_DEBT_ENTRY),
+        "last_payment": Question(_LAST_PAYMENT),
     }
     | _TAIL,
     "alerts": {

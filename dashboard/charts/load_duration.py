@@ -8,25 +8,21 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Ink, block_colours, layout
 from dashboard.figures import kwh, percent, power
 from dashboard.language import say
-from dashboard.queries.load import LoadPoint
+from dashboard.queries.load_duration import Curve
 from dashboard.words import counted
 
 HALF = 0.5
 
 
-def load_duration_curve(points: Sequence[LoadPoint], ink: Ink) -> Chart:
+def load_duration_curve(points: Curve, ink: Ink) -> Chart:
     """Return the power of all units together, from its peak to its base."""
     figure = go.Figure(layout=layout(ink))
     figure.add_scatter(
-        x=[point.share * 100 for point in points],
-        y=[point.watts / 1000 for point in points],
+        x=[share * 100 for share, _ in points],
+        y=[watts / 1000 for _, watts in points],
         customdata=[
-            say(
-                "{power} or more in {share} of the time",
-                power=power(point.watts * 1000),
-                share=percent(point.share),
-            )
-            for point in points
+            say("{power} or more in {share} of the time", power=power(watts * 1000), share=percent(share))
+            for share, watts in points
         ],
         hovertemplate="%{customdata}<extra></extra>",
         mode="lines",
@@ -40,16 +36,16 @@ def load_duration_curve(points: Sequence[LoadPoint], ink: Ink) -> Chart:
     return Chart(figure, _summary(points))
 
 
-def _summary(points: Sequence[LoadPoint]) -> str:
+def _summary(points: Curve) -> str:
     """Return the peak, what half of the time reaches, and the base."""
     if not points:
         return say("No energy was used in this time.")
-    middle = min(points, key=lambda point: abs(point.share - HALF))
+    _, middle = min(points, key=lambda point: abs(point[0] - HALF))
     return say(
         "Peak {peak}; {middle} or more half of the time; never below {base}.",
-        peak=power(points[0].watts * 1000),
-        middle=power(middle.watts * 1000),
-        base=power(points[-1].watts * 1000),
+        peak=power(points[0][1] * 1000),
+        middle=power(middle * 1000),
+        base=power(points[-1][1] * 1000),
     )
 
 
@@ -66,12 +62,12 @@ def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Ink) -> 
             continue
         figure.add_scatter(
             name=say("Block {number}", number=block + 1),
-            x=[(place + HALF) * 100 / many for place in range(many)],
-            y=[wh / 1000 for wh in inside],
-            customdata=[kwh(wh) for wh in shown],
+            x=[place * 100 / many for place in range(many + 1)],
+            y=[wh / 1000 for wh in (*inside, inside[-1])],
+            customdata=[kwh(wh) for wh in (*shown, shown[-1])],
             hovertemplate="%{customdata}<extra></extra>",
             mode="lines",
-            line={"width": 0, "shape": "hvh"},
+            line={"width": 0, "shape": "hv"},
             stackgroup="use",
             fillcolor=colours[block],
         )

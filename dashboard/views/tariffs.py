@@ -20,7 +20,8 @@ from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
 from dashboard.pricing.curve import highest_use, month_costs
 from dashboard.queries.daily import newest_day
-from dashboard.queries.load import load_duration, used_by_unit
+from dashboard.queries.load_duration import load_duration
+from dashboard.queries.period_use import used_by_unit
 from dashboard.queries.places import places
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
 from dashboard.warehouse import Warehouse, local_date

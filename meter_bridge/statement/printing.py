@@ -9,6 +9,7 @@ from meter_bridge.core.money import amount_digits, format_amount
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.statement import words
+from meter_bridge.statement.drawing import Picture, pictures
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
@@ -62,13 +63,14 @@ class Printed:
     period: str
     summary: tuple[Figure, ...]
     notes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
     parts: tuple[Part, ...]
     closing: str
     made: str
 
 
-def printed(statement: Statement) -> Printed:
-    """Return what stands on a statement's paper."""
+def printed(statement: Statement, *, each_day: bool = True) -> Printed:
+    """Return what stands on a statement's paper; without ``each_day`` days are drawn, but not listed."""
     period = words.period(statement)
     made = words.local(statement.made_at, ZoneInfo(statement.time_zone))
     holder = (statement.account_name, statement.customer, f"Account {statement.account_id}")
@@ -77,7 +79,7 @@ def printed(statement: Statement) -> Printed:
         _units(statement),
         _kinds(statement),
         _lines(statement),
-        _days(statement),
+        *_if(each_day, _days(statement)),
         _entries(statement),
         _settlements(statement),
     )
@@ -89,6 +91,7 @@ def printed(statement: Statement) -> Printed:
         period=period,
         summary=_summary(statement),
         notes=tuple(_notes(statement)),
+        pictures=pictures(statement),
         parts=tuple(part for part in parts if part.rows),
         closing=_closing(statement),
         made=f"Made on {words.long_date(made.date())} at {made:%H:%M}, {statement.time_zone}",

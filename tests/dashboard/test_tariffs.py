@@ -12,20 +12,19 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.charts.differences import round_buckets
 from dashboard.charts.ladder import block_ladder, price_with_tax
-from dashboard.charts.load_duration import thinned, use_against_blocks
+from dashboard.charts.load_duration import load_duration_curve, thinned, use_against_blocks
 from dashboard.charts.tariff_year import year_of
 from dashboard.charts.template import LIGHT
 from dashboard.pricing.curve import month_costs
 from dashboard.pricing.edited import EditError, edited, words_of, written
 from dashboard.pricing.what_if import Answer, Change
-from dashboard.queries.load import load_duration, used_by_unit
+from dashboard.queries.period_use import used_by_unit
 from dashboard.source import read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.pricing import Interval, price_load
 from meter_bridge.core.rating import Terms
 from meter_bridge.core.tariff import TariffVersion, Timeline
-from meter_bridge.storage import tables
 from tests.core.builders import tariff, weekly_ladder
 from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker
 from tests.dashboard.invented_house import House, Unit, build, site_version
@@ -123,17 +122,10 @@ def test_a_mistake_in_words_is_told_with_its_line() -> None:
         written("sites: {}", HOME)
 
 
-def test_a_load_duration_falls_from_peak_to_base(house: House) -> None:
-    opened = Warehouse(read_snapshot(house.folder))
-    points = load_duration(opened, LANDLORD, date(2026, 11, 1), date(2026, 11, 19))
-    assert [point.watts for point in points] == sorted((point.watts for point in points), reverse=True)
-    slots: dict[int, int] = {}
-    for row in house.of(tables.segment, kind="consumption"):
-        if "2026-11-01" <= str(row["local_day"]) <= "2026-11-19":
-            slot = int(str(row["start_ms"])) // 900_000
-            slots[slot] = slots.get(slot, 0) + int(str(row["wh"]))
-    assert (points[0].watts, points[-1].watts) == (max(slots.values()) * 4, min(slots.values()) * 4)
-    assert load_duration(opened, Viewer(), date(2026, 11, 1), date(2026, 11, 19)) == []
+def test_a_load_duration_says_peak_middle_and_base() -> None:
+    chart = load_duration_curve([(0.0, 9_000), (0.5, 4_000), (1.0, 250)], LIGHT)
+    told = chart.summary.replace("\N{NO-BREAK SPACE}", " ")
+    assert told == "Peak 9.00 kW; 4.00 kW or more half of the time; never below 250 W."
 
 
 def test_use_against_blocks_counts_every_unit(house: House) -> None:
@@ -142,7 +134,7 @@ def test_use_against_blocks_counts_every_unit(house: House) -> None:
     assert [unit for unit, _ in used] == ["one", "two"]
     chart = use_against_blocks([300_000] * 400 + [90_000] * 600, (80_000, 250_000), LIGHT)
     assert "Of 1,000 units, 1,000 units got past 80.0" in chart.summary
-    assert len(chart.figure.data[0].x) == 300
+    assert len(chart.figure.data[0].x) == 301
     assert thinned([5, 4, 3]) == [5, 4, 3]
 
 

@@ -164,7 +164,7 @@ def test_a_search_without_result_says_what_to_do(open_page: Open, homes: House) 
 def test_the_page_is_the_landlords_alone(open_page: Open, homes: House) -> None:
     token = "pmb_0123456789ab_secret"
     with bridge_at(homes.folder, StandIn({token: caretaker("protea")})):
-        for page in ("top_ups", "debt"):
+        for page in ("top_ups", "debt", "reports"):
             with pytest.raises(ValueError, match="page"):
                 open_page(homes.folder, page, token=token)
 

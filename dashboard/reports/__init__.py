@@ -1,0 +1,1 @@
+"""Reports as PDF: statements of many units, and one of the whole portfolio."""

@@ -1,0 +1,157 @@
+"""``python -m dashboard report``: a month's reports as files, for people and for timers."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from datetime import date
+import os
+from pathlib import Path
+import sys
+import time
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.bridge import Bridge, BridgeDownError
+from dashboard.paper.portfolio import portfolio_pdf
+from dashboard.queries.places import Place, places
+from dashboard.reports.months import MonthError, first_of
+from dashboard.reports.statements import Failed, statements
+from dashboard.scope import Scope
+from dashboard.settings import DATA_VARIABLE
+from dashboard.source import SourceError, read_snapshot
+from dashboard.warehouse import Warehouse, local_date
+
+DAY_MS: Final = 24 * 3_600_000
+STEP: Final = 20
+KINDS: Final = ("statements", "portfolio")
+_EPILOG: Final = f"""\
+examples:
+  python -m dashboard report --data /var/lib/prepaid-meter --to /srv/reports
+  python -m dashboard report --data ./data --month 2026-10 --only portfolio --to .
+  {DATA_VARIABLE}=./data python -m dashboard report --site rose-street --unit flat-1 --to .
+
+Without --month it reports the month before, so that a timer on the first of a month needs no arguments. The
+bridge has to run, because it states accounts; a portfolio report needs the data folder alone. Files of the
+same month are written anew. Ends with status 1 where something could not be reported, and says what.
+"""
+
+
+class ReportError(Exception):
+    """Something that cannot be reported; the message says why and what to do."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write reports and return an exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _report(given)
+    except (ReportError, SourceError, MonthError, BridgeDownError, OSError) as problem:
+        print(f"report: {problem}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return what the command line takes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dashboard report",
+        description="Write a month's statements and portfolio report as PDF.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    folder = os.environ.get(DATA_VARIABLE)
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        default=None if folder is None else Path(folder),
+        required=folder is None,
+        help=f"data folder of the bridge; default: the variable {DATA_VARIABLE}",
+    )
+    parser.add_argument("--to", metavar="DIR", type=Path, required=True, help="folder that the files go to")
+    parser.add_argument(
+        "--month", metavar="MONTH", default="last", help="such as 2026-10, or this; default: the month before"
+    )
+    parser.add_argument("--only", choices=KINDS, help="statements or portfolio alone; default: both")
+    parser.add_argument("--site", metavar="ID", action="append", default=[], help="only units of this site")
+    parser.add_argument(
+        "--unit", metavar="ID", action="append", default=[], help="only this unit's statement"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing unless something went wrong")
+    return parser
+
+
+def _report(given: argparse.Namespace) -> int:
+    """Write what is asked for."""
+    since = int(time.time() * 1000) - 70 * DAY_MS
+    opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=since)))
+    viewer = Viewer(every_site=not given.site, sites=tuple(given.site))
+    every = places(opened, viewer)
+    if not every:
+        raise ReportError("there is no unit to report on; meter-bridge accounts lists them")
+    month = first_of(given.month, local_date(opened.as_of or 0, every[0].time_zone))
+    if month < date(1990, 1, 1) or month > local_date(opened.as_of or 0, every[0].time_zone):
+        raise ReportError(f"{month:%Y-%m} is not a month on record; choose one that has begun")
+    if _since(month) < since:
+        opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=_since(month))))
+    failed = 0
+    if given.only != "portfolio":
+        failed = _statements(given, _chosen(every, given.unit), month)
+    if given.only != "statements" and not given.unit:
+        path = given.to / f"portfolio-{month:%Y-%m}.pdf"
+        _write(path, portfolio_pdf(opened, viewer, month))
+        _tell(given, str(path))
+    return 1 if failed else 0
+
+
+def _since(month: date) -> int:
+    """Return an instant before a month begins anywhere."""
+    return (month - date(1970, 1, 1)).days * DAY_MS - 2 * DAY_MS
+
+
+def _chosen(every: Sequence[Place], wanted: Sequence[str]) -> list[Place]:
+    """Return the units that are wanted; raise ``ReportError`` for one that is not there."""
+    known = {place.id: place for place in every}
+    missing = [unit for unit in wanted if unit not in known]
+    if missing:
+        raise ReportError(f"there is no unit {missing[0]!r}; meter-bridge accounts lists them")
+    return [known[unit] for unit in wanted] or list(every)
+
+
+def _statements(given: argparse.Namespace, chosen: Sequence[Place], month: date) -> int:
+    """Write a statement for each unit, and return how many could not be."""
+    bridge = Bridge(given.data, as_operator=True)
+    failed = 0
+    for made in statements(bridge, "", chosen, month, _bar(given)):
+        if isinstance(made, Failed):
+            failed += 1
+            print(f"report: {made.unit}: {made.reason}", file=sys.stderr)  # noqa: T201
+        else:
+            _write(given.to / made.name, made.content)
+    _tell(given, f"{len(chosen) - failed} statements of {month:%Y-%m} in {given.to}")
+    return failed
+
+
+def _bar(given: argparse.Namespace) -> Callable[[int, int], None]:
+    """Return what draws a progress bar where somebody watches."""
+    if given.quiet or not sys.stderr.isatty():
+        return lambda _done, _many: None
+
+    def draw(done: int, many: int) -> None:
+        full = STEP * done // many
+        end = "\n" if done == many else ""
+        print(f"\r[{'=' * full}{' ' * (STEP - full)}] {done} of {many}", end=end, file=sys.stderr, flush=True)  # noqa: T201
+
+    return draw
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _tell(given: argparse.Namespace, text: str) -> None:
+    """Say what was done."""
+    if not given.quiet:
+        print(text)  # noqa: T201

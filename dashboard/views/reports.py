@@ -1,0 +1,180 @@
+"""A month on paper: statements of many units in one archive, and a report of the whole portfolio."""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+import time
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.bridge import BridgeDownError, bridge_of
+from dashboard.figures import count, month
+from dashboard.language import say
+from dashboard.markup import page_title, plain
+from dashboard.paper.portfolio import portfolio_pdf
+from dashboard.paper.press import MEDIA
+from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.statements import months
+from dashboard.queries.daily import newest_day
+from dashboard.queries.places import Place, places
+from dashboard.reports.statements import Failed, Made, statements, zipped
+from dashboard.scope import Scope
+from dashboard.settings import settings
+from dashboard.warehouse import Warehouse
+from dashboard.words import counted
+
+DAY_MS: Final = 24 * 3_600_000
+REACH_DAYS: Final = 24 * 31
+MOST: Final = 500
+"""So many statements fit into one archive; for more there is the command."""
+READY: Final = "statements of a month"
+SHOWN_FAILURES: Final = 10
+
+
+def show() -> None:
+    """Show the page."""
+    midnight = int(time.time() * 1000) // DAY_MS * DAY_MS
+    show_page(_reports, Scope(kind="report", since=midnight - REACH_DAYS * DAY_MS))
+
+
+def _reports(opened: Warehouse, viewer: Viewer) -> None:
+    """Let the person choose a month, and hand its papers over."""
+    known = opened.once(places, viewer)
+    today = opened.once(newest_day, viewer)
+    st.html(page_title(say("Reports"), say("a month on paper")))
+    if not known or today is None:
+        no_units()
+        return
+    freshness(opened, known[0].time_zone)
+    listed = months(today, date(today.year - 2, today.month, 1))
+    chosen = st.selectbox(
+        say("Month"),
+        listed,
+        index=min(1, len(listed) - 1),
+        format_func=month,
+        key="report month",
+        width=220,
+    )
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        _portfolio(opened, viewer, chosen)
+    with right.container(border=True, height="stretch"):
+        _statements(viewer, known, chosen)
+    st.caption(
+        say(
+            "For every month by itself: a timer that runs `python -m dashboard report` on the first of a "
+            "month writes both for all units; docs/dashboard.md has one."
+        )
+    )
+
+
+def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
+    """Offer the report of the whole portfolio."""
+    st.subheader(say("Portfolio report"), anchor=False)
+    st.caption(
+        say(
+            "What came in, was charged and used, by day, site, price list and unit; what is owed and how "
+            "old it is; alerts."
+        )
+    )
+    st.download_button(
+        say("Report as PDF"),
+        data=partial(portfolio_pdf, opened, viewer, chosen),
+        file_name=f"portfolio-{chosen:%Y-%m}.pdf",
+        mime=MEDIA,
+        icon=":material/download:",
+        on_click="ignore",
+        key="save portfolio",
+        type="primary",
+    )
+
+
+def _statements(viewer: Viewer, known: Sequence[Place], chosen: date) -> None:
+    """Make the statements of some units, with a progress bar."""
+    st.subheader(say("Statements"), anchor=False)
+    if viewer.token is None:
+        st.caption(say("Sign in with a token to make statements; the bridge states accounts."))
+        return
+    text = st.text_input(
+        say("Units"),
+        placeholder=say("all, or those that a search finds"),
+        key="report units",
+        type="search",
+        max_chars=200,
+    )
+    wanted = _found(known, text or "")
+    st.caption(counted(len(wanted), "unit", "units"))
+    if len(wanted) > MOST:
+        told = say("More than {number} at once are made by `python -m dashboard report`.", number=count(MOST))
+        st.info(told, icon=":material/terminal:")
+    asked = st.button(
+        say("Make statements"),
+        key="make statements",
+        icon=":material/description:",
+        disabled=not wanted or len(wanted) > MOST,
+    )
+    if asked:
+        _make(viewer, wanted, chosen)
+    _hand_over(chosen)
+
+
+def _found(known: Sequence[Place], text: str) -> list[Place]:
+    """Return the units in whose name, customer, site or id every word is found."""
+    words = text.casefold().split()
+    return [
+        place
+        for place in known
+        if all(
+            word in f"{place.name} {place.customer} {place.site_name} {place.id}".casefold() for word in words
+        )
+    ]
+
+
+def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
+    """Ask the bridge for each statement and keep the archive for the download."""
+    st.session_state.pop(READY, None)
+    bar = st.progress(0.0, say("The statements are being made …"))
+
+    def progress(done: int, many: int) -> None:
+        bar.progress(done / many, say("{done} of {many}", done=count(done), many=count(many)))
+
+    made: list[Made] = []
+    failed: list[Failed] = []
+    try:
+        for each in statements(bridge_of(settings()), viewer.token or "", wanted, chosen, progress):
+            if isinstance(each, Made):
+                made.append(each)
+            else:
+                failed.append(each)
+    except BridgeDownError:
+        st.warning(say("The bridge does not answer; accounts are stated by it. Try again once it runs."))
+    finally:
+        bar.empty()
+    if failed:
+        lines = [f"{plain(each.unit)}: {plain(each.reason)}" for each in failed[:SHOWN_FAILURES]]
+        st.error("  \n".join([say("{number} could not be made:", number=count(len(failed))), *lines]))
+    if made:
+        st.session_state[READY] = (chosen, len(made), zipped(made))
+
+
+def _hand_over(chosen: date) -> None:
+    """Offer the archive that was made last for this month."""
+    ready = st.session_state.get(READY)
+    if ready is None or ready[0] != chosen:
+        return
+    _, many, content = ready
+    st.download_button(
+        say("Save {statements}", statements=counted(many, "statement", "statements")),
+        data=content,
+        file_name=f"statements-{chosen:%Y-%m}.zip",
+        mime="application/zip",
+        type="primary",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        key="save statements",
+    )
+
+
+show()
