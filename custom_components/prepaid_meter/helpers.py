@@ -17,6 +17,7 @@ from .client import (
     RequestRefusedError,
     WrongInstallationError,
 )
+from .client.protocol import ErrorCode
 from .const import DOMAIN
 
 _KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
@@ -28,6 +29,21 @@ _KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
     (WrongInstallationError, "wrong_bridge"),
     (CannotConnectError, "cannot_connect"),
 )
+
+
+_REFUSALS: Final = frozenset(
+    {
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+        ErrorCode.TOO_MANY_REQUESTS,
+        ErrorCode.VOUCHER_BLOCKED,
+        ErrorCode.VOUCHER_EXPIRED,
+        ErrorCode.VOUCHER_NOT_VALID,
+        ErrorCode.VOUCHER_USED,
+    }
+)
+"""Refusals with words of their own in every language; others are told in the bridge's."""
 
 
 def error_key(error: PrepaidMeterError) -> str:
@@ -45,7 +61,7 @@ def translated_errors() -> Generator[None]:
     except RequestRefusedError as error:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key="refused",
+            translation_key=error.code.value if error.code in _REFUSALS else "refused",
             translation_placeholders={"reason": str(error)},
         ) from error
     except PrepaidMeterError as error:

@@ -171,7 +171,7 @@ def test_every_translated_error_has_its_text() -> None:
     known = set(ENGLISH["exceptions"]) | set(ENGLISH["issues"]) | set(ENGLISH["selector"])
     assert used - descriptions <= known | {"bridge_too_old", "bridge_too_new"}
     keys = {key for _, key in helpers._KEYS} | {"unknown"}
-    assert keys <= set(ENGLISH["exceptions"])
+    assert keys | {code.value for code in helpers._REFUSALS} <= set(ENGLISH["exceptions"])
     assert keys <= set(ENGLISH["config"]["error"])
 
 

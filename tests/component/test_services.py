@@ -98,7 +98,10 @@ async def test_a_tenant_is_told_who_may_top_up(
     [
         (403, "not_allowed", "not_allowed"),
         (401, "not_authenticated", "invalid_auth"),
-        (422, "amount_out_of_range", "refused"),
+        (409, "conflict", "refused"),
+        (422, "amount_out_of_range", "amount_out_of_range"),
+        (429, "too_many_requests", "too_many_requests"),
+        (503, "storage_unavailable", "storage_unavailable"),
     ],
 )
 async def test_a_refusal_carries_the_bridges_words(
@@ -182,13 +185,23 @@ async def test_a_bridge_without_vouchers_is_said_to_be_too_old_for_them(
     assert error.value.translation_key == "not_supported"
 
 
+@pytest.mark.parametrize(
+    "code, sentence",
+    [
+        ("voucher_not_valid", "This is no valid voucher. Check every digit of the code."),
+        ("voucher_used", "This voucher was redeemed before."),
+        ("voucher_blocked", "This voucher is blocked. Ask whoever sold it."),
+        ("voucher_expired", "This voucher has expired. Ask whoever sold it."),
+        ("too_many_requests", "That was tried too often. Wait, then try again: No more. Wait an hour."),
+    ],
+)
 async def test_a_voucher_that_is_refused_says_why(
-    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, code: str, sentence: str
 ) -> None:
-    problem = {"code": "voucher_used", "message": "It was redeemed.", "field": "code", "remedy": "Buy one."}
-    bridge.refuse_with = (409, problem)
-    with pytest.raises(ServiceValidationError, match=r"It was redeemed\. Buy one\."):
+    bridge.refuse_with = (409, {"code": code, "message": "No more.", "remedy": "Wait an hour."})
+    with pytest.raises(ServiceValidationError) as error:
         await act(hass, "redeem_voucher", code="1234")
+    assert str(error.value).rstrip(".") == sentence.rstrip(".")
 
 
 STATEMENT = {
