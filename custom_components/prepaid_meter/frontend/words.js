@@ -1,7 +1,7 @@
 /** The cards' own words; what entities and their states are called comes from Home Assistant. */
 
 const FALLBACK = "en";
-const AVAILABLE = ["en"];
+const AVAILABLE = ["en", "af", "es", "fr", "id", "pt"];
 const loaded = new Map();
 const loading = new Map();
 let current = FALLBACK;
