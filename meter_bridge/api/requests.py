@@ -172,6 +172,8 @@ class MoveOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "keep"
     to: AccountId | None = None
     """The account to which it is transferred."""
+    unread: bool = False
+    """Settle by the newest reading even where a meter has been silent since; the rest is nobody's then."""
 
 
 class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

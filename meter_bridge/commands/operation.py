@@ -78,6 +78,10 @@ def _show(account: AccountView, result: OperationResult, done: str) -> None:
     for line in table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:]:
         say(f"  {line}")
     say(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")
+    unread = result.detail.get("unread")
+    for meter, at in (unread if isinstance(unread, dict) else {}).items():
+        say(f"  meter {meter} was last read at {at}: what it counted until now")
+        say("  is estimated when it is read again, and charged to nobody")
 
 
 _REMAINS: Final = MappingProxyType(

@@ -180,7 +180,8 @@ def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
     """Return the energy used in a billing period, Wh; units that were bought are not used yet."""
     lines = [(key, each.quantity) for key, each in rating.lines.items() if key.period == period]
     bought = sum(quantity for key, quantity in lines if key.kind == LineKind.PURCHASE)
-    return sum(quantity for key, quantity in lines if is_energy(timeline, key)) - bought
+    energy = (quantity for key, quantity in lines if is_energy(timeline, key) and key.kind != LineKind.VACANT)
+    return sum(energy) - bought
 
 
 def is_derived(timeline: Timeline, key: LineKey) -> bool:

@@ -151,6 +151,7 @@ def correction(asset: str, spending: Spending) -> tuple[Posting, ...]:
 _BUCKET_OF = {
     LineKind.CONSUMPTION: Bucket.CONSUMPTION,
     LineKind.FREE: Bucket.CONSUMPTION,
+    LineKind.VACANT: Bucket.CONSUMPTION,
     LineKind.UNITS: Bucket.CONSUMPTION,
     LineKind.PURCHASE: Bucket.CONSUMPTION,
     LineKind.LIFELINE: Bucket.CONSUMPTION,

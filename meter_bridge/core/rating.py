@@ -38,6 +38,8 @@ class LineKind(StrEnum):
     """Energy that costs nothing because of free units."""
     UNITS = "units"
     """Energy that was paid for when its units were bought."""
+    VACANT = "vacant"
+    """Energy of a time before the customer moved in, which a first reading after it tells of; nobody's."""
     PURCHASE = "purchase"
     """Units bought; their charge is on the lines of consumption."""
     STANDING = "standing"
@@ -50,7 +52,7 @@ class LineKind(StrEnum):
     """A tax contained in the prices; it adds nothing to what is charged."""
 
 
-ENERGY_KINDS: Final = frozenset({LineKind.CONSUMPTION, LineKind.FREE, LineKind.UNITS})
+ENERGY_KINDS: Final = frozenset({LineKind.CONSUMPTION, LineKind.FREE, LineKind.UNITS, LineKind.VACANT})
 TAX_KINDS: Final = frozenset({LineKind.TAX, LineKind.INCLUDED_TAX})
 BASE_OF: Final = {
     LineKind.CONSUMPTION: TaxBase.CONSUMPTION,
@@ -231,13 +233,22 @@ class Settlement:
         return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
 
 
-def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end: int, wh: int) -> None:
+def allocate(
+    rating: Rating,
+    timeline: Timeline,
+    meter_id: str,
+    start: int,
+    end: int,
+    wh: int,
+    *,
+    moved_in: int = 0,
+) -> None:
     """Spread energy of (start, end] over time and put each part on its line.
 
     It is spread linearly; over a longer time without a reading by the tariff's load profile, if it has one.
     Such parts are marked as estimated. The cumulative energy is floored at every boundary (slot, band, local
     midnight, tariff version), blocks are cut where the ladder says. Energy of no duration belongs to the
-    instant ``start``.
+    instant ``start``. What falls before the customer ``moved_in`` is on record, and costs nothing.
     """
     elapsed = end - start
     estimated = elapsed > LONGEST_KNOWN_MS
@@ -246,6 +257,8 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
     while True:
         stretch = timeline.stretch(at)
         until = min(next_slot(at), stretch.end, max(end, at))
+        if at < moved_in:
+            until = min(until, moved_in)
         if until >= end:
             upto = wh
         elif weights is None:
@@ -254,8 +267,12 @@ def allocate(rating: Rating, timeline: Timeline, meter_id: str, start: int, end:
             past += _weight(stretch, at) * (until - at)
             upto = wh * past // weights
         if upto > given:
-            _count_demand(rating, stretch, at, upto - given)
-            climb(rating, stretch, meter_id, Span(at, until, upto - given, estimated))
+            span = Span(at, until, upto - given, estimated)
+            if at < moved_in:
+                _note_vacant(rating, stretch, meter_id, span)
+            else:
+                _count_demand(rating, stretch, at, upto - given)
+                climb(rating, stretch, meter_id, span)
         given, at = upto, until
         if at >= end:
             break
@@ -295,6 +312,13 @@ def climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
         key = LineKey(kind, stretch.period, version.id, block, stretch.band)
         _add(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
         left, at = left - take, until
+
+
+def _note_vacant(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+    """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
+    key = LineKey(LineKind.VACANT, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+    line(rating, key).quantity += part.wh
+    _keep(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
 
 
 def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
@@ -386,10 +410,16 @@ def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> 
         _use_units(rating, wh)
     if stretch.period in rating.history:
         rating.history[stretch.period] += wh
+    _keep(rating, meter_id, part)
+
+
+def _keep(rating: Rating, meter_id: str, part: OpenSegment) -> None:
+    """Add energy to the meter's open segments, to the newest of them where that is on the same line."""
+    key = part.key
     segments = rating.open.setdefault(meter_id, [])
     last = segments[-1] if segments else None
     if last is not None and last.key == key and last.start // SLOT_MS == part.start // SLOT_MS:
-        last.end, last.wh = part.end, last.wh + wh
+        last.end, last.wh = part.end, last.wh + part.wh
         last.estimated = last.estimated or part.estimated
     else:
         segments.append(part)

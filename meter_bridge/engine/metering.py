@@ -206,7 +206,15 @@ class Metering:
         if register is not None and _goes_on_elsewhere(register, step.state):
             self._post(supply, unit, settle(supply.rating, supply.timeline))
         if step.delta_wh:
-            allocate(supply.rating, supply.timeline, meter.id, step.from_at, step.state.at, step.delta_wh)
+            allocate(
+                supply.rating,
+                supply.timeline,
+                meter.id,
+                step.from_at,
+                step.state.at,
+                step.delta_wh,
+                moved_in=supply.account.tenancy.begun,
+            )
         if register is not None and step.state.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
         meter.register = step.state

@@ -157,6 +157,11 @@ class Tenancy:
     end: int | None = None
     """When the customer moved out; None while living there."""
 
+    @property
+    def begun(self) -> int:
+        """Return when the customer followed another; 0 for the first, to whom all belongs that is heard."""
+        return self.start if self.n > 1 else 0
+
     def holds(self, seq: int) -> bool:
         """Say whether a journal entry belongs to it; none does once it is over."""
         return self.end is None and seq >= self.first_seq

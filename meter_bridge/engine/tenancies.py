@@ -23,7 +23,7 @@ from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.load import terms_of
 from meter_bridge.engine.operations import check_amount, parsed_amount
 from meter_bridge.engine.paid import paid_in_advance
-from meter_bridge.engine.state import Account, Pace, Tenancy
+from meter_bridge.engine.state import Account, Meter, Pace, Tenancy
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import work as ops
@@ -58,7 +58,9 @@ class MoveOut(BookOperation):
 
     @override
     def content(self) -> list[object]:
-        return [self.asked.remainder, self.asked.to, self.asked.reason]
+        asked = self.asked
+        # A key that was used before this choice came stands for what it stood for then.
+        return [asked.remainder, asked.to, asked.reason, *([True] if asked.unread else [])]
 
     @override
     def look_up(self, engine: Engine, account_id: str) -> None:
@@ -73,6 +75,9 @@ class MoveOut(BookOperation):
                 f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
                 remedy="move the next customer in",
             )
+        silent = silent_meters(account, engine.clock.now())
+        if silent and not self.asked.unread:
+            raise _unread(silent[0])
         if self.asked.remainder != "transfer" and self.asked.to is not None:
             raise Refused(
                 ErrorCode.BAD_REQUEST,
@@ -170,7 +175,10 @@ class MoveIn(BookOperation):
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
         announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        detail = {"amount": self.opening, "customer": self.asked.customer}
+        silent = {meter.id: iso(read_at(meter)) for meter in silent_meters(account, unit.at)}
+        detail: dict[str, object] = {"amount": self.opening, "customer": self.asked.customer}
+        if silent:
+            detail["unread"] = silent
         if self.opening:
             postings = ledger.opening(account.site.currency, self.opening)
             split = {"split": {"balance": self.opening}}
@@ -184,6 +192,32 @@ def begin_anew(account: Account) -> None:
     for supply in account.supplies:
         supply.rating = Rating(terms=terms_of(account, supply.timeline))
     account.earlier_costs = {}
+
+
+def silent_meters(account: Account, at: int) -> list[Meter]:
+    """Return the meters that were read before, but not for longer than they may be silent."""
+    return [
+        meter
+        for meter in account.meters
+        if meter.register is not None and at - meter.register.at > meter.plan.offline_after_s * 1000
+    ]
+
+
+def _unread(meter: Meter) -> Refused:
+    """Return the refusal to settle while nobody knows what a meter counted."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"{meter.id} was last read at {iso(read_at(meter))}: nobody knows what was used since",
+        field="unread",
+        value="false",
+        remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that reading"
+        " (--unread)",
+    )
+
+
+def read_at(meter: Meter) -> int:
+    """Return when a meter was read last; 0 if it never was."""
+    return 0 if meter.register is None else meter.register.at
 
 
 def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:

@@ -17,6 +17,7 @@ from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, 
 _KINDS: Final[Mapping[str, str]] = {
     LineKind.CONSUMPTION: "Energy",
     LineKind.FREE: "Free units",
+    LineKind.VACANT: "Used before moving in",
     LineKind.UNITS: "Units bought before",
     LineKind.PURCHASE: "Units bought",
     LineKind.STANDING: "Standing charge",

@@ -331,9 +331,11 @@ RENT = RULES.replace(
 
 
 async def days(flat: House, count: int) -> None:
-    """Let days go by, with the bridge at work."""
+    """Let days go by, with the bridge at work and the meter heard at their end."""
     for _ in range(count):
         await flat.tick(24 * HOUR)
+    assert flat.meter.register is not None
+    await flat.read(flat.meter.register.watermark_wh, after=0)
 
 
 async def test_what_was_paid_in_advance_is_given_back_when_a_customer_moves_out(tmp_path: Path) -> None:
