@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from dashboard.access import Viewer
-from dashboard.queries.tariffs import supply_tariffs
+from dashboard.queries.tariffs import SupplyTariff, supply_tariffs
 from dashboard.warehouse import Warehouse
 from meter_bridge.config.codec import CodecError, decode_policy
 from meter_bridge.core.calendar import local_day
@@ -50,23 +50,21 @@ def price_now(warehouse: Warehouse, viewer: Viewer, account_id: str) -> PriceNow
         lines = warehouse.once(supply_tariffs, viewer)
         if not unit or not lines:
             return None
-        supply_id, timeline = lines[0].supply_id, lines[0].timeline
-        rating = _rating(warehouse, supply_id, timeline, unit[0]["policy"], unit[0]["opened_at"])
-        return None if rating is None else _price(timeline, rating, warehouse.as_of or 0)
+        rating = rating_of_supply(warehouse, viewer, lines[0])
+        return None if rating is None else _price(lines[0].timeline, rating, warehouse.as_of or 0)
     except CodecError, TariffError, msgspec.DecodeError, json.JSONDecodeError:
         return None
 
 
-def _rating(
-    warehouse: Warehouse, supply_id: str, timeline: Timeline, policy: str, opened_at: int
-) -> Rating | None:
-    """Return the rating state of a supply."""
-    rows = warehouse.rows(_DOCUMENT, {"supply": supply_id})
-    if not rows:
+def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff) -> Rating | None:
+    """Return the stored rating state of a supply of a unit's snapshot; None where there is none yet."""
+    unit = warehouse.rows(_UNIT, viewer.parameters() | {"account": supply.account_id})
+    rows = warehouse.rows(_DOCUMENT, {"supply": supply.supply_id})
+    if not rows or not unit:
         return None
-    rules = decode_policy(policy)
-    terms = Terms(local_day(opened_at, timeline.versions[0].zone), rules.contracted_w, rules.free_units)
-    return rating_of(rows[0]["document"], terms)
+    rules = decode_policy(unit[0]["policy"])
+    started = local_day(unit[0]["opened_at"], supply.timeline.versions[0].zone)
+    return rating_of(rows[0]["document"], Terms(started, rules.contracted_w, rules.free_units))
 
 
 def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:

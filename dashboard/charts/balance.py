@@ -8,7 +8,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.figures import at_place, main_units, moment, money, written
+from dashboard.figures import at_place, main_units, moment, money, short_moment, written
+from dashboard.foretold import Foretold
 from dashboard.language import say
 from dashboard.queries.balance import BalancePoint
 from dashboard.words import counted
@@ -25,6 +26,7 @@ class BalanceNow:
     currency: str
     time_zone: str
     thresholds: tuple[int, ...] = ()
+    ahead: Foretold | None = None
 
     def local(self, instant: int) -> datetime:
         """Return an instant by the site's clock, as a chart's coordinate."""
@@ -36,12 +38,14 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Ink) 
     figure = go.Figure(layout=layout(ink))
     posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
     _line(figure, posted, now, ink)
+    _forecast(figure, now, ink)
     _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, ink)
     _levels(figure, posted, now, ink)
     figure.update_layout(hovermode="closest", showlegend=False, margin={"r": 48 if now.thresholds else 8})
     begin = min(posted[0].at, now.at - DAY_MS)
-    date_axis(figure, (now.at - begin) // DAY_MS)
-    figure.update_xaxes(range=[now.local(begin), now.local(now.at + (now.at - begin) // 60)])
+    end = _end(begin, now)
+    date_axis(figure, (end - begin) // DAY_MS)
+    figure.update_xaxes(range=[now.local(begin), now.local(end)])
     return Chart(figure, _summary(posted, now))
 
 
@@ -63,6 +67,46 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, in
         hovertemplate=f"{say('{amount} now', amount=money(now.available, now.currency))}<extra></extra>",
         mode="markers",
         marker={"color": ink.accent, "size": 8},
+    )
+
+
+def _end(begin: int, now: BalanceNow) -> int:
+    """Return where the chart ends: a little after now, or where the balance is likely to end."""
+    span = now.at - begin
+    if now.ahead is None:
+        return now.at + span // 60
+    last = now.ahead.points[-1].late if now.ahead.out is None else now.ahead.out.late
+    return min(last + span // 60, now.at + span // 2)
+
+
+def _forecast(figure: go.Figure, now: BalanceNow, ink: Ink) -> None:
+    """Draw how the balance is likely to go on, with the band in which it does four times out of five."""
+    if now.ahead is None:
+        return
+    points = now.ahead.points
+    balances = [main_units(point.balance, now.currency) for point in points]
+    if now.ahead.banded:
+        figure.add_scatter(
+            x=[
+                *(now.local(point.early) for point in points),
+                *(now.local(point.late) for point in points[::-1]),
+            ],
+            y=[*balances, *balances[::-1]],
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=ink.accent_fill,
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=[now.local(point.at) for point in points],
+        y=balances,
+        customdata=[
+            f"{money(point.balance, now.currency)}<br>{moment(point.at, now.time_zone)}" for point in points
+        ],
+        hovertemplate=f"{say('Foretold')}: %{{customdata}}<extra></extra>",
+        mode="lines",
+        line={"color": ink.accent, "width": 2, "dash": "dot"},
     )
 
 
@@ -108,10 +152,26 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
     ups = counted(count, "top-up", "top-ups") if count else say("no top-up")
-    return say(
+    told = say(
         "{now} left now; between {low} and {high} in this time, with {ups}.",
         now=money(now.available, now.currency),
         low=money(min(balances), now.currency),
         high=money(max(balances), now.currency),
         ups=ups,
+    )
+    return f"{told} {_foretold(now.ahead, now)}" if now.ahead is not None else told
+
+
+def _foretold(ahead: Foretold, now: BalanceNow) -> str:
+    """Return when the balance is likely to be used up."""
+    if ahead.out is None:
+        return say("It lasts longer than can be told.")
+    out = short_moment(ahead.out.at, now.time_zone)
+    if not ahead.banded:
+        return say("Likely used up {instant}.", instant=out)
+    return say(
+        "Likely used up {instant}, four times out of five between {early} and {late}.",
+        instant=out,
+        early=short_moment(ahead.out.early, now.time_zone),
+        late=short_moment(ahead.out.late, now.time_zone),
     )

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
 from dashboard.figures import day as day_text, kwh
 from dashboard.language import say
+from dashboard.queries.hourly import HourUse
 from dashboard.queries.usage import Usage
 
 
@@ -36,6 +37,42 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> C
             totals[day] += watt_hours
     day_bars(figure, len(totals))
     return Chart(figure, _summary(totals))
+
+
+def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Ink) -> Chart:
+    """Return the energy of each hour, stacked by band."""
+    figure = go.Figure(layout=layout(ink))
+    colours = band_colours(bands)
+    for band in band_order(sorted({use.band for use in uses})):
+        mine = [use for use in uses if use.band == band]
+        figure.add_bar(
+            name=band_name(band) or say("Energy"),
+            x=[use.hour for use in mine],
+            y=[use.wh / 1000 for use in mine],
+            customdata=[kwh(use.wh) for use in mine],
+            hovertemplate="%{customdata}",
+            marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
+        )
+    figure.update_xaxes(type="date", tickformat="%-d %b %H:%M", hoverformat="%a %-d %b, %H:%M", nticks=6)
+    return Chart(figure, _hours(uses))
+
+
+def _hours(uses: Sequence[HourUse]) -> str:
+    """Return the sum, and the hour of most use."""
+    hours: dict[datetime, int] = defaultdict(int)
+    for use in uses:
+        hours[use.hour] += use.wh
+    if not hours:
+        return say("No energy was used in this time.")
+    largest = max(hours, key=lambda hour: hours[hour])
+    return say(
+        "{total} in {days} days; most from {hour} on {day} with {most}.",
+        total=kwh(sum(hours.values())),
+        days=len({hour.date() for hour in hours}),
+        hour=f"{largest:%H:%M}",
+        day=day_text(largest.date()),
+        most=kwh(hours[largest]),
+    )
 
 
 def _summary(totals: dict[date, int]) -> str:

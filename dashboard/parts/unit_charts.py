@@ -9,13 +9,15 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.charts.balance import BalanceNow, balance_over_time
 from dashboard.charts.cost import cost_by_band, cost_by_block
-from dashboard.charts.energy import energy_per_day
+from dashboard.charts.energy import energy_per_day, energy_per_hour
 from dashboard.charts.heat import week_heat
 from dashboard.charts.month import month_accrual
+from dashboard.foretold import foretold
 from dashboard.language import say
 from dashboard.parts.page import draw, ink
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.daily import newest_day
+from dashboard.queries.hourly import hourly
 from dashboard.queries.profile import profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
@@ -23,6 +25,7 @@ from dashboard.warehouse import Warehouse
 
 TWO_PERIODS: Final = 62
 LEAST_PROFILE: Final = 28
+HOURS_OF_DAYS: Final = 3
 
 
 def show_charts(
@@ -48,8 +51,7 @@ def show_charts(
     with cost.container(border=True, height="stretch"):
         _cost(used, names, unit.currency)
     with energy.container(border=True, height="stretch"):
-        st.subheader(say("Energy per day, kWh"), anchor=False)
-        draw(energy_per_day(used, names, ink()), "energy")
+        _energy(opened, viewer, unit, used, names)
     with st.container(border=True):
         st.subheader(say("When it is used, kWh an hour"), anchor=False)
         draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), ink()), "heat")
@@ -95,6 +97,28 @@ def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
     )
 
 
+def _energy(
+    opened: Warehouse, viewer: Viewer, unit: Unit, used: Sequence[Usage], names: Sequence[str]
+) -> None:
+    """Show the energy per day, or per hour of the last days."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(say("Energy, kWh"), anchor=False, width="content")
+        per = st.segmented_control(
+            say("Shown by"),
+            ["Day", "Hour"],
+            default="Day",
+            required=True,
+            format_func=say,
+            key="energy by",
+            label_visibility="collapsed",
+        )
+    if per == "Hour":
+        hours = opened.once(hourly, viewer, unit.id, HOURS_OF_DAYS, unit.time_zone)
+        draw(energy_per_hour(hours, names, ink()), "energy")
+    else:
+        draw(energy_per_day(used, names, ink()), "energy")
+
+
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
     """Show the balance over time."""
     st.subheader(say("Balance, {currency}", currency=unit.currency), anchor=False)
@@ -104,5 +128,6 @@ def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[in
         currency=unit.currency,
         time_zone=unit.time_zone,
         thresholds=thresholds,
+        ahead=opened.once(foretold, viewer, unit.id),
     )
     draw(balance_over_time(opened.once(balance_steps, viewer, unit.id, days), now, ink()), "balance")

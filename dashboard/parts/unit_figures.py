@@ -6,7 +6,8 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.attention import Standing
 from dashboard.charts.template import band_name
-from dashboard.figures import ago, days, kwh, moment, money, power
+from dashboard.figures import ago, days, kwh, moment, money, power, short_moment
+from dashboard.foretold import Foretold, foretold
 from dashboard.language import say
 from dashboard.parts.key_figures import Figure
 from dashboard.price_now import PriceNow
@@ -15,6 +16,8 @@ from dashboard.queries.week import Weeks, charged_and_energy
 from dashboard.warehouse import Warehouse
 
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
 def unit_figures(
@@ -26,11 +29,25 @@ def unit_figures(
     week = charged.get(unit.currency, Weeks(now=0, before=0))
     return [
         Figure(say("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
-        Figure(say("Lasts"), days(standing.days_left), None, why_days(standing)),
+        _lasts(standing, opened.once(foretold, viewer, unit.id), opened.as_of or 0),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
         Figure(say("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
         Figure(say("Power now"), power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
     ]
+
+
+def _lasts(standing: Standing, ahead: Foretold | None, now: int) -> Figure:
+    """Return how long the balance lasts, with its band where there is one."""
+    if ahead is None or ahead.out is None:
+        return Figure(say("Lasts"), days(standing.days_left), None, why_days(standing))
+    unit = standing.unit
+    told = say("until {instant}", instant=short_moment(ahead.out.at, unit.time_zone))
+    if ahead.banded:
+        early, late = (
+            days((at - now) / DAY_MS).partition(NO_BREAK)[0] for at in (ahead.out.early, ahead.out.late)
+        )
+        told = say("{early} to {late} days, four times out of five", early=early, late=late)
+    return Figure(say("Lasts"), days(ahead.days(now)), None, told)
 
 
 def _accrued(unit: Unit) -> str:

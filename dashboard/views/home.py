@@ -15,6 +15,7 @@ from dashboard.markup import chip, page_title
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, freshness, ink, no_such_unit, show_page, signed_out
 from dashboard.parts.unit_figures import where_on_ladder, why_days
+from dashboard.parts.where_it_went import show_where_it_went
 from dashboard.price_now import PriceNow, price_now
 from dashboard.queries.owed import owed_by
 from dashboard.queries.units import Unit
@@ -56,6 +57,7 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
     _left(standing)
     _what_to_do(viewer, unit)
     _now(opened, viewer, unit, opened.once(price_now, viewer, unit.id))
+    show_where_it_went(opened, viewer, unit)
     _lately(opened, viewer, unit)
 
 

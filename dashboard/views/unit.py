@@ -17,6 +17,7 @@ from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_figures import thresholds, unit_figures
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
+from dashboard.parts.where_it_went import show_where_it_went
 from dashboard.price_now import price_now
 from dashboard.queries.daily import newest_day
 from dashboard.queries.opening import opening_day
@@ -77,6 +78,8 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     _actions(viewer, unit)
     price = opened.once(price_now, viewer, unit.id)
     show_figures(unit_figures(opened, viewer, standing, price))
+    if viewer.role is not Role.CARETAKER:
+        show_where_it_went(opened, viewer, unit)
     chosen = st.segmented_control(
         say("Time shown"),
         list(RANGES),

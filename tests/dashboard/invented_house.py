@@ -336,7 +336,7 @@ def settle(account: Account) -> None:
     """Bring the balance to what the unit is to have, by a correction a moment ago."""
     wanted = account.unit.end_balance
     if wanted is not None and wanted != account.balance:
-        account.entry(account.house.now - HOUR_MS, "correction", wanted - account.balance, "Correction")
+        account.entry(account.house.now - 60_000, "correction", wanted - account.balance, "Correction")
 
 
 def owe(account: Account) -> None:
@@ -355,12 +355,12 @@ def owe(account: Account) -> None:
             seq=house.seq,
             id=f"entry-{house.seq}",
             account_id=unit.id,
-            at=house.now - days * DAY_MS,
+            at=(at := house.now - days * DAY_MS),
             kind="debt" if bucket.startswith("debt") else "correction",
             description="Owed",
             actor="test",
             refers_to=None,
-            balance_after=0,
+            balance_after=balance_at(house, unit.id, at),
             detail="{}",
         )
         for n, (name, signed) in enumerate(((bucket, -amount), ("world", amount))):
@@ -374,6 +374,13 @@ def owe(account: Account) -> None:
                 amount=signed,
             )
         house.add(tables.balance, account_id=unit.id, bucket=bucket, asset=account.currency, amount=-amount)
+
+
+def balance_at(house: House, account_id: str, at: int) -> int:
+    """Return the balance at an instant; a debt does not change it."""
+    entries = house.of(tables.journal_entry, account_id=account_id)
+    before = [entry for entry in entries if int(str(entry["at"])) <= at]
+    return int(str(before[-1]["balance_after"])) if before else 0
 
 
 def details(account: Account) -> None:

@@ -102,11 +102,12 @@ def test_a_silent_bridge_dates_its_data(open_page: Open, house: House, page: str
 def test_a_unit_shows_balance_cost_energy_payments_and_history(open_page: Open, house: House) -> None:
     app = open_page(house.folder, "unit", unit="one")
     text = shown(app)
-    assert len(app.get("plotly_chart")) == 5
+    assert len(app.get("plotly_chart")) == 6
     for heading in (
         "Balance, ZAR",
         "Cost per day, ZAR",
-        "Energy per day, kWh",
+        "Energy, kWh",
+        "Where the credit went",
         "Top-ups",
         "Alerts",
         "Supply",
@@ -125,7 +126,7 @@ def test_cost_can_be_stacked_by_band(open_page: Open, house: House) -> None:
 def test_every_range_of_time_is_shown(open_page: Open, house: House, days: int) -> None:
     app = open_page(house.folder, "unit", unit="one")
     app.segmented_control(key="days").set_value(days).run()
-    assert len(app.get("plotly_chart")) == 5
+    assert len(app.get("plotly_chart")) == 6
     assert not app.exception
 
 

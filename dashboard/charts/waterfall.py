@@ -1,0 +1,98 @@
+"""Where credit went: a bar for each step from the balance then to what is left now."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, block_colours, layout
+from dashboard.figures import kwh, main_units, money, percent, signed_money
+from dashboard.language import say
+from dashboard.queries.credit_gone import Gone, Moved
+from dashboard.words import spelled
+
+NAMES: Final = {
+    "top_up": "Top-ups",
+    "opening": "Opening credit",
+    "correction": "Corrections",
+    "reversal": "Taken back",
+    "refund": "Refunds",
+    "transfer": "Transfers",
+    "write_off": "Written off",
+    "debt": "Debts",
+    "debt_recovery": "Debt instalments",
+    "standing": "Standing charge",
+    "tax": "Tax",
+    "elsewhere": "From emergency credit or to arrears",
+    "accrued": "Used since the last posting",
+    "consumption": "Energy",
+}
+ROW: Final = 30
+
+
+def name_of(moved: Moved) -> str:
+    """Return what moved the balance."""
+    name = say(NAMES.get(moved.kind, spelled(moved.kind).capitalize()))
+    return f"{name}, {say('block {number}', number=moved.block)}" if moved.block is not None else name
+
+
+def waterfall(gone: Gone, currency: str, ink: Ink) -> Chart:
+    """Return the steps from top to bottom, each beginning where the one before ended."""
+    figure = go.Figure(layout=layout(ink))
+    blocks = [each.block for each in gone.moved if each.block is not None]
+    colours = block_colours(max(blocks, default=1), ink)
+    rows: list[tuple[str, int, int, str, str]] = []
+    rows.append((say("Balance before"), 0, gone.before, ink.soft, money(gone.before, currency)))
+    level = gone.before
+    for each in gone.moved:
+        rows.append((name_of(each), level, each.amount, _colour(each, colours, ink), _text(each, currency)))
+        level += each.amount
+    rows.append((say("Left now"), 0, gone.now, ink.accent, money(gone.now, currency)))
+    figure.add_bar(
+        orientation="h",
+        y=[row[0] for row in rows],
+        base=[main_units(row[1], currency) for row in rows],
+        x=[main_units(row[2], currency) for row in rows],
+        marker={"color": [row[3] for row in rows], "line": {"width": 0}},
+        text=[row[4] for row in rows],
+        textposition="none",
+        hovertemplate="%{y}: %{text}<extra></extra>",
+    )
+    figure.add_vline(x=0, line={"color": ink.line, "width": 1})
+    figure.update_layout(height=ROW * len(rows) + 40, showlegend=False, hovermode="closest", bargap=0.35)
+    figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(rows) + 1, dtick=1)
+    figure.update_xaxes(showgrid=True, gridcolor=ink.line, nticks=6)
+    return Chart(figure, _summary(gone, currency))
+
+
+def _colour(each: Moved, blocks: Sequence[str], ink: Ink) -> str:
+    """Return the colour of a step: that of its block, of its kind, or of money that came in."""
+    if each.block is not None:
+        return blocks[each.block - 1]
+    if each.amount > 0:
+        return ink.accent
+    return {"standing": ink.standing, "tax": ink.tax}.get(each.kind, ink.soft)
+
+
+def _text(each: Moved, currency: str) -> str:
+    """Return a step in words."""
+    energy = f" ({kwh(each.wh)})" if each.wh else ""
+    return f"{signed_money(each.amount, currency)}{energy}"
+
+
+def _summary(gone: Gone, currency: str) -> str:
+    """Return what came in and went out, and what took most."""
+    came = sum(each.amount for each in gone.moved if each.amount > 0)
+    went = [each for each in gone.moved if each.amount < 0]
+    spent = -sum(each.amount for each in went)
+    if not spent:
+        return say("Nothing was taken in this time.")
+    most = min(went, key=lambda each: each.amount)
+    return say(
+        "{before} before and {came} that came in, less {spent}; most of it {name} with {share}.",
+        before=money(gone.before, currency),
+        came=money(came, currency),
+        spent=money(spent, currency),
+        name=name_of(most).lower(),
+        share=percent(-most.amount / spent),
+    )
