@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 import gc
 import logging
 from pathlib import Path
@@ -32,9 +32,11 @@ from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.database import InstallationLock, open_reader, open_writer
-from meter_bridge.storage.location import Location, location_of
+from meter_bridge.storage.database import open_reader, reading
+from meter_bridge.storage.errors import LeaseLostError, NotOwnedError
+from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.ownership import Ownership, owned
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
@@ -84,13 +86,13 @@ class LateTransport:
         return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
 
 
-def prepare(data: Path, now: int | None = None, location: Location | None = None) -> Location:
+def prepare(data: Path, now: int | None = None, ownership: Ownership | None = None) -> Location:
     """Make the data directory and its database ready and tell where it is; raises ``StorageError``."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = location_of(data) if location is None else location
+    ownership = ownership or Ownership(location_of(data))
+    database = ownership.location
     migrate(database)
-    engine = open_writer(database)
-    with engine.begin() as connection:
+    with ownership.writer().begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
             work, now = Work(), wall_ms() if now is None else now
             row = {
@@ -107,23 +109,19 @@ def prepare(data: Path, now: int | None = None, location: Location | None = None
 @asynccontextmanager
 async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
     """Offer the bridge in this process, without devices, under the exclusive lock of the installation."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = InstallationLock(settings.data)
-    lock.acquire()
-    try:
-        database = prepare(settings.data)
-        store = InlineWriter(open_writer(database))
-        engine = Engine(open_reader(database), store, NoDevices(), Clocks(), make_feed)
-        try:
-            await engine.clock_work()
-            yield Bridge(engine, Discovery(), settings.data)
-            await engine.clock_work()
-            engine.flush(everything=True)
-            await engine.drained()
-        finally:
-            store.close()
-    finally:
-        lock.release()
+    async with owned(settings.data, settings.location) as ownership:
+        database = await asyncio.to_thread(prepare, settings.data, None, ownership)
+        store = InlineWriter(ownership.writer())
+        with reading(database) as reader:
+            engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
+            try:
+                await engine.clock_work()
+                yield Bridge(engine, Discovery(), settings.data)
+                await engine.clock_work()
+                engine.flush(everything=True)
+                await engine.drained()
+            finally:
+                store.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +147,22 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, broker: MqttSettings | None, outside: Outside | None = None
+    settings: Settings,
+    broker: MqttSettings | None,
+    outside: Outside | None = None,
+    ownership: Ownership | None = None,
 ) -> AsyncIterator[Running]:
     """Run the engine with its devices; the API is served by whoever enters this."""
     outside = outside or Outside()
-    database = prepare(settings.data)
-    store = outside.make_store(open_writer(database), asyncio.get_running_loop())
+    ownership = ownership or Ownership(settings.location)
+    database = prepare(settings.data, None, ownership)
+    store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
-    engine = Engine(open_reader(database), store, transport, outside.clocks, make_feed)
+    reader = open_reader(database)
+    engine = Engine(reader, store, transport, outside.clocks, make_feed)
     intake = Intake(engine, discovery)
     gateway = Gateway(
-        broker,
+        _as_owner(broker, database, engine),
         _guarded(intake),
         lambda connected: _broker_changed(engine, connected=connected),
         make_client=outside.make_client,
@@ -179,6 +182,17 @@ async def running(
         await daemon.stop()
         engine.feed.end()
         store.close()
+        reader.dispose()
+
+
+def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -> MqttSettings | None:
+    """Return the broker with the client id of the installation where bridges may follow each other.
+
+    The broker then ends the connection of a bridge that lost the installation and has not noticed.
+    """
+    if broker is None or isinstance(database, Path):
+        return broker
+    return replace(broker, client_id=f"prepaid-meter-{engine.installation.id[:32]}")
 
 
 def _guarded(intake: Intake) -> Sink:
@@ -208,23 +222,37 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    """Take the lock, bring a broker along where none is named, serve until a signal."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = InstallationLock(settings.data)
-    lock.acquire()
+    """Own the installation and serve it until a signal; a standby waits for it, and again after losing it."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    with suppress(NotOwnedError):
+        while not stop.is_set():
+            async with owned(settings.data, settings.location, wait=settings.standby, stop=stop) as ownership:
+                await _own(settings, ownership, stop)
+            if not (settings.standby or stop.is_set()):
+                msg = f"the lease of {shown(settings.location)} was lost; another bridge may own it now"
+                raise LeaseLostError(msg)
+
+
+async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
+    """Bring a broker along where none is named, and serve until a signal or until another bridge may own."""
+    async with _broker(settings) as broker:
+        if settings.decode_only:
+            await _decode_only(settings, broker, stop, ownership)
+        else:
+            await _serve(settings, broker, stop, ownership)
+
+
+async def _until_any(*events: asyncio.Event) -> None:
+    """Wait until one of several events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
     try:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop.set)
-        async with _broker(settings) as broker:
-            await (
-                _decode_only(settings, broker, stop)
-                if settings.decode_only
-                else _serve(settings, broker, stop)
-            )
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        lock.release()
+        for each in waits:
+            each.cancel()
 
 
 @asynccontextmanager
@@ -242,7 +270,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
         yield parse_broker_url(embedded.url)
 
 
-async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event) -> None:
+async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
     """Serve the API over a running engine."""
     from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - the decode-only base line does without
 
@@ -255,23 +283,27 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event) 
         socket=settings.data / SOCKET_NAME,
         announce=settings.announce,
     )
-    async with running(settings, broker) as parts:
+    async with running(settings, broker, ownership=ownership) as parts:
         # What was loaded lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
         server = ApiServer(parts.bridge, listen)
         await server.start()
         try:
-            await stop.wait()
+            await _until_any(stop, ownership.lost)
+            if ownership.lost.is_set():
+                parts.engine.fail("another bridge may own the installation")
         finally:
             await server.stop()
 
 
-async def _decode_only(settings: Settings, broker: MqttSettings, stop: asyncio.Event) -> None:
+async def _decode_only(
+    settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership
+) -> None:
     """Receive and decode the meters of the installation and nothing more: the base line of the benchmark."""
     from meter_bridge.devices.registry import decode_only  # noqa: PLC0415 - only where it is used
 
-    with open_reader(prepare(settings.data)).connect() as stored:
+    with reading(prepare(settings.data, None, ownership)) as reader, reader.connect() as stored:
         installation = load(stored)
     addresses = [*installation.by_energy, *installation.by_relay] if installation else []
     connection, counted = decode_only(broker, addresses)

@@ -72,14 +72,15 @@ class Server:
             user=self._unprivileged,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            capture_output=program != "pg_ctl",
+            stdout=subprocess.DEVNULL,
+            # What pg_ctl starts would keep a pipe open.
+            stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
             text=True,
             check=False,
         )
         if done.returncode != 0:
             log = self.folder / "log"
-            said = log.read_text() if log.exists() else done.stderr
-            raise RuntimeError(f"{program} failed: {said}")
+            raise RuntimeError(f"{program} failed: {log.read_text() if log.exists() else done.stderr}")
 
 
 @contextmanager

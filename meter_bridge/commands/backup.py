@@ -9,6 +9,7 @@ from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import say
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.storage.backup import BackupError, backup
+from meter_bridge.storage.location import shown
 
 EPILOG: Final = """\
 Copies the database while the bridge runs, as of one instant, and proves the copy before it gets its name. An
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Copy the database."""
     path = database_of(settings_of(arguments))
+    if not isinstance(path, Path):
+        what = f"{shown(path)} is not a file of SQLite"
+        raise CommandError(what, "use pg_dump, or the server's own continuous archiving")
     try:
         size = backup(path, arguments.destination)
     except BackupError as error:

@@ -25,6 +25,8 @@ examples:
       with a broker of its own, on this machine only
   PREPAID_METER_BROKER=mqtt://bridge:secret@localhost meter-bridge run
       with the broker that is there already
+  PREPAID_METER_DATABASE=postgresql://bridge:secret@db/prepaid meter-bridge run --standby
+      as one of two bridges on a database of PostgreSQL, of which one serves
   meter-bridge run --listen 0.0.0.0:8126 --tls-certificate cert.pem --tls-key key.pem
       for Home Assistant on another machine, which finds the bridge by itself
 """
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     _add_broker(parser)
     _add_api(parser)
+    _add_database(parser)
     parser.add_argument("--log-level", choices=LOG_LEVELS, help="how much to log (default: INFO)")
     parser.add_argument(
         "--export-every-s",
@@ -55,6 +58,21 @@ def _add_broker(parser: argparse.ArgumentParser) -> None:
         "--broker", metavar="URL", help="mqtt://host:1883, mqtts://host:8883 or embedded (default)"
     )
     broker.add_argument("--broker-ca", metavar="FILE", help="certificate authority of an mqtts:// broker")
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    database = parser.add_argument_group("database")
+    database.add_argument(
+        "--database",
+        metavar="URL",
+        help="postgresql://user@host/name (default: a file of SQLite in the folder)",
+    )
+    database.add_argument(
+        "--standby",
+        action="store_true",
+        default=None,
+        help="wait while another bridge serves that database, and take over when it ends or dies",
+    )
 
 
 def _add_api(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
         "log_level",
         "decode_only",
         "export_every_s",
+        "database",
+        "standby",
     )
     settings = settings_of(arguments, **{name: getattr(arguments, name) for name in names})
     logging.basicConfig(level=settings.log_level, format=FORMAT, stream=sys.stderr)
@@ -102,12 +122,16 @@ def _run(settings: Settings) -> None:
     # Imported here so that '--help' and a wrong option are answered at once.
     from meter_bridge.app import run as run_bridge  # noqa: PLC0415
     from meter_bridge.devices.embedded_broker import EmbeddedBrokerError  # noqa: PLC0415
-    from meter_bridge.storage.database import LockedError, StorageError  # noqa: PLC0415
+    from meter_bridge.storage.errors import LeaseLostError, LockedError, StorageError  # noqa: PLC0415
 
     try:
         run_bridge(settings)
+    except LeaseLostError as error:
+        raise _cannot(str(error), "start it again, with --standby where it is to wait") from error
     except LockedError as error:
-        raise _cannot(str(error), "end the other bridge, or name another folder with --data") from error
+        raise _cannot(
+            str(error), "end the other bridge, name another folder with --data, or wait with --standby"
+        ) from error
     except StorageError as error:
         raise _cannot(str(error), "see 'meter-bridge verify', or restore the newest backup") from error
     except EmbeddedBrokerError as error:

@@ -9,6 +9,7 @@ from meter_bridge.commands.errors import REFUSED, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import add_json, say, say_json
 from meter_bridge.commands.settings import settings_of
+from meter_bridge.storage.location import shown
 from meter_bridge.storage.verify import verify
 
 EPILOG: Final = """\
@@ -29,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the installation's books."""
-    path = database_of(settings_of(arguments))
+    location = database_of(settings_of(arguments))
+    path = shown(location)
     try:
-        problems = tuple(verify(path))
+        problems = tuple(verify(location))
     except DatabaseError as error:
         raise CommandError(f"{path} cannot be read: {error.orig}", "restore the newest backup") from error
     if arguments.json:

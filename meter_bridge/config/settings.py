@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from meter_bridge.storage.location import Location
 
 PREFIX: Final = "PREPAID_METER_"
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -60,6 +63,10 @@ class Settings:
     """Only receive and decode messages: the base line of the benchmark; nothing is charged."""
     export_every_s: int = DEFAULT_EXPORT_EVERY_S
     """Time between two exports for the dashboard."""
+    database: str | None = field(default=None, repr=False)
+    """``postgresql://`` address, which may carry a password; None for a file of SQLite in the data folder."""
+    standby: bool = False
+    """Wait until the installation has no bridge, and take it over then (PostgreSQL)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work together."""
@@ -67,6 +74,15 @@ class Settings:
         _check_tls(self)
         _check_listen(self)
         _check_choices(self)
+        _check_database(self)
+
+    @property
+    def location(self) -> Location:
+        """Return where the database is."""
+        # Imported here because a command of a running bridge does without SQLAlchemy.
+        from meter_bridge.storage.location import location_of  # noqa: PLC0415
+
+        return location_of(self.data, self.database)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -115,6 +131,8 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         log_level=(_text(given, texts, "log_level") or "INFO").upper(),
         decode_only=_flag(given, texts, "decode_only"),
         export_every_s=_seconds(given, texts, "export_every_s"),
+        database=_text(given, texts, "database"),
+        standby=_flag(given, texts, "standby"),
     )
 
 
@@ -205,6 +223,33 @@ def _check_broker(settings: Settings) -> None:
             variable_of("broker_ca"), str(settings.broker_ca), "is only used with TLS", remedy
         )
     _check_file("broker_ca", settings.broker_ca)
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse an address that names no server's database, and a standby that nobody could hand over to."""
+    variable = variable_of("database")
+    if settings.database is not None:
+        _check_server(settings, settings.database)
+    if settings.standby and settings.database is None:
+        remedy = f"set {variable} to the database that both bridges use"
+        raise SettingsError(variable_of("standby"), "yes", "needs a database that can be shared", remedy)
+    if settings.standby and settings.broker is None:
+        remedy = f"set {variable_of('broker')} to the broker that both bridges use"
+        raise SettingsError(variable_of("standby"), "yes", "needs a broker that can be shared", remedy)
+
+
+def _check_server(settings: Settings, address: str) -> None:
+    """Refuse an address that names no server's database."""
+    from meter_bridge.storage.location import EXAMPLE, LocationError  # noqa: PLC0415 - as above
+
+    variable = variable_of("database")
+    try:
+        location = settings.location
+    except LocationError as error:
+        raise SettingsError(variable, error.shown, error.message, error.remedy) from error
+    if isinstance(location, Path):
+        remedy = f"write {EXAMPLE}, or leave it out: a file of SQLite is in the data folder"
+        raise SettingsError(variable, address, "is no database of a server", remedy)
 
 
 def _split(address: str) -> SplitResult | None:

@@ -94,7 +94,8 @@ class InstallationLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise ``LockedError`` naming who holds it."""
+        """Take the lock, in a folder made where there is none; raises ``LockedError`` naming who holds it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

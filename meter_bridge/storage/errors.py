@@ -11,3 +11,11 @@ class LockedError(StorageError):
 
 class ServerError(StorageError):
     """A database server that cannot hold an installation; the message says why and what to do."""
+
+
+class LeaseLostError(StorageError):
+    """The lease of an installation expired or was taken over; its bridge commits nothing any more."""
+
+
+class NotOwnedError(StorageError):
+    """A standby that was told to stop before the installation became free."""

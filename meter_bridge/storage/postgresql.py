@@ -22,6 +22,7 @@ IDLE_MS: Final = 5_000
 """After this a server ends a writer that stalls within a transaction, so that it blocks nobody who takes
 over."""
 LOCK_MS: Final = 5_000
+STATEMENT_MS: Final = 3_000
 CONNECT_S: Final = 5
 READERS: Final = 4
 _LOGGER: Final = logging.getLogger(__name__)
@@ -79,6 +80,19 @@ def open_reader(url: URL) -> Engine:
         max_overflow=READERS,
         pool_pre_ping=True,
         connect_args=_arguments(_READS),
+    )
+    event.listen(engine, "connect", _configure)
+    return engine
+
+
+def open_coordinator(url: URL) -> Engine:
+    """Return an engine for leases: one kept connection on which nothing may wait for long."""
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        pool_pre_ping=True,
+        connect_args=_arguments(_WRITES | {"statement_timeout": str(STATEMENT_MS)}),
     )
     event.listen(engine, "connect", _configure)
     return engine

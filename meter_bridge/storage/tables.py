@@ -533,6 +533,17 @@ payment_booking = _compact(
 """What was booked for a payment or a reversal, in the same transaction as its entry; its primary key lets the
 database refuse a second time."""
 
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("uq_lease_name_token", "name", "token", unique=True),
+)
+"""Who owns what on PostgreSQL, by the server's clock; ``token`` rises with each owner. Unused on SQLite."""
+
 APPEND_ONLY: Final = (
     journal_entry,
     posting,

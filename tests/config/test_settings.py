@@ -37,6 +37,8 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "PREPAID_METER_LOG_LEVEL": "debug",
         "PREPAID_METER_DECODE_ONLY": "1",
         "PREPAID_METER_EXPORT_EVERY_S": "60",
+        "PREPAID_METER_DATABASE": "postgresql://bridge@db/prepaid",
+        "PREPAID_METER_STANDBY": "yes",
     }
     assert load_settings(environment) == Settings(
         data=tmp_path,
@@ -50,6 +52,8 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         log_level="DEBUG",
         decode_only=True,
         export_every_s=60,
+        database="postgresql://bridge@db/prepaid",
+        standby=True,
     )
 
 
@@ -82,6 +86,9 @@ def test_a_keyword_comes_before_its_variable(tmp_path: Path) -> None:
         ("EXPORT_EVERY_S", "15 min", "900"),
         ("EXPORT_EVERY_S", "0", "between 1"),
         ("EXPORT_EVERY", "60", "PREPAID_METER_EXPORT_EVERY_S"),
+        ("DATABASE", "mysql://db/prepaid", "postgresql://"),
+        ("DATABASE", "bridge.db", "data folder"),
+        ("STANDBY", "yes", "PREPAID_METER_DATABASE"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_remedy(setting: str, value: str, remedy: str) -> None:
@@ -107,6 +114,17 @@ def test_plain_http_beyond_this_machine_has_to_be_asked_for(listen: str) -> None
 )
 def test_loopback_needs_no_tls(listen: str, address: tuple[str, int]) -> None:
     assert load_settings({}, listen=listen).address == address
+
+
+def test_a_standby_needs_a_broker_that_both_reach() -> None:
+    environment = {"PREPAID_METER_STANDBY": "yes", "PREPAID_METER_DATABASE": "postgresql://db/prepaid"}
+    assert "PREPAID_METER_BROKER" in refused(environment).remedy
+
+
+def test_the_databases_password_is_not_shown() -> None:
+    address = "postgresql://bridge:secret@db/prepaid"
+    assert "secret" not in repr(load_settings({"PREPAID_METER_DATABASE": address}))
+    assert "secret" not in str(refused({"PREPAID_METER_DATABASE": f"{address}?nonsense=1"}))
 
 
 def test_the_brokers_password_is_not_shown() -> None:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from itertools import permutations
 from pathlib import Path
-import sqlite3
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.api.payment_requests import PaymentDecision
 from meter_bridge.api.port import Actor, Refused
@@ -296,12 +296,10 @@ async def test_an_event_is_kept_for_ever_and_says_one_thing(shop: Till) -> None:
     await shop.pay(order, event="e")
     error = await refused(shop.pay(order, "p2", event="e"))
     assert error.code is ErrorCode.IDEMPOTENCY_CONFLICT
-    database = sqlite3.connect(shop.house.data / "bridge.db")
     for table in ("payment_order", "payment_event", "payment_booking"):
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET amount = 1"):
-            with pytest.raises(sqlite3.IntegrityError):
-                database.execute(statement)
-    database.close()
+            with pytest.raises(IntegrityError):
+                shop.house.change(statement)
 
 
 @pytest.mark.invariant(8)
@@ -328,6 +326,7 @@ async def many(shop: Till, order: PaymentView) -> None:
 
 
 @pytest.mark.invariant(13)
+@pytest.mark.sqlite
 async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_credited(shop: Till) -> None:
     order = await shop.order()
     with disk_full(shop.house):

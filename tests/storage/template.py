@@ -16,6 +16,7 @@ from sqlalchemy import URL
 from meter_bridge.app import prepare
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location
+from meter_bridge.storage.ownership import Ownership
 from tests import postgresql_server
 
 CREATED_AT = 1_793_527_200_000
@@ -90,4 +91,4 @@ def _server_template() -> None:
     server = postgresql_server.shared()
     server.execute(f"CREATE DATABASE {TEMPLATE}")
     with tempfile.TemporaryDirectory(prefix="prepaid-template-") as folder:
-        prepare(Path(folder), CREATED_AT, server.url(TEMPLATE))
+        prepare(Path(folder), CREATED_AT, Ownership(server.url(TEMPLATE)))

@@ -51,7 +51,7 @@ class BridgeProcess(OwnedProcess):
 
     async def run(self, *arguments: str) -> str:
         """Run another command on the same installation and return what it wrote."""
-        return await output_of([*CLI, "--data", str(self.data), *arguments])
+        return await output_of([*CLI, "--data", str(self.data), *arguments], environment=self.environment)
 
     async def token(self, name: str, role: str, *accounts: str) -> str:
         """Make a token; without accounts it sees every site."""

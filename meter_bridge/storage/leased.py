@@ -1,0 +1,136 @@
+"""Owning a database of a PostgreSQL server: taking its lease, renewing it, and noticing when it is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+import logging
+import os
+import socket
+import threading
+import time
+from typing import Final, override
+
+from sqlalchemy import URL, Engine
+
+from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.errors import LockedError, NotOwnedError, StorageError
+from meter_bridge.storage.lease import RENEW_S, TERM_MS, Grant, Leases, fenced
+from meter_bridge.storage.location import shown
+from meter_bridge.storage.migrate import migrate, schema_of
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.postgresql import reach
+
+INSTALLATION: Final = "installation"
+ASK_S: Final = 1.0
+"""Pause of a standby between two looks at the lease."""
+WATCH_S: Final = 0.25
+STALL_S: Final = 60.0
+"""A bridge whose event loop stands still for longer loses its lease: it is as good as dead."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class LeasedOwnership(Ownership):
+    """An ownership that a thread renews, and that the event loop watches."""
+
+    def __init__(self, location: URL, leases: Leases, grant: Grant) -> None:
+        """Begin to renew."""
+        super().__init__(location)
+        self._url = location
+        self._leases = leases
+        self._grant = grant
+        self._deadline = time.monotonic() + TERM_MS / 1000
+        self._beat = time.monotonic()
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._watching = asyncio.create_task(self._watch(), name="lease")
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    @override
+    def writer(self) -> Engine:
+        """Return an engine of which each transaction proves the lease first."""
+        return fenced(open_writer(self._url), self._grant)
+
+    async def end(self) -> None:
+        """Stop renewing, and give the lease back where it is still held."""
+        self._stop.set()
+        self._watching.cancel()
+        await asyncio.to_thread(self._thread.join)
+        with suppress(StorageError):
+            await asyncio.to_thread(self._leases.release, self._grant)
+
+    def _renew(self) -> None:
+        """Renew until told to stop, until the lease is gone, or until the event loop stands still."""
+        while not self._stop.wait(RENEW_S):
+            if time.monotonic() - self._beat > STALL_S:
+                _LOGGER.error("The bridge stands still; its lease is not renewed any more")
+                return
+            asked = time.monotonic()
+            try:
+                if not self._leases.renew(self._grant):
+                    self._deadline = 0.0
+                    return
+                self._deadline = asked + TERM_MS / 1000
+            except StorageError as error:
+                _LOGGER.warning("The lease could not be renewed: %s", error)
+
+    async def _watch(self) -> None:
+        """Tell at once when the lease may be another's; the deadline counts from before it was asked for."""
+        while time.monotonic() < self._deadline:
+            self._beat = time.monotonic()
+            await asyncio.sleep(WATCH_S)
+        _LOGGER.error("The lease of %s is lost; nothing more is charged or switched", shown(self.location))
+        self.lost.set()
+
+
+@asynccontextmanager
+async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[Ownership]:
+    """Own a database of a server by lease; see ``ownership.owned``."""
+    await asyncio.to_thread(reach, url)
+    if await asyncio.to_thread(schema_of, url) is None:
+        await asyncio.to_thread(migrate, url)  # the table of leases is part of it
+    leases = Leases(url)
+    try:
+        grant = await _take(leases, url, stop) if wait else await _take_now(leases, url)
+        ownership = LeasedOwnership(url, leases, grant)
+        try:
+            yield ownership
+        finally:
+            await ownership.end()
+    finally:
+        leases.close()
+
+
+async def _take_now(leases: Leases, url: URL) -> Grant:
+    """Take the lease or raise ``LockedError`` naming who holds it."""
+    grant = await asyncio.to_thread(leases.take, INSTALLATION, _name())
+    if grant is None:
+        holder = await asyncio.to_thread(leases.holder, INSTALLATION)
+        msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
+        raise LockedError(msg)
+    return grant
+
+
+async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
+    """Take the lease as soon as it is free."""
+    told = False
+    while not stop.is_set():
+        try:
+            grant = await asyncio.to_thread(leases.take, INSTALLATION, _name())
+            if grant is not None:
+                return grant
+            if not told:
+                holder = await asyncio.to_thread(leases.holder, INSTALLATION)
+                _LOGGER.info("Standing by: %s is in use by %s", shown(url), holder)
+                told = True
+        except StorageError as error:
+            _LOGGER.warning("Standing by: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ASK_S)
+    msg = "the wait for the installation was ended"
+    raise NotOwnedError(msg)
+
+
+def _name() -> str:
+    """Return what names this process to people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
