@@ -1,6 +1,8 @@
 """JSON of plans and their parts for storage; the same object always gives the same text."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -38,6 +40,8 @@ _PLAN: Final = msgspec.json.Decoder(InstallationPlan)
 _TARIFF_VERSION: Final = msgspec.json.Decoder(TariffVersion)
 _POLICY: Final = msgspec.json.Decoder(Policy)
 _METER_SETTINGS: Final = msgspec.json.Decoder(MeterSettings)
+_KINDS: Final = 4_096
+"""Different documents of which one object is kept: most units of a house share theirs, in memory as well."""
 
 
 def encode_plan(plan: InstallationPlan) -> str:
@@ -65,6 +69,7 @@ def encode_policy(policy: Policy) -> str:
     return _encode(policy)
 
 
+@lru_cache(_KINDS)
 def decode_policy(document: str) -> Policy:
     """Return the policy of a stored document; raises ``CodecError``."""
     return _decode(_POLICY, document, "policy")
@@ -91,12 +96,12 @@ def decode_meter(
     *, meter_id: str, name: str, energy_address: str, relay_address: str | None, settings: str
 ) -> MeterPlan:
     """Return the plan of a meter from the columns of its row; raises ``CodecError``."""
-    kept = _decode(_METER_SETTINGS, settings, "meter settings")
+    kept = _meter_settings(settings)
     return MeterPlan(
         id=meter_id,
         name=name,
-        energy_address=energy_address,
-        relay_address=relay_address,
+        energy_address=intern(energy_address),
+        relay_address=None if relay_address is None else intern(relay_address),
         rating_w=kept.rating_w,
         limits=kept.limits,
         host=kept.host,
@@ -107,6 +112,11 @@ def decode_meter(
         without_bridge=kept.without_bridge,
         rule_slot=kept.rule_slot,
     )
+
+
+@lru_cache(_KINDS)
+def _meter_settings(document: str) -> MeterSettings:
+    return _decode(_METER_SETTINGS, document, "meter settings")
 
 
 def _encode(value: InstallationPlan | TariffVersion | Policy | MeterSettings) -> str:

@@ -548,11 +548,9 @@ def forget_periods(rating: Rating, keep_from: str) -> None:
     kept |= {key.period for key in rating.lines if _reaches(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
     rating.taxed.clear()
-    rating.used = {
-        rung: wh
-        for rung, wh in rating.used.items()
-        if rung.period in kept or _reaches(rung.period, keep_from)
-    }
+    for rung in [each for each in rating.used if each.period not in kept]:
+        if not _reaches(rung.period, keep_from):
+            del rating.used[rung]  # in place: whoever climbs a ladder may hold it
     rating.peaks = {
         period: wh for period, wh in rating.peaks.items() if period in kept or _reaches(period, keep_from)
     }

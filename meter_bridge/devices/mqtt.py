@@ -6,7 +6,6 @@ Readings are acknowledged on receipt: the meter's register is the record, not th
 from collections import Counter
 from collections.abc import Callable, Sequence
 import logging
-import time
 from typing import Final
 
 from meter_bridge.devices.broker_url import MqttSettings
@@ -19,8 +18,8 @@ LOGGER: Final = logging.getLogger(__name__)
 ROUTE_LIMIT: Final = 200_000
 """Topics remembered with their driver; beyond it the memory starts anew."""
 
-type OnItems = Callable[[Sequence[Item], int], None]
-"""Takes the items of one message and the monotonic instant of its receipt in nanoseconds."""
+type OnItems = Callable[[Sequence[Item]], None]
+"""Takes the items of one message."""
 type OnConnected = Callable[[bool], None]
 
 
@@ -34,13 +33,11 @@ class MqttConnection:
         on_items: OnItems,
         on_connected: OnConnected,
         *,
-        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items."""
         self._drivers = tuple(drivers)
         self._on_items = on_items
-        self._monotonic_ns = monotonic_ns
         self._session = BrokerSession(
             settings,
             filters=self._filters,
@@ -87,17 +84,16 @@ class MqttConnection:
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
         """Route one message to its driver and the driver's items onwards."""
-        received_at_ns = self._monotonic_ns()
         self.messages += 1
         driver = self._routes.get(topic)
         if driver is None:
-            self._find(topic, payload, received_at_ns, retained=retained)
+            self._find(topic, payload, retained=retained)
             return
         items = driver.decode(topic, payload, retained=retained)
         if items:
-            self._pass_on(items, received_at_ns)
+            self._pass_on(items)
 
-    def _find(self, topic: str, payload: bytes, received_at_ns: int, *, retained: bool) -> None:
+    def _find(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Let each driver try, and remember the one that understood the topic."""
         for driver in self._drivers:
             items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
@@ -105,10 +101,10 @@ class MqttConnection:
                 if len(self._routes) >= ROUTE_LIMIT:
                     self._routes.clear()
                 self._routes[topic] = driver
-                self._pass_on(items, received_at_ns)
+                self._pass_on(items)
                 return
 
-    def _pass_on(self, items: Sequence[Item], received_at_ns: int) -> None:
+    def _pass_on(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Publish):
                 self._session.send(Outbound(item.topic, item.payload, item.qos), urgent=False)
@@ -116,7 +112,7 @@ class MqttConnection:
                 self._count(item)
             elif isinstance(item, Discovered):
                 self._session.refresh()
-        self._on_items(items, received_at_ns)
+        self._on_items(items)
 
     def _count(self, rejected: Rejected) -> None:
         self.rejections[rejected.kind] += 1

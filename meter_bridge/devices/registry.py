@@ -45,7 +45,7 @@ class DecodeOnly:
         self.reports = 0
         self.connected = asyncio.Event()
 
-    def take(self, items: Sequence[Item], _received_at_ns: int) -> None:
+    def take(self, items: Sequence[Item]) -> None:
         """Count the reports of one message."""
         self.reports += sum(isinstance(item, Report) for item in items)
 

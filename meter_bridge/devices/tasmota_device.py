@@ -1,6 +1,7 @@
 """What the driver remembers of one Tasmota device: where its topics are and which words it uses."""
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Final
 
 from meter_bridge.devices.driver import Publish
@@ -64,7 +65,7 @@ class TasmotaDevice:
         """Return the address of a channel; made once, because every message needs it."""
         known = self.addresses.get(channel)
         if known is None:
-            known = self.addresses[channel] = f"tasmota:{self.topic}/{channel}"
+            known = self.addresses[channel] = intern(f"tasmota:{self.topic}/{channel}")
         return known
 
     def use(self, channels: frozenset[str]) -> None:

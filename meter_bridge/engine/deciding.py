@@ -70,6 +70,8 @@ def decide_supply(
     account.cut_at = decision.cut_at
     was = account.state
     changed = (decision.state, decision.reason) != (was, account.reason)
+    if changed:
+        account.drop_lanes()
     if changed or wishes.by_person or _astray(account, decision.state):
         _carry_out(installation, account, unit, relays, decision, note=wishes.note)
         if changed:

@@ -4,17 +4,34 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.core.metering import Register
+from meter_bridge.core.metering import Doubt, Register
 from meter_bridge.core.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
 from meter_bridge.core.returned import Returned
 from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
+
+
+class _RegisterDocument(msgspec.Struct, array_like=True):
+    """A meter's register, in the order of its fields."""
+
+    epoch: int
+    start_wh: int
+    watermark_wh: int
+    at: int
+    witness: str | None
+    doubt: Doubt | None
+    skipped_wh: int
+    retired: str | None
+    turned_wh: int
+    boot: str | None
+    since: int
 
 
 class _MeterDocument(msgspec.Struct, array_like=True):
     """A meter's register and newest values."""
 
     id: str
-    register: Register | None
+    register: _RegisterDocument | Register | None
+    """Earlier versions stored a register with the names of its fields."""
     earlier_wh: int
     power_mw: int | None
     voltage_mv: int | None
@@ -77,11 +94,28 @@ def encode(supply: Supply) -> bytes:
     )
 
 
+def _encode_register(register: Register) -> _RegisterDocument:
+    """Return a register for storage."""
+    return _RegisterDocument(
+        register.epoch,
+        register.start_wh,
+        register.watermark_wh,
+        register.at,
+        register.witness,
+        register.doubt,
+        register.skipped_wh,
+        register.retired,
+        register.turned_wh,
+        register.boot,
+        register.since,
+    )
+
+
 def _encode_meter(meter: Meter) -> _MeterDocument:
     """Return a meter's state for storage."""
     return _MeterDocument(
         meter.id,
-        meter.register,
+        None if meter.register is None else _encode_register(meter.register),
         meter.earlier_wh,
         meter.power_mw,
         meter.voltage_mv,
@@ -139,7 +173,13 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
     meter.online, meter.last_seen = row.online, row.last_seen
     meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
-    meter.register, meter.returned = row.register, row.returned
+    meter.register, meter.returned = _register(row), row.returned
+
+
+def _register(row: _MeterDocument) -> Register | None:
+    """Return a stored register."""
+    stored = row.register
+    return Register(*msgspec.structs.astuple(stored)) if isinstance(stored, _RegisterDocument) else stored
 
 
 def energy(document: bytes) -> list[tuple[str, int, int]]:
@@ -151,10 +191,10 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
     return [
         (
             row.id,
-            row.earlier_wh + (row.register.charged_wh if row.register else 0),
+            row.earlier_wh + (register.charged_wh if register else 0),
             open_wh.get(row.id, 0),
         )
-        for row in stored.meters
+        for row, register in ((each, _register(each)) for each in stored.meters)
     ]
 
 

@@ -17,8 +17,7 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.derived import accrued
-from meter_bridge.engine import document, protecting
+from meter_bridge.engine import protecting
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.cutoff import CutOffs
 from meter_bridge.engine.deciding import Wishes
@@ -30,6 +29,7 @@ from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.relays import Relays, Transport
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
+from meter_bridge.engine.supply_status import status_row, whole_row
 from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
@@ -135,7 +135,7 @@ class Engine:
     def submit(self, unit: Unit) -> asyncio.Future[None] | None:
         """Commit a unit; its effects and events follow when it is on disk."""
         for supply in unit.supplies:
-            unit.work.add(ops.UPSERT_SUPPLY_STATUS, self.status_row(supply, unit.at))
+            unit.work.add(ops.UPSERT_SUPPLY_STATUS, whole_row(supply, unit.at))
             self._dirty.pop(supply, None)
         for account in unit.accounts:
             store_status(account, unit)
@@ -244,9 +244,11 @@ class Engine:
     def flush(self, *, everything: bool = False) -> None:
         """Store the newest state of supplies that changed, those that waited long enough."""
         now = self.clock.now()
-        for supply in self.touched:
-            self._dirty.setdefault(supply, now)
-            self.feed.touch(supply.account.id)
+        for supply in self.touched.difference(self._dirty):
+            self._dirty[supply] = now
+        if self.feed.subscribers:
+            for supply in self.touched:
+                self.feed.touch(supply.account.id)
         self.touched.clear()
         if not everything and self._flushing is not None and not self._flushing.done():
             return
@@ -255,29 +257,11 @@ class Engine:
             return
         self._heartbeat_at = now
         work = self.heartbeat()
-        work.extend(ops.UPSERT_SUPPLY_STATUS, [self.status_row(supply, now) for supply in due])
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
         unit = Unit(now, work=work)
         self._flushing = self.submit(unit)
-
-    @staticmethod
-    def status_row(supply: Supply, now: int) -> tuple[object, ...]:
-        """Return a supply's newest state as a row, in the order of the table's columns."""
-        energy, power = supply.earlier_wh, None
-        for meter in supply.meters:
-            energy += meter.energy_wh or 0
-            if meter.power_mw is not None:
-                power = meter.power_mw + (power or 0)
-        return (
-            supply.id,
-            supply.account.id,
-            now,
-            accrued(supply.rating, supply.timeline),
-            energy,
-            power,
-            document.encode(supply),
-        )
 
     def evaluate(
         self,

@@ -42,18 +42,13 @@ class Gateway:
             MqttConnection(
                 settings,
                 list(self._drivers.values()),
-                self._from_broker,
+                take,
                 on_connected,
                 make_client=make_client,
             )
             if settings is not None
             else None
         )
-
-    def _from_broker(self, items: Sequence[Item], received_at_ns: int) -> None:
-        """Pass on what the broker brought; event time is taken when it is handled, microseconds later."""
-        del received_at_ns
-        self._take(items)
 
     def start(self, installation: Installation) -> None:
         """Connect to everything in use."""

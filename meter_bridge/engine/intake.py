@@ -21,32 +21,39 @@ class Intake:
 
     def take(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
+        engine = self._engine
         try:
-            self._take(items)
+            at = engine.clock.now()
+            for item in items:
+                if isinstance(item, Report):
+                    self._take_report(item, at)
+                else:
+                    self._take_news(item, at)
         except Exception as error:
-            self._engine.distrust(error)
+            engine.distrust(error)
             raise
 
-    def _take(self, items: Sequence[Item]) -> None:
-        """Take the items of one message."""
+    def _take_report(self, report: Report, at: int) -> None:
+        """Take what a meter measured, unless nothing can be charged now: its register keeps the record."""
         engine = self._engine
-        at = engine.clock.now()
-        for item in items:
-            if isinstance(item, Report):
-                engine.counts.reports += 1
-                if engine.broken is not None or not engine.running.is_set():
-                    continue
-                if not engine.metering.take(item, at, clock_sure=engine.clock.sure):
-                    self._discovery.hear(item, at)
-            elif isinstance(item, HeldCutOff):
-                if engine.broken is None and engine.running.is_set():
-                    engine.cut_offs.take(item, at)
-            elif isinstance(item, Discovered):
-                self._discovery.announce(item)
-            elif isinstance(item, Removed):
-                self._discovery.withdraw(item.address)
-            elif isinstance(item, Rejected):
-                self._count(item.kind)
+        engine.counts.reports += 1
+        if engine.broken is not None or not engine.running.is_set():
+            return
+        if not engine.metering.take(report, at, clock_sure=engine.clock.sure):
+            self._discovery.hear(report, at)
+
+    def _take_news(self, item: Item, at: int) -> None:
+        """Take what else a device or its gateway said."""
+        engine = self._engine
+        if isinstance(item, HeldCutOff):
+            if engine.broken is None and engine.running.is_set():
+                engine.cut_offs.take(item, at)
+        elif isinstance(item, Discovered):
+            self._discovery.announce(item)
+        elif isinstance(item, Removed):
+            self._discovery.withdraw(item.address)
+        elif isinstance(item, Rejected):
+            self._count(item.kind)
 
     def _count(self, kind: str) -> None:
         """Count an unreadable payload."""

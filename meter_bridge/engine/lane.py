@@ -9,9 +9,10 @@ full way.
 
 from typing import Final
 
+from meter_bridge.core.alerts import unremarkable as within
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.credit import watched_levels
-from meter_bridge.core.energy import MS_PER_HOUR
+from meter_bridge.core.energy import possible_wh
 from meter_bridge.core.metering import GRACE_MS
 from meter_bridge.core.rating import (
     LineKey,
@@ -24,7 +25,9 @@ from meter_bridge.core.rating import (
     taxes_per_wh,
 )
 from meter_bridge.core.tariff import EXACT, Stretch
+from meter_bridge.devices.driver import Report
 from meter_bridge.engine.credit import accrual, posted_credit
+from meter_bridge.engine.protecting import watched
 from meter_bridge.engine.state import UNLIMITED, Account, Lane, Meter, Supply
 
 MARGIN: Final = 16
@@ -39,22 +42,23 @@ def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool
     rise = register_wh - register.watermark_wh
     if rise == 0:
         return _stand_still(meter, witness, at)
-    supply = meter.supply
+    supply, account = meter.supply, meter.supply.account
     cost = rise * lane.cost_per_wh
-    limit = meter.plan.rating_w * (at - register.at + GRACE_MS) // MS_PER_HOUR
-    if rise < 0 or rise > limit or rise >= supply.block_room or cost >= supply.account.room:
+    if rise < 0 or rise >= supply.block_room or cost >= account.room:
+        return False
+    if rise > lane.sure_wh and rise > possible_wh(meter.plan.rating_w, at - register.at + GRACE_MS):
         return False
     if register.doubt is not None or (witness is not None and witness != register.witness):
         return False
     supply.block_room -= rise
-    supply.account.room -= cost
+    account.room -= cost
     register.watermark_wh, register.at = register_wh, at
     segment = lane.segment
     segment.end, segment.wh = at, segment.wh + rise
     lane.line.quantity += rise
     for line, per_wh in lane.taxes:
         line.quantity += per_wh * rise
-    supply.rating.used[lane.rung] += rise
+    lane.used[lane.rung] += rise
     return True
 
 
@@ -87,9 +91,25 @@ def enter(meter: Meter, at: int) -> None:
         segment=parts[-1],
         line=rating.lines[key],
         rung=Rung(stretch.block_period, stretch.ladder),
+        used=rating.used,
         taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
         cost_per_wh=taxed_price(stretch.version, key.block, key.band),
+        sure_wh=possible_wh(meter.plan.rating_w, GRACE_MS),
+        limits=meter.plan.limits,
+        calm=not _watched(meter),
     )
+
+
+def _watched(meter: Meter) -> bool:
+    """Say whether an alarm or a guard waits for the meter's next values, however ordinary."""
+    return meter.voltage_alarm is not None or meter.overloaded or watched(meter.supply.account)
+
+
+def unremarkable(meter: Meter, report: Report) -> bool:
+    """Say quickly whether neither alarms nor guards have to see a report."""
+    lane = meter.lane
+    calm, limits = (not _watched(meter), meter.plan.limits) if lane is None else (lane.calm, lane.limits)
+    return calm and within(limits, report.voltage_mv, report.power_mw)
 
 
 def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:

@@ -75,13 +75,7 @@ class Metering:
                 self._take_register(meter, report, report.register_wh, at)
             if report.returned_wh is not None:
                 self._take_returned(meter, report.returned_wh, at)
-        alarmed = meter.voltage_alarm is not None or meter.overloaded
-        guarded = protecting.watched(meter.supply.account)
-        if (
-            alarmed
-            or guarded
-            or not alert_rules.unremarkable(meter.plan.limits, report.voltage_mv, report.power_mw)
-        ):
+        if not lane.unremarkable(meter, report):
             self._watch_limits(meter, report, at)
             self._protect(meter, report, at, clock_sure=clock_sure)
         if meter.plan.relay_address not in (None, report.address):
@@ -119,7 +113,8 @@ class Metering:
 
     def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
         """Charge what the register shows; the fast lane first."""
-        when = dated(at, report.measured_at_ms, buffered=report.buffered)
+        measured = report.measured_at_ms
+        when = at if measured is None else dated(at, measured, buffered=report.buffered)
         if lane.follow(meter, register_wh, report.witness, when):
             return
         reading = RegisterReading(
@@ -144,6 +139,8 @@ class Metering:
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
             return
         meter.returned = follow(before, returned_wh, at)
+        if meter.lane is not None:
+            meter.lane.forget_form()
         if meter.returned.flowed_at is None and (before is None or before.flowed_at is None):
             return
         account = meter.supply.account
@@ -203,6 +200,7 @@ class Metering:
     def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
+        meter.lane = None
         if register is not None and _goes_on_elsewhere(register, step.state):
             self._post(supply, unit, settle(supply.rating, supply.timeline))
         if step.delta_wh:
@@ -291,7 +289,7 @@ class Metering:
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
-        meter.voltage_alarm, meter.overloaded = alarm, overloaded
+        meter.voltage_alarm, meter.overloaded, meter.lane = alarm, overloaded, None
         unit = Unit(at)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
@@ -309,6 +307,7 @@ class Metering:
         seen = protecting.Seen() if report.stale or report.buffered else protecting.watch(meter, report, at)
         if seen.began:
             self._relays.ask(meter)
+            account.drop_lanes()
         if not seen.changed:
             return
         unit = Unit(at)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meter_bridge.config.plan import MeterPlan
-from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.alerts import AlertKey, AlertKind, Limits
 from meter_bridge.core.cutoff import CutOff
 from meter_bridge.core.debt import Debt
 from meter_bridge.core.holds import Hold, HoldPosition, in_force
 from meter_bridge.core.metering import Register
 from meter_bridge.core.protection import Guard, Protection
-from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
+from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
 from meter_bridge.core.returned import Returned
 from meter_bridge.core.supply import Policy, Reason, SupplyState
@@ -34,9 +34,25 @@ class Site:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A supply's document with gaps for what a reading on the lane changes."""
+
+    text: str
+    lines: tuple[Line, ...]
+    """Lines that gain on the lane, in the order of their gaps."""
+    keys: tuple[LineKey, ...]
+    rest: int
+    """What was used on other lines and is not yet posted, priced."""
+
+
 @dataclass(slots=True)
 class Lane:
-    """Where a meter's next energy goes as long as nothing but quantities can change."""
+    """Where a meter's next energy goes as long as nothing but quantities can change.
+
+    What a reading needs is gathered here: with ten thousand meters each object more is one more that the
+    processor has to wait for.
+    """
 
     until: int
     """First instant at which the clock changes something."""
@@ -44,10 +60,25 @@ class Lane:
     line: Line
     rung: Rung
     """Ladder that the energy climbs."""
+    used: dict[Rung, int]
+    """Energy on the ladders of the supply."""
     taxes: tuple[tuple[Line, int], ...]
     """Tax lines with the exact value that a Wh adds to each."""
     cost_per_wh: int
     """Exact value of a Wh, taxes included."""
+    sure_wh: int
+    """Rise that the meter's rating allows between any two readings."""
+    limits: Limits
+    calm: bool
+    """No alarm and no guard waits for the next values."""
+    stored: int = 0
+    """How often the supply was stored since the lane began."""
+    form: Form | None = None
+    """Its document with gaps for what changes on the lane, once that is worth its making."""
+
+    def forget_form(self) -> None:
+        """Let go of the kept document, as more changed than quantities."""
+        self.stored, self.form = 0, None
 
 
 @dataclass(slots=True)

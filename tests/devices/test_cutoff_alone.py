@@ -102,7 +102,7 @@ async def listening(broker: Mosquitto) -> AsyncIterator[list[Report]]:
     connection = MqttConnection(
         parse_broker_url(broker.url),
         build_drivers([ADDRESS]),
-        lambda items, _: heard.extend(report for report in reports(items) if not report.stale),
+        lambda items: heard.extend(report for report in reports(items) if not report.stale),
         lambda _: None,
     )
     connection.start()

@@ -278,7 +278,7 @@ class Listener:
         self.connection = MqttConnection(
             parse_broker_url(url),
             self.drivers,
-            lambda items, _ns: self.items.extend(items),
+            self.items.extend,
             lambda _connected: None,
         )
 
