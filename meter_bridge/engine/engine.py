@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.engine import protecting
+from meter_bridge.engine import protecting, supply_status
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.cutoff import CutOffs
 from meter_bridge.engine.deciding import Wishes
@@ -29,7 +29,6 @@ from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.relays import Relays, Transport
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
-from meter_bridge.engine.supply_status import status_row, whole_row
 from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
@@ -135,7 +134,7 @@ class Engine:
     def submit(self, unit: Unit) -> asyncio.Future[None] | None:
         """Commit a unit; its effects and events follow when it is on disk."""
         for supply in unit.supplies:
-            unit.work.add(ops.UPSERT_SUPPLY_STATUS, whole_row(supply, unit.at))
+            unit.work.add(ops.UPSERT_SUPPLY_STATUS, supply_status.whole_row(supply, unit.at))
             self._dirty.pop(supply, None)
         for account in unit.accounts:
             store_status(account, unit)
@@ -257,7 +256,7 @@ class Engine:
             return
         self._heartbeat_at = now
         work = self.heartbeat()
-        work.extend(ops.UPSERT_SUPPLY_STATUS, [status_row(supply, now) for supply in due])
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_status.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
         unit = Unit(now, work=work)

@@ -9,7 +9,7 @@ from typing import Final
 from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.broker_url import MqttSettings
-from meter_bridge.devices.driver import CutsLocally, Driver, Family, Item, Publish, Sink
+from meter_bridge.devices.driver import CutsLocally, Driver, Family, Publish, Sink
 from meter_bridge.devices.mqtt import MqttConnection
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.session import MakeClient, gmqtt_client

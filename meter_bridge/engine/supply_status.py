@@ -60,7 +60,9 @@ def _row(supply: Supply, now: int) -> tuple[object, ...]:
 def make_form(supply: Supply, meter: Meter, lane: Lane) -> Form:
     """Return a supply's document with gaps for what changes on the lane of its only meter."""
     gaining = [lane.line, *(line for line, _ in lane.taxes)]
-    found = [(key, line) for key, line in supply.rating.lines.items() if any(line is each for each in gaining)]
+    found = [
+        (key, line) for key, line in supply.rating.lines.items() if any(line is each for each in gaining)
+    ]
     form = Form("", tuple(line for _, line in found), tuple(key for key, _ in found), 0)
     rest = accrued(supply.rating, supply.timeline) - _on_lane(supply, form)
     return Form(_text(supply, meter, lane), form.lines, form.keys, rest)

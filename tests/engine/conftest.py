@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine import engine, supply_status
+from meter_bridge.engine import supply_status
 from meter_bridge.engine.state import Supply
 from tests.engine.harness import House, house
 
@@ -28,4 +28,4 @@ def both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
         return row
 
     monkeypatch.setattr(supply_status, "FORM_AFTER", 0)
-    monkeypatch.setattr(engine, "status_row", checked)
+    monkeypatch.setattr(supply_status, "status_row", checked)
