@@ -70,6 +70,11 @@ ALERTS: Final = {
     "broker_lost": Word("Broker lost", "cloud_off", "red"),
     "clock_wrong": Word("Clock wrong", "schedule", "red"),
     "storage_failing": Word("Storage failing", "hard_drive", "red"),
+    "days_left": Word("Few days left", "hourglass_bottom", "amber"),
+    "unusual_consumption": Word("Unusual consumption", "query_stats", "amber"),
+    "no_consumption": Word("No consumption", "power_settings_new", "amber"),
+    "energy_unaccounted": Word("Energy unaccounted for", "leak_remove", "amber"),
+    "ledger_audit": Word("Ledger differs from prices", "balance", "red"),
 }
 METHODS: Final = {"cash": "Cash", "voucher": "Voucher", "card": "Card", "api": "API", "transfer": "Transfer"}
 SPLITS: Final = {

@@ -25,6 +25,7 @@ from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.load import load
@@ -172,7 +173,8 @@ async def running(
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    daemon = Daemon(engine, exporter, settings.export_every_s, payments, pace=outside.pace)
+    foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
+    daemon = Daemon(engine, exporter, settings.export_every_s, payments, foretelling, pace=outside.pace)
     try:
         gateway.start(engine.installation)
         daemon.start()

@@ -62,6 +62,7 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "minimum to restore": show_amount(policy.minimum_to_restore, currency),
         "low credit": thresholds or "none",
         "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),
+        "days left": str(policy.days_left or "none"),
         "friendly hours": show_windows(policy.friendly_hours.windows),
         "friendly dates": show_dates(policy.friendly_hours.dates),
         "grace": show_duration(policy.friendly_hours.grace_ms),

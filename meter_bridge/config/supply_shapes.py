@@ -9,6 +9,7 @@ from meter_bridge.config.scalars import Reader, Wrong, reader
 from meter_bridge.core.protection import MOST_RESETS, Protections, Rule
 from meter_bridge.core.wear import MOST_SWITCHINGS
 
+MOST_DAYS_LEFT: Final = 30
 CUT: Final = "cut"
 LOAD_LIMIT: Final = "load limit"
 MANUAL: Final = "manual"
@@ -88,6 +89,7 @@ def load_rule(value: object) -> Rule:
     )
 
 
+days_left: Final = scalars.optional(whole(1, MOST_DAYS_LEFT))
 switchings_per_day: Final = scalars.optional(whole(1, MOST_SWITCHINGS))
 
 _RULE: Final = Schema(

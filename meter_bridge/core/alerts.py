@@ -30,6 +30,11 @@ class AlertKind(StrEnum):
     STORAGE_FAILING = "storage_failing"
     VOUCHER_GUESSING = "voucher_guessing"
     PAYMENT_WAITING = "payment_waiting"
+    DAYS_LEFT = "days_left"
+    UNUSUAL_CONSUMPTION = "unusual_consumption"
+    NO_CONSUMPTION = "no_consumption"
+    ENERGY_UNACCOUNTED = "energy_unaccounted"
+    LEDGER_AUDIT = "ledger_audit"
 
 
 class AlertKey(NamedTuple):

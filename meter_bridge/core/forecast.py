@@ -45,8 +45,10 @@ def lasts(days: Iterable[int], amount: int) -> int | None:
     return None
 
 
-def horizon(millionths: int) -> int:
-    """Return the horizon whose errors count for a time, in days."""
+def horizon(millionths: int) -> int | None:
+    """Return the horizon whose errors count for a time, in days; None for one far beyond all of them."""
+    if millionths > 2 * HORIZONS[-1] * PPM:
+        return None
     return min(HORIZONS, key=lambda days: abs(days * PPM - millionths))
 
 

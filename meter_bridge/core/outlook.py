@@ -5,8 +5,8 @@ because it is the ledger's rating that runs ahead, on a copy. A maximum demand i
 the begin of each billing period. Where a tariff sells units, what will be used counts instead of its cost.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.debt import Debt, next_due
 from meter_bridge.core.derived import accrued
-from meter_bridge.core.forecast import MOST_DAYS
+from meter_bridge.core.forecast import MOST_DAYS, Band
 from meter_bridge.core.habit import Habit
 from meter_bridge.core.rating import Line, Lot, Rating, Span, climb
 from meter_bridge.core.standing import charge_day
@@ -50,9 +50,37 @@ class Outlook:
         part = (after.spent - before.spent) * (at - before.at) // (after.at - before.at)
         return before.spent + part
 
+    def reached(self, spent: int) -> int | None:
+        """Return the first instant by which so much will have been spent; None beyond the end."""
+        place = bisect_left(self.points, spent, key=lambda point: point.spent)
+        if place == len(self.points):
+            return None
+        before, after = self.points[max(place - 1, 0)], self.points[place]
+        rise = after.spent - before.spent
+        return before.at + (after.at - before.at) * (spent - before.spent) // rise if rise else after.at
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What was foretold of a supply, and from what."""
+
+    made_at: int
+    last: date
+    """Newest day that it was learned from."""
+    timeline: Timeline
+    debts: tuple[Debt, ...]
+    outlook: Outlook | None
+    """None while too little is known."""
+    bands: Mapping[int, Band | None]
+    """By the horizon in days."""
+
 
 def runs_out(outlooks: Sequence[Outlook], left: int, now: int) -> int | None:
     """Return when what is left now will be spent by all of them together; None if not in their time."""
+    if len(outlooks) == 1:
+        (only,) = outlooks
+        reached = only.reached(only.spent(now) + left)
+        return None if reached is None else max(reached, now)
     base = sum(outlook.spent(now) for outlook in outlooks)
     last, known = now, base
     for at in sorted({point.at for outlook in outlooks for point in outlook.points if point.at > now}):
@@ -77,19 +105,38 @@ def look_ahead(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Out
 
     The present day counts with the part of it that is to come.
     """
-    version = timeline.at(at)
-    in_units = version.basis is BlockBasis.PURCHASE_TIME
+    points = tuple(coming(rating, timeline, habit, at))
+    return Outlook(points, sells_units(timeline, at))
+
+
+def sells_units(timeline: Timeline, at: int) -> bool:
+    """Say whether the tariff in force sells units."""
+    return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
+
+
+def coming(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Iterator[Point]:
+    """Yield what will have been spent, day by day, so that the work may be done in parts.
+
+    The rating is copied at once: what happens to it meanwhile changes nothing.
+    """
+    version, in_units = timeline.at(at), sells_units(timeline, at)
     run = _Run(_copy(rating), timeline)
     run.spent = -accrued(run.rating, timeline)
-    points, used = [Point(at, 0)], 0
-    for use in _days(habit, local_day(at, version.zone), version.zone, at):
+    return _coming(run, _days(habit, local_day(at, version.zone), version.zone, at), at, in_units=in_units)
+
+
+def _coming(run: _Run, days: Iterator[Span], at: int, *, in_units: bool) -> Iterator[Point]:
+    """Yield the points of ``coming``."""
+    yield Point(at, 0)
+    used = 0
+    for use in days:
         run.use(use)
         used += use.wh
-        points.append(Point(use.end, used if in_units else run.value))
+        spent = used if in_units else run.value
+        yield Point(use.end, spent)
         run.begin_day(use.end)
-        if not in_units and run.value != points[-1].spent:
-            points.append(Point(use.end, run.value))
-    return Outlook(tuple(points), in_units)
+        if not in_units and run.value != spent:
+            yield Point(use.end, run.value)
 
 
 def with_debts(outlook: Outlook, debts: Iterable[Debt], zone: ZoneInfo) -> Outlook:

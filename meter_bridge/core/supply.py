@@ -87,6 +87,8 @@ class Policy:
     """Warning thresholds, highest first."""
     low_credit_hysteresis: int = 0
     """How far above a threshold credit must rise before its warning closes."""
+    days_left: int = 0
+    """Warn when the credit is foretold to last fewer days; 0 for no such warning."""
     friendly_hours: FriendlyHours = field(default_factory=FriendlyHours)
     """Non-disconnection calendar: credit does not cut inside."""
     contracted_w: int = 0

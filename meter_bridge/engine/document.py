@@ -7,7 +7,7 @@ import msgspec
 from meter_bridge.core.metering import Doubt, Register
 from meter_bridge.core.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
 from meter_bridge.core.returned import Returned
-from meter_bridge.engine.state import DayTotal, Meter, Pace, Supply
+from meter_bridge.engine.state import DayTotal, Meter, Supply
 
 
 class _RegisterDocument(msgspec.Struct, array_like=True):
@@ -55,6 +55,7 @@ class _Document(msgspec.Struct, array_like=True):
     standing_due: int
     days: list[tuple[str, int, int]]
     pace: tuple[int, int, int, int]
+    """Keeps its place only: what is used per day stands in ``daily_use``."""
     earlier_wh: int
     intervals: list[tuple[int, int]]
     peaks: dict[str, int]
@@ -68,7 +69,7 @@ _DECODER: Final = msgspec.json.Decoder(_Document)
 
 def encode(supply: Supply) -> bytes:
     """Return a supply's state as bytes."""
-    rating, pace = supply.rating, supply.pace
+    rating = supply.rating
     return _ENCODER.encode(
         _Document(
             [
@@ -84,7 +85,7 @@ def encode(supply: Supply) -> bytes:
             [_encode_meter(meter) for meter in supply.meters],
             supply.standing_due,
             [(total.day, total.wh, total.amount) for total in supply.days],
-            (pace.mwh, pace.elapsed_ms, pace.since, pace.at),
+            (0, 0, 0, 0),
             supply.earlier_wh,
             list(rating.intervals.items()),
             rating.peaks,
@@ -136,7 +137,6 @@ def decode_into(supply: Supply, document: bytes) -> None:
     # An account that was closed and comes back owes nothing for the days between.
     supply.standing_due = max(supply.standing_due, stored.standing_due)
     supply.days = [DayTotal(*total) for total in stored.days]
-    supply.pace = Pace(*stored.pace)
     supply.earlier_wh = stored.earlier_wh
     meters = {meter.id: meter for meter in supply.meters}
     for row in stored.meters:

@@ -11,14 +11,12 @@ from meter_bridge.core.ledger import EntryKind, Posting
 from meter_bridge.core.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
 from meter_bridge.engine.credit import move, posted_credit, standing_of
 from meter_bridge.engine.registers import newest_readings, register_ends
-from meter_bridge.engine.state import Account, DayTotal, Installation, Pace, Supply
+from meter_bridge.engine.state import Account, DayTotal, Installation, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.storage import work as ops
 
 DAYS_KEPT = 3
-PACE_MEMORY_MS = 7 * 86_400_000
-"""Consumption of a week ago counts a third (exponential decay)."""
 
 
 def book(  # noqa: PLR0913 - an entry is all of these, once
@@ -107,7 +105,6 @@ def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> N
     )
     for segment in settlement.segments:
         _add_to_day(supply, segment)
-    _add_to_pace(supply.pace, sum(segment.wh for segment in settlement.segments), unit.at)
 
 
 def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:
@@ -189,18 +186,6 @@ def _add_to_day(supply: Supply, segment: Segment) -> None:
         supply.days = sorted([*supply.days, total], key=lambda each: each.day)[-DAYS_KEPT:]
     total.wh += segment.wh
     total.amount += segment.amount + segment.tax
-
-
-def _add_to_pace(pace: Pace, wh: int, at: int) -> None:
-    """Let old consumption fade and add the new."""
-    if not pace.since:
-        pace.since = pace.at = at
-        return
-    elapsed = max(at - pace.at, 0)
-    faded = min(elapsed, PACE_MEMORY_MS)
-    pace.mwh += wh * 1000 - pace.mwh * faded // PACE_MEMORY_MS
-    pace.elapsed_ms += elapsed - pace.elapsed_ms * faded // PACE_MEMORY_MS
-    pace.at = at
 
 
 def announce(

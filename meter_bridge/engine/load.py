@@ -16,6 +16,7 @@ from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
 from meter_bridge.engine.credit import move
+from meter_bridge.engine.daily_use import load_daily_use
 from meter_bridge.engine.state import (
     Account,
     DeviceCutOff,
@@ -47,6 +48,7 @@ def load(connection: Connection) -> Installation | None:
     _load_balances(connection, installation)
     _load_cut_offs(connection, installation)
     _load_alerts(connection, installation)
+    load_daily_use(connection, installation)
     return installation
 
 

@@ -10,8 +10,10 @@ from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind, Limits
 from meter_bridge.core.cutoff import CutOff
 from meter_bridge.core.debt import Debt
+from meter_bridge.core.habit import History
 from meter_bridge.core.holds import Hold, HoldPosition, in_force
 from meter_bridge.core.metering import Register
+from meter_bridge.core.outlook import Foresight
 from meter_bridge.core.protection import Guard, Protection
 from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
@@ -107,16 +109,6 @@ class DayTotal:
     amount: int = 0
 
 
-@dataclass(slots=True)
-class Pace:
-    """Recent consumption, decayed over a week: milliwatt-hours and the milliseconds they took."""
-
-    mwh: int = 0
-    elapsed_ms: int = 0
-    since: int = 0
-    at: int = 0
-
-
 @dataclass(slots=True, eq=False)
 class Meter:
     """A meter with its register, newest values and relay."""
@@ -171,7 +163,10 @@ class Supply:
     """Start of the next local day whose standing charge is due."""
     days: list[DayTotal] = field(default_factory=list)
     """Totals of the newest local days, newest last."""
-    pace: Pace = field(default_factory=Pace)
+    history: History | None = None
+    """What it used on each of the newest local days; None before the first."""
+    foresight: Foresight | None = None
+    """What is foretold of it; not stored."""
     earlier_wh: int = 0
     """Energy charged through meters that were removed."""
 

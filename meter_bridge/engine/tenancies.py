@@ -18,12 +18,13 @@ from meter_bridge.engine.adjustments import receive_transfer
 from meter_bridge.engine.alerting import close_all
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account
 from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.daily_use import forget_days
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce, book_settlement
 from meter_bridge.engine.load import terms_of
 from meter_bridge.engine.operations import check_amount, parsed_amount
 from meter_bridge.engine.paid import paid_in_advance
-from meter_bridge.engine.state import Account, Meter, Pace, Tenancy
+from meter_bridge.engine.state import Account, Meter, Tenancy
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import work as ops
@@ -33,6 +34,9 @@ _OF_THE_CUSTOMER: Final = (
     AlertKind.EMERGENCY_CREDIT_AVAILABLE,
     AlertKind.EMERGENCY_CREDIT_IN_USE,
     AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+    AlertKind.DAYS_LEFT,
+    AlertKind.UNUSUAL_CONSUMPTION,
+    AlertKind.NO_CONSUMPTION,
 )
 """Alerts that speak of a customer's money, and so never outlast the tenancy."""
 
@@ -251,7 +255,8 @@ def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | Non
     for kind in _OF_THE_CUSTOMER:
         close_all(engine.installation, account, unit, kind, None)
     for supply in account.supplies:
-        supply.days, supply.pace = [], Pace()
+        supply.days = []
+        forget_days(supply, unit)
         unit.keep(supply)
     unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
     unit.keep_account(account)

@@ -21,12 +21,12 @@ from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
 from meter_bridge.core.rating import block_at, block_room, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
-from meter_bridge.core.standing import fixed_per_day
-from meter_bridge.core.supply import PaymentMode, Reason, restorable
+from meter_bridge.core.supply import Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.devices.driver import Phase
 from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
+from meter_bridge.engine.foresight import RunOut, run_out
 from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
 from meter_bridge.protocol.messages import (
@@ -45,6 +45,7 @@ from meter_bridge.protocol.messages import (
     RelayPosition,
     RelayProof,
     RelayView,
+    RunOutView,
     SupplyReason,
     SupplyState,
     SupplyView,
@@ -52,8 +53,6 @@ from meter_bridge.protocol.messages import (
     TripView,
 )
 
-SHORTEST_PACE_MS = 86_400_000
-"""Consumption shorter than a day says nothing about how long credit lasts."""
 _LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
 
 
@@ -63,6 +62,7 @@ def account_view(account: Account, at: int) -> AccountView:
     left = max(headroom(account.policy.credit, credit), units_worth(account))
     supply = account.supplies[0] if account.supplies else None
     units = _units_left(supply, left, at) if supply else None
+    ends = run_out(account, at)
     return AccountView(
         id=account.id,
         name=account.name,
@@ -76,7 +76,7 @@ def account_view(account: Account, at: int) -> AccountView:
         balance=account.balance,
         available=credit.balance,
         units_left_wh=units,
-        seconds_left=_seconds_left(supply, units, at) if supply else None,
+        seconds_left=None if ends is None else (ends.at - at) // 1000,
         low_credit=account.low_level > 0,
         low_credit_thresholds=account.policy.low_credit,
         energy_wh=_energy(account),
@@ -97,6 +97,16 @@ def account_view(account: Account, at: int) -> AccountView:
         friendly_hours=_friendly_hours(account, at),
         load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
         closed_at=None if account.closed_at is None else iso(account.closed_at),
+        runs_out=None if ends is None else _run_out_view(ends),
+    )
+
+
+def _run_out_view(ends: RunOut) -> RunOutView:
+    """Return when credit runs out."""
+    return RunOutView(
+        at=iso(ends.at),
+        soonest=None if ends.soonest is None else iso(ends.soonest),
+        latest=None if ends.latest is None else iso(ends.latest),
     )
 
 
@@ -294,19 +304,6 @@ def _units_left(supply: Supply, available: int, at: int) -> int | None:
     if stretch.version.basis is BlockBasis.PURCHASE_TIME:
         return supply.rating.units
     return units_for(supply.rating, stretch, available)
-
-
-def _seconds_left(supply: Supply, units_wh: int | None, at: int) -> int | None:
-    """Return how long the credit lasts at the recent pace; None if unsure or if it never ends."""
-    pace = supply.pace
-    prepaid = supply.account.policy.payment_mode is PaymentMode.PREPAYMENT
-    if units_wh is None or pace.elapsed_ms < SHORTEST_PACE_MS or not prepaid:
-        return None
-    stretch = supply.timeline.stretch(at)
-    price = price_per_kwh(supply.rating, stretch)
-    standing_wh = fixed_per_day(stretch.version, supply.rating.terms) * 1000 // price if price else 0
-    per_day_wh = pace.mwh * 86_400 // pace.elapsed_ms + standing_wh
-    return units_wh * 86_400 // per_day_wh if per_day_wh > 0 else None
 
 
 def _energy(account: Account) -> int | None:

@@ -168,6 +168,11 @@ class AlertKind(StrEnum):
     STORAGE_FAILING = "storage_failing"
     VOUCHER_GUESSING = "voucher_guessing"
     PAYMENT_WAITING = "payment_waiting"
+    DAYS_LEFT = "days_left"
+    UNUSUAL_CONSUMPTION = "unusual_consumption"
+    NO_CONSUMPTION = "no_consumption"
+    ENERGY_UNACCOUNTED = "energy_unaccounted"
+    LEDGER_AUDIT = "ledger_audit"
     UNKNOWN = "unknown"
 
 
@@ -454,6 +459,16 @@ class FriendlyHoursView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutView:
+    """When credit is foretold to run out, with the band that holds the truth four times out of five."""
+
+    at: str
+    soonest: str | None = None
+    """None, as ``latest``, while too few past days are known for a band."""
+    latest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """A prepaid account with everything that a household sees of it."""
 
@@ -475,7 +490,7 @@ class AccountView:
     """Energy that the available credit buys from now on in the present band, through the blocks; None if
     unpriced."""
     seconds_left: int | None
-    """How long the credit lasts at the recent pace; None while too little is known."""
+    """How long the credit is foretold to last; None while too little is known."""
     low_credit: bool
     low_credit_thresholds: tuple[int, ...]
     energy_wh: int | None
@@ -505,6 +520,8 @@ class AccountView:
     """What the policy lets a supply without credit use; None where it is cut."""
     closed_at: str | None = None
     """When the unit was taken out of the site file; what it had and owed stays on record."""
+    runs_out: RunOutView | None = None
+    """None while too little is known, where credit lasts for months, and in credit mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,16 @@ supply_status = _compact(
 )
 """Newest state of a supply, at most a second late: registers, lines and open segments, in ``document``."""
 
+daily_use = Table(
+    "daily_use",
+    metadata,
+    Column("supply_id", ForeignKey("supply.id"), primary_key=True),
+    Column("last_day", Text, nullable=False),
+    Column("uses", Text, nullable=False),
+)
+"""Energy of the newest local days of a supply: ``uses`` is JSON, Wh of each day up to ``last_day``, null for
+one that is not whole. Forecasts learn from it."""
+
 account_status = Table(
     "account_status",
     metadata,

@@ -75,7 +75,8 @@ def _case(home: str, whole: History, known: int, days: int) -> Case | None:
     foretold = lasts(islice(habit.days(), MOST_DAYS), credit)
     if truth is None or foretold is None:
         return None
-    found = band(errors(history, horizon(foretold)))
+    far = horizon(foretold)
+    found = None if far is None else band(errors(history, far))
     plain = credit * WEEK * PPM // (1000 * sum(use for use in week if use is not None))
     inside = None
     if found is not None:
