@@ -111,7 +111,7 @@ class _Run:
         for period in before:
             self.energy[period] = energy_of(self.rating, self.timeline, period)
         forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
-        forget_intervals(self.rating, start - HOUR_MS)
+        forget_intervals(self.rating, start - HOUR_MS, self.timeline.versions[0].zone)
 
     def close(self, at: int) -> None:
         """Make up at the end of the load what the end of a billing period makes due."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time, next_slot
+from meter_bridge.core.calendar import DAY_MS, MINUTE_MS, SLOT_MS, local_day, local_time, next_slot
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.profile import EVEN
@@ -572,6 +573,28 @@ def _reaches(period: str, keep_from: str) -> bool:
     return bounds(period)[1].isoformat() > keep_from
 
 
-def forget_intervals(rating: Rating, before: int) -> None:
-    """Drop the demand intervals that no reading can reach any more."""
-    rating.intervals = {start: wh for start, wh in rating.intervals.items() if start >= before}
+RECENT_MS: Final = 7 * DAY_MS
+"""Time of which every demand interval is kept for meters that are heard late."""
+LONGEST_SILENCE_MS: Final = 92 * DAY_MS
+"""Time of which the greatest interval of each day is kept."""
+
+
+def forget_intervals(rating: Rating, before: int, zone: ZoneInfo) -> None:
+    """Drop the demand intervals that no reading can reach any more, and thin out those long past.
+
+    What a meter counted in a long silence is spread evenly over a day, so that only the greatest interval of
+    that local day can become the greatest of the bill; the others need not be kept. So the state stays small
+    however long one of several meters is silent.
+    """
+    newest = max(rating.intervals, default=0)
+    recent, oldest = newest - RECENT_MS, max(before, newest - LONGEST_SILENCE_MS)
+    greatest: dict[date, int] = {}
+    for start, wh in rating.intervals.items():
+        if oldest <= start < recent:
+            day = local_day(start, zone)
+            if day not in greatest or wh > rating.intervals[greatest[day]]:
+                greatest[day] = start
+    kept = {*greatest.values()}
+    rating.intervals = {
+        start: wh for start, wh in rating.intervals.items() if start >= max(recent, oldest) or start in kept
+    }

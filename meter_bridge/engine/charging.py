@@ -31,7 +31,7 @@ def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
         supply.standing_due = day_end(day, zone)
         reach = _reach(supply, day)
         forget_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
-        forget_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000)
+        forget_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000, zone)
         unit.keep(supply)
 
 

@@ -167,7 +167,7 @@ def price(example: Example, *, asked: bool = False) -> Bills:
             bills.book(settle(rating, timeline))
             bills.book(charge_day(rating, timeline, midnight))
             forget_periods(rating, (day - timedelta(days=31)).isoformat())
-            forget_intervals(rating, midnight)
+            forget_intervals(rating, midnight, timeline.versions[0].zone)
             day += timedelta(days=1)
             midnight = day_start(day, version.zone)
         allocate(rating, timeline, "meter", start, end, wh)
