@@ -24,6 +24,7 @@ SUMMARIES: Final = MappingProxyType(
         "statement": "show what moved an account's balance in a period",
         "top-up": "book money that a customer paid",
         "voucher": "make, sell, block and redeem vouchers",
+        "access": "make and revoke customers' codes for their page",
         "payments": "list payments of providers, decide on those that wait",
         "refund": "give money back to a customer",
         "reverse": "take a top-up or charge back",

@@ -17,6 +17,7 @@ from meter_bridge.api import (
     metrics,
     openapi,
     operations,
+    page,
     payments,
     policy,
     site,
@@ -38,6 +39,7 @@ from meter_bridge.api.registry import register
 from meter_bridge.api.sockets import SOCKETS, OpenSockets
 from meter_bridge.api.throttle import Throttle
 from meter_bridge.statement.pdf import Printer
+from meter_bridge.tenant_page.files import Files
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *health.ENDPOINTS,
@@ -50,6 +52,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *top_ups.ENDPOINTS,
     *vouchers.ENDPOINTS,
     *payments.ENDPOINTS,
+    *page.ENDPOINTS,
     *operations.ENDPOINTS,
     *supply.ENDPOINTS,
     *meters.ENDPOINTS,
@@ -73,6 +76,7 @@ def build_app(
     app[ORIGINS] = frozenset(origins)
     app[SOCKETS] = sockets
     app[statements.PRINTER] = Printer()
+    app[page.FILES] = Files()
     app[THROTTLE] = throttle or Throttle()
     app[openapi.CATALOGUE] = ENDPOINTS
     register(app, ENDPOINTS)

@@ -14,6 +14,10 @@ THROTTLE: Final = web.AppKey("throttle", Throttle)
 ACTOR: Final = web.RequestKey("actor", Actor)
 """Who sent the request, for the access log."""
 MAX_TOKEN_CHARACTERS: Final = 256
+SESSION_COOKIE: Final = "prepaid_session"
+PAGE_HEADER: Final = "Prepaid-Page"
+"""Sent by the tenant's page with whatever changes something; a page of another origin cannot send it."""
+_READING: Final = frozenset({"GET", "HEAD"})
 _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'meter-bridge token create'"
 
 
@@ -24,10 +28,33 @@ def actor_of(request: web.Request, port: BridgePort) -> Actor:
         actor: Actor | None = LOCAL_OPERATOR
     elif headers:
         actor = port.authenticate(_token(headers))
+    elif SESSION_COOKIE in request.cookies:
+        return _customer(request, port)
     else:
         raise Refused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
     if actor is None:
         raise _wrong_token(request)
+    request[ACTOR] = actor
+    return actor
+
+
+def _customer(request: web.Request, port: BridgePort) -> Actor:
+    """Return the customer of a session of the tenant's page."""
+    actor = port.page.actor_of(request.cookies[SESSION_COOKIE])
+    if actor is None:
+        raise Refused(
+            ErrorCode.NOT_AUTHENTICATED,
+            "this session has ended",
+            field="Cookie",
+            remedy="sign in at /my/ again",
+        )
+    if request.method not in _READING and PAGE_HEADER not in request.headers:
+        raise Refused(
+            ErrorCode.NOT_ALLOWED,
+            "a session of the tenant's page changes things through that page alone",
+            field=PAGE_HEADER,
+            remedy=f"send the header {PAGE_HEADER}: 1, or use a token",
+        )
     request[ACTOR] = actor
     return actor
 

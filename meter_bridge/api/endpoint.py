@@ -78,6 +78,8 @@ class Endpoint:
     body_media: str | None = None
     """Media type of a body that is not JSON."""
     query: type[msgspec.Struct] | None = None
+    any_query: bool = False
+    """Whether parameters do not matter: messengers add theirs to links."""
     headers: Mapping[str, str] = MappingProxyType({})
     """Headers that the request must carry, and what they mean."""
     refusals: tuple[ErrorCode, ...] = ()
@@ -101,7 +103,7 @@ class Endpoint:
         if not self.rights.public:
             actor = actor_of(request, request.app[PORT])
             self.rights.check(actor)
-        if self.query is None and request.query:
+        if self.query is None and request.query and not self.any_query:
             raise _unwanted_query(request)
         reply = await self.handler(Call(request, self, actor))
         return reply if isinstance(reply, web.StreamResponse) else _response(reply)
@@ -136,6 +138,7 @@ class Options(TypedDict, total=False):
     body: type
     body_media: str
     query: type[msgspec.Struct]
+    any_query: bool
     headers: Mapping[str, str]
     refusals: tuple[ErrorCode, ...]
     example: object

@@ -1,4 +1,4 @@
-"""Headers of every answer: nothing may be cached, framed, guessed or run."""
+"""Headers of every answer: nothing may be cached, framed, guessed or run, unless its route says otherwise."""
 
 from types import MappingProxyType
 from typing import Final
@@ -19,4 +19,7 @@ SECURITY_HEADERS: Final = MappingProxyType(
 
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers to an answer that is about to be sent."""
-    response.headers.update(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    # aiohttp has set its own by now.
+    response.headers["Server"] = SECURITY_HEADERS["Server"]

@@ -11,6 +11,10 @@ AMOUNT_OR_NONE: Final = rf"^none$(?!\n)|{AMOUNT}"
 ID: Final = r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)"
 PERCENT: Final = r"^[0-9]{1,3}([.][0-9]{1,4})?$(?!\n)"
 KWH: Final = r"^[0-9]{1,12}([.][0-9]{1,3})?$(?!\n)"
+LANGUAGE: Final = r"^([a-z]{2})?$(?!\n)"
+EMAIL: Final = r"^([^@\s]+@[^@\s]+)?$(?!\n)"
+PHONE: Final = r"^(\+[0-9]{6,15})?$(?!\n)"
+TIME_OF_DAY: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$(?!\n)"
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -19,6 +23,10 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         AMOUNT_OR_NONE: "write a plain decimal number, such as 12.50, or none",
         ID: "use up to 64 lower-case letters, digits and dashes, such as arrears-2025",
         PERCENT: "write a number from 0 to 100 without a sign, such as 10 or 12.5",
+        LANGUAGE: "write two lower-case letters, such as en, or nothing",
+        EMAIL: "write an address such as name@example.org, or nothing",
+        PHONE: "write the number with its country code and digits alone, such as +254712345678, or nothing",
+        TIME_OF_DAY: "write a time such as 22:00, or nothing",
         KWH: "write the kWh that the register shows, such as 12345.6, with at most three decimal places",
     }
 )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from ipaddress import ip_address
 import logging
 from pathlib import Path
 import ssl
@@ -16,6 +15,7 @@ from meter_bridge.api.access_log import LOGGER, AccessLogger
 from meter_bridge.api.app import build_app
 from meter_bridge.api.connection import Connection
 from meter_bridge.api.port import BridgePort
+from meter_bridge.api.server_address import is_loopback
 from meter_bridge.api.unix_socket import bind, remove
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -132,14 +132,6 @@ def _connections(runner: web.AppRunner) -> Callable[[], Connection]:
         auto_decompress=False,
         keepalive_timeout=KEEP_ALIVE_S,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host can only be reached from this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls(listen: Listen) -> ssl.SSLContext | None:

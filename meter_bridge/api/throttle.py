@@ -37,7 +37,7 @@ class Throttle:
 
     def wrong_token(self, address: str) -> bool:
         """Count a wrong token; return whether the peer has now sent too many."""
-        window = self._window(_peer(address))
+        window = self._window(peer_of(address))
         window.wrong += 1
         return window.wrong > WRONG_TOKENS
 
@@ -52,7 +52,7 @@ class Throttle:
         return window
 
 
-def _peer(address: str) -> str:
+def peer_of(address: str) -> str:
     """Return what counts as one peer: an IPv4 address, or the /64 that one IPv6 host has to itself."""
     try:
         ip = ip_address(address)

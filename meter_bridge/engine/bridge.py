@@ -82,6 +82,7 @@ from meter_bridge.protocol.messages import (
 )
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 from meter_bridge.storage import work as ops
+from meter_bridge.tenant_page.service import TenantPage
 
 DAY_MS: Final = 86_400_000
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
@@ -169,7 +170,9 @@ class Bridge:
         with engine.reader.connect() as connection:
             self._tokens = load_tokens(connection)
         file = load_providers(data)
-        self.payments = Payments(engine, self._operations, load_key(data), file, self._account)
+        key = load_key(data)
+        self.payments = Payments(engine, self._operations, key, file, self._account)
+        self.page = TenantPage(engine, key, file.page, self._account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""

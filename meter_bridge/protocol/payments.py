@@ -225,3 +225,41 @@ class PaymentDecided:
     payment: str
     decision: str
     top_up: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessView:
+    """A customer's access to the tenant's page, as it is shown this once."""
+
+    account_id: str
+    number: str
+    """What the customer types with the code."""
+    code: str
+    link: str | None
+    """Opens the page without typing; None where the page's address is not known."""
+    secret: str
+    """What the link carries behind ``#in=``."""
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A customer who has come in."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSettings:
+    """How a customer wants to be told of things."""
+
+    language: str = ""
+    """As in ``en``; empty for the landlord's."""
+    email: str = ""
+    phone: str = ""
+    """With its country code; for messages, never shown to others."""
+    quiet_from: str = ""
+    """Time of day at which quiet hours begin, such as ``22:00``; empty for none."""
+    quiet_to: str = ""
+    days_left: int | None = None
+    """Tell when the credit lasts fewer days than this; None for never."""

@@ -543,6 +543,7 @@ payment_booking = _compact(
 """What was booked for a payment or a reversal, in the same transaction as its entry; its primary key lets the
 database refuse a second time."""
 
+
 lease = Table(
     "lease",
     metadata,
@@ -553,6 +554,30 @@ lease = Table(
     Index("uq_lease_name_token", "name", "token", unique=True),
 )
 """Who owns what on PostgreSQL, by the server's clock; ``token`` rises with each owner. Unused on SQLite."""
+
+tenant_access = Table(
+    "tenant_access",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    Column("tenancy", Integer, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("link_hash", LargeBinary, nullable=False),
+    Column("actor", Text, nullable=False),
+    _instant("created_at"),
+    _instant("revoked_at", optional=True),
+)
+"""Codes and links of customers, as keyed hashes; each belongs to one tenancy."""
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("tenancy", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    _instant("at"),
+)
+"""How a customer wants to be told of things, as JSON: language, addresses, quiet hours."""
 
 APPEND_ONLY: Final = (
     journal_entry,

@@ -170,6 +170,9 @@ INSERT_REDEMPTION: Final = _insert(tables.voucher_redemption)
 INSERT_PAYMENT_ORDER: Final = _insert(tables.payment_order)
 INSERT_PAYMENT_EVENT: Final = _insert(tables.payment_event)
 INSERT_PAYMENT_BOOKING: Final = _insert(tables.payment_booking)
+INSERT_TENANT_ACCESS: Final = _insert(tables.tenant_access)
+REVOKE_TENANT_ACCESS: Final = _close(tables.tenant_access, "revoked_at")
+UPSERT_CONTACT: Final = _upsert(tables.contact)
 
 
 @dataclass(slots=True)

@@ -70,6 +70,7 @@ from meter_bridge.protocol.statements import (
     Statement,
     StatementEntry,
 )
+from tests.api.stand_in_page import StandInPage
 from tests.api.stand_in_payments import StandInPayments
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
@@ -369,6 +370,11 @@ class StandIn:
     def payments(self) -> StandInPayments:
         """Return payments that book with this stand-in."""
         return StandInPayments(self._asked, self.top_up)
+
+    @property
+    def page(self) -> StandInPage:
+        """Return a tenant's page with one customer."""
+        return StandInPage(self._asked, ACTORS["tenant"])
 
     def info(self) -> ServerInfo:
         return INFO

@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_page_of_the_api_lists_every_route_and_no_other() -> None:
     page = (DOCS / "api.md").read_text()
-    routes = set(re.findall(r"^\| `(GET|POST|DELETE) ([^`?]+)[^`]*` \|", page, flags=re.MULTILINE))
+    routes = set(re.findall(r"^\| `(GET|POST|PUT|DELETE) ([^`?]+)[^`]*` \|", page, flags=re.MULTILINE))
     assert routes == {(each.method, each.path) for each in ENDPOINTS}
 
 

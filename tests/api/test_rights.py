@@ -41,6 +41,10 @@ ALLOWED: Final = {
     "POST /api/v1/accounts/{id}/payments": LANDLORDS | {"tenant"},
     "GET /api/v1/accounts/{id}/payments": LANDLORDS | {"tenant"},
     "GET /api/v1/accounts/{id}/payments/{payment}": LANDLORDS | {"tenant"},
+    "POST /api/v1/accounts/{id}/access": LANDLORDS,
+    "DELETE /api/v1/accounts/{id}/access": LANDLORDS,
+    "GET /api/v1/accounts/{id}/notifications": LANDLORDS | {"tenant"},
+    "PUT /api/v1/accounts/{id}/notifications": LANDLORDS | {"tenant"},
     "GET /api/v1/payments/waiting": LANDLORDS,
     "POST /api/v1/payments/decide": LANDLORDS,
     "POST /api/v1/accounts/{id}/refunds": LANDLORDS,
@@ -82,6 +86,14 @@ ALLOWED: Final = {
 PUBLIC: Final = {"GET /health", "GET /api/v1/info"}
 SIGNED: Final = {"POST /api/v1/payment-events/{provider}"}
 """Want no token, because whoever sends it signs it."""
+PAGE: Final = {
+    "GET /",
+    "GET /my/",
+    "GET /my/{file}",
+    "POST /api/v1/page/sign-in",
+    "POST /api/v1/page/sign-out",
+}
+"""The tenant's page, before anybody is known."""
 OPENS_WEBSOCKET: Final = "GET /api/v1/ws"
 
 
@@ -90,7 +102,7 @@ def route_of(endpoint: Endpoint) -> str:
 
 
 def test_every_route_is_in_the_table() -> None:
-    assert {route_of(each) for each in ENDPOINTS} == set(ALLOWED) | PUBLIC | SIGNED
+    assert {route_of(each) for each in ENDPOINTS} == set(ALLOWED) | PUBLIC | SIGNED | PAGE
 
 
 @pytest.mark.parametrize("name", ROLES)

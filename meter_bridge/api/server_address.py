@@ -1,0 +1,11 @@
+"""What an address says of who can be behind it."""
+
+from ipaddress import ip_address
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host can only be reached from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

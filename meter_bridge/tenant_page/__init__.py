@@ -1,0 +1,1 @@
+"""The tenant's page: who may open it, and the page itself."""

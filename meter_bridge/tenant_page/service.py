@@ -1,0 +1,59 @@
+"""The tenant's page beside an engine, as the API sees it."""
+
+from collections.abc import Callable
+
+from meter_bridge.api.port import Actor
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account
+from meter_bridge.payments.secret_key import SecretKey
+from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
+from meter_bridge.tenant_page.contacts import keep_settings, read_settings
+from meter_bridge.tenant_page.door import Door
+
+
+class TenantPage:
+    """Implements ``PagePort`` beside an engine."""
+
+    def __init__(
+        self, engine: Engine, key: SecretKey, address: str | None, account: Callable[[Actor, str], Account]
+    ) -> None:
+        """Open the door; ``address`` is where customers reach the page."""
+        self._engine = engine
+        self._account = account
+        self._address = address
+        self._door = Door(engine, key, address, account)
+
+    @property
+    def secure(self) -> bool:
+        """Say whether customers reach the page over TLS, be it a proxy's."""
+        return self._address is not None and self._address.startswith("https://")
+
+    async def make_access(self, actor: Actor, account_id: str) -> AccessView:
+        """Make a code and a link for a customer, in place of those there were."""
+        return await self._door.make(actor, account_id)
+
+    async def revoke_access(self, actor: Actor, account_id: str) -> None:
+        """End a customer's access and sessions."""
+        await self._door.revoke(actor, account_id)
+
+    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
+        """Let a customer in by number and code; return the session's cookie beside it."""
+        return await self._door.sign_in(number, code, peer)
+
+    async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
+        """Let a customer in by a link."""
+        return await self._door.sign_in_by_link(secret)
+
+    def actor_of(self, cookie: str) -> Actor | None:
+        """Return the customer of a session, or None."""
+        return self._door.actor_of(cookie)
+
+    async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
+        """Return how a customer wants to be told of things."""
+        return await read_settings(self._engine, self._account(actor, account_id))
+
+    async def set_notification_settings(
+        self, actor: Actor, account_id: str, settings: NotificationSettings
+    ) -> NotificationSettings:
+        """Store how a customer wants to be told of things."""
+        return await keep_settings(self._engine, actor, self._account(actor, account_id), settings)

@@ -1,0 +1,67 @@
+// What the page asks of the bridge. The session is a cookie that no script can read.
+
+import { knows, say } from "/my/dom.js";
+
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.message || "");
+    this.status = status;
+    this.code = problem.code;
+    this.remedy = problem.remedy;
+  }
+
+  get text() {
+    const key = `error.${this.code}`;
+    if (this.code === "too_many_requests") return say(key, { minutes: (this.remedy || "").match(/\d+/)?.[0] || "60" });
+    return knows(key) ? say(key) : [this.message, this.remedy].filter(Boolean).join(" – ");
+  }
+}
+
+export async function ask(method, path, body, key) {
+  const headers = { "Prepaid-Page": "1" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  let response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {
+      method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin",
+    });
+  } catch {
+    throw new Refusal(0, { code: "offline" });
+  }
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refusal(response.status, answer);
+  return answer;
+}
+
+export function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16).padStart(2, "0")).join("");
+}
+
+// A key lives until what it stands for is done: a second click, a reload or the back button asks for the same thing.
+export function keyFor(what) {
+  const name = `key ${what}`;
+  const key = sessionStorage.getItem(name) || newKey();
+  sessionStorage.setItem(name, key);
+  return key;
+}
+
+export function forgetKey(what) {
+  sessionStorage.removeItem(`key ${what}`);
+}
+
+export async function account() {
+  const found = (await ask("GET", "accounts")).accounts[0];
+  if (!found) throw new Refusal(401, { code: "not_authenticated" });
+  localStorage.setItem("last", JSON.stringify({ at: Date.now(), account: found }));
+  return found;
+}
+
+export function lastKnown() {
+  try {
+    return JSON.parse(localStorage.getItem("last"));
+  } catch {
+    return null;
+  }
+}

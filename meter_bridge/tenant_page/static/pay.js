@@ -1,0 +1,224 @@
+// Paying: how much, where it would go, with what, and waiting until it is there; and vouchers.
+
+import { account, ask, forgetKey, keyFor } from "/my/api.js";
+import { decimals, h, kwh, money, number, say, show, state } from "/my/dom.js";
+import { power } from "/my/home.js";
+
+const ENDLESS = 1e8;
+const NICE = [1, 2, 5, 10, 20, 50];
+
+export async function pay() {
+  const mine = await account();
+  const options = await ask("GET", `accounts/${mine.id}/payment-options`);
+  if (options.largest < options.smallest) return show(head(), h("div", { class: "card" }, state("warn", say("pay.none"))));
+  if (!options.providers.length) return show(head(), h("div", { class: "card" }, h("p", {}, say("pay.no.provider"))), voucherLink());
+  return form(mine, options);
+}
+
+function head() {
+  return h("div", { class: "head" }, h("h1", {}, say("pay.title")));
+}
+
+function voucherLink() {
+  return h("p", {}, h("a", { class: "button plain wide", href: "/my/#voucher" }, say("voucher.title")));
+}
+
+function suggestions(options) {
+  const one = 10 ** options.amount_digits;
+  const base = options.to_restore || options.smallest;
+  const unit = 10 ** Math.max(Math.floor(Math.log10(Math.max(base / one, 10))), 1) * one;
+  const found = NICE.map((each) => each * unit).filter((each) => each >= base && each <= options.largest).slice(0, options.to_restore ? 5 : 6);
+  if (options.to_restore && options.to_restore <= options.largest) found.unshift(options.to_restore);
+  return [...new Set(found)].slice(0, 6);
+}
+
+function form(mine, options) {
+  const digits = decimals(options);
+  const written = (amount) => (amount / 10 ** options.amount_digits).toFixed(digits);
+  const input = h("input", { id: "amount", inputmode: digits ? "decimal" : "numeric", autocomplete: "off", required: true, "aria-describedby": "limits" });
+  const chips = suggestions(options).map((each) => h("button", {
+    type: "button", "aria-pressed": "false", onclick: () => { input.value = written(each); changed(); },
+  }, money(each, options, true)));
+  const preview = h("div", { class: "card", id: "preview", "aria-live": "polite" }, h("p", { class: "soft" }, say("pay.preview.hint")));
+  const choices = options.providers.map((each, index) => h("label", { class: "choice" }, h("input", { type: "radio", name: "provider", value: each.id, checked: index === 0 }), each.name));
+  const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { class: "wide", disabled: true }, say("pay.button"));
+  let asked = 0;
+
+  async function changed() {
+    const value = typed(input.value);
+    chips.forEach((each, index) => each.setAttribute("aria-pressed", String(Number(written(suggestions(options)[index])) === Number(value))));
+    error.textContent = "";
+    button.disabled = true;
+    if (!value) return;
+    const turn = ++asked;
+    try {
+      const shown = await ask("GET", `accounts/${mine.id}/top-up-preview?amount=${value}`);
+      if (turn !== asked) return;
+      preview.replaceChildren(...split(shown, say("pay.preview")));
+      button.textContent = say("pay.amount", { amount: money(shown.amount, shown) });
+      button.disabled = false;
+    } catch (problem) {
+      if (turn === asked) error.textContent = limitsText(problem);
+    }
+  }
+
+  function limitsText(problem) {
+    return problem.code === "amount_out_of_range" || problem.code === "bad_request" ? limits(options) : problem.text;
+  }
+
+  let waiting;
+  input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(changed, 250); });
+  show(head(), h("form", { onsubmit: (event) => submit(event) },
+    h("div", { class: "card" },
+      h("label", { for: "amount" }, say("pay.how.much")), h("div", { class: "chips" }, chips), input,
+      h("p", { class: "small soft", id: "limits" }, limits(options))),
+    preview,
+    h("div", { class: "card", role: "radiogroup", "aria-labelledby": "with" }, h("h2", { id: "with" }, say("pay.with")), choices), error, button), voucherLink());
+
+  async function submit(event) {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    const provider = document.querySelector("input[name=provider]:checked").value;
+    try {
+      await begin(mine, provider, typed(input.value));
+    } catch (problem) {
+      error.textContent = limitsText(problem);
+      button.disabled = false;
+    }
+  }
+}
+
+function limits(options) {
+  const least = money(options.smallest, options, true);
+  if (options.largest / 10 ** options.amount_digits > ENDLESS) return say("pay.least", { least });
+  return say("pay.limits", { least, most: money(options.largest, options, true) });
+}
+
+export function typed(text) {
+  const plain = text.normalize("NFKC").replace(/[\s']/g, "").replace(",", ".");
+  return /^\d{1,12}(\.\d{1,4})?$/.test(plain) && Number(plain) > 0 ? plain : "";
+}
+
+async function begin(mine, provider, amount, again = true) {
+  const what = `pay ${mine.id} ${provider} ${amount}`;
+  const order = await ask("POST", `accounts/${mine.id}/payments`, { provider, amount }, keyFor(what));
+  if (!["open", "pending", "failed"].includes(order.state)) {
+    forgetKey(what);
+    if (again) await begin(mine, provider, amount, false);
+    return;
+  }
+  sessionStorage.setItem(`order ${order.id}`, what);
+  if (order.url) location.assign(order.url);
+  else location.hash = `paid/${order.id}`;
+}
+
+export function split(shown, title) {
+  const names = ["payment_debt", "arrears", "emergency_credit", "units", "balance"];
+  const rows = names.filter((each) => shown.split[each]).map((each) => [h("dt", {}, say(`split.${each}`)), h("dd", {}, money(shown.split[each], shown))]);
+  for (const [name, amount] of Object.entries(shown.fees || {})) rows.push([h("dt", { class: "small" }, say("split.of.it", { name })), h("dd", { class: "small" }, money(amount, shown))]);
+  if (shown.units_wh) rows.push([h("dt", {}, say("split.bought")), h("dd", {}, kwh(shown.units_wh))]);
+  rows.push([h("dt", { class: "sum" }, say("split.after")), h("dd", { class: "sum" }, money(shown.balance_after, shown))]);
+  return [h("h2", {}, title), h("dl", {}, rows), shown.restores ? state("good", say("pay.restores")) : ""];
+}
+
+const FINAL = ["paid", "review", "expired", "cancelled", "refunded", "partly_refunded", "charged_back"];
+
+export async function paid(id, cancelled) {
+  const mine = await account();
+  const here = location.href;
+  for (let turn = 0; location.href === here; turn += 1) {
+    try {
+      const order = await ask("GET", `accounts/${mine.id}/payments/${encodeURIComponent(id)}`);
+      if (location.href !== here) return;
+      if (await drawn(order, cancelled)) return;
+    } catch (error) {
+      if (error.code !== "offline" && error.status !== 503) throw error;
+      show(h("div", { class: "card" }, state("warn", say("offline.title"), say("paid.not.lost"), true)));
+    }
+    await new Promise((done) => { setTimeout(done, turn < 60 ? 1000 : 5000); });
+  }
+}
+
+async function drawn(order, cancelled) {
+  const title = h("div", { class: "head" }, h("h1", {}, say("pay.title")));
+  if (FINAL.includes(order.state)) forgetKey(sessionStorage.getItem(`order ${order.id}`) || "");
+  if (order.state === "paid") return thanks(title, order);
+  if (FINAL.includes(order.state)) {
+    const kind = order.state === "review" ? "warn" : "bad";
+    show(title, h("div", { class: "card" }, state(kind, say(`paid.${order.state}`), say(`paid.${order.state}.text`))), homeLink());
+    return true;
+  }
+  const failed = order.state === "failed" || cancelled;
+  const parts = [failed ? state("bad", say("paid.failed"), say("paid.failed.text")) : state("warn", say("paid.open"), say("paid.open.text"), true)];
+  if (order.instructions && !failed) parts.unshift(h("h2", {}, say("paid.how")), h("p", {}, order.instructions), h("p", { class: "reference" }, order.reference));
+  if (order.url) parts.push(h("p", {}, h("a", { class: "button plain wide", href: order.url }, say("paid.back"))));
+  show(title, h("div", { class: "card", "aria-live": "polite" }, parts), homeLink());
+  return false;
+}
+
+async function thanks(title, order) {
+  const mine = await account();
+  const parts = [state("good", say("paid.paid", { amount: money(order.amount, order) }), say("paid.paid.text"))];
+  if (mine.last_top_up && mine.last_top_up.id === order.top_up) parts.push(h("p", {}), ...booked(mine));
+  show(title, h("div", { class: "card", "aria-live": "polite", id: "paid" }, parts), h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
+  return mine.supply.state !== "connected" || ["confirmed", "no_load", "disobeys"].includes(mine.supply.proof);
+}
+
+function booked(mine) {
+  const top = mine.last_top_up;
+  return split({ split: top.split, units_wh: top.units_wh, balance_after: top.balance_after, currency: mine.currency, amount_digits: mine.amount_digits }, say("paid.went"));
+}
+
+function homeLink() {
+  return h("p", {}, h("a", { class: "button wide", href: "/my/#home" }, say("to.home")));
+}
+
+export async function voucher(digits) {
+  const mine = await account();
+  const input = h("input", { id: "voucher", class: "code", inputmode: "numeric", autocomplete: "off", required: true, maxlength: 40, value: grouped(digits) });
+  input.addEventListener("input", () => { if (input.selectionStart === input.value.length) input.value = grouped(input.value); });
+  const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { class: "wide" }, say("voucher.button"));
+  show(h("div", { class: "head" }, h("h1", {}, say("voucher.title"))), h("form", { class: "card", onsubmit: redeem },
+    h("label", { for: "voucher" }, say("voucher.number")), input, h("p", { class: "small soft" }, say("voucher.help")), error, button));
+  input.focus();
+
+  async function redeem(event) {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    error.textContent = "";
+    const what = `voucher ${input.value}`;
+    try {
+      const result = await ask("POST", `accounts/${mine.id}/vouchers`, { code: input.value }, keyFor(what));
+      forgetKey(what);
+      await redeemed(result);
+    } catch (problem) {
+      if (problem.code !== "offline") forgetKey(what);
+      error.textContent = problem.text;
+      button.disabled = false;
+      input.focus();
+    }
+  }
+}
+
+async function redeemed(result) {
+  const place = location.href;
+  for (;;) {
+    const mine = await account();
+    show(h("div", { class: "head" }, h("h1", {}, say("voucher.title"))),
+      h("div", { class: "card", id: "paid", "aria-live": "polite" }, state("good", say("voucher.done", { amount: money(result.top_up.amount, mine) })), h("p", {}), ...booked(mine)),
+      h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
+    if (mine.supply.state !== "connected" || !["pending", "reported"].includes(mine.supply.proof)) return;
+    await new Promise((done) => { setTimeout(done, 500); });
+    if (location.href !== place) return;
+  }
+}
+
+function grouped(text) {
+  return text.normalize("NFKC").replace(/[\s-]/g, "").replace(/(.{4})(?=.)/g, "$1 ");
+}
+
+export { number };

@@ -1,0 +1,211 @@
+"""A tenant's whole way in a real browser at the size of a phone: dark, paid, and the lights are back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+import os
+from pathlib import Path
+from typing import Literal
+
+from playwright.async_api import Page, expect
+import pytest
+
+from meter_bridge.devices.driver import Family
+from meter_bridge.protocol.messages import RelayProof, SupplyState
+from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
+from scripts.lib.demo.browser import PHONE, Chromium
+from scripts.lib.demo.mosquitto import Mosquitto
+from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.street import Fitting, Street
+from scripts.lib.demo.waiting import until
+from tests.e2e.conftest import session_fixture
+from tests.e2e.till_page import SECRET, TillPage
+
+PICTURES = os.environ.get("PREPAID_PICTURES")
+"""Folder in which pictures are kept, for the documentation."""
+WITHIN_S = 2.0
+"""From the webhook, or the voucher, to a supply that is proven to be closed."""
+ROOMS = ("room-12", "room-13", "room-14")
+SITE = """\
+name: Rose Street
+sites:
+  rose:
+    name: 12 Rose Street
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    tariffs:
+      home: {versions: [{from: 2026-01-01, prices: 3.00}]}
+    units:
+"""
+ROOM = """\
+      {id}:
+        name: {name}
+        tariff: home
+        opening credit: 0.40
+        low credit: [20.00]
+        emergency credit: {{limit: 10.00, threshold: 5.00}}
+        minimum top-up: 10.00
+        restore: {restore}
+        meters: [{{address: "tasmota:{id}/1", rating: 60 A}}]
+"""
+FILE = """\
+page: {page}
+providers:
+  till:
+    kind: webhook
+    name: Test provider
+    secrets: ["{secret}"]
+    link: "{till}/pay?order={{order}}&amount={{amount}}&currency={{currency}}"
+  cash:
+    kind: webhook
+    name: Mobile money
+    secrets: ["{secret}"]
+    instructions: "Send {{amount}} to till 4711 and give the reference below."
+"""
+
+
+@dataclass
+class Rooms:
+    """A bridge with rooms, their meters, and a provider."""
+
+    bridge: BridgeProcess
+    api: BridgeApi
+    street: Street
+    till: TillPage
+
+    async def dark(self, room: str) -> None:
+        """Let a room use up its credit and wait until it is proven to be off."""
+        self.street.dials[room].watts = 12_000
+
+        async def off() -> bool | None:
+            account = await self.api.account(room)
+            return (account.supply.state is not SupplyState.CONNECTED and self.open(room)) or None
+
+        await until(f"{room} is off", off, 60.0)
+        self.street.dials[room].watts = 180
+
+    def open(self, room: str) -> bool:
+        """Say whether the meter's contact is open."""
+        return not self.street.meter(room).physics.contact_closed
+
+    async def lit(self, room: str) -> float:
+        """Wait until a room is proven to be supplied; return the loop's time then."""
+
+        async def proven() -> bool | None:
+            supply = (await self.api.account(room)).supply
+            good = supply.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+            return (supply.state is SupplyState.CONNECTED and good) or None
+
+        await until(f"{room} is on again", proven, 30.0, pause_s=0.02)
+        return asyncio.get_running_loop().time()
+
+
+@session_fixture
+async def rooms(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Rooms]:
+    """Run a bridge, three rooms with meters, and a provider."""
+    fittings = [Fitting(each, Family.TASMOTA, 1_234_560, 180, interval_s=1.0) for each in ROOMS]
+    street = Street(mosquitto.url("meters"), fittings, server_ports={}, password="")
+    await street.start()
+    environment = {"PREPAID_METER_BROKER": mosquitto.url("bridge")}
+    bridge = BridgeProcess(folder / "rooms", free_port(), folder / "rooms.log", environment)
+    till = TillPage(free_port(), bridge.url)
+    site = folder / "rooms.yaml"
+    site.write_text(
+        SITE
+        + "".join(
+            ROOM.format(
+                id=each,
+                name=each.replace("-", " ").capitalize(),
+                restore="armed" if each == "room-14" else "automatic",
+            )
+            for each in ROOMS
+        )
+    )
+    await bridge.run("apply", "--yes", str(site))
+    file = bridge.data / "payments.yaml"
+    file.write_text(FILE.format(page=bridge.url, till=till.url, secret=SECRET))
+    file.chmod(0o600)
+    await bridge.start()
+    await till.start()
+    api = BridgeApi(bridge.url, await bridge.token("rooms", "landlord"))
+    yield Rooms(bridge, api, street, till)
+    await api.close()
+    await till.stop()
+    await bridge.stop()
+    await street.stop()
+
+
+async def come_in(
+    rooms: Rooms, chromium: Chromium, room: str, scheme: Literal["light", "dark"] = "light"
+) -> Page:
+    """Make a card for a room, open the page on a phone and sign in with it."""
+    made = await rooms.bridge.run("access", "create", room)
+    code = made.splitlines()[1].split()[-2]
+    page = await chromium.page(PHONE, scheme)
+    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    await page.goto(f"{rooms.bridge.url}/")
+    await page.get_by_label("Room or meter number").fill(room.replace("-", " ").upper())
+    await picture(page, f"sign-in-{scheme}")
+    await page.get_by_label("Code").fill(code.lower())
+    await page.get_by_role("button", name="Open").click()
+    await expect(page.locator("#credit")).to_be_visible()
+    return page
+
+
+async def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=f"{PICTURES}/tenant-{name}.png")
+
+
+async def test_a_tenant_in_the_dark_pays_and_the_lights_are_back_before_the_page_has_said_so(
+    rooms: Rooms, chromium: Chromium
+) -> None:
+    await rooms.dark("room-12")
+    page = await come_in(rooms, chromium, "room-12")
+    await expect(page.get_by_text("Power is off")).to_be_visible()
+    await picture(page, "off")
+    await page.get_by_role("link", name="Top up").first.click()
+    await page.get_by_role("textbox", name="How much?").fill("50")
+    await expect(page.get_by_text("This brings the power back.")).to_be_visible()
+    await picture(page, "top-up")
+    await page.get_by_role("button", name="Pay R").dblclick()
+    await page.locator("#pay").click()
+    await expect(page.locator("#paid")).to_contain_text("received")
+    lit = await rooms.lit("room-12")
+    assert rooms.till.told_at is not None
+    assert lit - rooms.till.told_at <= WITHIN_S
+    await expect(page.locator("#power")).to_contain_text("Power is on")
+    await picture(page, "paid")
+    assert len(rooms.till.paid) == 1
+    payments = await rooms.api.get("/api/v1/accounts/room-12/payments")
+    assert payments.count(b'"state":"paid"') == 1
+    await page.go_back()
+    await page.go_back()
+    await page.goto(f"{rooms.bridge.url}/my/#history")
+    await expect(page.get_by_text("Top-up, Test provider")).to_have_count(1)
+    await picture(page, "history")
+
+
+async def test_the_same_with_a_voucher_in_the_dark_scheme(rooms: Rooms, chromium: Chromium) -> None:
+    await rooms.dark("room-13")
+    made = await rooms.bridge.run("voucher", "create", "--count", "1", "--amount", "50.00")
+    code = made.splitlines()[1].split(",")[2]
+    page = await come_in(rooms, chromium, "room-13", "dark")
+    await picture(page, "off-dark")
+    await page.goto(f"{rooms.bridge.url}/my/voucher#{code.replace(' ', '')}")
+    number = page.get_by_label("Number on the voucher")
+    await expect(number).to_have_value(code)
+    await number.fill(code.replace(" ", "")[:-1] + ("0" if code[-1] != "0" else "1"))
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.get_by_role("alert")).to_contain_text("not valid")
+    await number.fill(code)
+    before = asyncio.get_running_loop().time()
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator("#paid")).to_contain_text("50.00 are on your account")
+    assert await rooms.lit("room-13") - before <= WITHIN_S
+    await expect(page.locator("#power")).to_contain_text("Power is on")
+    await picture(page, "voucher-dark")
+    await page.goto(f"{rooms.bridge.url}/my/#voucher")
+    await page.get_by_label("Number on the voucher").fill(code)
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.get_by_role("alert")).to_contain_text("already used")

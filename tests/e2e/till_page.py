@@ -1,0 +1,74 @@
+"""A payment provider that tests run: a page with a button, which tells the bridge."""
+
+import asyncio
+import json
+import time
+from typing import Final
+
+from aiohttp import ClientSession, web
+
+from meter_bridge.payments.signature import HEADER, sign
+from scripts.lib.demo.ports import LOOPBACK
+
+SECRET: Final = "the secret of a test provider"
+PAGE: Final = """<!doctype html><title>Test provider</title>
+<meta name="viewport" content="width=device-width">
+<h1>Test provider</h1><p>Pay {amount} {currency}</p>
+<form method="post"><button id="pay">Pay now</button></form>
+<form method="post" action="/refuse?{query}"><button id="refuse">Refuse</button></form>"""
+
+
+class TillPage:
+    """A provider with a page of its own."""
+
+    def __init__(self, port: int, bridge: str) -> None:
+        """Take where it listens and where the bridge is."""
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.told_at: float | None = None
+        self.paid: list[str] = []
+        self._port = port
+        self._bridge = bridge
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Serve the page."""
+        app = web.Application()
+        app.router.add_get("/pay", self._page)
+        app.router.add_post("/pay", self._pay)
+        app.router.add_post("/refuse", self._refuse)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, LOOPBACK, self._port).start()
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        text = PAGE.format(**request.query, query=request.query_string.replace('"', ""))
+        return web.Response(text=text, content_type="text/html")
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        """Tell the bridge that it was paid, as a provider does: beside sending the customer back."""
+        order = request.query["order"]
+        said = {"payment": f"till-{order}", "amount": request.query["amount"], "currency": "ZAR"}
+        await self.tell("succeeded", order, **said)
+        self.paid.append(order)
+        raise web.HTTPSeeOther(f"{self._bridge}/my/paid#{order}")
+
+    async def _refuse(self, request: web.Request) -> web.Response:
+        order = request.query["order"]
+        await self.tell("failed", order)
+        raise web.HTTPSeeOther(f"{self._bridge}/my/cancelled#{order}")
+
+    async def tell(self, kind: str, order: str, **more: str) -> int:
+        """Send a signed message; return how the bridge answered."""
+        body = json.dumps({"id": f"{kind}-{order}", "type": kind, "order": order, **more}).encode()
+        headers = {HEADER: sign(SECRET, body, int(time.time()))}
+        self.told_at = asyncio.get_running_loop().time()
+        async with (
+            ClientSession() as session,
+            session.post(f"{self._bridge}/api/v1/payment-events/till", data=body, headers=headers) as answer,
+        ):
+            return answer.status
