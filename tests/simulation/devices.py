@@ -1,8 +1,10 @@
 """The meters of the street in virtual time, on the broker's other side."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
+from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.simulators.physics import ConstantLoad
 from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_greeting
 from tests.simulation.broker import Broker
@@ -12,6 +14,8 @@ from tests.simulation.street import House
 
 GREETING_S: Final = 5.0
 """How long after a broker came back its devices take to connect again."""
+MOST_KEPT: Final = 200
+"""Messages that a gateway keeps for its broker."""
 LARGEST_LOAD_W: Final = 3_000
 
 
@@ -25,6 +29,10 @@ class Devices:
         self._clock = clock
         self._houses = {house.meter.name: house for house in houses}
         self._planned: dict[str, asyncio.TimerHandle] = {}
+        self._kept: dict[str, list[Outbound]] = {}
+        """Messages of devices whose gateway keeps them while its uplink is away."""
+        self.unplugged: set[str] = set()
+        """Meters from which an electrician has taken all loads."""
         broker.to_device = self._heard
         broker.on_restart = self._greet_soon
 
@@ -44,12 +52,39 @@ class Devices:
             self._broker.publish(gateway_greeting(zigbee))
         for house in self._houses.values():
             self.step(house)
-            self._broker.publish(house.meter.come_online())
+            self._send(house, house.meter.come_online())
 
     def step(self, house: House) -> None:
         """Let a meter live until now."""
         meter = house.meter
-        self._broker.publish(meter.step(max(0, self._clock.true() - meter.physics.now_ms)))
+        self._send(house, meter.step(max(0, self._clock.true() - meter.physics.now_ms)))
+
+    def _send(self, house: House, messages: Sequence[Outbound]) -> None:
+        """Publish what a meter says, or keep it while its uplink is away."""
+        kept = self._kept.get(house.id)
+        if kept is None:
+            self._broker.publish(messages)
+        else:
+            kept += messages[: MOST_KEPT - len(kept)]
+
+    def keep(self, house: House) -> None:
+        """Keep what a meter says from now on; it hears nothing either."""
+        self._kept.setdefault(house.id, [])
+
+    def release(self, house: House) -> None:
+        """Send all that was kept, in its order and at once."""
+        self._broker.publish(self._kept.pop(house.id, ()))
+
+    def drop(self, house: House) -> None:
+        """Lose what was kept, and go on keeping."""
+        self._kept[house.id] = []
+
+    def restart(self, house: House) -> None:
+        """Let a meter lose power for a moment."""
+        self.step(house)
+        house.meter.physics.restart()
+        self._send(house, house.meter.come_online())
+        self._plan(house)
 
     def _plan(self, house: House) -> None:
         """Wake a meter when it next does something by itself."""
@@ -68,13 +103,17 @@ class Devices:
         for part in topic.split("/")[:2]:
             house = self._houses.get(part)
             if house is not None and house.meter.owns(topic):
+                if house.id in self._kept:
+                    return
                 self.step(house)
-                self._broker.publish(house.meter.handle(topic, payload))
+                self._send(house, house.meter.handle(topic, payload))
                 self._plan(house)
                 return
 
     def load(self, house: House, watts: int) -> None:
-        """Draw another power from now on."""
+        """Draw another power from now on, unless an electrician is at work."""
+        if house.id in self.unplugged:
+            watts = 0
         self.step(house)
         house.meter.physics.load = ConstantLoad(watts * 1000)
         self._plan(house)

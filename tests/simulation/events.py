@@ -6,11 +6,13 @@ from contextlib import suppress
 from typing import Final
 
 from tests.simulation.broker import Broker
+from tests.simulation.counters import Counters
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Crash
 from tests.simulation.faults import METER_FAULTS, Fault
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine
+from tests.simulation.model import Truth
 from tests.simulation.street import House
 
 CRASH_WAITS_S: Final = 600.0
@@ -21,14 +23,15 @@ class Injector:
     """Makes faults happen at their time."""
 
     def __init__(
-        self, loop: VirtualLoop, broker: Broker, machine: Machine, devices: Devices, houses: list[House]
+        self, loop: VirtualLoop, broker: Broker, machine: Machine, devices: Devices, truths: list[Truth]
     ) -> None:
         """Take everything that can fail."""
+        self.counters = Counters(machine, devices, truths)
         self._loop = loop
         self._broker = broker
         self._machine = machine
         self._devices = devices
-        self._houses = {house.id: house for house in houses}
+        self._houses = {truth.house.id: truth.house for truth in truths}
         self._one_life = asyncio.Lock()
         """The bridge dies of one thing at a time."""
         self._healed = asyncio.Event()
@@ -49,9 +52,9 @@ class Injector:
         """Return how a kind of fault happens."""
         if fault.kind.startswith("crash "):
             return self._crash
-        if fault.kind == "meter restart":
-            return self._meter_restart
-        if fault.kind.startswith("meter "):
+        if fault.kind.startswith("counter "):
+            return self.counters.carry_out
+        if fault.target and fault.kind.removeprefix("meter ") in METER_FAULTS:
             return self._meter
         ways: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "loss": self._weather,
@@ -67,6 +70,9 @@ class Injector:
             "disk errors": self._disk,
             "disk slow": self._disk,
             "clock jump": self._clock_jump,
+            "meter restart": self._meter_restart,
+            "meter clock": self._meter_clock,
+            "meter buffers": self._meter_buffers,
         }
         return ways[fault.kind]
 
@@ -135,7 +141,6 @@ class Injector:
 
     async def _meter(self, fault: Fault) -> None:
         house, name = self._houses[fault.target], fault.kind.removeprefix("meter ")
-        assert name in METER_FAULTS
         setattr(house.meter.faults, name, True)
         self._devices.changed(house)
         await self._while(fault.for_s)
@@ -150,11 +155,19 @@ class Injector:
             house.meter.physics.contact_closed = True
 
     async def _meter_restart(self, fault: Fault) -> None:
+        self._devices.restart(self._houses[fault.target])
+
+    async def _meter_clock(self, fault: Fault) -> None:
         house = self._houses[fault.target]
-        self._devices.step(house)
-        house.meter.physics.restart()
-        self._broker.publish(house.meter.come_online())
-        self._devices.changed(house)
+        house.meter.faults.clock_off_ms = round(fault.strength * 1000)
+        await self._while(fault.for_s)
+        house.meter.faults.clock_off_ms = 0
+
+    async def _meter_buffers(self, fault: Fault) -> None:
+        house = self._houses[fault.target]
+        self._devices.keep(house)
+        await self._while(fault.for_s)
+        self._devices.release(house)
 
     def heal(self) -> None:
         """End every fault now."""
@@ -168,6 +181,7 @@ class Injector:
         for house in self._houses.values():
             for name in METER_FAULTS:
                 setattr(house.meter.faults, name, False)
+            house.meter.faults.clock_off_ms = 0
             self._press_button(house)
             self._devices.changed(house)
         if not self._broker.up:

@@ -8,6 +8,7 @@ from typing import Final
 from tests.simulation.disk import Crash
 
 HOUR_S: Final = 3_600.0
+DAY_S: Final = 24 * HOUR_S
 METER_FAULTS: Final = ("recloses", "disobeys", "deaf", "silent", "repeats", "reorders")
 
 
@@ -68,6 +69,12 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
         **dying,
         **broken,
         "meter restart": Recipe(24, (1, 1), targets=meters),
+        "meter clock": Recipe(36, (60, 12 * HOUR_S), (-DAY_S, DAY_S), targets=meters),
+        "meter buffers": Recipe(36, (60, 2 * HOUR_S), targets=meters),
+        "counter told": Recipe(60, (1, 1), targets=meters),
+        "counter reset": Recipe(60, (1, 1), targets=meters),
+        "counter jump": Recipe(60, (1, 1), targets=meters),
+        "counter replaced": Recipe(60, (60, HOUR_S), targets=meters),
     }
 
 

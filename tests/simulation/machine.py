@@ -109,6 +109,7 @@ class Machine:
     def died(self) -> None:
         """Note that the bridge is dead: nothing of it reaches disk or network any more."""
         self.parts = None
+        self._broker.lose_connections()
         self._died.set()
 
     async def death(self) -> None:
@@ -123,7 +124,6 @@ class Machine:
     async def buried(self) -> None:
         """Wait until nothing of a dead bridge is left in memory."""
         task, self._task = self._task, None
-        self._broker.lose_connections()
         if task is not None:
             await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()) is not None:
@@ -137,7 +137,7 @@ class Machine:
         try:
             await asyncio.wait([asked, died], return_when=asyncio.FIRST_COMPLETED)
             # An answer that would leave the machine after its death never does.
-            if died.done() or not asked.done():
+            if self._died.is_set() or not asked.done():
                 raise PowerLostError
             return asked.result()
         finally:

@@ -24,21 +24,46 @@ class Truth:
     """What is true of one unit."""
 
     house: House
-    begun_wh: int = 0
-    """Register from which the bridge charges."""
+    most_wh: int = 0
+    """With what the register tells now: the most that may be charged."""
+    least_wh: int = 0
+    """The least: a reset takes with it what was not on disk, and in quarantine nothing is charged."""
+    undecided: bool = False
+    """A register fell or jumped without saying why: until a person has decided nothing more is sure."""
     paid: int = 0
-    unmetered_wh: int = 0
-    """Least of the energy that flowed and that no register can tell any more, after a reset."""
-    extra_wh: int = 0
-    """Energy of registers that were reset, as told before."""
     held_off: bool = False
     keys: dict[str, int] = field(default_factory=dict)
     """Amounts by the key of their top-up, once acknowledged."""
 
     def energy_wh(self) -> tuple[int, int]:
         """Return the least and the most energy that may be charged."""
-        most = self.house.told_wh() - self.begun_wh + self.extra_wh
-        return most - self.unmetered_wh, most
+        told = self.house.told_wh()
+        return (self.least_wh if self.undecided else self.least_wh + told), self.most_wh + told
+
+    def begin(self) -> None:
+        """Note that the bridge charges from here."""
+        self.most_wh = self.least_wh = -self.house.told_wh()
+
+    def moved(self, before_wh: int, stored_wh: int, *, told: bool) -> None:
+        """Note that the register was moved from ``before_wh`` to what it is now, with ``stored_wh`` charged.
+
+        ``told`` says that the device will tell that it began anew, and from zero.
+        """
+        self.most_wh += before_wh - self.house.told_wh()
+        self.least_wh = min(stored_wh, self.least_wh + (0 if self.undecided else before_wh))
+        self.undecided = self.undecided or not told
+
+    def replaced(self, before_wh: int) -> None:
+        """Note that another counter goes on where the old one, which was read to its end, ended."""
+        self.most_wh += before_wh - self.house.told_wh()
+        if not self.undecided:
+            self.least_wh += before_wh - self.house.told_wh()
+
+    def decided(self) -> None:
+        """Note that whatever was undecided is decided: all that flows from here is charged."""
+        if self.undecided:
+            self.undecided = False
+            self.least_wh -= self.house.told_wh()
 
     def balance(self, energy_wh: int, begin_ms: int, now_ms: int) -> int:
         """Return what the account must hold after so much energy."""

@@ -92,7 +92,7 @@ class World:
         self.houses = build_street(plan.seed, plan.meters, CREATED_AT)
         self.truths = [Truth(house) for house in self.houses]
         self.devices = Devices(loop, self.broker, self.clock, self.houses)
-        self.injector = Injector(loop, self.broker, self.machine, self.devices, self.houses)
+        self.injector = Injector(loop, self.broker, self.machine, self.devices, self.truths)
         self.customers = [
             Customer(truth, self.machine, self.devices, self._chance(truth.house.id)) for truth in self.truths
         ]
@@ -122,7 +122,7 @@ class World:
         for task in (*watch, *living):
             task.cancel()
         await asyncio.gather(*watch, *living, return_exceptions=True)
-        outcome.problems = [*self.problems, *self.machine.problems]
+        outcome.problems = [*self.problems, *self.machine.problems, *self.injector.counters.problems]
         outcome.problems += [problem for each in self.customers for problem in each.problems]
         outcome.hash = checks.canonical_hash(self.machine)
         outcome.top_ups = sum(len(truth.keys) for truth in self.truths)
@@ -141,7 +141,7 @@ class World:
         self.devices.start()
         await asyncio.sleep(2 * max(house.interval_s for house in self.houses))
         for truth in self.truths:
-            truth.begun_wh = truth.house.told_wh()
+            truth.begin()
         for customer in self.customers:
             await customer.top_up("20.00")
 
@@ -159,9 +159,10 @@ class World:
 
         With a load everywhere, since what flows alone shows that a contact which claims to be open is not.
         """
-        await self.caretaker.look()
         for customer in self.customers:
             customer.using = False
+        await self._decide_everything()
+        for customer in self.customers:
             self.devices.load(customer.house, LOAD_W)
         await asyncio.sleep(SETTLING_S)
         engine = self._engine()
@@ -182,6 +183,16 @@ class World:
         self.problems += checks.relays(engine, self.truths)
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, self.clock.true())
         self.problems += checks.stored(self.machine, self.truths)
+
+    async def _decide_everything(self) -> None:
+        """Let the caretaker decide every quarantine, which takes three readings to begin."""
+        for _ in range(2):
+            await self.caretaker.look()
+            await asyncio.sleep(SETTLING_S)
+        await self.caretaker.look()
+        for truth in self.truths:
+            self.devices.step(truth.house)
+            truth.decided()
 
     def _engine(self) -> Engine | None:
         """Return the engine, which has to be there and sound."""

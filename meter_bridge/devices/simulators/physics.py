@@ -65,6 +65,8 @@ class Faults:
     under_voltage: bool = False
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
+    clock_off_ms: int = 0
+    """How far the device's own clock is ahead."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,11 @@ class Physics:
     boots: int = 1
     booted_ms: int = 0
     faults: Faults = field(default_factory=Faults)
+
+    @property
+    def told_ms(self) -> int:
+        """Return what the device takes for the time."""
+        return self.now_ms + self.faults.clock_off_ms
 
     @property
     def power_mw(self) -> int:

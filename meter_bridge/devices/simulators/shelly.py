@@ -184,12 +184,12 @@ class ShellyMeter(SimulatedMeter):
         }
 
     def _system(self) -> dict[str, object]:
-        now = self.physics.now_ms
+        now = self.physics.told_ms
         return {
             "mac": self.name.rpartition("-")[2].upper(),
             "restart_required": False,
             "unixtime": now // 1000,
-            "uptime": (now - self.physics.booted_ms) // 1000,
+            "uptime": (self.physics.now_ms - self.physics.booted_ms) // 1000,
             "ram_free": 130_000,
             "cfg_rev": 12,
             "reset_reason": 3,
@@ -200,11 +200,11 @@ class ShellyMeter(SimulatedMeter):
         return {
             "total": mwh / 1000,
             "by_minute": [minute, minute, minute],
-            "minute_ts": self.physics.now_ms // MINUTE_MS * 60,
+            "minute_ts": self.physics.told_ms // MINUTE_MS * 60,
         }
 
     def _notification(self, method: str, params: dict[str, object]) -> dict[str, object]:
-        timed = {"ts": round(self.physics.now_ms / 1000, 2)} | params
+        timed = {"ts": round(self.physics.told_ms / 1000, 2)} | params
         return {"src": self.name, "dst": f"{self.name}/events", "method": method, "params": timed}
 
     def _event(self, frame: dict[str, object]) -> Outbound:

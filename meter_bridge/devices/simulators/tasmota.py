@@ -192,7 +192,7 @@ class TasmotaMeter(SimulatedMeter):
     def _state(self) -> dict[str, object]:
         uptime = (self.physics.now_ms - self.physics.booted_ms) // 1000
         return {
-            "Time": _local_time(self.physics.now_ms),
+            "Time": _local_time(self.physics.told_ms),
             "Uptime": _duration(uptime),
             "UptimeSec": uptime,
             "Heap": 25,
@@ -224,7 +224,7 @@ class TasmotaMeter(SimulatedMeter):
             "Voltage": round(voltage / 1000),
             "Current": round(self.physics.current_ma(voltage) / 1000, 3),
         }
-        return {"Time": _local_time(self.physics.now_ms), "ENERGY": energy}
+        return {"Time": _local_time(self.physics.told_ms), "ENERGY": energy}
 
     def _total_kwh(self) -> float:
         """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""

@@ -93,7 +93,7 @@ class Zigbee2MqttMeter(SimulatedMeter):
         return {
             "current": round(self.physics.current_ma(voltage) / 1000, 2),
             "energy": self.physics.register_wh // 10 / 100,
-            "last_seen": _instant(self.physics.now_ms),
+            "last_seen": _instant(self.physics.told_ms),
             "linkquality": 120,
             "power": round(self.physics.power_mw / 1000),
             "state": "ON" if self.physics.claimed_closed else "OFF",

@@ -1,0 +1,104 @@
+"""What happens to counters: resets that devices tell or do not, jumps, and meters that are replaced."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+import random
+from typing import Final
+
+from meter_bridge.api.port import Refused, ReplacementOrder
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
+from meter_bridge.engine import document
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.storage.sqlite import connect_read_only
+from tests.simulation.devices import Devices
+from tests.simulation.faults import Fault
+from tests.simulation.machine import Machine, PowerLostError
+from tests.simulation.model import Truth
+from tests.simulation.people import LANDLORD, RETRY_S
+
+JUMP_WH: Final = 5_000_000
+"""More than any supply of the street can deliver in a simulation."""
+STRAGGLERS_S: Final = 1_500.0
+"""Wait for what the old meter said before it was taken out."""
+
+
+class Counters:
+    """Lets counters be lost, jump, and be replaced, and keeps what is true of them."""
+
+    def __init__(self, machine: Machine, devices: Devices, truths: list[Truth]) -> None:
+        """Take the meters and what is true of them."""
+        self._machine = machine
+        self._devices = devices
+        self._truths = {truth.house.id: truth for truth in truths}
+        self.problems: list[str] = []
+
+    async def carry_out(self, fault: Fault) -> None:
+        """Let one thing happen to one counter."""
+        truth = self._truths[fault.target]
+        self._devices.step(truth.house)
+        if fault.kind == "counter replaced":
+            await self._replace(truth, fault)
+        elif fault.kind == "counter jump":
+            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), told=False)
+        else:
+            told = fault.kind == "counter told" and truth.house.meter.family is Family.TASMOTA
+            self._move(truth, lambda: truth.house.meter.reset_register(with_witness=told), told=told)
+
+    def _move(self, truth: Truth, move: Callable[[], None], *, told: bool) -> None:
+        before = truth.house.told_wh()
+        stored = self._stored_wh(truth)
+        move()
+        truth.moved(before, stored, told=told)
+        self._devices.changed(truth.house)
+
+    def _stored_wh(self, truth: Truth) -> int:
+        """Return what is on disk of the energy charged."""
+        with closing(connect_read_only(self._machine.disk.database)) as connection:
+            rows = connection.execute("SELECT document FROM supply_status").fetchall()
+        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in document.energy(row)}
+        return charged.get(truth.house.meter_id, 0)
+
+    async def _replace(self, truth: Truth, fault: Fault) -> None:
+        """Take a meter out, read it, put another in, and tell the bridge of it before it speaks."""
+        house, devices = truth.house, self._devices
+        devices.unplugged.add(house.id)
+        devices.load(house, 0)
+        devices.keep(house)
+        await asyncio.sleep(STRAGGLERS_S)
+        devices.drop(house)
+        before = house.told_wh()
+        house.meter.physics.register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
+        house.meter.physics.restart()
+        truth.replaced(before)
+        order = ReplacementOrder(_kwh(before), _kwh(house.told_wh()), "worn out")
+        await self._tell(truth, order, key=f"replacement-{fault.number}")
+        devices.unplugged.discard(house.id)
+        devices.release(house)
+        devices.restart(house)
+
+    async def _tell(self, truth: Truth, order: ReplacementOrder, *, key: str) -> None:
+        """Tell the bridge until it answers."""
+        while True:
+            parts = self._machine.parts
+            try:
+                if parts is not None:
+                    told = parts.bridge.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
+                    await self._machine.ask(told)
+                    return
+            except PowerLostError:
+                pass
+            except Refused as refused:
+                if refused.field == "closing":
+                    order = replace(order, confirmed=True)
+                elif refused.code not in (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT):
+                    self.problems.append(f"the replacement {key} was refused: {refused}")
+                    return
+            await asyncio.sleep(RETRY_S)
+
+
+def _kwh(wh: int) -> str:
+    """Return a register as a person writes it down."""
+    return f"{wh / 1000:.3f}"
