@@ -1,6 +1,7 @@
 """The street that is simulated: its units, their tariffs and policies, and the site file that says so."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from itertools import cycle
 import random
@@ -9,6 +10,7 @@ from typing import Final
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.simulators.catalogue import METERS, simulated_meter
 from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 
 CENT: Final = 10_000
 """Steps of an amount in a cent of rand."""
@@ -85,14 +87,12 @@ class House:
         """Return the id by which the bridge knows the meter."""
         return f"{self.id}/main"
 
-    @property
-    def step_wh(self) -> int:
-        """Return the resolution of what the meter tells."""
-        return 10 if self.meter.family is Family.ZIGBEE2MQTT else 1
-
     def told_wh(self) -> int:
-        """Return the register as the meter tells it."""
-        return self.meter.physics.register_wh // self.step_wh * self.step_wh
+        """Return the register as the meter tells it: in steps of 10 Wh, or as a float of 32 bits."""
+        wh = self.meter.physics.register_wh
+        if isinstance(self.meter, TasmotaMeter):
+            return int(Decimal(str(self.meter.total_kwh())) * 1000)
+        return wh // 10 * 10 if self.meter.family is Family.ZIGBEE2MQTT else wh
 
 
 def build_street(seed: int, meters: int, start_ms: int) -> list[House]:

@@ -208,7 +208,7 @@ class TasmotaMeter(SimulatedMeter):
         voltage, power = self.physics.voltage_mv(), self.physics.power_mw
         energy: dict[str, object] = {
             "TotalStartTime": _local_time(self.physics.started_ms),
-            "Total": self._total_kwh(),
+            "Total": self.total_kwh(),
             "Yesterday": 0.0,
             "Today": 0.0,
         }
@@ -226,7 +226,7 @@ class TasmotaMeter(SimulatedMeter):
         }
         return {"Time": _local_time(self.physics.told_ms), "ENERGY": energy}
 
-    def _total_kwh(self) -> float:
+    def total_kwh(self) -> float:
         """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""
         hundredths = self.physics.register_mwh // 10
         (single,) = struct.unpack("f", struct.pack("f", hundredths / 100_000))
