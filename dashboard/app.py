@@ -21,6 +21,7 @@ STAFF: Final = (
     ("tariffs", "Tariffs", "price_change"),
     ("top-ups", "Top-ups", "payments"),
     ("debt", "Debt", "account_balance"),
+    ("energy-balance", "Energy", "balance"),
     ("alerts", "Alerts", "notifications"),
     ("reports", "Reports", "description"),
     ("system", "System", "dns"),

@@ -64,6 +64,9 @@ class Unit:
     """Proof of its relay; None where it has none."""
     quarantine: bool = False
     closed_alerts: int = 0
+    billed_later: bool = False
+    measures: float = 0.0
+    """So many times what all units before it on the site used: the building's own meter."""
 
 
 @dataclass
@@ -137,6 +140,8 @@ class Account:
     month: str = ""
     month_wh: int = 0
     energy_wh: int = 0
+    measured: dict[int, int] = field(default_factory=dict)
+    """Energy of all units before by quarter of an hour, for the building's own meter."""
 
     def entry(self, at: int, kind: str, amount: int, description: str, detail: Row | None = None) -> int:
         """Add a journal entry with its postings and return its seq."""
@@ -208,7 +213,8 @@ class Account:
     def segment(self, start: int, end: int, wh: int, local: datetime, block: int) -> Row:
         """Return one priced segment of consumption."""
         band = band_of(local)
-        amount = PRICES[block] * BAND_PERCENT[band] * wh // 100_000
+        # The building's own meter costs nobody anything.
+        amount = 0 if self.unit.measures else PRICES[block] * BAND_PERCENT[band] * wh // 100_000
         return {
             "kind": "consumption",
             "account_id": self.unit.id,
@@ -229,6 +235,7 @@ class Account:
 
     def standing(self, start: int, day: date) -> Row:
         """Return the standing charge of a day."""
+        amount = 0 if self.unit.measures else STANDING_PER_DAY
         return {
             "kind": "standing",
             "account_id": self.unit.id,
@@ -242,8 +249,8 @@ class Account:
             "band": None,
             "block": None,
             "version_id": "home-2026",
-            "amount": STANDING_PER_DAY,
-            "tax": STANDING_PER_DAY * TAX_PERCENT // 100,
+            "amount": amount,
+            "tax": amount * TAX_PERCENT // 100,
             "estimated": False,
         }
 
@@ -257,12 +264,26 @@ def band_of(local: datetime) -> str:
 
 def load_wh(account: Account, local: datetime) -> int:
     """Return the energy of a quarter of an hour: a base, a morning and an evening."""
+    if account.unit.measures:
+        at = int(local.timestamp() * 1000)
+        return int(account.measured.get(at, 0) * account.unit.measures)
     shape = (
         0.4 + 1.6 * (local.hour in {6, 7, 8}) + 2.4 * (17 <= local.hour < 22) + 0.5 * (9 <= local.hour < 17)
     )
     season = 1.0 + 0.25 * (local.weekday() >= 5)
     mean = account.unit.kwh_per_day * 1000 / 96 / 0.98
     return int(mean * shape * season * account.random.uniform(0.55, 1.45))
+
+
+def measured_on(house: House, site_id: str) -> dict[int, int]:
+    """Return what all units of a site used so far, by quarter of an hour."""
+    here = {row["id"] for row in house.of(tables.account, site_id=site_id)}
+    sums: dict[int, int] = {}
+    for row in house.of(tables.segment):
+        if row["account_id"] in here:
+            quarter = int(str(row["start_ms"])) // QUARTER_MS * QUARTER_MS
+            sums[quarter] = sums.get(quarter, 0) + int(str(row["wh"]))
+    return sums
 
 
 def live(account: Account) -> None:
@@ -293,7 +314,10 @@ def add_unit(house: House, unit: Unit) -> None:
     site = next(iter(house.of(tables.site, id=unit.site)))
     seed = random.Random(unit.id)
     account = Account(house, unit, ZoneInfo(str(site["time_zone"])), str(site["currency"]), seed)
-    policy = {"payment_mode": "prepayment", "low_credit": [30 * STEPS, 10 * STEPS]}
+    mode = "credit" if unit.billed_later else "prepayment"
+    policy = {"payment_mode": mode, "low_credit": [30 * STEPS, 10 * STEPS]}
+    if unit.measures:
+        account.measured = measured_on(house, unit.site)
     opened = house.now - max(unit.days, 1) * DAY_MS
     house.add(
         tables.account,
@@ -624,6 +648,17 @@ SHOW: tuple[Unit, ...] = (
         state="armed",
         reason="awaiting_confirmation",
         power_w=0,
+    ),
+    Unit(
+        id="building",
+        name="Building's meter",
+        days=95,
+        top_ups=False,
+        end_balance=0,
+        reason="credit_mode",
+        billed_later=True,
+        measures=1.07,
+        power_w=5_400,
     ),
 )
 

@@ -33,7 +33,7 @@ from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]
 TOKEN = "pmb_0123456789ab_secret"
-MANAGER = ["today", "units", "tariffs", "top_ups", "debt", "alerts", "reports", "system"]
+MANAGER = ["today", "units", "tariffs", "top_ups", "debt", "energy_balance", "alerts", "reports", "system"]
 
 
 @pytest.fixture(scope="module")

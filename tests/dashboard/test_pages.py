@@ -8,7 +8,18 @@ from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
 
-PAGES = ["today", "units", "unit", "tariffs", "top_ups", "debt", "alerts", "reports", "system"]
+PAGES = [
+    "today",
+    "units",
+    "unit",
+    "tariffs",
+    "top_ups",
+    "debt",
+    "energy_balance",
+    "alerts",
+    "reports",
+    "system",
+]
 
 type Open = Callable[..., AppTest]
 

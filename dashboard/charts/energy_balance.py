@@ -1,0 +1,142 @@
+"""What a building's meter measured, against the sum of its units."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from dashboard.charts.template import Chart, Ink, date_axis, layout
+from dashboard.figures import day as day_text, kwh, percent
+from dashboard.language import say
+from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
+
+MOST_FLOWS: Final = 14
+FLOW_HEIGHT: Final = 26
+
+
+def balance_by_day(days: Sequence[DayBalance], ink: Ink) -> Chart:
+    """Return the units' sum and what is missing as a stack, with the building's meter as a line."""
+    figure = go.Figure(layout=layout(ink))
+    dates = [each.day for each in days]
+    figure.add_bar(
+        name=say("All units"),
+        x=dates,
+        y=[each.units / 1000 for each in days],
+        customdata=[kwh(each.units) for each in days],
+        hovertemplate="%{customdata}",
+        marker={"color": ink.accent, "line": {"width": 0}},
+    )
+    figure.add_bar(
+        name=say("Missing"),
+        x=dates,
+        y=[max(each.missing or 0, 0) / 1000 for each in days],
+        customdata=[say("not known") if each.missing is None else kwh(each.missing) for each in days],
+        hovertemplate="%{customdata}",
+        marker={"color": ink.amber, "line": {"width": 0}},
+    )
+    known = [each for each in days if each.building is not None]
+    figure.add_scatter(
+        name=say("Building's meter"),
+        x=[each.day for each in known],
+        y=[(each.building or 0) / 1000 for each in known],
+        customdata=[kwh(each.building or 0) for each in known],
+        hovertemplate="%{customdata}",
+        mode="markers",
+        marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": ink.text}},
+    )
+    date_axis(figure, len(days))
+    return Chart(figure, _summary(known))
+
+
+def _summary(known: Sequence[DayBalance]) -> str:
+    """Return what is missing in all, and the worst day."""
+    building = sum(each.building or 0 for each in known)
+    if not building:
+        return say("The building's meter measured nothing in this time.")
+    missing = sum(each.missing or 0 for each in known)
+    worst = max(known, key=lambda each: each.missing or 0)
+    if missing < 0:
+        return say(
+            "The units measured {amount} more than the building's meter: is it the right one?",
+            amount=kwh(-missing),
+        )
+    return say(
+        "{missing} of {building} are in no unit's meter, {share}; most on {day} with {most}.",
+        missing=kwh(missing),
+        building=kwh(building),
+        share=percent(missing / building),
+        day=day_text(worst.day),
+        most=kwh(worst.missing or 0),
+    )
+
+
+def balance_by_hour(hours: Sequence[HourBalance], ink: Ink) -> Chart:
+    """Return what is missing in each hour of the clock, in the mean."""
+    figure = go.Figure(layout=layout(ink))
+    missing = [each.building - each.units for each in hours]
+    figure.add_bar(
+        x=[f"{each.hour:02}:00" for each in hours],
+        y=[each / 1000 for each in missing],
+        customdata=[kwh(round(each)) for each in missing],
+        hovertemplate="%{x}: %{customdata}<extra></extra>",
+        marker={"color": ink.amber, "line": {"width": 0}},
+    )
+    figure.update_layout(showlegend=False, hovermode="closest")
+    figure.update_xaxes(nticks=9)
+    if not hours:
+        return Chart(figure, say("No energy was used in this time."))
+    most = max(hours, key=lambda each: each.building - each.units)
+    least = min(hours, key=lambda each: each.building - each.units)
+    told = say(
+        "Most is missing from {most} with {amount}, least from {least} with {little}.",
+        most=f"{most.hour:02}:00",
+        amount=kwh(round(most.building - most.units)),
+        least=f"{least.hour:02}:00",
+        little=kwh(round(least.building - least.units)),
+    )
+    return Chart(figure, told)
+
+
+def energy_flow(building: int, units: Sequence[Member], ink: Ink) -> Chart:
+    """Return where the building's energy goes: to the units that use most, all others, and nowhere known."""
+    shown = [each for each in units if each.wh][:MOST_FLOWS]
+    rest = sum(each.wh or 0 for each in units) - sum(each.wh or 0 for each in shown)
+    missing = max(building - sum(each.wh or 0 for each in units), 0)
+    flows = [(each.name, each.wh or 0, ink.accent_fill, ink.accent) for each in shown]
+    if rest:
+        flows.append((say("All other units"), rest, ink.accent_fill, ink.accent))
+    if missing:
+        flows.append((say("Missing"), missing, ink.line, ink.amber))
+    figure = go.Figure(
+        go.Sankey(
+            arrangement="snap",
+            node={
+                "label": [
+                    f"{say('Building')} {kwh(building)}",
+                    *(f"{name} {kwh(wh)}" for name, wh, *_ in flows),
+                ],
+                "color": [ink.text, *(colour for *_, colour in flows)],
+                "pad": 10,
+                "thickness": 10,
+                "line": {"width": 0},
+                "hovertemplate": "%{label}<extra></extra>",
+            },
+            link={
+                "source": [0] * len(flows),
+                "target": list(range(1, len(flows) + 1)),
+                "value": [max(wh, 1) / 1000 for _, wh, *_ in flows],
+                "color": [fill for _, _, fill, _ in flows],
+                "hoverinfo": "skip",
+            },
+            textfont={"color": ink.text, "size": 12},
+        ),
+        layout=layout(ink),
+    )
+    figure.update_layout(height=max(FLOW_HEIGHT * (len(flows) + 2), 200))
+    largest = max(flows, key=lambda each: each[1], default=None)
+    if largest is None or not building:
+        return Chart(figure, say("No energy was used in this time."))
+    return Chart(
+        figure,
+        say("{share} of it goes to {name}.", share=percent(largest[1] / building), name=largest[0]),
+    )

@@ -1,0 +1,188 @@
+"""A building's meter against the sum of its units: losses, and energy that no meter measured."""
+
+from collections.abc import Sequence
+import json
+from typing import Final
+
+import streamlit as st
+
+from dashboard.access import Viewer
+from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
+from dashboard.figures import kwh, money, percent
+from dashboard.language import say
+from dashboard.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.parts.key_figures import Figure, show_figures
+from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
+from dashboard.parts.paged import show_paged
+from dashboard.parts.period import choose_period
+from dashboard.queries.daily import newest_day
+from dashboard.queries.energy_balance import (
+    DayBalance,
+    Fallen,
+    Member,
+    balance_days,
+    balance_hours,
+    fallen,
+    members,
+)
+from dashboard.queries.places import Place, places
+from dashboard.warehouse import Warehouse
+from dashboard.words import alert_word, supply_word, told_apart
+
+LIKELY: Final = 0.7
+"""A unit that measures at least so much of what all others do may be the building's own meter."""
+HOW: Final = (
+    "Add the meter at the building's connection as a unit of its own to the site file, with "
+    "`payment mode: credit`, so that it is never cut, and a tariff that costs nothing. Then choose it above."
+)
+
+
+def show() -> None:
+    """Show the page."""
+    show_page(_balance)
+
+
+def _balance(opened: Warehouse, viewer: Viewer) -> None:
+    """Show the balance of the site and time that are chosen."""
+    st.html(page_title(say("Energy balance"), say("the building's meter against the sum of its units")))
+    known = opened.once(places, viewer)
+    today = opened.once(newest_day, viewer)
+    if not known or today is None:
+        no_units()
+        return
+    freshness(opened, known[0].time_zone)
+    first_column, second_column, third_column = st.columns(3)
+    with first_column:
+        site = _choose_site(known)
+    with third_column:
+        first, last = choose_period().between(today)
+    every = opened.once(members, viewer, site.site_id, first, last)
+    with second_column:
+        building = _choose_building(every, site.site_id)
+    if building is None:
+        next_step(say("Which meter is the building's?"), "", say(HOW), "electric_meter")
+        return
+    units = [each for each in every if each.account_id != building.account_id]
+    days = opened.once(balance_days, viewer, site.site_id, building.account_id, first, last)
+    _figures(days, units, site.currency)
+    with st.container(border=True):
+        st.subheader(say("Day by day, kWh"), anchor=False)
+        draw(balance_by_day(days, ink()), "balance by day")
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.subheader(say("When it is missing, kWh an hour"), anchor=False)
+        hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, first, last)
+        draw(balance_by_hour(hours, ink()), "balance by hour")
+    with right.container(border=True, height="stretch"):
+        st.subheader(say("Where it goes"), anchor=False)
+        draw(energy_flow(building.wh or 0, units, ink()), "energy flow")
+    _worth_a_look(opened.once(fallen, viewer, site.site_id, building.account_id, today))
+
+
+def _choose_site(known: Sequence[Place]) -> Place:
+    """Let the person choose a site, if there are several."""
+    sites = {place.site_id: place for place in known}
+    labels = told_apart(sites, lambda each: sites[each].site_name)
+    chosen = st.selectbox(
+        say("Site"), list(sites), format_func=labels.__getitem__, key="site", bind="query-params"
+    )
+    return sites[chosen]
+
+
+def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
+    """Let the person choose the building's meter; what measures about as much as all others is proposed."""
+    known = {each.account_id: each for each in every}
+    labels = told_apart(known, lambda each: known[each].name)
+    likely = likely_building(every)
+    chosen = st.selectbox(
+        say("Building's meter"),
+        list(known),
+        index=None if likely is None else list(known).index(likely),
+        placeholder=say("Choose a unit"),
+        format_func=labels.__getitem__,
+        key=f"building of {site_id}",
+    )
+    return known.get(chosen or "")
+
+
+def likely_building(every: Sequence[Member]) -> str | None:
+    """Return the unit that is probably the building's meter: billed later, and near the sum of all others."""
+    total = sum(each.wh or 0 for each in every)
+    for each in every:
+        others = total - (each.wh or 0)
+        if _is_billed_later(each) and others and (each.wh or 0) >= LIKELY * others:
+            return each.account_id
+    return None
+
+
+def _is_billed_later(each: Member) -> bool:
+    """Return whether a unit is never cut for want of credit."""
+    policy = json.loads(each.policy)
+    return isinstance(policy, dict) and policy.get("payment_mode") == "credit"
+
+
+def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str) -> None:
+    """Show building, units and what is missing, in energy and money."""
+    known = [each for each in days if each.building is not None]
+    building, measured = sum(each.building or 0 for each in known), sum(each.units for each in known)
+    missing = building - measured
+    charged, used = sum(each.charged or 0 for each in units), sum(each.wh or 0 for each in units)
+    price = charged * missing // used if used else 0
+    share = percent(missing / building) if building else say("not known")
+    silent = len(days) - len(known)
+    show_figures(
+        [
+            Figure(
+                say("Building"),
+                kwh(building),
+                None,
+                say("{number} days not heard", number=silent) if silent else say("every day heard"),
+            ),
+            Figure(say("All units"), kwh(measured), None, say("on the same days")),
+            Figure(say("Missing"), kwh(missing), None, say("{share} of the building", share=share)),
+            Figure(
+                say("Worth"),
+                money(price, currency),
+                None,
+                say("at what the units paid for a kWh in the mean"),
+            ),
+        ]
+    )
+
+
+def _worth_a_look(found: Sequence[Fallen]) -> None:
+    """Show units that use far less than usual; a holiday looks the same as a bypass."""
+    with st.container(border=True):
+        st.subheader(say("Units worth a look"), anchor=False)
+        st.caption(
+            say(
+                "Meters that suspect tampering, and units that used less than half of what is usual for them "
+                "in the last seven days. It accuses nobody: a holiday looks the same."
+            )
+        )
+        if not found:
+            st.caption(say("None."))
+            return
+        show_paged(
+            found,
+            _row,
+            ("Unit", "A day now", "Usual", "State"),
+            key="worth a look",
+            caption=say("Units worth a look"),
+            many=20,
+        )
+
+
+def _row(each: Fallen) -> list[Cell]:
+    """Return a unit's cells."""
+    less = "" if not each.usual else soft(say("{share} of usual", share=percent(each.now / each.usual)))
+    marks = chip(alert_word("tamper")) if each.tamper else ""
+    return [
+        Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer) if each.customer else ''}"),
+        Cell(f"{kwh(each.now)}{less}", number=True),
+        Cell(kwh(each.usual), number=True),
+        Cell(f'<span class="pm-chips">{marks}{chip(supply_word(each.supply_state))}</span>'),
+    ]
+
+
+show()
