@@ -111,6 +111,8 @@ class ApplyResult:
 
     changes: tuple[str, ...]
     applied: bool
+    pending: tuple[str, ...] = ()
+    """What is not in force yet, because a device has to confirm it first."""
 
 
 @dataclass(frozen=True, slots=True)

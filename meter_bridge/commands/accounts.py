@@ -54,7 +54,7 @@ def row(account: AccountView) -> tuple[str, ...]:
         account.id,
         plain(account.name),
         account.site_id,
-        account.supply.state,
+        account.supply.state + (" (not yet protected)" if account.protection_pending else ""),
         format_amount(account.available, account.currency),
         format_amount(account.balance, account.currency),
         duration(account.seconds_left),

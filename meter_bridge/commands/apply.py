@@ -69,6 +69,8 @@ async def _apply(arguments: argparse.Namespace, settings: Settings, document: st
         say_json(asdict(result))
     elif result.applied:
         say("Applied.")
+        for each in result.pending:
+            say(f"  ! {plain(each)}")
     return 0
 
 

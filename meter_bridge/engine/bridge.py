@@ -1,7 +1,7 @@
 """The bridge as the API and the command line see it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from meter_bridge.engine import alerting, views
 from meter_bridge.engine.applying import removed_accounts, site_unit
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.closed import closed_account
+from meter_bridge.engine.cutoff import unprotected
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
@@ -582,7 +583,17 @@ class Bridge:
             await self._apply(actor, before, plan, document)
         finally:
             self.engine.running.set()
-        return ApplyResult(tuple(difference.lines), applied=True)
+        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(self._not_protected()))
+
+    def _not_protected(self) -> Iterator[str]:
+        """Yield the units that credit is never to cut, and whose devices may still do so."""
+        for account in self.engine.installation.accounts.values():
+            meters = unprotected(account)
+            if meters:
+                yield (
+                    f"{account.id} is not protected yet: {', '.join(meters)} may still open the relay without"
+                    " credit; it is told not to, and asked until it confirms"
+                )
 
     def _check_begun_versions(self, plan: InstallationPlan) -> None:
         """Refuse prices other than those once in force under the same name in a removed site."""

@@ -89,9 +89,13 @@ class CutOffs:
         """Take the meters as they are in use now: which are to cut by themselves, and which no longer."""
         cutting = [meter for meter in self._installation.meters.values() if _cuts(meter)]
         self._watched = {place_of(meter): _Watched(place_of(meter), meter) for meter in cutting}
+        for meter in self._installation.meters.values():
+            meter.cut_offs = []
         for kept in self._installation.cut_offs.values():
             kept.meter = self._installation.by_energy.get(kept.place.address)
             kept.stray = kept.place not in self._watched
+            if kept.meter is not None:
+                kept.meter.cut_offs.append(kept)
 
     def tick(self) -> None:
         """Work out what is due, send what is due, and see what devices did by themselves."""
@@ -101,6 +105,8 @@ class CutOffs:
         for kept in list(self._installation.cut_offs.values()):
             if kept.stray:
                 self._want(kept, None, now)
+                if kept.meter is not None and place_of(kept.meter) not in self._watched:
+                    self._tell(kept.meter, kept, None, now)
             self._pursue(kept, now)
             self._notice_opening(kept, now)
 
@@ -124,6 +130,7 @@ class CutOffs:
         if kept is None and limit is not None:
             kept = DeviceCutOff(place, meter.plan.relay_address or "", meter=meter)
             self._installation.cut_offs[place] = kept
+            meter.cut_offs.append(kept)
         if kept is not None:
             if kept.relay_address != meter.plan.relay_address:
                 kept.relay_address = meter.plan.relay_address or ""
@@ -199,6 +206,7 @@ class CutOffs:
         """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
         del self._installation.cut_offs[kept.place]
         if kept.meter is not None:
+            kept.meter.cut_offs.remove(kept)
             self._tell(kept.meter, None, 0, at)
 
     def asked_again(self, meter: Meter) -> None:
@@ -284,6 +292,22 @@ def protected(account: Account) -> bool:
     return spared or account.hold is HoldPosition.ON
 
 
+def unprotected(account: Account) -> tuple[str, ...]:
+    """Return the meters whose device may still cut an account that credit is never to cut.
+
+    Such an account is protected only once every device said that it holds nothing of ours any more.
+    """
+    policy = account.policy
+    if not policy.never_cut and policy.payment_mode is not PaymentMode.CREDIT:
+        return ()
+    return tuple(meter.id for meter in account.meters if not all(map(_is_withdrawn, meter.cut_offs)))
+
+
+def _is_withdrawn(kept: DeviceCutOff) -> bool:
+    """Say whether a device confirmed that it holds nothing of ours."""
+    return kept.cut_off.wanted_wh is None and rules.settled(kept.cut_off)
+
+
 def spared(account: Account) -> bool:
     """Say whether a device must not cut now, because the bridge itself would not without credit."""
     return protected(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
@@ -350,6 +374,8 @@ def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: in
         return NO_VALUE if free else None
     if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (Held.FOREIGN, Held.UNABLE):
         return kept.cut_off.held.value
+    if meter.id in unprotected(meter.supply.account):
+        return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be
     if kept.since and now - kept.since >= PATIENCE_MS:
         return "not_withdrawn" if kept.cut_off.wanted_wh is None else "unconfirmed"
     return None

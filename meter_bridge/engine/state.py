@@ -139,6 +139,8 @@ class Meter:
     quarantine_id: str | None = None
     boot: str | None = None
     returned: Returned | None = None
+    cut_offs: list[DeviceCutOff] = field(default_factory=list)
+    """What its device is to hold, and what it said that it holds, by slot."""
 
     @property
     def energy_wh(self) -> int | None:

@@ -26,6 +26,7 @@ from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.devices.driver import Phase
 from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
+from meter_bridge.engine.cutoff import unprotected
 from meter_bridge.engine.foresight import RunOut, run_out
 from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
@@ -96,6 +97,7 @@ def account_view(account: Account, at: int) -> AccountView:
         period_start=_period_start(account, at),
         friendly_hours=_friendly_hours(account, at),
         load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
+        protection_pending=unprotected(account),
         closed_at=None if account.closed_at is None else iso(account.closed_at),
         runs_out=None if ends is None else _run_out_view(ends),
     )

@@ -522,6 +522,9 @@ class AccountView:
     """None where there are none, or none within the next weeks."""
     load_limit_mw: int | None = None
     """What the policy lets a supply without credit use; None where it is cut."""
+    protection_pending: tuple[str, ...] = ()
+    """Meters whose device may still open its relay by itself, though credit is never to cut this unit: it is
+    protected only once none is left."""
     closed_at: str | None = None
     """When the unit was taken out of the site file; what it had and owed stays on record."""
     runs_out: RunOutView | None = None

@@ -221,7 +221,7 @@ def test_apply_shows_the_difference_and_applies_it(run: Command, bridge: StandIn
 
 def test_apply_dry_run_only_shows(run: Command, bridge: StandIn, site_file: Path) -> None:
     code, out, _ = run("apply", str(site_file), "--dry-run", "--json")
-    assert (code, json.loads(out)) == (0, {"changes": ["add site rose"], "applied": False})
+    assert (code, json.loads(out)) == (0, {"changes": ["add site rose"], "applied": False, "pending": []})
     assert len(bridge.calls) == 1
 
 

@@ -70,8 +70,12 @@ async def test_a_removed_unit_is_closed_with_everything_posted(flat: House) -> N
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await apply(flat, ONLY_SECOND)
-    with pytest.raises(Refused, match="no account 'flat-1'"):
-        flat.bridge.account(LANDLORD, "flat-1")
+    assert flat.bridge.account(LANDLORD, "flat-1").closed_at is not None
+    assert "flat-1" not in {each.id for each in flat.bridge.accounts(LANDLORD)}
+    with pytest.raises(Refused, match="flat-1 is closed since"):
+        await flat.bridge.top_up(
+            LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="after it closed"
+        )
     balance = "SELECT amount FROM balance WHERE account_id = 'flat-1' AND bucket = 'balance'"
     assert flat.rows(balance) == [(zar("99.80"),)]
     await flat.report(Report("tasmota:flat-1/1", register_wh=12_000), after=HOUR)

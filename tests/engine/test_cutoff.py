@@ -13,6 +13,7 @@ from typing import override
 import pytest
 
 from meter_bridge.api.port import Refused, ReplacementOrder
+from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Held, Step
 from meter_bridge.core.supply import Reason, SupplyState
@@ -318,6 +319,37 @@ async def test_an_account_that_becomes_protected_has_it_withdrawn(tmp_path: Path
         assert home.engine.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ABSENT
         await run(home, plug, 6_000, step_s=60)
         assert plug.closed
+
+
+@pytest.mark.parametrize("protection", ["never cut: yes", "payment mode: credit"])
+@pytest.mark.parametrize("policy", ["local cut-off", "hold"])
+async def test_protection_is_pending_until_the_device_said_that_it_holds_nothing(
+    tmp_path: Path, protection: str, policy: str
+) -> None:
+    """The bridge never claims what only the device can keep, also over a restart."""
+    site = CUTS.replace("        without", f"        {protection}\n        without").replace(
+        "without the bridge: local cut-off", f"without the bridge: {policy}"
+    )
+    async with cutting(tmp_path) as (home, plug):
+        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ()
+        plug.meter.faults.silent = True
+        result = await home.bridge.apply(LANDLORD, load(site), document=site, dry_run=False)
+        assert ["flat-1 is not protected yet: flat-1/main" in each for each in result.pending] == [True]
+        plug.driver.assign([ADDRESS])
+        await run(home, plug, 5)
+        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
+        assert AlertKind.LOCAL_CUT_OFF in home.alert_kinds()
+        async with opened(home.data, home.time) as again:
+            assert again.bridge.account(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
+        plug.meter.faults.silent = False
+        await run(home, plug, 30)
+        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ()
+        assert AlertKind.LOCAL_CUT_OFF not in home.alert_kinds()
+        assert plug.limit_wh is None
+        again_result = await home.bridge.apply(
+            LANDLORD, load(site.replace("Flat 1", "First")), document=site, dry_run=False
+        )
+        assert again_result.pending == ()
 
 
 async def test_a_device_that_does_not_confirm_its_withdrawal_is_told_of(tmp_path: Path) -> None:
