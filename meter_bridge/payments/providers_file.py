@@ -47,6 +47,18 @@ class WebhookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sites: tuple[str, ...] = ()
 
 
+class StripePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account at Stripe, as it is written."""
+
+    kind: str
+    name: _Name
+    key: Annotated[str, msgspec.Meta(min_length=_SHORTEST_SECRET, max_length=500)]
+    secrets: _Secrets
+    currencies: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    api: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ProvidersFile:
     """What the file says."""
@@ -112,9 +124,29 @@ class _Reader:
             raise self.wrong(place, f"{provider_id!r} cannot be an id", remedy)
         found = self.document.get(place)
         kind = found.get("kind") if isinstance(found, dict) else None
-        if kind != "webhook":
-            raise self.wrong((*place, "kind"), f"kind is {kind!r}", "write kind: webhook")
-        return self._webhook(place, provider_id)
+        if kind == "webhook":
+            return self._webhook(place, provider_id)
+        if kind == "stripe":
+            return self._stripe(place, provider_id)
+        raise self.wrong((*place, "kind"), f"kind is {kind!r}", "write kind: stripe or kind: webhook")
+
+    def _stripe(self, place: tuple[str, ...], provider_id: str) -> Provider:
+        part = self.part(place, StripePart)
+        if self.document.get(("page",)) is None:
+            remedy = "add page: and the address at which customers reach the bridge"
+            raise self.wrong(place, "Stripe wants to know where to send customers afterwards", remedy)
+        # Imported here because Stripe's library takes thirty megabytes, which others need not have.
+        from meter_bridge.payments.stripe_provider import StripeProvider  # noqa: PLC0415
+
+        return StripeProvider(
+            id=provider_id,
+            name=part.name,
+            key=part.key,
+            secrets=part.secrets,
+            currencies=frozenset(part.currencies),
+            sites=frozenset(part.sites),
+            api=part.api,
+        )
 
     def _webhook(self, place: tuple[str, ...], provider_id: str) -> WebhookProvider:
         part = self.part(place, WebhookPart)
