@@ -47,6 +47,7 @@ SUMMARIES: Final = MappingProxyType(
         "token": "make, list and revoke tokens of the API",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",
+        "migrate": "move the installation to another database",
         "simulate": "pretend to be meters, for trying out and for tests",
     }
 )

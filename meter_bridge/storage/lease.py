@@ -16,6 +16,8 @@ from meter_bridge.storage import postgresql
 from meter_bridge.storage.errors import LeaseLostError, StorageError
 from meter_bridge.storage.location import shown
 
+INSTALLATION: Final = "installation"
+"""The lease of the whole installation."""
 TERM_MS: Final = 8_000
 """How long a lease lasts without being renewed: the longest time without a bridge after one dies."""
 RENEW_S: Final = 2.0
@@ -40,6 +42,12 @@ _CHECK: Final = text("""
 _HOLDER: Final = text("""
     SELECT holder, expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     FROM lease WHERE name = :name""")
+
+_SEAL: Final = text("""
+    INSERT INTO lease AS mine (name, holder, token, expires_at) VALUES (:name, :why, 1, 9000000000000000)
+    ON CONFLICT (name) DO UPDATE
+    SET holder = excluded.holder, token = mine.token + 1, expires_at = excluded.expires_at""")
+_UNSEAL: Final = text("UPDATE lease SET expires_at = 0 WHERE name = :name AND holder = :why")
 
 type _Values = dict[str, str | int]
 
@@ -110,3 +118,25 @@ class Leases:
         except SQLAlchemyError as error:
             msg = f"{self._where} does not answer: {postgresql.first_line(error)}"
             raise StorageError(msg) from error
+
+
+def claim(url: URL, why: str) -> bool:
+    """Seal a database that nobody owns, or that was sealed for the same reason; say whether it is."""
+    with postgresql.open_writer(url).begin() as connection:
+        row = connection.execute(_HOLDER, {"name": INSTALLATION}).first()
+        if row is not None and row[1] and row[0] != why:
+            return False
+        connection.execute(_SEAL, {"name": INSTALLATION, "why": why})
+    return True
+
+
+def seal(url: URL, why: str) -> None:
+    """Let nobody own a database until it is unsealed, because it is half a copy or was moved away."""
+    with postgresql.open_writer(url).begin() as connection:
+        connection.execute(_SEAL, {"name": INSTALLATION, "why": why})
+
+
+def unseal(url: URL, why: str) -> None:
+    """Let a database be owned again that was sealed for a reason."""
+    with postgresql.open_writer(url).begin() as connection:
+        connection.execute(_UNSEAL, {"name": INSTALLATION, "why": why})

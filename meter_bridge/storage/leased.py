@@ -14,13 +14,12 @@ from sqlalchemy import URL, Engine
 
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import LockedError, NotOwnedError, StorageError
-from meter_bridge.storage.lease import RENEW_S, TERM_MS, Grant, Leases, fenced
+from meter_bridge.storage.lease import INSTALLATION, RENEW_S, TERM_MS, Grant, Leases, fenced
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import migrate, schema_of
 from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.postgresql import reach
 
-INSTALLATION: Final = "installation"
 ASK_S: Final = 1.0
 """Pause of a standby between two looks at the lease."""
 WATCH_S: Final = 0.25

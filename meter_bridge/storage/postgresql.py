@@ -1,13 +1,15 @@
 """PostgreSQL: connections that write durably or only read, and what a server must be like."""
 
+from collections.abc import Iterable, Sequence
 import logging
 from typing import Final, cast, override
 
 import psycopg
+from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.types.string import StrDumperUnknown
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -96,6 +98,16 @@ def open_coordinator(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _configure)
     return engine
+
+
+def copy_in(connection: Connection, table: Table, rows: Iterable[Sequence[object]]) -> None:
+    """Insert new rows, in the order of the table's columns, by the way that the server takes them fastest."""
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    words = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    with driver.cursor() as cursor, cursor.copy(words) as incoming:
+        for row in rows:
+            incoming.write_row(row)
 
 
 def check_server(connection: Connection, url: URL) -> None:

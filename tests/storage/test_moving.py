@@ -1,0 +1,172 @@
+"""An installation moves between SQLite and PostgreSQL whole or not at all, and never exists twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Connection, text
+
+from meter_bridge.storage import copying, moving
+from meter_bridge.storage.database import (
+    DATABASE_NAME,
+    InstallationLock,
+    open_writer,
+    reading,
+    snapshot,
+)
+from meter_bridge.storage.errors import LockedError, StorageError
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.moving import move
+from meter_bridge.storage.ownership import owned
+from tests import postgresql_server
+from tests.engine.harness import BLOCKS, HOUR, VirtualTime, house, opened
+
+# Both databases take part, whichever the run is on.
+pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite]
+
+
+@pytest.fixture
+def server_empty() -> Iterator[URL]:
+    """Return the address of a database without any table."""
+    server = postgresql_server.shared()
+    server.execute("CREATE DATABASE moved")
+    yield server.url("moved")
+    server.execute("DROP DATABASE moved WITH (FORCE)")
+
+
+async def use(folder: Path) -> Path:
+    """Make an installation with entries of many kinds and return its file."""
+    async with house(folder, BLOCKS) as flat:
+        await flat.read(10_000, power_w=500)
+        for hour in range(1, 30):
+            await flat.read(10_000 + 700 * hour, after=HOUR, power_w=700)
+        await flat.hold_off("a test")
+        await flat.top_up("25.00", key="naïve €")
+        await flat.tick()
+    return folder / DATABASE_NAME
+
+
+async def use_more(folder: Path) -> None:
+    """Go on with an installation for a while."""
+    async with opened(folder, VirtualTime()) as flat:
+        flat.time.forward(40 * HOUR)
+        await flat.top_up("5.00", key="later")
+        await flat.read(40_000)
+        await flat.tick()
+
+
+def new_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def contents(location: Location) -> dict[str, copying.Digest]:
+    with reading(location) as reader, snapshot(reader) as connection:
+        return copying.digests(connection)
+
+
+async def test_there_and_back_everything_is_equal(tmp_path: Path, server_empty: URL) -> None:
+    source = await use(tmp_path)
+    before = contents(source)
+    assert before["segment"].rows > 20
+    there = await move(source, server_empty)
+    assert (there.finished, there.equal, contents(server_empty)) == (True, before, before)
+    back = await move(server_empty, new_folder(tmp_path / "back") / DATABASE_NAME)
+    assert (back.finished, contents(tmp_path / "back" / DATABASE_NAME)) == (True, before)
+    async with opened(tmp_path / "back", VirtualTime()) as flat:
+        assert flat.problems() == []
+
+
+async def test_a_running_installation_is_copied_first_and_the_rest_when_its_bridge_has_ended(
+    tmp_path: Path, server_empty: URL
+) -> None:
+    source = await use(tmp_path)
+    lock = InstallationLock(tmp_path)
+    lock.acquire()
+    first = await move(source, server_empty)
+    assert (first.finished, source.exists()) == (False, True)
+    lock.release()
+    await use_more(tmp_path)
+    rest = await move(source, server_empty)
+    assert rest.finished
+    assert 0 < rest.rows < first.rows
+    assert contents(server_empty) == rest.equal
+
+
+async def test_no_bridge_starts_on_half_a_copy(tmp_path: Path, server_empty: URL) -> None:
+    source = await use(tmp_path)
+    lock = InstallationLock(tmp_path)
+    lock.acquire()
+    await move(source, server_empty)
+    with pytest.raises(LockedError, match="unfinished 'meter-bridge migrate'"):
+        async with owned(tmp_path / "other", server_empty):
+            pass
+    lock.release()
+    await move(source, server_empty)
+    async with owned(tmp_path / "other", server_empty):
+        pass
+
+
+async def test_no_bridge_starts_on_what_was_moved_away(tmp_path: Path, server_empty: URL) -> None:
+    source = await use(tmp_path)
+    await move(source, server_empty)
+    assert not source.exists()
+    assert source.with_name("bridge.db.moved").exists()
+    await move(server_empty, new_folder(tmp_path / "back") / DATABASE_NAME)
+    with pytest.raises(LockedError, match="it was moved to"):
+        async with owned(tmp_path / "other", server_empty):
+            pass
+
+
+async def test_a_copy_that_is_not_equal_is_not_kept(
+    tmp_path: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await use(tmp_path)
+
+    def forgetful(own: Connection, copied: Connection) -> int:
+        rows = copying.copy(own, copied)
+        copied.execute(text("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'"))
+        return rows
+
+    monkeypatch.setattr(moving, "copy", forgetful)
+    with pytest.raises(StorageError, match="balance has other rows"):
+        await move(source, server_empty)
+    assert source.exists()
+    assert contents(server_empty)["installation"].rows == 0
+    monkeypatch.undo()
+    assert (await move(source, server_empty)).finished
+
+
+async def test_books_that_are_not_right_are_not_moved(tmp_path: Path, server_empty: URL) -> None:
+    source = await use(tmp_path)
+    with open_writer(source).begin() as connection:
+        connection.execute(text("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'"))
+    with pytest.raises(StorageError, match="the books are not right: invariant 2"):
+        await move(source, server_empty)
+    assert source.exists()
+
+
+async def test_nothing_is_copied_over_another_installation(
+    tmp_path: Path, server_empty: URL, server_database: URL
+) -> None:
+    source = await use(tmp_path)
+    with pytest.raises(StorageError, match="another installation"):
+        await move(source, server_database)
+    other = tmp_path / "other.db"
+    other.touch()
+    with pytest.raises(StorageError, match="exists already"):
+        await move(source, other)
+
+
+async def test_a_database_in_use_is_no_target(
+    tmp_path: Path, server_empty: URL, server_database: URL
+) -> None:
+    source = await use(tmp_path)
+    async with owned(tmp_path / "other", server_database):
+        with pytest.raises(StorageError, match="is in use"):
+            await move(source, server_database)
+
+
+async def test_a_source_without_an_installation_is_told(tmp_path: Path, server_empty: URL) -> None:
+    with pytest.raises(StorageError, match="there is no installation"):
+        await move(tmp_path / "none.db", server_empty)
