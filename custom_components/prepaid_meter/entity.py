@@ -1,8 +1,10 @@
 """What every entity of the integration shares."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import override
+from itertools import batched
+from typing import Final, override
 
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
@@ -14,6 +16,26 @@ from .client.protocol import AccountView, MeterView
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier, bridge_identifier
+
+MANY_ACCOUNTS: Final = 150
+"""Home Assistant takes 10,000 enabled entities of an entry, and an account has some forty. Above this number
+of accounts new ones begin with what matters most, so that a thousand fit."""
+ESSENTIAL: Final = frozenset(
+    {
+        "alert_event",
+        "balance",
+        "energy",
+        "low_credit",
+        "problem",
+        "run_out",
+        "supply",
+        "supply_state",
+        "top_up_event",
+    }
+)
+"""Entities of an account that are enabled however many accounts there are."""
+AT_ONCE: Final = 20
+"""Accounts whose further entities are registered in one go; Home Assistant does other things in between."""
 
 
 class BridgeEntity(Entity):
@@ -75,6 +97,10 @@ class AccountEntity(Entity):
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.async_on_account(self._account_id, self._handle_change))
 
+    def begin_disabled(self) -> None:
+        """Let a person enable the entity; one that is registered already stays as it is."""
+        self._attr_entity_registry_enabled_default = False
+
     @callback
     def _handle_change(self) -> None:
         self.async_write_ha_state()
@@ -133,7 +159,13 @@ class Candidate:
 
     unique_id: str
     wanted: bool
-    create: Callable[[], Entity]
+    create: Callable[[], AccountEntity]
+
+    @property
+    def is_essential(self) -> bool:
+        """Return whether it is of the account itself and matters most."""
+        _, _, key = self.unique_id.split("/", 2)
+        return key in ESSENTIAL
 
 
 class EntityAdder:
@@ -155,8 +187,16 @@ class EntityAdder:
         self._added: dict[str, set[str]] = {}
         accounts = list(self._coordinator.accounts.values())
         self._remove_stale(accounts)
-        self._accounts_changed(accounts, ())
+        self._add(accounts, only_essential=self._has_many)
         entry.async_on_unload(self._coordinator.async_on_accounts(self._accounts_changed))
+        if self._has_many:
+            entry.async_create_background_task(
+                self._coordinator.hass, self._add_rest(accounts), f"{DOMAIN} {platform} of {entry.title}"
+            )
+
+    @property
+    def _has_many(self) -> bool:
+        return len(self._coordinator.accounts) > MANY_ACCOUNTS
 
     def _remove_stale(self, accounts: list[AccountView]) -> None:
         expected = {each.unique_id for account in accounts for each in self._candidates(account)}
@@ -170,16 +210,42 @@ class EntityAdder:
     def _accounts_changed(self, changed: Collection[AccountView], removed: Collection[str]) -> None:
         for account_id in removed:
             self._added.pop(account_id, None)
-        if entities := [entity for account in changed for entity in self._new_entities(account)]:
+        self._add(changed, only_essential=False)
+
+    async def _add_rest(self, accounts: list[AccountView]) -> None:
+        """Register, disabled, what is not essential of many accounts; nobody needs to wait for that."""
+        for some in batched(accounts, AT_ONCE, strict=False):
+            self._add((each for each in some if each.id in self._coordinator.accounts), only_essential=False)
+            await asyncio.sleep(0)
+
+    @callback
+    def _add(self, accounts: Iterable[AccountView], *, only_essential: bool) -> None:
+        new = (each for account in accounts for each in self._new_entities(account, only_essential))
+        if entities := list(new):
             self._add_entities(entities)
 
-    def _new_entities(self, account: AccountView) -> Iterable[Entity]:
+    def _new_entities(self, account: AccountView, only_essential: bool) -> Iterable[AccountEntity]:  # noqa: FBT001
         added = self._added.setdefault(account.id, set())
         for candidate in self._candidates(account):
-            if candidate.unique_id not in added and (candidate.wanted or self._is_registered(candidate)):
-                added.add(candidate.unique_id)
-                yield candidate.create()
+            if candidate.unique_id in added:
+                continue
+            registered = self._registered(candidate)
+            if registered is None and (
+                not candidate.wanted or (only_essential and not candidate.is_essential)
+            ):
+                continue
+            added.add(candidate.unique_id)
+            # What is disabled is made when it is enabled: Home Assistant loads the entry anew then.
+            if registered is None or not registered.disabled:
+                yield self._made(candidate)
 
-    def _is_registered(self, candidate: Candidate) -> bool:
-        """Return whether the entity was there before: a meter that is silent now keeps its entities."""
-        return self._registry.async_get_entity_id(self._platform, DOMAIN, candidate.unique_id) is not None
+    def _made(self, candidate: Candidate) -> AccountEntity:
+        entity = candidate.create()
+        if self._has_many and not candidate.is_essential:
+            entity.begin_disabled()
+        return entity
+
+    def _registered(self, candidate: Candidate) -> er.RegistryEntry | None:
+        """Return the entity that was there before: a meter that is silent now keeps its entities."""
+        entity_id = self._registry.async_get_entity_id(self._platform, DOMAIN, candidate.unique_id)
+        return self._registry.async_get(entity_id) if entity_id else None

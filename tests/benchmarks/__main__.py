@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tests.benchmarks import footprint, home_assistant, latency, pricing, rating, throughput
+from tests.benchmarks import footprint, home_assistant, latency, many_accounts, pricing, rating, throughput
 from tests.benchmarks.parts import machine
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "rating": rating.main,
     "pricing": pricing.main,
     "home-assistant": home_assistant.main,
+    "many-accounts": many_accounts.main,
 }
 
 

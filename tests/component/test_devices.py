@@ -2,10 +2,11 @@
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.prepaid_meter import async_remove_config_entry_device
+from custom_components.prepaid_meter import async_remove_config_entry_device, entity
 from custom_components.prepaid_meter.client.protocol import Role
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
@@ -178,3 +179,45 @@ async def test_a_device_that_somebody_else_removed_is_missed_by_nobody(
     await bridge.update(removed=("flat-2",))
 
     await eventually(lambda: "flat-2" not in loaded.runtime_data.accounts)
+
+
+@pytest.mark.parametrize("accounts", [2, 3])
+async def test_many_accounts_begin_with_what_matters_most(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    entry: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    accounts: int,
+) -> None:
+    monkeypatch.setattr(entity, "MANY_ACCOUNTS", 2)
+    bridge.accounts = {f"flat-{n}": account_view(f"flat-{n}") for n in range(accounts)}
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    of_flat = [
+        each
+        for each in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if "/flat-1/" in each.unique_id
+    ]
+    enabled = {each.unique_id.split("/", 2)[2] for each in of_flat if not each.disabled}
+    # A thousand accounts times this many stay below Home Assistant's limit of 10,000.
+    assert (enabled == entity.ESSENTIAL) is (accounts == 3)
+    assert len(entity.ESSENTIAL) < 10
+    assert len(of_flat) > 30
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_what_is_disabled_is_made_once_it_is_enabled(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    entry: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entity, "MANY_ACCOUNTS", 0)
+    for shown in (False, True):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        assert bool(hass.states.get("sensor.flat_1_price")) is shown
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        entity_registry.async_update_entity("sensor.flat_1_price", disabled_by=None)
