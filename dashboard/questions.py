@@ -222,6 +222,13 @@ QUESTIONS: Final = {
         ),
     }
     | _TAIL,
+    "audit": {
+        "account": Question(_ACCOUNT),
+        "supply_status": Question(_SUPPLY),
+    }
+    | _TARIFFS
+    | {"tenancy": Question(_TENANCY.replace("start_ms", "start_ms, first_seq", 1))}
+    | _TAIL,
     "system": {
         "account": Question(_ACCOUNT),
         "supply_status": Question(_SUPPLY),

@@ -20,6 +20,7 @@ from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Sink
 from meter_bridge.devices.session import MakeClient, gmqtt_client
+from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
 from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.discovery import Discovery
@@ -174,7 +175,10 @@ async def running(
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
-    daemon = Daemon(engine, exporter, settings.export_every_s, payments, foretelling, pace=outside.pace)
+    jobs = [payments, foretelling]
+    if exporter is not None:
+        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data).tick))
+    daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
         gateway.start(engine.installation)
         daemon.start()

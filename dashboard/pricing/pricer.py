@@ -24,8 +24,8 @@ _RESULT: Final = """
            sum(amount)::BIGINT AS amount
     FROM amount GROUP BY ALL HAVING sum(quantity) <> 0 OR sum(amount) <> 0 ORDER BY ALL"""
 _TOTALS: Final = """
-    SELECT unit, period, sum(amount)::BIGINT AS amount FROM amount WHERE kind <> $included
-    GROUP BY ALL ORDER BY ALL"""
+    SELECT unit, period, sum(amount)::BIGINT AS amount FROM amount
+    WHERE kind <> $included AND ($only = -1 OR kind = $only) GROUP BY ALL ORDER BY ALL"""
 _ENERGY: Final = """
     SELECT unit, period, sum(wh)::BIGINT AS wh FROM (
         SELECT unit, period, wh FROM line UNION ALL SELECT unit, period, wh FROM free_line) GROUP BY ALL"""
@@ -65,6 +65,8 @@ class Pricer:
         Raises ``PricingError`` for a timeline that only the core can price.
         """
         why = obstacle(timeline, last)
+        if any(terms.ended is not None for terms in units.values()):
+            why = why or "a customer moved out within the time"
         if why is not None:
             raise PricingError(f"this tariff cannot be priced in sets: {why}")
         self._connection = connection
@@ -182,11 +184,14 @@ class Pricer:
         )
         return Charge(unit, key, quantity, amount)
 
-    def totals(self) -> dict[tuple[int, str], int]:
-        """Return what each unit pays in each billing period, contained taxes counted once."""
+    def totals(self, only: LineKind | None = None) -> dict[tuple[int, str], int]:
+        """Return what each unit pays in each billing period, contained taxes counted once; or of one kind."""
         self._finish()
         periods = self.book.calendar.periods.things
-        given = {"included": kind_number(LineKind.INCLUDED_TAX)}
+        given = {
+            "included": kind_number(LineKind.INCLUDED_TAX),
+            "only": -1 if only is None else kind_number(only),
+        }
         rows = self._connection.execute(_TOTALS, given).fetchall()
         return {(unit, periods[period]): amount for unit, period, amount in rows}
 

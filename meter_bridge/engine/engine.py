@@ -54,6 +54,19 @@ class Counts:
     rejected: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Audited:
+    """What the newest audit of the ledger found."""
+
+    at: int | None = None
+    """Up to when it looked; None before the first."""
+    supplies: int = 0
+    skipped: int = 0
+    differing: int = 0
+    failures: int = 0
+    """Audits that could not be made."""
+
+
 class Engine:
     """State of the installation and everything that changes it."""
 
@@ -75,6 +88,7 @@ class Engine:
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.running.set()
         self.counts = Counts()
+        self.audited = Audited()
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
         self.installation, last = self._load()

@@ -34,7 +34,21 @@ class EngineCollector:
         )
         yield GaugeMetricFamily("prepaid_storage_failing", "1 while storage fails", engine.broken is not None)
         yield GaugeMetricFamily("prepaid_clock_sure", "1 while the clock is believed", engine.clock.sure)
+        yield from self._audit()
         yield GaugeMetricFamily("prepaid_subscribers", "Open WebSockets", engine.feed.subscribers)
+
+    def _audit(self) -> Iterable[Metric]:
+        """Yield what the newest audit of the ledger found; nothing before the first."""
+        found = self._engine.audited
+        yield CounterMetricFamily("prepaid_audit_failures", "Audits that could not be made", found.failures)
+        if found.at is None:
+            return
+        yield GaugeMetricFamily("prepaid_audit_time_seconds", "Up to when was audited", found.at / 1000)
+        yield GaugeMetricFamily("prepaid_audit_supplies", "Supplies priced anew", found.supplies)
+        yield GaugeMetricFamily("prepaid_audit_skipped", "Supplies that sets cannot price", found.skipped)
+        yield GaugeMetricFamily(
+            "prepaid_audit_differences", "Ledgers that differ from their price list", found.differing
+        )
 
     def _supplies(self) -> Metric:
         """Return the number of supplies by state."""

@@ -1,0 +1,32 @@
+"""The child process of the nightly audit: ``python -m dashboard.audit DIR`` prints what it found as JSON."""
+
+from dataclasses import asdict
+import json
+import os
+from pathlib import Path
+import sys
+from typing import Final
+
+from dashboard.pricing.audit import audit
+from dashboard.source import SourceError
+
+NICENESS: Final = 10
+
+
+def main(arguments: list[str]) -> int:
+    """Audit a data folder at low priority."""
+    if len(arguments) != 1:
+        print("give the bridge's data folder", file=sys.stderr)  # noqa: T201
+        return 2
+    os.nice(NICENESS)
+    try:
+        found = audit(Path(arguments[0]))
+    except SourceError as error:
+        print(f"audit failed: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(json.dumps(asdict(found)))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
