@@ -54,6 +54,10 @@ class PaymentsPort(Protocol):
     def options(self, actor: Actor, account_id: str) -> PaymentOptions:
         """Return how a customer may pay, and how much."""
 
+    @property
+    def issuer(self) -> str | None:
+        """Return who receipts are from, where that is said."""
+
     def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
         """Return where a top-up would go if it were booked now."""
 

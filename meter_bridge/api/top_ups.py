@@ -1,17 +1,21 @@
 """Top-ups: money in, once for each key."""
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
+from aiohttp import web
 import msgspec
 
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.examples import TOP_UP
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.patterns import AMOUNT, TEXT
+from meter_bridge.api.patterns import AMOUNT, LANGUAGE, TEXT
 from meter_bridge.api.reach import account_in_reach
-from meter_bridge.api.rights import LANDLORD
+from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT
+from meter_bridge.api.statements import PDF, PRINTER
+from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.payments import Receipt
 
 
 class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,4 +80,35 @@ async def top_up(call: Call) -> Reply:
     return Reply(result, HTTPStatus.CREATED)
 
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (top_up,)
+class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a receipt is wanted."""
+
+    format: Literal["json", "pdf"] = "json"
+    language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = "en"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/top-ups/{entry_id}/receipt",
+    rights=LANDLORD_AND_TENANT,
+    answer=Receipt,
+    other_media=(PDF,),
+    query=ReceiptQuery,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.CONFLICT),
+)
+async def get_receipt(call: Call) -> Reply | web.StreamResponse:
+    """Return the receipt of a top-up, however it was paid."""
+    account = account_in_reach(call)
+    query = call.query(ReceiptQuery)
+    found = await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"])
+    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer)
+    if query.format == "json":
+        return Reply(made)
+    told = receipt.told(made, query.language)
+    content = await call.request.app[PRINTER].set(told, receipt.LAYOUT)
+    name = f"receipt-{account.id}-{made.number}.pdf"
+    headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, headers=headers)
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (top_up, get_receipt)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -13,6 +12,7 @@ from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.once import post_once
 from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.paper import create_file, refuse_existing
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
@@ -104,8 +104,7 @@ async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
     }
     files = [each for each in (arguments.csv, arguments.pdf) if each is not None]
     for file in files:
-        if file.exists():
-            raise CommandError(f"{file} exists already", "name a file that does not: codes are shown once")
+        refuse_existing(file)
     async with connected(settings) as client:
         made = await client.post(NewVouchers, "vouchers", body=body)
     _write(arguments, made)
@@ -119,22 +118,16 @@ def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
     from meter_bridge.payments import voucher_paper  # noqa: PLC0415
 
     if arguments.csv is not None:
-        _create_file(arguments.csv, voucher_paper.as_csv(made).encode())
+        create_file(arguments.csv, voucher_paper.as_csv(made).encode())
     if arguments.pdf is not None:
         from meter_bridge.statement.pdf_child import typeset  # noqa: PLC0415
 
         told = voucher_paper.told(
             made, place=made.batch.note or made.batch.site_id or "", link=arguments.link
         )
-        _create_file(arguments.pdf, typeset(told, voucher_paper.LAYOUT))
+        create_file(arguments.pdf, typeset(told, voucher_paper.LAYOUT))
     if arguments.csv is None and arguments.pdf is None:
         say(voucher_paper.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
-
-
-def _create_file(path: Path, content: bytes) -> None:
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "wb") as file:
-        file.write(content)
 
 
 async def _list(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -23,6 +23,7 @@ FILLED: Final = frozenset({"order", "amount", "currency", "reference"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _SHORTEST_SECRET: Final = 16
 _LONGEST_LIST: Final = 10
+_LONGEST_ISSUER: Final = 300
 
 type _Secrets = Annotated[
     tuple[Annotated[str, msgspec.Meta(min_length=_SHORTEST_SECRET, max_length=500)], ...],
@@ -63,6 +64,8 @@ class StripePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ProvidersFile:
     """What the file says."""
 
+    issuer: str | None = None
+    """Who receipts are from."""
     page: str | None = None
     """Address at which customers reach the bridge, such as ``https://pay.example.org``."""
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
@@ -100,12 +103,18 @@ class _Reader:
         if not isinstance(data, dict):
             raise self.wrong((), "keys with values are expected", "start with providers:")
         for key in data:
-            if key not in {"page", "providers"}:
-                raise self.wrong((key,), f"unknown key {key!r}", "write page: or providers:")
+            if key not in {"page", "providers", "issuer"}:
+                raise self.wrong((key,), f"unknown key {key!r}", "write page:, issuer: or providers:")
         listed = data.get("providers", {})
         if not isinstance(listed, dict):
             raise self.wrong(("providers",), "ids of providers are expected", "write for example card:")
-        return ProvidersFile(self._page(data.get("page")), {each: self._provider(each) for each in listed})
+        providers = {each: self._provider(each) for each in listed}
+        return ProvidersFile(self._issuer(data.get("issuer")), self._page(data.get("page")), providers)
+
+    def _issuer(self, value: object) -> str | None:
+        if value is not None and not (isinstance(value, str) and 0 < len(value) <= _LONGEST_ISSUER):
+            raise self.wrong(("issuer",), "is no text of up to 300 characters", "write name and tax number")
+        return None if value is None else str(value).strip()
 
     def _page(self, value: object) -> str | None:
         if value is None:

@@ -87,6 +87,11 @@ class Payments:
         account = self._account(actor, account_id)
         return options(account, self.cashier.offered(account), self._engine.clock.now())
 
+    @property
+    def issuer(self) -> str | None:
+        """Return who receipts are from, where that is said."""
+        return self.cashier.file.issuer
+
     def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
         """Return where a top-up would go if it were booked now."""
         account, now = self._account(actor, account_id), self._engine.clock.now()

@@ -263,3 +263,27 @@ class NotificationSettings:
     quiet_to: str = ""
     days_left: int | None = None
     """Tell when the credit lasts fewer days than this; None for never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The receipt of a top-up."""
+
+    number: str
+    at: str
+    account_id: str
+    account_name: str
+    site_name: str
+    customer: str | None
+    issuer: str | None
+    """Who received it, with a tax number where one is due, as ``payments.yaml`` says."""
+    time_zone: str
+    currency: str
+    amount_digits: int
+    method: str
+    reference: str | None
+    amount: int
+    split: dict[str, int]
+    taxes: dict[str, int]
+    """Taxes within the units that it bought; empty where taxes are due as energy is used."""
+    balance_after: int

@@ -13,6 +13,7 @@ import msgspec
 from meter_bridge.protocol.statements import Statement
 from meter_bridge.statement.printing import printed
 
+STATEMENT: Final = "statement/statement.typ"
 CHILD: Final = "meter_bridge.statement.pdf_child"
 SECONDS: Final = 60
 """A statement of ten thousand rows takes a few seconds; a child that takes longer is ended."""
@@ -31,15 +32,18 @@ class Printer:
 
     async def as_pdf(self, statement: Statement) -> bytes:
         """Return the statement as PDF; raises ``PrintError``."""
-        told = msgspec.json.encode(printed(statement))
+        return await self.set(msgspec.json.encode(printed(statement)), STATEMENT)
+
+    async def set(self, told: bytes, layout: str) -> bytes:
+        """Return what is told, set by a layout within this package; raises ``PrintError``."""
         async with self._one_at_a_time:
-            return await _typeset(told)
+            return await _typeset(told, layout)
 
 
-async def _typeset(told: bytes) -> bytes:
+async def _typeset(told: bytes, layout: str) -> bytes:
     """Return what the child makes of a printed statement."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", CHILD),
+        *(sys.executable, "-m", CHILD, layout),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -272,6 +272,21 @@ def statement(account_id: str) -> Statement:
     )
 
 
+TOP_UP_ENTRY: Final = LedgerEntry(
+    seq=2,
+    id="top-up-1",
+    at=NOW,
+    kind="top_up",
+    amount=50_000_000,
+    balance_after=62_500_000,
+    description="Top-up, cash",
+    key=None,
+    refers_to=None,
+    reference="receipt 7",
+    split={"balance": 50_000_000},
+)
+
+
 def explanation(account_id: str) -> EntryExplanation:
     """Return a charge of a quarter of an hour between two readings."""
     made = statement(account_id)
@@ -418,6 +433,8 @@ class StandIn:
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         self._asked(f"explain {entry_id}")
         self.touched.append(("explain", actor.name, self._seen(actor, account_id)))
+        if entry_id == "top-up-1":
+            return EntryExplanation(entry=TOP_UP_ENTRY, segments=(), readings=())
         if entry_id != "entry-1":
             raise Refused(ErrorCode.NOT_FOUND, f"there is no entry {entry_id!r}", field="entry_id")
         return explanation(account_id)

@@ -156,6 +156,8 @@ class StandInPayments:
         self._asked(f"options {account_id}")
         return OPTIONS
 
+    issuer = "Rose Street Properties"
+
     def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
         """Say that everything goes to the balance."""
         self._asked(f"preview {account_id} {amount}")

@@ -30,6 +30,7 @@ ALLOWED: Final = {
     "POST /api/v1/accounts/{id}/policy": LANDLORDS,
     "GET /api/v1/history": PEOPLE,
     "POST /api/v1/accounts/{id}/top-ups": LANDLORDS,
+    "GET /api/v1/accounts/{id}/top-ups/{entry_id}/receipt": LANDLORDS | {"tenant"},
     "POST /api/v1/accounts/{id}/vouchers": LANDLORDS | {"tenant"},
     "GET /api/v1/vouchers": LANDLORDS,
     "GET /api/v1/vouchers/{batch}": LANDLORDS,

@@ -1,0 +1,73 @@
+"""A receipt says what the journal says: how much, how it was paid, where it went, and the taxes due."""
+
+import asyncio
+from pathlib import Path
+import zlib
+
+import pytest
+
+from meter_bridge.api.port import Refused
+from meter_bridge.payments import receipt
+from meter_bridge.payments.receipt_words import WORDS
+from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.payments import Receipt
+from meter_bridge.statement.pdf import Printer
+from tests.engine.harness import LANDLORD, SITE, House, house, zar
+
+BOUGHT = """prices: [2.00]
+            sold as: units bought
+            taxes: [{name: VAT, percent: 15}]"""
+UNITS = SITE.replace("prices: [2.00]", BOUGHT)
+
+
+async def receipt_for(flat: House, result: TopUpResult) -> Receipt:
+    account = flat.bridge.account(LANDLORD, "flat-1")
+    found = await flat.bridge.explain(LANDLORD, "flat-1", result.top_up.id)
+    return receipt.receipt_of(account, found.entry, "Rose Street Properties\nVAT 4123456789")
+
+
+async def test_a_receipt_says_what_was_booked(tmp_path: Path) -> None:
+    async with house(tmp_path) as flat:
+        booked = await flat.top_up("50.00")
+        made = await receipt_for(flat, booked)
+        assert (made.amount, made.method, made.number) == (zar("50.00"), "cash", booked.top_up.id)
+        assert made.split == booked.top_up.split
+        assert made.taxes == {}
+        text = receipt.told(made, "en").decode()
+        for part in ("ZAR 50.00", "Rose Street Properties", "Flat 1, Test house", "Taxes are due as"):
+            assert part in text
+
+
+async def test_taxes_within_units_are_on_the_receipt(tmp_path: Path) -> None:
+    async with house(tmp_path, UNITS, credit=None) as flat:
+        booked = await flat.top_up("115.00")
+        made = await receipt_for(flat, booked)
+        assert made.taxes == {"VAT": zar("15.00")}
+        assert sum(made.split.values()) == made.amount == zar("115.00")
+
+
+async def test_only_a_top_up_has_a_receipt(tmp_path: Path) -> None:
+    async with house(tmp_path) as flat:
+        await flat.read(1_000)
+        await flat.read(2_000, after=900_000)
+        await flat.top_up("1.00")
+        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=50)
+        charge = next(each for each in page.entries if each.kind == "charge")
+        with pytest.raises(Refused) as refused:
+            receipt.receipt_of(flat.bridge.account(LANDLORD, "flat-1"), charge, None)
+        assert refused.value.code is ErrorCode.CONFLICT
+
+
+async def test_it_is_printed_in_every_language(tmp_path: Path) -> None:
+    async with house(tmp_path) as flat:
+        made = await receipt_for(flat, await flat.top_up("50.00"))
+    printer = Printer()
+    papers = [await printer.set(receipt.told(made, each), receipt.LAYOUT) for each in WORDS]
+    assert all(each.startswith(b"%PDF-") for each in papers)
+    assert len({zlib.crc32(each) for each in papers}) == len(WORDS)
+    await asyncio.to_thread((tmp_path / "receipt.pdf").write_bytes, papers[0])
+
+
+def test_every_language_says_everything() -> None:
+    assert {tuple(words) for words in WORDS.values()} == {tuple(WORDS["en"])}
+    assert all(text for words in WORDS.values() for text in words.values())
