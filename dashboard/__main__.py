@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 from typing import Final
 
-from dashboard.settings import DATA_VARIABLE, SESSION_HOURS, Settings
+from dashboard.settings import DATA_VARIABLE, DATABASE_VARIABLE, SESSION_HOURS, Settings
 
 ADDRESS: Final = "127.0.0.1"
 APP: Final = Path(__file__).with_name("serve.py")
@@ -22,7 +22,8 @@ examples:
   python -m dashboard report --help
 
 DIR is the data folder of the bridge: it holds bridge.db and export/. The dashboard only reads it, also while
-the bridge runs, and shows what to do when nothing is there yet.
+the bridge runs, and shows what to do when nothing is there yet. Where the bridge's database is on PostgreSQL,
+{DATABASE_VARIABLE} names it for both.
 
 People sign in with a token of the bridge (meter-bridge token create), or through OpenID Connect with
 --people. With --without-sign-in whoever uses this machine reads everything, and nobody changes anything.
@@ -120,6 +121,7 @@ def _serve() -> None:
     given = _arguments()
     told = Settings(
         data=given.data.absolute(),
+        database=os.environ.get(DATABASE_VARIABLE) or None,
         bridge=given.bridge,
         without_sign_in=given.without_sign_in,
         people=None if given.people is None else given.people.absolute(),

@@ -110,7 +110,8 @@ def data_dir() -> Path:
 @st.cache_resource(show_spinner=False)
 def _keeper() -> Keeper:
     """Return the keeper of this process."""
-    return Keeper(lambda folder, scope: Warehouse(read_snapshot(folder, scope)))
+    database = settings().database
+    return Keeper(lambda folder, scope: Warehouse(read_snapshot(folder, scope, database)))
 
 
 def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:

@@ -21,6 +21,10 @@ _WHOLE: Final = frozenset(
 )  # fmt: skip
 
 
+_SPLIT: Final = "SELECT sum(value) FROM json_each(j.detail, '$.split')"
+_SPLIT_ON_POSTGRESQL: Final = "SELECT sum(value::bigint) FROM json_each_text(j.detail::json -> 'split')"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A statement with the values that it takes, in the order of their numbers."""
@@ -30,7 +34,12 @@ class Question:
     whole: frozenset[str] = _WHOLE
     """Columns of whole numbers."""
     other: frozenset[str] = frozenset()
-    """Columns that stay as SQLite gives them."""
+    """Columns that stay as the database gives them."""
+
+    @property
+    def on_postgresql(self) -> str:
+        """Return the statement in PostgreSQL's words, which differ where a document is looked into."""
+        return self.sql.replace(_SPLIT, _SPLIT_ON_POSTGRESQL)
 
 
 _SEGMENT: Final = """
@@ -77,7 +86,7 @@ _DECISION: Final = """
 _TENANCY: Final = """
     SELECT account_id, start_ms FROM tenancy t
     WHERE n = (SELECT max(n) FROM tenancy WHERE account_id = t.account_id)"""
-_OF_SITE: Final = "(SELECT site_id FROM account WHERE id = ?1)"
+_OF_SITE: Final = "(SELECT site_id FROM account WHERE id = $1)"
 _TARIFF: Final = "SELECT id, site_id, name FROM tariff"
 _TARIFF_ID: Final = "SELECT id FROM tariff"
 _VERSION: Final = "SELECT tariff_id, valid_from, document FROM tariff_version WHERE withdrawn_at IS NULL"
@@ -95,7 +104,7 @@ _LAST_PAYMENT: Final = """
     SELECT account_id, max(at) AS at FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id"""
 
 OWN: Final = Question(
-    "SELECT first_seq, start_ms FROM tenancy WHERE account_id = ?1 ORDER BY n DESC LIMIT 1", ("account",)
+    "SELECT first_seq, start_ms FROM tenancy WHERE account_id = $1 ORDER BY n DESC LIMIT 1", ("account",)
 )
 """Where the present tenancy of a unit begins."""
 EVERYWHERE: Final = {
@@ -118,58 +127,58 @@ _UNITS: Final = {
     "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
 }
 _UNIT: Final = {
-    "account": Question(f"{_ACCOUNT} AND a.id = ?1", ("account",)),
-    "balance": Question(f"{_BALANCE} AND account_id = ?1", ("account",)),
+    "account": Question(f"{_ACCOUNT} AND a.id = $1", ("account",)),
+    "balance": Question(f"{_BALANCE} AND account_id = $1", ("account",)),
     "owed": Question(
-        "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = ?1 AND amount <> 0",
+        "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = $1 AND amount <> 0",
         ("account",),
     ),
-    "account_status": Question(f"{_STATUS} WHERE account_id = ?1", ("account",)),
-    "supply_status": Question(f"{_SUPPLY} WHERE account_id = ?1", ("account",)),
+    "account_status": Question(f"{_STATUS} WHERE account_id = $1", ("account",)),
+    "supply_status": Question(f"{_SUPPLY} WHERE account_id = $1", ("account",)),
     "supply_document": Question(
-        "SELECT supply_id, document FROM supply_status WHERE account_id = ?1",
+        "SELECT supply_id, document FROM supply_status WHERE account_id = $1",
         ("account",),
         other=frozenset({"document"}),
     ),
     "alert": Question(
-        f"{_ALERT} WHERE account_id = ?1 AND (opened_at >= ?2 OR {_OPEN}) ORDER BY opened_at DESC LIMIT 200",
+        f"{_ALERT} WHERE account_id = $1 AND (opened_at >= $2 OR {_OPEN}) ORDER BY opened_at DESC LIMIT 200",
         ("account", "begin"),
     ),
     "top_up": Question(
-        f"{_TOP_UP} AND j.account_id = ?1 AND j.seq >= ?2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
+        f"{_TOP_UP} AND j.account_id = $1 AND j.seq >= $2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
     ),
     "reversal": Question(
         """SELECT refers_to FROM journal_entry
-        WHERE kind = 'reversal' AND refers_to IS NOT NULL AND account_id = ?1""",
+        WHERE kind = 'reversal' AND refers_to IS NOT NULL AND account_id = $1""",
         ("account",),
     ),
-    "tail": Question(f"{_SEGMENT} AND account_id = ?1 AND entry_seq >= ?2", ("account", "first")),
+    "tail": Question(f"{_SEGMENT} AND account_id = $1 AND entry_seq >= $2", ("account", "first")),
     "journal": Question(
         """SELECT seq, at, kind, balance_after FROM journal_entry
-        WHERE account_id = ?1 AND seq >= ?2 ORDER BY seq""",
+        WHERE account_id = $1 AND seq >= $2 ORDER BY seq""",
         ("account", "first"),
     ),
     "decision": Question(
-        f"{_DECISION} WHERE account_id = ?1 AND at >= ?2 ORDER BY seq DESC LIMIT 200", ("account", "begin")
+        f"{_DECISION} WHERE account_id = $1 AND at >= $2 ORDER BY seq DESC LIMIT 200", ("account", "begin")
     ),
-    "meter": Question(f"{_METER} AND s.account_id = ?1", ("account",)),
+    "meter": Question(f"{_METER} AND s.account_id = $1", ("account",)),
     "relay": Question(
         f"""{_RELAY} JOIN meter m ON m.id = r.meter_id JOIN supply s ON s.id = m.supply_id
-        WHERE s.account_id = ?1""",
+        WHERE s.account_id = $1""",
         ("account",),
     ),
     "command": Question(
-        f"{_COMMAND} WHERE s.account_id = ?1 AND o.created_at >= ?2 ORDER BY o.created_at DESC LIMIT 100",
+        f"{_COMMAND} WHERE s.account_id = $1 AND o.created_at >= $2 ORDER BY o.created_at DESC LIMIT 100",
         ("account", "begin"),
     ),
-    "tenancy": Question(f"{_TENANCY} AND account_id = ?1", ("account",)),
+    "tenancy": Question(f"{_TENANCY} AND account_id = $1", ("account",)),
     "supply": Question(
-        "SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL AND account_id = ?1",
+        "SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL AND account_id = $1",
         ("account",),
     ),
     "supply_tariff": Question(
         """SELECT supply_id, valid_from, tariff_id FROM supply_tariff
-        WHERE supply_id IN (SELECT id FROM supply WHERE account_id = ?1)""",
+        WHERE supply_id IN (SELECT id FROM supply WHERE account_id = $1)""",
         ("account",),
     ),
     "tariff": Question(f"{_TARIFF} WHERE site_id = {_OF_SITE}", ("account",)),
@@ -182,7 +191,7 @@ QUESTIONS: Final = {
     "unit": _UNIT,
     "top_ups": {
         "account": Question(_ACCOUNT),
-        "top_up": Question(f"{_TOP_UP} AND j.at >= ?1 ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)),
+        "top_up": Question(f"{_TOP_UP} AND j.at >= $1 ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
@@ -199,8 +208,8 @@ QUESTIONS: Final = {
     | _TAIL,
     "report": _UNITS
     | {
-        "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= ?1", ("since",)),
-        "top_up": Question(f"{_TOP_UP} AND j.at >= ?1 ORDER BY j.seq DESC", ("since",)),
+        "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
+        "top_up": Question(f"{_TOP_UP} AND j.at >= $1 ORDER BY j.seq DESC", ("since",)),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
@@ -212,13 +221,13 @@ QUESTIONS: Final = {
     "alerts": {
         "account": Question(_ACCOUNT),
         "alert": Question(
-            f"{_ALERT} WHERE {_OPEN} OR opened_at >= ?1 ORDER BY opened_at DESC LIMIT {MOST_ALERTS}",
+            f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1 ORDER BY opened_at DESC LIMIT {MOST_ALERTS}",
             ("since",),
         ),
         "meter": Question(_METER),
         "relay": Question(_RELAY),
         "command": Question(
-            f"{_COMMAND} WHERE o.created_at >= ?1 ORDER BY o.created_at DESC LIMIT 2000", ("since",)
+            f"{_COMMAND} WHERE o.created_at >= $1 ORDER BY o.created_at DESC LIMIT 2000", ("since",)
         ),
     }
     | _TAIL,

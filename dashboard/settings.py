@@ -1,11 +1,12 @@
 """What the dashboard was started with: the command line hands it on through the environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import os
 from pathlib import Path
 from typing import Final
 
 DATA_VARIABLE: Final = "PREPAID_METER_DATA"
+DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
 BRIDGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_BRIDGE"
 HOURS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_HOURS"
 LANGUAGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_LANGUAGE"
@@ -21,6 +22,8 @@ class Settings:
     """How this dashboard runs."""
 
     data: Path
+    database: str | None = field(default=None, repr=False)
+    """Address of the bridge's PostgreSQL database, which may carry a password; None for a file of SQLite."""
     bridge: str | None = None
     """Root of the bridge's API over TCP; None for the Unix socket in the data folder."""
     without_sign_in: bool = False
@@ -35,6 +38,7 @@ class Settings:
         """Return the settings as variables for the server's process."""
         told = {
             DATA_VARIABLE: str(self.data),
+            DATABASE_VARIABLE: self.database or "",
             BRIDGE_VARIABLE: self.bridge or "",
             HOURS_VARIABLE: str(self.session_hours),
             LANGUAGE_VARIABLE: self.language,
@@ -50,6 +54,7 @@ def settings() -> Settings:
     people = os.environ.get(PEOPLE_VARIABLE)
     return Settings(
         data=Path(os.environ.get(DATA_VARIABLE, ".")),
+        database=os.environ.get(DATABASE_VARIABLE) or None,
         bridge=os.environ.get(BRIDGE_VARIABLE) or None,
         without_sign_in=os.environ.get(OPEN_VARIABLE) == YES,
         people=Path(people) if people else None,

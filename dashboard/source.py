@@ -1,29 +1,27 @@
 """Reads one consistent snapshot of the bridge's database.
 
-Everything is read in one short, read-only SQLite transaction through ADBC: the manifest of exported files,
-the watermark, the segments after it and the small tables. The bridge is never written to and never waits.
+Everything is read in one short, read-only transaction through ADBC, of SQLite or PostgreSQL: the manifest of
+exported files, the watermark, the segments after it and the small tables. The bridge is never written to and
+never waits.
 
 ADBC brings a SQLite of its own. Never use this in a process that opens the same database through another
 copy, such as the standard library's: closing a file in one copy drops the file locks of the other.
 """
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from adbc_driver_manager import Error as AdbcError
-from adbc_driver_sqlite import dbapi
 import pyarrow as pa
 
 from dashboard.questions import EVERYWHERE, OWN, QUESTIONS, Question
 from dashboard.scope import PORTFOLIO, Scope
+from meter_bridge.storage.columns import AdbcError, Columns, columns_of
+from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
 
-DATABASE_NAME: Final = "bridge.db"
 EXPORT_NAME: Final = "export"
 BATCH_ROWS: Final = 262_144
-BUSY_TIMEOUT_MS: Final = 5_000
 
 
 class SourceError(Exception):
@@ -52,18 +50,18 @@ class Snapshot:
     """Where a tenancy of its own begins: nothing booked before it is shown; 0 shows everything."""
 
 
-def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO) -> Snapshot:
-    """Return a snapshot of what a page is about; a text names a unit. Raises ``SourceError``."""
+def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str | None = None) -> Snapshot:
+    """Return a snapshot of what a page is about; a text names a unit. Raises ``SourceError``.
+
+    ``database`` is the address of a PostgreSQL database; None reads the file in the folder.
+    """
     asked = Scope(account_id=scope, kind="unit") if isinstance(scope, str) else scope
-    database = data_dir / DATABASE_NAME
-    if not database.is_file():
-        msg = f"There is no {DATABASE_NAME} in {data_dir}."
-        raise NoDatabaseError(msg)
+    location = locate(data_dir, database)
     try:
-        with closing(dbapi.connect(f"{database.resolve().as_uri()}?mode=ro")) as connection:
-            first_seq, tables = _read(connection, asked)
+        with columns_of(location, batch_rows=BATCH_ROWS) as columns:
+            first_seq, tables = _read(columns, asked)
     except (AdbcError, OSError) as error:
-        msg = f"{database} cannot be read: {error}"
+        msg = f"{shown(location)} cannot be read: {error}"
         raise NotReadableError(msg) from error
     return Snapshot(
         export_dir=data_dir / EXPORT_NAME,
@@ -74,7 +72,19 @@ def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO) -> Snapshot:
     )
 
 
-def _read(connection: dbapi.Connection, scope: Scope) -> tuple[int, dict[str, pa.Table]]:
+def locate(data_dir: Path, database: str | None) -> Location:
+    """Return where the bridge's database is; raises ``SourceError`` where there is none."""
+    try:
+        location = location_of(data_dir, database)
+    except LocationError as error:
+        raise NotReadableError(str(error)) from error
+    if isinstance(location, Path) and not location.is_file():
+        msg = f"There is no {DATABASE_NAME} in {data_dir}."
+        raise NoDatabaseError(msg)
+    return location
+
+
+def _read(connection: Columns, scope: Scope) -> tuple[int, dict[str, pa.Table]]:
     """Return the tables as of one read transaction, which the first statement begins."""
     values: dict[str, str | int] = {"account": scope.account_id, "since": scope.since, "first": 0, "begin": 0}
     tables = {name: _fetch(connection, question, values) for name, question in EVERYWHERE.items()}
@@ -86,13 +96,11 @@ def _read(connection: dbapi.Connection, scope: Scope) -> tuple[int, dict[str, pa
     return int(values["first"]), tables
 
 
-def _fetch(connection: dbapi.Connection, question: Question, values: Mapping[str, str | int]) -> pa.Table:
+def _fetch(connection: Columns, question: Question, values: Mapping[str, str | int]) -> pa.Table:
     """Return the answer to one statement."""
     given = tuple(values[name] for name in question.takes)
-    with closing(connection.cursor()) as cursor:
-        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
-        cursor.execute(question.sql, given or None)
-        return _with_types(cursor.fetch_arrow_table(), question)
+    statement = question.sql if connection.on_sqlite else question.on_postgresql
+    return _with_types(connection.table(statement, given), question)
 
 
 def _with_types(table: pa.Table, question: Question) -> pa.Table:

@@ -16,7 +16,7 @@ from dashboard.queries.places import Place, places
 from dashboard.reports.months import MonthError, first_of
 from dashboard.reports.statements import Failed, statements
 from dashboard.scope import Scope
-from dashboard.settings import DATA_VARIABLE
+from dashboard.settings import DATA_VARIABLE, settings
 from dashboard.source import SourceError, read_snapshot
 from dashboard.warehouse import Warehouse, local_date
 
@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(given: argparse.Namespace) -> int:
     """Write what is asked for."""
-    since = int(time.time() * 1000) - 70 * DAY_MS
-    opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=since)))
+    since, database = int(time.time() * 1000) - 70 * DAY_MS, settings().database
+    opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=since), database))
     viewer = Viewer(every_site=not given.site, sites=tuple(given.site))
     every = places(opened, viewer)
     if not every:
@@ -91,7 +91,7 @@ def _report(given: argparse.Namespace) -> int:
     if month < date(1990, 1, 1) or month > local_date(opened.as_of or 0, every[0].time_zone):
         raise ReportError(f"{month:%Y-%m} is not a month on record; choose one that has begun")
     if _since(month) < since:
-        opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=_since(month))))
+        opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=_since(month)), database))
     failed = 0
     if given.only != "portfolio":
         failed = _statements(given, _chosen(every, given.unit), month)

@@ -1,26 +1,23 @@
 """Whom a bridge's token speaks for: asked of the bridge, or of its database while the bridge is down."""
 
-from contextlib import closing
 import json
-from pathlib import Path
 import time
 from typing import Final, cast
-
-from adbc_driver_manager import Error as AdbcError
-from adbc_driver_sqlite import dbapi
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
 from dashboard.settings import Settings
+from dashboard.source import SourceError, locate
 from meter_bridge.engine.tokens import PREFIX, StoredToken, authenticate
 from meter_bridge.protocol.messages import Role
+from meter_bridge.storage.columns import AdbcError, columns_of
 
 ASK_S: Final = 2.0
 MAX_TOKEN_CHARACTERS: Final = 256
 PEOPLE: Final = frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT})
 _QUERY: Final = """
     SELECT id, secret_hash, name, role, sites, accounts, created_at, expires_at, revoked_at
-    FROM token WHERE id = ?"""
+    FROM token WHERE id = $1"""
 
 
 def viewer_of_token(given: Settings, token: str) -> Viewer | None:
@@ -32,7 +29,7 @@ def viewer_of_token(given: Settings, token: str) -> Viewer | None:
     except RefusedError:
         return None
     except BridgeDownError:
-        return _from_database(given.data, token)
+        return _from_database(given, token)
     return _viewer(
         token,
         Role(str(told["role"])),
@@ -59,20 +56,13 @@ def _viewer(
     )
 
 
-def _from_database(data: Path, token: str) -> Viewer | None:
+def _from_database(given: Settings, token: str) -> Viewer | None:
     """Return whom a token speaks for by the hashed tokens of the database, which is only read."""
-    database = data / "bridge.db"
-    if not database.is_file():
-        return None
     token_id = token.split("_", 2)[1]
     try:
-        with (
-            closing(dbapi.connect(f"{database.resolve().as_uri()}?mode=ro")) as connection,
-            closing(connection.cursor()) as cursor,
-        ):
-            cursor.execute(_QUERY, (token_id,))
-            rows = cursor.fetch_arrow_table().to_pylist()
-    except AdbcError:
+        with columns_of(locate(given.data, given.database)) as columns:
+            rows = columns.table(_QUERY, (token_id,)).to_pylist()
+    except AdbcError, SourceError:
         return None
     stored = {row["id"]: _stored(row) for row in rows}
     actor = authenticate(stored, token, int(time.time() * 1000))

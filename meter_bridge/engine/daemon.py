@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import logging
 from typing import Final
 
+from sqlalchemy import select
+
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.engine.attention import Attention
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.unit import Unit
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import tables, work as ops
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Daemon:
         self._more = more
         self._engine = engine
         self._exporter = exporter
+        self._files_known = False
         self._export_every_s = export_every_s
         self._attention = Attention(engine.transport)
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,6 +119,8 @@ class Daemon:
         """Export what was posted since the last time, in a child process."""
         engine = self._engine
         await engine.drained()
+        if not self._files_known:
+            await self._begin_anew_where_files_are_gone()
         after, upto = engine.installation.exported, engine.installation.sequences.entry
         if self._exporter is None or engine.broken is not None or upto <= after:
             return
@@ -131,6 +136,25 @@ class Daemon:
         if done is not None:
             await asyncio.shield(done)
         engine.installation.exported = upto
+
+    async def _begin_anew_where_files_are_gone(self) -> None:
+        """Retire the manifest and export everything again where its files are not in this folder."""
+        engine = self._engine
+        if self._exporter is None or engine.broken is not None:
+            return
+        table = tables.export_file
+        with engine.reader.connect() as connection:
+            manifest = connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
+        if self._exporter.lacks(row["name"] for row in manifest):
+            _LOGGER.warning("Exported files are missing here; everything is exported anew")
+            unit = Unit(engine.clock.now())
+            unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
+            unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
+            done = engine.submit(unit)
+            if done is not None:
+                await asyncio.shield(done)
+            engine.installation.exported = 0
+        self._files_known = True
 
 
 async def _repeat(name: str, pause: float, job: Callable[[], Awaitable[None]]) -> None:

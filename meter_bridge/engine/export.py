@@ -7,7 +7,7 @@ invisible.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -90,6 +90,10 @@ class Exporter:
         self._one_at_a_time = asyncio.Lock()
         self.peak_bytes: int | None = None
         """Peak resident memory of the last child."""
+
+    def lacks(self, names: Iterable[str]) -> bool:
+        """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
+        return not all((self._export_dir / name).is_file() for name in names)
 
     async def run(self, after: int, upto: int) -> list[ExportFile]:
         """Write segments of journal entries after < seq <= upto and return the new files.

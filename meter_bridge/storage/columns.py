@@ -31,6 +31,8 @@ type Value = str | int
 class Columns(Protocol):
     """A database as of one instant; ``$1``, ``$2`` and so on, in this order, stand for values."""
 
+    on_sqlite: bool
+
     def batches(self, query: str, values: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a query, a bounded number at a time."""
 
@@ -55,13 +57,14 @@ def columns_of(location: Location, *, batch_rows: int = BATCH_ROWS) -> Iterator[
         if isinstance(location, Path):
             with closing(connection.cursor()) as cursor:
                 cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        yield _Reading(connection, hints)
+        yield _Reading(connection, hints, on_sqlite=isinstance(location, Path))
 
 
 class _Reading:
     """The columns behind a connection of either driver."""
 
-    def __init__(self, connection: dbapi.Connection, hints: dict[str, str]) -> None:
+    def __init__(self, connection: dbapi.Connection, hints: dict[str, str], *, on_sqlite: bool) -> None:
+        self.on_sqlite = on_sqlite
         self._connection = connection
         self._hints = hints
 
