@@ -45,6 +45,7 @@ from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execu
 EXPORT_NAME: Final = "export"
 SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_S: Final = 5.0
+NOTICES_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -175,7 +176,8 @@ async def running(
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
-    jobs = [payments, foretelling]
+    notices = ("notices", NOTICES_S, bridge.notices.tick)
+    jobs = [payments, foretelling, notices]
     if exporter is not None:
         jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
@@ -185,6 +187,7 @@ async def running(
         yield Running(engine, bridge, gateway, daemon)
     finally:
         await gateway.stop()
+        await bridge.notices.stop()
         await daemon.stop()
         engine.feed.end()
         store.close()

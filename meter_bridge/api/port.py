@@ -31,6 +31,7 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 if TYPE_CHECKING:
+    from meter_bridge.api.notices_port import NoticesPort
     from meter_bridge.api.page_port import PagePort
     from meter_bridge.api.payments_port import PaymentsPort
     from meter_bridge.api.requests import OperationRequest
@@ -164,6 +165,10 @@ class BridgePort(Protocol):
     @property
     def payments(self) -> PaymentsPort:
         """Return vouchers and payments."""
+
+    @property
+    def notices(self) -> NoticesPort:
+        """Return messages to people."""
 
     @property
     def page(self) -> PagePort:

@@ -52,6 +52,8 @@ from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
+from meter_bridge.notify.people import load_people
+from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers_file import load_providers
 from meter_bridge.payments.secret_key import load_key
 from meter_bridge.payments.service import Payments
@@ -174,6 +176,7 @@ class Bridge:
         key = load_key(data)
         self.payments = Payments(engine, self._operations, key, file, self._account)
         self.page = TenantPage(engine, key, file.page, self._account)
+        self.notices = Notices(engine, load_people(data), file.page, self._account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""

@@ -579,6 +579,37 @@ contact = Table(
 )
 """How a customer wants to be told of things, as JSON: language, addresses, quiet hours."""
 
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event_seq", BigInteger, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("account_id", ForeignKey("account.id")),
+    Column("tenancy", Integer),
+    Column("alert_id", Text),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    _instant("made_at"),
+    _instant("next_at"),
+    Column("attempts", Integer, nullable=False),
+    Column("sent", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),
+    Index("ix_notice_waiting", "ended_at", "next_at"),
+)
+"""A message for one person about one event; ``sent`` names the channels that took it, as JSON."""
+
+notice_mark = Table(
+    "notice_mark",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_seq", BigInteger, nullable=False),
+    Column("digests", Text, nullable=False),
+)
+"""The one row: the last event of which notices were made, and the day of each person's last digest (JSON)."""
+
 APPEND_ONLY: Final = (
     journal_entry,
     posting,

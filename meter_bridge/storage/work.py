@@ -173,6 +173,10 @@ INSERT_PAYMENT_BOOKING: Final = _insert(tables.payment_booking)
 INSERT_TENANT_ACCESS: Final = _insert(tables.tenant_access)
 REVOKE_TENANT_ACCESS: Final = _close(tables.tenant_access, "revoked_at")
 UPSERT_CONTACT: Final = _upsert(tables.contact)
+INSERT_NOTICE: Final = _insert(tables.notice)
+UPSERT_NOTICE_MARK: Final = _upsert(tables.notice_mark)
+TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent")
+END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent")
 
 
 @dataclass(slots=True)

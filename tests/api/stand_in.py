@@ -70,6 +70,7 @@ from meter_bridge.protocol.statements import (
     Statement,
     StatementEntry,
 )
+from tests.api.stand_in_notices import StandInNotices
 from tests.api.stand_in_page import StandInPage
 from tests.api.stand_in_payments import StandInPayments
 
@@ -385,6 +386,11 @@ class StandIn:
     def payments(self) -> StandInPayments:
         """Return payments that book with this stand-in."""
         return StandInPayments(self._asked, self.top_up)
+
+    @property
+    def notices(self) -> StandInNotices:
+        """Return messages that go nowhere."""
+        return StandInNotices(self._asked)
 
     @property
     def page(self) -> StandInPage:

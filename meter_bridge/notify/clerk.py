@@ -1,0 +1,202 @@
+"""Making notices of what happened: every durable event is gone through once, whatever restarts between.
+
+The notices of some events and the mark that says how far these go are one transaction, so that none is missed
+and none made twice.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+import json
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import local_time
+from meter_bridge.core.money import format_amount
+from meter_bridge.engine import unit as units
+from meter_bridge.engine.credit import available_credit
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.foresight import days_left
+from meter_bridge.engine.operations import committed
+from meter_bridge.engine.reading_back import read_events
+from meter_bridge.engine.state import Account
+from meter_bridge.notify import notice_book
+from meter_bridge.notify.digest import figures
+from meter_bridge.notify.noticing import Notice, Unit, notices, topic_of
+from meter_bridge.notify.people import People, Person
+from meter_bridge.notify.wording import Facts, Message, digest_message
+from meter_bridge.protocol.messages import Event
+from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.storage import work as ops
+
+DAY_MS: Final = 86_400_000
+DIGEST: Final = "digest"
+_MARK_ID: Final = 1
+_PAGE: Final = 500
+
+
+class Clerk:
+    """Goes through the events of an engine."""
+
+    def __init__(self, engine: Engine, people: People, link: str | None) -> None:
+        """Keep whom to tell, and the address of the tenant's page."""
+        self._engine = engine
+        self._people = people
+        self._link = link or ""
+        self._mark: notice_book.Mark | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Say whether there is nobody to tell."""
+        people = self._people
+        return not people.staff and people.email is None and people.phone is None
+
+    async def tick(self) -> None:
+        """Make the notices of what happened since the last time, and the digests that are due."""
+        engine = self._engine
+        if self.idle or engine.broken is not None or not engine.running.is_set():
+            return
+        if self._mark is None:
+            stored = await asyncio.to_thread(notice_book.read_mark, engine.reader)
+            if stored is None:
+                await self._store((), notice_book.Mark(engine.feed.seq, {}))
+            else:
+                self._mark = stored
+            return
+        await self._go_through(self._mark)
+        await self._sum_up(self._mark)
+
+    async def _go_through(self, mark: notice_book.Mark) -> None:
+        """Make notices of a page of events."""
+        engine = self._engine
+        upto = min(engine.feed.seq, mark.event_seq + _PAGE)
+        if upto <= mark.event_seq:
+            return
+        happened = await asyncio.to_thread(read_events, engine.reader, mark.event_seq, upto)
+        now = engine.clock.now()
+        told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
+        contacts = await self._contacts(told)
+        made = [notice for event in told for notice in self._notices(event, contacts, now)]
+        await self._store(made, notice_book.Mark(happened[-1].seq if happened else upto, mark.digests))
+
+    async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
+        """Return how the customers of some events want to be told."""
+        accounts = (self._engine.installation.accounts.get(event.account_id or "") for event in told)
+        keys = [(account.id, account.tenancy.n) for account in accounts if account is not None]
+        return await asyncio.to_thread(notice_book.read_contacts, self._engine.reader, keys)
+
+    def _notices(
+        self, event: Event, contacts: Mapping[tuple[str, int], NotificationSettings], now: int
+    ) -> list[Notice]:
+        """Return the notices of an event."""
+        account = self._engine.installation.accounts.get(event.account_id or "")
+        if event.account_id is not None and account is None:
+            return []
+        unit = None if account is None else self._unit(account, event, contacts, now)
+        return list(notices(event, unit, self._people, now, self._zone()))
+
+    def _unit(
+        self,
+        account: Account,
+        event: Event,
+        contacts: Mapping[tuple[str, int], NotificationSettings],
+        now: int,
+    ) -> Unit:
+        """Return what is told of an account; a customer hears of nothing before the own time there."""
+        zone, currency = ZoneInfo(account.site.time_zone), account.site.currency
+        left = days_left(account, now)
+        amount = event.data.get("amount")
+        when = "" if account.cut_at is None else f"{local_time(account.cut_at, zone):%Y-%m-%d %H:%M}"
+        facts = Facts(
+            unit=account.name,
+            left=format_amount(available_credit(account), currency),
+            days="" if left is None else f"{left.tenths // 10}.{left.tenths % 10}",
+            when=when,
+            amount=format_amount(amount, currency) if isinstance(amount, int) else "",
+            link=self._link,
+        )
+        key = (account.id, account.tenancy.n)
+        contact = contacts.get(key) if account.tenancy.hears(event.seq) else None
+        return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+
+    def _zone(self) -> ZoneInfo:
+        """Return the time zone of what belongs to no unit: that of the first site."""
+        site = next(iter(self._engine.installation.sites.values()), None)
+        return ZoneInfo("UTC" if site is None else site.time_zone)
+
+    def _zone_of(self, person: Person) -> ZoneInfo:
+        """Return the time zone of a person's first site."""
+        sites = self._engine.installation.sites
+        own = next((site for site in sites.values() if site.id in person.sites), None)
+        return self._zone() if own is None else ZoneInfo(own.time_zone)
+
+    async def _sum_up(self, mark: notice_book.Mark) -> None:
+        """Make the digests whose time of day has come; none is made up for days without a bridge."""
+        now, made, digests = self._engine.clock.now(), list[Notice](), dict(mark.digests)
+        for person in self._people.staff.values():
+            local = local_time(now, self._zone_of(person))
+            today = local.date().isoformat()
+            if person.digest is None or local.time() < person.digest or digests.get(person.id) == today:
+                continue
+            if person.id in digests or _just_now(local, person):
+                made.append(await self._digest(person, today, now))
+            digests[person.id] = today
+        if digests != mark.digests:
+            seq = mark.event_seq if self._mark is None else self._mark.event_seq
+            await self._store(made, notice_book.Mark(seq, digests))
+
+    async def _digest(self, person: Person, today: str, now: int) -> Notice:
+        """Return the notice that sums up a person's day."""
+        engine = self._engine
+        accounts = [
+            account
+            for account in engine.installation.accounts.values()
+            if not person.sites or account.site.id in person.sites
+        ]
+        paid = await asyncio.to_thread(notice_book.top_ups_since, engine.reader, now - DAY_MS)
+        told: Message = digest_message(person.language, engine.installation.name, figures(accounts, paid))
+        return Notice(0, person.id, f"{DIGEST} {today}", told, now)
+
+    async def _store(self, made: Sequence[Notice], mark: notice_book.Mark) -> None:
+        """Store notices and mark as one unit."""
+        unit = units.Unit(self._engine.clock.now())
+        unit.work.extend(ops.INSERT_NOTICE, [_row(notice, unit.at) for notice in made])
+        row = {"id": _MARK_ID, "event_seq": mark.event_seq, "digests": json.dumps(dict(mark.digests))}
+        unit.work.add(ops.UPSERT_NOTICE_MARK, row)
+        await committed(self._engine, unit)
+        self._mark = mark
+
+
+def _is_news(event: Event, now: int) -> bool:
+    """Say whether an event is of the last day: nobody wants last month's, told after a long pause."""
+    return now - int(datetime.fromisoformat(event.at).timestamp() * 1000) <= DAY_MS
+
+
+def _just_now(local: datetime, person: Person) -> bool:
+    """Say whether a person's first digest is due now, not hours ago."""
+    if person.digest is None:
+        return False
+    due = datetime.combine(local.date(), person.digest, local.tzinfo)
+    return local - due < timedelta(minutes=10)
+
+
+def _row(notice: Notice, now: int) -> dict[str, object]:
+    """Return a notice as a row."""
+    identity = notice.id if notice.event_seq else f"{notice.topic}:{notice.recipient}"
+    return {
+        "id": identity,
+        "event_seq": notice.event_seq,
+        "recipient": notice.recipient,
+        "topic": notice.topic.partition(" ")[0],
+        "account_id": notice.account_id,
+        "tenancy": notice.tenancy,
+        "alert_id": notice.alert_id,
+        "title": notice.message.title,
+        "body": notice.message.body,
+        "made_at": now,
+        "next_at": notice.due_at,
+        "attempts": 0,
+        "sent": "[]",
+        "ended_at": None,
+        "outcome": None,
+    }

@@ -1,0 +1,126 @@
+"""Reading notices, contacts and the mark from the database, beside the writer."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+import json
+
+import msgspec
+from sqlalchemy import Engine, RowMapping, select
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.notices import NoticeView
+from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.storage import tables
+
+_NOTICE = tables.notice
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the events were gone through, and the day of each person's last digest."""
+
+    event_seq: int
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A notice that is to be sent."""
+
+    id: str
+    recipient: str
+    topic: str
+    account_id: str | None
+    tenancy: int | None
+    alert_id: str | None
+    title: str
+    body: str
+    made_at: int
+    next_at: int
+    attempts: int
+    sent: frozenset[str]
+    """Names of the channels that took it."""
+
+
+def read_mark(reader: Engine) -> Mark | None:
+    """Return the mark, None where nothing was ever told."""
+    table = tables.notice_mark
+    with reader.connect() as connection:
+        row = connection.execute(select(table)).mappings().first()
+    return None if row is None else Mark(row["event_seq"], json.loads(row["digests"]))
+
+
+def read_contacts(
+    reader: Engine, tenancies: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], NotificationSettings]:
+    """Return how the customers of some accounts want to be told; those who never said are missing."""
+    wanted = dict.fromkeys(tenancies)
+    if not wanted:
+        return {}
+    table = tables.contact
+    query = select(table).where(table.c.account_id.in_({account_id for account_id, _ in wanted}))
+    with reader.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    return {
+        key: msgspec.json.decode(row["document"], type=NotificationSettings)
+        for row in rows
+        if (key := (row["account_id"], row["tenancy"])) in wanted
+    }
+
+
+def read_waiting(reader: Engine, now: int, most: int) -> list[Waiting]:
+    """Return the notices that are due, the oldest first."""
+    query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), _NOTICE.c.next_at <= now)
+    with reader.connect() as connection:
+        rows = connection.execute(query.order_by(_NOTICE.c.next_at, _NOTICE.c.id).limit(most)).mappings()
+        return [_waiting(row) for row in rows]
+
+
+def _waiting(row: RowMapping) -> Waiting:
+    own = {name: row[name] for name in Waiting.__slots__ if name != "sent"}
+    return Waiting(**own, sent=frozenset(json.loads(row["sent"])))
+
+
+def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) -> tuple[NoticeView, ...]:
+    """Return the newest notices, of some accounts or (None) of all and of the installation."""
+    query = select(_NOTICE).order_by(_NOTICE.c.made_at.desc(), _NOTICE.c.id.desc()).limit(most)
+    if account_ids is not None:
+        query = query.where(_NOTICE.c.account_id.in_(account_ids))
+    with reader.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    return tuple(
+        NoticeView(
+            id=row["id"],
+            made_at=iso(row["made_at"]),
+            recipient=row["recipient"],
+            topic=row["topic"],
+            account_id=row["account_id"],
+            title=row["title"],
+            attempts=row["attempts"],
+            next_at=None if row["ended_at"] is not None else iso(row["next_at"]),
+            ended_at=None if row["ended_at"] is None else iso(row["ended_at"]),
+            outcome=row["outcome"],
+        )
+        for row in rows
+    )
+
+
+def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
+    """Return which of some alerts are open."""
+    table, wanted = tables.alert, set(ids)
+    if not wanted:
+        return frozenset()
+    query = select(table.c.id).where(table.c.id.in_(wanted), table.c.closed_at.is_(None))
+    with reader.connect() as connection:
+        return frozenset(connection.execute(query).scalars())
+
+
+def top_ups_since(reader: Engine, since: int) -> list[tuple[str, int]]:
+    """Return the account and amount of every top-up since an instant."""
+    table = tables.event
+    query = select(table.c.account_id, table.c.data).where(
+        table.c.kind == EventKind.TOP_UP, table.c.at >= since
+    )
+    with reader.connect() as connection:
+        return [(row[0], int(json.loads(row[1])["amount"])) for row in connection.execute(query)]

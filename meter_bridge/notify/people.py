@@ -1,0 +1,215 @@
+"""The file of people to tell: ``notify.yaml`` beside the database, its owner's alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+import re
+import stat
+from types import MappingProxyType
+from typing import Annotated, Final
+from urllib.parse import quote
+
+import msgspec
+
+from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.yaml_text import Document, read_yaml
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.notify.quiet import Quiet
+from meter_bridge.notify.wording import LANGUAGES
+from meter_bridge.storage.errors import StorageError
+
+FILE_NAME: Final = "notify.yaml"
+ADDRESS: Final = "{address}"
+SUPPLY_RESTORED: Final = "supply_restored"
+TOP_UP: Final = "top_up"
+TOPICS: Final = frozenset({*(kind.value for kind in AlertKind), SUPPLY_RESTORED, TOP_UP})
+"""What people can be told of: every alert, supply that is back, and payments."""
+STAFF_TOPICS: Final = TOPICS - {
+    SUPPLY_RESTORED,
+    TOP_UP,
+    AlertKind.LOW_CREDIT,
+    AlertKind.DAYS_LEFT,
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    AlertKind.EMERGENCY_CREDIT_IN_USE,
+    AlertKind.CUT_SOON,
+    AlertKind.SUPPLY_ARMED,
+}
+"""What staff hear of unless they choose: what needs a person, not what customers are told themselves."""
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_MOST: Final = 20
+
+type _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class NotifyFileError(StorageError):
+    """A file of people that cannot be used; the message says where and what to do."""
+
+
+class _PersonPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"quiet": "quiet hours"}):
+    """A person as written."""
+
+    channels: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=_MOST)]
+    language: str = "en"
+    sites: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    quiet: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the staff, with the ways to reach them."""
+
+    id: str
+    channels: tuple[str, ...] = field(repr=False)
+    """Addresses as apprise takes them; they hold passwords and go into no log."""
+    language: str = "en"
+    sites: frozenset[str] = frozenset()
+    """Sites of which they hear; empty for all."""
+    about: frozenset[str] = STAFF_TOPICS
+    quiet: Quiet | None = None
+    digest: time | None = None
+    """Local time of day at which the day is summed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What the file says."""
+
+    language: str = "en"
+    """Language of customers who chose none."""
+    email: str | None = field(default=None, repr=False)
+    """Channel of e-mails to customers, with a place for the address; None where there is none."""
+    phone: str | None = field(default=None, repr=False)
+    """Channel of text messages to customers."""
+    staff: Mapping[str, Person] = field(default_factory=lambda: MappingProxyType({}))
+
+    def customer_channels(self, email: str, phone: str) -> tuple[tuple[str, str], ...]:
+        """Return the ways to a customer: the name of each, and its address for apprise."""
+        wanted = (("email", self.email, email), ("phone", self.phone, phone))
+        return tuple(
+            (name, channel.replace(ADDRESS, quote(address, safe="")))
+            for name, channel, address in wanted
+            if channel is not None and address
+        )
+
+
+def load_people(data: Path) -> People:
+    """Return whom an installation tells, nobody without a file; raises ``NotifyFileError``."""
+    path = data / FILE_NAME
+    try:
+        if not path.exists():
+            return People()
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            msg = f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
+            raise NotifyFileError(msg)
+        document = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SiteFileError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise NotifyFileError(msg) from error
+    return _Reader(path, document).read()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one document, naming the line of whatever is wrong."""
+
+    path: Path
+    document: Document
+
+    def read(self) -> People:
+        data = self.document.data
+        if not isinstance(data, dict):
+            raise self._wrong((), "keys with values are expected", "start with people:")
+        for key in data:
+            if key not in {"people", "customers"}:
+                raise self._wrong((key,), f"unknown key {key!r}", "write people: or customers:")
+        listed, customers = data.get("people", {}), data.get("customers", {})
+        if not isinstance(listed, dict) or not isinstance(customers, dict):
+            raise self._wrong(("people",), "names of people are expected", "write for example anna:")
+        for key in customers:
+            if key not in {"language", "email", "phone"}:
+                place = ("customers", key)
+                raise self._wrong(place, f"unknown key {key!r}", "write language:, email: or phone:")
+        return People(
+            self._language(("customers", "language"), customers.get("language", "en")),
+            self._customers(customers, "email"),
+            self._customers(customers, "phone"),
+            {each: self._person(each) for each in listed},
+        )
+
+    def _person(self, person_id: str) -> Person:
+        place = ("people", person_id)
+        if not _ID.fullmatch(person_id):
+            remedy = "use up to 32 lower-case letters, digits and dashes"
+            raise self._wrong(place, f"{person_id!r} cannot be an id", remedy)
+        try:
+            part = msgspec.convert(self.document.get(place), _PersonPart)
+        except msgspec.ValidationError as error:
+            what = str(error).replace("`", "").replace(" - at $.", ": ")
+            remedy = "see docs/notifications.md"
+            raise self._wrong(place, what[:1].lower() + what[1:], remedy) from error
+        for n, channel in enumerate(part.channels):
+            self._check_channel(("people", person_id, "channels", n), channel)
+        for n, topic in enumerate(part.about):
+            if topic not in TOPICS:
+                remedy = f"choose from {', '.join(sorted(TOPICS))}"
+                raise self._wrong((*place, "about", n), f"nothing is known of {topic!r}", remedy)
+        return Person(
+            person_id,
+            part.channels,
+            self._language((*place, "language"), part.language),
+            frozenset(part.sites),
+            frozenset(part.about) or STAFF_TOPICS,
+            self._quiet((*place, "quiet hours"), part.quiet),
+            self._time((*place, "digest"), part.digest) if part.digest else None,
+        )
+
+    def _customers(self, customers: Mapping[str, object], name: str) -> str | None:
+        channel = customers.get(name)
+        if channel is None:
+            return None
+        place = ("customers", name)
+        if not isinstance(channel, str) or channel.count(ADDRESS) != 1:
+            remedy = f"write {ADDRESS} once, where the customer's goes, as in mailtos://…?to={ADDRESS}"
+            raise self._wrong(place, f"has no single place for {ADDRESS}", remedy)
+        example = "tenant@example.org" if name == "email" else "+254712345678"
+        self._check_channel(place, channel.replace(ADDRESS, quote(example, safe="")))
+        return channel
+
+    def _check_channel(self, place: tuple[str | int, ...], channel: str) -> None:
+        """Refuse what apprise cannot use; the value is a secret and is not repeated."""
+        # Imported here because it takes memory, which an installation that tells nobody does not need.
+        import apprise  # noqa: PLC0415
+
+        if not apprise.Apprise().add(channel):
+            scheme = channel.partition("://")[0][:20]
+            what = f"is no address that messages can go to (it begins with {scheme!r})"
+            raise self._wrong(place, what, "write it as apprise names it, such as ntfy://host/topic")
+
+    def _language(self, place: tuple[str | int, ...], language: object) -> str:
+        if language not in LANGUAGES:
+            remedy = f"choose from {', '.join(LANGUAGES)}"
+            raise self._wrong(place, f"there are no messages in {language!r}", remedy)
+        return str(language)
+
+    def _quiet(self, place: tuple[str | int, ...], text: str) -> Quiet | None:
+        if not text:
+            return None
+        begin, dash, end = text.partition("-")
+        if not dash:
+            raise self._wrong(place, f"{text!r} is no span of time", "write for example 22:00-07:00")
+        return Quiet(self._time(place, begin.strip()), self._time(place, end.strip()))
+
+    def _time(self, place: tuple[str | int, ...], text: str) -> time:
+        if not _TIME.fullmatch(text):
+            raise self._wrong(place, f"{text!r} is no time of day", "write for example 07:30")
+        return time.fromisoformat(text)
+
+    def _wrong(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
+        """Return the error that names a place."""
+        line, _ = self.document.place(place, key=isinstance(self.document.get(place), dict))
+        name = ".".join(map(str, place))
+        return NotifyFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")

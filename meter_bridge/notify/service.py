@@ -1,0 +1,111 @@
+"""Messages to people beside an engine, as the API sees them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state import Account
+from meter_bridge.notify import notice_book
+from meter_bridge.notify.clerk import Clerk
+from meter_bridge.notify.noticing import CUSTOMER
+from meter_bridge.notify.people import FILE_NAME, People
+from meter_bridge.notify.postman import Channels, Postman, named
+from meter_bridge.notify.sender import AppriseSender, Sender
+from meter_bridge.notify.wording import trial_message
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.notices import ChannelResult, NoticeList, TrialSent
+
+TRIAL_PAUSE_MS: Final = 20_000
+_MOST: Final = 500
+
+
+class Notices:
+    """Implements ``NoticesPort`` beside an engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        people: People,
+        link: str | None,
+        account: Callable[[Actor, str], Account],
+        sender: Sender | None = None,
+    ) -> None:
+        """Keep whom to tell; ``link`` is the address of the tenant's page."""
+        self._engine = engine
+        self._people = people
+        self._account = account
+        self._sender = sender or AppriseSender()
+        self._clerk = Clerk(engine, people, link)
+        self._postman = Postman(engine, people, self._sender)
+        self._tried: dict[str, int] = {}
+
+    async def tick(self) -> None:
+        """Make and send what is due."""
+        if self._clerk.idle:
+            return
+        await self._clerk.tick()
+        await self._postman.tick()
+
+    async def stop(self) -> None:
+        """Wait until what is being sent was sent."""
+        await self._postman.drained()
+
+    async def notices(self, actor: Actor, limit: int) -> NoticeList:
+        """Return the newest notices that staff may see."""
+        accounts = self._engine.installation.accounts.values()
+        seen = frozenset(account.id for account in accounts if actor.sees(account.id, account.site.id))
+        everything = EVERYTHING in actor.sites
+        reader, most = self._engine.reader, min(limit, _MOST)
+        found = await asyncio.to_thread(notice_book.read_notices, reader, None if everything else seen, most)
+        return NoticeList(notices=found)
+
+    async def try_person(self, person_id: str) -> TrialSent:
+        """Send a test message to somebody of the staff."""
+        person = self._people.staff.get(person_id)
+        if person is None:
+            known = ", ".join(self._people.staff) or "nobody yet"
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"there is no person {person_id!r} in {FILE_NAME}",
+                field="person",
+                value=person_id,
+                remedy=f"choose from: {known}",
+            )
+        return await self._try(person.id, named(person.channels), person.language, person.id)
+
+    async def try_customer(self, actor: Actor, account_id: str) -> TrialSent:
+        """Send a test message to the customer of an account, as the own settings have it."""
+        account = self._account(actor, account_id)
+        key = (account.id, account.tenancy.n)
+        contact = (await asyncio.to_thread(notice_book.read_contacts, self._engine.reader, (key,))).get(key)
+        people = self._people
+        channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
+        if contact is None or not channels:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                "no address is stored to which this bridge can send messages",
+                remedy="save an e-mail address or telephone number first; the landlord decides which of them"
+                f" messages can go to ({FILE_NAME})",
+            )
+        language = contact.language or people.language
+        return await self._try(f"{CUSTOMER} {account.id}", channels, language, account.name)
+
+    async def _try(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
+        """Send a test message through every channel, not again and again."""
+        now = self._engine.clock.now()
+        if now - self._tried.get(recipient, 0) < TRIAL_PAUSE_MS:
+            raise Refused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "a test message was sent a moment ago",
+                remedy="wait half a minute, then try again",
+            )
+        self._tried[recipient] = now
+        told = trial_message(language, name)
+        answers = await asyncio.gather(*(self._sender.send(address, told) for _, address in channels))
+        results = tuple(
+            ChannelResult(channel=label, sent=answer)
+            for (label, _), answer in zip(channels, answers, strict=True)
+        )
+        return TrialSent(recipient=recipient.partition(" ")[0], channels=results)
