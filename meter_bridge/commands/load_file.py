@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.calendar import local_time
-from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.core.pricing import Interval
+from meter_bridge.core.money import MoneyError, minor_digits, parse_amount, parse_decimal
+from meter_bridge.core.pricing import Interval, Payment
 
 MAX_LINES: Final = 1_000_000
 MAX_WH: Final = 10**15
+PAYMENT_FORM: Final = "'timestamp,amount'"
 FORMS: Final = "'timestamp,kWh' or 'start,end,kWh', each also with Wh"
 _UNITS: Final = {"kwh": 1000, "wh": 1}
 
@@ -61,6 +62,37 @@ def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
     energy = _whole([(line, cells[-1]) for line, cells in rows], per_wh)
     spans = _spans(rows, zone)
     return tuple(Interval(start, end, wh) for (start, end), wh in zip(spans, energy, strict=True))
+
+
+def read_payments(path: Path, zone: ZoneInfo, currency: str) -> tuple[Payment, ...]:
+    """Return the payments of a file; times without an offset are those of the zone."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return parse_payments(lines, zone, currency)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", "name a file of payments", USAGE) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
+    except LoadError as error:
+        raise CommandError(f"{path}, {error}", error.remedy, USAGE) from error
+
+
+def parse_payments(lines: Sequence[str], zone: ZoneInfo, currency: str) -> tuple[Payment, ...]:
+    """Return the payments of a file's lines, in order of time; raises ``LoadError``."""
+    head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
+    if head != ["timestamp", "amount"]:
+        raise LoadError(1, "the columns have no known names", f"begin the file with {PAYMENT_FORM}")
+    found: list[Payment] = []
+    for line, (time, amount) in _rows(lines, len(head)):
+        at = _instant(line, time, zone, None)
+        try:
+            paid = parse_amount(amount, currency, digits=minor_digits(currency))
+        except MoneyError as error:
+            raise LoadError(line, str(error), "write what was paid, like 200.00") from None
+        if paid <= 0:
+            raise LoadError(line, f"{amount!r} is no payment", "write more than zero")
+        found.append(Payment(at, paid))
+    return tuple(sorted(found))
 
 
 def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]:

@@ -11,18 +11,20 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.commands import site_file, tariff_price, tariff_show
 from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.load_file import FORMS, read_load
-from meter_bridge.commands.output import plain, say, say_json
+from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
+from meter_bridge.commands.output import hint, plain, say, say_json
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.config.quantities import watts
 from meter_bridge.config.scalars import Wrong
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
-from meter_bridge.core.energy import EnergyError, parse_kwh
-from meter_bridge.core.pricing import Interval, price_load
+from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh
+from meter_bridge.core.money import format_amount
+from meter_bridge.core.pricing import Interval, price_load, price_sale
+from meter_bridge.core.purchase import sells_units
 from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import DemandOf, Timeline
+from meter_bridge.core.tariff import BlockBasis, DemandOf, Timeline
 
 EPILOG: Final = f"""\
 Needs no bridge. FILE is a site file; its units are not looked at.
@@ -35,6 +37,7 @@ examples:
   meter-bridge tariff show house.yaml home --year 2027
   meter-bridge tariff price house.yaml home october.csv
   meter-bridge tariff price kenya.yaml domestic october.csv --history 85,102,97
+  meter-bridge tariff price south-africa.yaml tshwane year.csv --payments paid.csv
 """
 
 
@@ -70,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     price.add_argument("--free-units", action="store_true", help="the customer is eligible for free units")
     price.add_argument("--history", metavar="KWH,...", help="use of the months before, oldest first, in kWh")
+    price.add_argument(
+        "--payments",
+        type=Path,
+        metavar="FILE",
+        help=f"for units bought at the top-up: what was paid when, in columns {PAYMENT_FORM}",
+    )
     price.add_argument("--json", action="store_true", help="answer as JSON, amounts as the API gives them")
     price.set_defaults(act=_price)
 
@@ -132,11 +141,40 @@ def _price(arguments: argparse.Namespace) -> None:
     terms, history = _terms(arguments, found.plan), _history(arguments.history)
     _check_in_force(found.plan, load, zone)
     timeline = Timeline(found.plan.versions)
+    if arguments.payments is not None:
+        _price_sale(arguments, found, timeline, load, terms)
+        return
     periods = price_load(timeline, load, terms, history)
     if arguments.json:
         say_json(tariff_price.as_json(found.plan, found.site, periods))
-    else:
-        say(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
+        return
+    say(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
+    if any(sells_units(timeline, each.start) for each in (load[0], load[-1])):
+        hint("This tariff sells units. It is priced as if each were bought in the month of its use;")
+        hint("add --payments FILE to price what payments bought, and carry units over.")
+
+
+def _price_sale(
+    arguments: argparse.Namespace,
+    found: Found,
+    timeline: Timeline,
+    load: tuple[Interval, ...],
+    terms: Terms,
+) -> None:
+    """Price a load whose units were bought by payments."""
+    currency = found.site.currency
+    if not any(version.basis is BlockBasis.PURCHASE_TIME for version in timeline.versions):
+        message = f"tariff {found.plan.id} sells no units, so payments buy none"
+        raise CommandError(message, "leave --payments out", USAGE)
+    payments = read_payments(arguments.payments, ZoneInfo(found.site.time_zone), currency)
+    sale = price_sale(timeline, load, payments, terms)
+    if arguments.json:
+        left = {"paid": sale.paid, "money_left": sale.money, "units_left_wh": sale.units}
+        say_json(tariff_price.as_json(found.plan, found.site, sale.periods) | left)
+        return
+    say(plain_lines(tariff_price.as_text(timeline, currency, sale.periods)))
+    say(f"\n{format_amount(sale.paid, currency)} paid")
+    say(f"left: {format_kwh(sale.units)} bought and not used, {format_amount(sale.money, currency)}")
 
 
 def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:

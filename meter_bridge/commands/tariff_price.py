@@ -18,6 +18,7 @@ from meter_bridge.core.tariff import Timeline
 HEAD: Final = ("CHARGE", "QUANTITY", "PRICE", "AMOUNT", "TAX")
 _NAMES: Final[Mapping[str, str]] = {
     LineKind.FREE: "free units",
+    LineKind.UNITS: "used of the units bought",
     LineKind.VACANT: "used before moving in",
     LineKind.DEMAND: "demand charge",
     LineKind.MINIMUM: "made up to the minimum charge",

@@ -4,6 +4,8 @@ Used to check a price list and to compare price lists. It runs the same lines as
 where the bridge rounds.
 """
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -13,6 +15,7 @@ from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.derived import energy_of
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.periods import bounds
+from meter_bridge.core.purchase import buy, sells_units
 from meter_bridge.core.rating import (
     NO_BLOCK,
     TAX_KINDS,
@@ -42,6 +45,13 @@ class Interval(NamedTuple):
     start: int
     end: int
     wh: int
+
+
+class Payment(NamedTuple):
+    """Money that was paid at an instant, and bought units."""
+
+    at: int
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,18 @@ class PricedPeriod:
         return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
 
 
+@dataclass(frozen=True, slots=True)
+class PricedSale:
+    """A load whose units were bought by payments, with what is left of both."""
+
+    periods: tuple[PricedPeriod, ...]
+    paid: int
+    money: int
+    """What fixed charges and purchases left of the money; below zero where units had run out."""
+    units: int
+    """Units bought and not used, Wh."""
+
+
 @dataclass(slots=True)
 class _Sum:
     """What a line has come to so far."""
@@ -89,11 +111,13 @@ class _Run:
 
     timeline: Timeline
     rating: Rating
+    money: int = 0
     sums: dict[LineKey, _Sum] = field(default_factory=dict)
     energy: dict[str, int] = field(default_factory=dict)
 
     def take(self, settlement: Settlement) -> None:
-        """Add what a settlement says."""
+        """Add what a settlement says, and pay it."""
+        self.money -= settlement.total
         for line in settlement.lines:
             found = self.sums.setdefault(line.key, _Sum())
             found.quantity += line.quantity
@@ -112,6 +136,14 @@ class _Run:
             self.energy[period] = energy_of(self.rating, self.timeline, period)
         forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
         forget_intervals(self.rating, start - HOUR_MS, self.timeline.versions[0].zone)
+
+    def pay(self, payment: Payment) -> None:
+        """Buy units, after all that was used and is due was paid."""
+        self.take(settle(self.rating, self.timeline))
+        self.money += payment.amount
+        if self.money > 0 and sells_units(self.timeline, payment.at):
+            lot = f"payment at {payment.at}"
+            self.take(buy(self.rating, self.timeline, payment.at, self.money, lot).settlement)
 
     def close(self, at: int) -> None:
         """Make up at the end of the load what the end of a billing period makes due."""
@@ -132,17 +164,49 @@ def price_load(
     """
     if not load:
         return ()
+    run = _run(timeline, load, terms, history)
+    return _periods(run, load[0].start, load[-1].end)
+
+
+def price_sale(
+    timeline: Timeline, load: Sequence[Interval], payments: Sequence[Payment], terms: Terms
+) -> PricedSale:
+    """Return what a load costs where payments buy its units, by the ladder of the period of each payment.
+
+    Payments before the load begins buy what it uses first; those after its end buy nothing.
+    """
+    if not load:
+        return PricedSale((), 0, 0, 0)
+    inside = [Payment(max(each.at, load[0].start), each.amount) for each in sorted(payments)]
+    inside = [each for each in inside if each.at < load[-1].end]
+    run = _run(timeline, load, terms, payments=inside)
+    paid = sum(each.amount for each in inside)
+    periods = _periods(run, load[0].start, load[-1].end)
+    return PricedSale(periods, paid, run.money, run.rating.units)
+
+
+def _run(
+    timeline: Timeline,
+    load: Sequence[Interval],
+    terms: Terms,
+    history: Sequence[int] = (),
+    payments: Sequence[Payment] = (),
+) -> _Run:
+    """Go through a load day by day, payment by payment."""
     first, last = load[0].start, load[-1].end
     run = _Run(timeline, Rating(terms=terms))
     zone = timeline.versions[0].zone
+    waiting = deque(payments)
     today = local_day(first, zone)
     if terms.started is None or today > terms.started:
         run.begin_day(today)
     run.rating.history = _history(timeline, first, history)
-    for part in _by_day(load, timeline):
+    for part in _by_day(load, timeline, [each.at for each in payments]):
         while local_day(part.start, zone) > today:
             today += timedelta(days=1)
             run.begin_day(today)
+        while waiting and waiting[0].at <= part.start:
+            run.pay(waiting.popleft())
         allocate(run.rating, timeline, LOAD, part.start, part.end, part.wh)
     while day_start(today + timedelta(days=1), zone) < last:
         today += timedelta(days=1)
@@ -151,7 +215,7 @@ def price_load(
     run.take(settle(run.rating, timeline))
     for period in {key.period for key in run.rating.lines}:
         run.energy[period] = energy_of(run.rating, timeline, period)
-    return _periods(run, first, last)
+    return run
 
 
 def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
@@ -165,13 +229,15 @@ def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str,
     return found
 
 
-def _by_day(load: Sequence[Interval], timeline: Timeline) -> Iterator[Interval]:
-    """Yield the load cut at local midnights, linearly in time, cumulative Wh floored."""
+def _by_day(load: Sequence[Interval], timeline: Timeline, cuts: Sequence[int]) -> Iterator[Interval]:
+    """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
     zone = timeline.versions[0].zone
     for each in load:
         given, at = 0, each.start
         while True:
-            until = min(day_start(local_day(at, zone) + timedelta(days=1), zone), each.end)
+            index = bisect_right(cuts, at)
+            midnight = day_start(local_day(at, zone) + timedelta(days=1), zone)
+            until = min(midnight, each.end, *cuts[index : index + 1])
             upto = each.wh if until >= each.end else each.wh * (until - each.start) // (each.end - each.start)
             yield Interval(at, until, upto - given)
             given, at = upto, until

@@ -236,3 +236,43 @@ def test_history_sets_the_block(run: Command, file: str, load: str) -> None:
     code, _, error = run("tariff", "price", file, "two", load, "--history", "10;90")
     assert code == 2
     assert "--history" in error
+
+
+def test_units_are_priced_as_they_were_bought(run: Command, tmp_path: Path) -> None:
+    """200 rand buy 58.379 kWh of Tshwane's first block (a receipt: 58.4)."""
+    file = str(EXAMPLES / "tariffs" / "south-africa-tshwane.yaml")
+    load, paid = tmp_path / "load.csv", tmp_path / "paid.csv"
+    load.write_text("start,end,kWh\n2026-03-01,2026-03-31,10\n2026-04-01,2026-04-30,20\n")
+    paid.write_text("timestamp,amount\n2026-03-01T00:00,200.00\n")
+    code, out, _ = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid))
+    assert code == 0
+    used = [line.split() for line in out.splitlines() if line.startswith("used of")]
+    assert [words[-3] for words in used] == ["10.000", "20.000"]
+    assert "ZAR 200.00 paid" in out
+    assert "left: 28.379 kWh bought and not used" in out
+    told = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid), "--json")
+    found = json.loads(told[1])
+    assert (found["units_left_wh"], found["paid"]) == (28_379, 200_000_000)
+    code, _, error = run("tariff", "price", file, "tshwane-residential", str(load))
+    assert code == 0
+    assert "add --payments" in error
+
+
+@pytest.mark.parametrize(
+    "text,what",
+    [
+        ("time,amount\n", "begin the file with"),
+        ("timestamp,amount\n2026-03-01,0\n", "write more than zero"),
+        ("timestamp,amount\n2026-03-01,ten\n", "like 200.00"),
+        ("timestamp,amount\nsoon,10\n", "is not a time"),
+    ],
+)
+def test_payments_that_cannot_be_read_name_line_and_remedy(
+    run: Command, tmp_path: Path, text: str, what: str
+) -> None:
+    file = str(EXAMPLES / "tariffs" / "south-africa-tshwane.yaml")
+    load, paid = tmp_path / "load.csv", tmp_path / "paid.csv"
+    load.write_text("start,end,kWh\n2026-03-01T00:00,2026-03-31T00:00,10\n")
+    paid.write_text(text)
+    code, _, error = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid))
+    assert (code, what in error) == (2, True), error

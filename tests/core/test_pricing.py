@@ -9,10 +9,11 @@ import pytest
 
 from meter_bridge.core.bands import Band
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.pricing import Interval, PricedPeriod, price_load
+from meter_bridge.core.pricing import HOUR_MS, Interval, Payment, PricedPeriod, price_load, price_sale
 from meter_bridge.core.rating import LineKind, Terms
 from meter_bridge.core.tariff import (
     BlockBandMeaning,
+    BlockBasis,
     DemandCharge,
     DemandOf,
     Ladder,
@@ -218,3 +219,60 @@ def test_how_a_load_is_cut_does_not_matter(cuts: list[int], wh: int) -> None:
     found, expected = priced(version, pieces), priced(version, fine)
     assert [each.total for each in found] == [each.total for each in expected]
     assert [amounts(each) for each in found] == [amounts(each) for each in expected]
+
+
+class TestUnitsBought:
+    """Tshwane 2025/26: 200, 400 and 20 rand in one month bought 169.19 kWh (reference 2.4)."""
+
+    PRICES = (("3.42585",), ("4.00936",), ("4.36816",), ("4.70902",))
+    LIMITS = ("100", "400", "650")
+
+    def timeline(self, **more: object) -> Timeline:
+        sold = {"basis": BlockBasis.PURCHASE_TIME} | more
+        return Timeline((tariff(self.PRICES, limits_kwh=self.LIMITS, more=sold),))
+
+    def load(self, *used: tuple[str, int]) -> list[Interval]:
+        """Return hours with energy in Wh."""
+        starts = [(instant(f"{day} 12:00", "Africa/Johannesburg"), wh) for day, wh in used]
+        return [Interval(start, start + HOUR_MS, wh) for start, wh in starts]
+
+    def payments(self, *paid: tuple[str, str]) -> list[Payment]:
+        return [Payment(instant(f"{day} 08:00", "Africa/Johannesburg"), amount(money)) for day, money in paid]
+
+    def test_what_is_bought_in_one_month_and_used_in_the_next_costs_what_it_was_bought_for(self) -> None:
+        load = self.load(("2026-03-01", 0), ("2026-03-20", 120_000), ("2026-04-10", 49_000))
+        paid = self.payments(("2026-03-02", "200"), ("2026-03-02", "400"), ("2026-03-02", "20"))
+        sale = price_sale(self.timeline(), load, paid, Terms())
+        assert (sale.paid, sale.units) == (amount("620"), 169_191 - 169_000)
+        assert 0 <= sale.money < amount("0.01")
+        march, april = sale.periods
+        assert march.total == amount("620") - sale.money
+        assert (april.total, april.wh, march.wh) == (0, 49_000, 120_000)
+        as_used = price_load(self.timeline(), load, Terms())
+        assert sum(each.total for each in as_used) < march.total * 96 // 100, "by use it is some 5 % less"
+
+    def test_fixed_charges_are_paid_before_units_are_bought(self) -> None:
+        standing = {"standing": (StandingCharge("rent", amount("20.00"), PeriodUnit.MONTH),)}
+        load = self.load(("2026-03-01", 0), ("2026-03-20", 1_000))
+        sale = price_sale(self.timeline(**standing), load, self.payments(("2026-03-02", "200")), Terms())
+        assert sale.units == 52_541 - 1_000, "180 rand at 3.42585"
+
+    def test_units_that_run_out_are_charged_at_the_ladder_and_owed(self) -> None:
+        load = self.load(("2026-03-01", 0), ("2026-03-20", 60_000))
+        sale = price_sale(self.timeline(), load, self.payments(("2026-03-02", "200")), Terms())
+        assert sale.units == 0
+        owed = (60_000 - 58_379) * amount("3.42585") // 1000
+        assert abs(sale.money + owed) <= amount("0.01"), "what a top-up could not buy stays as money"
+
+    def test_a_payment_within_an_interval_divides_it(self) -> None:
+        start = instant("2026-03-01 00:00", "Africa/Johannesburg")
+        load = [Interval(start, start + 10 * HOUR_MS, 10_000)]
+        sale = price_sale(self.timeline(), load, [Payment(start + 5 * HOUR_MS, amount("100"))], Terms())
+        kinds = {line.key.kind: line.quantity for line in sale.periods[0].lines}
+        assert kinds["units"] == 5_000
+        assert sale.paid == amount("100")
+
+    def test_without_payments_nothing_changes(self) -> None:
+        load = self.load(("2026-03-01", 0), ("2026-03-20", 120_000))
+        sale = price_sale(self.timeline(), load, [], Terms())
+        assert sale.periods == price_load(self.timeline(), load, Terms())

@@ -7,6 +7,7 @@ import pytest
 
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import SupplyState
+from meter_bridge.protocol.statements import Detail
 from tests.engine.harness import HOUR, LANDLORD, House, apply, house, zar
 
 SITE = """
@@ -102,3 +103,41 @@ async def test_units_are_used_up_under_a_tariff_that_sells_none(tmp_path: Path) 
         await made.read(units + 1_000, after=HOUR)
         assert made.state() is SupplyState.DISCONNECTED
         assert made.problems() == []
+
+
+async def test_units_bought_before_a_change_of_tariff_are_used_up_first_at_no_price(shop: House) -> None:
+    await shop.top_up("200.00")
+    kept = shop.account.balance
+    flat = SITE.replace("    units:\n", FLAT + "    units:\n").replace("tariff: tshwane\n", "tariff: flat\n")
+    await apply(shop, flat)
+    await shop.read(50_000, after=HOUR)
+    assert shop.available == kept
+    assert (await shop.top_up("100.00")).top_up.units_wh == 0, "the new tariff sells none"
+    await shop.read(60_000, after=HOUR)
+    rest = 60_000 - 58_379
+    assert shop.available == kept + zar("100.00") - rest * zar("2.00") // 1000
+    (held,) = (await shop.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)).units
+    assert (held.bought_wh, held.used_wh, held.closing_wh) == (58_379, 58_379, 0)
+    assert shop.problems() == []
+
+
+async def test_money_that_is_left_when_a_tariff_begins_to_sell_units_buys_them_with_the_next_top_up(
+    tmp_path: Path,
+) -> None:
+    flat = SITE.replace("    units:\n", FLAT + "    units:\n").replace("tariff: tshwane\n", "tariff: flat\n")
+    async with house(tmp_path, flat, credit="100.00") as made:
+        await made.read(0, power_w=2_000)
+        await apply(made, flat.replace("tariff: flat\n", "tariff: tshwane\n"))
+        assert made.account.supplies[0].rating.units == 0
+        assert made.state() is SupplyState.CONNECTED, "money is still there"
+        await made.read(1_000, after=HOUR)
+        left = made.available
+        assert left == zar("100.00") - 1_000 * zar("3.42585") // 1000
+        bought = await made.top_up("100.00")
+        assert bought.top_up.units_wh == pytest.approx((left + zar("100.00")) * 1000 / zar("3.42585"), abs=2)
+        assert made.problems() == []
+
+
+FLAT = """      flat:
+        versions: [{from: 2026-01-01, prices: [2.00]}]
+"""
