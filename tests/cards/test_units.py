@@ -1,8 +1,13 @@
 """The list of units and the landlord's dashboard."""
 
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, expect
+import pytest
+
+WORDS = Path(__file__).parents[2] / "custom_components" / "prepaid_meter" / "frontend" / "words"
+LANGUAGES = sorted(path.stem for path in WORDS.glob("*.json"))
 
 OFF = {"sensor.supply_state": ["disconnected", {"reason": "credit_exhausted"}]}
 LOW = {"binary_sensor.low_credit": ["on", {}]}
@@ -52,6 +57,54 @@ async def test_hundreds_of_units_are_searched_and_shown_in_pages(page: Page) -> 
     assert await names(page) == ["Unit 59", *[f"Unit {n}" for n in range(590, 600)]]
     await page.get_by_role("searchbox").fill("nobody")
     await expect(page.get_by_text("No unit matches.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "state, balance, words", [("disconnected", "-3.10", "used up"), ("connected", "-600", "–")]
+)
+async def test_credit_is_called_used_up_only_where_that_cut_the_supply(
+    page: Page, state: str, balance: str, words: str
+) -> None:
+    changes = {
+        "sensor.supply_state": [state, {"reason": "credit_exhausted"}],
+        "sensor.balance": [balance, {"unit_of_measurement": "ZAR"}],
+        "sensor.time_left": ["unknown", {}],
+    }
+    await show(page, {"a": {"name": "Flat 1", "changes": changes}})
+    assert await page.locator("tbody td").last.text_content() == words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tag", ["prepaid-meter-card", "prepaid-meter-units-card"])
+async def test_every_language_fits_a_phone(page: Page, tag: str, language: str) -> None:
+    armed = {"sensor.supply_state": ["armed", {"reason": "awaiting_confirmation"}]}
+    units = {"x": {"name": "Caretaker's room", "changes": armed}, **HOUSE}
+    config = {"device": "x"} if tag == "prepaid-meter-card" else {}
+    wide = await page.evaluate(
+        """async ([tag, accounts, config, language]) => {
+          await words.loadWords(language);
+          const locale = { language, number_format: "language", time_format: "24" };
+          const card = await show(tag, config, makeHass(accounts, { language, locale }));
+          const all = [...card.shadowRoot.querySelectorAll("*")];
+          const room = card.getBoundingClientRect().right;
+          const beyond = all.filter((each) => each.getBoundingClientRect().right > room + 0.5);
+          return beyond.map((each) => each.outerHTML);
+        }""",
+        [tag, units, config, language],
+    )
+    assert wide == []
+
+
+async def test_the_language_can_be_changed_and_changed_back(page: Page) -> None:
+    for language, words in (("fr", "Logements"), ("en", "Units"), ("fr", "Logements")):
+        await page.evaluate(
+            """async (language) => {
+              const hass = makeHass({ a: { name: "Flat 1" } }, { language, locale: { language } });
+              await show("prepaid-meter-units-card", {}, hass);
+            }""",
+            language,
+        )
+        await expect(page.get_by_role("heading")).to_have_text(words)
 
 
 async def test_a_quiet_house_says_so(page: Page) -> None:

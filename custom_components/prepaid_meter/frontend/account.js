@@ -93,10 +93,13 @@ export class Account {
     return this.attribute("sensor.balance", "unit_of_measurement") ?? "";
   }
 
+  /** Return how long the credit lasts; nothing is forecast of a supply that is off because it is used up. */
   get secondsLeft() {
     const left = this.number("sensor.time_left");
     const unit = this.attribute("sensor.time_left", "unit_of_measurement");
-    return left === null ? null : left * (SECONDS[unit] ?? 1);
+    if (left !== null) return left * (SECONDS[unit] ?? 1);
+    const off = this.supply !== null && this.supply !== "connected";
+    return off && this.number("sensor.balance") <= 0 ? 0 : null;
   }
 
   get supply() {

@@ -7,7 +7,7 @@ import { ago, instant, lastsFor, price as formatPrice } from "./format.js";
 import { look } from "./look.js";
 import { Period } from "./period.js";
 import { TopUpDialog } from "./top-up.js";
-import { bestLanguage, hasWords, loadWords, pageLanguage, word } from "./words.js";
+import { bestLanguage, loadWords, pageLanguage, speak, word } from "./words.js";
 
 const ALL_DAY = "all";
 const ORDINARY = ["in_credit"];
@@ -58,8 +58,8 @@ export class PrepaidMeterCard extends HTMLElement {
   _render() {
     const language = this._hass.locale?.language ?? this._hass.language;
     if (!this._config) return;
-    if (!hasWords(language)) {
-      loadWords(language).then(() => hasWords(language) && this._render());
+    if (!speak(language)) {
+      loadWords(language).then(() => speak(language) && this._render());
       return;
     }
     setAttribute(this, "dark", Boolean(this._hass.themes?.darkMode));

@@ -83,6 +83,7 @@ const CARD = `
   table { width: 100%; border-collapse: collapse; font-size: 13px; line-height: 18px; }
   th { font-weight: 400; text-align: end; color: var(--pm-soft); padding: 2px 0 2px 12px; white-space: nowrap; }
   td { text-align: end; padding: 2px 0 2px 12px; white-space: nowrap; }
+  td:first-of-type { white-space: normal; }
   th:first-child { text-align: start; padding-inline-start: 0; }
   tbody th { color: var(--pm-text); }
   tr.now th, tr.now td { font-weight: 500; }
@@ -148,7 +149,8 @@ const UNITS = `
   .end { text-align: end; }
   th:last-child, td:last-child { padding-inline-end: 0; }
   td.end { white-space: nowrap; }
-  tbody th { white-space: normal; overflow-wrap: anywhere; }
+  tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 6em; }
+  td .chip { white-space: normal; border-radius: 14px; }
   tbody .link { min-height: 28px; font-weight: 500; }
   .soft { color: var(--pm-soft); font-size: 13px; line-height: 18px; }
   .calm { display: flex; align-items: center; gap: 10px; color: var(--pm-soft); padding: 4px 0; }
@@ -156,6 +158,7 @@ const UNITS = `
   @container (max-width: 430px) {
     .wide { display: none; }
     td, tbody th { padding-inline-end: 8px; }
+    td.end, th.end { padding-inline-end: 0; }
   }
   ha-card { container-type: inline-size; }
 `;

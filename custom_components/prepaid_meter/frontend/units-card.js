@@ -5,7 +5,7 @@ import { h, icon, setAttribute } from "./dom.js";
 import { unitsForm } from "./editor.js";
 import { lastsFor } from "./format.js";
 import { look } from "./look.js";
-import { bestLanguage, hasWords, loadWords, pageLanguage, word } from "./words.js";
+import { bestLanguage, loadWords, pageLanguage, speak, word } from "./words.js";
 
 const PAGE = 25;
 const FAR = Number.MAX_SAFE_INTEGER;
@@ -58,8 +58,8 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   _render() {
     if (!this._config) return;
     const language = this._hass.locale?.language ?? this._hass.language;
-    if (!hasWords(language)) {
-      loadWords(language).then(() => hasWords(language) && this._render());
+    if (!speak(language)) {
+      loadWords(language).then(() => speak(language) && this._render());
       return;
     }
     setAttribute(this, "dark", Boolean(this._hass.themes?.darkMode));

@@ -42,9 +42,12 @@ async function readWords(language) {
   }
 }
 
-/** Return whether a language's words are there. */
-export function hasWords(language) {
-  return loaded.has(bestLanguage(language));
+/** Speak a language from now on if its words are there; say whether they are. */
+export function speak(language) {
+  const best = bestLanguage(language);
+  if (!loaded.has(best)) return false;
+  current = best;
+  return true;
 }
 
 /** Return a text by its path, such as ``condition.low``, with its placeholders filled in. */

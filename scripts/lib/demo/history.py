@@ -27,12 +27,14 @@ from meter_bridge.devices.driver import Report
 from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.credit import available_credit
 from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.daily_use import close_day
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
+from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.work import Work
@@ -154,11 +156,20 @@ class Past:
             step += 1
             if step % QUARTERS_PER_DAY == 0:
                 self.engine.flush(everything=True)
+                self._close_days()
                 self._store.store()
         self.engine.flush(everything=True)
         await self.engine.drained()
         self._store.store()
         return self._registers
+
+    def _close_days(self) -> None:
+        """Keep what each supply used on the day that is over: the forecast learns from it."""
+        unit = Unit(self._time.now)
+        for account in self.engine.installation.accounts.values():
+            for supply in account.supplies:
+                close_day(supply, unit)
+        self.engine.submit(unit)
 
     def _account(self, account_id: str) -> Account:
         return self.engine.installation.accounts[account_id]
