@@ -15,6 +15,8 @@ LANGUAGE: Final = r"^([a-z]{2})?$(?!\n)"
 EMAIL: Final = r"^([^@\s]+@[^@\s]+)?$(?!\n)"
 PHONE: Final = r"^(\+[0-9]{6,15})?$(?!\n)"
 TIME_OF_DAY: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$(?!\n)"
+CURRENCY: Final = r"^[A-Z]{3}$(?!\n)"
+DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
 
 REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -27,6 +29,8 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         EMAIL: "write an address such as name@example.org, or nothing",
         PHONE: "write the number with its country code and digits alone, such as +254712345678, or nothing",
         TIME_OF_DAY: "write a time such as 22:00, or nothing",
+        CURRENCY: "write three capital letters, such as ZAR",
+        DAY: "write a day such as 2026-03-01",
         KWH: "write the kWh that the register shows, such as 12345.6, with at most three decimal places",
     }
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from meter_bridge.api.patterns import TEXT
+from meter_bridge.api.patterns import CURRENCY, DAY, TEXT
 from meter_bridge.api.requests import AccountId, Amount, Reason
 
 ProviderId = Annotated[
@@ -35,6 +35,31 @@ class PaymentDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[AccountId, msgspec.Meta(description="Where it goes; left out, the account of its order.")]
         | None
     ) = None
+
+
+Column = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT, description="Name of the column.")]
+Day = Annotated[str, msgspec.Meta(pattern=DAY, description="As in `2026-03-01`.")]
+
+
+class ReconcileQuery(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}
+):
+    """How a statement is to be read: columns that are not found by themselves, and its period."""
+
+    payment: Column | None = None
+    amount: Column | None = None
+    currency_column: Column | None = None
+    date: Column | None = None
+    currency: (
+        Annotated[str, msgspec.Meta(pattern=CURRENCY, description="Where no column says it.")] | None
+    ) = None
+    first: Day | None = None
+    last: Day | None = None
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that are named."""
+        named = {"payment": self.payment, "amount": self.amount, "currency": self.currency_column}
+        return {what: name for what, name in (named | {"date": self.date}).items() if name is not None}
 
 
 class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

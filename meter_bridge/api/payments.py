@@ -3,12 +3,12 @@
 from http import HTTPStatus
 from typing import Final
 
-from meter_bridge.api.bodies import BODY_BYTES, read_body
+from meter_bridge.api.bodies import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, PreviewQuery
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, PreviewQuery, ReconcileQuery
 from meter_bridge.api.reach import account_in_reach
-from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
+from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import (
     PaymentDecided,
@@ -16,6 +16,7 @@ from meter_bridge.protocol.payments import (
     PaymentList,
     PaymentOptions,
     PaymentView,
+    Reconciliation,
     TopUpPreview,
     WaitingPayments,
 )
@@ -159,6 +160,23 @@ async def decide_payment(call: Call) -> Reply:
     return Reply(await call.port.payments.decide_payment(call.actor, body))
 
 
+@endpoint(
+    "POST",
+    "/api/v1/payments/reconciliation/{provider}",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=Reconciliation,
+    body_media="text/csv",
+    query=ReconcileQuery,
+    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.PAYLOAD_TOO_LARGE),
+)
+async def reconcile_payments(call: Call) -> Reply:
+    """Hold a provider's statement, as CSV, against the journal, and say what is missing on either side."""
+    query = call.query(ReconcileQuery)
+    raw = await read_body(call.request, SITE_FILE_BYTES)
+    provider = call.request.match_info["provider"]
+    return Reply(await call.port.payments.reconcile(provider, raw, query))
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     get_payment_options,
     preview_top_up,
@@ -168,4 +186,5 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     hear_payment_event,
     list_waiting_payments,
     decide_payment,
+    reconcile_payments,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.api.port import Actor
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import TopUpResult
@@ -14,6 +14,7 @@ from meter_bridge.protocol.payments import (
     PaymentList,
     PaymentOptions,
     PaymentView,
+    Reconciliation,
     TopUpPreview,
     VoucherBatches,
     VoucherList,
@@ -74,6 +75,9 @@ class PaymentsPort(Protocol):
 
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
         """Take a provider's message; returns when what it means is booked and stored."""
+
+    async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
+        """Hold a provider's statement against the journal."""
 
     async def waiting_payments(self, actor: Actor) -> WaitingPayments:
         """Return what waits for a person."""

@@ -2,17 +2,25 @@
 
 import argparse
 import asyncio
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from meter_bridge.commands.connection import connected
+from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.output import add_json, plain, say, say_json, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
-from meter_bridge.protocol.payments import PaymentDecided, PaymentList, WaitingPayments
+from meter_bridge.protocol.payments import (
+    Difference,
+    PaymentDecided,
+    PaymentList,
+    Reconciliation,
+    WaitingPayments,
+)
 
 EPILOG: Final = """\
 What a provider tells is credited by itself where it is what a customer ordered. All else waits here: nothing
@@ -23,9 +31,12 @@ examples:
   meter-bridge payments waiting
   meter-bridge payments credit mpesa QK12345678 --account flat-1 --reason "typed the room wrong"
   meter-bridge payments dismiss card pi_123 --reason "paid twice, returned"
+  meter-bridge payments reconcile mpesa statement.csv --column payment="Receipt No."
 """
 WAITING: Final = ("PROVIDER", "PAYMENT", "AMOUNT", "ACCOUNT", "WHY")
 PAYMENTS: Final = ("PAYMENT", "BEGUN", "WITH", "AMOUNT", "STATE", "TOP-UP")
+DIFFERENCES: Final = ("PAYMENT", "WHAT", "STATED", "BOOKED", "ACCOUNT", "DAY")
+COLUMNS: Final = {"payment": "payment", "amount": "amount", "currency": "currency_column", "date": "date"}
 MINUTE: Final = len("2026-03-01T10:00")
 
 
@@ -47,6 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             deciding.add_argument("--account", metavar="ID", help="where it goes (default: its order's)")
         deciding.add_argument("--reason", required=True, metavar="TEXT", help="why; kept on record")
         deciding.set_defaults(act=_decide, decision=decision)
+    reconciling = actions.add_parser("reconcile", help="hold a provider's statement against the journal")
+    reconciling.add_argument("provider", metavar="PROVIDER", help="id of the provider in payments.yaml")
+    reconciling.add_argument("file", metavar="FILE", type=Path, help="its statement as CSV")
+    reconciling.add_argument(
+        "--column", action="append", default=[], metavar="WHAT=NAME", help="payment, amount, currency or date"
+    )
+    reconciling.add_argument("--currency", metavar="CODE", help="where no column says it")
+    reconciling.add_argument("--from", dest="first", metavar="DAY", help="first day (default: the file's)")
+    reconciling.add_argument("--to", dest="last", metavar="DAY", help="last day (default: the file's)")
+    add_json(reconciling)
+    reconciling.set_defaults(act=_reconcile)
     for each in actions.choices.values():
         add_data(each)
 
@@ -116,3 +138,45 @@ async def _decide(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         done = await client.post(PaymentDecided, "payments", "decide", body=body)
     say(f"{done.payment}: {'booked as ' + done.top_up if done.top_up else 'dismissed, nothing was credited'}")
+
+
+async def _reconcile(arguments: argparse.Namespace, settings: Settings) -> None:
+    query = {"currency": arguments.currency, "from": arguments.first, "to": arguments.last}
+    for each in arguments.column:
+        what, equals, name = each.partition("=")
+        if not equals or what not in COLUMNS:
+            raise CommandError(f"--column {each!r} is not WHAT=NAME", f"WHAT is one of {', '.join(COLUMNS)}")
+        query[COLUMNS[what]] = name
+    raw = await asyncio.to_thread(_read, arguments.file)
+    given = {name: value for name, value in query.items() if value is not None}
+    async with connected(settings) as client:
+        steps = ("payments", "reconciliation", arguments.provider)
+        found = await client.post(Reconciliation, *steps, document=raw, query=given)
+    if arguments.json:
+        say_json(msgspec.to_builtins(found))
+        return
+    say(f"{found.matched} payments agree, {len(found.differences)} do not.")
+    if found.differences:
+        rows = [_difference_row(each) for each in found.differences]
+        say(table(DIFFERENCES, rows, right=("STATED", "BOOKED")))
+    for line in found.unreadable:
+        say(f"line {line.line} could not be read: {line.reason}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}", "name the statement's file") from error
+
+
+def _difference_row(one: Difference) -> tuple[str, ...]:
+    reason = "" if one.reason == "missing" else f": {one.reason.replace('_', ' ')}"
+    return (
+        plain(one.payment),
+        one.kind.replace("_", " ") + reason,
+        _amount(one.stated, one.currency),
+        _amount(one.booked, one.currency),
+        one.account_id or "–",
+        one.day or "–",
+    )

@@ -1,8 +1,9 @@
 """Payments beside an engine, as the API sees them."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.api.port import Actor
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.engine.engine import Engine
@@ -13,7 +14,9 @@ from meter_bridge.payments.cashier import Cashier
 from meter_bridge.payments.deciding import Desk
 from meter_bridge.payments.previewing import options, preview
 from meter_bridge.payments.providers_file import ProvidersFile
+from meter_bridge.payments.reconciling import books_of, reconcile
 from meter_bridge.payments.secret_key import SecretKey
+from meter_bridge.payments.statement_file import read_statement
 from meter_bridge.payments.voucher_press import VoucherPress
 from meter_bridge.payments.voucher_till import VoucherTill
 from meter_bridge.protocol.messages import Role, TopUpResult
@@ -24,6 +27,7 @@ from meter_bridge.protocol.payments import (
     PaymentList,
     PaymentOptions,
     PaymentView,
+    Reconciliation,
     TopUpPreview,
     VoucherBatches,
     VoucherList,
@@ -121,6 +125,16 @@ class Payments:
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
         """Take a provider's message."""
         return PaymentHeard(await self.cashier.hearing.hear(provider_id, headers, body))
+
+    async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
+        """Hold a provider's statement against the journal."""
+
+        def compare() -> Reconciliation:
+            file = read_statement(raw, query.columns(), query.currency)
+            books = books_of(self._engine.reader, provider_id)
+            return reconcile(provider_id, file, books, query.first, query.last)
+
+        return await asyncio.to_thread(compare)
 
     async def waiting_payments(self, actor: Actor) -> WaitingPayments:
         """Return what waits for a person."""

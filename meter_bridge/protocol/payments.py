@@ -287,3 +287,49 @@ class Receipt:
     taxes: dict[str, int]
     """Taxes within the units that it bought; empty where taxes are due as energy is used."""
     balance_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableLine:
+    """A line of a statement that says nothing, and why; it was not compared."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A payment, or a refund, of which statement and journal say different things."""
+
+    payment: str
+    kind: str
+    """``not_booked``: stated and not in the journal; ``not_stated``: the other way round; ``different``."""
+    reason: str
+    """``never_told``, ``waiting``, ``dismissed``, ``missing``, ``amount`` or ``currency``."""
+    line: int | None
+    """Line of the statement, counted from 1."""
+    stated: int | None
+    booked: int | None
+    currency: str
+    amount_digits: int
+    account_id: str | None
+    entry: str | None
+    day: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """A provider's statement held against the journal."""
+
+    provider: str
+    first_day: str | None
+    last_day: str | None
+    columns: dict[str, str]
+    """Which columns of the file were read as what."""
+    matched: int
+    matched_amount: int | None
+    """None where the statement has several currencies."""
+    currency: str | None
+    amount_digits: int | None
+    differences: tuple[Difference, ...]
+    unreadable: tuple[UnreadableLine, ...]

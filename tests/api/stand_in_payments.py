@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder
+from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -16,6 +16,7 @@ from meter_bridge.protocol.payments import (
     PaymentState,
     PaymentView,
     ProviderView,
+    Reconciliation,
     TopUpPreview,
     VoucherBatch,
     VoucherBatches,
@@ -186,6 +187,22 @@ class StandInPayments:
         if headers.get("Prepaid-Signature") != "k":
             raise Refused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
         return PaymentHeard(1)
+
+    async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
+        """Say that all is well."""
+        self._asked(f"reconcile {provider_id} {len(raw)}")
+        return Reconciliation(
+            provider=provider_id,
+            first_day="2026-03-01",
+            last_day="2026-03-31",
+            columns={"payment": "Receipt No.", "amount": "Paid In"},
+            matched=2,
+            matched_amount=100_000_000,
+            currency="ZAR",
+            amount_digits=6,
+            differences=(),
+            unreadable=(),
+        )
 
     async def waiting_payments(self, actor: Actor) -> WaitingPayments:
         """Return the one payment that waits."""

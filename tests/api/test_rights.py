@@ -51,6 +51,7 @@ ALLOWED: Final = {
     "POST /api/v1/notices/test": OWNER,
     "GET /api/v1/payments/waiting": LANDLORDS,
     "POST /api/v1/payments/decide": LANDLORDS,
+    "POST /api/v1/payments/reconciliation/{provider}": OWNER,
     "POST /api/v1/accounts/{id}/refunds": LANDLORDS,
     "POST /api/v1/accounts/{id}/corrections": LANDLORDS,
     "POST /api/v1/accounts/{id}/repricings": LANDLORDS,

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+import json
 import os
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Response, expect
 import pytest
 
 from meter_bridge.devices.driver import Family
@@ -209,3 +210,63 @@ async def test_the_same_with_a_voucher_in_the_dark_scheme(rooms: Rooms, chromium
     await page.get_by_label("Number on the voucher").fill(code)
     await page.get_by_role("button", name="Use it").click()
     await expect(page.get_by_role("alert")).to_contain_text("already used")
+
+
+async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_by_its_tenant(
+    rooms: Rooms, chromium: Chromium
+) -> None:
+    await rooms.dark("room-14")
+    page = await come_in(rooms, chromium, "room-14")
+    await page.get_by_role("link", name="Top up").first.click()
+    await page.get_by_role("textbox", name="How much?").fill("20")
+    await page.get_by_role("button", name="Pay R").click()
+    await page.locator("#refuse").click()
+    await expect(page.get_by_text("It was not paid")).to_be_visible()
+    await page.goto(f"{rooms.bridge.url}/my/#pay")
+    await page.get_by_role("textbox", name="How much?").fill("30")
+    await page.get_by_text("Mobile money").click()
+    await page.get_by_role("button", name="Pay R").click()
+    await expect(page.get_by_text("Send ZAR 30.00 to till 4711")).to_be_visible()
+    await picture(page, "instructions")
+    payments = json.loads(await rooms.api.get("/api/v1/accounts/room-14/payments"))["payments"]
+    order = next(each for each in payments if each["provider"] == "cash")
+    await expect(page.locator(".reference")).to_have_text(order["reference"])
+    paid = {"payment": "QK12345678", "amount": "30.00", "currency": "ZAR"}
+    assert await rooms.till.tell("succeeded", order["id"], provider="cash", **paid) == 200
+    await expect(page.locator("#paid")).to_contain_text("received")
+    await page.get_by_role("link", name="To the start page").click()
+    await expect(page.get_by_text("Ready to be switched on")).to_be_visible()
+    await picture(page, "armed")
+    await page.get_by_role("button", name="It is safe").click()
+    await rooms.lit("room-14")
+    await expect(page.get_by_text("Power is on")).to_be_visible()
+    await page.goto(f"{rooms.bridge.url}/my/#settings")
+    await page.locator("#language").select_option("sw")
+    await expect(page.get_by_text("Ondoka kwenye simu hii")).to_be_visible()
+    await picture(page, "settings-sw")
+
+
+async def test_it_works_without_a_network_once_it_was_open(rooms: Rooms, chromium: Chromium) -> None:
+    page = await come_in(rooms, chromium, "room-12")
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.reload()
+    await expect(page.locator("#credit")).to_be_visible()
+    await page.context.set_offline(True)
+    await page.reload()
+    await expect(page.get_by_text("No connection")).to_be_visible()
+    await expect(page.locator("#credit")).to_be_visible()
+    await page.context.set_offline(False)
+    await expect(page.get_by_text("No connection")).not_to_be_visible(timeout=15_000)
+
+
+async def test_what_a_phone_loads_is_small(rooms: Rooms, chromium: Chromium) -> None:
+    page = await chromium.page(PHONE)
+    sizes: list[int] = []
+
+    async def measure(response: Response) -> None:
+        sizes.append(int(response.headers.get("content-length", "0")))
+
+    page.on("response", measure)
+    await page.goto(f"{rooms.bridge.url}/my/")
+    await expect(page.get_by_label("Code")).to_be_visible()
+    assert 0 < sum(sizes) < 45_000

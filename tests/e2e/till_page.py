@@ -62,13 +62,16 @@ class TillPage:
         await self.tell("failed", order)
         raise web.HTTPSeeOther(f"{self._bridge}/my/cancelled#{order}")
 
-    async def tell(self, kind: str, order: str, **more: str) -> int:
+    async def tell(self, kind: str, order: str, *, provider: str = "till", **more: str) -> int:
         """Send a signed message; return how the bridge answered."""
         body = json.dumps({"id": f"{kind}-{order}", "type": kind, "order": order, **more}).encode()
         headers = {HEADER: sign(SECRET, body, int(time.time()))}
         self.told_at = asyncio.get_running_loop().time()
         async with (
             ClientSession() as session,
-            session.post(f"{self._bridge}/api/v1/payment-events/till", data=body, headers=headers) as answer,
+            session.post(self._address(provider), data=body, headers=headers) as answer,
         ):
             return answer.status
+
+    def _address(self, provider: str) -> str:
+        return f"{self._bridge}/api/v1/payment-events/{provider}"
