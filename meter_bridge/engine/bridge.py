@@ -281,7 +281,7 @@ class Bridge:
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
-        account = self._served(actor, account_id)
+        account = self._books_of(actor, account_id)
         asked = TopUp.asked(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
 
@@ -289,8 +289,8 @@ class Bridge:
         self, actor: Actor, account_id: str, asked: requests.OperationRequest, *, key: str
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books once per key."""
-        settles = isinstance(asked, requests.Settlement)
-        account = (self._books_of if settles else self._served)(actor, account_id)
+        # A key that was answered keeps its answer, also after the account was closed.
+        account = self._books_of(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
         operation = operation_of(account, asked, self._revoke_tenants)
@@ -319,19 +319,6 @@ class Bridge:
         unit.work.add(ops.UPSERT_TOKEN, stored.row())
         unit.after(lambda: self._tokens.update({stored.id: stored}))
         unit.after(lambda: self.engine.feed.cut_off(stored.id))
-
-    def _served(self, actor: Actor, account_id: str) -> Account:
-        """Return an account that is in use; raises ``Refused``, and says so where it is closed."""
-        account = self._books_of(actor, account_id)
-        if account.closed_at is None:
-            return account
-        raise Refused(
-            ErrorCode.CONFLICT,
-            f"{account.id} is closed since {iso(account.closed_at)}: its unit is in the site file no more",
-            field="account",
-            value=account.id,
-            remedy="apply a site file that has the unit again; who moved out is settled with without it",
-        )
 
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False

@@ -108,6 +108,8 @@ class Operations:
         while not engine.running.is_set():
             await engine.running.wait()
         account = operation.account(engine, account_id)
+        if account is None and account_id in engine.installation.closed:
+            raise closed(account_id)
         if account is None or engine.broken:
             raise storage_unavailable()
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
@@ -155,6 +157,17 @@ async def committed(engine: Engine, unit: Unit) -> None:
             await engine.ended(done)
     except StorageError as error:
         raise storage_unavailable() from error
+
+
+def closed(account_id: str) -> Refused:
+    """Return the refusal to change the books of a unit that is no longer served."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"{account_id} is closed: its unit is in the site file no more",
+        field="account",
+        value=account_id,
+        remedy="apply a site file that has the unit again; who moved out is settled with without it",
+    )
 
 
 def storage_unavailable() -> Refused:

@@ -1,6 +1,6 @@
 """Top-ups: money in, posted after everything used so far, with where it went."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final, override
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from meter_bridge.engine.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import add_lines, announce, book, entry_id
 from meter_bridge.engine.operations import Operation, check_amount, check_text, parsed_amount
-from meter_bridge.engine.purchases import buy_units, postings_of
+from meter_bridge.engine.purchases import buy_units, postings_of, units_worth
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import supply_view
@@ -49,7 +49,10 @@ class TopUp(Operation[TopUpResult]):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         """Refuse an amount outside the limits of the account."""
-        possible = payments(account, credit_now(account), engine.clock.now())
+        credit = credit_now(account)
+        # What units are worth is credit as well: else they would pass every maximum.
+        held = replace(credit, balance=credit.balance + units_worth(account))
+        possible = payments(account, held, engine.clock.now())
         largest, why = possible.most, ""
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest(), largest)

@@ -72,7 +72,7 @@ async def test_a_removed_unit_is_closed_with_everything_posted(flat: House) -> N
     await apply(flat, ONLY_SECOND)
     assert flat.bridge.account(LANDLORD, "flat-1").closed_at is not None
     assert "flat-1" not in {each.id for each in flat.bridge.accounts(LANDLORD)}
-    with pytest.raises(Refused, match="flat-1 is closed since"):
+    with pytest.raises(Refused, match="flat-1 is closed"):
         await flat.bridge.top_up(
             LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="after it closed"
         )
@@ -325,3 +325,13 @@ async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> N
     applying.cancel()
     await flat.engine.running.wait()
     assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1", "flat-2"]
+
+
+async def test_a_key_keeps_its_answer_after_its_account_was_closed(flat: House) -> None:
+    await apply(flat, BOTH)
+    first = await flat.top_up("7.00", key="once")
+    await apply(flat, ONLY_SECOND)
+    again, replayed = await flat.bridge.top_up(
+        LANDLORD, "flat-1", amount="7.00", method="cash", reference=None, key="once"
+    )
+    assert (again, replayed) == (first, True)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from meter_bridge.api.port import Refused
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import SupplyState
+from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail
 from tests.engine.harness import HOUR, LANDLORD, House, apply, house, zar
 
@@ -141,3 +143,15 @@ async def test_money_that_is_left_when_a_tariff_begins_to_sell_units_buys_them_w
 FLAT = """      flat:
         versions: [{from: 2026-01-01, prices: [2.00]}]
 """
+
+
+async def test_a_maximum_balance_counts_what_units_are_worth(tmp_path: Path) -> None:
+    limited = SITE.replace("        low credit: [50.00]", "        maximum balance: 250.00")
+    async with house(tmp_path, limited, credit=None) as made:
+        await made.read(0, power_w=2_000)
+        await made.top_up("200.00")
+        with pytest.raises(Refused, match="within its maximum") as refused:
+            await made.top_up("51.00")
+        assert refused.value.code is ErrorCode.AMOUNT_OUT_OF_RANGE
+        await made.read(10_000, after=HOUR)
+        assert (await made.top_up("51.00")).top_up.units_wh
