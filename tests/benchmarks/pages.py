@@ -1,0 +1,192 @@
+"""Pages of the dashboard over 10,000 meters: cold and warm at the server, ten people at once, and sizes.
+
+A person here is a WebSocket that speaks Streamlit's own messages, so that what a browser draws does not count.
+``PREPAID_BENCHMARK_UNITS`` and ``PREPAID_BENCHMARK_MONTHS`` choose another size (10000 and 2).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import random
+import tempfile
+import time
+from typing import Final
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from scripts.lib.demo.landlord import Dashboard
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from tests.benchmarks.landlord import FULL, Size, write_installation
+from tests.benchmarks.parts import resident_mb
+from tests.benchmarks.progress import bar
+
+UNITS: Final = 10_000
+MONTHS: Final = 2
+PEOPLE: Final = 10
+ROUNDS: Final = 3
+GOAL_COLD_S: Final = 1.5
+GOAL_WARM_S: Final = 0.3
+GOAL_P95_S: Final = 1.5
+GOAL_BYTES: Final = 4 * 1024 * 1024
+PAGES: Final = {
+    "today": "",
+    "units": "",
+    "unit": f"unit={FULL}",
+    "tariffs": "",
+    "top-ups": "",
+    "debt": "",
+    "energy-balance": "",
+    "alerts": "",
+    "reports": "",
+    "system": "",
+}
+THINK_S: Final = (0.5, 2.0)
+"""How long a person looks at a page before the next click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run of a page."""
+
+    page: str
+    seconds: float
+    largest: int
+    """Bytes of the largest message."""
+    failed: bool
+
+
+class Person:
+    """Somebody at a dashboard."""
+
+    def __init__(self, port: int) -> None:
+        """Take the port; ``open`` connects."""
+        self._port = port
+        self._socket: ClientConnection | None = None
+
+    async def open(self) -> None:
+        """Connect as a browser does."""
+        self._socket = await connect(
+            f"ws://{LOOPBACK}:{self._port}/_stcore/stream",
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            origin=f"http://{LOOPBACK}:{self._port}",  # type: ignore[arg-type]
+            max_size=None,
+        )
+
+    async def close(self) -> None:
+        """Leave."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def look_at(self, page: str, query: str = "") -> Seen:
+        """Ask for a page and wait until the server has run it."""
+        assert self._socket is not None
+        asked = BackMsg()
+        asked.rerun_script.page_name = "" if page == "today" else page
+        asked.rerun_script.query_string = query
+        begun = time.perf_counter()
+        await self._socket.send(asked.SerializeToString())
+        largest, failed = 0, False
+        while True:
+            raw = await self._socket.recv(decode=False)
+            largest = max(largest, len(raw))
+            told = ForwardMsg.FromString(raw)
+            kind = told.WhichOneof("type")
+            failed = failed or (
+                kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception"
+            )
+            if kind == "script_finished":
+                failed = failed or told.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
+                return Seen(page, time.perf_counter() - begun, largest, failed)
+
+
+async def main() -> None:
+    """Build the installation, look at every page, and print what was seen."""
+    size = Size(
+        units=int(os.environ.get("PREPAID_BENCHMARK_UNITS", UNITS)),
+        months=int(os.environ.get("PREPAID_BENCHMARK_MONTHS", MONTHS)),
+    )
+    with tempfile.TemporaryDirectory(prefix="prepaid-pages-") as name:
+        folder = Path(name)
+        begun = time.perf_counter()
+        await asyncio.to_thread(
+            write_installation, folder, size, int(time.time() * 1000), lambda share: bar("  writing", share)
+        )
+        print(
+            f"  {size.units:,} units, {size.months} months of quarter hours and a year of days,"
+            f" written in {time.perf_counter() - begun:.0f} s"
+        )
+        await _alone(folder)
+        await _together(folder)
+
+
+async def _alone(folder: Path) -> None:
+    """Look at each page in a server that has just begun, and twice again."""
+    print("  page              cold s   warm s   largest message, KiB")
+    seen: list[Seen] = []
+    for page, query in PAGES.items():
+        server = await _started(folder, page)
+        try:
+            person = Person(int(server.url.rpartition(":")[2]))
+            await person.open()
+            runs = [await person.look_at(page, query) for _ in range(3)]
+            await person.close()
+        finally:
+            await server.stop()
+        seen += runs
+        warm = min(run.seconds for run in runs[1:])
+        marks = f"{_mark(runs[0].seconds, GOAL_COLD_S)}  {_mark(warm, GOAL_WARM_S)}"
+        largest = max(run.largest for run in runs)
+        failed = "  FAILED" if any(run.failed for run in runs) else ""
+        print(f"  {page:16}  {marks}  {largest / 1024:8.0f}{failed}")
+    largest = max(run.largest for run in seen)
+    print(f"  largest of all: {largest / 1024:.0f} KiB of {GOAL_BYTES / 1024:.0f}")
+
+
+def _mark(seconds: float, goal: float) -> str:
+    """Return a time, with a mark where it is beyond its goal."""
+    return f"{seconds:6.2f}{'!' if seconds > goal else ' '}"
+
+
+async def _together(folder: Path) -> None:
+    """Let ten people click through all pages at once."""
+    server = await _started(folder, "together")
+    try:
+        port = int(server.url.rpartition(":")[2])
+        told = await asyncio.gather(*(_clicks(port, number) for number in range(PEOPLE)))
+        memory = resident_mb(server)
+    finally:
+        await server.stop()
+    seen = [run for runs in told for run in runs]
+    times = sorted(run.seconds for run in seen)
+    middle, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
+    failed = sum(run.failed for run in seen)
+    print(
+        f"  {PEOPLE} people at once, {len(seen)} pages: median {middle:.2f} s, p95 {_mark(p95, GOAL_P95_S)} s,"
+        f" slowest {times[-1]:.2f} s, {failed} failed, {memory:.0f} MB resident"
+    )
+
+
+async def _clicks(port: int, number: int) -> Sequence[Seen]:
+    """Click through all pages in an order of one's own."""
+    rng = random.Random(number)
+    person = Person(port)
+    await person.open()
+    seen = []
+    for _ in range(ROUNDS):
+        for page in rng.sample(list(PAGES), len(PAGES)):
+            query = f"unit=unit-{rng.randrange(100):05d}" if page == "unit" else PAGES[page]
+            seen.append(await person.look_at(page, query))
+            await asyncio.sleep(rng.uniform(*THINK_S))
+    await person.close()
+    return seen
+
+
+async def _started(folder: Path, name: str) -> Dashboard:
+    """Start a server of its own."""
+    server = Dashboard(folder, free_port(), folder / f"{name}.log")
+    await server.start()
+    return server
