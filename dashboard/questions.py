@@ -92,8 +92,13 @@ _TARIFF_ID: Final = "SELECT id FROM tariff"
 _VERSION: Final = "SELECT tariff_id, valid_from, document FROM tariff_version WHERE withdrawn_at IS NULL"
 _OPEN: Final = "closed_at IS NULL"
 _LAST_TOP_UPS: Final = """
-    AND (j.at >= (SELECT max(last_instant) FROM installation) - 1209600000
-         OR j.seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id))"""
+    AND j.seq IN (
+        SELECT seq FROM journal_entry WHERE kind = 'top_up' AND +seq >= $1
+        UNION SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id)"""
+# A plus keeps SQLite from walking all entries since then: the index of kinds alone says which are top-ups.
+# SQLite numbers parameters in the order in which they stand in the text.
+_SINCE: Final = """
+    AND j.at >= $1 AND j.seq IN (SELECT seq FROM journal_entry WHERE kind = 'top_up' AND +seq >= $2)"""
 
 _DEBT_ENTRY: Final = """
     SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
@@ -101,12 +106,16 @@ _DEBT_ENTRY: Final = """
     WHERE j.kind <> 'charge' AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))
     ORDER BY j.seq"""
 _LAST_PAYMENT: Final = """
-    SELECT account_id, max(at) AS at FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id"""
+    SELECT account_id, at FROM journal_entry
+    WHERE seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id)"""
 
 OWN: Final = Question(
     "SELECT first_seq, start_ms FROM tenancy WHERE account_id = $1 ORDER BY n DESC LIMIT 1", ("account",)
 )
 """Where the present tenancy of a unit begins."""
+AT: Final = Question("SELECT at FROM journal_entry WHERE seq >= $1 ORDER BY seq LIMIT 1", ("seq",))
+"""When the first entry from a number on was booked."""
+NEWEST: Final = Question("SELECT max(seq) AS seq FROM journal_entry")
 EVERYWHERE: Final = {
     "installation": Question("SELECT id, name, last_instant FROM installation"),
     "export_file": Question("SELECT name, kind FROM export_file WHERE retired_at IS NULL ORDER BY name"),
@@ -187,11 +196,13 @@ _UNIT: Final = {
     ),
 }
 QUESTIONS: Final = {
-    "portfolio": _UNITS | {"top_up": Question(_TOP_UP + _LAST_TOP_UPS)} | _TARIFFS | _TAIL,
+    "portfolio": _UNITS | {"top_up": Question(_TOP_UP + _LAST_TOP_UPS, ("recent_seq",))} | _TARIFFS | _TAIL,
     "unit": _UNIT,
     "top_ups": {
         "account": Question(_ACCOUNT),
-        "top_up": Question(f"{_TOP_UP} AND j.at >= $1 ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)),
+        "top_up": Question(
+            f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since", "since_seq")
+        ),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
@@ -209,7 +220,7 @@ QUESTIONS: Final = {
     "report": _UNITS
     | {
         "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
-        "top_up": Question(f"{_TOP_UP} AND j.at >= $1 ORDER BY j.seq DESC", ("since",)),
+        "top_up": Question(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since", "since_seq")),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),

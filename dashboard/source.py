@@ -15,12 +15,15 @@ from typing import Final, cast
 
 import pyarrow as pa
 
-from dashboard.questions import EVERYWHERE, OWN, QUESTIONS, Question
+from dashboard.questions import AT, EVERYWHERE, NEWEST, OWN, QUESTIONS, Question
 from dashboard.scope import PORTFOLIO, Scope
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
 
 EXPORT_NAME: Final = "export"
+RECENT_MS: Final = 14 * 24 * 3_600_000
+"""How far back payments of all units are read for the first page."""
+MARGIN_MS: Final = 48 * 3_600_000
 BATCH_ROWS: Final = 262_144
 
 
@@ -91,9 +94,27 @@ def _read(connection: Columns, scope: Scope) -> tuple[int, dict[str, pa.Table]]:
     if scope.own:
         for row in _fetch(connection, OWN, values).to_pylist():
             values |= {"first": row["first_seq"], "begin": row["start_ms"]}
+    instants = {"since_seq": scope.since, "recent_seq": (_as_of(tables) or 0) - RECENT_MS}
     for name, question in QUESTIONS[scope.kind].items():
+        for number in instants.keys() & set(question.takes):
+            values[number] = _first_since(connection, instants[number] - MARGIN_MS)
         tables[name] = _fetch(connection, question, values)
     return int(values["first"]), tables
+
+
+def _first_since(connection: Columns, instant: int) -> int:
+    """Return from which number on journal entries were booked at an instant or later.
+
+    Entries are numbered as they are booked, so a search that halves needs no index of instants; the margin
+    covers what was booked with an instant a little before that of its number.
+    """
+    newest = _fetch(connection, NEWEST, {})["seq"].to_pylist()
+    low, high = 0, newest[0] or 0
+    while low < high:
+        middle = (low + high) // 2
+        found = _fetch(connection, AT, {"seq": middle})["at"].to_pylist()
+        low, high = (low, middle) if not found or found[0] >= instant else (middle + 1, high)
+    return low
 
 
 def _fetch(connection: Columns, question: Question, values: Mapping[str, str | int]) -> pa.Table:

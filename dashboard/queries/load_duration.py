@@ -14,7 +14,7 @@ _QUERY: Final = """
         SELECT s.start_ms // 900000 AS slot, sum(s.wh) AS wh
         FROM segment s JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id
         WHERE s.wh > 0 AND s.local_day BETWEEN $first AND $last
-          AND ($everyone OR list_contains($units, s.account_id))
+          AND ($everyone OR s.account_id IN (SELECT unnest($units)))
         GROUP BY slot),
     span AS (SELECT min(slot) AS low, max(slot) AS high FROM used),
     placed AS (

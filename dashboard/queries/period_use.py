@@ -10,7 +10,7 @@ _QUERY: Final = """
     SELECT r.account_id, sum(r.wh)::BIGINT AS wh
     FROM rollup r JOIN permitted($every, $sites, $accounts) p ON p.account_id = r.account_id
     WHERE r.local_day >= $first AND r.local_day < $after AND r.kind = 'consumption'
-      AND list_contains($chosen, r.account_id)
+      AND r.account_id IN (SELECT unnest($chosen))
     GROUP BY r.account_id ORDER BY wh DESC, r.account_id"""
 
 

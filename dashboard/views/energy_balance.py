@@ -1,6 +1,7 @@
 """A building's meter against the sum of its units: losses, and energy that no meter measured."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 import json
 from typing import Final
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
-from dashboard.figures import kwh, money, percent
+from dashboard.figures import day, kwh, money, percent
 from dashboard.language import say
 from dashboard.markup import Cell, chip, page_title, soft, unit_link
 from dashboard.parts.key_figures import Figure, show_figures
@@ -29,6 +30,9 @@ from dashboard.queries.places import Place, places
 from dashboard.warehouse import Warehouse
 from dashboard.words import alert_word, supply_word, told_apart
 
+MANY_UNITS: Final = 1_000
+WEEK: Final = timedelta(days=6)
+"""Of so many units, the last seven days say when energy is missing; more would keep people waiting."""
 LIKELY: Final = 0.7
 """A unit that measures at least so much of what all others do may be the building's own meter."""
 HOW: Final = (
@@ -71,7 +75,9 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(say("When it is missing, kWh an hour"), anchor=False)
-        hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, first, last)
+        begin = first if len(units) < MANY_UNITS else max(first, last - WEEK)
+        st.caption(say("In the mean of the days from {day} on.", day=day(begin)))
+        hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, begin, last)
         draw(balance_by_hour(hours, ink()), "balance by hour")
     with right.container(border=True, height="stretch"):
         st.subheader(say("Where it goes"), anchor=False)

@@ -19,14 +19,15 @@ from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.statements import months
 from dashboard.queries.daily import newest_day
 from dashboard.queries.places import Place, places
+from dashboard.reports.months import before
 from dashboard.reports.statements import Failed, Made, statements, zipped
 from dashboard.scope import Scope
 from dashboard.settings import settings
-from dashboard.warehouse import Warehouse
+from dashboard.warehouse import Warehouse, local_date
 from dashboard.words import counted
 
 DAY_MS: Final = 24 * 3_600_000
-REACH_DAYS: Final = 24 * 31
+MONTH: Final = "report month"
 MOST: Final = 500
 """So many statements fit into one archive; for more there is the command."""
 READY: Final = "statements of a month"
@@ -34,9 +35,16 @@ SHOWN_FAILURES: Final = 10
 
 
 def show() -> None:
-    """Show the page."""
-    midnight = int(time.time() * 1000) // DAY_MS * DAY_MS
-    show_page(_reports, Scope(kind="report", since=midnight - REACH_DAYS * DAY_MS))
+    """Show the page; the month that is chosen says how far back the snapshot goes."""
+    show_page(_reports, _scope)
+
+
+def _scope() -> Scope:
+    """Return what the report of the chosen month needs; the month before unless another is chosen."""
+    today = local_date(int(time.time() * 1000), "UTC")
+    chosen = st.session_state.get(MONTH)
+    first = chosen if isinstance(chosen, date) else before(today.replace(day=1))
+    return Scope(kind="report", since=((first - date(1970, 1, 1)).days - 2) * DAY_MS)
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
@@ -54,7 +62,7 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
         listed,
         index=min(1, len(listed) - 1),
         format_func=month,
-        key="report month",
+        key=MONTH,
         width=220,
     )
     left, right = st.columns(2)

@@ -30,7 +30,10 @@ from meter_bridge.config.describe_tariffs import show_charges
 from meter_bridge.core.periods import PeriodUnit
 from meter_bridge.core.tariff import TariffVersion
 
-LOAD_DAYS: Final = 30
+LOAD_DAYS: Final = 28
+WEEK: Final = 7
+MANY_UNITS: Final = 1_000
+"""From so many units on, a week says what the curve is and four would keep people waiting."""
 NONE_YET: Final = (
     "Describe a tariff below a site in the site file and apply it: `meter-bridge apply site.yaml`."
 )
@@ -195,8 +198,9 @@ def _load(
         draw(chart, "use against blocks")
     with right.container(border=True, height="stretch"):
         st.subheader(say("Load duration, kW"), anchor=False)
-        begin = today - timedelta(days=LOAD_DAYS)
-        st.caption(say("All its units together, the last {days} full days.", days=LOAD_DAYS))
+        days = LOAD_DAYS if len(units) < MANY_UNITS else WEEK
+        begin = today - timedelta(days=days)
+        st.caption(say("All its units together, the last {days} full days.", days=days))
         points = opened.once(load_duration, viewer, begin, today - timedelta(days=1), units)
         draw(load_duration_curve(points, ink()), "load duration")
 

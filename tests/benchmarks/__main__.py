@@ -3,7 +3,16 @@
 import asyncio
 import sys
 
-from tests.benchmarks import footprint, home_assistant, latency, many_accounts, pricing, rating, throughput
+from tests.benchmarks import (
+    footprint,
+    home_assistant,
+    latency,
+    many_accounts,
+    pages,
+    pricing,
+    rating,
+    throughput,
+)
 from tests.benchmarks.parts import machine
 
 BENCHMARKS = {
@@ -12,6 +21,7 @@ BENCHMARKS = {
     "footprint": footprint.main,
     "rating": rating.main,
     "pricing": pricing.main,
+    "pages": pages.main,
     "home-assistant": home_assistant.main,
     "many-accounts": many_accounts.main,
 }

@@ -1,4 +1,4 @@
-"""An installation of many units as a landlord's dashboard finds it: exported files, a tail, and every table."""
+"""An installation of many units as a dashboard finds it: exported files, a tail, and every table."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ _SEGMENTS: Final = """
     COPY (
         WITH used AS (
             SELECT printf('unit-%05d', u.range) AS account_id, $begin::BIGINT + t.range * 900000 AS start_ms,
-                   (t.range % 96)::SMALLINT AS local_slot, $first::DATE + (t.range // 96)::INTEGER AS local_day,
+                   (t.range % 96)::SMALLINT AS local_slot,
+                   $first::DATE + (t.range // 96)::INTEGER AS local_day,
                    (20 + (hash(u.range, t.range) % 150) * (1 + u.range % 7) // 4
                     * (1 + (t.range % 96 BETWEEN 68 AND 88)::INTEGER))::BIGINT
                     * CASE WHEN u.range = 0 THEN 3000 ELSE 1 END AS wh
@@ -63,6 +64,9 @@ _OLD_ROLLUP: Final = """
         FROM range($units) u, range($days) d, (VALUES ('off_peak'), ('standard'), ('peak')) b(band)
         ORDER BY account_id, local_day)
     TO {path} (FORMAT parquet, COMPRESSION zstd)"""
+
+
+type Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +203,10 @@ def _fill(connection: Connection, size: Size, now: int, today: date) -> None:
 
 def _states(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
     """Add balances, debts, supplies, relays and alerts."""
-    balances, statuses, relays, alerts = [], [], [], []
+    balances: list[Row] = []
+    statuses: list[Row] = []
+    relays: list[Row] = []
+    alerts: list[Row] = []
     for number, unit in enumerate(units):
         cut = number % 40 == 7
         balance = -2 * STEPS if cut else rng.randrange(5, 400) * STEPS
@@ -236,9 +243,10 @@ def _states(connection: Connection, units: list[str], now: int, rng: random.Rand
         if number % 25 == 0:
             alerts.append(
                 {
-                    "id": f"{unit}-alert", "kind": ("meter_offline", "low_credit", "tamper")[number % 3], "key": unit,
-                    "site_id": SITE, "account_id": unit, "meter_id": f"{unit}-meter", "message": "See the unit",
-                    "opened_at": now - DAY_MS, "acknowledged_at": None, "acknowledged_by": None, "closed_at": None,
+                    "id": f"{unit}-alert", "kind": ("meter_offline", "low_credit", "tamper")[number % 3],
+                    "key": unit, "site_id": SITE, "account_id": unit, "meter_id": f"{unit}-meter",
+                    "message": "See the unit", "opened_at": now - DAY_MS, "acknowledged_at": None,
+                    "acknowledged_by": None, "closed_at": None,
                 }
             )  # fmt: skip
     _add(connection, tables.balance, balances)
@@ -253,7 +261,8 @@ def _journal(connection: Connection, units: list[str], now: int, rng: random.Ran
     kinds += [(now - hour * 3_600_000, FULL, "charge") for hour in range(365 * 24)]
     kinds += [(now - 80 * DAY_MS, unit, "debt") for unit in units[3::20]]
     kinds.sort()
-    entries, postings = [], []
+    entries: list[Row] = []
+    postings: list[Row] = []
     for seq, (at, unit, kind) in enumerate(kinds, 2):
         amount = {"top_up": rng.choice((100, 150, 200)) * STEPS, "charge": -STEPS, "debt": -640 * STEPS}[kind]
         bucket = "debt:arrears-2025" if kind == "debt" else "balance"
@@ -263,13 +272,21 @@ def _journal(connection: Connection, units: list[str], now: int, rng: random.Ran
             detail = {"method": method, "reference": f"R{seq}", "split": {"balance": amount}}
         entries.append(
             {
-                "seq": seq, "id": f"entry-{seq}", "account_id": unit, "at": at, "kind": kind, "description": "",
-                "actor": "benchmark", "refers_to": None, "balance_after": 100 * STEPS, "detail": json.dumps(detail),
+                "seq": seq, "id": f"entry-{seq}", "account_id": unit, "at": at, "kind": kind,
+                "description": "", "actor": "benchmark", "refers_to": None, "balance_after": 100 * STEPS,
+                "detail": json.dumps(detail),
             }
         )  # fmt: skip
         for n, (name, signed) in enumerate(((bucket, amount), ("funds", -amount))):
             postings.append(
-                {"entry_seq": seq, "n": n, "account_id": unit, "bucket": name, "asset": "ZAR", "amount": signed}
+                {
+                    "entry_seq": seq,
+                    "n": n,
+                    "account_id": unit,
+                    "bucket": name,
+                    "asset": "ZAR",
+                    "amount": signed,
+                }
             )
     _add(connection, tables.journal_entry, entries)
     _add(connection, tables.posting, postings)

@@ -1,6 +1,6 @@
 """Pages of the dashboard over 10,000 meters: cold and warm at the server, ten people at once, and sizes.
 
-A person here is a WebSocket that speaks Streamlit's own messages, so that what a browser draws does not count.
+A person here is a WebSocket that speaks Streamlit's messages, so that what a browser draws does not count.
 ``PREPAID_BENCHMARK_UNITS`` and ``PREPAID_BENCHMARK_MONTHS`` choose another size (10000 and 2).
 """
 
@@ -95,9 +95,7 @@ class Person:
             largest = max(largest, len(raw))
             told = ForwardMsg.FromString(raw)
             kind = told.WhichOneof("type")
-            failed = failed or (
-                kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception"
-            )
+            failed = failed or (kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception")
             if kind == "script_finished":
                 failed = failed or told.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
                 return Seen(page, time.perf_counter() - begun, largest, failed)
@@ -165,8 +163,8 @@ async def _together(folder: Path) -> None:
     middle, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
     failed = sum(run.failed for run in seen)
     print(
-        f"  {PEOPLE} people at once, {len(seen)} pages: median {middle:.2f} s, p95 {_mark(p95, GOAL_P95_S)} s,"
-        f" slowest {times[-1]:.2f} s, {failed} failed, {memory:.0f} MB resident"
+        f"  {PEOPLE} people at once, {len(seen)} pages: median {middle:.2f} s, p95 {_mark(p95, GOAL_P95_S)}"
+        f" s, slowest {times[-1]:.2f} s, {failed} failed, {memory:.0f} MB resident"
     )
 
 
