@@ -25,6 +25,7 @@ class AlertKind(StrEnum):
     OVER_VOLTAGE = "over_voltage"
     UNDER_VOLTAGE = "under_voltage"
     OVERLOAD = "overload"
+    POWER_OUTAGE = "power_outage"
     BROKER_LOST = "broker_lost"
     CLOCK_WRONG = "clock_wrong"
     STORAGE_FAILING = "storage_failing"
@@ -78,29 +79,34 @@ def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Chan
 def unremarkable(limits: Limits, millivolts: int | None, milliwatts: int | None) -> bool:
     """Say quickly that values lie well within all limits, so that they can only close alarms."""
     low, high, load = limits.under_voltage_mv, limits.over_voltage_mv, limits.overload_mw
-    return (
-        millivolts is None or ((low is None or millivolts >= low) and (high is None or millivolts <= high))
-    ) and (milliwatts is None or load is None or milliwatts <= load)
+    floor = NO_VOLTAGE_MV + 1 if low is None else low
+    return (millivolts is None or (millivolts >= floor and (high is None or millivolts <= high))) and (
+        milliwatts is None or load is None or milliwatts <= load
+    )
 
 
-def voltage_alarm(limits: Limits, millivolts: int | None, present: AlertKind | None) -> AlertKind | None:
+def voltage_alarm(
+    limits: Limits, millivolts: int | None, present: AlertKind | None, *, relay_open: bool
+) -> AlertKind | None:
     """Return the voltage alarm in force; without a reading the present one stays.
 
-    A relay's meter without supply reads zero: that is an outage or an open relay, not under-voltage.
+    A relay's meter without supply reads zero: that is an open relay, or else an outage, not under-voltage.
     """
     if millivolts is None:
         return present
+    if millivolts <= NO_VOLTAGE_MV:
+        return None if relay_open else AlertKind.POWER_OUTAGE
     low, high, slack = limits.under_voltage_mv, limits.over_voltage_mv, limits.voltage_hysteresis_mv
     if high is not None and millivolts > high - (slack if present is AlertKind.OVER_VOLTAGE else 0):
         return AlertKind.OVER_VOLTAGE
     floor = None if low is None else low + (slack if present is AlertKind.UNDER_VOLTAGE else 0)
-    if floor is not None and NO_VOLTAGE_MV < millivolts < floor:
+    if floor is not None and millivolts < floor:
         return AlertKind.UNDER_VOLTAGE
     return None
 
 
 NO_VOLTAGE_MV = 50_000
-"""Below this a phase counts as absent rather than low."""
+"""Up to this a phase counts as absent rather than low."""
 
 
 def overloaded(limits: Limits, milliwatts: int | None, *, present: bool) -> bool:

@@ -26,6 +26,7 @@ from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
 from meter_bridge.engine.log import tell
 from meter_bridge.engine.metering import Metering
+from meter_bridge.engine.outages import outages
 from meter_bridge.engine.relays import Relays, Transport
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
@@ -359,6 +360,15 @@ class Engine:
         for meter in self.installation.meters.values():
             if meter.online and meter.last_seen is not None and self._silent(meter, now):
                 self.metering.set_online(meter, Unit(now), online=False)
+        self._watch_sites(now)
+
+    def _watch_sites(self, now: int) -> None:
+        """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
+        unit = Unit(now)
+        for site_id, message in outages(self.installation).items():
+            key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
+            set_alert(self.installation, None, unit, key, message)
+        self.submit(unit)
 
     @staticmethod
     def _silent(meter: Meter, now: int) -> bool:

@@ -297,7 +297,7 @@ def _restore_alarm(installation: Installation, key: AlertKey) -> None:
     meter = installation.meters.get(key.meter_id or "")
     if meter is None:
         return
-    if key.kind in (AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE):
+    if key.kind in (AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE, AlertKind.POWER_OUTAGE):
         meter.voltage_alarm = key.kind
     elif key.kind is AlertKind.OVERLOAD:
         meter.overloaded = True

@@ -26,6 +26,8 @@ from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
 
+SETTLING_MS: Final = 30_000
+"""After a relay moved, for so long a reading may still tell of before."""
 REVERSE_ENERGY: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -285,7 +287,9 @@ class Metering:
     def _watch_limits(self, meter: Meter, report: Report, at: int) -> None:
         """Keep the alarms of voltage and load."""
         limits = meter.plan.limits
-        alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm)
+        moving = at - meter.proven_at < SETTLING_MS
+        dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
+        alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm, relay_open=dark)
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
@@ -294,6 +298,7 @@ class Metering:
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
+            (AlertKind.POWER_OUTAGE, alarm is AlertKind.POWER_OUTAGE),
             (AlertKind.OVERLOAD, overloaded),
         ):
             message = _limit_message(meter, kind) if wanted else None
@@ -385,5 +390,10 @@ def _limit_message(meter: Meter, kind: AlertKind) -> str:
     name = meter.supply.account.name
     if kind is AlertKind.OVERLOAD:
         return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"
+    if kind is AlertKind.POWER_OUTAGE:
+        return (
+            f"{name}: no mains voltage at {meter.id}, and neither credit nor the bridge is the reason;"
+            " look for an outage or a fuse"
+        )
     side = "above" if kind is AlertKind.OVER_VOLTAGE else "below"
     return f"{name}: voltage at {meter.id} is {side} its limit, {(meter.voltage_mv or 0) // 1000} V"

@@ -31,6 +31,7 @@ CUSTOMER_TOPICS: Final = frozenset(
         AlertKind.OVER_VOLTAGE,
         AlertKind.UNDER_VOLTAGE,
         AlertKind.OVERLOAD,
+        AlertKind.POWER_OUTAGE,
         AlertKind.UNUSUAL_CONSUMPTION,
         AlertKind.NO_CONSUMPTION,
     }

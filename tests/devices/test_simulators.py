@@ -218,6 +218,14 @@ def test_voltage_faults_show(family: Family, fault: str, low: int, high: int) ->
     assert low * 1000 < voltages[-1] < high * 1000
 
 
+@families
+def test_without_mains_a_meter_reads_no_voltage_and_no_load(family: Family) -> None:
+    table = Table(family)
+    table.meter.faults.no_voltage = True
+    newest = [report for report in table.pass_ms(20_000) if report.voltage_mv is not None][-1]
+    assert (newest.voltage_mv, newest.power_mw) == (0, 0)
+
+
 def test_a_zigbee_gateway_repeats_its_cache_before_the_device_speaks() -> None:
     table = Table(Family.ZIGBEE2MQTT)
     table.pass_ms(20_000)

@@ -63,6 +63,8 @@ class Faults:
     """Messages leave in swapped pairs."""
     over_voltage: bool = False
     under_voltage: bool = False
+    no_voltage: bool = False
+    """The mains are gone, and the meter goes on by a supply of its own."""
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
     clock_off_ms: int = 0
@@ -96,6 +98,8 @@ class Physics:
     @property
     def power_mw(self) -> int:
         """Power that flows now."""
+        if self.faults.no_voltage:
+            return 0
         return self.load(self.now_ms) if self.contact_closed or self.faults.leaks else 0
 
     @property
@@ -135,6 +139,8 @@ class Physics:
 
     def voltage_mv(self) -> int:
         """Return the voltage with a little noise, or far off where a fault says so."""
+        if self.faults.no_voltage:
+            return 0
         factor = 118 if self.faults.over_voltage else 80 if self.faults.under_voltage else 100
         noise = self.random.randint(-VOLTAGE_NOISE_MV, VOLTAGE_NOISE_MV)
         return self.nominal_mv * factor // 100 + noise
@@ -145,4 +151,4 @@ class Physics:
 
     def current_ma(self, voltage_mv: int) -> int:
         """Return the current of the present power."""
-        return self.power_mw * 1000 // voltage_mv
+        return self.power_mw * 1000 // voltage_mv if voltage_mv else 0
