@@ -13,7 +13,10 @@ from meter_bridge.storage.verify import verify
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply
 from tests.storage.template import ON_POSTGRESQL
 
-NEVER_DELETED = [table.name for table in APPEND_ONLY if table.name not in PRUNABLE]
+PAID = {"payment_order", "payment_event", "payment_booking"}
+"""Tables of which tests/payments makes rows, and proves the same."""
+NEVER_CHANGED = [table.name for table in APPEND_ONLY if table.name not in PAID]
+NEVER_DELETED = [name for name in NEVER_CHANGED if name not in PRUNABLE]
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ async def used(flat: House) -> House:
 
 
 @pytest.mark.invariant(3)
-@pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
+@pytest.mark.parametrize("table", NEVER_CHANGED)
 async def test_the_database_refuses_to_change_a_row(used: House, table: str) -> None:
     column = next(iter(APPEND_ONLY[[each.name for each in APPEND_ONLY].index(table)].columns)).name
     with pytest.raises(IntegrityError, match="never changed"):
