@@ -19,7 +19,9 @@ homeassistant:
   latitude: -33.93
   longitude: 18.42
   elevation: 20
+automation: !include automations.yaml
 config:
+conversation:
 energy:
 frontend:
 history:
@@ -80,6 +82,7 @@ def make_folder(folder: Path, project: Path, port: int) -> None:
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    (folder / "automations.yaml").write_text("[]\n", encoding="utf-8")
     (folder / "prepaid.yaml").write_text(DASHBOARD, encoding="utf-8")
     (folder / "units.yaml").write_text(UNITS, encoding="utf-8")
     (storage / "http").write_text(json.dumps(_http(port)), encoding="utf-8")
