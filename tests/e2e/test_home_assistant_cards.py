@@ -11,18 +11,19 @@ LANDLORDS = "/prepaid-units"
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_the_dashboard_lists_the_units_and_a_row_opens_its_card(
+async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
     home: HomeAssistant, chromium: Chromium, size: ViewportSize
 ) -> None:
     page = await chromium.page(size, storage={"hassTokens": home.browser_tokens()})
     mistakes: list[str] = []
     page.on("pageerror", lambda error: mistakes.append(str(error)))
     await page.goto(f"{home.url}{LANDLORDS}")
-    units = page.locator("prepaid-meter-units-card").last
-    await units.get_by_role("button", name="Calm").click(timeout=SLOW_MS)
-    card = page.locator("prepaid-meter-card")
+    await expect(page.get_by_role("region", name="Needs attention")).to_be_visible(timeout=SLOW_MS)
+    card = page.get_by_role("region", name="Calm")
     for words in ("Balance", "Lasts about", "Price now", "Top up"):
         await expect(card.get_by_text(words, exact=True).first).to_be_visible(timeout=SLOW_MS)
+    await card.get_by_role("button", name="Top up").click()
+    await expect(page.get_by_role("dialog").get_by_label("Amount in ZAR")).to_be_visible()
     beyond = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert beyond <= 0
     assert [each for each in mistakes if "prepaid" in each] == []
