@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 from dashboard.pricing.audit import audit
+from dashboard.settings import settings
 from dashboard.source import SourceError
 
 NICENESS: Final = 10
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
         return 2
     os.nice(NICENESS)
     try:
-        found = audit(Path(arguments[0]))
+        found = audit(Path(arguments[0]), settings().database)
     except SourceError as error:
         print(f"audit failed: {error}", file=sys.stderr)  # noqa: T201
         return 1

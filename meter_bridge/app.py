@@ -179,7 +179,7 @@ async def running(
     notices = ("notices", NOTICES_S, bridge.notices.tick)
     jobs = [payments, foretelling, notices]
     if exporter is not None:
-        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data).tick))
+        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
         gateway.start(engine.installation)

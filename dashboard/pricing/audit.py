@@ -102,9 +102,9 @@ class _Unit:
     begun: int
 
 
-def audit(folder: Path) -> Audit:
+def audit(folder: Path, database: str | None = None) -> Audit:
     """Hold the whole ledger against its price lists. Raises ``SourceError``."""
-    opened = Warehouse(read_snapshot(folder, Scope(kind="audit")))
+    opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
     found = Audit(upto=upto)
     rows = {row["supply_id"]: row for row in opened.rows(_SUPPLIES, {})}

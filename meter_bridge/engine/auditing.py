@@ -1,7 +1,7 @@
 """The nightly audit: the ledger priced anew by set-based SQL in a child process; it must differ by zero.
 
-The SQL is the dashboard's, so it runs where the dashboard is installed beside the bridge. Where it is not, or
-on a database that the dashboard does not read, the audit is counted as not made and raises no alert.
+The SQL is the dashboard's, so it runs where the dashboard is installed beside the bridge. Where it is not,
+the audit is counted as not made and raises no alert.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from datetime import date
 from importlib.util import find_spec
 import json
 import logging
+import os
 from pathlib import Path
 import sys
 from typing import Final, TypedDict, cast
@@ -22,9 +23,11 @@ from meter_bridge.core.periods import bounds
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.engine import Audited, Engine
 from meter_bridge.engine.unit import Unit
+from meter_bridge.storage.location import Location, written
 
 CHILD: Final = "dashboard.audit"
 NEEDS: Final = "duckdb"
+DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
 EVERY_S: Final = 60.0
 AFTER_MIDNIGHT_MS: Final = 1_800_000
 """Half an hour after midnight of the first site everything of the closed day is usually read and posted."""
@@ -63,16 +66,19 @@ class AuditError(RuntimeError):
     """An audit that could not be made."""
 
 
-type Run = Callable[[Path], Awaitable[Audit]]
+type Run = Callable[[Path, Location], Awaitable[Audit]]
 
 
-async def run_child(data: Path) -> Audit:
-    """Audit a data folder in a child process; raises ``AuditError``."""
+async def run_child(data: Path, database: Location) -> Audit:
+    """Audit an installation in a child process; raises ``AuditError``."""
     if find_spec(NEEDS) is None:
         msg = "the dashboard is not installed beside the bridge"
         raise AuditError(msg)
+    named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, str(data)),
+        # In the environment, because others on the machine can read a command line.
+        env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -93,9 +99,10 @@ async def run_child(data: Path) -> Audit:
 class Auditor:
     """Audits the ledger once each night."""
 
-    def __init__(self, engine: Engine, data: Path, run: Run = run_child) -> None:
-        """Keep the engine and the folder of its data."""
+    def __init__(self, engine: Engine, data: Path, database: Location, run: Run = run_child) -> None:
+        """Keep the engine, the folder of its data and where its database is."""
         self._engine = engine
+        self._database = database
         self._data = data
         self._run = run
         self._done: date | None = None
@@ -119,7 +126,7 @@ class Auditor:
         engine.flush(everything=True)
         await engine.drained()
         try:
-            found = await self._run(self._data)
+            found = await self._run(self._data, self._database)
         except AuditError as error:
             engine.audited.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)

@@ -1,8 +1,6 @@
 """The nightly audit opens an alert for a ledger that differs from its price list, and closes it again."""
 
-from contextlib import closing
 from pathlib import Path
-import sqlite3
 
 import pytest
 
@@ -10,6 +8,7 @@ from meter_bridge.core.alerts import AlertKind
 from meter_bridge.engine.auditing import Audit, AuditError, Auditor, run_child
 from meter_bridge.engine.metrics import render
 from meter_bridge.storage.database import DATABASE_NAME
+from meter_bridge.storage.location import Location
 from tests.engine.harness import BLOCKS, HOUR, House, house
 
 
@@ -19,20 +18,10 @@ def audits(made: House) -> list[str]:
 
 def plant(made: House, change: int) -> None:
     """Change a fact as somebody who means harm."""
-    with closing(sqlite3.connect(made.data / DATABASE_NAME)) as connection:
-        guards = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'segment'"
-        ).fetchall()
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute(
-            """UPDATE segment SET amount = amount + ? WHERE entry_seq =
-               (SELECT max(entry_seq) FROM segment WHERE wh > 0)""",
-            (change,),
-        )
-        for _, statement in guards:
-            connection.execute(statement)
-        connection.commit()
+    made.damage(
+        f"""UPDATE segment SET amount = amount + {change} WHERE entry_seq =
+            (SELECT max(entry_seq) FROM segment WHERE wh > 0)"""
+    )
 
 
 @pytest.mark.invariant(16)
@@ -41,7 +30,7 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
         for register in range(0, 30_000, 500):
             await made.read(register, after=HOUR // 2)
             await made.tick(0)
-        auditor = Auditor(made.engine, made.data)
+        auditor = Auditor(made.engine, made.data, made.location)
         await auditor.audit()
         assert audits(made) == []
         assert b"prepaid_audit_differences 0.0" in render(made.engine)
@@ -60,13 +49,13 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
 async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
     made_at: list[int] = []
 
-    async def run(data: Path) -> Audit:
+    async def run(data: Path, database: Location) -> Audit:
         made_at.append(made.engine.clock.now())
         return {"upto": 1, "supplies": 1, "differences": [], "skipped": []}
 
     async with house(tmp_path) as made:
         made.time.synchronised = True
-        auditor = Auditor(made.engine, made.data, run)
+        auditor = Auditor(made.engine, made.data, made.location, run)
         for _ in range(60):
             await made.tick(HOUR)
             await auditor.tick()
@@ -76,9 +65,10 @@ async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
 
 async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(tmp_path: Path) -> None:
     async with house(tmp_path / "here") as made:
+        elsewhere = tmp_path / "elsewhere"
         with pytest.raises(AuditError, match="There is no bridge"):
-            await run_child(tmp_path / "elsewhere")
-        await Auditor(made.engine, tmp_path / "elsewhere").audit()
+            await run_child(elsewhere, elsewhere / DATABASE_NAME)
+        await Auditor(made.engine, elsewhere, elsewhere / DATABASE_NAME).audit()
         assert audits(made) == []
         assert b"prepaid_audit_failures_total 1.0" in render(made.engine)
         assert b"prepaid_audit_differences" not in render(made.engine)
