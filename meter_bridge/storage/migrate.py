@@ -72,8 +72,8 @@ def migrate(location: Location) -> None:
         raise StorageError(msg)
 
 
-def main(location: Location) -> None:
-    """Run Alembic on a database."""
+def main(location: Location, revision: str = "head") -> None:
+    """Run Alembic on a database, up to a revision."""
     from alembic import command  # noqa: PLC0415 - only this child process carries Alembic
     from alembic.config import Config  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def main(location: Location) -> None:
     with open_writer(location).connect() as connection:
         _alone(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
 
 

@@ -41,6 +41,16 @@ def new_location(folder: Path) -> Location:
     return new_server_database(_name(folder))
 
 
+def empty_location(folder: Path) -> Location:
+    """Return where a database without any table is, made for a folder on the database of this run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    location = location_of(folder)
+    if not isinstance(location, Path):
+        postgresql_server.shared().execute(f'CREATE DATABASE "{location.database}"')
+        _made.add(str(location.database))
+    return location
+
+
 def existing_or_new(folder: Path) -> Location:
     """Return where the database of a folder is, made where there is none yet."""
     location = location_of(folder)

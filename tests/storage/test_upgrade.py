@@ -1,0 +1,106 @@
+"""What an older bridge stored is read, charged on and proven by this one, on both databases.
+
+``dumps/schema_NNNN.sql`` are dumps of SQLite made by the bridge of that schema, with the engine's harness: a
+flat with blocks, bands and tax, eight hours of use, two top-ups, a hold. Each release adds one.
+"""
+
+from contextlib import closing
+from pathlib import Path
+import sqlite3
+
+import pytest
+from sqlalchemy import Boolean, MetaData, Table, insert
+
+from meter_bridge.core.supply import SupplyState
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.migrate import HEAD, main, migrate, schema_of
+from meter_bridge.storage.verify import verify
+from tests.engine.harness import HOUR, House, VirtualTime, opened, zar
+from tests.storage.template import empty_location
+
+DUMPS = sorted((Path(__file__).parent / "dumps").glob("schema_*.sql"))
+BALANCE = 113_350_500
+"""What the older bridge told last."""
+STOPPED_AT = 1_793_559_611_000
+
+
+def restore(dump: Path, folder: Path) -> Location:
+    """Put a dump into a folder's file, or its rows into a server's database of the same older schema."""
+    location = empty_location(folder)
+    file = location if isinstance(location, Path) else folder / "older.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(dump.read_text(encoding="utf-8"))
+    if not isinstance(location, Path):
+        main(location, dump.stem.removeprefix("schema_"))
+        _fill(file, location)
+    return location
+
+
+def _fill(file: Path, location: Location) -> None:
+    """Copy the rows of a file into a database with the same tables."""
+    metadata = MetaData()
+    with closing(sqlite3.connect(file)) as source, open_writer(location).begin() as target:
+        metadata.reflect(target)
+        source.row_factory = sqlite3.Row
+        for table in metadata.sorted_tables:
+            rows = [_typed(table, row) for row in source.execute(f"SELECT * FROM {table.name}")]
+            if rows and table.name != "alembic_version":
+                target.execute(insert(table), rows)
+
+
+def _typed(table: Table, row: sqlite3.Row) -> dict[str, object]:
+    """Return a row as the other database has it: SQLite has no booleans."""
+    return {
+        column.name: bool(row[column.name])
+        if isinstance(column.type, Boolean) and row[column.name] is not None
+        else row[column.name]
+        for column in table.columns
+    }
+
+
+def later() -> VirtualTime:
+    """Return clocks of some hours after the older bridge stopped."""
+    return VirtualTime(wall=STOPPED_AT + 2 * HOUR, synchronised=True)
+
+
+async def test_there_is_a_dump_of_the_first_schema() -> None:
+    assert DUMPS[0].stem == "schema_0001"
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
+def test_the_books_are_right_after_the_upgrade(dump: Path, tmp_path: Path) -> None:
+    location = restore(dump, tmp_path)
+    assert schema_of(location) == dump.stem.removeprefix("schema_") != HEAD
+    migrate(location)
+    assert schema_of(location) == HEAD
+    assert verify(location) == []
+
+
+@pytest.mark.invariant(5)
+@pytest.mark.invariant(8)
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
+async def test_this_bridge_goes_on_where_the_older_one_stopped(dump: Path, tmp_path: Path) -> None:
+    migrate(restore(dump, tmp_path))
+    async with opened(tmp_path, later()) as flat:
+        assert flat.account.balance == BALANCE
+        assert flat.state() is SupplyState.DISCONNECTED
+        await booked_before_is_known(flat)
+        await flat.supply(SupplyAction.AUTO)
+        await flat.top_up("10.00", key="new")
+        before = flat.meter.energy_wh
+        assert before == 3_600
+        await flat.read(14_000, power_w=400)
+        await flat.read(14_000, power_w=0, after=60_000)
+        assert flat.meter.energy_wh == before + 400
+        assert flat.available < BALANCE + zar("10.00")
+        assert flat.problems() == []
+
+
+async def booked_before_is_known(flat: House) -> None:
+    """Repeat a top-up that the older bridge acknowledged: it counts once (invariant 4)."""
+    before = flat.account.balance
+    result = await flat.top_up("25.00", key="naïve €")
+    assert result.top_up.amount == zar("25.00")
+    assert flat.account.balance == before
