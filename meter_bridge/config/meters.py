@@ -114,7 +114,8 @@ def _check_without_bridge(
         return True
     if policy is WithoutBridge.CLOSE:
         family = parse_address(addresses[1] or addresses[0]).family
-        reason: str | None = f"a {family} relay cannot be told to close when the bridge is lost"
+        lost = f"a {family} relay cannot be told to close when the bridge is lost"
+        reason: str | None = f"{lost}: {_CANNOT_CLOSE}"
     else:
         reason = refusal(*addresses)
     if reason is None:
@@ -123,6 +124,12 @@ def _check_without_bridge(
     can = "hold" if refusal(*addresses) else "hold or local cut-off"
     reading.add(at, f"{reason} ({addresses[0]})", f"write {key}: {can} for this meter")
     return False
+
+
+_CANNOT_CLOSE: Final = (
+    "its firmware sees the broker go, not the bridge, and would close what a hold or protection keeps open"
+)
+"""Why no family closes by itself: a Tasmota rule can wait for ``Mqtt#Disconnected``, and for nothing else."""
 
 
 def _places(path: Path, key: str) -> tuple[Path, ...]:

@@ -13,10 +13,13 @@ from tests.oracles.pricing import CURRENCY, Bills
 
 LEAST_SHARE: Final = 0.05
 """Each feature occurs in at least this share of the examples."""
-KINDS: Final[Mapping[str, tuple[LineKind, ...]]] = {
-    "energy": (LineKind.CONSUMPTION,),
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "energy": (LineKind.CONSUMPTION, "levy"),
     "fixed": (LineKind.STANDING,),
     "demand": (LineKind.DEMAND,),
+    "rebate": ("rebate",),
+    "tax": ("tax",),
+    "included": ("included",),
     "total": (LineKind.CONSUMPTION, LineKind.STANDING, LineKind.DEMAND, LineKind.MINIMUM),
 }
 """Our lines that make up a charge of the other calculator."""
@@ -29,6 +32,8 @@ DOUBLES: Final = Decimal("1e-11")
 def differences(example: Example, bills: Bills, answer: Answer, error: Decimal = Decimal(0)) -> list[str]:
     """Return where both differ by more than the rounding of our lines, and the other's own relative error."""
     found = []
+    if example.tariff.included_percent:
+        answer = answer | {"included": _included(answer, example.tariff.included_percent)}
     length = MONTHS_OF[example.tariff.reset]
     for kind in KINDS.keys() & answer.keys():
         for index, theirs in enumerate(answer[kind]):
@@ -38,6 +43,12 @@ def differences(example: Example, bills: Bills, answer: Answer, error: Decimal =
             if abs(ours - theirs) > allowed or not same_minor_unit(ours, theirs, allowed):
                 found.append(f"{kind} of months {months}: ours {ours}, theirs {theirs}, for {example}")
     return found
+
+
+def _included(answer: Answer, percent: Decimal) -> list[Decimal]:
+    """Return the tax that charges contain, from the other calculator's own charges."""
+    charges = zip(answer["energy"], answer["fixed"], answer["demand"], strict=True)
+    return [sum(each, Decimal(0)) * percent / (100 + percent) for each in charges]
 
 
 def same_minor_unit(ours: Decimal, theirs: Decimal, allowed: Decimal) -> bool:

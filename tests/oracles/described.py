@@ -94,6 +94,13 @@ class Described:
     fixed_per_day: Decimal = Decimal(0)
     minimum_per_month: Decimal = Decimal(0)
     demand_per_kw: Decimal = Decimal(0)
+    levy_per_kwh: Decimal = Decimal(0)
+    rebate_percent: Decimal = Decimal(0)
+    """Off the energy and its levy."""
+    tax_percent: Decimal = Decimal(0)
+    """On everything but the rebate."""
+    included_percent: Decimal = Decimal(0)
+    """A tax that every price contains, but the levy's."""
 
     @property
     def blocks(self) -> int:
@@ -193,6 +200,10 @@ def features(example: Example) -> frozenset[str]:
         "charge per day": tariff.fixed_per_day > 0,
         "minimum charge": tariff.minimum_per_month > 0,
         "demand charge": tariff.demand_per_kw > 0,
+        "levy per kWh": tariff.levy_per_kwh > 0,
+        "rebate": tariff.rebate_percent > 0,
+        "tax on top": tariff.tax_percent > 0,
+        "tax in the prices": tariff.included_percent > 0,
     }
     return frozenset(found | {name for name, there in having.items() if there})
 

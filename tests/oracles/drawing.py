@@ -54,6 +54,8 @@ class Abilities:
     fixed_per_day: bool = False
     minimum: bool = False
     demand: bool = False
+    taxes: bool = False
+    """Levies, rebates and taxes."""
     chance_of_quarters: float = 0.2
     """Share of loads with intervals of a quarter of an hour."""
     profiles: Sequence[Sequence[int]] = field(default=(), repr=False)
@@ -203,13 +205,27 @@ def draw_charges(rng: random.Random, abilities: Abilities, tariff: Described, lo
             (most * rng.randrange(1, 100) / 100).quantize(CENT) if able and rng.random() < 0.4 else Decimal(0)
         )
 
-    return replace(
+    charged = replace(
         tariff,
         fixed_per_month=amount(abilities.fixed_per_month, Decimal(50)),
         fixed_per_day=amount(abilities.fixed_per_day, Decimal(2)),
         minimum_per_month=amount(abilities.minimum, 3 * max(usual, Decimal(10))),
         demand_per_kw=amount(abilities.demand, Decimal(20)),
     )
+    return draw_taxes(rng, charged) if abilities.taxes else charged
+
+
+def draw_taxes(rng: random.Random, tariff: Described) -> Described:
+    """Draw what is raised on the charges, and taken off them."""
+
+    def drawn(chance: float, most: int, digits: int) -> Decimal:
+        return Decimal(rng.randrange(1, most)).scaleb(-digits) if rng.random() < chance else Decimal(0)
+
+    tariff = replace(tariff, levy_per_kwh=drawn(0.3, 500, 4), rebate_percent=drawn(0.3, 900, 1))
+    on_top = drawn(0.4, 3_000, 2)
+    # A levy is told apart from the prices only here, so what the prices contain is known without it alone.
+    included = Decimal(0) if on_top or tariff.levy_per_kwh else drawn(0.6, 3_000, 2)
+    return replace(tariff, tax_percent=on_top, included_percent=included)
 
 
 def draw_load(rng: random.Random, abilities: Abilities, zone: str, minutes: int) -> Load:

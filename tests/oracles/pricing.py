@@ -1,7 +1,7 @@
 """What this project's engine charges for an example."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,8 +14,8 @@ from meter_bridge.core.derived import accrued
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.rating import (
+    TAX_KINDS,
     LineKey,
-    LineKind,
     Rating,
     Settlement,
     allocate,
@@ -30,6 +30,9 @@ from meter_bridge.core.tariff import (
     Ladder,
     StandingCharge,
     TariffVersion,
+    Tax,
+    TaxBase,
+    TaxKind,
     Timeline,
     check_tariff,
 )
@@ -64,9 +67,26 @@ def version_of(example: Example) -> TariffVersion:
         if tariff.demand_per_kw
         else None,
         minimum=steps(tariff.minimum_per_month),
+        taxes=tuple(taxes_of(tariff)),
     )
     check_tariff(version)
     return version
+
+
+def taxes_of(tariff: Described) -> Iterator[Tax]:
+    """Yield levy, rebate and taxes in the order in which they are raised."""
+    energy = {TaxBase.CONSUMPTION.value}
+    if tariff.levy_per_kwh:
+        yield Tax("levy", 0, frozenset(), TaxKind.LEVY, per_mwh=per_mwh(tariff.levy_per_kwh))
+        energy.add("levy")
+    if tariff.rebate_percent:
+        yield Tax("rebate", -_whole(tariff.rebate_percent * 10_000), frozenset(energy), TaxKind.REBATE)
+    charges = frozenset({*energy, TaxBase.STANDING.value, TaxBase.DEMAND.value})
+    if tariff.tax_percent:
+        yield Tax("tax", _whole(tariff.tax_percent * 10_000), charges)
+    if tariff.included_percent:
+        rate = _whole(tariff.included_percent * 10_000)
+        yield Tax("included", rate, charges - {"levy"}, inclusive=True)
 
 
 def calendar_of(tariff: Described, year: int) -> BandCalendar:
@@ -139,18 +159,23 @@ class Bills:
         for line in settlement.lines:
             month = date.fromisoformat(line.key.period[:10])
             if month.year == self.year:
-                self.amounts[line.key.kind, month.month] += line.amount
+                self.amounts[_what(line.key), month.month] += line.amount
                 self.lines.add(line.key)
 
-    def of(self, months: Sequence[int], *kinds: LineKind) -> int:
+    def of(self, months: Sequence[int], *kinds: str) -> int:
         """Return what some kinds of charge came to in some months."""
         return sum(self.amounts[kind, month] for kind in kinds for month in months)
 
-    def lines_of(self, months: Sequence[int], *kinds: LineKind) -> int:
+    def lines_of(self, months: Sequence[int], *kinds: str) -> int:
         """Return how many lines were rounded for it."""
         return sum(
-            key.kind in kinds and date.fromisoformat(key.period[:10]).month in months for key in self.lines
+            _what(key) in kinds and date.fromisoformat(key.period[:10]).month in months for key in self.lines
         )
+
+
+def _what(key: LineKey) -> str:
+    """Return the kind of a line, and of a tax its name."""
+    return key.band if key.kind in TAX_KINDS else key.kind
 
 
 def price(example: Example, *, asked: bool = False) -> Bills:

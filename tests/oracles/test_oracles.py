@@ -121,6 +121,7 @@ CALCULATORS = (
             seasons_own_bands=True,
             fixed_per_day=True,
             demand=True,
+            taxes=True,
         ),
         (
             *(f"blocks per {reset}" for reset in Reset),
@@ -128,10 +129,14 @@ CALCULATORS = (
             "demand charge",
             "holidays",
             "leap year",
+            "levy per kWh",
             "limits of each band",
             "quarter hours",
+            "rebate",
             "season within a month",
             "summer time",
+            "tax in the prices",
+            "tax on top",
         ),
     ),
 )

@@ -90,6 +90,7 @@ def tariff_core_job(example: Example) -> Job:
             {"kind": "fixed", "label": "supply", "unit": "per_day", "rate": str(tariff.fixed_per_day)},
             *(_usage(tariff, band) for band in range(tariff.bands)),
             *_demand(tariff),
+            *_raised(tariff),
         ],
     }
     if tariff.holidays is not None:
@@ -100,6 +101,7 @@ def tariff_core_job(example: Example) -> Job:
         "minutes": load.minutes,
         "months": MONTHS_OF[tariff.reset],
         "plan": plan,
+        "raised": [name for name, there in _rates(tariff).items() if there],
     }
 
 
@@ -118,7 +120,11 @@ def _usage(tariff: Described, band: int) -> Mapping[str, Any]:
         "blocks": {
             "period": str(tariff.reset),
             "prorate": False,
-            "tiers": [{"up_to": kwh(end), "rate": str(price)} for end, price in ladder(tariff, band)],
+            # Each kWh is of one component alone, so that a levy is part of every price.
+            "tiers": [
+                {"up_to": kwh(end), "rate": str(price + tariff.levy_per_kwh)}
+                for end, price in ladder(tariff, band)
+            ],
         },
     }
 
@@ -141,6 +147,21 @@ def _demand(tariff: Described) -> list[Mapping[str, Any]]:
             "unit": "per_kw_per_month",
             "rate": str(tariff.demand_per_kw),
         }
+    ]
+
+
+def _rates(tariff: Described) -> Mapping[str, Decimal]:
+    """Return what is raised beside the charges, in the order of its components."""
+    return {"rebate": tariff.rebate_percent, "tax": tariff.tax_percent}
+
+
+def _raised(tariff: Described) -> list[Mapping[str, Any]]:
+    """Return rebate and tax as components; a tax is what tariff-core calls a discount, added."""
+    bases = {"rebate": ["usage"], "tax": ["all"]}
+    return [
+        {"kind": "discount", "applies_to": bases[name], "percent": str(rate)}
+        for name, rate in _rates(tariff).items()
+        if rate
     ]
 
 

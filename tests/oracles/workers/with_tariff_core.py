@@ -39,12 +39,23 @@ def answer(job: Json, load: list[int]) -> Json:
     for start, end in pairwise(edges):
         inside = slice((start.astimezone(UTC) - first) // step, (end.astimezone(UTC) - first) // step)
         lines = bill(plan, intervals[inside], period=BillingPeriod(start, end)).line_items
-        bills.append({kind: str(total(plan, lines, kind)) for kind in ("fixed", "usage", "demand")})
-    return {
-        "energy": [each["usage"] for each in bills],
-        "fixed": [each["fixed"] for each in bills],
-        "demand": [each["demand"] for each in bills],
+        bills.append(charges(plan, lines, job["raised"]))
+    return {kind: [each[kind] for each in bills] for kind in bills[0]}
+
+
+def charges(plan: Any, lines: Any, raised: list[str]) -> dict[str, str]:  # noqa: ANN401
+    """Return the charges of a bill by kind; the last components are those that are ``raised`` beside them."""
+    first = len(plan.components) - len(raised)
+    plain = [line for line in lines if line.component_index < first]
+    found = {
+        "energy": total(plan, plain, "usage"),
+        "fixed": total(plan, plain, "fixed"),
+        "demand": total(plan, plain, "demand"),
     }
+    for index, name in enumerate(raised, first):
+        amount = sum((line.amount for line in lines if line.component_index == index), Decimal(0))
+        found[name] = -abs(amount) if name == "rebate" else abs(amount)
+    return {kind: str(amount) for kind, amount in found.items()}
 
 
 def by_offset(start: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
