@@ -6,6 +6,7 @@ import msgspec
 
 from meter_bridge.api.patterns import CURRENCY, DAY, TEXT
 from meter_bridge.api.requests import AccountId, Amount, Reason
+from meter_bridge.protocol.payments import KeypadTokenKind
 
 ProviderId = Annotated[
     str, msgspec.Meta(min_length=1, max_length=32, pattern=TEXT, description="Id of a way to pay.")
@@ -60,6 +61,15 @@ class ReconcileQuery(
         """Return the columns that are named."""
         named = {"payment": self.payment, "amount": self.amount, "currency": self.currency_column}
         return {what: name for what, name in (named | {"date": self.date}).items() if name is not None}
+
+
+class KeypadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tokens are wanted."""
+
+    kind: Annotated[
+        KeypadTokenKind,
+        msgspec.Meta(description="`add` what was bought; landlord alone: `disable` (for good), `sync`."),
+    ] = KeypadTokenKind.ADD
 
 
 class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

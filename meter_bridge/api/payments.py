@@ -6,11 +6,20 @@ from typing import Final
 from meter_bridge.api.bodies import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, PreviewQuery, ReconcileQuery
+from meter_bridge.api.payment_requests import (
+    KeypadRequest,
+    PaymentDecision,
+    PaymentOrder,
+    PreviewQuery,
+    ReconcileQuery,
+)
+from meter_bridge.api.port import Refused
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import (
+    KeypadTokenKind,
+    KeypadTokens,
     PaymentDecided,
     PaymentHeard,
     PaymentList,
@@ -177,6 +186,36 @@ async def reconcile_payments(call: Call) -> Reply:
     return Reply(await call.port.payments.reconcile(provider, raw, query))
 
 
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/keypad-tokens",
+    rights=LANDLORD_AND_TENANT,
+    answer=KeypadTokens,
+    body=KeypadRequest,
+    example=KeypadRequest(),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.NOT_ALLOWED,
+        ErrorCode.NOT_SUPPORTED,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def issue_keypad_tokens(call: Call) -> Reply:
+    """Issue the tokens that are due for a keypad meter, each unit once; return the newest, newest first."""
+    account = account_in_reach(call)
+    body = await call.body(KeypadRequest)
+    if body.kind is not KeypadTokenKind.ADD and call.actor.role is not Role.LANDLORD:
+        raise Refused(
+            ErrorCode.NOT_ALLOWED,
+            "only a landlord unlocks a meter or brings it in step",
+            field="kind",
+            value=body.kind.value,
+            remedy="ask the landlord",
+        )
+    return Reply(await call.port.payments.keypad_tokens(call.actor, account.id, body.kind))
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     get_payment_options,
     preview_top_up,
@@ -187,4 +226,5 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     list_waiting_payments,
     decide_payment,
     reconcile_payments,
+    issue_keypad_tokens,
 )

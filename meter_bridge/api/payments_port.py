@@ -8,6 +8,8 @@ from meter_bridge.api.port import Actor
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import TopUpResult
 from meter_bridge.protocol.payments import (
+    KeypadTokenKind,
+    KeypadTokens,
     NewVouchers,
     PaymentDecided,
     PaymentHeard,
@@ -75,6 +77,9 @@ class PaymentsPort(Protocol):
 
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
         """Take a provider's message; returns when what it means is booked and stored."""
+
+    async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:
+        """Issue the tokens that are due for an account's keypad meter; return the newest."""
 
     async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
         """Hold a provider's statement against the journal."""

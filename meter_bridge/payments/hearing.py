@@ -69,11 +69,9 @@ class Hearing:
 
     async def _keep_new(self, provider_id: str, told: Told) -> tuple[bool, Told]:
         """Store an event under the order that it belongs to; the same event again must say the same."""
-        told = await asyncio.to_thread(self._identified, provider_id, told)
-        reader = self._engine.reader
-        known = await asyncio.to_thread(order_book.event_of, reader, provider_id, told.event_id)
+        told, known, account_id = await asyncio.to_thread(self._looked_up, provider_id, told)
         if known is None:
-            await self.keep(provider_id, told)
+            await self.keep(provider_id, told, account_id)
             return True, told
         if replace(known, happened_at=told.happened_at) != told:
             raise Refused(
@@ -85,28 +83,27 @@ class Hearing:
             )
         return False, known
 
-    def _identified(self, provider_id: str, told: Told) -> Told:
-        """Return an event with the order of its provider that it names, if there is such an order."""
+    def _looked_up(self, provider_id: str, told: Told) -> tuple[Told, Told | None, str | None]:
+        """Return an event with the order of its provider, as it was told before, and the order's account."""
         reader, order = self._engine.reader, None
         if told.order_id is not None:
             order = order_book.order_of(reader, told.order_id)
         elif told.reference is not None:
             order = order_book.order_by_reference(reader, provider_id, told.reference.upper())
-        ours = order is not None and order.provider == provider_id
-        return replace(told, order_id=order.id if ours and order is not None else None, reference=None)
+        if order is not None and order.provider != provider_id:
+            order = None
+        known = order_book.event_of(reader, provider_id, told.event_id)
+        told = replace(told, order_id=None if order is None else order.id, reference=None)
+        return told, known, None if order is None else order.account_id
 
-    async def keep(self, provider_id: str, told: Told) -> None:
+    async def keep(self, provider_id: str, told: Told, account_id: str | None) -> None:
         """Store an event, with a record of it for the account where there is one."""
-        order = None
-        if told.order_id is not None:
-            order = await asyncio.to_thread(order_book.order_of, self._engine.reader, told.order_id)
         unit = unit_of(self._engine, provider_actor(provider_id))
         self._newest += 1
         row = {name: getattr(told, name) for name in Told.__slots__ if name != "reference"}
         row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
         unit.work.add(ops.INSERT_PAYMENT_EVENT, row)
         if told.kind is not Kind.STARTED:
-            account_id = None if order is None else order.account_id
             data = _record(provider_id, told)
             announce(
                 self._engine.installation, unit, EventKind.PAYMENT_HEARD, account_id=account_id, data=data
@@ -115,12 +112,7 @@ class Hearing:
 
     async def _settle(self, subject: Subject) -> None:
         """Book every step that is due, one after the other; what a person must decide opens an alert."""
-        if subject.order_id is None and subject.payment_id is not None:
-            reader = self._engine.reader
-            known = await asyncio.to_thread(
-                order_book.order_of_payment, reader, subject.provider, subject.payment_id
-            )
-            subject = replace(subject, order_id=known)
+        subject = await self._stepping.named(subject)
         case = await self._stepping.case(subject)
         while (step := next_step(case)) is not None:
             await self._stepping.take(subject, case, step)

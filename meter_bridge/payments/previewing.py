@@ -15,7 +15,7 @@ from meter_bridge.payments.provider import Provider
 from meter_bridge.protocol.payments import PaymentOptions, ProviderView, TopUpPreview
 
 
-def options(account: Account, providers: list[Provider], at: int) -> PaymentOptions:
+def options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
     """Return how a customer may pay, and how much."""
     possible = payments(account, credit_now(account), at)
     unlimited = account.policy.credit.maximum_balance is None
@@ -29,6 +29,7 @@ def options(account: Account, providers: list[Provider], at: int) -> PaymentOpti
         smallest=max(account.policy.top_up_minimum, SMALLEST_COIN),
         largest=largest - largest % 10**DIGITS_BELOW_MINOR,
         to_restore=views.account_view(account, at).amount_to_restore,
+        keypad=keypad,
     )
 
 

@@ -7,13 +7,14 @@ import re
 import stat
 from string import Formatter
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
+from meter_bridge.payments.keypad import Keypad
 from meter_bridge.payments.provider import Provider
 from meter_bridge.payments.webhook_provider import WebhookProvider
 from meter_bridge.storage.database import StorageError
@@ -60,6 +61,18 @@ class StripePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api: str | None = None
 
 
+class KeypadPart(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"starting_code": "starting code"}
+):
+    """A keypad meter, as it is written."""
+
+    serial: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{32}$(?!\n)")]
+    starting_code: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}$(?!\n)")]
+    unit: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,5} Wh$(?!\n)")]
+    keys: Literal["0-9", "1-4"] = "0-9"
+
+
 @dataclass(frozen=True, slots=True)
 class ProvidersFile:
     """What the file says."""
@@ -69,6 +82,8 @@ class ProvidersFile:
     page: str | None = None
     """Address at which customers reach the bridge, such as ``https://pay.example.org``."""
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
+    keypads: Mapping[str, Keypad] = field(default_factory=lambda: MappingProxyType({}))
+    """Keypad meters by their accounts."""
 
 
 def load_providers(data: Path) -> ProvidersFile:
@@ -103,13 +118,37 @@ class _Reader:
         if not isinstance(data, dict):
             raise self.wrong((), "keys with values are expected", "start with providers:")
         for key in data:
-            if key not in {"page", "providers", "issuer"}:
-                raise self.wrong((key,), f"unknown key {key!r}", "write page:, issuer: or providers:")
+            if key not in {"page", "providers", "issuer", "keypads"}:
+                remedy = "write page:, issuer:, providers: or keypads:"
+                raise self.wrong((key,), f"unknown key {key!r}", remedy)
         listed = data.get("providers", {})
         if not isinstance(listed, dict):
             raise self.wrong(("providers",), "ids of providers are expected", "write for example card:")
         providers = {each: self._provider(each) for each in listed}
-        return ProvidersFile(self._issuer(data.get("issuer")), self._page(data.get("page")), providers)
+        issuer, page = self._issuer(data.get("issuer")), self._page(data.get("page"))
+        return ProvidersFile(issuer, page, providers, self._keypads(data.get("keypads", {})))
+
+    def _keypads(self, listed: object) -> dict[str, Keypad]:
+        if not isinstance(listed, dict):
+            raise self.wrong(("keypads",), "ids of accounts are expected", "write for example flat-9:")
+        found: dict[str, Keypad] = {}
+        serials: set[str] = set()
+        for account_id in listed:
+            place = ("keypads", str(account_id))
+            part = self.part(place, KeypadPart)
+            if part.serial in serials:
+                # Two accounts would count the tokens of one meter twice.
+                raise self.wrong(place, "its serial is also another's", "give each meter to one account")
+            serials.add(part.serial)
+            found[place[1]] = Keypad(
+                account_id=place[1],
+                serial=part.serial,
+                key=part.key.lower(),
+                starting_code=int(part.starting_code),
+                unit_wh=int(part.unit.split()[0]),
+                four_keys=part.keys == "1-4",
+            )
+        return found
 
     def _issuer(self, value: object) -> str | None:
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= _LONGEST_ISSUER):

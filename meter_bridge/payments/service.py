@@ -12,6 +12,7 @@ from meter_bridge.engine.state import Account
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.payments.cashier import Cashier
 from meter_bridge.payments.deciding import Desk
+from meter_bridge.payments.keypad_desk import KeypadDesk
 from meter_bridge.payments.previewing import options, preview
 from meter_bridge.payments.providers_file import ProvidersFile
 from meter_bridge.payments.reconciling import books_of, reconcile
@@ -21,6 +22,8 @@ from meter_bridge.payments.voucher_press import VoucherPress
 from meter_bridge.payments.voucher_till import VoucherTill
 from meter_bridge.protocol.messages import Role, TopUpResult
 from meter_bridge.protocol.payments import (
+    KeypadTokenKind,
+    KeypadTokens,
     NewVouchers,
     PaymentDecided,
     PaymentHeard,
@@ -55,6 +58,7 @@ class Payments:
         self._account = account
         self.cashier = Cashier(engine, operations, file)
         self._desk = Desk(engine, operations, self.cashier, account)
+        self._keypads = KeypadDesk(engine, file.keypads)
         self._press = VoucherPress(engine, key)
         self._till = VoucherTill(engine, operations, key)
 
@@ -89,7 +93,12 @@ class Payments:
     def options(self, actor: Actor, account_id: str) -> PaymentOptions:
         """Return how a customer may pay, and how much."""
         account = self._account(actor, account_id)
-        return options(account, self.cashier.offered(account), self._engine.clock.now())
+        offered, now = self.cashier.offered(account), self._engine.clock.now()
+        return options(account, offered, now, keypad=self._keypads.has(account.id))
+
+    async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:
+        """Issue the tokens that are due for a keypad meter; return the newest."""
+        return await self._keypads.issue(actor, self._account(actor, account_id), kind)
 
     @property
     def issuer(self) -> str | None:

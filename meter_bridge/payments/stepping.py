@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from meter_bridge.api.port import Actor, Refused
@@ -30,6 +31,15 @@ class Stepping:
     async def case(self, subject: Subject) -> Case:
         """Return all that is known of a subject now."""
         return await asyncio.to_thread(order_book.case_of, self._engine.reader, subject, self.is_open)
+
+    async def named(self, subject: Subject) -> Subject:
+        """Return a subject with the order of its payment, where the payment alone was named."""
+        if subject.order_id is not None or subject.payment_id is None:
+            return subject
+        provider, payment = subject.provider, subject.payment_id
+        reader = self._engine.reader
+        known = await asyncio.to_thread(order_book.order_of_payment, reader, provider, payment)
+        return replace(subject, order_id=known)
 
     def is_open(self, order: Order) -> bool:
         """Say whether the customer who ordered still has the account."""

@@ -230,6 +230,8 @@ class EventKind(StrEnum):
     """A provider told of a payment, a failure, a refund or a charge-back."""
     PAYMENT_DECIDED = "payment_decided"
     """A person said what becomes of a payment that waited."""
+    KEYPAD_TOKENS = "keypad_tokens"
+    """Tokens for a keypad meter were issued."""
     ACCESS_CHANGED = "access_changed"
     """A customer's code and link for the tenant's page were made or revoked."""
     ACCESS_LOCKED = "access_locked"

@@ -161,6 +161,8 @@ class PaymentOptions:
     """Less than ``smallest`` where no top-up is possible now."""
     to_restore: int | None
     """Smallest top-up that restores a supply that was cut; None where none is needed."""
+    keypad: bool = False
+    """Whether what is bought is typed at a keypad meter, as tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,3 +335,36 @@ class Reconciliation:
     amount_digits: int | None
     differences: tuple[Difference, ...]
     unreadable: tuple[UnreadableLine, ...]
+
+
+class KeypadTokenKind(StrEnum):
+    """What a token typed at a keypad meter does."""
+
+    ADD = "add"
+    """Adds energy."""
+    DISABLE = "disable"
+    """Unlocks the meter for good."""
+    SYNC = "sync"
+    """Brings the meter's count in step again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypadToken:
+    """A token to be typed at a keypad meter; the meter takes each once."""
+
+    token: str
+    kind: KeypadTokenKind
+    units: int
+    wh: int
+    count: int
+    """Tokens are typed in the order of their counts."""
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypadTokens:
+    """The newest tokens of a keypad meter, newest first."""
+
+    serial: str
+    unit_wh: int
+    tokens: tuple[KeypadToken, ...]

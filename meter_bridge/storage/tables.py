@@ -610,6 +610,19 @@ notice_mark = Table(
 )
 """The one row: the last event of which notices were made, and the day of each person's last digest (JSON)."""
 
+keypad_token = _compact(
+    "keypad_token",
+    Column("serial", Text, primary_key=True),
+    Column("count", Integer, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    _instant("at"),
+)
+"""Tokens issued for keypad meters, without their digits: those follow from count and key, and the key is not
+in the database."""
+
 APPEND_ONLY: Final = (
     journal_entry,
     posting,
@@ -625,6 +638,7 @@ APPEND_ONLY: Final = (
     payment_order,
     payment_event,
     payment_booking,
+    keypad_token,
 )
 """Tables whose rows are never updated; those of the journal are never deleted either."""
 

@@ -7,6 +7,8 @@ from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import (
+    KeypadTokenKind,
+    KeypadTokens,
     NewVoucher,
     NewVouchers,
     PaymentDecided,
@@ -187,6 +189,11 @@ class StandInPayments:
         if headers.get("Prepaid-Signature") != "k":
             raise Refused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
         return PaymentHeard(1)
+
+    async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:
+        """Return no token."""
+        self._asked(f"keypad_tokens {account_id} {kind}")
+        return KeypadTokens(serial="000123", unit_wh=100, tokens=())
 
     async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
         """Say that all is well."""

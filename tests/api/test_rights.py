@@ -50,6 +50,7 @@ ALLOWED: Final = {
     "GET /api/v1/notices": STAFF,
     "POST /api/v1/notices/test": OWNER,
     "GET /api/v1/payments/waiting": LANDLORDS,
+    "POST /api/v1/accounts/{id}/keypad-tokens": LANDLORDS | {"tenant"},
     "POST /api/v1/payments/decide": LANDLORDS,
     "POST /api/v1/payments/reconciliation/{provider}": OWNER,
     "POST /api/v1/accounts/{id}/refunds": LANDLORDS,

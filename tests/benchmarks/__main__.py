@@ -9,6 +9,7 @@ from tests.benchmarks import (
     latency,
     many_accounts,
     pages,
+    payments,
     pricing,
     rating,
     throughput,
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "pages": pages.main,
     "home-assistant": home_assistant.main,
     "many-accounts": many_accounts.main,
+    "payments": payments.main,
 }
 
 

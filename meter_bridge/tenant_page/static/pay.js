@@ -32,7 +32,7 @@ function suggestions(options) {
   return [...new Set(found)].slice(0, 6);
 }
 
-function form(mine, options) {
+async function form(mine, options) {
   const digits = decimals(options);
   const written = (amount) => (amount / 10 ** options.amount_digits).toFixed(digits);
   const input = h("input", { id: "amount", inputmode: digits ? "decimal" : "numeric", autocomplete: "off", required: true, "aria-describedby": "limits" });
@@ -73,7 +73,7 @@ function form(mine, options) {
     h("div", { class: "card" },
       h("label", { for: "amount" }, say("pay.how.much")), h("div", { class: "chips" }, chips), input,
       h("p", { class: "small soft", id: "limits" }, limits(options))),
-    preview,
+    preview, options.keypad ? await tokens(mine) : null,
     h("div", { class: "card", role: "radiogroup", "aria-labelledby": "with" }, h("h2", { id: "with" }, say("pay.with")), choices), error, button), voucherLink());
 
   async function submit(event) {
@@ -162,13 +162,22 @@ async function thanks(title, order) {
   const mine = await account();
   const parts = [state("good", say("paid.paid", { amount: money(order.amount, order) }), say("paid.paid.text"))];
   if (mine.last_top_up && mine.last_top_up.id === order.top_up) parts.push(h("p", {}), ...booked(mine));
-  show(title, h("div", { class: "card", "aria-live": "polite", id: "paid" }, parts), h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
+  show(title, h("div", { class: "card", "aria-live": "polite", id: "paid" }, parts), await tokens(mine), h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
   return mine.supply.state !== "connected" || ["confirmed", "no_load", "disobeys"].includes(mine.supply.proof);
 }
 
 function booked(mine) {
   const top = mine.last_top_up;
   return split({ split: top.split, units_wh: top.units_wh, balance_after: top.balance_after, currency: mine.currency, amount_digits: mine.amount_digits }, say("paid.went"));
+}
+
+// What was bought for a meter with a keypad, to be typed there; asking again gives the same tokens.
+async function tokens(mine) {
+  const options = await ask("GET", `accounts/${mine.id}/payment-options`);
+  if (!options.keypad) return null;
+  const found = await ask("POST", `accounts/${mine.id}/keypad-tokens`, {});
+  const rows = found.tokens.slice(0, 5).map((each) => h("li", {}, h("b", { class: "reference" }, each.token), h("span", { class: "amount" }, each.wh ? kwh(each.wh) : each.kind)));
+  return h("div", { class: "card", id: "tokens" }, h("h2", {}, say("tokens.title")), h("p", { class: "small soft" }, say("tokens.help")), h("ul", { class: "list" }, rows));
 }
 
 function homeLink() {
@@ -210,7 +219,7 @@ async function redeemed(result) {
     const mine = await account();
     show(h("div", { class: "head" }, h("h1", {}, say("voucher.title"))),
       h("div", { class: "card", id: "paid", "aria-live": "polite" }, state("good", say("voucher.done", { amount: money(result.top_up.amount, mine) })), h("p", {}), ...booked(mine)),
-      h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
+      await tokens(mine), h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
     if (mine.supply.state !== "connected" || !["pending", "reported"].includes(mine.supply.proof)) return;
     await new Promise((done) => { setTimeout(done, 500); });
     if (location.href !== place) return;
