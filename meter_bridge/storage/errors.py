@@ -13,6 +13,10 @@ class ServerError(StorageError):
     """A database server that cannot hold an installation; the message says why and what to do."""
 
 
+class UnreachableError(ServerError):
+    """A database server that does not answer now."""
+
+
 class LeaseLostError(StorageError):
     """The lease of an installation expired or was taken over; its bridge commits nothing any more."""
 

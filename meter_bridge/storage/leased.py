@@ -13,7 +13,7 @@ from typing import Final, override
 from sqlalchemy import URL, Engine
 
 from meter_bridge.storage.database import open_writer
-from meter_bridge.storage.errors import LockedError, NotOwnedError, StorageError
+from meter_bridge.storage.errors import LockedError, NotOwnedError, StorageError, UnreachableError
 from meter_bridge.storage.lease import INSTALLATION, RENEW_S, TERM_MS, Grant, Leases, fenced
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import migrate, schema_of
@@ -25,6 +25,7 @@ ASK_S: Final = 1.0
 WATCH_S: Final = 0.25
 STALL_S: Final = 60.0
 """A bridge whose event loop stands still for longer loses its lease: it is as good as dead."""
+_ENDED: Final = "the wait for the installation was ended"
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -85,9 +86,7 @@ class LeasedOwnership(Ownership):
 @asynccontextmanager
 async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[Ownership]:
     """Own a database of a server by lease; see ``ownership.owned``."""
-    await asyncio.to_thread(reach, url)
-    if await asyncio.to_thread(schema_of, url) is None:
-        await asyncio.to_thread(migrate, url)  # the table of leases is part of it
+    await _ready(url, wait=wait, stop=stop)
     leases = Leases(url)
     try:
         grant = await _take(leases, url, stop) if wait else await _take_now(leases, url)
@@ -98,6 +97,30 @@ async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[
             await ownership.end()
     finally:
         leases.close()
+
+
+async def _ready(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
+    """See that the server suits and has the table of leases; a standby waits for a server that is away."""
+    while True:
+        try:
+            await asyncio.to_thread(reach, url)
+            if await asyncio.to_thread(schema_of, url) is None:
+                await asyncio.to_thread(migrate, url)  # the table of leases is part of it
+        except UnreachableError as error:
+            if not wait:
+                raise
+            _LOGGER.warning("Standing by: %s", error)
+        else:
+            return
+        if await _stopped(stop):
+            raise NotOwnedError(_ENDED)
+
+
+async def _stopped(stop: asyncio.Event) -> bool:
+    """Wait for a moment; say whether the wait was ended."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), ASK_S)
+    return stop.is_set()
 
 
 async def _take_now(leases: Leases, url: URL) -> Grant:
@@ -124,10 +147,8 @@ async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
                 told = True
         except StorageError as error:
             _LOGGER.warning("Standing by: %s", error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), ASK_S)
-    msg = "the wait for the installation was ended"
-    raise NotOwnedError(msg)
+        await _stopped(stop)
+    raise NotOwnedError(_ENDED)
 
 
 def _name() -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, tex
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from meter_bridge.storage.errors import ServerError
+from meter_bridge.storage.errors import ServerError, UnreachableError
 from meter_bridge.storage.location import shown
 
 OLDEST: Final = 140_000
@@ -140,7 +140,7 @@ def reach(url: URL) -> None:
         with engine.connect() as connection:
             check_server(connection, url)
     except SQLAlchemyError as error:
-        raise ServerError(f"{shown(url)} cannot be reached: {first_line(error)}") from error
+        raise UnreachableError(f"{shown(url)} cannot be reached: {first_line(error)}") from error
     finally:
         engine.dispose()
 

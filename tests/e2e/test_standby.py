@@ -51,6 +51,7 @@ class Pair:
     apis: list[BridgeApi]
     street: Street
     acknowledged: list[str]
+    server: postgresql_server.Server
 
     async def account(self, which: int) -> AccountView | None:
         """Return the account as one of the bridges tells it, None while it does not serve."""
@@ -97,7 +98,13 @@ class Pair:
 @asynccontextmanager
 async def two_bridges(mosquitto: Mosquitto, folder: Path) -> AsyncIterator[Pair]:
     """Run the owner and the standby of one installation, with a meter of their own on a broker."""
-    server = postgresql_server.shared()
+    with postgresql_server.running(synchronous_commit="on", fsync="on") as server:
+        async with _on(server, mosquitto, folder) as pair:
+            yield pair
+
+
+@asynccontextmanager
+async def _on(server: postgresql_server.Server, mosquitto: Mosquitto, folder: Path) -> AsyncIterator[Pair]:
     server.execute("CREATE DATABASE standby")
     environment = {
         "PREPAID_METER_BROKER": mosquitto.url("bridge"),
@@ -113,7 +120,7 @@ async def two_bridges(mosquitto: Mosquitto, folder: Path) -> AsyncIterator[Pair]
     token = await bridges[0].token("tests", "landlord")
     street = Street(mosquitto.url("meters"), [FITTING], server_ports={}, password="")
     await street.start()
-    pair = Pair(bridges, [BridgeApi(bridge.url, token) for bridge in bridges], street, [])
+    pair = Pair(bridges, [BridgeApi(bridge.url, token) for bridge in bridges], street, [], server)
     try:
         await bridges[0].start()
         await pair.stand_by(1)
@@ -124,7 +131,6 @@ async def two_bridges(mosquitto: Mosquitto, folder: Path) -> AsyncIterator[Pair]
         for bridge in bridges:
             await bridge.stop()
         await street.stop()
-        server.execute("DROP DATABASE standby WITH (FORCE)")
 
 
 @pytest.mark.invariant(5)
@@ -156,6 +162,39 @@ async def test_the_other_bridge_goes_on_and_nothing_is_lost_or_counted_twice(
         await pair.bridges[0].stop()
         await pair.bridges[1].stop()
         assert await pair.bridges[1].problems() == []
+
+
+@pytest.mark.invariant(8)
+@pytest.mark.invariant(13)
+async def test_a_server_that_crashes_loses_nothing_and_the_bridge_goes_on(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with two_bridges(mosquitto, tmp_path) as pair:
+        began = await first_register(pair, 0)
+        enough = asyncio.Event()
+        paying = asyncio.create_task(pair.pay(enough))
+        for _ in range(3):
+            paid = len(pair.acknowledged)
+            await until("somebody pays", lambda paid=paid: more_than(pair, paid), SOON_S)  # type: ignore[misc]
+            await asyncio.to_thread(pair.server.stop)
+            await asyncio.to_thread(pair.server.start)
+        paid = len(pair.acknowledged)
+        await until("payments go on", lambda: more_than(pair, paid), SOON_S)
+        enough.set()
+        await paying
+        which = 0 if await pair.account(0) is not None else 1
+        await pair.serving(which)
+        await switched_off(pair, which)
+        await settled(pair, which, began)
+        await books_agree(pair, which)
+        await pair.bridges[0].stop()
+        await pair.bridges[1].stop()
+        assert await pair.bridges[which].problems() == []
+
+
+async def more_than(pair: Pair, paid: int) -> bool:
+    """Say whether a payment was acknowledged since."""
+    return len(pair.acknowledged) > paid
 
 
 async def first_register(pair: Pair, which: int) -> int:

@@ -11,11 +11,18 @@ from sqlalchemy import URL, text
 
 from meter_bridge.storage import leased, work as ops
 from meter_bridge.storage.database import open_writer
-from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
+from meter_bridge.storage.errors import (
+    LeaseLostError,
+    LockedError,
+    NotOwnedError,
+    StorageError,
+    UnreachableError,
+)
 from meter_bridge.storage.lease import Grant, Leases, fenced
 from meter_bridge.storage.ownership import owned
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter
+from tests import postgresql_server
 
 pytestmark = pytest.mark.postgresql
 NAME = "installation"
@@ -190,3 +197,26 @@ async def test_a_lease_is_kept_as_long_as_it_is_renewed(
                     if connection.execute(text("SELECT expires_at FROM lease")).scalar_one() > before:
                         break
                 await asyncio.sleep(0.02)
+
+
+async def test_a_standby_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
+    with postgresql_server.running() as server:
+        server.execute("CREATE DATABASE later")
+        url = server.url("later")
+        server.stop()
+        with pytest.raises(UnreachableError):
+            async with owned(tmp_path, url):
+                pass
+        owns = asyncio.Event()
+
+        async def stand_by() -> None:
+            async with owned(tmp_path, url, wait=True):
+                owns.set()
+
+        standby = asyncio.create_task(stand_by())
+        await asyncio.sleep(0.1)
+        assert not owns.is_set()
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(60):
+            await standby
+        assert owns.is_set()
