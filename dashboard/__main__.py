@@ -4,6 +4,7 @@ import argparse
 from ipaddress import ip_address
 import os
 from pathlib import Path
+import re
 import sys
 from typing import Final
 
@@ -13,6 +14,7 @@ ADDRESS: Final = "127.0.0.1"
 APP: Final = Path(__file__).with_name("serve.py")
 DEFAULT_PORT: Final = 8501
 REPORT: Final = "report"
+ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 NUMBERS: Final = ("1,234.5", "1.234,5", "1 234,5", "1'234.5")
 _EPILOG: Final = f"""\
 examples:
@@ -81,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="address under which a proxy that changes Host shows the dashboard; may be given again",
     )
+    parser.add_argument(
+        "--framed-by",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="whose pages may show the dashboard in a frame, such as http://homeassistant.local:8123",
+    )
     return parser
 
 
@@ -96,6 +105,9 @@ def _arguments() -> argparse.Namespace:
         )
     if given.session_hours < 1:
         parser.error("--session-hours is at least 1")
+    wrong = next((each for each in given.framed_by if not ORIGIN.fullmatch(each)), None)
+    if wrong is not None:
+        parser.error(f"--framed-by {wrong!r} is no origin; write scheme, host and port without a path")
     if given.people is not None and not given.people.is_file():
         parser.error(f"--people {given.people}: there is no such file; docs/dashboard.md shows one")
     return given
@@ -124,6 +136,7 @@ def _serve() -> None:
         database=os.environ.get(DATABASE_VARIABLE) or None,
         bridge=given.bridge,
         without_sign_in=given.without_sign_in,
+        framed_by=tuple(given.framed_by),
         people=None if given.people is None else given.people.absolute(),
         session_hours=given.session_hours,
         language=given.language,

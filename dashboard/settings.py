@@ -8,6 +8,7 @@ from typing import Final
 DATA_VARIABLE: Final = "PREPAID_METER_DATA"
 DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
 BRIDGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_BRIDGE"
+FRAMED_VARIABLE: Final = "PREPAID_METER_DASHBOARD_FRAMED_BY"
 HOURS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_HOURS"
 LANGUAGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_LANGUAGE"
 NUMBERS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_NUMBERS"
@@ -28,6 +29,8 @@ class Settings:
     """Root of the bridge's API over TCP; None for the Unix socket in the data folder."""
     without_sign_in: bool = False
     """Whoever reaches the address reads everything; only ever on loopback."""
+    framed_by: tuple[str, ...] = ()
+    """Origins whose pages may show the dashboard in a frame, besides its own."""
     people: Path | None = None
     """File that says which person of the sign-in provider has which role."""
     session_hours: int = SESSION_HOURS
@@ -40,6 +43,7 @@ class Settings:
             DATA_VARIABLE: str(self.data),
             DATABASE_VARIABLE: self.database or "",
             BRIDGE_VARIABLE: self.bridge or "",
+            FRAMED_VARIABLE: " ".join(self.framed_by),
             HOURS_VARIABLE: str(self.session_hours),
             LANGUAGE_VARIABLE: self.language,
             NUMBERS_VARIABLE: self.numbers,
@@ -56,6 +60,7 @@ def settings() -> Settings:
         data=Path(os.environ.get(DATA_VARIABLE, ".")),
         database=os.environ.get(DATABASE_VARIABLE) or None,
         bridge=os.environ.get(BRIDGE_VARIABLE) or None,
+        framed_by=tuple(os.environ.get(FRAMED_VARIABLE, "").split()),
         without_sign_in=os.environ.get(OPEN_VARIABLE) == YES,
         people=Path(people) if people else None,
         session_hours=int(os.environ.get(HOURS_VARIABLE) or SESSION_HOURS),

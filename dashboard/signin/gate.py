@@ -25,11 +25,17 @@ FREE: Final = (
 )
 """First parts of addresses that need no session: pages hold no data before their WebSocket is known."""
 SECURITY: Final = {
-    "Content-Security-Policy": "frame-ancestors 'self'",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""``'self'`` lets Home Assistant show the dashboard as a panel, because its ingress is of the same origin."""
+
+
+def frames() -> str:
+    """Return who may show the dashboard in a frame.
+
+    ``'self'`` lets Home Assistant's ingress show it as a panel, because that is of the same origin.
+    """
+    return " ".join(("frame-ancestors 'self'", *settings().framed_by))
 
 
 class Gate:
@@ -49,7 +55,7 @@ class Gate:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
+                MutableHeaders(scope=message).update(SECURITY | {"Content-Security-Policy": frames()})
             await send(message)
 
         await self._app(scope, receive, guarded)

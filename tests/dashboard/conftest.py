@@ -44,7 +44,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     ) -> AppTest:
         monkeypatch.setenv(DATA_VARIABLE, str(folder))
         monkeypatch.setenv(OPEN_VARIABLE, YES if token is None else "")
-        cookie = None if token is None else SESSIONS.begin(token, 1)
+        cookie = SESSIONS.begin(token, 1) if token else None
         monkeypatch.setattr("dashboard.signin.current.session_cookie", lambda: cookie)
         monkeypatch.setattr("time.time", lambda: now / 1000)
         app = AppTest.from_file(str(APP), default_timeout=20).run()

@@ -17,8 +17,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
+from dashboard.__main__ import _arguments as dashboard_arguments
 from dashboard.access import Viewer
-from dashboard.settings import DATA_VARIABLE, OPEN_VARIABLE, Settings
+from dashboard.settings import DATA_VARIABLE, FRAMED_VARIABLE, OPEN_VARIABLE, PEOPLE_VARIABLE, Settings
 from dashboard.signin.gate import Gate
 from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES
@@ -355,3 +356,40 @@ def test_a_file_of_people_that_is_wrong_names_place_and_remedy(tmp_path: Path, w
 def test_without_sign_in_nobody_changes_anything(open_page: Open, homes: House) -> None:
     app = open_page(homes.folder, "unit", unit="one")
     assert not [button for button in app.button if button.label in {"Top up", "Hold off"}]
+
+
+def test_who_came_through_the_provider_sees_the_pages_of_the_own_role(
+    open_page: Open, homes: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "people.toml"
+    file.write_text(PEOPLE)
+    monkeypatch.setenv(PEOPLE_VARIABLE, str(file))
+    claims: dict[str, object] = {"email": "thandi@example.org"}
+    monkeypatch.setattr("dashboard.signin.current.provider_claims", lambda: claims)
+    assert "Flat 2" in shown(open_page(homes.folder, "units", token=""))
+    claims["email"] = "stranger@example.org"
+    assert "Flat" not in shown(open_page(homes.folder, "", token=""))
+    claims |= {"email": "", "sub": "auth0|7"}
+    text = shown(open_page(homes.folder, "home", token=""))
+    assert "Flat 1" in text
+    assert "No such unit" in shown(open_page(homes.folder, "unit", token="", unit="two"))
+
+
+def test_only_the_own_site_and_who_was_named_may_show_it_in_a_frame(
+    homes: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATA_VARIABLE, str(homes.folder))
+    assert Browser().get("/sign-in").headers["content-security-policy"] == "frame-ancestors 'self'"
+    monkeypatch.setenv(FRAMED_VARIABLE, "http://homeassistant.local:8123")
+    told = Browser().get("/sign-in").headers["content-security-policy"]
+    assert told == "frame-ancestors 'self' http://homeassistant.local:8123"
+
+
+@pytest.mark.parametrize("wrong", ["*", "homeassistant.local", "http://a/b", "http://a; script-src *"])
+def test_what_is_no_origin_is_refused(
+    wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["dashboard", "--data", ".", "--framed-by", wrong])
+    with pytest.raises(SystemExit):
+        dashboard_arguments()
+    assert "is no origin" in capsys.readouterr().err
