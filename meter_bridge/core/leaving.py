@@ -43,6 +43,8 @@ def leave(rating: Rating, timeline: Timeline, paid: Sequence[Paid], at: int) -> 
 
 def _give_back(rating: Rating, timeline: Timeline, paid: Paid, at: int, sums: Sums) -> None:
     """Give back the part of a charge for the days after the one on which the customer moves out."""
+    if all(each.id != paid.version_id for each in timeline.versions):
+        return  # of a tariff that is gone, as of a unit that was closed and came back
     version = timeline.version(paid.version_id)
     rule = _rule(version, paid)
     if rule is None or not version.prorate_last:

@@ -11,11 +11,12 @@ import json
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select
+from sqlalchemy import Connection, Engine, RowMapping, func, select, true
 
 from meter_bridge.core.calendar import day_start, iso
 from meter_bridge.core.ledger import Bucket, EntryKind
 from meter_bridge.core.periods import bounds
+from meter_bridge.core.rating import LineKind
 from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
@@ -138,6 +139,8 @@ def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[
             entry.c.seq >= lowest,
             entry.c.seq <= span.upto,
             segment.c.start_ms >= first * HOUR_MS,
+            # What was used before a customer moved in is the unit's, and none of the customer's.
+            segment.c.kind != LineKind.VACANT if asked.first_seq else true(),
         )
         .group_by(hour)
     )

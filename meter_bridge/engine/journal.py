@@ -104,7 +104,9 @@ def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> N
         ],
     )
     for segment in settlement.segments:
-        _add_to_day(supply, segment)
+        # What was used before the customer moved in says nothing of the customer's own days.
+        if segment.kind is not LineKind.VACANT:
+            _add_to_day(supply, segment)
 
 
 def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:

@@ -19,7 +19,7 @@ from meter_bridge.core.holds import Hold
 from meter_bridge.core.ladder import Block, ladder
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
-from meter_bridge.core.rating import block_at, block_room, price_per_kwh, units_for
+from meter_bridge.core.rating import LineKind, block_at, block_room, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.supply import Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
@@ -331,7 +331,8 @@ def _today(supply: Supply, at: int) -> tuple[int, int]:
     """Return energy and cost of the local day: what was settled, and what is open."""
     day = local_day(at, supply.timeline.at(at).zone).isoformat()
     settled = next((total for total in supply.days if total.day == day), None)
-    open_wh = sum(part.wh for parts in supply.rating.open.values() for part in parts)
+    parts = (part for parts in supply.rating.open.values() for part in parts)
+    open_wh = sum(part.wh for part in parts if part.key.kind != LineKind.VACANT)
     wh, amount = (settled.wh, settled.amount) if settled else (0, 0)
     return wh + open_wh, amount + accrued(supply.rating, supply.timeline)
 

@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.api.port import Refused
 from meter_bridge.api.requests import MoveIn, MoveOut
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.statements import Detail, Statement
 from meter_bridge.statement import words
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, operate, zar
@@ -47,6 +47,23 @@ async def test_what_a_silent_meter_counted_before_is_estimated_and_charged_to_no
     assert {day.kind for day in made.days if day.estimated_wh} == {"vacant", "consumption"}
     assert made.closing == zar("50.00") - after[1]
     assert silent.problems() == []
+
+
+@pytest.mark.invariant(15)
+async def test_a_customer_s_own_figures_hold_nothing_of_the_time_before(silent: House) -> None:
+    await silent.read(11_000, after=HOUR)
+    token = await silent.bridge.create_token(
+        LANDLORD, name="t", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"flat-1"}), days=None
+    )
+    actor = silent.bridge.authenticate(token)
+    assert actor is not None
+    today = silent.bridge.account(actor, "flat-1").energy_today_wh
+    page = await silent.bridge.history(actor, after=0, upto=None, account_id="flat-1", from_account=None)
+    whole = await silent.bridge.history(LANDLORD, after=0, upto=None, account_id="flat-1", from_account=None)
+    (own,), (unit,) = page.accounts, whole.accounts
+    assert sum(hour.wh for hour in unit.hours) == pytest.approx(11_000, abs=300)
+    assert sum(hour.wh for hour in own.hours) == pytest.approx(1_000, abs=300)
+    assert today == pytest.approx(1_000, abs=5)
 
 
 async def test_a_reading_by_hand_at_the_move_leaves_nothing_to_estimate(silent: House) -> None:
