@@ -50,19 +50,20 @@ _SEGMENT_FILES: Final = (
 )
 _ROLLUP: Final = """
     CREATE TEMP VIEW rollup AS
-        SELECT account_id, supply_id, local_day, kind, band, block, version_id, wh, amount, tax
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, start_ms, wh, amount, tax
         FROM tail_segment"""
 _ROLLUP_FILES: Final = (
     _ROLLUP  # noqa: S608
     + """
-    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
+    UNION ALL BY NAME SELECT * EXCLUDE (end_ms)
+    FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
 )
 
 # A customer sees the present tenancy alone. Rollups do not know when within a day it began, segments do.
 _OWN_ROLLUP: Final = """
     CREATE OR REPLACE TEMP VIEW rollup AS
         SELECT account_id, supply_id, local_day, kind, band, block, version_id, sum(wh)::BIGINT AS wh,
-               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax
+               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax, start_ms
         FROM segment WHERE account_id IN (SELECT id FROM account) GROUP BY ALL"""
 
 _CLOCK_SCHEMA: Final = pa.schema(

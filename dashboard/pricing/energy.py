@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from dashboard.pricing.pricer import Pricer
-from meter_bridge.core.calendar import local_day, next_month
+from meter_bridge.core.calendar import day_start, local_day, next_month
+from meter_bridge.core.tariff import DemandOf, Timeline
 
 _NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])
 # The days are the site's, which may be others than those of the tariff's zone: a day on each side is enough.
@@ -19,11 +20,46 @@ _SEGMENTS: Final = """
       AND s.start_ms >= getvariable('start_ms') AND s.start_ms < getvariable('stop_ms')"""
 
 
+# A part of a day lies in one band without a gap: where it begins says in which run all of it is.
+_PARTS: Final = """
+    SELECT c.unit, r.start_ms, r.start_ms AS end_ms, r.wh
+    FROM rollup r JOIN chosen c ON c.account_id = r.account_id
+    WHERE r.wh > 0 AND r.local_day >= getvariable('first_day') AND r.local_day < getvariable('end_day')
+      AND r.start_ms >= getvariable('start_ms') AND r.start_ms < getvariable('stop_ms')"""
+
+
 class Span(NamedTuple):
     """The time [start, end), milliseconds UTC."""
 
     start: int
     end: int
+
+
+def windows_stay(wanted: Timeline, charged: Timeline) -> bool:
+    """Say whether daily sums by band, as ``charged`` divided days, are enough to price ``wanted``.
+
+    They are where no band of the wanted price lists begins or ends within a band of those that were charged,
+    no version begins within a day, and no greatest demand is asked for.
+    """
+    calendars = {version.calendar for version in charged.versions}
+    return all(
+        (version.calendar in calendars and len(calendars) == 1)
+        or (len(version.bands) == 1 and {each.time_zone for each in calendars} == {version.time_zone})
+        for version in wanted.versions
+    ) and all(
+        (version.demand is None or version.demand.of is not DemandOf.MAXIMUM)
+        and version.valid_from in (0, day_start(local_day(version.valid_from, version.zone), version.zone))
+        for version in wanted.versions
+    )
+
+
+def add_days(pricer: Pricer, numbers: Mapping[str, int], span: Span, zone: ZoneInfo) -> None:
+    """Add the daily sums of some accounts to a pricer; for those whose ``windows_stay``."""
+    chosen = pa.table({"account_id": list(numbers), "unit": list(numbers.values())}, schema=_NUMBERS)
+    pricer.register("chosen", chosen)
+    first, end = local_day(span.start, zone), local_day(span.end, zone) + timedelta(days=1)
+    pricer.set_variables(first_day=first, end_day=end, start_ms=span.start, stop_ms=span.end)
+    pricer.add(_PARTS)
 
 
 def add_segments(

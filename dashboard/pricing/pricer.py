@@ -75,6 +75,7 @@ class Pricer:
         numbers = {terms: number for number, terms in enumerate(groups)}
         self._make_tables(table([(unit, numbers[terms]) for unit, terms in units.items()], _UNITS))
         self._ready = False
+        self._added = 0
 
     def _make_tables(self, units: pa.Table) -> None:
         """Make the tariff's tables known to the connection."""
@@ -134,6 +135,7 @@ class Pricer:
     def _take(self) -> None:
         """Add up the energy of the loads by run."""
         self._ready = False
+        self._added += 1
         self._connection.execute(quantities.ADD_RUNS)
         if self._cuts:
             self._connection.execute(quantities.ADD_CUT_RUNS)
@@ -155,7 +157,8 @@ class Pricer:
         """Work out the lines and their amounts from what was added."""
         if self._ready:
             return
-        for statement in quantities.line_statements(self.book):
+        summed = self._added <= 1 and not self._cuts
+        for statement in quantities.line_statements(self.book, summed=summed):
             self._connection.execute(statement)
         for statement in amounts.amount_statements(self.book):
             self._connection.execute(statement, self._names(statement))

@@ -44,10 +44,14 @@ CREATE: Final = (
 )
 
 
-def line_statements(book: Book) -> Iterator[str]:
-    """Yield what turns the energy of runs into ``line`` and ``free_line``."""
+def line_statements(book: Book, *, summed: bool = False) -> Iterator[str]:
+    """Yield what turns the energy of runs into ``line`` and ``free_line``.
+
+    ``summed`` says that no unit has two rows of a run, so that they need not be added up once more.
+    """
     if book.by_history:
         yield _HISTORY
+    yield f"CREATE OR REPLACE TEMP VIEW unit_run_sum AS {_ONCE if summed else _SUMMED}"
     yield f"CREATE OR REPLACE TEMP TABLE wide AS {_wide(book)}"
     parts = " UNION ALL ".join(
         f"SELECT unit, period, version, {block} AS block, band, b{block} AS wh FROM wide WHERE b{block} > 0"  # noqa: S608
@@ -111,9 +115,11 @@ def _charged(book: Book) -> str:
                 JOIN version v ON v.version = r.version))"""  # noqa: S608
 
 
+_ONCE: Final = "SELECT unit, run, wh FROM unit_run"
+_SUMMED: Final = "SELECT unit, run, sum(wh)::BIGINT AS wh FROM unit_run GROUP BY unit, run"
 _RUNS: Final = """
     SELECT q.unit, u.grp, q.run, q.wh, c.period, c.rung, c.step, c.version, c.band
-    FROM (SELECT unit, run, sum(wh)::BIGINT AS wh FROM unit_run GROUP BY unit, run) q
+    FROM unit_run_sum q
     JOIN run c ON c.run = q.run JOIN unit_group u ON u.unit = q.unit"""
 _HISTORY: Final = """
     CREATE OR REPLACE TEMP TABLE history AS

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.pricing.energy import Span, add_segments
+from dashboard.pricing.energy import Span, add_days, add_segments, windows_stay
 from dashboard.pricing.pricer import Pricer
 from dashboard.queries.charged import Charged, charged
+from dashboard.queries.tariffs import supply_tariffs
 from dashboard.warehouse import Warehouse, local_date
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start
@@ -119,7 +120,7 @@ def what_if(
     currency = question.timeline.versions[0].currency
     found = charged(opened, viewer, question.first, question.last, question.accounts)
     mine = [each for each in found if each.currency == currency]
-    new = _priced(opened, question, mine, progress or (lambda _: None)) if mine else {}
+    new = _priced(opened, viewer, question, mine, progress or (lambda _: None)) if mine else {}
     changes = (
         Change(account_id=each.account_id, name=each.name, wh=each.wh, old=each.amount, new=new[number])
         for number, each in enumerate(mine)
@@ -129,7 +130,7 @@ def what_if(
 
 
 def _priced(
-    opened: Warehouse, question: Question, units: Sequence[Charged], progress: Progress
+    opened: Warehouse, viewer: Viewer, question: Question, units: Sequence[Charged], progress: Progress
 ) -> Mapping[int, int]:
     """Return what each unit would have been charged, by its place."""
     zone = question.timeline.versions[0].zone
@@ -137,26 +138,54 @@ def _priced(
     version = question.timeline.at(start)
     since = min(known_from(version, version.period(start)), start)
     since = max(since, question.timeline.versions[0].valid_from)
-    whole = _totals(opened, question.timeline, units, Span(since, end), progress)
+    load = _Load(opened, question.timeline, units, _by_day(opened, viewer, question.timeline))
+    whole = load.totals(Span(since, end), progress)
     before: Mapping[int, int] = {}
     if since < start:
-        before = _totals(opened, question.timeline, units, Span(since, start), progress)
+        before = load.totals(Span(since, start), progress)
     return {number: whole.get(number, 0) - before.get(number, 0) for number in range(len(units))}
 
 
-def _totals(
-    opened: Warehouse, timeline: Timeline, units: Sequence[Charged], span: Span, progress: Progress
-) -> Mapping[int, int]:
-    """Return what each unit pays for a span of time."""
-    terms = {number: _terms(each, timeline) for number, each in enumerate(units)}
-    numbers = {each.account_id: number for number, each in enumerate(units)}
-    found: dict[int, int] = {}
-    with opened.separate() as connection:
-        pricer = Pricer(connection, timeline, terms, span.start, span.end)
-        add_segments(pricer, numbers, span, timeline.versions[0].zone, progress)
-        for (number, _), amount in pricer.totals().items():
-            found[number] = found.get(number, 0) + amount
-    return found
+def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[str]:
+    """Return the accounts whose daily sums are enough, because the time windows stay."""
+    known: dict[int, bool] = {}
+    stays: dict[str, bool] = {}
+    for each in opened.once(supply_tariffs, viewer):
+        key = id(each.timeline)
+        if key not in known:
+            known[key] = windows_stay(timeline, each.timeline)
+        stays[each.account_id] = stays.get(each.account_id, True) and known[key]
+    return frozenset(account_id for account_id, stay in stays.items() if stay)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """The energy of some units, from daily sums where those are enough."""
+
+    opened: Warehouse
+    timeline: Timeline
+    units: Sequence[Charged]
+    by_day: frozenset[str]
+
+    def totals(self, span: Span, progress: Progress) -> Mapping[int, int]:
+        """Return what each unit pays for a span of time."""
+        terms = {number: _terms(each, self.timeline) for number, each in enumerate(self.units)}
+        daily: dict[str, int] = {}
+        others: dict[str, int] = {}
+        for number, each in enumerate(self.units):
+            (daily if each.account_id in self.by_day else others)[each.account_id] = number
+        zone = self.timeline.versions[0].zone
+        found: dict[int, int] = {}
+        with self.opened.separate() as connection:
+            pricer = Pricer(connection, self.timeline, terms, span.start, span.end)
+            if daily:
+                add_days(pricer, daily, span, zone)
+            if others:
+                add_segments(pricer, others, span, zone, progress)
+            for (number, _), amount in pricer.totals().items():
+                found[number] = found.get(number, 0) + amount
+        progress(1)
+        return found
 
 
 def _terms(unit: Charged, timeline: Timeline) -> Terms:

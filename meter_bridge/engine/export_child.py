@@ -27,6 +27,8 @@ from meter_bridge.storage.location import Location, parse_location
 
 CHUNK_ROWS: Final = 131_072
 """Rows that are sorted together in memory and make one file of a month."""
+SUMS_AT_ONCE: Final = 16
+"""Chunks whose daily sums are kept side by side before they become one."""
 ROW_GROUP_ROWS: Final = 32_768
 LEFTOVER_GRACE_S: Final = 3_600
 """Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
@@ -62,11 +64,14 @@ ROLLUP_SCHEMA: Final = pa.schema(
         ("band", pa.string()),
         ("block", pa.int16()),
         ("version_id", pa.string()),
+        ("start_ms", pa.int64()),
+        ("end_ms", pa.int64()),
         ("wh", pa.int64()),
         ("amount", pa.int64()),
         ("tax", pa.int64()),
     ]
 )
+"""A row is a part of a local day: a time without a gap in one band, so that ladders climb in order."""
 
 # ADBC takes a column's type from the first batch, so a text column must not begin with nulls.
 SEGMENTS_SQL: Final = """
@@ -79,7 +84,14 @@ SEGMENT_ORDER: Final = [
     (name, "ascending") for name in ("account_id", "meter_id", "start_ms", "entry_seq", "n")
 ]
 ROLLUP_KEYS: Final = ["account_id", "supply_id", "local_day", "kind", "band", "block", "version_id"]
-ROLLUP_MEASURES: Final = ("wh", "amount", "tax")
+ROLLUP_MEASURES: Final = [
+    *((measure, "sum") for measure in ("wh", "amount", "tax")),
+    ("start_ms", "min"),
+    ("end_ms", "max"),
+]
+_PART: Final = "part"
+_LATEST_MS: Final = 1 << 42
+"""Later than any instant, so that instants of several groups can be told apart in one column."""
 OPTIONAL_TEXT: Final = frozenset({"meter_id", "band"})
 
 
@@ -172,11 +184,37 @@ def _segment_files(chunk: pa.Table, export_dir: Path, span: tuple[int, int]) -> 
 
 def _summed(tables: Sequence[pa.Table]) -> pa.Table:
     """Return the sums of energy and amounts by what the rollup tells apart."""
-    table = pa.concat_tables(tables).group_by(ROLLUP_KEYS, use_threads=False)
-    sums = table.aggregate([(measure, "sum") for measure in ROLLUP_MEASURES])
-    return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names]).select(
+    table = _with_parts(pa.concat_tables(tables)).group_by([*ROLLUP_KEYS, _PART], use_threads=False)
+    sums = table.aggregate(ROLLUP_MEASURES)
+    names = {f"{measure}_{how}": measure for measure, how in ROLLUP_MEASURES}
+    return sums.rename_columns([names.get(name, name) for name in sums.column_names]).select(
         ROLLUP_SCHEMA.names
     )
+
+
+def _with_parts(table: pa.Table) -> pa.Table:
+    """Return rows in the order of unit and time, numbered by part: a new one at each change and each gap."""
+    order = [(name, "ascending") for name in ("account_id", "supply_id", "start_ms", "end_ms")]
+    table = table.sort_by(order)
+    days = _changes(table, ("account_id", "supply_id", "local_day"))
+    group = pc.multiply(pc.cumulative_sum(days.cast(pa.int64())), _LATEST_MS)
+    reached = pc.cumulative_max(pc.add(group, table["end_ms"].combine_chunks()))
+    begins = pc.add(group, table["start_ms"].combine_chunks())
+    gaps = pa.concat_arrays([pa.array([True]), pc.greater(begins[1:], reached[:-1])])
+    new = pc.or_(pc.or_(days, gaps), _changes(table, ("band",)))
+    return table.append_column(_PART, pc.cumulative_sum(new.cast(pa.int64())))
+
+
+def _changes(table: pa.Table, names: Sequence[str]) -> pa.Array:
+    """Return for each row whether it differs from the row before."""
+    found = pa.array([True] + [False] * (table.num_rows - 1))
+    for name in names:
+        column = table[name].combine_chunks()
+        if pa.types.is_string(column.type):
+            column = pc.fill_null(column, "")
+        differs = pc.not_equal(column[1:], column[:-1])
+        found = pc.or_(found, pa.concat_arrays([pa.array([True]), differs]))
+    return found
 
 
 def _rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int]) -> ExportFile:
@@ -215,7 +253,9 @@ def export(database: Location, export_dir: Path, after: int, upto: int) -> list[
         sums: list[pa.Table] = []
         for chunk in _chunks(columns, span):
             files += _segment_files(chunk, export_dir, span)
-            sums = [_summed([*sums, chunk.select(ROLLUP_SCHEMA.names)])]
+            sums.append(_summed([chunk.select(ROLLUP_SCHEMA.names)]))
+            if len(sums) == SUMS_AT_ONCE:
+                sums = [_summed(sums)]
     return [*files, _rollup_file(sums, export_dir, span)] if sums else files
 
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from tests.benchmarks import (
+    export,
     footprint,
     home_assistant,
     latency,
@@ -13,6 +14,7 @@ from tests.benchmarks import (
     pricing,
     rating,
     throughput,
+    what_if,
 )
 from tests.benchmarks.parts import machine
 
@@ -23,6 +25,8 @@ BENCHMARKS = {
     "rating": rating.main,
     "pricing": pricing.main,
     "pages": pages.main,
+    "what-if": what_if.main,
+    "export": export.main,
     "home-assistant": home_assistant.main,
     "many-accounts": many_accounts.main,
     "payments": payments.main,

@@ -50,16 +50,21 @@ def write_portfolio(folder: Path, units: int, progress: Callable[[float], None])
     """Write a file of segments for each month, sorted by unit and time; return them."""
     paths, month = [], date(YEAR, 1, 1)
     while month.year == YEAR:
-        path = folder / SEGMENTS.format(month)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(path, SEGMENT_SCHEMA, compression="zstd") as writer:
-            for first in range(0, units, _BATCH):
-                several = range(first, min(first + _BATCH, units))
-                writer.write_table(_segments(several, month), row_group_size=ROW_GROUP_ROWS)
-        paths.append(path)
+        paths.append(write_month(folder, units, month))
         progress(month.month / 12)
         month = next_month(month)
     return paths
+
+
+def write_month(folder: Path, units: int, month: date) -> Path:
+    """Write the file of segments of a month and return it."""
+    path = folder / SEGMENTS.format(month)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, SEGMENT_SCHEMA, compression="zstd") as writer:
+        for first in range(0, units, _BATCH):
+            several = range(first, min(first + _BATCH, units))
+            writer.write_table(_segments(several, month), row_group_size=ROW_GROUP_ROWS)
+    return path
 
 
 SEGMENTS: Final = "segments/month={:%Y-%m}/1-1-0.parquet"

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from dashboard.access import Viewer
+from dashboard.pricing.energy import windows_stay
 from dashboard.pricing.what_if import Answer, Question, what_if
 from dashboard.queries.tariffs import supply_tariffs, tariffs
 from dashboard.source import read_snapshot
@@ -13,17 +14,39 @@ from dashboard.warehouse import Warehouse
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.pricing import Interval, price_load
 from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import TariffVersion, Timeline
+from meter_bridge.core.tariff import DemandCharge, Ladder, TariffVersion, Timeline
 from meter_bridge.storage import tables
-from tests.core.builders import tariff, weekly_ladder
+from tests.core.builders import band, tariff, weekly_ladder, window
 from tests.dashboard.invented_house import House
 from tests.dashboard.priced_house import ZONE, Tenant, priced_house
 
 LANDLORD = Viewer(every_site=True)
+
+
+def _doubled(ladder: Ladder) -> Ladder:
+    """Return a ladder that costs twice as much, and ends its blocks at half."""
+    prices = tuple(tuple(2 * price for price in row) for row in ladder.prices)
+    return replace(ladder, prices=prices, limits=tuple(limit // 2 for limit in ladder.limits))
+
+
 FIRST = date(2026, 3, 1)
 DAYS = 61
 PRESENT = weekly_ladder(time_zone=ZONE, limits_kwh=["150"])
 OTHER = tariff([["2.10"], ["3.33"]], limits_kwh=["120"], standing="9.99", time_zone=ZONE)
+DEARER = replace(PRESENT, id="dearer", ladders=tuple(_doubled(each) for each in PRESENT.ladders))
+PEAK = tariff(
+    [["2.10", "9.00"], ["3.33", "9.90"]],
+    limits_kwh=["120"],
+    bands=[band("rest"), band("peak", window("17:10-19:00"))],
+    time_zone=ZONE,
+)
+WINDOWS = {
+    "the same windows and other prices": (DEARER, True),
+    "one price": (OTHER, True),
+    "other windows": (PEAK, False),
+    "a greatest demand": (replace(OTHER, demand=DemandCharge(10**7)), False),
+    "another zone": (replace(OTHER, calendar=replace(OTHER.calendar, time_zone="Europe/Athens")), False),
+}
 TENANTS = (
     Tenant(id="one"),
     Tenant(id="two", meters=2, watts=900),
@@ -83,6 +106,18 @@ def test_another_tariff_costs_what_the_bridge_would_have_charged(house: House, o
     expected = {tenant.id: priced(house, OTHER, tenant.id, (FIRST, date(2026, 5, 1))) for tenant in TENANTS}
     assert {change.account_id: change.new for change in answer.changes} == expected
     assert answer.new == sum(expected.values())
+
+
+@pytest.mark.invariant(16)
+@pytest.mark.parametrize("name", WINDOWS)
+def test_the_same_windows_are_priced_from_daily_sums_and_others_from_segments(
+    house: House, opened: Warehouse, name: str
+) -> None:
+    version, by_day = WINDOWS[name]
+    assert windows_stay(Timeline((version,)), Timeline((PRESENT,))) is by_day
+    answer = ask(opened, version, FIRST, date(2026, 4, 30))
+    expected = {tenant.id: priced(house, version, tenant.id, (FIRST, date(2026, 5, 1))) for tenant in TENANTS}
+    assert {change.account_id: change.new for change in answer.changes} == expected
 
 
 def test_who_pays_most_besides_comes_first(opened: Warehouse) -> None:
