@@ -224,9 +224,13 @@ class DayTotalSensor(AccountSensor):
 
 
 class RunOutSensor(AccountSensor):
-    """The instant at which the credit ends, steady while the forecast only jitters."""
+    """The instant at which the credit ends, steady while the forecast only jitters.
+
+    Its attributes say how sure that is: four times out of five the credit ends between them.
+    """
 
     _run_out: datetime | None = None
+    _band: Mapping[str, datetime | None] | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -244,19 +248,26 @@ class RunOutSensor(AccountSensor):
     def _forecast(self) -> None:
         seconds = self.account.seconds_left
         if seconds is None:
-            self._run_out = None
+            self._run_out = self._band = None
             return
         run_out = utcnow().replace(microsecond=0) + timedelta(seconds=seconds)
         if self._run_out is None or abs(run_out - self._run_out) > max(
             RUN_OUT_STEP, run_out_tolerance(seconds)
         ):
             self._run_out = run_out
+            self._band = _band(self.account)
 
     @property
     @override
     def native_value(self) -> Value:
         """Return the instant, None while the bridge is unsure."""
         return self._run_out
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """Return the band that was foretold with the instant, None while too little is known for one."""
+        return self._band
 
 
 class MeterSensor(MeterEntity, SensorEntity):
@@ -318,6 +329,13 @@ class PhaseSensor(MeterEntity, SensorEntity):
     def native_value(self) -> Value:
         """Return the value, None while the bridge does not know it."""
         return self.entity_description.value_fn(self.phase) if self.phase else None
+
+
+def _band(account: AccountView) -> Mapping[str, datetime | None] | None:
+    told = account.runs_out
+    if told is None or told.soonest is None:
+        return None
+    return {"soonest": _instant(told.soonest), "latest": _instant(told.latest)}
 
 
 def run_out_tolerance(seconds: int) -> timedelta:

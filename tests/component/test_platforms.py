@@ -17,6 +17,7 @@ from custom_components.prepaid_meter.client.protocol import (
     AlertKind,
     EventKind,
     RelayProof,
+    RunOutView,
     SupplyReason,
     SupplyState,
 )
@@ -200,6 +201,25 @@ async def test_the_forecast_stands_still_while_it_only_jitters(
 
     await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == "2026-11-11T10:00:00+00:00")
     assert value(hass, "sensor.flat_1_time_left") == "1.0"
+
+
+async def test_a_forecast_says_how_sure_it_is(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    def band() -> tuple[Any, Any]:
+        state = hass.states.get("sensor.flat_1_runs_out")
+        assert state is not None
+        return state.attributes.get("soonest"), state.attributes.get("latest")
+
+    assert band() == (None, None)
+    told = RunOutView(
+        at="2026-11-13T10:00:00.000Z", soonest="2026-11-12T08:00:00.000Z", latest="2026-11-15T20:00:00.000Z"
+    )
+    await following.update(account_view(seconds_left=259_200, runs_out=told))
+    await eventually(lambda: band()[0] is not None)
+    assert band() == (datetime(2026, 11, 12, 8, tzinfo=UTC), datetime(2026, 11, 15, 20, tzinfo=UTC))
+    await following.update(account_view(seconds_left=None, runs_out=None))
+    await eventually(lambda: band() == (None, None))
 
 
 async def test_the_day_of_a_total_begins_when_the_bridge_begins_it(
