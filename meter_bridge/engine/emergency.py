@@ -34,8 +34,10 @@ def keep_emergency_credit(
         select(installation, account, unit, selected=False)
         credit = replace(credit, selected=False)
     state = emergency_state(policy, credit)
+    nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
     for wanted, kind in _ALERTS.items():
-        message = _message(account, credit, state) if state is wanted else None
+        # There is nobody to lend to in an empty unit.
+        message = _message(account, credit, state) if state is wanted and not nobody else None
         set_alert(installation, account, unit, AlertKey(kind, account.id), message)
     return credit
 

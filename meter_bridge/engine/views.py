@@ -139,6 +139,8 @@ def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditV
     state = emergency_state(policy, credit)
     if state is EmergencyState.UNSUPPORTED:
         return None
+    if account.tenancy.end is not None and state is EmergencyState.AVAILABLE:
+        state = EmergencyState.UNAVAILABLE  # nobody lives there who might select it
     return EmergencyCreditView(
         state=EmergencyCreditState(state.value),
         limit=policy.emergency_limit,

@@ -107,12 +107,17 @@ def _summary(statement: Statement) -> tuple[Figure, ...]:
     """Return how the balance got from its opening to its closing."""
     what = "balance" if len(statement.holdings) == 1 else "in all"
     closing = _money(statement.closing, statement)
-    return (
+    left = statement.outstanding
+    figures = (
         Figure(f"Opening {what}", _money(statement.opening, statement)),
         Figure("Credits", _money(statement.credits, statement)),
         Figure("Charges", _money(-statement.charges, statement)),
-        Figure(f"Closing {what}, {statement.currency}", closing, strong=True),
+        Figure(f"Closing {what}, {statement.currency}", closing, strong=not left),
     )
+    if not left:
+        return figures
+    name = "Still owed" if left < 0 else "Kept for you"
+    return (*figures, Figure(f"{name}, {statement.currency}", _money(abs(left), statement), strong=True))
 
 
 def _notes(statement: Statement) -> Iterable[str]:
@@ -123,7 +128,7 @@ def _notes(statement: Statement) -> Iterable[str]:
     if pending is not None and (pending.wh or pending.amount):
         amount = format_amount(pending.amount, statement.currency)
         yield f"Used, but not yet posted and not in the closing balance: {format_kwh(pending.wh)}, {amount}."
-    if statement.outstanding is not None:
+    if statement.outstanding == 0:
         yield words.outstanding(statement)
 
     if any(day.estimated_wh for day in statement.days):

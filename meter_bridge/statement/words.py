@@ -100,7 +100,8 @@ def period(statement: Statement) -> str:
     first, last = date.fromisoformat(statement.first_day), date.fromisoformat(statement.last_day)
     start, end = local(statement.start, zone), local(statement.end, zone)
     whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
-    if not whole:
+    # A tenancy is told by its days: nobody asks at which second somebody moved.
+    if not whole and statement.tenancy is None:
         return f"{long_date(start.date())}, {start:%H:%M:%S} – {long_date(end.date())}, {end:%H:%M:%S}"
     return long_date(first) if first == last else f"{long_date(first)} – {long_date(last)}"
 

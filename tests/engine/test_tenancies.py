@@ -8,6 +8,7 @@ import pytest
 
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, OpenDebt, Reversal, SelectEmergencyCredit, Transfer
+from meter_bridge.core.alerts import AlertKind
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.statements import Detail
 from tests.engine.harness import (
@@ -308,6 +309,11 @@ async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -
         await operate(let, SelectEmergencyCredit())
     assert refusal.value.code is ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE
     assert not let.account.emergency_selected
+    await let.tick()
+    assert AlertKind.EMERGENCY_CREDIT_AVAILABLE not in let.alert_kinds()
+    view = let.bridge.account(LANDLORD, "flat-1").emergency_credit
+    assert view is not None
+    assert view.state == "unavailable"
 
 
 async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:
