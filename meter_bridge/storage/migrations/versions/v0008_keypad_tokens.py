@@ -3,6 +3,8 @@
 from alembic import op
 import sqlalchemy as sa
 
+from meter_bridge.storage.migrations.guards import guard_rows
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -24,23 +26,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("serial", "count", name=op.f("pk_keypad_token")),
         sqlite_with_rowid=False,
     )
-    guard("UPDATE", "rows of keypad_token are never changed")
-    guard("DELETE", "rows of keypad_token are never deleted")
-
-
-def guard(action: str, message: str) -> None:
-    """Let the database refuse an action on the table."""
-    name = f"keypad_token_no_{action.lower()}"
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            f"CREATE TRIGGER {name} BEFORE {action} ON keypad_token"
-            f" BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
-        return
-    op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {name} BEFORE {action} ON keypad_token FOR EACH ROW EXECUTE FUNCTION {name}()"
-    )
+    guard_rows("keypad_token", "UPDATE", "rows of keypad_token are never changed")
+    guard_rows("keypad_token", "DELETE", "rows of keypad_token are never deleted")
