@@ -9,11 +9,11 @@ from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import say
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.storage.backup import BackupError, backup
-from meter_bridge.storage.location import shown
 
 EPILOG: Final = """\
 Copies the database while the bridge runs, as of one instant, and proves the copy before it gets its name. An
-existing file is never overwritten. To restore, end the bridge and put the copy in the place of bridge.db.
+existing file is never overwritten. To restore, end the bridge and put the copy in the place of bridge.db. The
+copy of a database on PostgreSQL is a file of SQLite too: 'meter-bridge migrate' brings it to an empty one.
 
 examples:
   meter-bridge backup /media/usb/bridge-2026-03-01.db
@@ -28,12 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Copy the database."""
-    path = database_of(settings_of(arguments))
-    if not isinstance(path, Path):
-        what = f"{shown(path)} is not a file of SQLite"
-        raise CommandError(what, "use pg_dump, or the server's own continuous archiving")
+    location = database_of(settings_of(arguments))
     try:
-        size = backup(path, arguments.destination)
+        size = backup(location, arguments.destination)
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     say(f"{arguments.destination}: {size / 1_000_000:.1f} MB, proven")

@@ -8,6 +8,13 @@ import sqlite3
 import tempfile
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from meter_bridge.storage.copying import copy as copy_rows, differences, digests
+from meter_bridge.storage.database import open_writer, reading, snapshot
+from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.verify import verify
 
 PAGES_PER_STEP: Final = 1024
@@ -23,21 +30,24 @@ class BackupError(Exception):
         self.remedy = remedy
 
 
-def backup(path: Path, destination: Path) -> int:
-    """Copy the database at ``path`` to ``destination``, proven and durable; return its size in bytes.
+def backup(source: Location, destination: Path) -> int:
+    """Copy a database to a file of SQLite, proven and durable; return its size in bytes.
 
     Raises ``BackupError`` where the destination exists, cannot be written, or the copy is not whole.
     """
     _refuse_existing(destination)
     try:
         with _temporary(destination) as copy:
-            _copy(path, copy)
+            if isinstance(source, Path):
+                _copy(source, copy)
+            else:
+                _copy_from_server(source, copy)
             _prove(copy)
             _sync(copy)
             _name(copy, destination)
             _sync(destination.parent)
             return destination.stat().st_size
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
         raise BackupError(
             f"the backup to {destination} failed: {error}", "see whether there is room and it is writable"
         ) from error
@@ -71,6 +81,19 @@ def _copy(path: Path, copy: Path) -> None:
         source.backup(target, pages=PAGES_PER_STEP)
         # The copy is one file: without a write-ahead log that could be left behind when it is moved.
         target.execute("PRAGMA journal_mode=DELETE")
+
+
+def _copy_from_server(source: Location, copy: Path) -> None:
+    """Copy the rows of a server's database as of one instant; raises ``StorageError`` unless all arrive."""
+    migrate(copy)
+    with reading(source) as reader, snapshot(reader) as own, open_writer(copy).begin() as copied:
+        copy_rows(own, copied)
+        found = differences(digests(own), digests(copied))
+    if found:
+        msg = f"the copy is not equal: {found[0]}"
+        raise StorageError(msg)
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def _prove(copy: Path) -> None:
