@@ -44,12 +44,18 @@ def debts_of(supply: Supply) -> tuple[Debt, ...]:
     return tuple(account.debts.values()) if account.supplies[0] is supply else ()
 
 
-def run_out(account: Account, now: int) -> RunOut | None:
-    """Return when an account's credit runs out; None while too little is known, or if it lasts too long."""
+def foretold(account: Account) -> bool:
+    """Say whether enough is known of an account to foretell anything."""
     known = [supply.foresight for supply in account.supplies]
     prepaid = account.policy.payment_mode is PaymentMode.PREPAYMENT
-    if not prepaid or not known or any(each is None or each.outlook is None for each in known):
+    return prepaid and bool(known) and all(each is not None and each.outlook is not None for each in known)
+
+
+def run_out(account: Account, now: int) -> RunOut | None:
+    """Return when an account's credit runs out; None while too little is known, or if it lasts too long."""
+    if not foretold(account):
         return None
+    known = [supply.foresight for supply in account.supplies]
     at = _at(account, now)
     if at is None:
         return None

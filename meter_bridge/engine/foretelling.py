@@ -21,7 +21,7 @@ from meter_bridge.core.supply import PaymentMode
 from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.daily_use import close_day
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.foresight import days_left, debts_of
+from meter_bridge.engine.foresight import days_left, debts_of, foretold
 from meter_bridge.engine.state import Account, Site, Supply
 from meter_bridge.engine.unit import Unit
 
@@ -110,7 +110,7 @@ class Foretelling:
         message = None
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
             message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
-        if left is not None or not threshold:
+        if left is not None or not threshold or foretold(account):
             set_alert(self._engine.installation, account, unit, key, message)
 
     def _tell_unusual(self, account: Account, unit: Unit) -> None:

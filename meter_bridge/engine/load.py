@@ -17,6 +17,7 @@ from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
 from meter_bridge.engine.credit import move
 from meter_bridge.engine.daily_use import load_daily_use
+from meter_bridge.engine.relays import proven_open
 from meter_bridge.engine.state import (
     Account,
     DeviceCutOff,
@@ -242,6 +243,7 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
         if meter is not None:
             meter.relay = _relay(row, meter.power_mw)
             meter.proven_at = row["proof_at"] or 0
+            meter.opened_at = meter.proven_at if proven_open(meter.relay) else None
 
 
 def _relay(row: RowMapping, power_mw: int | None) -> Relay:

@@ -19,7 +19,7 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.deciding import Wishes
 from meter_bridge.engine.evaluation import evaluate
 from meter_bridge.engine.journal import announce, book_settlement
-from meter_bridge.engine.relays import Relays, proven_open
+from meter_bridge.engine.relays import Relays, says_open
 from meter_bridge.engine.state import Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
 from meter_bridge.engine.unit import Unit
@@ -177,7 +177,7 @@ class Metering:
         self.charge(meter, unit, step)
         self._tell_of_counter(meter, unit, register, step)
         self._watch_quarantine(meter, unit)
-        if step.delta_wh > reading.step_wh and step.from_at >= meter.proven_at and proven_open(meter.relay):
+        if step.delta_wh > reading.step_wh and says_open(meter, step.from_at):
             self._relays.energy_while_open(meter, unit)
         self._relays.calm(meter, unit)
         return step

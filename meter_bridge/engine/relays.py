@@ -68,6 +68,7 @@ class Relays:
         account.revision += 1
         for meter in moving:
             meter.relay = rules.request(meter.relay, position, account.revision, unit.at, meter.power_mw)
+            meter.opened_at = None
             unit.work.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
             unit.work.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
             store_relay(meter, unit)
@@ -145,12 +146,16 @@ class Relays:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
         meter.proven_at = unit.at
+        if proven_open(meter.relay):
+            meter.opened_at = unit.at
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
         message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was told so"
-        set_alert(self.installation, account, unit, key, message if disobeys else None)
-        if meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD):
+        proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+        if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
+            set_alert(self.installation, account, unit, key, message if disobeys else None)
+        if proven:
             unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
 
     def told_again(self, meter: Meter, unit: Unit) -> None:
@@ -227,6 +232,12 @@ def _settled(meter: Meter, at: int, outcome: str) -> dict[str, object]:
 def proven_open(relay: Relay) -> bool:
     """Say whether a relay was told to open and reported so."""
     return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+
+
+def says_open(meter: Meter, since: int) -> bool:
+    """Say whether a relay had proven open by an instant, and its device says that it still is."""
+    opened = meter.opened_at is not None and since >= meter.opened_at
+    return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
 
 
 def store_relay(meter: Meter, unit: Unit) -> None:

@@ -131,7 +131,9 @@ class Meter:
     last_seen: int | None = None
     relay: Relay = field(default_factory=Relay)
     proven_at: int = 0
-    """When the relay's proof last changed; energy used before that was used lawfully."""
+    """When the relay's proof last changed."""
+    opened_at: int | None = None
+    """When the relay proved open as it was told to; energy used before that was used lawfully."""
     lane: Lane | None = None
     voltage_alarm: AlertKind | None = None
     overloaded: bool = False

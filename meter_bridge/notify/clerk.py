@@ -22,7 +22,7 @@ from meter_bridge.engine.reading_back import read_events
 from meter_bridge.engine.state import Account
 from meter_bridge.notify import notice_book
 from meter_bridge.notify.digest import figures
-from meter_bridge.notify.noticing import Notice, Unit, notices, topic_of
+from meter_bridge.notify.noticing import RESTLESS, Notice, Unit, notices, topic_of
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.wording import Facts, Message, digest_message
 from meter_bridge.protocol.messages import Event
@@ -30,6 +30,7 @@ from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import work as ops
 
 DAY_MS: Final = 86_400_000
+REPEAT_MS: Final = 3_600_000
 DIGEST: Final = "digest"
 _MARK_ID: Final = 1
 _PAGE: Final = 500
@@ -77,7 +78,21 @@ class Clerk:
         told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
         contacts = await self._contacts(told)
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
+        made = await self._without_repeats(made, now)
         await self._store(made, notice_book.Mark(happened[-1].seq if happened else upto, mark.digests))
+
+    async def _without_repeats(self, made: Sequence[Notice], now: int) -> list[Notice]:
+        """Leave out what comes and goes and was told to the same person within the hour."""
+        if not any(notice.topic in RESTLESS for notice in made):
+            return list(made)
+        recent = set(await asyncio.to_thread(notice_book.told_since, self._engine.reader, now - REPEAT_MS))
+        kept: list[Notice] = []
+        for notice in made:
+            what = (notice.recipient, notice.topic, notice.account_id)
+            if notice.topic not in RESTLESS or what not in recent:
+                kept.append(notice)
+                recent.add(what)
+        return kept
 
     async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
         """Return how the customers of some events want to be told."""

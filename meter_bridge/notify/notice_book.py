@@ -106,6 +106,14 @@ def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) 
     )
 
 
+def told_since(reader: Engine, since: int) -> frozenset[tuple[str, str, str | None]]:
+    """Return of what was told whom about which account since an instant."""
+    columns = (_NOTICE.c.recipient, _NOTICE.c.topic, _NOTICE.c.account_id)
+    with reader.connect() as connection:
+        rows = connection.execute(select(*columns).where(_NOTICE.c.made_at > since))
+        return frozenset((row[0], row[1], row[2]) for row in rows)
+
+
 def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
     """Return which of some alerts are open."""
     table, wanted = tables.alert, set(ids)

@@ -52,6 +52,19 @@ URGENT: Final = frozenset(
     }
 )
 """What does not wait for the end of quiet hours: danger, darkness, and answers to what somebody just did."""
+RESTLESS: Final = frozenset(
+    {
+        AlertKind.RELAY_DISOBEYS,
+        AlertKind.METER_OFFLINE,
+        AlertKind.TAMPER,
+        AlertKind.OVER_VOLTAGE,
+        AlertKind.UNDER_VOLTAGE,
+        AlertKind.OVERLOAD,
+        AlertKind.POWER_OUTAGE,
+        AlertKind.BROKER_LOST,
+    }
+)
+"""What may come and go many times an hour; people are told of it once in that time."""
 _WITH_LINK: Final = frozenset(
     {
         AlertKind.LOW_CREDIT,

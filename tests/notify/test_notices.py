@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut
+from meter_bridge.devices.driver import Report
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.notify.wording import Message
@@ -198,6 +199,20 @@ async def test_a_day_is_summed_up_once_at_its_time(flat: House, staff_hook: Hook
     (digest,) = staff_hook.heard
     assert "ZAR 112.50" in digest["message"]
     flat.time.forward(24 * HOUR)
+    await told(made)
+    assert len(staff_hook.heard) == 2
+
+
+async def test_what_comes_and_goes_is_told_once_an_hour(flat: House, staff_hook: Hook) -> None:
+    write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [over_voltage]\n")
+    made = notices(flat)
+    await told(made)
+    for _ in range(3):
+        for voltage in (270_000, 230_000):
+            await flat.report(Report("tasmota:flat-1/1", voltage_mv=voltage), after=MINUTE)
+        await told(made)
+    assert len(staff_hook.heard) == 1
+    await flat.report(Report("tasmota:flat-1/1", voltage_mv=270_000), after=HOUR)
     await told(made)
     assert len(staff_hook.heard) == 2
 

@@ -1,0 +1,263 @@
+"""Every alert opens and closes by what a meter really does: a simulated one, its faults, its payloads.
+
+The meter's messages go through the driver of its family; only broker and radio are left out. Each kind is
+looked for as an event that people are told of, not as a state in memory.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from meter_bridge.api.requests import SelectEmergencyCredit
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.devices.driver import Publish
+from meter_bridge.devices.registry import build_drivers
+from meter_bridge.devices.simulators import simulated_meter
+from meter_bridge.engine.foretelling import Foretelling
+from meter_bridge.protocol.messages import SupplyAction
+from tests.engine.harness import HOUR, SITE, House, house, operate
+
+MINUTE = HOUR // 60
+DAY = 24 * HOUR
+LIMITED = SITE.replace("rating: 10 kW}", "rating: 10 kW, limits: {overload: 4 kW}}")
+
+
+def policy(text: str) -> str:
+    """Return the site with more in its unit's policy."""
+    return LIMITED.replace("        low credit: [5.00]", f"        low credit: [5.00]\n        {text}")
+
+
+class Home:
+    """A unit whose meter is simulated, with the bridge's own work done as time passes."""
+
+    def __init__(self, made: House) -> None:
+        self.house = made
+        self.meter = simulated_meter(
+            "flat-1", load_w=1_000, interval_s=10, register_wh=100_000, start_ms=made.time.wall
+        )
+        (self._driver,) = build_drivers([self.meter.address], families=[self.meter.family])
+        self._foretelling = Foretelling(made.engine)
+        self._told = 0
+        self._carry(self.meter.come_online())
+
+    def _carry(self, messages: object) -> None:
+        for message in messages:  # type: ignore[attr-defined]
+            items = self._driver.decode(message.topic, message.payload, retained=False)
+            self.house.intake.take(items)
+            for sent in items:
+                if isinstance(sent, Publish):
+                    self._carry(self.meter.handle(sent.topic, sent.payload))
+
+    def _command(self) -> None:
+        """Bring the bridge's commands to the meter, and its answers back."""
+        transport = self.house.transport
+        switched, transport.switched = transport.switched, []
+        for _, position in switched:
+            for sent in self._driver.switch(self.meter.address, position):
+                self._carry(self.meter.handle(sent.topic, sent.payload))
+
+    async def lives(self, milliseconds: int, step: int = 10_000) -> None:
+        """Let time pass."""
+        for _ in range(milliseconds // step):
+            self._carry(self.meter.step(step))
+            await self.house.tick(step)
+            self._command()
+            await self.house.settle()
+
+    async def learns(self, days: int) -> None:
+        """Let days pass, and be learned."""
+        for _ in range(days):
+            await self.lives(DAY, HOUR)
+            await self._foretelling.whole_round()
+        await self.house.settle()
+
+    def draws(self, watts: int) -> None:
+        """Switch appliances on or off."""
+        self.meter.physics.load = lambda _at: watts * 1000
+
+    async def is_told(self, *kinds: str) -> None:
+        """Fail unless these were opened since the last time."""
+        opened = [event["kind"] for event in self.house.events("alert_opened")[self._told :]]
+        self._told += len(opened)
+        assert set(kinds) <= set(opened), (kinds, opened)
+
+    async def is_over(self, kind: AlertKind) -> None:
+        """Fail unless no such alert is open, and one was told to have closed."""
+        assert kind not in {
+            key.kind for key in (*self.house.account.alerts, *self.house.engine.installation.alerts)
+        }
+        assert kind in {event["kind"] for event in self.house.events("alert_closed")}
+
+
+@asynccontextmanager
+async def home(folder: Path, more: str = "", credit: str = "100.00") -> AsyncIterator[Home]:
+    async with house(folder, policy(more) if more else LIMITED, credit) as made:
+        made.time.synchronised = True
+        living = Home(made)
+        await living.lives(2 * MINUTE)
+        await living.is_told()
+        yield living
+
+
+type Fault = Callable[[Home], None]
+
+
+def faulty(**faults: object) -> Fault:
+    """Return what switches faults on."""
+
+    def switch(living: Home) -> None:
+        for name, value in faults.items():
+            setattr(living.meter.faults, name, value)
+
+    return switch
+
+
+QUIET_FAULTS: list[tuple[AlertKind, Fault, Fault, int]] = [
+    (AlertKind.OVER_VOLTAGE, faulty(over_voltage=True), faulty(over_voltage=False), MINUTE),
+    (AlertKind.UNDER_VOLTAGE, faulty(under_voltage=True), faulty(under_voltage=False), MINUTE),
+    (AlertKind.POWER_OUTAGE, faulty(no_voltage=True), faulty(no_voltage=False), MINUTE),
+    (AlertKind.OVERLOAD, lambda living: living.draws(5_000), lambda living: living.draws(1_000), MINUTE),
+    (AlertKind.METER_OFFLINE, faulty(silent=True), faulty(silent=False), 20 * MINUTE),
+]
+
+
+@pytest.mark.parametrize("kind,begins,ends,wait", QUIET_FAULTS, ids=[kind.value for kind, *_ in QUIET_FAULTS])
+async def test_what_happens_at_a_meter_opens_its_alert_and_its_end_closes_it(
+    tmp_path: Path, kind: AlertKind, begins: Fault, ends: Fault, wait: int
+) -> None:
+    async with home(tmp_path) as living:
+        begins(living)
+        await living.lives(wait)
+        await living.is_told(kind)
+        ends(living)
+        await living.lives(2 * MINUTE)
+        await living.is_over(kind)
+        assert living.house.state().value == "connected", "no fault of these switches a unit off by itself"
+
+
+DISOBEDIENT = [
+    (AlertKind.RELAY_DISOBEYS, "recloses"),
+    (AlertKind.TAMPER, "leaks"),
+    (AlertKind.RELAY_DISOBEYS, "deaf"),
+]
+
+
+@pytest.mark.parametrize("kind,fault", DISOBEDIENT, ids=[fault for _, fault in DISOBEDIENT])
+async def test_a_relay_that_does_not_hold_is_told_of(tmp_path: Path, kind: AlertKind, fault: str) -> None:
+    async with home(tmp_path) as living:
+        setattr(living.meter.faults, fault, True)
+        if fault == "leaks":
+            living.draws(0)
+            await living.lives(MINUTE)
+        await living.house.supply(SupplyAction.OFF, "inspection")
+        await living.lives(2 * MINUTE)
+        living.draws(1_000)
+        await living.lives(10 * MINUTE)
+        await living.is_told(kind)
+        told = [event["kind"] for event in living.house.events("alert_opened")]
+        assert fault == "recloses" or len(told) == len(set(told)), "an alert came and went with every attempt"
+        setattr(living.meter.faults, fault, False)
+        await living.house.supply(SupplyAction.ON, "mended")
+        await living.lives(5 * MINUTE)
+        await living.is_over(kind)
+
+
+async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.meter.raise_register(1_000_000)
+        await living.lives(2 * MINUTE)
+        await living.is_told(AlertKind.REGISTER_QUARANTINED)
+
+
+async def test_a_clock_that_jumps_is_told_of_and_charges_nothing(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.house.time.synchronised = False
+        living.house.time.wall += HOUR
+        await living.lives(MINUTE)
+        await living.is_told(AlertKind.CLOCK_WRONG)
+        living.house.time.wall -= HOUR
+        living.house.time.synchronised = True
+        await living.lives(MINUTE)
+        await living.is_over(AlertKind.CLOCK_WRONG)
+
+
+async def test_credit_ends_with_a_warning_a_cut_and_comes_back_with_a_payment(tmp_path: Path) -> None:
+    async with home(tmp_path, credit="8.00") as living:
+        living.draws(3_000)
+        await living.lives(45 * MINUTE)
+        await living.is_told(AlertKind.LOW_CREDIT)
+        await living.lives(50 * MINUTE)
+        await living.is_told(AlertKind.SUPPLY_CUT)
+        assert not living.meter.physics.contact_closed
+        await living.house.top_up("50.00")
+        await living.lives(MINUTE)
+        await living.is_over(AlertKind.SUPPLY_CUT)
+        await living.is_over(AlertKind.LOW_CREDIT)
+        assert living.meter.physics.contact_closed
+        restored = living.house.events("supply_changed")[-1]
+        assert (restored["state"], restored["was"]) == ("connected", "disconnected")
+        assert living.house.events("top_up")[-1]["amount"]
+
+
+async def test_emergency_credit_is_offered_used_and_used_up(tmp_path: Path) -> None:
+    async with home(tmp_path, "emergency credit: {limit: 2.00, threshold: 3.00}", "4.00") as living:
+        living.draws(3_000)
+        await living.lives(15 * MINUTE)
+        await living.is_told(AlertKind.EMERGENCY_CREDIT_AVAILABLE)
+        await operate(living.house, SelectEmergencyCredit())
+        await living.lives(35 * MINUTE)
+        await living.is_told(AlertKind.EMERGENCY_CREDIT_IN_USE)
+        await living.lives(25 * MINUTE)
+        await living.is_told(AlertKind.EMERGENCY_CREDIT_EXHAUSTED, AlertKind.SUPPLY_CUT)
+        await living.house.top_up("50.00")
+        await living.lives(MINUTE)
+        await living.is_over(AlertKind.EMERGENCY_CREDIT_EXHAUSTED)
+
+
+async def test_the_end_of_friendly_hours_is_told_of_before_it_comes(tmp_path: Path) -> None:
+    hours = (
+        'friendly hours: [{days: mon-sun, from: "00:00", to: "15:00"}]\n        warning before cut: 30 min'
+    )
+    async with home(tmp_path, hours, "1.00") as living:
+        living.draws(3_000)
+        await living.lives(3 * HOUR - 10 * MINUTE, MINUTE)
+        await living.is_told(AlertKind.CUT_SOON)
+        assert living.house.state().value == "connected"
+        await living.lives(20 * MINUTE, MINUTE)
+        await living.is_told(AlertKind.SUPPLY_CUT)
+        await living.is_over(AlertKind.CUT_SOON)
+
+
+async def test_an_armed_supply_waits_for_its_customer(tmp_path: Path) -> None:
+    async with home(tmp_path, "restore: armed", "1.00") as living:
+        await living.house.supply(SupplyAction.CONFIRM)
+        living.draws(3_000)
+        await living.lives(15 * MINUTE)
+        await living.is_told(AlertKind.SUPPLY_CUT)
+        await living.house.top_up("50.00")
+        await living.lives(MINUTE)
+        await living.is_told(AlertKind.SUPPLY_ARMED)
+        await living.house.supply(SupplyAction.CONFIRM)
+        await living.lives(MINUTE)
+        await living.is_over(AlertKind.SUPPLY_ARMED)
+        assert living.meter.physics.contact_closed
+
+
+async def test_days_left_unusual_and_no_consumption_come_of_what_was_used(tmp_path: Path) -> None:
+    async with home(tmp_path, "days left: 3", "500.00") as living:
+        living.draws(200)
+        await living.learns(40)
+        living.draws(1_200)
+        await living.learns(6)
+        await living.is_told(AlertKind.UNUSUAL_CONSUMPTION, AlertKind.DAYS_LEFT)
+        await living.house.top_up("2000.00")
+        await living.learns(1)
+        await living.is_over(AlertKind.DAYS_LEFT)
+        living.draws(0)
+        await living.learns(9)
+        await living.is_told(AlertKind.NO_CONSUMPTION)
+        living.draws(200)
+        await living.learns(2)
+        await living.is_over(AlertKind.NO_CONSUMPTION)
