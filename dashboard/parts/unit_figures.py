@@ -42,11 +42,14 @@ def _lasts(standing: Standing, ahead: Foretold | None, now: int) -> Figure:
         return Figure(say("Lasts"), days(standing.days_left), None, why_days(standing))
     unit = standing.unit
     told = say("until {instant}", instant=short_moment(ahead.out.at, unit.time_zone))
-    if ahead.banded:
+    if ahead.banded and ahead.out.early - now >= DAY_MS:
         early, late = (
             days((at - now) / DAY_MS).partition(NO_BREAK)[0] for at in (ahead.out.early, ahead.out.late)
         )
         told = say("{early} to {late} days, four times out of five", early=early, late=late)
+    elif ahead.banded:
+        early, late = (short_moment(at, unit.time_zone) for at in (ahead.out.early, ahead.out.late))
+        told = say("{early} to {late}, four times out of five", early=early, late=late)
     return Figure(say("Lasts"), days(ahead.days(now)), None, told)
 
 
