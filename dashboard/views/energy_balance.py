@@ -37,7 +37,7 @@ LIKELY: Final = 0.7
 """A unit that measures at least so much of what all others do may be the building's own meter."""
 HOW: Final = (
     "Add the meter at the building's connection as a unit of its own to the site file, with "
-    "`payment mode: credit`, so that it is never cut, and a tariff that costs nothing. Then choose it above."
+    "`building meter: yes`, `payment mode: credit`, so that it is never cut, and a tariff that costs nothing."
 )
 
 
@@ -112,7 +112,13 @@ def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
 
 
 def likely_building(every: Sequence[Member]) -> str | None:
-    """Return the unit that is probably the building's meter: billed later, and near the sum of all others."""
+    """Return the unit whose meter the site file calls the building's, else the one that probably is.
+
+    That is one that is billed later and near the sum of all others.
+    """
+    for each in every:
+        if json.loads(each.policy).get("building_meter"):
+            return each.account_id
     total = sum(each.wh or 0 for each in every)
     for each in every:
         others = total - (each.wh or 0)

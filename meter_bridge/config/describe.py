@@ -59,6 +59,7 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "payment mode": policy.payment_mode.value,
         "restore": policy.restore.value,
         "never cut": "yes" if policy.never_cut else "no",
+        "building meter": "yes" if policy.building_meter else "no",
         "minimum to restore": show_amount(policy.minimum_to_restore, currency),
         "low credit": thresholds or "none",
         "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),

@@ -128,6 +128,7 @@ def _policy(source: _Source) -> Policy | None:
         warning_ms=_milliseconds(draft.get("warning before cut", standard.warning_ms // 1000)),
         load_limit=_load_limit(source),
         power_limit=_power_limit(source),
+        building_meter=draft.get("building meter", False),
         days_left=draft.get("days left") or 0,
         switchings_per_day=draft.get("credit switchings per day", standard.switchings_per_day),
         protections=draft.get("protect", standard.protections),

@@ -91,6 +91,8 @@ class Policy:
     """Warn when the credit is foretold to last fewer days; 0 for no such warning."""
     friendly_hours: FriendlyHours = field(default_factory=FriendlyHours)
     """Non-disconnection calendar: credit does not cut inside."""
+    building_meter: bool = False
+    """Its meters measure the whole building, and with it all other units of the site."""
     contracted_w: int = 0
     """Power agreed for the supply (sanctioned load), for tariffs that charge it."""
     free_units: bool = False

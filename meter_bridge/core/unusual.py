@@ -21,6 +21,11 @@ LEAST_KNOWN: Final = (5, 21)
 LOW_PERCENT: Final = (50, 65)
 """Of the past: below the first a finding opens, above the second it closes."""
 HIGH_PERCENT: Final = (200, 160)
+MISSING_PERCENT: Final = (10, 8)
+"""Of a building's energy: above the first a finding opens, below the second it closes.
+
+Wiring and meters lose 2 to 5 %; lights and pumps of the house belong to a unit of their own.
+"""
 LEAST_SIMILAR: Final = 6
 """Units without which there is nobody to compare with."""
 _MODIFIED_Z: Final = (6745, 35_000)
@@ -99,6 +104,19 @@ def _stands_out(week: int, usual: int, spread: int) -> bool:
     far = _MODIFIED_Z[0] * abs(week - usual) > _MODIFIED_Z[1] * spread
     low, high = SIMILAR_PERCENT
     return far and not low * usual <= 100 * week <= high * usual
+
+
+def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> Finding | None:
+    """Return what a building's meter measured and its units did not; None within the usual losses.
+
+    ``usual_wh`` of the finding is the building's energy. A finding that is ``present`` stays until losses are
+    clearly usual again.
+    """
+    missing = building_wh - units_wh
+    most = MISSING_PERCENT[present]
+    if building_wh < LEAST_WH or 100 * missing <= most * building_wh:
+        return None
+    return Finding(missing, building_wh)
 
 
 def ranked(findings: Mapping[str, Finding]) -> Sequence[str]:

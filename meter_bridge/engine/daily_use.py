@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.habit import History
 from meter_bridge.core.supply import SupplyState
+from meter_bridge.engine.journal import DAYS_KEPT
 from meter_bridge.engine.state import Installation, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import tables, work as ops
@@ -73,7 +74,28 @@ def _use(supply: Supply, day: date) -> int | None:
     off = account.state is not SupplyState.CONNECTED or account.since > start
     if began > start or off or not supply.meters or not _read_upto(supply, end):
         return None
+    return used_on(supply, day)
+
+
+def used_on(supply: Supply, day: date) -> int:
+    """Return the energy of one of the newest local days in Wh, as far as it was read."""
+    zone = supply.timeline.versions[0].zone
+    start, end = day_start(day, zone), day_end(day, zone)
     settled = sum(total.wh for total in supply.days if total.day == day.isoformat())
     return settled + sum(
         part.wh for parts in supply.rating.open.values() for part in parts if start <= part.start < end
     )
+
+
+def read_on(supply: Supply, day: date) -> bool:
+    """Say whether a local day was read to its end."""
+    return _read_upto(supply, day_end(day, supply.timeline.versions[0].zone))
+
+
+def over_days(supply: Supply, at: int) -> list[date]:
+    """Return the newest whole local days that are over and whose energy is still told apart."""
+    zone = supply.timeline.versions[0].zone
+    today = local_day(at, zone)
+    begun = max([supply.account.opened_at, *(meter.assigned_at for meter in supply.meters)])
+    days = [today - timedelta(days=ago) for ago in range(1, DAYS_KEPT)]
+    return [day for day in days if day_start(day, zone) >= begun and read_on(supply, day)]

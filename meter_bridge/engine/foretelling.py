@@ -19,7 +19,7 @@ from meter_bridge.core.habit import Uses, learn
 from meter_bridge.core.outlook import Foresight, Outlook, Point, coming, sells_units, with_debts
 from meter_bridge.core.supply import PaymentMode
 from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.daily_use import close_day
+from meter_bridge.engine.daily_use import close_day, over_days, read_on, used_on
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.foresight import days_left, debts_of, foretold
 from meter_bridge.engine.state import Account, Site, Supply
@@ -94,6 +94,8 @@ class Foretelling:
         unit = Unit(self._engine.clock.now())
         if [supply for supply in account.supplies if close_day(supply, unit)]:
             self._tell_unusual(account, unit)
+            if account.policy.building_meter:
+                self._tell_unaccounted(account, unit)
         self._tell_days_left(account, unit)
         self._engine.submit(unit)
         stale = next((supply for supply in account.supplies if _stale(supply, unit.at)), None)
@@ -129,6 +131,33 @@ class Foretelling:
             for key, message in wanted.items():
                 set_alert(self._engine.installation, account, unit, key, message)
 
+    def _tell_unaccounted(self, building: Account, unit: Unit) -> None:
+        """Hold a building's newest days that are over against the sum of its units, once a day."""
+        key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
+        others = [
+            supply
+            for account in self._engine.installation.accounts.values()
+            if account.site is building.site and not account.policy.building_meter
+            for supply in account.supplies
+        ]
+        sums = [0, 0]
+        for supply in building.supplies:
+            for day in over_days(supply, unit.at):
+                alike = [other for other in others if other.commodity == supply.commodity]
+                if not alike or not all(read_on(other, day) for other in alike):
+                    continue  # what a silent meter measured is not missing
+                sums[0] += used_on(supply, day)
+                sums[1] += sum(used_on(other, day) for other in alike)
+        found = unusual.unaccounted(*sums, present=key in building.alerts)
+        message = None
+        if found is not None:
+            message = (
+                f"{building.name}: {format_kwh(found.now_wh)} of {format_kwh(found.usual_wh)} in the last"
+                f" days ({found.percent} %) went through no unit's meter; losses, a meter that stands still,"
+                " or a tap"
+            )
+        set_alert(self._engine.installation, building, unit, key, message)
+
     def _against_similar(self, site: Site, supply: Supply, now: int) -> str | None:
         """Return what to say of a supply whose week stands out in its site."""
         key = (site.id, supply.commodity)
@@ -148,7 +177,7 @@ class Foretelling:
         weeks = {
             supply.id: week
             for account in self._engine.installation.accounts.values()
-            if account.site is site
+            if account.site is site and not account.policy.building_meter
             for supply in account.supplies
             if supply.commodity == commodity and supply.history is not None
             if (week := unusual.week_of(supply.history.uses)) is not None

@@ -9,6 +9,7 @@ from meter_bridge.core.unusual import (
     against_similar,
     idle_days,
     ranked,
+    unaccounted,
     week_of,
 )
 
@@ -66,3 +67,14 @@ def test_a_unit_that_stands_out_among_similar_ones_is_found() -> None:
 def test_few_units_are_not_compared() -> None:
     few = {f"flat-{n}": 7_000 for n in range(LEAST_SIMILAR - 2)}
     assert against_similar(few | {"greedy": 40_000}) == {}
+
+
+def test_energy_that_no_unit_measured_is_found_above_the_usual_losses() -> None:
+    assert unaccounted(100_000, 90_000) is None
+    found = unaccounted(100_000, 89_900)
+    assert found is not None
+    assert (found.now_wh, found.percent) == (10_100, 10)
+    assert unaccounted(100_000, 91_000, present=True) is not None
+    assert unaccounted(100_000, 92_500, present=True) is None
+    assert unaccounted(100_000, 120_000) is None
+    assert unaccounted(400, 0) is None

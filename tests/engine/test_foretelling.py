@@ -212,3 +212,33 @@ async def test_the_work_is_done_in_small_steps(tmp_path: Path) -> None:
             steps += 1
             assert steps < 100
         assert steps > 10
+
+
+async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -> None:
+    building = """
+      building:
+        name: Whole building
+        tariff: flat
+        payment mode: credit
+        building meter: yes
+        meters: [{address: "tasmota:building/1", rating: 50 kW}]"""
+    async with opened(tmp_path, VirtualTime(synchronised=True)) as made:
+        await apply(made, SITE.rstrip() + building)
+        await made.bridge.top_up(
+            LANDLORD, "flat-1", amount="5000", method="cash", reference=None, key="credit"
+        )
+        registers = {"building": 0, "flat-1": 0}
+
+        async def days(many: int, lost_percent: int) -> set[AlertKind]:
+            for _ in range(many * 24):
+                registers["flat-1"] += 200
+                registers["building"] += 200 * 100 // (100 - lost_percent)
+                reports = [Report(f"tasmota:{unit}/1", register_wh=wh) for unit, wh in registers.items()]
+                await made.report(*reports, after=HOUR)
+                await made.tick(0)
+                await Foretelling(made.engine).whole_round()
+            return {key.kind for key in made.engine.installation.accounts["building"].alerts}
+
+        assert AlertKind.ENERGY_UNACCOUNTED not in await days(3, 5)
+        assert AlertKind.ENERGY_UNACCOUNTED in await days(3, 20)
+        assert AlertKind.ENERGY_UNACCOUNTED not in await days(3, 4)
