@@ -96,3 +96,18 @@ async def test_a_bridge_that_is_not_loaded_has_no_sites(
     client = await hass_ws_client()
     await client.send_json_auto_id({"type": "prepaid_meter/sites"})
     assert (await client.receive_json())["result"] == {"sites": []}
+
+
+async def test_an_account_whose_device_somebody_removed_is_at_no_site(
+    hass: HomeAssistant,
+    two_sites: None,
+    loaded: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    devices = dr.async_entries_for_config_entry(device_registry, loaded.entry_id)
+    device_registry.async_remove_device(next(device.id for device in devices if device.name == "Shop"))
+    client = await hass_ws_client()
+    await client.send_json_auto_id({"type": "prepaid_meter/sites"})
+    sites = (await client.receive_json())["result"]["sites"]
+    assert {"name": "Arcade", "devices": []} in sites
