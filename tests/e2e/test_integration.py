@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+import json
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,33 @@ async def test_what_is_used_while_home_assistant_is_away_is_filled_in(cottage: H
     await cottage.home.start()
     energy, _cost = await until("what was missed is filled in", lambda: agrees(cottage), SOON_S)
     assert energy[-1] >= before + 0.02
+
+
+async def asked_for_a_token(home: HomeAssistant) -> dict[str, Any] | None:
+    flow = await discovered(home)
+    return flow if flow and flow["context"]["source"] == "reauth" else None
+
+
+async def test_a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(
+    cottage: Household,
+) -> None:
+    home = cottage.home
+    before = {name: await home.entity(f"automation.{name}") for name in OPTIONS}
+    tokens = json.loads(await cottage.bridge.run("token", "list", "--json"))
+    known = tokens["tokens"] if isinstance(tokens, dict) else tokens
+    (token,) = (each["id"] for each in known if each["name"] == "Home Assistant")
+    await cottage.bridge.run("token", "revoke", token)
+    flow = await until("a token is asked for", lambda: asked_for_a_token(home), SOON_S)
+    assert await home.state(BALANCE) == "unavailable"
+    new = await cottage.bridge.token("Home Assistant again", "landlord")
+    done = await home.post(f"{FLOWS}/{flow['flow_id']}", {"token": new})
+    assert (done["type"], done["reason"]) == ("abort", "reauth_successful")
+    await until("a balance again", lambda: number(home, BALANCE), SOON_S)
+    for name, found in before.items():
+        again = await home.entity(f"automation.{name}")
+        assert found is not None
+        assert again is not None
+        assert again["attributes"]["last_triggered"] == found["attributes"]["last_triggered"], name
 
 
 async def test_the_energy_page_shows_energy_and_cost(cottage: Household, chromium: Chromium) -> None:
