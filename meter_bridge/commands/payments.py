@@ -165,9 +165,13 @@ async def _reconcile(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+        raw = path.read_bytes()
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}", "name the statement's file") from error
+    # Imported here because listing payments does without reading statements.
+    from meter_bridge.payments.statement_file import decoded  # noqa: PLC0415
+
+    return decoded(raw)
 
 
 def _difference_row(one: Difference) -> tuple[str, ...]:

@@ -2,14 +2,17 @@
 
 import argparse
 import asyncio
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import msgspec
 
 from meter_bridge.commands.connection import connected
+from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.once import post_once
 from meter_bridge.commands.output import add_json, say, say_json, table
+from meter_bridge.commands.paper import create_file
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
@@ -22,6 +25,7 @@ key that it names: the same key counts once.
 examples:
   meter-bridge top-up flat-1 100.00
   meter-bridge top-up flat-1 100.00 --method eft --reference "bank statement 2026-03-01"
+  meter-bridge top-up flat-1 100.00 --receipt receipt.pdf --language sw
   meter-bridge top-up flat-1 100.00 --key receipt-0007
 """
 
@@ -33,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="cash", help="how it was paid (default: %(default)s)")
     parser.add_argument("--reference", metavar="TEXT", help="receipt or note")
     parser.add_argument("--key", help="idempotency key: the same key counts once (default: a new one)")
+    parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the customer's receipt as PDF")
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the receipt, such as sw")
     add_json(parser)
 
 
@@ -53,11 +59,18 @@ async def _top_up(
     body: dict[str, object] = {"amount": arguments.amount, "method": arguments.method}
     if arguments.reference is not None:
         body["reference"] = arguments.reference
+    if arguments.receipt is not None and arguments.receipt.exists():
+        raise CommandError(f"{arguments.receipt} exists already", "name a file that does not")
     async with connected(settings) as client:
         account = await client.get(AccountView, "accounts", arguments.account)
         steps = ("accounts", arguments.account, "top-ups")
         what = "the top-up was booked"
-        return account, await post_once(client, TopUpResult, *steps, body=body, key=key, what=what)
+        result = await post_once(client, TopUpResult, *steps, body=body, key=key, what=what)
+        if arguments.receipt is not None:
+            query = {"format": "pdf", "language": arguments.language}
+            paper = await client.document(*steps, result.top_up.id, "receipt", query=query)
+            await asyncio.to_thread(create_file, arguments.receipt, paper)
+        return account, result
 
 
 def _show(account: AccountView, result: TopUpResult) -> None:

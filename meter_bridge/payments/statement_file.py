@@ -55,7 +55,7 @@ def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) 
 
     Raises ``Refused`` for a file in which nobody could find payments.
     """
-    text = _decoded(raw)
+    text = decoded(raw)
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     rows = list(csv.reader(StringIO(text), delimiter=delimiter))
@@ -70,7 +70,7 @@ def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) 
     return StatementFile(columns, lines, unreadable)
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
     """Return the text: UTF-8 with or without its mark, else what spreadsheets in Western Europe write."""
     try:
         return raw.decode("utf-8-sig")

@@ -402,3 +402,41 @@ def test_a_settlement_with_a_former_customer_is_passed_on(run: Command, bridge: 
 def test_a_statement_may_be_of_one_tenancy(run: Command, bridge: StandIn) -> None:
     run("statement", "flat-1", "--tenancy", "1")
     assert "statement None None line 1" in bridge.calls
+
+
+def test_a_cash_top_up_comes_with_a_receipt(run: Command, bridge: StandIn, tmp_path: Path) -> None:
+    paper = tmp_path / "receipt.pdf"
+    code, _, _ = run("top-up", "flat-1", "50.00", "--receipt", str(paper), "--language", "sw")
+    assert code == 0
+    assert paper.read_bytes().startswith(b"%PDF-")
+    code, _, err = run("top-up", "flat-1", "50.00", "--receipt", str(paper))
+    assert (code, "exists already" in err) == (1, True)
+    assert len(bridge.booked) == 1
+
+
+def test_a_statement_is_held_against_the_journal(run: Command, bridge: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "statement.csv"
+    file.write_bytes("id,amount,Empf\u00e4nger\nQK1,50.00,M\u00fcller\n".encode("cp1252"))
+    code, out, _ = run("payments", "reconcile", "till", str(file), "--currency", "ZAR")
+    assert (code, out) == (0, "2 payments agree, 0 do not.\n")
+    code, _, err = run("payments", "reconcile", "till", str(file), "--column", "sum=amount")
+    assert "WHAT is one of" in err
+
+
+def test_what_waits_is_listed_and_decided(run: Command, bridge: StandIn) -> None:
+    assert "what was paid is not what was ordered" in run("payments", "waiting")[1]
+    done = run("payments", "credit", "till", "QK1", "--account", "flat-1", "--reason", "typed wrong")
+    assert done[1] == "QK1: booked as entry-9\n"
+    assert "open" in run("payments", "list", "flat-1")[1]
+
+
+def test_cards_and_labels_are_printed_once(run: Command, bridge: StandIn, tmp_path: Path) -> None:
+    cards, labels = tmp_path / "cards.pdf", tmp_path / "labels.pdf"
+    assert run("access", "create", "flat-1", "--pdf", str(cards))[0] == 0
+    assert cards.stat().st_mode & 0o777 == 0o600
+    assert run("access", "create", "flat-1", "--pdf", str(cards))[0] == 1
+    page = ("--page", "https://pay.example.org")
+    assert run("access", "labels", *page, "--pdf", str(labels))[0] == 0
+    assert labels.read_bytes().startswith(b"%PDF-")
+    assert "K7QM-2XRP" in run("access", "create", "flat-1")[1]
+    assert run("access", "revoke", "flat-1")[1] == "Revoked: flat-1\n"
