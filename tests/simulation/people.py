@@ -1,14 +1,14 @@
 """The people of the street: customers who pay and use, and somebody who looks after the installation."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 import random
 from typing import Final
 
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.metering import Cause
 from meter_bridge.engine.bridge import Bridge
-from meter_bridge.protocol.messages import ErrorCode, Role, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
 from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError
@@ -20,6 +20,8 @@ RETRY_S: Final = 30.0
 AMOUNTS: Final = ("5.00", "10.00", "20.00", "50.00")
 PAUSE_H: Final = 5.0
 LOAD_PAUSE_S: Final = (300.0, 3 * HOUR_S)
+HOLD_PAUSE_H: Final = 8.0
+VOUCHER: Final = "15.00"
 AGAIN: Final = 0.3
 """Share of requests that are sent once more, although they were answered."""
 
@@ -40,6 +42,8 @@ class Customer:
         self._devices = devices
         self._chance = chance
         self._payments = 0
+        self.vouchers: list[str] = []
+        """Codes that were bought; each was sold to somebody else as well, by a cheat."""
         self.problems: list[str] = []
         self.using = True
         self.waiting = 0
@@ -62,7 +66,27 @@ class Customer:
         while self.using:
             await asyncio.sleep(self._chance.expovariate(1 / (PAUSE_H * HOUR_S)))
             if self.using:
-                await self.top_up(self._chance.choice(AMOUNTS))
+                await self._pay_once()
+
+    async def _pay_once(self) -> None:
+        """Pay in cash, or with a voucher."""
+        if self.vouchers and self._chance.random() < AGAIN:
+            await self._redeem(self.vouchers.pop())
+        else:
+            await self.top_up(self._chance.choice(AMOUNTS))
+
+    async def _redeem(self, code: str) -> None:
+        """Type the code of a voucher until an answer is there; somebody else may have had it before."""
+        self._payments += 1
+        key = f"{self.house.id}-{self._payments}"
+        self.waiting += 1
+        for _ in range(1 + (self._chance.random() < AGAIN)):
+            await self._until_answered(
+                key,
+                VOUCHER,
+                lambda bridge: bridge.payments.redeem_voucher(LANDLORD, self.house.id, code, key=key),
+            )
+        self.waiting -= 1
 
     async def top_up(self, amount: str) -> None:
         """Pay, and ask again under the same key until the answer is there."""
@@ -71,22 +95,26 @@ class Customer:
         self.waiting += 1
         times = 1 + (self._chance.random() < AGAIN) + (self._chance.random() < AGAIN)
         for _ in range(times):
-            await self._until_answered(key, amount)
+            await self._until_answered(key, amount, lambda bridge: self._request(bridge, key, amount))
         self.waiting -= 1
         if self._chance.random() < AGAIN:
             await self._other_content(key, amount)
 
-    async def _until_answered(self, key: str, amount: str) -> None:
+    async def _until_answered(
+        self, key: str, amount: str, request: Callable[[Bridge], Coroutine[object, object, object]]
+    ) -> None:
         while True:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    await self._machine.ask(self._request(parts.bridge, key, amount))
+                    await self._machine.ask(request(parts.bridge))
                     self._acknowledged(key, amount)
                     return
             except PowerLostError:
                 pass
             except Refused as refused:
+                if refused.code is ErrorCode.VOUCHER_USED and key not in self.truth.keys:
+                    return
                 if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
                     self.problems.append(f"the top-up {key} was refused: {refused}")
                     return
@@ -116,6 +144,80 @@ class Customer:
             self.problems.append(f"invariant 4: the key {key} with other content got {refused.code}")
             return
         self.problems.append(f"invariant 4: the key {key} was accepted again with another amount")
+
+
+class Landlord:
+    """Holds supplies off now and then, and lets them go again."""
+
+    def __init__(self, truths: Sequence[Truth], machine: Machine, chance: random.Random) -> None:
+        """Take the units."""
+        self._truths = truths
+        self._machine = machine
+        self._chance = chance
+        self.problems: list[str] = []
+        self.working = True
+        self._holds = 0
+
+    async def work(self) -> None:
+        """Hold one unit after the other for a while."""
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / (HOLD_PAUSE_H * HOUR_S)))
+            if self.working:
+                await self._hold(self._chance.choice(self._truths), self._chance.uniform(60, 2 * HOUR_S))
+
+    async def _hold(self, truth: Truth, seconds: float) -> None:
+        self._holds += 1
+        hold_id = f"hold-{self._holds}"
+        truth.held_off = True
+        await self._until_done(
+            lambda bridge: bridge.place_hold(
+                LANDLORD, truth.house.id, HoldPosition.OFF, reason="works", hold_id=hold_id
+            )
+        )
+        await asyncio.sleep(seconds)
+        await self._until_done(
+            lambda bridge: bridge.lift_hold(LANDLORD, truth.house.id, hold_id, reason="works are over")
+        )
+        truth.held_off = False
+
+    async def _until_done(self, request: Callable[[Bridge], Coroutine[object, object, object]]) -> None:
+        """Ask until it is done; a hold that is not there any more was lifted before the answer was lost."""
+        while True:
+            parts = self._machine.parts
+            try:
+                if parts is not None:
+                    await self._machine.ask(request(parts.bridge))
+                    return
+            except PowerLostError:
+                pass
+            except Refused as refused:
+                if refused.code is ErrorCode.NOT_FOUND:
+                    return
+                if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
+                    self.problems.append(f"a hold was refused: {refused}")
+                    return
+            await asyncio.sleep(RETRY_S)
+
+
+class Tenant:
+    """Looks at what belongs to others."""
+
+    def __init__(self, truths: Sequence[Truth], machine: Machine) -> None:
+        """Take the units."""
+        self._ids = [truth.house.id for truth in truths]
+        self._machine = machine
+        self.problems: list[str] = []
+
+    def pry(self) -> None:
+        """Try to see every account with the token of another (invariant 15)."""
+        parts = self._machine.parts
+        if parts is None:
+            return
+        for own in self._ids:
+            actor = Actor("tenant", Role.TENANT, frozenset(), frozenset({own}))
+            seen = [account.id for account in parts.bridge.accounts(actor)]
+            if seen != [own]:
+                self.problems.append(f"invariant 15: a tenant of {own} sees {seen}")
 
 
 class Caretaker:

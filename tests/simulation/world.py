@@ -1,7 +1,7 @@
 """One simulation from its seed: a street lives for some days, faults stop, and everything has to be right."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 import logging
 from pathlib import Path
@@ -9,10 +9,13 @@ import random
 import tempfile
 from typing import Final
 
+from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.config.site_file import load
+from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.engine import Engine
 from tests.simulation import checks
 from tests.simulation.broker import Broker
+from tests.simulation.commands import CommandWatch
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Disk
 from tests.simulation.events import Injector
@@ -20,7 +23,7 @@ from tests.simulation.faults import HOUR_S, Fault, plan_faults
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine, WallClock, slowed
 from tests.simulation.model import Truth
-from tests.simulation.people import LANDLORD, Caretaker, Customer
+from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Landlord, Tenant
 from tests.simulation.street import build_street, site_file
 from tests.storage.template import CREATED_AT, new_database
 
@@ -58,6 +61,7 @@ class Outcome:
     top_ups: int = 0
     commits: int = 0
     starts: int = 0
+    commands: int = 0
     faults: int = 0
 
 
@@ -97,6 +101,10 @@ class World:
             Customer(truth, self.machine, self.devices, self._chance(truth.house.id)) for truth in self.truths
         ]
         self.caretaker = Caretaker(self.machine, self.truths, loop.time)
+        self.landlord = Landlord(self.truths, self.machine, self._chance("landlord"))
+        self.tenant = Tenant(self.truths, self.machine)
+        self.watch = CommandWatch(self.machine, self.houses)
+        self.broker.on_command = self.watch.see
         self.problems: list[str] = []
         self.begin_ms = 0
 
@@ -113,6 +121,7 @@ class World:
         watch = [
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
             asyncio.create_task(self._check_now_and_then()),
+            asyncio.create_task(self.landlord.work()),
         ]
         living = [asyncio.create_task(each.use()) for each in self.customers]
         living += [asyncio.create_task(each.pay()) for each in self.customers]
@@ -122,14 +131,25 @@ class World:
         for task in (*watch, *living):
             task.cancel()
         await asyncio.gather(*watch, *living, return_exceptions=True)
-        outcome.problems = [*self.problems, *self.machine.problems, *self.injector.counters.problems]
-        outcome.problems += [problem for each in self.customers for problem in each.problems]
+        outcome.problems = list(self._all_problems())
+        outcome.commands = self.watch.commands
         outcome.hash = checks.canonical_hash(self.machine)
         outcome.top_ups = sum(len(truth.keys) for truth in self.truths)
         outcome.commits, outcome.starts = self.machine.disk.commits, self.machine.starts
         outcome.faults = len(faults)
         await self.machine.kill()
         return outcome
+
+    def _all_problems(self) -> Iterator[str]:
+        """Yield what anybody found wrong."""
+        yield from self.problems
+        yield from self.machine.problems
+        yield from self.injector.counters.problems
+        yield from self.watch.problems
+        yield from self.landlord.problems
+        yield from self.tenant.problems
+        for customer in self.customers:
+            yield from customer.problems
 
     async def _set_up(self) -> None:
         """Start the bridge, apply the site file, and wait until every meter has been read once."""
@@ -144,6 +164,15 @@ class World:
             truth.begin()
         for customer in self.customers:
             await customer.top_up("20.00")
+        await self._sell_vouchers(self.machine.parts.bridge)
+
+    async def _sell_vouchers(self, bridge: Bridge) -> None:
+        """Sell each voucher to two customers, who cannot both have it."""
+        order = VoucherOrder(count=3 * len(self.customers), amount=VOUCHER)
+        sold = await bridge.payments.create_vouchers(LANDLORD, order)
+        for number, voucher in enumerate(sold.vouchers):
+            for customer in (self.customers[0], self.customers[number % len(self.customers)]):
+                customer.vouchers.append(voucher.code)
 
     async def _heal(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """End all faults, and wait until the bridge runs."""
@@ -159,6 +188,7 @@ class World:
 
         With a load everywhere, since what flows alone shows that a contact which claims to be open is not.
         """
+        self.landlord.working = False
         for customer in self.customers:
             customer.using = False
         await self._decide_everything()
@@ -208,6 +238,7 @@ class World:
         """Look at the books on disk again and again."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
+            self.tenant.pry()
             if not self.machine.disk.dead:
                 self.problems += checks.stored(self.machine, self.truths)
 
