@@ -31,6 +31,8 @@ class Pace:
     clock: float = 1.0
     silence: float = 5.0
     recovery: float = 1.0
+    others: float = 1.0
+    """By how much the pauses of further jobs are longer."""
 
 
 class Daemon:
@@ -65,7 +67,7 @@ class Daemon:
             ("silence", pace.silence, self._silence),
             ("attention", pace.clock, self._attend),
             ("recovery", pace.recovery, self._recover),
-            *self._more,
+            *((name, pause * pace.others, job) for name, pause, job in self._more),
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
