@@ -25,10 +25,18 @@ _POSTINGS = "SELECT bucket, asset, amount FROM posting WHERE entry_seq = ? ORDER
 _SEGMENTS = "SELECT meter_id, start_ms, end_ms, wh, amount, tax FROM segment WHERE entry_seq = ? ORDER BY n"
 
 
+_BACKWARDS = (
+    "SELECT account_id, seq, at, before FROM (SELECT account_id, seq, at, lag(at) OVER"
+    " (PARTITION BY account_id ORDER BY seq) AS before FROM journal_entry) WHERE at < before"
+)
+
+
 def stored(machine: Machine, truths: list[Truth]) -> Iterator[str]:
     """Yield what is wrong with the books as they are on disk now."""
     yield from verify(machine.disk.database)
     with closing(connect_read_only(machine.disk.database)) as connection:
+        for account_id, seq, at, before in connection.execute(_BACKWARDS).fetchall():
+            yield f"invariant 12: entry {seq} of {account_id} is dated {at}, before {before}"
         for truth in truths:
             booked = dict(connection.execute(_BOOKED, (truth.house.id,)).fetchall())
             for key in truth.keys:

@@ -6,6 +6,7 @@ energy cost that flowed.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,8 @@ RAND: Final = 100 * CENT
 BLOCKS: Final = ((10_000, 150 * CENT), (25_000, 200 * CENT), (10**12, 325 * CENT))
 """Upper end in Wh and price per kWh of each block."""
 VAT: Final = 15
+FINE_PRICE: Final = Decimal("1.23457") * RAND / WH_PER_KWH
+FINE_TAX: Final = Decimal("0.077")
 
 
 @dataclass(slots=True)
@@ -79,11 +82,14 @@ class Truth:
 
 
 def cost(tariff: Tariff, energy_wh: int) -> int:
-    """Return what energy costs; exact, since every price is a whole number of steps per Wh."""
+    """Return what energy of one month costs: each line is rounded once, half to even."""
     if tariff is Tariff.FLAT:
         return energy_wh * 200 * CENT // WH_PER_KWH
     if tariff is Tariff.STANDING:
         return energy_wh * 180 * CENT // WH_PER_KWH * (100 + VAT) // 100
+    if tariff is Tariff.FINE:
+        exact = FINE_PRICE * energy_wh
+        return round(exact) + round(exact * FINE_TAX)
     total = below = 0
     for upto, price in BLOCKS:
         total += max(min(energy_wh, upto) - below, 0) * price // WH_PER_KWH

@@ -150,8 +150,8 @@ class Landlord:
     """Holds supplies off now and then, and lets them go again."""
 
     def __init__(self, truths: Sequence[Truth], machine: Machine, chance: random.Random) -> None:
-        """Take the units."""
-        self._truths = truths
+        """Take the units; nobody may switch off what is protected."""
+        self._truths = [truth for truth in truths if truth.house.kind is not Kind.NEVER_CUT]
         self._machine = machine
         self._chance = chance
         self.problems: list[str] = []
@@ -162,7 +162,7 @@ class Landlord:
         """Hold one unit after the other for a while."""
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / (HOLD_PAUSE_H * HOUR_S)))
-            if self.working:
+            if self.working and self._truths:
                 await self._hold(self._chance.choice(self._truths), self._chance.uniform(60, 2 * HOUR_S))
 
     async def _hold(self, truth: Truth, seconds: float) -> None:

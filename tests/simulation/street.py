@@ -24,6 +24,8 @@ class Tariff(StrEnum):
     FLAT = "flat"
     BLOCKS = "blocks"
     STANDING = "standing"
+    FINE = "fine"
+    """Its price and tax do not come out even: what is rounded shows."""
 
 
 class Kind(StrEnum):
@@ -68,6 +70,11 @@ sites:
             prices: 1.80
             standing charge: 1.50 per day
             taxes: [{name: VAT, percent: 15}]
+      fine:
+        versions:
+          - from: 2026-01-01
+            prices: 1.23457
+            taxes: [{name: VAT, percent: 7.7}]
     units:
 """
 

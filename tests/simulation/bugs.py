@@ -1,0 +1,212 @@
+"""Bugs to plant into the bridge, each the breach of a rule, and the seed that is known to find it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+import sqlite3
+import time
+from typing import Any
+from unittest.mock import patch
+
+from meter_bridge.core import ledger, metering, relay
+from meter_bridge.core.credit import Split
+from meter_bridge.core.metering import Advance, Register, RegisterReading
+from meter_bridge.core.rating import Line, LineKey
+from meter_bridge.core.relay import Observation, Position, Proof, Relay
+from meter_bridge.core.settlement import Sums
+from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.engine import bridge, operations
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations import Operations
+from meter_bridge.engine.time import EngineClock
+from meter_bridge.engine.unit import Unit
+from meter_bridge.payments import redeeming
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.work import Row, Work
+from tests.simulation import world
+from tests.storage.template import new_database
+
+type Patches = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug that can be switched on."""
+
+    name: str
+    invariant: int
+    patches: Callable[[], Patches]
+    seed: int = 1
+    days: float = 0.5
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Plant it for a while."""
+        patches = self.patches()
+        for each in patches:
+            each.start()
+        try:
+            yield
+        finally:
+            for each in patches:
+                each.stop()
+
+
+def _unbalanced() -> Patches:
+    honest = ledger.top_up
+
+    def top_up(asset: str, split: Split) -> tuple[ledger.Posting, ...]:
+        first, *rest = honest(asset, split)
+        return replace(first, amount=first.amount + 1), *rest
+
+    return patch.object(ledger, "top_up", top_up), patch.object(ledger, "check_balanced", lambda _: None)
+
+
+def _without(*left_out: ops.Op) -> Any:
+    """Return a patch that leaves rows of some kinds out of every transaction."""
+    honest = Work.add
+
+    def add(self: Work, op: ops.Op, row: Row) -> None:
+        if op not in left_out:
+            honest(self, op, row)
+
+    return patch.object(Work, "add", add)
+
+
+def _no_guards() -> Patches:
+    def new(folder: Path) -> Path:
+        path = new_database(folder)
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TRIGGER posting_no_update")
+        connection.close()
+        return path
+
+    return (patch.object(world, "new_database", new),)
+
+
+def _no_keys() -> Patches:
+    return patch.object(Operations, "_find", lambda *_: None), _without(ops.INSERT_OPERATION)
+
+
+def _late_readings_count() -> Patches:
+    honest = metering.advance
+
+    def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
+        if reading.wh < state.watermark_wh:
+            return Advance(replace(state, watermark_wh=reading.wh))
+        return honest(state, reading, rating_w)
+
+    return (patch.object(metering, "advance", advance),)
+
+
+def _rounds_each_charge() -> Patches:
+    honest = Sums.add_to
+
+    def add_to(self: Sums, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+        amount = honest(self, version, key, each, natural)
+        wrong = -(-amount // 100) * 100
+        if key in self.added:
+            self.added[key][1] += wrong - amount
+        return wrong
+
+    return (patch.object(Sums, "add_to", add_to),)
+
+
+def _acknowledges_first() -> Patches:
+    async def committed(engine: Engine, unit: Unit) -> None:
+        engine.submit(unit)
+
+    return (patch.object(operations, "committed", committed),)
+
+
+def _tells_once() -> Patches:
+    honest = relay.retry_at
+
+    def retry_at(state: Relay) -> int | None:
+        return honest(state) if state.attempts == 0 else None
+
+    return (patch.object(relay, "retry_at", retry_at),)
+
+
+def _believes_acknowledgements() -> Patches:
+    honest = relay._proof
+
+    def proof(state: Relay, seen: Observation, before: Position | None) -> Proof:
+        obeyed = state.reported is state.requested and state.reported_at >= state.sent_at
+        return Proof.CONFIRMED if obeyed else honest(state, seen, before)
+
+    return (patch.object(relay, "_proof", proof),)
+
+
+def _trusts_the_wall_clock() -> Patches:
+    return (
+        patch.object(EngineClock, "now", lambda self: self._clocks.wall()),
+        patch.object(EngineClock, "sure", new=True),
+    )
+
+
+def _swallows_failures() -> Patches:
+    return (patch.object(Engine, "fail", lambda _self, _reason: None),)
+
+
+def _keeps_what_was_not_stored() -> Patches:
+    async def try_recover(self: Engine) -> bool:
+        await self.drained()
+        self.store.recover()
+        await self.store.commit(self.heartbeat())
+        self.broken = None
+        return True
+
+    return (patch.object(Engine, "try_recover", try_recover),)
+
+
+def _another_time_each_run() -> Patches:
+    honest = EngineClock.now
+    return (patch.object(EngineClock, "now", lambda self: honest(self) + time.time_ns() % 3),)
+
+
+BUGS: Sequence[Bug] = (
+    Bug("a top-up posts one step more than it takes", 1, _unbalanced),
+    Bug("balances are not moved with their postings", 2, lambda: (_without(ops.ADD_BALANCE),)),
+    Bug("the guard of the postings is missing", 3, _no_guards),
+    Bug("idempotency keys are forgotten", 4, _no_keys),
+    Bug(
+        "a key is accepted again with other content",
+        4,
+        lambda: (patch.object(operations, "_same", lambda _known, _content, _key, result: result),),
+    ),
+    Bug(
+        "a voucher is good as often as it is typed",
+        4,
+        lambda: (
+            patch.object(redeeming, "refuse_unusable", lambda *_: None),
+            _without(ops.INSERT_REDEMPTION),
+        ),
+    ),
+    Bug(
+        "a posting is stored without what it settled",
+        5,
+        lambda: (patch.object(Unit, "keep", lambda *_: None),),
+    ),
+    Bug("a late reading moves the watermark back", 5, _late_readings_count),
+    Bug(
+        "any rise of a register is plausible",
+        6,
+        lambda: (patch.object(metering, "plausible_wh", lambda *_: 10**12),),
+    ),
+    Bug("every charge is rounded up for itself", 7, _rounds_each_charge),
+    Bug("a top-up is acknowledged before it is on disk", 8, _acknowledges_first),
+    Bug("a relay is told once and never again", 9, _tells_once),
+    Bug("an acknowledgement is taken for an open contact", 9, _believes_acknowledgements),
+    Bug(
+        "a command goes out before its decision is stored",
+        10,
+        lambda: (patch.object(Unit, "after", lambda _self, effect: effect()),),
+    ),
+    Bug("event time follows the wall clock", 12, _trusts_the_wall_clock),
+    Bug("a failed commit goes unnoticed", 13, _swallows_failures),
+    Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored),
+    Bug("two runs of a seed differ", 14, _another_time_each_run),
+    Bug("a tenant sees every account", 15, lambda: (patch.object(bridge, "may_see", lambda *_: True),)),
+)
