@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 import sqlite3
 import time
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from meter_bridge.core import ledger, metering, relay
@@ -25,6 +25,7 @@ from meter_bridge.payments import redeeming
 from meter_bridge.storage import work as ops
 from meter_bridge.storage.work import Row, Work
 from tests.simulation import world
+from tests.simulation.faults import HOUR_S, Fault
 from tests.storage.template import new_database
 
 type Patches = Sequence[Any]
@@ -39,6 +40,8 @@ class Bug:
     patches: Callable[[], Patches]
     seed: int = 1
     days: float = 0.5
+    faults: tuple[Fault, ...] | None = None
+    """What has to fail for it to show, where that is rare; None for all faults of the seed."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -63,7 +66,7 @@ def _unbalanced() -> Patches:
     return patch.object(ledger, "top_up", top_up), patch.object(ledger, "check_balanced", lambda _: None)
 
 
-def _without(*left_out: ops.Op) -> Any:
+def _without(*left_out: ops.Op) -> Any:  # noqa: ANN401 - mock's own type has no public name
     """Return a patch that leaves rows of some kinds out of every transaction."""
     honest = Work.add
 
@@ -166,6 +169,16 @@ def _another_time_each_run() -> Patches:
     return (patch.object(EngineClock, "now", lambda self: honest(self) + time.time_ns() % 3),)
 
 
+def _everywhere(kind: str) -> tuple[Fault, ...]:
+    """Return the fault of every meter of the street, all of the time."""
+    return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
+
+
+LOSS: Final = (Fault(1, "loss", HOUR_S, 30 * HOUR_S, strength=0.3),)
+JUMP_BACK: Final = (Fault(1, "clock jump", 3 * HOUR_S, HOUR_S, strength=-6 * HOUR_S),)
+CRASHES: Final = tuple(Fault(n, "crash untold", n * HOUR_S, 5.0) for n in range(1, 11))
+BAD_DISK: Final = (Fault(1, "disk errors", HOUR_S, 10 * HOUR_S, strength=0.2),)
+
 BUGS: Sequence[Bug] = (
     Bug("a top-up posts one step more than it takes", 1, _unbalanced),
     Bug("balances are not moved with their postings", 2, lambda: (_without(ops.ADD_BALANCE),)),
@@ -183,11 +196,14 @@ BUGS: Sequence[Bug] = (
             patch.object(redeeming, "refuse_unusable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
+        seed=3,
+        days=2,
     ),
     Bug(
         "a posting is stored without what it settled",
         5,
         lambda: (patch.object(Unit, "keep", lambda *_: None),),
+        faults=CRASHES,
     ),
     Bug("a late reading moves the watermark back", 5, _late_readings_count),
     Bug(
@@ -197,16 +213,22 @@ BUGS: Sequence[Bug] = (
     ),
     Bug("every charge is rounded up for itself", 7, _rounds_each_charge),
     Bug("a top-up is acknowledged before it is on disk", 8, _acknowledges_first),
-    Bug("a relay is told once and never again", 9, _tells_once),
-    Bug("an acknowledgement is taken for an open contact", 9, _believes_acknowledgements),
+    Bug("a relay is told once and never again", 9, _tells_once, days=1, faults=LOSS),
+    Bug(
+        "an acknowledgement is taken for an open contact",
+        9,
+        _believes_acknowledgements,
+        days=1,
+        faults=_everywhere("meter disobeys"),
+    ),
     Bug(
         "a command goes out before its decision is stored",
         10,
         lambda: (patch.object(Unit, "after", lambda _self, effect: effect()),),
     ),
-    Bug("event time follows the wall clock", 12, _trusts_the_wall_clock),
+    Bug("event time follows the wall clock", 12, _trusts_the_wall_clock, seed=5, faults=JUMP_BACK),
     Bug("a failed commit goes unnoticed", 13, _swallows_failures),
-    Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored),
+    Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored, faults=BAD_DISK),
     Bug("two runs of a seed differ", 14, _another_time_each_run),
     Bug("a tenant sees every account", 15, lambda: (patch.object(bridge, "may_see", lambda *_: True),)),
 )

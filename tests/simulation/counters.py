@@ -73,6 +73,7 @@ class Counters:
         devices.drop(house)
         before = house.told_wh()
         house.meter.physics.register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
+        house.meter.physics.started_ms = house.meter.physics.now_ms
         house.meter.physics.restart()
         truth.replaced(before)
         order = ReplacementOrder(_kwh(before), _kwh(house.told_wh()), "worn out")

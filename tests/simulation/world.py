@@ -163,13 +163,16 @@ class World:
         for truth in self.truths:
             truth.begin()
         for customer in self.customers:
-            await customer.top_up("20.00")
+            await customer.top_up("10.00")
         await self._sell_vouchers(self.machine.parts.bridge)
 
     async def _sell_vouchers(self, bridge: Bridge) -> None:
         """Sell each voucher to two customers, who cannot both have it."""
         order = VoucherOrder(count=3 * len(self.customers), amount=VOUCHER)
         sold = await bridge.payments.create_vouchers(LANDLORD, order)
+        redeemed: dict[str, str] = {}
+        for customer in self.customers:
+            customer.redeemed = redeemed
         for number, voucher in enumerate(sold.vouchers):
             for customer in (self.customers[0], self.customers[number % len(self.customers)]):
                 customer.vouchers.append(voucher.code)
