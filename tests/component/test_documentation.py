@@ -112,7 +112,10 @@ def test_the_page_has_a_section_of_each_with_its_options_and_an_example(kind: st
         assert f"`{DOMAIN}.{name}`" in text
         assert f"{kind[:-1]}: {DOMAIN}.{name}\n" in text, "an example"
         assert fields_of(text, "option") == set(each.get("fields", {})), name
-    assert set(found) - {each["name"] for each in ENGLISH[kind].values()} <= {"Values in templates"}
+    assert set(found) - {each["name"] for each in ENGLISH[kind].values()} <= {
+        "Values in templates",
+        "The event bus",
+    }
 
 
 OF_HOME_ASSISTANT: Final = {"id", "idx", "alias", "platform", "description", "trigger", "enabled"}
