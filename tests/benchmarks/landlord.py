@@ -49,9 +49,14 @@ _SEGMENTS: Final = """
     TO {path} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 32768)"""
 _ROLLUP: Final = """
     COPY (
-        SELECT account_id, supply_id, local_day, kind, band, block, version_id, sum(wh)::BIGINT AS wh,
-               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax
-        FROM read_parquet({source}) GROUP BY ALL ORDER BY account_id, local_day)
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, min(start_ms) AS start_ms,
+               max(end_ms) AS end_ms, sum(wh)::BIGINT AS wh, sum(amount)::BIGINT AS amount,
+               sum(tax)::BIGINT AS tax
+        FROM read_parquet({source})
+        GROUP BY account_id, supply_id, local_day, kind, band, block, version_id, (local_slot >= 24)::INTEGER
+            + (local_slot >= 28)::INTEGER + (local_slot >= 36)::INTEGER + (local_slot >= 68)::INTEGER
+            + (local_slot >= 80)::INTEGER + (local_slot >= 88)::INTEGER
+        ORDER BY account_id, local_day)
     TO {path} (FORMAT parquet, COMPRESSION zstd)"""
 _OLD_ROLLUP: Final = """
     COPY (
@@ -59,9 +64,13 @@ _OLD_ROLLUP: Final = """
                $first::DATE + d.range::INTEGER AS local_day, 'consumption' AS kind, b.band,
                (1 + (day(local_day) > 8)::INTEGER + (day(local_day) > 22)::INTEGER)::SMALLINT AS block,
                'home-2026' AS version_id,
-               (2000 + hash(u.range, d.range, b.band) % 3000 * (1 + u.range % 7) // 4)::BIGINT AS wh,
-               wh * 2640 AS amount, wh * 396 AS tax
-        FROM range($units) u, range($days) d, (VALUES ('off_peak'), ('standard'), ('peak')) b(band)
+               $begin::BIGINT + d.range * 86400000 + b.first * 900000 AS start_ms,
+               $begin::BIGINT + d.range * 86400000 + b.after * 900000 AS end_ms,
+               ((b.after - b.first) * (60 + hash(u.range, d.range, b.first) % 90
+                * (1 + u.range % 7) // 4))::BIGINT AS wh, wh * 2640 AS amount, wh * 396 AS tax
+        FROM range($units) u, range($days) d, (VALUES ('off_peak', 0, 24), ('standard', 24, 28),
+            ('peak', 28, 36), ('standard', 36, 68), ('peak', 68, 80), ('standard', 80, 88),
+            ('off_peak', 88, 96)) b(band, first, after)
         ORDER BY account_id, local_day)
     TO {path} (FORMAT parquet, COMPRESSION zstd)"""
 
@@ -132,7 +141,12 @@ def _export(
             yield "rollup", name
         name = "rollup/before.parquet"
         begin = today - timedelta(days=365)
-        given = {"units": size.units, "days": max((months[-1] - begin).days, 1), "first": begin}
+        given = {
+            "units": size.units,
+            "days": max((months[-1] - begin).days, 1),
+            "first": begin,
+            "begin": day_start(begin, ZONE),
+        }
         database.execute(_OLD_ROLLUP.format(path=_quoted(folder / name)), given)
         yield "rollup", name
 
