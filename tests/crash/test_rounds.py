@@ -10,7 +10,7 @@ from tests.crash.rounds import ROUNDS, run_rounds
 
 @pytest.mark.crash
 @pytest.mark.e2e
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.invariant(4, 5, 8, 9, 13)
 async def test_nothing_acknowledged_is_lost_and_every_relay_ends_right(tmp_path: Path) -> None:
     seed = random.randrange(1_000_000)

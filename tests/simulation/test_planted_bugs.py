@@ -23,7 +23,7 @@ def found(bug: Bug) -> list[str]:
     return []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.name) for bug in BUGS])
 def test_the_simulator_finds(bug: Bug) -> None:
     assert found(bug) != []

@@ -13,7 +13,7 @@ SEEDS = range(1, 21)
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.invariant(1, 2, 3, 4, 5, 8, 9, 10, 12, 13)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_everything_is_right_once_faults_have_stopped(seed: int) -> None:
@@ -22,7 +22,7 @@ def test_everything_is_right_once_faults_have_stopped(seed: int) -> None:
     assert outcome.top_ups > 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.invariant(14)
 def test_the_same_seed_ends_in_the_same_books_whatever_the_process() -> None:
     def life(hash_seed: str) -> str:
