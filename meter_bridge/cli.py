@@ -48,6 +48,7 @@ SUMMARIES: Final = MappingProxyType(
         "token": "make, list and revoke tokens of the API",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",
+        "restore": "bring a backup back, or prove that it can be",
         "migrate": "move the installation to another database",
         "simulate": "pretend to be meters, for trying out and for tests",
     }

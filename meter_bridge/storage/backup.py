@@ -1,76 +1,74 @@
 """Copy an installation's database while it runs."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 import sqlite3
-import tempfile
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage.copying import copy as copy_rows, differences, digests
 from meter_bridge.storage.database import open_writer, reading, snapshot
-from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.encryption import Recipient, encrypt
+from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.new_file import publish, refuse_existing, temporary
 from meter_bridge.storage.verify import verify
+
+__all__ = ("BackupError", "Sealing", "backup", "prove", "to_one_file")
 
 PAGES_PER_STEP: Final = 1024
 """Pages copied at a time; between two steps the bridge may write."""
 
 
-class BackupError(Exception):
-    """A backup that was not made; nothing is left behind."""
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """To whom a backup is encrypted, and the folder in which its plain copy may stand meanwhile."""
 
-    def __init__(self, message: str, remedy: str) -> None:
-        """Keep what is wrong and what to do."""
-        super().__init__(message)
-        self.remedy = remedy
+    recipients: Sequence[Recipient]
+    workspace: Path
 
 
-def backup(source: Location, destination: Path) -> int:
+def backup(source: Location, destination: Path, sealing: Sealing | None = None) -> int:
     """Copy a database to a file of SQLite, proven and durable; return its size in bytes.
 
-    Raises ``BackupError`` where the destination exists, cannot be written, or the copy is not whole.
+    A sealed copy is encrypted, and its plain text never comes to the destination's folder. Raises
+    ``BackupError`` where the destination exists, cannot be written, or the copy is not whole.
     """
-    _refuse_existing(destination)
+    refuse_existing(destination)
     try:
-        with _temporary(destination) as copy:
-            if isinstance(source, Path):
-                _copy(source, copy)
-            else:
-                _copy_from_server(source, copy)
-            _prove(copy)
-            _sync(copy)
-            _name(copy, destination)
-            _sync(destination.parent)
-            return destination.stat().st_size
+        if sealing is None:
+            with temporary(destination.parent, destination.name) as copy:
+                _make(source, copy)
+                return publish(copy, destination)
+        return _sealed(source, destination, sealing)
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
         raise BackupError(
             f"the backup to {destination} failed: {error}", "see whether there is room and it is writable"
         ) from error
 
 
-def _refuse_existing(destination: Path) -> None:
-    if destination.exists() or destination.is_symlink():
-        raise BackupError(f"{destination} exists already", "choose a name that does not exist yet")
-    if not destination.parent.is_dir():
-        raise BackupError(f"{destination.parent} is not a folder", "make it first")
+def _sealed(source: Location, destination: Path, sealing: Sealing) -> int:
+    sealing.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        temporary(sealing.workspace, destination.name) as copy,
+        temporary(destination.parent, destination.name) as sealed,
+    ):
+        _make(source, copy)
+        encrypt(copy, sealed, sealing.recipients)
+        return publish(sealed, destination)
 
 
-@contextmanager
-def _temporary(destination: Path) -> Iterator[Path]:
-    """Offer a new file beside the destination, which only its owner may read, and remove it afterwards."""
-    number, name = tempfile.mkstemp(prefix=f".{destination.name}.", suffix=".part", dir=destination.parent)
-    os.close(number)
-    try:
-        yield Path(name)
-    finally:
-        for left in (name, f"{name}-journal", f"{name}-wal", f"{name}-shm"):
-            with suppress(FileNotFoundError):
-                os.unlink(left)  # noqa: PTH108 - a name, not a path
+def _make(source: Location, copy: Path) -> None:
+    """Copy a database and raise where the copy is not right."""
+    if isinstance(source, Path):
+        _copy(source, copy)
+    else:
+        _copy_from_server(source, copy)
+    prove(copy)
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -92,12 +90,11 @@ def _copy_from_server(source: Location, copy: Path) -> None:
     if found:
         msg = f"the copy is not equal: {found[0]}"
         raise StorageError(msg)
-    with closing(sqlite3.connect(copy)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
+    to_one_file(copy)
 
 
-def _prove(copy: Path) -> None:
-    """Raise where the copy is damaged or its books are not right."""
+def prove(copy: Path) -> None:
+    """Raise ``BackupError`` where a copy is damaged or its books are not right."""
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         answers = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     problems = [] if answers == ["ok"] else answers
@@ -109,22 +106,7 @@ def _prove(copy: Path) -> None:
         )
 
 
-def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _name(copy: Path, destination: Path) -> None:
-    """Give the copy its name; a file that appeared meanwhile is not overwritten."""
-    try:
-        os.link(copy, destination)
-    except FileExistsError as error:
-        raise BackupError(f"{destination} exists already", "choose a name that does not exist yet") from error
-    except OSError:
-        # File systems of memory sticks have no links.
-        _refuse_existing(destination)
-        copy.rename(destination)
+def to_one_file(copy: Path) -> None:
+    """End the write-ahead log of a database, so that nothing is left behind when it is moved."""
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")

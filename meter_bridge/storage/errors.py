@@ -23,3 +23,12 @@ class LeaseLostError(StorageError):
 
 class NotOwnedError(StorageError):
     """A standby that was told to stop before the installation became free."""
+
+
+class BackupError(Exception):
+    """A backup that was not made or not restored; nothing is left behind."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        """Keep what is wrong and what to do."""
+        super().__init__(message)
+        self.remedy = remedy

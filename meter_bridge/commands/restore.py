@@ -1,0 +1,82 @@
+"""``meter-bridge restore``."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import tempfile
+from typing import Final
+
+from meter_bridge.commands.errors import UNREACHABLE, CommandError
+from meter_bridge.commands.output import say
+from meter_bridge.commands.settings import settings_of
+from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
+from meter_bridge.storage.encryption import identities_of
+from meter_bridge.storage.errors import BackupError, LockedError
+from meter_bridge.storage.restore import restore
+
+EPILOG: Final = """\
+Puts a backup into the data folder, which must hold no database and no running bridge, and proves it as
+'verify' does before it gets its name. An encrypted one wants the file of its secret key. --check proves a
+backup by restoring it into a temporary folder (TMPDIR) and removes it again: the only proof that a backup is
+one. To an installation on PostgreSQL, restore --to a file and 'meter-bridge migrate' it.
+
+examples:
+  meter-bridge restore /media/usb/bridge-2026-03-01.db
+  meter-bridge restore /media/usb/bridge-2026-03-01.db.age --identity key.txt
+  meter-bridge restore /media/usb/bridge-2026-03-01.db.age --identity key.txt --check
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("source", type=Path, metavar="BACKUP", help="file that 'backup' wrote")
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="secret key of an encrypted backup")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--to", type=Path, metavar="FILE", help="write there instead of into the data folder")
+    place.add_argument("--check", action="store_true", help="only prove that it can be restored")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore a backup."""
+    try:
+        identities = () if arguments.identity is None else identities_of(arguments.identity)
+        with _destination(arguments) as destination:
+            size = restore(arguments.source, destination, identities)
+    except BackupError as error:
+        raise CommandError(str(error), error.remedy) from error
+    where = "can be restored" if arguments.check else f"restored to {destination}"
+    say(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are right")
+    return 0
+
+
+@contextmanager
+def _destination(arguments: argparse.Namespace) -> Iterator[Path]:
+    """Offer where to restore to: a folder that goes away, a named file, or the data folder under its lock."""
+    if arguments.check:
+        with tempfile.TemporaryDirectory(prefix="meter-bridge-") as folder:
+            yield Path(folder) / DATABASE_NAME
+    elif arguments.to is not None:
+        yield arguments.to
+    else:
+        with _locked(arguments) as data:
+            yield data / DATABASE_NAME
+
+
+@contextmanager
+def _locked(arguments: argparse.Namespace) -> Iterator[Path]:
+    settings = settings_of(arguments)
+    if not isinstance(settings.location, Path):
+        raise CommandError(
+            "this installation is on PostgreSQL",
+            "restore --to a file, then see 'meter-bridge migrate --help'",
+        )
+    lock = InstallationLock(settings.data)
+    try:
+        lock.acquire()
+    except LockedError as error:
+        raise CommandError(str(error), "stop the bridge first", UNREACHABLE) from error
+    try:
+        yield settings.data
+    finally:
+        lock.release()

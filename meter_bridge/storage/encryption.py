@@ -1,0 +1,118 @@
+"""Encrypt a file to somebody's key and decrypt it with theirs, in the format of age (https://age-encryption.org/v1)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from io import BufferedWriter
+from pathlib import Path
+from typing import Final
+
+import pyrage
+
+from meter_bridge.storage.errors import BackupError
+
+MAGIC: Final = b"age-encryption.org/"
+PREFIX: Final = "AGE-SECRET-KEY-"
+MAKE_ONE: Final = "make a pair with 'age-keygen -o key.txt' and give what it prints after 'Public key:'"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who can read what is encrypted to them: the public half of a pair."""
+
+    key: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who can read what was encrypted to them: the secret half of a pair."""
+
+    key: object = field(repr=False)
+
+
+class _Watched:
+    """A file that remembers the error of a write: pyrage 1.4 swallows that of the last block."""
+
+    def __init__(self, file: BufferedWriter) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, block: bytes) -> int:
+        try:
+            return self._file.write(block)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def recipient_of(text: str) -> Recipient:
+    """Return whom a public key names; raises ``BackupError``, which never shows a secret key."""
+    if text.strip().upper().startswith(PREFIX):
+        raise BackupError(
+            "that is a secret key, which belongs on no command line", f"make a new pair: {MAKE_ONE}"
+        )
+    try:
+        return Recipient(pyrage.x25519.Recipient.from_str(text.strip()))
+    except pyrage.RecipientError as error:
+        raise BackupError(
+            f"{text!r} is no public key of age, which begins with age1: {error}", MAKE_ONE
+        ) from error
+
+
+def identities_of(path: Path) -> Sequence[Identity]:
+    """Return the secret keys in a file of age-keygen; raises ``BackupError``, which shows none."""
+    remedy = "name the file that age-keygen wrote"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BackupError(f"the key file {path} cannot be read: {error}", remedy) from error
+    keys = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    found = [_identity(path, number, key) for number, key in keys if key and not key.startswith("#")]
+    if not found:
+        raise BackupError(f"the key file {path} holds no key", remedy)
+    return found
+
+
+def _identity(path: Path, number: int, key: str) -> Identity:
+    try:
+        return Identity(pyrage.x25519.Identity.from_str(key))
+    except pyrage.IdentityError as error:
+        what = f"line {number} of the key file {path} is no secret key of age: {error}"
+        raise BackupError(what, f"a secret key begins with {PREFIX}1") from error
+
+
+def is_encrypted(path: Path) -> bool:
+    """Say whether a file is one of age; raises ``OSError`` where it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def encrypt(source: Path, target: Path, recipients: Iterable[Recipient]) -> None:
+    """Encrypt a file into another that is there already; raises ``OSError`` unless all of it is written."""
+    with source.open("rb") as plain, target.open("wb") as file:
+        watched = _Watched(file)
+        try:
+            pyrage.encrypt_io(plain, watched, [each.key for each in recipients])
+        except pyrage.EncryptError as error:
+            raise watched.error or OSError(str(error)) from error
+        if watched.error is not None:
+            raise watched.error
+
+
+def decrypt(source: Path, target: Path, identities: Iterable[Identity]) -> None:
+    """Decrypt a file into another that is there already; raises ``BackupError`` or ``OSError``."""
+    with source.open("rb") as file, target.open("wb") as plain:
+        watched = _Watched(plain)
+        try:
+            pyrage.decrypt_io(file, watched, [each.key for each in identities])
+        except (pyrage.DecryptError, OSError) as error:
+            if watched.error is not None:
+                raise watched.error from error
+            what = f"{source} cannot be decrypted: {error}"
+            raise BackupError(
+                what, "take the key that it was encrypted to; else it is damaged: take another"
+            ) from error
+        if watched.error is not None:
+            raise watched.error
