@@ -58,6 +58,22 @@ function entry(mine, one) {
     h("span", { class: "under" }, when(one.at, mine.time_zone), receipt));
 }
 
+function trialButton(mine, error) {
+  const button = h("button", { class: "plain wide", type: "button", onclick: async () => {
+    button.disabled = true;
+    error.textContent = "";
+    try {
+      const { channels } = await ask("POST", `accounts/${mine.id}/notifications/test`);
+      if (channels.every((each) => each.sent)) toast(say("notify.tested"));
+      else error.textContent = say("notify.untaken");
+    } catch (problem) {
+      error.textContent = problem.code === "conflict" ? say("notify.unreachable") : problem.text;
+    }
+    button.disabled = false;
+  } }, say("notify.test"));
+  return button;
+}
+
 export async function settings() {
   const mine = await account();
   const now = await ask("GET", `accounts/${mine.id}/notifications`);
@@ -85,7 +101,7 @@ export async function settings() {
   field("phone", "tel", now.phone, { autocomplete: "tel", placeholder: "+254712345678" }),
   field("days_left", "number", now.days_left, { min: 1, max: 60, inputmode: "numeric" }),
   h("div", { class: "row" }, h("div", {}, field("quiet_from", "time", now.quiet_from)), h("div", {}, field("quiet_to", "time", now.quiet_to))),
-  error, button);
+  error, button, trialButton(mine, error));
   show(h("div", { class: "head" }, h("h1", {}, say("tab.settings"))), languageCard(), form,
     h("p", {}, h("button", { class: "plain wide", onclick: signOut }, say("sign.out"))));
 }
