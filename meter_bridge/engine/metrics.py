@@ -1,10 +1,12 @@
 """Metrics of the bridge for Prometheus, worked out when they are asked for."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.engine import Engine
 
@@ -21,6 +23,7 @@ class EngineCollector:
         engine = self._engine
         meters = engine.installation.meters.values()
         yield self._supplies()
+        yield self._alerts()
         yield GaugeMetricFamily("prepaid_meters", "Assigned meters", len(meters))
         offline = sum(meter.online is False for meter in meters)
         yield GaugeMetricFamily("prepaid_meters_offline", "Meters not heard of", offline)
@@ -56,6 +59,16 @@ class EngineCollector:
         accounts = self._engine.installation.accounts.values()
         for state in SupplyState:
             family.add_metric([state.value], sum(account.state is state for account in accounts))
+        return family
+
+    def _alerts(self) -> Metric:
+        """Return the number of open alerts by kind."""
+        family = GaugeMetricFamily("prepaid_alerts", "Open alerts by kind", labels=["kind"])
+        installation = self._engine.installation
+        books = [installation.alerts, *(account.alerts for account in installation.accounts.values())]
+        counts = Counter(key.kind for book in books for key in book)
+        for kind in AlertKind:
+            family.add_metric([kind.value], counts[kind])
         return family
 
     def _rejections(self) -> Metric:

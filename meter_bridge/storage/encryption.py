@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from io import BufferedWriter
 from pathlib import Path
 from typing import Final
 
@@ -27,24 +26,6 @@ class Identity:
     """Who can read what was encrypted to them: the secret half of a pair."""
 
     key: object = field(repr=False)
-
-
-class _Watched:
-    """A file that remembers the error of a write: pyrage 1.4 swallows that of the last block."""
-
-    def __init__(self, file: BufferedWriter) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, block: bytes) -> int:
-        try:
-            return self._file.write(block)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def recipient_of(text: str) -> Recipient:
@@ -91,28 +72,21 @@ def is_encrypted(path: Path) -> bool:
 
 def encrypt(source: Path, target: Path, recipients: Iterable[Recipient]) -> None:
     """Encrypt a file into another that is there already; raises ``OSError`` unless all of it is written."""
+    # pyrage 1.4 does not tell when the last block cannot be written; a buffered file does, when closed.
     with source.open("rb") as plain, target.open("wb") as file:
-        watched = _Watched(file)
         try:
-            pyrage.encrypt_io(plain, watched, [each.key for each in recipients])
+            pyrage.encrypt_io(plain, file, [each.key for each in recipients])
         except pyrage.EncryptError as error:
-            raise watched.error or OSError(str(error)) from error
-        if watched.error is not None:
-            raise watched.error
+            raise OSError(str(error)) from error
 
 
 def decrypt(source: Path, target: Path, identities: Iterable[Identity]) -> None:
     """Decrypt a file into another that is there already; raises ``BackupError`` or ``OSError``."""
     with source.open("rb") as file, target.open("wb") as plain:
-        watched = _Watched(plain)
         try:
-            pyrage.decrypt_io(file, watched, [each.key for each in identities])
+            pyrage.decrypt_io(file, plain, [each.key for each in identities])
         except (pyrage.DecryptError, OSError) as error:
-            if watched.error is not None:
-                raise watched.error from error
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # The disk's error; a damaged block is an OSError of pyrage without a number.
             what = f"{source} cannot be decrypted: {error}"
-            raise BackupError(
-                what, "take the key that it was encrypted to; else it is damaged: take another"
-            ) from error
-        if watched.error is not None:
-            raise watched.error
+            raise BackupError(what, "take the key that it was encrypted to, or another backup") from error

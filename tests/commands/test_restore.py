@@ -150,6 +150,9 @@ def test_a_disk_that_fills_up_is_told_wherever_it_does(
     recipient = encryption.recipient_of(keys[0])
     with limited_files(room), pytest.raises(OSError, match="File too large"):
         encryption.encrypt(plain, sealed, [recipient])
+    encryption.encrypt(plain, sealed, [recipient])
+    with limited_files(room - 100), pytest.raises(OSError, match="File too large"):
+        encryption.decrypt(sealed, plain, encryption.identities_of(Path(keys[1])))
 
 
 def test_the_secret_key_as_recipient_is_refused_without_showing_it(
