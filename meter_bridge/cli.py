@@ -25,7 +25,7 @@ SUMMARIES: Final = MappingProxyType(
         "top-up": "book money that a customer paid",
         "voucher": "make, sell, block and redeem vouchers",
         "access": "make and revoke customers' codes for their page",
-        "notify": "list messages to people, send test messages, check notify.yaml",
+        "notify": "show messages to people, test them, check notify.yaml",
         "payments": "list payments of providers, decide on those that wait",
         "refund": "give money back to a customer",
         "reverse": "take a top-up or charge back",

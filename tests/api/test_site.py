@@ -28,7 +28,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_site_file_is_applied_or_only_tried(api: Served, *, dry_run: bool) -> None:
     response = await api.ask("POST", f"/api/v1/site?dry_run={str(dry_run).lower()}", data="Rose")
     assert response.status == 200
-    assert await response.json() == {"changes": ["add site rose"], "applied": not dry_run}
+    assert await response.json() == {"changes": ["add site rose"], "applied": not dry_run, "pending": []}
     assert api.port.calls == [f"apply Rose {dry_run}"]
 
 
