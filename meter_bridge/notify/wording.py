@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-LANGUAGES: Final = ("en", "de", "es", "fr", "pt", "sw", "zh")
+LANGUAGES: Final = ("en", "af", "de", "es", "fr", "id", "pt", "sw", "zh")
 _FOLDER: Final = Path(__file__).parent / "words"
 
 

@@ -3,7 +3,7 @@
 export const words = {};
 export let language = "en";
 export const LANGUAGES = {
-  en: "English", de: "Deutsch", es: "Español", fr: "Français", pt: "Português", sw: "Kiswahili", zh: "中文",
+  en: "English", af: "Afrikaans", de: "Deutsch", es: "Español", fr: "Français", id: "Bahasa Indonesia", pt: "Português", sw: "Kiswahili", zh: "中文",
 };
 
 export async function speak(wanted) {
