@@ -44,7 +44,7 @@ async def test_it_shows_where_the_money_went(page: Page) -> None:
         ["Balance now", "ZAR\u00a0277.12"],
     ]
     await page.keyboard.press("Escape")
-    assert await page.locator("dialog").count() == 0
+    await expect(page.locator("dialog")).to_have_count(0)
 
 
 async def test_two_presses_book_once(page: Page) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import pytest_asyncio
 
 from meter_bridge.protocol.messages import HistoryPage
@@ -29,24 +30,39 @@ session_fixture = pytest_asyncio.fixture(scope="module", loop_scope="session")
 
 
 @session_fixture
-async def cottage(tmp_path_factory: Any, mosquitto: Mosquitto):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN401
+async def fresh(tmp_path_factory: Any, mosquitto: Mosquitto):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN401
     """Run everything; nothing is set up in Home Assistant yet."""
     async with household(tmp_path_factory.mktemp("cottage"), mosquitto) as running:
         yield running
 
 
-async def discovered(home: HomeAssistant) -> dict[str, Any] | None:
-    flows = await ask(home, {"type": "config_entries/flow/progress"})
-    return next((flow for flow in flows if flow["handler"] == DOMAIN), None)
+@session_fixture
+async def flow(fresh: Household) -> dict[str, Any]:
+    """Wait until Home Assistant discovers the bridge, confirm with a token, and return what was offered."""
+    found = await until("the bridge is discovered", lambda: discovered(fresh), SOON_S)
+    token = await fresh.bridge.token("Home Assistant", "landlord")
+    entry_of(await fresh.home.post(f"{FLOWS}/{found['flow_id']}", {"token": token}))
+    await until("a balance", lambda: number(fresh.home, BALANCE), SOON_S)
+    return found
 
 
-async def test_the_bridge_is_discovered_and_confirmed_with_a_token_alone(cottage: Household) -> None:
-    flow = await until("the bridge is discovered", lambda: discovered(cottage.home), SOON_S)
+@session_fixture
+async def cottage(fresh: Household, flow: dict[str, Any]) -> Household:
+    """Return the household after it was set up."""
+    del flow
+    return fresh
+
+
+async def discovered(fresh: Household) -> dict[str, Any] | None:
+    """Return the flow of this household's bridge; others may be announced by tests beside this one."""
+    flows = await ask(fresh.home, {"type": "config_entries/flow/progress"})
+    own = json.loads(await fresh.api.get("/api/v1/info"))["installation_id"]
+    return next((flow for flow in flows if flow["context"].get("unique_id") == own), None)
+
+
+async def the_bridge_is_discovered_and_confirmed_with_a_token_alone(flow: dict[str, Any]) -> None:
     assert flow["context"]["source"] == "zeroconf"
     assert flow["context"]["title_placeholders"]["name"] == "Prepaid demo"
-    token = await cottage.bridge.token("Home Assistant", "landlord")
-    entry_of(await cottage.home.post(f"{FLOWS}/{flow['flow_id']}", {"token": token}))
-    await until("a balance", lambda: number(cottage.home, BALANCE), SOON_S)
 
 
 async def number(home: HomeAssistant, entity: str) -> Decimal | None:
@@ -54,7 +70,7 @@ async def number(home: HomeAssistant, entity: str) -> Decimal | None:
     return None if state in {None, "unknown", "unavailable"} else Decimal(str(state))
 
 
-async def test_every_entity_of_the_cottage_works_also_those_that_are_disabled_at_first(
+async def every_entity_of_the_cottage_works_also_those_that_are_disabled_at_first(
     cottage: Household,
 ) -> None:
     home = cottage.home
@@ -81,7 +97,7 @@ async def is_there(home: HomeAssistant, entity: str) -> bool:
     return await home.state(entity) not in {None, "unavailable"}
 
 
-async def test_every_action_answers(cottage: Household, tmp_path: Path) -> None:
+async def every_action_answers(cottage: Household, tmp_path: Path) -> None:
     home, table = cottage.home, tmp_path / "vouchers.csv"
     top_up = {"amount": "120.00", "method": "card", "reference": "receipt 8"}
     booked = await home.action("prepaid_meter.top_up", {"entity_id": BALANCE} | top_up, answer=True)
@@ -126,7 +142,7 @@ async def set_thresholds(home: HomeAssistant, *thresholds: str) -> None:
     assert answer["thresholds"] == list(thresholds)
 
 
-async def test_every_trigger_fires_its_automation_and_none_fired_before(cottage: Household) -> None:
+async def every_trigger_fires_its_automation_and_none_fired_before(cottage: Household) -> None:
     home = cottage.home
     assert await fired(home, "top_up_received")
     for name in OPTIONS.keys() - {"top_up_received"}:
@@ -192,13 +208,13 @@ async def agrees(cottage: Household) -> list[list[float]] | None:
     return [energy, cost] if same else None
 
 
-async def test_the_past_is_in_the_statistics_to_the_last_watt_hour(cottage: Household) -> None:
+async def the_past_is_in_the_statistics_to_the_last_watt_hour(cottage: Household) -> None:
     energy, _cost = await until("six days are filled in", lambda: agrees(cottage), SOON_S)
     assert len(energy) > 130
     assert energy == sorted(energy)
 
 
-async def test_what_is_used_while_home_assistant_is_away_is_filled_in(cottage: Household) -> None:
+async def what_is_used_while_home_assistant_is_away_is_filled_in(cottage: Household) -> None:
     before = (await sums(cottage.home))[0][-1]
     await cottage.home.stop()
     register = (await cottage.api.account("house")).meters[0].register_wh or 0
@@ -216,12 +232,12 @@ async def test_what_is_used_while_home_assistant_is_away_is_filled_in(cottage: H
     assert energy[-1] >= before + 0.02
 
 
-async def asked_for_a_token(home: HomeAssistant) -> dict[str, Any] | None:
-    flow = await discovered(home)
+async def asked_for_a_token(cottage: Household) -> dict[str, Any] | None:
+    flow = await discovered(cottage)
     return flow if flow and flow["context"]["source"] == "reauth" else None
 
 
-async def test_a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(
+async def a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(
     cottage: Household,
 ) -> None:
     home = cottage.home
@@ -230,7 +246,7 @@ async def test_a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_fal
     known = tokens["tokens"] if isinstance(tokens, dict) else tokens
     (token,) = (each["id"] for each in known if each["name"] == "Home Assistant")
     await cottage.bridge.run("token", "revoke", token)
-    flow = await until("a token is asked for", lambda: asked_for_a_token(home), SOON_S)
+    flow = await until("a token is asked for", lambda: asked_for_a_token(cottage), SOON_S)
     assert await home.state(BALANCE) == "unavailable"
     new = await cottage.bridge.token("Home Assistant again", "landlord")
     done = await home.post(f"{FLOWS}/{flow['flow_id']}", {"token": new})
@@ -243,7 +259,7 @@ async def test_a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_fal
         assert again["attributes"]["last_triggered"] == found["attributes"]["last_triggered"], name
 
 
-async def test_the_energy_page_shows_energy_and_cost(cottage: Household, chromium: Chromium) -> None:
+async def the_energy_page_shows_energy_and_cost(cottage: Household, chromium: Chromium) -> None:
     home = cottage.home
     source = {
         "type": "grid",
@@ -264,3 +280,17 @@ async def test_the_energy_page_shows_energy_and_cost(cottage: Household, chromiu
     await page.get_by_text("ZAR").first.wait_for()
     await page.wait_for_timeout(DRAWN_MS)
     await picture(page, home.folder.parent / "home-assistant-energy.png")
+
+
+@pytest.mark.timeout(900)
+async def test_the_integration_from_discovery_to_the_energy_page(
+    cottage: Household, flow: dict[str, Any], chromium: Chromium, tmp_path: Path
+) -> None:
+    await the_bridge_is_discovered_and_confirmed_with_a_token_alone(flow)
+    await every_entity_of_the_cottage_works_also_those_that_are_disabled_at_first(cottage)
+    await every_action_answers(cottage, tmp_path)
+    await every_trigger_fires_its_automation_and_none_fired_before(cottage)
+    await the_past_is_in_the_statistics_to_the_last_watt_hour(cottage)
+    await what_is_used_while_home_assistant_is_away_is_filled_in(cottage)
+    await a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(cottage)
+    await the_energy_page_shows_energy_and_cost(cottage, chromium)
