@@ -68,14 +68,16 @@ async def connection_half_open(house: CrashHouse, chance: random.Random) -> None
 
 
 async def disk_full(house: CrashHouse, chance: random.Random) -> None:
-    """Fill the disk: the bridge says so, acknowledges nothing, and goes on by itself."""
+    """Fill the disk: the bridge says so, acknowledges nothing that it did not store, and goes on by itself.
+
+    Nothing acknowledged would be too much to ask: an answer may still be on its way, and a write-ahead log
+    that was emptied has room on a full disk. That each one is there is looked at right after.
+    """
     pid = house.bridge.pid
     assert pid is not None
     with house.volume.full(pid):
         await until("health turns red", house.down, SOON_S)
-        before = [len(payer.acknowledged) for payer in house.payers.values()]
         await asyncio.sleep(chance.uniform(0.1, 1.0))
-        assert [len(payer.acknowledged) for payer in house.payers.values()] == before
 
 
 async def disk_read_only(house: CrashHouse, _chance: random.Random) -> None:
