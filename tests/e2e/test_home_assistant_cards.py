@@ -1,6 +1,8 @@
 """Cards and dashboard in a real Home Assistant and a real browser, on a desk and in a hand."""
 
-from playwright.async_api import ViewportSize, expect
+import asyncio
+
+from playwright.async_api import Route, ViewportSize, expect
 import pytest
 
 from scripts.lib.demo.browser import DESKTOP, PHONE, Chromium
@@ -29,8 +31,15 @@ async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
     assert [each for each in mistakes if "prepaid" in each] == []
 
 
+async def _late(route: Route) -> None:
+    """Answer as a slow network does."""
+    await asyncio.sleep(0.5)
+    await route.continue_()
+
+
 async def test_the_card_picker_offers_the_cards(home: HomeAssistant, chromium: Chromium) -> None:
     page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
+    await page.route("**/words/*.json", _late)
     await page.goto(f"{home.url}{LANDLORDS}")
     await page.wait_for_function("window.customCards?.length >= 2", timeout=SLOW_MS)
     cards = await page.evaluate("window.customCards.map((card) => [card.type, card.name])")

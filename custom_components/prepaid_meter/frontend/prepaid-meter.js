@@ -32,6 +32,9 @@ define("prepaid-meter-card", PrepaidMeterCard);
 define("prepaid-meter-units-card", PrepaidMeterUnitsCard);
 define("ll-strategy-dashboard-prepaid-meter", PrepaidMeterStrategy);
 
+// A picker that is opened early shall not show the keys of texts that are still on their way.
+await loadWords(pageLanguage());
+
 offer(
   "customCards",
   "type",
@@ -72,4 +75,3 @@ offer(
     "strategy",
   ),
 );
-loadWords(pageLanguage());
