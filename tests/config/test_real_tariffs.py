@@ -60,10 +60,11 @@ def by_name(period: PricedPeriod) -> dict[str, int]:
     return found
 
 
-def test_there_are_six() -> None:
+def test_there_are_seven() -> None:
     assert [path.stem for path in FILES] == [
         "bangladesh",
         "california",
+        "china-five-periods",
         "china-zhejiang",
         "great-britain",
         "kenya",
@@ -177,6 +178,24 @@ def test_china_counts_a_year() -> None:
     months = priced.bill()
     assert sum(month.total for month in months) == priced.money("1441.68")
     assert months[-1].total == priced.money("5.68")
+
+
+def test_china_has_five_periods_over_the_blocks_of_a_year() -> None:
+    """Ten hours of 40 kWh on one day, two per period, then 200 kWh in the deep valley of autumn.
+
+    The first 100: 80 deep at 0.75 = 60, 20 valley at 0.75 = 15. Then to 500: 60 valley at 1.00 = 60,
+    80 flat at 1.60 = 128, 80 peak at 2.00 = 160, 80 sharp at 4.00 = 320 make 400 used; 100 deep at 1.00 = 100
+    reach 500, the other 100 cost 1.25 = 125. Together 968. On New Year's Day 10 deep cost 7.50 again.
+    """
+    priced = Priced("china-five-periods")
+    for hour in ("00:00", "05:00", "06:00", "07:00", "08:00", "09:00", "10:00", "13:00", "14:00", "21:00"):
+        priced.use(f"2026-04-01 {hour}", 40)
+    priced.use("2026-10-01 03:00", 200)
+    priced.use("2027-01-01 00:00", 10)
+    months = priced.bill()
+    assert sum(month.total for month in months[:-1]) == priced.money("968.00")
+    assert months[-1].total == priced.money("7.50")
+    assert {line.key.band for line in months[0].lines} == {"deep valley", "valley", "flat", "peak", "sharp"}
 
 
 def test_california_by_season_tier_and_time() -> None:
