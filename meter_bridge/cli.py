@@ -46,6 +46,7 @@ SUMMARIES: Final = MappingProxyType(
         "supply": "switch or confirm a supply, or let credit decide",
         "hold": "place, list and lift holds on a supply",
         "token": "make, list and revoke tokens of the API",
+        "broker-acl": "write the broker's users and rights, one for each device",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",
         "restore": "bring a backup back, or prove that it can be",

@@ -12,6 +12,7 @@ from meter_bridge.devices.tasmota import TasmotaDriver
 from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
 
 SOURCE: Final = "prepaid-meter-bridge"
+ZIGBEE2MQTT_BASE: Final = "zigbee2mqtt"
 
 
 def build_drivers(
@@ -19,7 +20,7 @@ def build_drivers(
     *,
     families: Iterable[Family] = tuple(Family),
     source: str = SOURCE,
-    zigbee2mqtt_base: str = "zigbee2mqtt",
+    zigbee2mqtt_base: str = ZIGBEE2MQTT_BASE,
 ) -> list[Driver]:
     """Return a driver per family with the addresses in use; raise ``AddressError`` for one that is none.
 

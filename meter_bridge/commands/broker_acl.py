@@ -1,0 +1,107 @@
+"""``meter-bridge broker-acl``."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from meter_bridge.commands.broker_files import (
+    access_list,
+    fresh_passwords,
+    read_or_empty,
+    replace_file,
+    with_ours,
+    with_passwords,
+)
+from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
+from meter_bridge.commands.output import hint, say, table
+from meter_bridge.commands.site_file import plan_of, read
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.devices.broker_rights import RightsError, User, users_of
+
+EPILOG: Final = """\
+A user for each device of the site file that speaks to the broker, with its own topics alone, and one for
+the bridge. Without --acl the access list is printed. With --acl and --passwords mosquitto's two files are
+brought up to date: what others wrote in them stays, and so do the passwords that there are. New ones are
+shown this once. Then let mosquitto read both again: 'systemctl reload mosquitto', or send it SIGHUP.
+
+examples:
+  meter-bridge broker-acl house.yaml
+  sudo meter-bridge broker-acl house.yaml --acl /etc/mosquitto/acl --passwords /etc/mosquitto/passwords
+  sudo meter-bridge broker-acl house.yaml --acl /etc/mosquitto/acl --passwords /etc/mosquitto/passwords \\
+      --new-password tasmota-flat-1
+"""
+HEAD: Final = ("USER", "PASSWORD", "FOR")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
+    parser.add_argument("--acl", type=Path, metavar="FILE", help="mosquitto's access list, to be written")
+    parser.add_argument("--passwords", type=Path, metavar="FILE", help="its password file, to be written")
+    parser.add_argument(
+        "--new-password",
+        action="append",
+        default=[],
+        metavar="USER",
+        help="give this user a new password; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write what mosquitto has to know of the site file's devices."""
+    users = _users(arguments.file)
+    if (arguments.acl is None) != (arguments.passwords is None):
+        raise CommandError(
+            "--acl and --passwords belong together", "name both files, or neither to see the list", USAGE
+        )
+    if arguments.acl is None:
+        _refuse_renewal(arguments.new_password, ())
+        say(access_list(users).rstrip("\n"))
+        return 0
+    _refuse_renewal(arguments.new_password, users)
+    _write(arguments, users)
+    return 0
+
+
+def _users(path: Path) -> tuple[User, ...]:
+    plan = plan_of(path, read(path))
+    try:
+        return users_of(addresses_of(plan))
+    except RightsError as error:
+        raise CommandError(f"{path}: {error.what}", error.remedy, REFUSED) from error
+
+
+def addresses_of(plan: InstallationPlan) -> list[str]:
+    """Return the addresses that speak to the broker; a meter with a ``host`` is reached without one."""
+    accounts = (account for site in plan.sites for account in site.accounts)
+    meters = (meter for account in accounts for supply in account.supplies for meter in supply.meters)
+    pairs = ((each.energy_address, each.relay_address) for each in meters if each.host is None)
+    return [address for pair in pairs for address in pair if address is not None]
+
+
+def _refuse_renewal(names: Sequence[str], users: Sequence[User]) -> None:
+    known = [each.name for each in users]
+    for name in names:
+        if name not in known:
+            remedy = f"choose from {', '.join(known)}" if known else "name --acl and --passwords as well"
+            raise CommandError(f"there is no user '{name}' to give a new password", remedy, USAGE)
+
+
+def _write(arguments: argparse.Namespace, users: Sequence[User]) -> None:
+    """Write passwords first: a user with rights and no password is nobody, the other way round is no harm."""
+    before = read_or_empty(arguments.passwords)
+    listed = with_ours(read_or_empty(arguments.acl), access_list(users))
+    fresh = fresh_passwords(before, [each.name for each in users], arguments.new_password)
+    replace_file(arguments.passwords, with_passwords(before, fresh))
+    replace_file(arguments.acl, listed)
+    _tell(users, fresh)
+
+
+def _tell(users: Sequence[User], fresh: Mapping[str, str]) -> None:
+    rows = [(each.name, fresh[each.name], each.what) for each in users if each.name in fresh]
+    if rows:
+        say(table(HEAD, rows))
+        hint("Passwords are shown this once. Enter them at the devices, then reload mosquitto.")
+    else:
+        hint("Every user has a password already. Reload mosquitto if its list changed.")

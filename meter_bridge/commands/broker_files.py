@@ -1,0 +1,109 @@
+"""The broker's access list and password file: our part is written anew, all else in them stays."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import os
+from pathlib import Path
+import secrets
+import tempfile
+from typing import Final
+
+from meter_bridge.commands.errors import CommandError
+from meter_bridge.devices.broker_rights import User
+
+BEGIN: Final = "# prepaid-meter: begin; 'meter-bridge broker-acl' writes what stands up to the end"
+END: Final = "# prepaid-meter: end"
+LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+"""32 letters and digits that nobody takes for another when a password is typed."""
+PASSWORD_LETTERS: Final = 26
+"""130 random bits; Tasmota takes 32 letters."""
+ITERATIONS: Final = 1_000
+"""A random password needs no slow hash; this is only not the fewest."""
+SALT_BYTES: Final = 12
+"""What mosquitto reads (``SALT_LEN`` of its ``password_mosq.h``)."""
+
+
+def access_list(users: Sequence[User]) -> str:
+    """Return mosquitto's access list of the users, between the two lines by which it is found again."""
+    lines = [BEGIN]
+    for user in users:
+        lines += ["", f"# {user.what}", f"user {user.name}"]
+        lines += [f"topic write {topic}" for topic in user.writes if topic not in user.reads]
+        lines += [f"topic read {topic}" for topic in user.reads if topic not in user.writes]
+        lines += [f"topic readwrite {topic}" for topic in user.reads if topic in user.writes]
+    return "\n".join([*lines, "", END, ""])
+
+
+def with_ours(text: str, ours: str) -> str:
+    """Return a file's text with our part in place of the one before, or after all else."""
+    if (BEGIN in text) != (END in text) or text.count(BEGIN) > 1:
+        raise CommandError(
+            f"the lines '{BEGIN[:22]}' and '{END}' do not stand in a pair",
+            "take both out, and everything between them, then repeat the command",
+        )
+    if BEGIN not in text:
+        return text + ("\n" if text and not text.endswith("\n") else "") + ours
+    before, _, rest = text.partition(BEGIN)
+    return before + ours.rstrip("\n") + rest.partition(END)[2]
+
+
+def fresh_passwords(text: str, names: Iterable[str], renewed: Iterable[str]) -> Mapping[str, str]:
+    """Return a new password for each user that has none in a password file, and for the ones named."""
+    known = {line.partition(":")[0] for line in text.splitlines()} - set(renewed)
+    return {name: new_password() for name in names if name not in known}
+
+
+def with_passwords(text: str, fresh: Mapping[str, str]) -> str:
+    """Return a password file's text with the hashes of new passwords."""
+    kept = [line for line in text.splitlines() if line.partition(":")[0] not in fresh]
+    return "".join(f"{line}\n" for line in (*kept, *(hashed(*each) for each in fresh.items())))
+
+
+def new_password() -> str:
+    """Return a password from the system's secure source."""
+    return "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LETTERS))
+
+
+def hashed(name: str, password: str) -> str:
+    """Return a line of mosquitto's password file (``$7$``: PBKDF2 with SHA-512, mosquitto 2.0 and later)."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+    salt_text, digest_text = (base64.b64encode(each).decode() for each in (salt, digest))
+    return f"{name}:" + "$".join(("", "7", str(ITERATIONS), salt_text, digest_text))
+
+
+def read_or_empty(path: Path) -> str:
+    """Return a file's text, or nothing where there is no such file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(
+            f"{path} cannot be read ({error})", "run the command as who owns the file, or name another"
+        ) from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a text in place of a file at once, with its owner and rights; a new one is its owner's alone."""
+    try:
+        before = path.stat() if path.exists() else None
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                if before is not None:
+                    os.fchmod(number, before.st_mode & 0o777)
+                    os.fchown(number, before.st_uid, before.st_gid)
+                file.write(text)
+                file.flush()
+                os.fsync(number)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise CommandError(
+            f"{path} cannot be written ({error.strerror})",
+            "run the command as who owns the file and its folder",
+        ) from error
