@@ -162,7 +162,9 @@ async def running(
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
     reader = open_reader(database)
-    engine = Engine(reader, store, transport, outside.clocks, make_feed)
+    with ownership.patient():
+        engine = Engine(reader, store, transport, outside.clocks, make_feed)
+    engine.patience = ownership.patient
     intake = Intake(engine, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),

@@ -1,6 +1,6 @@
 """Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meter_bridge.config import codec
@@ -47,24 +47,62 @@ class _Step:
 
 
 def site_unit(
-    engine: Engine, before: InstallationPlan | None, plan: InstallationPlan, document: str, actor: str
+    engine: Engine,
+    before: InstallationPlan | None,
+    plan: InstallationPlan,
+    document: str,
+    actor: str,
+    placed: Mapping[str, int] | None = None,
 ) -> Unit:
-    """Return the unit that makes the installation what the plan says; it was compared before."""
+    """Return the unit that makes the installation what the plan says; it was compared before.
+
+    ``placed`` names the shard of each site where there are several: the accounts of others follow by
+    themselves (``followed_unit``).
+    """
     step = _Step(engine, Unit(engine.clock.now(), actor=actor), before)
-    installation = engine.installation
-    installation.name = plan.name
-    step.unit.work.absorb(engine.heartbeat())
+    engine.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
-    _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
+        if placed is not None:
+            row = {"site_id": site.id, "shard": placed[site.id]}
+            step.unit.work.add(ops.UPSERT_SITE_SHARD, row)
+    _apply_accounts(step, plan, placed)
     _withdraw_versions(step, before, plan)
     _store_applied(step, document, plan)
+    step.unit.work.absorb(engine.heartbeat())
     return step.unit
+
+
+def followed_unit(
+    engine: Engine,
+    before: InstallationPlan | None,
+    plan: InstallationPlan,
+    seq: int,
+    placed: Mapping[str, int],
+) -> Unit:
+    """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
+    step = _Step(engine, Unit(engine.clock.now()), before)
+    engine.installation.name = plan.name
+    _apply_accounts(step, plan, placed)
+    engine.installation.sequences.applied = engine.installation.sequences.applied_here = seq
+    step.unit.work.absorb(engine.heartbeat())
+    return step.unit
+
+
+def _apply_accounts(step: _Step, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+    """Add, change and close the accounts of the own sites."""
+    for site in plan.sites:
+        if placed is None or placed[site.id] == step.engine.shard.n:
+            for account in site.accounts:
+                _apply_account(step, site, account)
+    _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
 
 
 def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
     """Keep what holds from now on."""
     sequences = step.installation.sequences
+    if sequences.applied_here == sequences.applied:
+        sequences.applied_here += 1
     sequences.applied += 1
     step.unit.work.add(
         ops.INSERT_APPLIED,
@@ -94,6 +132,7 @@ def change_meter(
     fields += ["relay"] if plan.relay_address != known.relay_address else []
     edits = _edits(unit, Subject.METER, plan.id, fields)
     _store_applied(step, document, with_edits(with_meter(before, plan), edits))
+    unit.work.absorb(engine.heartbeat())
     unit.after(engine.assigned)
 
 
@@ -115,6 +154,7 @@ def change_policy(
     document, before = applied
     edits = _edits(unit, Subject.UNIT, account.id, fields)
     _store_applied(step, document, with_edits(with_policy(before, account.id, policy), edits))
+    unit.work.absorb(engine.heartbeat())
 
 
 def _account_row(account: Account) -> dict[str, object]:
@@ -136,7 +176,7 @@ def _edits(unit: Unit, subject: Subject, object_id: str, fields: Iterable[str]) 
 
 
 def _apply_site(step: _Step, plan: SitePlan) -> None:
-    """Add a site with its tariffs and accounts."""
+    """Add a site with its tariffs."""
     work = step.unit.work
     work.add(
         ops.UPSERT_SITE,
@@ -155,8 +195,6 @@ def _apply_site(step: _Step, plan: SitePlan) -> None:
                     "withdrawn_at": None,
                 },
             )
-    for account in plan.accounts:
-        _apply_account(step, plan, account)
 
 
 def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: InstallationPlan) -> None:

@@ -1,11 +1,13 @@
 """The bridge as the API and the command line see it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
 
 from meter_bridge import VERSION
 from meter_bridge.api import requests
@@ -27,7 +29,7 @@ from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine import alerting, views
-from meter_bridge.engine.applying import removed_accounts, site_unit
+from meter_bridge.engine.applying import followed_unit, removed_accounts, site_unit
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.closed import closed_account
 from meter_bridge.engine.cutoff import unprotected
@@ -38,7 +40,7 @@ from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.former import owed_by_former, read_tenancies
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
-from meter_bridge.engine.load import applied_plan, begun_versions
+from meter_bridge.engine.load import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed, storage_unavailable
 from meter_bridge.engine.owed import owed_of
@@ -84,10 +86,14 @@ from meter_bridge.protocol.messages import (
     Update,
 )
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import tables, work as ops
+from meter_bridge.storage.shards import placed
 from meter_bridge.tenant_page.service import TenantPage
 
 DAY_MS: Final = 86_400_000
+FOLLOW_S: Final = 1.0
+"""Pause between two looks for what another worker changed."""
+FOLLOWED_LOOKS: Final = 20
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 
 
@@ -560,6 +566,7 @@ class Bridge:
         undo: frozenset[str],
     ) -> ApplyResult:
         """Say what a plan changes, and apply it unless that is refused or only asked for."""
+        await self._follow()
         before = await asyncio.to_thread(self._applied)
         plan = keep_holidays(before, plan)
         difference = compare(before, plan, self.engine.clock.now(), undo=undo)
@@ -570,10 +577,69 @@ class Bridge:
         await asyncio.to_thread(self._check_begun_versions, plan)
         self.engine.running.clear()
         try:
-            await self._apply(actor, before, plan, document)
+            placed = await asyncio.to_thread(self._placed, plan)
+            await self._commit_plan(
+                plan, lambda: site_unit(self.engine, before, plan, document, actor.name, placed)
+            )
         finally:
             self.engine.running.set()
-        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(self._not_protected()))
+        pending = [*self._not_protected(), *await self._not_followed()]
+        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
+
+    def _placed(self, plan: InstallationPlan) -> dict[str, int] | None:
+        """Return the shard of each site of a plan, where there are several."""
+        if self.engine.shard.whole:
+            return None
+        with self.engine.reader.connect() as connection:
+            return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
+
+    async def _not_followed(self) -> Sequence[str]:
+        """Give the other shards' workers a moment, and name what they have not taken up."""
+        applied = self.engine.installation.sequences.applied
+        behind: list[int] = []
+        for _ in range(FOLLOWED_LOOKS):
+            behind = await asyncio.to_thread(self._behind, applied)
+            if not behind:
+                break
+            await asyncio.sleep(FOLLOW_S / 2)
+        return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
+
+    def _behind(self, applied: int) -> list[int]:
+        """Return the shards whose accounts are of an older site file."""
+        if self.engine.shard.whole:
+            return []
+        table = tables.shard
+        with self.engine.reader.connect() as connection:
+            return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
+
+    async def follow(self) -> None:
+        """Take up the site file that another worker applied; nothing happens where there is none newer."""
+        if self.engine.broken is None and not self._one_apply.locked():
+            async with self._one_apply:
+                await self._follow()
+
+    async def _follow(self) -> None:
+        """Bring the own accounts to the newest site file."""
+        if self.engine.shard.whole:
+            return
+        here = self.engine.installation.sequences.applied_here
+        newest, before, plan = await asyncio.to_thread(self._newer, here)
+        if newest == here or plan is None:
+            return
+        places = await asyncio.to_thread(self._placed, plan) or {}
+        self.engine.running.clear()
+        try:
+            await self._commit_plan(plan, lambda: followed_unit(self.engine, before, plan, newest, places))
+        finally:
+            self.engine.running.set()
+
+    def _newer(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
+        """Return the number of the newest site file, the plan that holds here, and the newest."""
+        with self.engine.reader.connect() as connection:
+            newest = newest_applied(connection)
+            if newest == here:
+                return newest, None, None
+            return newest, plan_of(connection, here), plan_of(connection, newest)
 
     def _not_protected(self) -> Iterator[str]:
         """Yield the units that credit is never to cut, and whose devices may still do so."""
@@ -599,9 +665,7 @@ class Bridge:
                     remedy="give the tariff another id",
                 )
 
-    async def _apply(
-        self, actor: Actor, before: InstallationPlan | None, plan: InstallationPlan, document: str
-    ) -> None:
+    async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Unit]) -> None:
         """Commit a plan, then read the state anew."""
         await self.engine.drained()
         if self.engine.broken is None:
@@ -614,7 +678,8 @@ class Bridge:
             (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)
         ]
         try:
-            unit = site_unit(self.engine, before, plan, document, actor.name)
+            with self.engine.patience():
+                unit = make()
         except BaseException:
             self.engine.reload()
             raise
@@ -635,7 +700,7 @@ class Bridge:
     def _applied_document(self) -> tuple[str, InstallationPlan] | None:
         """Return the site file that was applied last, and the plan that is in force."""
         with self.engine.reader.connect() as connection:
-            return applied_plan(connection)
+            return present_plan(connection, self.engine.installation)
 
     async def create_token(
         self,
@@ -648,7 +713,7 @@ class Bridge:
         days: int | None,
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
-        self._check_reach(sites, accounts)
+        await asyncio.to_thread(self._check_reach, sites, accounts)
         unit = self._unit(actor)
         token_id, secret = new_secret()
         expires = None if days is None else unit.at + days * DAY_MS
@@ -659,11 +724,14 @@ class Bridge:
         return compose(token_id, secret)
 
     def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
-        """Refuse a token for sites or accounts that do not exist."""
-        installation = self.engine.installation
+        """Refuse a token for sites or accounts that do not exist, of whichever shard."""
+        open_ones = select(tables.account.c.id).where(tables.account.c.closed_at.is_(None))
+        with self.engine.reader.connect() as connection:
+            all_sites = set(connection.execute(select(tables.site.c.id)).scalars())
+            all_accounts = set(connection.execute(open_ones).scalars())
         for field, wanted, known in (
-            ("sites", sites - {"*"}, installation.sites),
-            ("accounts", accounts, installation.accounts),
+            ("sites", sites - {"*"}, all_sites),
+            ("accounts", accounts, all_accounts),
         ):
             unknown = sorted(wanted - set(known))
             if unknown:
@@ -674,6 +742,18 @@ class Bridge:
                     value=unknown[0],
                     remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
                 )
+
+    async def look_for_tokens(self) -> None:
+        """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
+        found = await asyncio.to_thread(self._read_tokens)
+        changed = [token_id for token_id, stored in self._tokens.items() if found.get(token_id) != stored]
+        self._tokens.update(found)
+        for token_id in changed:
+            self.engine.feed.cut_off(token_id)
+
+    def _read_tokens(self) -> dict[str, StoredToken]:
+        with self.engine.reader.connect() as connection:
+            return load_tokens(connection)
 
     async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
         """Return the tokens of the installation."""

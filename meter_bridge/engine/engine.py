@@ -9,7 +9,7 @@ the record, so no energy is lost and no money was promised.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 import logging
 from typing import Final
@@ -34,6 +34,7 @@ from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import work as ops
 from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import Store
 
@@ -78,9 +79,11 @@ class Engine:
         transport: Transport,
         clocks: Clocks,
         make_feed: Callable[[Engine], Feed],
+        shard: Shard = WHOLE,
     ) -> None:
         """Load the state; raises ``StorageError`` if the database holds no installation."""
         self.reader = reader
+        self.shard = shard
         self.store = store
         self.transport = transport
         self.broken: str | None = None
@@ -90,6 +93,8 @@ class Engine:
         self.running.set()
         self.counts = Counts()
         self.audited = Audited()
+        self.patience: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered for work that keeps the event loop for longer than a moment."""
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
         self.installation, last = self._load()
@@ -108,11 +113,11 @@ class Engine:
     def _load(self) -> tuple[Installation, int | None]:
         """Read the whole state."""
         with self.reader.connect() as connection:
-            installation = load(connection)
+            installation = load(connection, self.shard)
             if installation is None:
                 msg = "the database holds no installation"
                 raise StorageError(msg)
-            return installation, last_instant(connection)
+            return installation, last_instant(connection, self.shard)
 
     def _attach(self) -> None:
         """Build what works on the present state."""
@@ -129,10 +134,11 @@ class Engine:
 
     def reload(self) -> None:
         """Drop the state and read it anew from the database."""
-        self.installation, _ = self._load()
-        self._dirty.clear()
-        self.touched.clear()
-        self._attach()
+        with self.patience():
+            self.installation, _ = self._load()
+            self._dirty.clear()
+            self.touched.clear()
+            self._attach()
         self.feed.seq = self.installation.sequences.event
 
     @property
@@ -242,8 +248,14 @@ class Engine:
         self.feed.touch_alerts()
 
     def heartbeat(self) -> Work:
-        """Return work that stores the newest event time and the installation's name."""
+        """Return work that stores the newest event time, of a shard in its own row, and the name."""
         work = Work()
+        if not self.shard.whole:
+            applied = self.installation.sequences.applied_here
+            row = {"n": self.shard.n, "last_instant": self.clock.now(), "applied": applied}
+            work.add(ops.UPSERT_SHARD, row)
+        if self.shard.n != 0:
+            return work
         work.add(
             ops.UPSERT_INSTALLATION,
             {
@@ -332,7 +344,7 @@ class Engine:
         """Compare the clocks; suspend or resume what depends on time."""
         if self.broken:
             return
-        told_wrong = AlertKey(AlertKind.CLOCK_WRONG) in self.installation.alerts
+        told_wrong = self.own_alert(AlertKind.CLOCK_WRONG) in self.installation.alerts
         if self.clock.check() or self.clock.sure is told_wrong:
             self.clock_changed()
 
@@ -345,7 +357,7 @@ class Engine:
             else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
             " or confirmed"
         )
-        set_alert(self.installation, None, unit, AlertKey(AlertKind.CLOCK_WRONG), message)
+        set_alert(self.installation, None, unit, self.own_alert(AlertKind.CLOCK_WRONG), message)
         for account in self.installation.accounts.values():
             account.drop_lanes()
             account.wake_at = 0
@@ -381,5 +393,9 @@ class Engine:
         if self.broken:
             return
         unit = Unit(self.clock.now())
-        set_alert(self.installation, None, unit, AlertKey(kind), message)
+        set_alert(self.installation, None, unit, self.own_alert(kind), message)
         self.submit(unit)
+
+    def own_alert(self, kind: AlertKind) -> AlertKey:
+        """Return the key of an alert that belongs to no account but to this bridge."""
+        return AlertKey(kind, detail=self.shard.mark)

@@ -1,8 +1,9 @@
 """Reading the whole state from the database, at the start and after a failed commit."""
 
+from collections.abc import Collection
 import json
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Table, func, select
 
 from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
 from meter_bridge.config.plan import InstallationPlan
@@ -32,15 +33,16 @@ from meter_bridge.engine.state import (
 )
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
+from meter_bridge.storage.shards import WHOLE, Shard
 
 
-def load(connection: Connection) -> Installation | None:
-    """Return everything that the bridge serves, or None from an empty database."""
+def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
+    """Return everything that the owner of a shard serves, or None from an empty database."""
     row = connection.execute(select(tables.installation)).mappings().first()
     if row is None:
         return None
-    installation = Installation(row["id"], row["name"], row["created_at"])
-    installation.sequences = _sequences(connection)
+    installation = Installation(row["id"], row["name"], row["created_at"], shard)
+    installation.sequences = _sequences(connection, shard)
     installation.exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
     _load_accounts(connection, installation)
     _load_supplies(connection, installation)
@@ -53,27 +55,50 @@ def load(connection: Connection) -> Installation | None:
     return installation
 
 
-def last_instant(connection: Connection) -> int | None:
-    """Return the newest event time committed, or None from an empty database."""
-    return connection.execute(select(tables.installation.c.last_instant)).scalar()
+def last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
+    """Return the newest event time that the shard committed, or None from an empty database."""
+    own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)
+    whole = select(tables.installation.c.last_instant)
+    return connection.execute(whole if shard.whole else own).scalar()
 
 
-def _sequences(connection: Connection) -> Sequences:
-    """Return the last numbers given."""
+def _sequences(connection: Connection, shard: Shard) -> Sequences:
+    """Return the last numbers that were given to the shard; site files are counted for all."""
 
-    def newest(table: str) -> int:
-        return connection.execute(select(func.max(tables.metadata.tables[table].c.seq))).scalar() or 0
+    def newest(table: Table) -> int:
+        found = connection.execute(select(func.max(table.c.seq)).where(shard.numbers(table.c.seq))).scalar()
+        return shard.first if found is None else int(found)
 
     return Sequences(
-        newest("journal_entry"), newest("event"), newest("supply_decision"), newest("applied_site")
+        newest(tables.journal_entry),
+        newest(tables.event),
+        newest(tables.supply_decision),
+        newest_applied(connection),
+        _applied_here(connection, shard),
     )
+
+
+def newest_applied(connection: Connection) -> int:
+    """Return the number of the site file that was applied last, 0 before the first."""
+    return connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
+
+
+def _applied_here(connection: Connection, shard: Shard) -> int:
+    """Return the number of the site file that the shard's accounts are of."""
+    if shard.whole:
+        return newest_applied(connection)
+    own = select(tables.shard.c.applied).where(tables.shard.c.n == shard.n)
+    return int(connection.execute(own).scalar_one())
 
 
 def _load_accounts(connection: Connection, installation: Installation) -> None:
     """Read sites and open accounts with their balances."""
-    for row in connection.execute(select(tables.site)).mappings():
+    sites, account_table = tables.site, tables.account
+    shard = installation.shard
+    for row in connection.execute(select(sites).where(sites.c.id.in_(shard.sites()))).mappings():
         installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
-    for row in connection.execute(select(tables.account).order_by(tables.account.c.id)).mappings():
+    own = select(account_table).where(account_table.c.site_id.in_(shard.sites()))
+    for row in connection.execute(own.order_by(account_table.c.id)).mappings():
         if row["closed_at"] is not None:
             installation.closed.add(row["id"])
             continue
@@ -108,6 +133,8 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     """Read each account's newest top-up."""
     entry = tables.journal_entry
     newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
+    if not installation.shard.whole:
+        newest = newest.where(entry.c.account_id.in_(installation.shard.accounts()))
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
         account = installation.accounts.get(row["account_id"])
         if account is not None and _of_present(account.tenancy, row) and not _reversed(connection, row["id"]):
@@ -156,6 +183,19 @@ def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
     query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
     return None if row is None else (row[0], decode_plan(row[1]))
+
+
+def plan_of(connection: Connection, seq: int) -> InstallationPlan | None:
+    """Return what the site file of a number meant, or None before the first."""
+    table = tables.applied_site
+    document = connection.execute(select(table.c.plan).where(table.c.seq == seq)).scalar()
+    return None if document is None else decode_plan(document)
+
+
+def present_plan(connection: Connection, installation: Installation) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, by whichever worker, and note its number."""
+    installation.sequences.applied = newest_applied(connection)
+    return applied_plan(connection)
 
 
 def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
@@ -224,7 +264,10 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
         meter = Meter(row["id"], plan, supply, row["assigned_at"])
         supply.meters.append(meter)
         installation.index(meter)
-    for row in connection.execute(select(tables.supply_status)).mappings():
+    stored = select(tables.supply_status)
+    if not installation.shard.whole:
+        stored = stored.where(tables.supply_status.c.account_id.in_(installation.shard.accounts()))
+    for row in connection.execute(stored).mappings():
         if row["supply_id"] in supplies:
             document.decode_into(supplies[row["supply_id"]], row["document"])
 
@@ -270,7 +313,10 @@ def _relay(row: RowMapping, power_mw: int | None) -> Relay:
 def _load_cut_offs(connection: Connection, installation: Installation) -> None:
     """Read what devices hold or are to hold; they are asked what they still do."""
     kept_by_devices = select(tables.cut_off).order_by(*tables.cut_off.primary_key)
+    foreign = _foreign_addresses(connection, installation)
     for row in connection.execute(kept_by_devices).mappings():
+        if row["address"] in foreign:
+            continue
         cut_off = CutOff(
             row["wanted_wh"], Held(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
         )
@@ -278,6 +324,19 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
             place = Place(row["address"], row["slot"])
             kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True)
             installation.cut_offs[place] = kept
+
+
+def _foreign_addresses(connection: Connection, installation: Installation) -> Collection[str]:
+    """Return the addresses of devices that are another shard's; what nobody uses any more is the first's."""
+    shard, cut_off, meter = installation.shard, tables.cut_off, tables.meter
+    if shard.whole:
+        return ()
+    every = set(connection.execute(select(cut_off.c.address)).scalars())
+    used = set(
+        connection.execute(select(meter.c.energy_address).where(meter.c.removed_at.is_(None))).scalars()
+    )
+    own = set(installation.by_energy)
+    return (every & used) - own if shard.n == 0 else every - own
 
 
 def _load_alerts(connection: Connection, installation: Installation) -> None:
@@ -288,7 +347,8 @@ def _load_alerts(connection: Connection, installation: Installation) -> None:
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
         told = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
-            installation.alerts[key] = told
+            if row["key"] == installation.shard.mark or row["key"] in installation.sites:
+                installation.alerts[key] = told
         elif row["account_id"] in installation.accounts:
             installation.accounts[row["account_id"]].alerts[key] = told
             _restore_alarm(installation, key)

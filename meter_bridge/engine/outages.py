@@ -14,7 +14,7 @@ FEWEST: int = 2
 
 def outages(installation: Installation) -> dict[str, str | None]:
     """Return for each site of several meters what there is to say of its silence, or None."""
-    if AlertKey(AlertKind.BROKER_LOST) in installation.alerts:
+    if AlertKey(AlertKind.BROKER_LOST, detail=installation.shard.mark) in installation.alerts:
         return {}
     by_site: dict[str, list[Meter]] = {}
     for meter in installation.meters.values():

@@ -11,7 +11,7 @@ from meter_bridge.core.replacement import ImplausibleError, Replacement, replace
 from meter_bridge.engine.applying import change_meter
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.load import applied_plan
+from meter_bridge.engine.load import present_plan
 from meter_bridge.engine.new_device import new_plan
 from meter_bridge.engine.operations import Operation, storage_unavailable
 from meter_bridge.engine.state import Account, Meter
@@ -52,7 +52,7 @@ class ReplaceMeter(Operation[MeterView]):
     def look_up(self, engine: Engine, account_id: str) -> None:
         """Read the site file that a new address is written into."""
         with engine.reader.connect() as connection:
-            self.applied = applied_plan(connection)
+            self.applied = present_plan(connection, engine.installation)
 
     @override
     def check(self, engine: Engine, account: Account) -> None:

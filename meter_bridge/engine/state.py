@@ -22,6 +22,7 @@ from meter_bridge.core.supply import Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
 from meter_bridge.devices.driver import Phase
 from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.storage.shards import WHOLE, Shard
 
 UNLIMITED = 1 << 120
 
@@ -312,6 +313,8 @@ class Sequences:
     event: int = 0
     decision: int = 0
     applied: int = 0
+    applied_here: int = 0
+    """The site file that the accounts are of; another worker may have applied a newer one."""
 
 
 @dataclass(slots=True)
@@ -321,6 +324,7 @@ class Installation:
     id: str
     name: str
     created_at: int
+    shard: Shard = WHOLE
     sites: dict[str, Site] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)

@@ -15,9 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.errors import LeaseLostError, StorageError
 from meter_bridge.storage.location import shown
+from meter_bridge.storage.shards import INSTALLATION
 
-INSTALLATION: Final = "installation"
-"""The lease of the whole installation."""
 TERM_MS: Final = 8_000
 """How long a lease lasts without being renewed: the longest time without a bridge after one dies."""
 RENEW_S: Final = 2.0

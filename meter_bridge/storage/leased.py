@@ -1,8 +1,8 @@
 """Owning a database of a PostgreSQL server: taking its lease, renewing it, and noticing when it is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 import logging
 import os
 import socket
@@ -14,17 +14,20 @@ from sqlalchemy import URL, Engine
 
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import LockedError, NotOwnedError, StorageError, UnreachableError
-from meter_bridge.storage.lease import INSTALLATION, RENEW_S, TERM_MS, Grant, Leases, fenced
+from meter_bridge.storage.lease import RENEW_S, TERM_MS, Grant, Leases, fenced
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import migrate, schema_of
 from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.postgresql import reach
+from meter_bridge.storage.shards import INSTALLATION
 
 ASK_S: Final = 1.0
 """Pause of a standby between two looks at the lease."""
 WATCH_S: Final = 0.25
-STALL_S: Final = 60.0
-"""A bridge whose event loop stands still for longer loses its lease: it is as good as dead."""
+STALL_S: Final = 4.0
+"""While the event loop stands still for longer nothing is renewed: it may never move again."""
+PATIENCE_S: Final = 60.0
+"""The same while it is known why it stands still: the state of a large installation is read."""
 _ENDED: Final = "the wait for the installation was ended"
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class LeasedOwnership(Ownership):
         self._grant = grant
         self._deadline = time.monotonic() + TERM_MS / 1000
         self._beat = time.monotonic()
+        self._patience = 0
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._watching = asyncio.create_task(self._watch(), name="lease")
@@ -51,6 +55,20 @@ class LeasedOwnership(Ownership):
         """Return an engine of which each transaction proves the lease first."""
         return fenced(open_writer(self._url), self._grant)
 
+    @override
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Keep the lease while the event loop has long work to do."""
+        self._beat, self._patience = time.monotonic(), self._patience + 1
+        try:
+            yield
+        finally:
+            self._beat, self._patience = time.monotonic(), self._patience - 1
+
+    def _stands_still(self) -> bool:
+        """Say whether the event loop has not moved for longer than it should need."""
+        return time.monotonic() - self._beat > (PATIENCE_S if self._patience else STALL_S)
+
     async def end(self) -> None:
         """Stop renewing, and give the lease back where it is still held."""
         self._stop.set()
@@ -60,14 +78,14 @@ class LeasedOwnership(Ownership):
             await asyncio.to_thread(self._leases.release, self._grant)
 
     def _renew(self) -> None:
-        """Renew until told to stop, until the lease is gone, or until the event loop stands still."""
+        """Renew until told to stop or until the lease is gone, and not while the event loop stands still."""
         while not self._stop.wait(RENEW_S):
-            if time.monotonic() - self._beat > STALL_S:
-                _LOGGER.error("The bridge stands still; its lease is not renewed any more")
-                return
+            if self._stands_still():
+                _LOGGER.error("The bridge stands still; its lease is not renewed until it moves again")
+                continue
             asked = time.monotonic()
             try:
-                if not self._leases.renew(self._grant):
+                if not self._leases.renew(self._grant, TERM_MS):
                     self._deadline = 0.0
                     return
                 self._deadline = asked + TERM_MS / 1000
@@ -125,7 +143,7 @@ async def _stopped(stop: asyncio.Event) -> bool:
 
 async def _take_now(leases: Leases, url: URL) -> Grant:
     """Take the lease or raise ``LockedError`` naming who holds it."""
-    grant = await asyncio.to_thread(leases.take, INSTALLATION, _name())
+    grant = await asyncio.to_thread(leases.take, INSTALLATION, _name(), TERM_MS)
     if grant is None:
         holder = await asyncio.to_thread(leases.holder, INSTALLATION)
         msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
@@ -138,7 +156,7 @@ async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
     told = False
     while not stop.is_set():
         try:
-            grant = await asyncio.to_thread(leases.take, INSTALLATION, _name())
+            grant = await asyncio.to_thread(leases.take, INSTALLATION, _name(), TERM_MS)
             if grant is not None:
                 return grant
             if not told:

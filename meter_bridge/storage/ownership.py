@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -23,6 +23,10 @@ class Ownership:
     def writer(self) -> Engine:
         """Return an engine that writes as the owner and never after that."""
         return open_writer(self.location)
+
+    def patient(self) -> AbstractContextManager[None]:
+        """Return a context in which the owner may be busy for longer than a moment."""
+        return nullcontext()
 
 
 @asynccontextmanager

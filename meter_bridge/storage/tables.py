@@ -551,9 +551,31 @@ lease = Table(
     Column("holder", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("address", Text),
+    Column("word", Text),
     Index("uq_lease_name_token", "name", "token", unique=True),
 )
-"""Who owns what on PostgreSQL, by the server's clock; ``token`` rises with each owner. Unused on SQLite."""
+"""Who owns what on PostgreSQL, by the server's clock; ``token`` rises with each owner. Unused on SQLite.
+
+A worker's own lease has its ``address``, and a ``word`` that proves that who asks can read this table."""
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _instant("last_instant"),
+    Column("applied", BigInteger, nullable=False),
+)
+"""Shares of the sites, where there are several: the newest event time that each committed, and the newest
+``applied_site`` that its accounts are of. Empty where one bridge owns all."""
+
+site_shard = Table(
+    "site_shard",
+    metadata,
+    Column("site_id", ForeignKey("site.id"), primary_key=True),
+    Column("shard", Integer, nullable=False),
+)
+"""To which shard a site belongs, with all its accounts; one without a row belongs to shard 0."""
 
 tenant_access = Table(
     "tenant_access",

@@ -124,7 +124,9 @@ def _settle_outbox(*, older: bool) -> Op:
 
 
 UPSERT_INSTALLATION: Final = _upsert(tables.installation)
+UPSERT_SHARD: Final = _upsert(tables.shard)
 UPSERT_SITE: Final = _upsert(tables.site)
+UPSERT_SITE_SHARD: Final = _upsert(tables.site_shard)
 UPSERT_TARIFF: Final = _upsert(tables.tariff)
 UPSERT_TARIFF_VERSION: Final = _upsert(tables.tariff_version)
 WITHDRAW_VERSION: Final = _close(tables.tariff_version, "withdrawn_at")

@@ -184,6 +184,36 @@ async def test_the_owner_hears_that_its_lease_was_taken(
             ownership.writer().begin().__enter__()
 
 
+async def test_a_bridge_that_stands_still_is_taken_over_and_hears_of_it(
+    tmp_path: Path, server_database: URL, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RENEW_S", 0.05), ("STALL_S", 0.2), ("TERM_MS", 1_000)):
+        monkeypatch.setattr(leased, name, value)
+    async with owned(tmp_path / "a", server_database) as ownership:
+        other = threading.Thread(target=_take_when_over, args=(leases,))
+        other.start()
+        other.join(60)  # blocks the event loop, as a bridge that hangs
+        assert not other.is_alive()
+        async with asyncio.timeout(20):
+            await ownership.lost.wait()
+
+
+async def test_a_bridge_that_reads_a_large_state_keeps_its_lease_meanwhile(
+    tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RENEW_S", 0.05), ("STALL_S", 0.0)):
+        monkeypatch.setattr(leased, name, value)
+    async with owned(tmp_path / "a", server_database) as ownership:
+        with ownership.patient(), open_writer(server_database).connect() as connection:
+            query = text("SELECT expires_at FROM lease")
+            before = connection.execute(query).scalar_one()
+            deadline = time.monotonic() + 20
+            while connection.execute(query).scalar_one() == before and time.monotonic() < deadline:
+                connection.commit()
+                time.sleep(0.02)  # noqa: ASYNC251 - blocks the event loop, as a long reading does
+            assert connection.execute(query).scalar_one() > before
+
+
 async def test_a_lease_is_kept_as_long_as_it_is_renewed(
     tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:

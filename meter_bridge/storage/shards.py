@@ -1,0 +1,148 @@
+"""Shards: shares of an installation's sites, each with its own numbers, so that owners never meet in a row.
+
+A site belongs to one shard with all that is in it. Journal entries, events and decisions of shard ``n`` are
+numbered from ``n`` times ``RANGE`` on; the numbers of an account rise, and nobody asks another for the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
+
+from meter_bridge.storage import tables
+
+RANGE: Final = 1 << 40
+"""Numbers of a shard: a thousand a second for 34 years."""
+MOST: Final = 64
+INSTALLATION: Final = "installation"
+"""The lease of shard 0, which is the whole installation where there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``count`` shares of the sites."""
+
+    n: int = 0
+    count: int = 1
+
+    @property
+    def whole(self) -> bool:
+        """Say whether it is all there is."""
+        return self.count == 1
+
+    @property
+    def first(self) -> int:
+        """Return the number before its first."""
+        return self.n * RANGE
+
+    @property
+    def lease(self) -> str:
+        """Return the name of its lease."""
+        return INSTALLATION if self.n == 0 else f"shard-{self.n}"
+
+    @property
+    def mark(self) -> str:
+        """Return what tells its own alerts from those of others; none for the first."""
+        return "" if self.n == 0 else self.lease
+
+    def numbers(self, column: ColumnElement[int]) -> ColumnElement[bool]:
+        """Return the condition that a number is its own."""
+        return (column > self.first) & (column <= self.first + RANGE)
+
+    def sites(self) -> Select[tuple[str]]:
+        """Return the query of the ids of its sites."""
+        site, placed = tables.site, tables.site_shard
+        joined = site.outerjoin(placed, placed.c.site_id == site.c.id)
+        return select(site.c.id).select_from(joined).where(func.coalesce(placed.c.shard, 0) == self.n)
+
+    def accounts(self) -> Select[tuple[str]]:
+        """Return the query of the ids of its accounts, closed ones included."""
+        return select(tables.account.c.id).where(tables.account.c.site_id.in_(self.sites()))
+
+
+WHOLE: Final = Shard()
+
+
+def count_of(connection: Connection) -> int:
+    """Return how many shards there are, 1 where an installation was never divided."""
+    return connection.execute(select(func.count()).select_from(tables.shard)).scalar() or 1
+
+
+def shard_of(number: int) -> int:
+    """Return the shard that gave a number."""
+    return (number - 1) // RANGE if number > 0 else 0
+
+
+def placed(connection: Connection, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return the shard of each site: the one that it has, or of a new site the one with the fewest accounts.
+
+    ``sizes`` tells how many accounts each site has.
+    """
+    table = tables.site_shard
+    known = dict(connection.execute(select(table.c.site_id, table.c.shard)).tuples().all())
+    present = set(connection.execute(select(tables.site.c.id)).scalars())
+    load = dict.fromkeys(range(count_of(connection)), 0)
+    found: dict[str, int] = {}
+    for site_id in sizes.keys() & present:
+        found[site_id] = known.get(site_id, 0)
+        load[found[site_id]] += sizes[site_id]
+    for site_id in sorted(sizes.keys() - present, key=lambda site_id: (-sizes[site_id], site_id)):
+        found[site_id] = min(load, key=lambda n: (load[n], n))
+        load[found[site_id]] += sizes[site_id]
+    return found
+
+
+def divide(connection: Connection, count: int) -> None:
+    """Divide the sites among more shards than before; raises ``ValueError`` where that cannot be.
+
+    A site only ever moves to a later shard, so that the numbers of its accounts go on rising.
+    """
+    before = count_of(connection)
+    if not before <= count <= MOST:
+        msg = f"{count} is not between {before}, as many as there are, and {MOST}"
+        raise ValueError(msg)
+    _add_shards(connection, before if before > 1 else 0, count)
+    load = dict.fromkeys(range(count), 0)
+    for site_id, shard, size in _sites(connection):
+        target = min(range(shard, count), key=lambda n: (load[n], n))
+        load[target] += size
+        if target != shard:
+            _place(connection, site_id, target)
+
+
+def _add_shards(connection: Connection, first: int, count: int) -> None:
+    """Add shards that begin now, at the site file that was applied last."""
+    if count > first and count > 1:
+        last_instant = connection.execute(select(func.max(tables.installation.c.last_instant))).scalar() or 0
+        applied = connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
+        rows = [{"n": n, "last_instant": last_instant, "applied": applied} for n in range(first, count)]
+        connection.execute(insert(tables.shard), rows)
+
+
+def _sites(connection: Connection) -> list[tuple[str, int, int]]:
+    """Return each site with its shard and the number of its accounts, the largest first."""
+    site, placed_at, account = tables.site, tables.site_shard, tables.account
+    joined = site.outerjoin(placed_at, placed_at.c.site_id == site.c.id).outerjoin(
+        account, (account.c.site_id == site.c.id) & account.c.closed_at.is_(None)
+    )
+    size = func.count(account.c.id)
+    query = select(site.c.id, func.coalesce(placed_at.c.shard, 0), size).select_from(joined)
+    grouped = query.group_by(site.c.id, placed_at.c.shard).order_by(size.desc(), site.c.id)
+    return list(connection.execute(grouped).tuples())
+
+
+def _place(connection: Connection, site_id: str, shard: int) -> None:
+    """Note the shard of a site."""
+    table = tables.site_shard
+    connection.execute(delete(table).where(table.c.site_id == site_id))
+    connection.execute(insert(table), [{"site_id": site_id, "shard": shard}])
+
+
+def shares(connection: Connection) -> list[tuple[int, int, int]]:
+    """Return each shard with the numbers of its sites and of its accounts."""
+    found = dict.fromkeys(range(count_of(connection)), (0, 0))
+    for _, shard, size in _sites(connection):
+        sites, accounts = found[shard]
+        found[shard] = (sites + 1, accounts + size)
+    return [(n, *numbers) for n, numbers in found.items()]

@@ -1,0 +1,205 @@
+"""Two owners of one installation's shards: each charges its own sites, none meets the other in a row."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from meter_bridge.api.port import PolicyChange, Refused
+from meter_bridge.config.site_file import load
+from meter_bridge.core.alerts import AlertKind
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.intake import Intake
+from meter_bridge.protocol.messages import Role
+from meter_bridge.storage import tables
+from meter_bridge.storage.database import open_reader, open_writer
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
+from meter_bridge.storage.verify import verify
+from meter_bridge.storage.writer import InlineWriter
+from tests.engine.harness import LANDLORD, Recorder, VirtualTime
+from tests.storage.template import forget, new_location
+
+SITE = """\
+  {name}:
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    tariffs:
+      {name}-flat: {{versions: [{{from: 2026-01-01, prices: [2.00]}}]}}
+    units:
+"""
+UNIT = """\
+      {unit}:
+        tariff: {name}-flat
+        opening credit: {credit}
+        meters: [{{address: "tasmota:{unit}/1", rating: 10 kW}}]
+"""
+
+
+def street(sites: dict[str, dict[str, str]]) -> str:
+    """Return a site file: the units of each site with their opening credit."""
+    text = "name: Street\nsites:\n"
+    for name, units in sites.items():
+        text += SITE.format(name=name)
+        text += "".join(UNIT.format(unit=unit, name=name, credit=credit) for unit, credit in units.items())
+    return text
+
+
+TWO = {"north": {"n1": "10.00", "n2": "10.00"}, "south": {"s1": "10.00"}}
+
+
+@dataclass
+class Owner:
+    """The owner of one shard."""
+
+    engine: Engine
+    bridge: Bridge
+    intake: Intake
+
+    async def apply(self, text: str) -> tuple[str, ...]:
+        """Apply a site file; return what is pending."""
+        result = await self.bridge.apply(LANDLORD, load(text), document=text, dry_run=False)
+        return result.pending
+
+    async def read(self, unit: str, wh: int) -> None:
+        """Hear a register."""
+        self.intake.take([Report(f"tasmota:{unit}/1", register_wh=wh)])
+        await self.engine.drained()
+
+
+@dataclass
+class Street:
+    """An installation with the owners of its shards."""
+
+    location: Location
+    data: Path
+    time: VirtualTime
+
+    @asynccontextmanager
+    async def owner(self, shard: Shard) -> AsyncIterator[Owner]:
+        """Own a shard."""
+        store, reader = InlineWriter(open_writer(self.location)), open_reader(self.location)
+        engine = Engine(reader, store, Recorder(), self.time.clocks(), make_feed, shard)
+        discovery = Discovery()
+        try:
+            yield Owner(engine, Bridge(engine, discovery, self.data), Intake(engine, discovery))
+            engine.flush(everything=True)
+            await engine.drained()
+        finally:
+            store.close()
+            reader.dispose()
+
+    def divide(self, count: int) -> None:
+        """Divide the installation."""
+        with open_writer(self.location).begin() as connection:
+            divide(connection, count)
+
+    def seqs(self, account_id: str) -> list[int]:
+        """Return the numbers of an account's journal entries."""
+        entry = tables.journal_entry
+        with open_reader(self.location).connect() as connection:
+            found = select(entry.c.seq).where(entry.c.account_id == account_id).order_by(entry.c.seq)
+            return list(connection.execute(found).scalars())
+
+
+@pytest.fixture
+async def divided(tmp_path: Path) -> AsyncIterator[Street]:
+    """Return an installation of two sites in two shards."""
+    found = Street(new_location(tmp_path), tmp_path, VirtualTime())
+    async with found.owner(WHOLE) as owner:
+        await owner.apply(street(TWO))
+        await owner.read("s1", 1_000)
+    found.divide(2)
+    yield found
+    assert verify(found.location) == []
+    forget()
+
+
+async def test_each_owner_serves_its_own_sites(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        assert sorted(first.engine.installation.accounts) == ["n1", "n2"]
+        assert sorted(second.engine.installation.accounts) == ["s1"]
+        assert list(second.engine.installation.by_energy) == ["tasmota:s1/1"]
+        await first.read("s1", 9_000)
+        assert (
+            second.bridge.account(LANDLORD, "s1").available == first.bridge.account(LANDLORD, "n1").available
+        )
+
+
+@pytest.mark.invariant(5)
+async def test_what_one_bridge_began_its_shards_go_on_with(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        divided.time.forward(3_600_000)
+        await second.read("s1", 2_000)
+        await first.read("n1", 5_000)
+        await first.bridge.top_up(LANDLORD, "n1", amount="1.00", method="cash", reference=None, key="one")
+        await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
+        assert second.bridge.account(LANDLORD, "s1").meters[0].energy_wh == 1_000
+    assert [shard_of(seq) for seq in divided.seqs("n1")] == [0] * len(divided.seqs("n1"))
+    begun, *since = divided.seqs("s1")
+    assert begun < RANGE
+    assert since == list(range(RANGE + 1, RANGE + 1 + len(since)))
+
+
+async def test_a_site_file_that_one_owner_applies_the_other_takes_up(divided: Street) -> None:
+    more = {"north": {"n1": "10.00"}, "south": {"s1": "10.00", "s2": "7.00"}, "west": {"w1": "5.00"}}
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        pending = await first.apply(street(more))
+        assert any(line.startswith("shard 1:") for line in pending)
+        assert sorted(first.engine.installation.accounts) == ["n1", "w1"]
+        assert sorted(second.engine.installation.accounts) == ["s1"]
+        await second.bridge.follow()
+        assert sorted(second.engine.installation.accounts) == ["s1", "s2"]
+        assert second.engine.installation.sequences.applied_here == 2
+        await second.bridge.follow()
+        assert second.engine.installation.sequences.applied == 2
+
+
+async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        await second.bridge.set_policy(LANDLORD, "s1", PolicyChange(low_credit=("3.00",)))
+        more = street({**TWO, "west": {"w1": "1.00"}})
+        with pytest.raises(Refused, match=r"low credit was set to 3\.00"):
+            await first.apply(more)
+        assert first.engine.installation.sequences.applied == 2
+
+
+async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        second.engine.set_installation_alert(AlertKind.BROKER_LOST, "gone")
+        first.engine.set_installation_alert(AlertKind.BROKER_LOST, None)
+        first.engine.reload()
+        second.engine.reload()
+        assert first.engine.installation.alerts == {}
+        assert [alert.message for alert in second.engine.installation.alerts.values()] == ["gone"]
+
+
+async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        secret = await first.bridge.create_token(
+            LANDLORD,
+            name="south",
+            role=Role.CARETAKER,
+            sites=frozenset({"south"}),
+            accounts=frozenset(),
+            days=1,
+        )
+        await second.bridge.look_for_tokens()
+        actor = second.bridge.authenticate(secret)
+        assert actor is not None
+        assert actor.token_id is not None
+        await first.bridge.revoke_token(LANDLORD, actor.token_id)
+        await second.bridge.look_for_tokens()
+        assert second.bridge.authenticate(secret) is None
+
+
+def test_sites_only_move_to_later_shards_and_shards_are_never_fewer(divided: Street) -> None:
+    divided.divide(3)
+    with pytest.raises(ValueError, match="2 is not between 3"):
+        divided.divide(2)
