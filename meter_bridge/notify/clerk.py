@@ -169,7 +169,11 @@ class Clerk:
             if not person.sites or account.site.id in person.sites
         ]
         paid = await asyncio.to_thread(notice_book.top_ups_since, engine.reader, now - DAY_MS)
-        told: Message = digest_message(person.language, engine.installation.name, figures(accounts, paid))
+        unknown = 0
+        if not person.sites:
+            unknown = await asyncio.to_thread(notice_book.uncertain_since, engine.reader, now - DAY_MS)
+        shown = figures(accounts, paid, unknown)
+        told: Message = digest_message(person.language, engine.installation.name, shown)
         return Notice(0, person.id, f"{DIGEST} {today}", told, now)
 
     async def _store(self, made: Sequence[Notice], mark: notice_book.Mark) -> None:
@@ -214,4 +218,6 @@ def _row(notice: Notice, now: int) -> dict[str, object]:
         "sent": "[]",
         "ended_at": None,
         "outcome": None,
+        "sending": None,
+        "uncertain": None,
     }

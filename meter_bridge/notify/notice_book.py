@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import json
+from typing import Final
 
 import msgspec
-from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy import Engine, RowMapping, func, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.protocol.messages import EventKind
@@ -14,6 +15,7 @@ from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import tables
 
 _NOTICE = tables.notice
+_NAMES: Final = ("sent", "sending", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Waiting:
     attempts: int
     sent: frozenset[str]
     """Names of the channels that took it."""
+    sending: frozenset[str] = frozenset()
+    """Names of those through which it was on its way when this was stored."""
+    uncertain: frozenset[str] = frozenset()
+    """Names of those that may have taken it: a bridge was ended before they answered."""
 
 
 def read_mark(reader: Engine) -> Mark | None:
@@ -78,8 +84,8 @@ def read_waiting(reader: Engine, now: int, most: int) -> list[Waiting]:
 
 
 def _waiting(row: RowMapping) -> Waiting:
-    own = {name: row[name] for name in Waiting.__slots__ if name != "sent"}
-    return Waiting(**own, sent=frozenset(json.loads(row["sent"])))
+    values = {name: row[name] for name in Waiting.__slots__}
+    return Waiting(**values | {name: frozenset(json.loads(row[name] or "[]")) for name in _NAMES})
 
 
 def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) -> tuple[NoticeView, ...]:
@@ -122,6 +128,13 @@ def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
     query = select(table.c.id).where(table.c.id.in_(wanted), table.c.closed_at.is_(None))
     with reader.connect() as connection:
         return frozenset(connection.execute(query).scalars())
+
+
+def uncertain_since(reader: Engine, since: int) -> int:
+    """Return of how many messages since an instant it is not known whether they arrived."""
+    query = select(func.count()).where(_NOTICE.c.outcome == "uncertain", _NOTICE.c.ended_at >= since)
+    with reader.connect() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def top_ups_since(reader: Engine, since: int) -> list[tuple[str, int]]:

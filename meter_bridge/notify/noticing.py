@@ -52,6 +52,9 @@ URGENT: Final = frozenset(
     }
 )
 """What does not wait for the end of quiet hours: danger, darkness, and answers to what somebody just did."""
+TOLD_AGAIN: Final = frozenset({AlertKind.CUT_SOON, AlertKind.SUPPLY_CUT, AlertKind.PROTECTION_TRIPPED})
+"""What is told again where nobody knows whether it was heard: darkness that nobody was told of harms more
+than a message that comes twice. All else is then not told a second time."""
 RESTLESS: Final = frozenset(
     {
         AlertKind.RELAY_DISOBEYS,

@@ -4,10 +4,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 import logging
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from meter_bridge.notify.wording import Message
 
 TIMEOUT_S: Final = 45.0
+KEY_HEADER: Final = "Idempotency-Key"
+WITH_KEY: Final = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
+"""Kinds of channels that carry a message's key: web hooks, whose receivers can tell a repetition by it."""
 AT_ONCE: Final = 8
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -15,8 +19,11 @@ _LOGGER: Final = logging.getLogger(__name__)
 class Sender(Protocol):
     """Something that takes messages to people."""
 
-    async def send(self, channel: str, told: Message) -> bool:
-        """Send a message through a channel; False where it was not taken."""
+    async def send(self, channel: str, told: Message, key: str) -> bool:
+        """Send a message through a channel; False where it was not taken.
+
+        ``key`` is the message's own: web hooks carry it, so that a receiver can tell a repetition.
+        """
 
 
 class AppriseSender:
@@ -26,12 +33,12 @@ class AppriseSender:
         """Start no thread before there is something to send."""
         self._threads = ThreadPoolExecutor(AT_ONCE, "notify")
 
-    async def send(self, channel: str, told: Message) -> bool:
+    async def send(self, channel: str, told: Message, key: str) -> bool:
         """Send a message; a channel that takes too long counts as failed."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await loop.run_in_executor(self._threads, _send, channel, told)
+                return await loop.run_in_executor(self._threads, _send, channel, told, key)
         except TimeoutError:
             _LOGGER.warning("A message to a %s channel took longer than %.0f s", scheme(channel), TIMEOUT_S)
             return False
@@ -42,11 +49,21 @@ def scheme(channel: str) -> str:
     return channel.partition("://")[0][:20]
 
 
-def _send(channel: str, told: Message) -> bool:
+def takes_key(channel: str) -> bool:
+    """Say whether a channel carries the key of a message."""
+    return scheme(channel) in WITH_KEY
+
+
+def _send(channel: str, told: Message, key: str) -> bool:
     """Send a message and wait for the answer."""
     import apprise  # noqa: PLC0415 - it takes memory, which an installation that tells nobody does not need
 
     sending = apprise.Apprise()
-    if not sending.add(channel):
+    if not sending.add(_with_key(channel, key) if takes_key(channel) else channel):
         return False
     return bool(sending.notify(body=told.body, title=told.title, body_format=apprise.NotifyFormat.TEXT))
+
+
+def _with_key(channel: str, key: str) -> str:
+    """Return a web hook's address with the key as a header, in apprise's way of writing these."""
+    return f"{channel}{'&' if '?' in channel else '?'}+{KEY_HEADER}={quote(key, safe='')}"

@@ -103,7 +103,8 @@ class Notices:
             )
         self._tried[recipient] = now
         told = trial_message(language, name)
-        answers = await asyncio.gather(*(self._sender.send(address, told) for _, address in channels))
+        key = f"{self._engine.installation.id} test {recipient} {now}"
+        answers = await asyncio.gather(*(self._sender.send(address, told, key) for _, address in channels))
         results = tuple(
             ChannelResult(channel=label, sent=answer)
             for (label, _), answer in zip(channels, answers, strict=True)

@@ -22,6 +22,8 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     left: str
     lasts: str
     link: str
+    repeated: str
+    """That a message may have come before."""
     trial_title: str
     trial_text: str
     digest_title: str
@@ -79,6 +81,11 @@ def message(topic: str, language: str, facts: Facts) -> Message:
     return Message(
         f"{facts.unit}: {title}" if facts.unit else title, "\n".join(line for line in lines if line)
     )
+
+
+def repeated(told: Message, language: str) -> Message:
+    """Return a message that says that it may have come before."""
+    return Message(told.title, f"{told.body}\n{words(language).repeated}")
 
 
 def trial_message(language: str, name: str) -> Message:

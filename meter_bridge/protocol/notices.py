@@ -20,7 +20,8 @@ class NoticeView:
     """When it is tried next; None once it ended."""
     ended_at: str | None
     outcome: str | None
-    """``sent``, ``failed`` at every attempt, ``overtaken`` by what came after, or ``unreachable``."""
+    """``sent``, ``failed`` at every attempt, ``overtaken`` by what came after, ``unreachable``, or
+    ``uncertain``: the bridge was ended in the instant of sending, and what can wait is not told twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -619,9 +619,13 @@ notice = Table(
     Column("sent", Text, nullable=False),
     Column("ended_at", BigInteger),
     Column("outcome", Text),
+    Column("sending", Text),
+    Column("uncertain", Text),
     Index("ix_notice_waiting", "ended_at", "next_at"),
 )
-"""A message for one person about one event; ``sent`` names the channels that took it, as JSON."""
+"""A message for one person about one event. As JSON, ``sent`` names the channels that took it, ``sending``
+those through which it is on its way, and ``uncertain`` those that may have taken it: the bridge was ended
+before they answered."""
 
 notice_mark = Table(
     "notice_mark",

@@ -178,8 +178,8 @@ REVOKE_TENANT_ACCESS: Final = _close(tables.tenant_access, "revoked_at")
 UPSERT_CONTACT: Final = _upsert(tables.contact)
 INSERT_NOTICE: Final = _insert(tables.notice)
 UPSERT_NOTICE_MARK: Final = _upsert(tables.notice_mark)
-TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent")
-END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent")
+TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent", "sending", "uncertain")
+END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent", "sending", "uncertain")
 
 
 @dataclass(slots=True)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from email import message_from_string
 from email.header import decode_header, make_header
 from pathlib import Path
+from typing import override
 
 import pytest
 import pytest_asyncio
@@ -13,11 +15,12 @@ from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut
 from meter_bridge.devices.driver import Report
 from meter_bridge.notify.people import FILE_NAME, load_people
+from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
 from meter_bridge.notify.wording import Message
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NotificationSettings
-from tests.engine.harness import HOUR, LANDLORD, House, house, operate
+from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
 
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
@@ -267,7 +270,7 @@ class Stalled:
         self.go = asyncio.Event()
         self.sent: list[str] = []
 
-    async def send(self, channel: str, told_: Message) -> bool:
+    async def send(self, channel: str, told_: Message, key: str) -> bool:
         self.sent.append(told_.title)
         await self.go.wait()
         return True
@@ -284,6 +287,39 @@ async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     assert len(stalled.sent) == 2
     stalled.go.set()
     await made.stop()
+    assert {each.outcome for each in (await made.notices(LANDLORD, 10)).notices} == {"sent"}
+
+
+class Choking(AppriseSender):
+    """Sends for real, and lets the disk fail before the answer can be stored."""
+
+    def __init__(self, flat: House, failing: ExitStack) -> None:
+        super().__init__()
+        self._flat = flat
+        self._failing = failing
+
+    @override
+    async def send(self, channel: str, told: Message, key: str) -> bool:
+        taken = await super().send(channel, told, key)
+        self._failing.enter_context(read_only(self._flat))
+        return taken
+
+
+async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_well(
+    flat: House, staff_hook: Hook
+) -> None:
+    write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
+    with ExitStack() as failing:
+        sender = Choking(flat, failing)
+        made = Notices(flat.engine, load_people(flat.data), None, flat.bridge._account, sender)
+        await told(made)
+        await used_up(flat)
+        await told(made)
+        assert flat.engine.broken is not None
+    assert await flat.engine.try_recover()
+    flat.time.forward(2 * MINUTE)
+    await told(made)
+    assert len(staff_hook.heard) == 1
     assert {each.outcome for each in (await made.notices(LANDLORD, 10)).notices} == {"sent"}
 
 
