@@ -97,7 +97,7 @@ def messages() -> Iterable[Event | Update]:
         yield Event(
             seq=1,
             at=NOW,
-            kind=EventKind.CHARGE_POSTED,
+            kind=EventKind.DEBT_CHANGED,
             account_id=account_id,
             meter_id=None,
             data={"of": account_id},

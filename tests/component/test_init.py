@@ -91,11 +91,11 @@ async def test_events_of_a_broken_connection_arrive_once_and_in_order(
     await eventually(lambda: bridge.open_sockets)
     seen: list[Any] = []
     loaded.runtime_data.async_on_event("flat-1", lambda event: seen.append(event.seq))
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
     await eventually(lambda: seen == [8])
     await bridge.stop()
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
 
     await bridge.start()
 
@@ -104,10 +104,10 @@ async def test_events_of_a_broken_connection_arrive_once_and_in_order(
     assert [each.get("since") for each in bridge.subscriptions] == [None, 8]
     repeated = bridge.events[-1]
     await bridge.send(
-        {"type": "event", "seq": repeated.seq, "at": repeated.at, "kind": "charge_posted"}
+        {"type": "event", "seq": repeated.seq, "at": repeated.at, "kind": "debt_changed"}
         | {"account_id": "flat-1", "meter_id": None, "data": {}}
     )
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
     await eventually(lambda: seen == [8, 9, 10, 11])
 
 
@@ -121,7 +121,7 @@ async def test_a_bridge_restored_from_a_backup_is_followed_anew(
     await bridge.drop()
     await eventually(lambda: len(bridge.subscriptions) == 2 and bridge.open_sockets)
 
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
 
     await eventually(lambda: seen == [3])
 

@@ -61,7 +61,7 @@ async def test_what_is_no_news_to_people_is_not_told(
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
     fired = async_capture_events(hass, EVENT_HAPPENED)
-    await bridge.happen(EventKind.CHARGE_POSTED, {})
+    await bridge.happen(EventKind.DEBT_CHANGED, {})
     await bridge.happen(EventKind.TOP_UP, {"amount": "of a newer bridge"})
     await eventually(lambda: fired)
     assert [event.data["type"] for event in fired] == ["top_up"]

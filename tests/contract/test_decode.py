@@ -87,3 +87,12 @@ def holds(message: object, golden: object) -> bool:
 
 def test_every_golden_file_has_its_message() -> None:
     assert {file.name.partition(".")[0] for file in GOLDEN.glob("*.json")} == set(KINDS)
+
+
+def test_every_kind_of_event_is_sent_by_the_bridge() -> None:
+    kinds = load("kinds_of_events", MESSAGES).EventKind
+    code = "".join(each.read_text() for each in (ROOT / "meter_bridge").rglob("*.py") if each != MESSAGES)
+    never = [
+        kind.name for kind in kinds if kind is not kinds.UNKNOWN and f"EventKind.{kind.name}" not in code
+    ]
+    assert never == []

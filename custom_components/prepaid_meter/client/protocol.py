@@ -201,7 +201,6 @@ class EventKind(StrEnum):
     ALERT_OPENED = "alert_opened"
     ALERT_CLOSED = "alert_closed"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
-    CHARGE_POSTED = "charge_posted"
     LEDGER_ENTRY = "ledger_entry"
     """A refund, reversal, correction, transfer, write-off, new debt or final settlement."""
     DEBT_RECOVERED = "debt_recovered"
