@@ -20,6 +20,8 @@ GRACE_MS: Final = 60_000
 """Time added to the elapsed time when judging a rise: readings may be held back on their way."""
 DOUBTS_BEFORE_QUARANTINE: Final = 3
 """Readings in a row that contradict the watermark before a person is asked; a late message comes alone."""
+DOUBTS_LAST_MS: Final = 10_000
+"""Least time over which they do: messages that were kept somewhere come late too, but all at once."""
 ROLLOVER_SHARE: Final = 10
 """A rollover is at most a tenth of the register's range long, so from near its end to near its beginning."""
 
@@ -57,6 +59,8 @@ class Doubt:
     """Lowest of the doubted registers above the watermark, if any was."""
     modulus_wh: int | None = None
     """Modulus of the newest doubted reading."""
+    since: int | None = None
+    """When the first of them was read; None in a state that an older version stored."""
 
 
 @dataclass(slots=True)
@@ -231,20 +235,28 @@ def _fallen(state: Register, reading: RegisterReading) -> Register:
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
     """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
-    count = min(before.count + 1, DOUBTS_BEFORE_QUARANTINE) if before is not None else 1
+    since = reading.at if before is None or before.since is None else before.since
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
     if reading.wh > state.watermark_wh:
         jumps.append(reading.wh)
     doubt = Doubt(
         cause,
-        count,
+        _counted(before, reading.at - since),
         reading.wh,
         reading.at,
         reading.witness,
         min(jumps, default=None),
         reading.modulus_wh,
+        since,
     )
     return replace(state, doubt=doubt)
+
+
+def _counted(before: Doubt | None, lasted_ms: int) -> int:
+    """Count one doubt more; the one that opens a quarantine counts only once they lasted long enough."""
+    count = 1 if before is None else min(before.count + 1, DOUBTS_BEFORE_QUARANTINE)
+    opens = count == DOUBTS_BEFORE_QUARANTINE and before is not None and before.count < count
+    return count - 1 if opens and lasted_ms < DOUBTS_LAST_MS else count
 
 
 def decide(state: Register, decision: Decision) -> Advance:

@@ -1,6 +1,6 @@
 """Register arithmetic: what is charged is the register's rise, whatever messages do on their way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import struct
 
 from hypothesis import assume, given, settings, strategies as st
@@ -9,9 +9,11 @@ import pytest
 
 from meter_bridge.core.metering import (
     DOUBTS_BEFORE_QUARANTINE,
+    DOUBTS_LAST_MS,
     GRACE_MS,
     Cause,
     Decision,
+    Doubt,
     Register,
     RegisterReading,
     advance,
@@ -70,7 +72,7 @@ def quarantined(*, at: int = NOON, wh: int = 900_000, witness: str | None = None
     """Return a meter of which three readings in a row cannot be."""
     meter = Meter(begin(witness=None if witness is None else "old"))
     for second in range(DOUBTS_BEFORE_QUARANTINE):
-        meter.read(wh + second, at + (second + 1) * 1_000, witness=witness)
+        meter.read(wh + second, at + (second + 1) * 5_000, witness=witness)
     assert meter.register.quarantined
     return meter
 
@@ -127,7 +129,7 @@ class TestFloat32Registers:
     def test_values_that_creep_down_step_by_step_do_not_take_the_watermark_along(self) -> None:
         meter = Meter(begin())
         for down in (8, 16, 24, 32):
-            meter.read(100_000 - down, NOON + down, step=8)
+            meter.read(100_000 - down, NOON + down * 1_000, step=8)
         assert (meter.register.watermark_wh, meter.register.quarantined, meter.charged) == (100_000, True, 0)
 
     @given(st.lists(st.integers(0, 40), max_size=40), st.sampled_from([1, 2, 4, 8]))
@@ -218,7 +220,7 @@ class TestRollover:
     ) -> None:
         meter, at = Meter(begin(MODULUS * 95 // 100)), NOON
         for _ in range(DOUBTS_BEFORE_QUARANTINE):
-            at += 1_000
+            at += 5_000
             meter.read(500, at, modulus=MODULUS)
         assert meter.register.quarantined
         for pause in pauses:
@@ -229,8 +231,8 @@ class TestRollover:
 
     def test_a_quarantined_jump_is_not_charged_by_a_turn_that_follows(self) -> None:
         meter = Meter(begin(MODULUS * 93 // 100))
-        for second in range(DOUBTS_BEFORE_QUARANTINE):
-            meter.read(MODULUS * 98 // 100, NOON + second, modulus=MODULUS)
+        for number in range(DOUBTS_BEFORE_QUARANTINE):
+            meter.read(MODULUS * 98 // 100, NOON + number * 5_000, modulus=MODULUS)
         assert meter.register.quarantined
         assert meter.read(10, NOON + 2 * DAY, modulus=MODULUS) == 0
 
@@ -285,7 +287,7 @@ class TestRestarts:
     def test_a_restart_does_not_explain_a_register_that_jumped_as_well(self) -> None:
         meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
         for second, wh in enumerate((5, 900_000, 6, 7), 1):
-            meter.read(wh, NOON + second * 1_000, boot="8")
+            meter.read(wh, NOON + second * 5_000, boot="8")
         assert meter.register.quarantined
 
     @pytest.mark.invariant(6)
@@ -373,8 +375,8 @@ class TestImpossibleRegisters:
     def test_one_reading_that_cannot_be_is_doubted_and_three_in_a_row_are_quarantined(self, wh: int) -> None:
         meter = Meter(begin())
         counts = []
-        for second in range(1, 6):
-            assert meter.read(wh, NOON + second) == 0
+        for number in range(1, 6):
+            assert meter.read(wh, NOON + number * 5_000) == 0
             assert meter.register.doubt is not None
             counts.append((meter.register.doubt.count, meter.register.quarantined))
         assert counts == [(1, False), (2, False), (3, True), (3, True), (3, True)]
@@ -382,8 +384,36 @@ class TestImpossibleRegisters:
 
     def test_readings_that_contradict_in_turns_above_and_below_are_quarantined_as_well(self) -> None:
         meter = Meter(begin())
-        for second, wh in enumerate((0, 900_000, 5), 1):
-            meter.read(wh, NOON + second)
+        for number, wh in enumerate((0, 900_000, 5), 1):
+            meter.read(wh, NOON + number * 5_000)
+        assert meter.register.quarantined
+
+    @pytest.mark.parametrize("boot", [None, "7"])
+    def test_kept_messages_that_come_late_in_one_burst_are_no_quarantine_and_no_epoch(
+        self, boot: str | None
+    ) -> None:
+        """They carry the boot from before the restart, and no time of their own."""
+        meter = Meter(first(RegisterReading(100_000, NOON, boot="7" if boot is None else "6")))
+        meter.read(100_050, NOON + HOUR, boot="8")
+        for number in range(20):
+            assert meter.read(99_000 + number, NOON + HOUR + number * 400, boot=boot) == 0
+            assert not meter.register.quarantined
+        assert meter.register.epoch == 0
+        assert meter.read(100_060, NOON + HOUR + 10_000, boot="8") == 10
+        assert (meter.register.doubt, meter.register.charged_wh) == (None, 60)
+
+    def test_doubts_that_go_on_after_a_burst_are_a_quarantine(self) -> None:
+        meter = Meter(begin())
+        for milliseconds in (0, 1, 2, 3, DOUBTS_LAST_MS - 1):
+            meter.read(5, NOON + milliseconds)
+            assert not meter.register.quarantined
+        meter.read(5, NOON + DOUBTS_LAST_MS)
+        assert meter.register.quarantined
+
+    def test_a_quarantine_that_an_older_version_stored_goes_on(self) -> None:
+        stored = replace(begin(), doubt=Doubt(Cause.FELL, DOUBTS_BEFORE_QUARANTINE, 5, NOON))
+        meter = Meter(stored)
+        meter.read(6, NOON + 1)
         assert meter.register.quarantined
 
     def test_a_reading_that_agrees_ends_a_doubt_and_doubts_are_counted_anew(self) -> None:
@@ -404,7 +434,7 @@ class TestImpossibleRegisters:
     def test_a_quarantined_jump_is_never_charged_by_the_passing_of_time(
         self, later: list[tuple[int, int]]
     ) -> None:
-        meter, at = quarantined(), NOON + 3_000
+        meter, at = quarantined(), NOON + 15_000
         for elapsed, above in later:
             at += elapsed
             assert meter.read(900_000 + above, at) == 0
@@ -476,11 +506,11 @@ class TestDecisions:
         meter = quarantined()
         assert meter.decide(Decision.ACCEPT) == 800_002
         assert (meter.register.at, meter.register.epoch, meter.register.charged_wh) == (
-            NOON + 3_000,
+            NOON + 15_000,
             0,
             800_002,
         )
-        assert meter.read(900_010, NOON + 9_000) == 8
+        assert meter.read(900_010, NOON + 20_000) == 8
 
     def test_a_discarded_jump_is_nobodys_and_metering_goes_on_from_there(self) -> None:
         meter = quarantined()
@@ -490,7 +520,7 @@ class TestDecisions:
             0,
             0,
         )
-        assert meter.read(900_010, NOON + 9_000) == 8
+        assert meter.read(900_010, NOON + 20_000) == 8
         assert meter.register.charged_wh == 8
 
     @pytest.mark.parametrize("wh", [0, 900_000])
@@ -498,7 +528,7 @@ class TestDecisions:
         meter = quarantined(wh=wh)
         assert meter.decide(Decision.NEW_EPOCH) == 0
         assert (meter.register.epoch, meter.register.start_wh, meter.register.charged_wh) == (1, wh + 2, 0)
-        assert meter.read(wh + 10, NOON + 9_000) == 8
+        assert meter.read(wh + 10, NOON + 20_000) == 8
 
     def test_a_fallen_register_can_be_discarded_but_never_accepted(self) -> None:
         meter = quarantined(wh=0)
@@ -524,18 +554,18 @@ class TestDecisions:
         meter.decide(decision)
         assert (meter.register.witness, meter.register.retired) == ("new", "old")
         before = meter.charged
-        assert meter.read(12, NOON + 4_000, witness="old") == 0
-        assert meter.read(900_003, NOON + 5_000, witness="new") == 1
+        assert meter.read(12, NOON + 16_000, witness="old") == 0
+        assert meter.read(900_003, NOON + 17_000, witness="new") == 1
         assert (meter.charged, meter.register.doubt) == (before + 1, None)
 
     def test_a_witness_that_comes_back_is_believed_once_a_person_says_so(self) -> None:
         meter = Meter(begin(50, witness="a"))
         meter.read(1, NOON + 1_000, witness="b")
         for second in range(2, 5):
-            meter.read(50, NOON + second * 1_000, witness="a")
+            meter.read(50, NOON + second * 5_000, witness="a")
         assert meter.register.quarantined
         meter.decide(Decision.NEW_EPOCH)
-        assert meter.read(55, NOON + 9_000, witness="a") == 5
+        assert meter.read(55, NOON + 30_000, witness="a") == 5
 
 
 @pytest.mark.invariant(5)

@@ -69,8 +69,8 @@ def test_a_replacement_dated_before_the_last_reading_moves_no_time_back() -> Non
 
 def test_a_replacement_ends_a_quarantine_of_the_old_counter() -> None:
     state = begin()
-    for second in range(DOUBTS_BEFORE_QUARANTINE):
-        state = advance(state, RegisterReading(5, NOON + second), RATING_W).state
+    for number in range(DOUBTS_BEFORE_QUARANTINE):
+        state = advance(state, RegisterReading(5, NOON + number * 5_000), RATING_W).state
     assert state.quarantined
     done = replaced(state, closing(101_000), 5, RATING_W, confirmed=False)
     assert (done.closed.delta_wh, done.opened.doubt) == (1_000, None)
@@ -78,8 +78,8 @@ def test_a_replacement_ends_a_quarantine_of_the_old_counter() -> None:
 
 def test_a_quarantined_jump_is_not_made_plausible_by_saying_it_was_the_closing_reading() -> None:
     state = begin()
-    for second in range(DOUBTS_BEFORE_QUARANTINE):
-        state = advance(state, RegisterReading(900_000, NOON + second), RATING_W).state
+    for number in range(DOUBTS_BEFORE_QUARANTINE):
+        state = advance(state, RegisterReading(900_000, NOON + number * 5_000), RATING_W).state
     with pytest.raises(ImplausibleError):
         replaced(state, closing(900_000, at=NOON + 1_000 * HOUR), 0, RATING_W, confirmed=False)
 

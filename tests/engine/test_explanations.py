@@ -72,7 +72,7 @@ async def test_what_a_person_decided_not_to_charge_is_in_no_segment(flat: House)
     await flat.read(10_000, after=0)
     await flat.read(10_005, after=MINUTE)
     for _ in range(3):
-        await flat.read(90_000, after=1_000)
+        await flat.read(90_000, after=5_000)
     await flat.bridge.decide_quarantine(LANDLORD, flat.meter.id, Decision.DISCARD, reason="it jumped")
     await flat.settle()
     await flat.read(90_003, after=MINUTE)

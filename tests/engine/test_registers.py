@@ -279,6 +279,7 @@ async def test_a_reading_dated_in_the_past_never_moves_the_counter_back(flat: Ho
 async def test_a_reading_by_hand_that_cannot_be_is_held_back_like_any_other(flat: House) -> None:
     await flat.read(10_000)
     for _ in range(3):
+        flat.time.forward(HOUR // 60)
         assert await tell(flat, "5000") == "doubted"
     assert flat.alert_kinds() == {"register_quarantined"}
     assert flat.available == zar("100")
