@@ -37,7 +37,7 @@ class Point(NamedTuple):
 class Outlook:
     """What a supply will spend from an instant on: an amount, or Wh where units were bought."""
 
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     """In order; the first is the instant itself."""
     in_units: bool = False
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.habit import History
 from meter_bridge.core.supply import SupplyState
+from meter_bridge.engine.foresight_rows import nothing_of
 from meter_bridge.engine.journal import DAYS_KEPT
 from meter_bridge.engine.state import Installation, Supply
 from meter_bridge.engine.unit import Unit
@@ -59,6 +60,7 @@ def forget_days(supply: Supply, unit: Unit) -> None:
         unit.work.add(
             ops.UPSERT_DAILY_USE, {"supply_id": supply.id, "last_day": day.isoformat(), "uses": "[]"}
         )
+        unit.work.add(ops.UPSERT_FORESIGHT, nothing_of(supply, unit.at))
 
 
 def _read_upto(supply: Supply, at: int) -> bool:

@@ -22,8 +22,10 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.daily_use import close_day, over_days, read_on, used_on
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.foresight import days_left, debts_of, foretold
+from meter_bridge.engine.foresight_rows import row_of
 from meter_bridge.engine.state import Account, Site, Supply
 from meter_bridge.engine.unit import Unit
+from meter_bridge.storage import work as ops
 
 FRESH_MS: Final = 6 * 3_600_000
 EVERY_S: Final = 0.25
@@ -100,9 +102,17 @@ class Foretelling:
         self._engine.submit(unit)
         stale = next((supply for supply in account.supplies if _stale(supply, unit.at)), None)
         if stale is not None:
-            self._work = _foretell(stale, unit.at)
+            self._work = self._foretell(stale, unit.at)
             self._engine.feed.touch(account.id)
         return stale is not None
+
+    def _foretell(self, supply: Supply, at: int) -> Iterator[None]:
+        """Look ahead, step by step, then store what was seen for those who only read."""
+        yield from _look_ahead(supply, at)
+        if supply.foresight is not None:
+            unit = Unit(self._engine.clock.now())
+            unit.work.add(ops.UPSERT_FORESIGHT, row_of(supply, supply.foresight))
+            self._engine.submit(unit)
 
     def _tell_days_left(self, account: Account, unit: Unit) -> None:
         """Open or close the alert of days left."""
@@ -219,7 +229,7 @@ def _stale(supply: Supply, now: int) -> bool:
     )
 
 
-def _foretell(supply: Supply, at: int) -> Iterator[None]:
+def _look_ahead(supply: Supply, at: int) -> Iterator[None]:
     """Learn and look ahead, step by step; the result counts once it is whole."""
     history, timeline, debts = supply.history, supply.timeline, debts_of(supply)
     assert history is not None

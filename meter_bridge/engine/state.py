@@ -171,7 +171,7 @@ class Supply:
     history: History | None = None
     """What it used on each of the newest local days; None before the first."""
     foresight: Foresight | None = None
-    """What is foretold of it; not stored."""
+    """What is foretold of it; stored for those who only read, and looked at anew after a start."""
     earlier_wh: int = 0
     """Energy charged through meters that were removed."""
 

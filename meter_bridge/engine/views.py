@@ -21,13 +21,14 @@ from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
 from meter_bridge.core.rating import LineKind, block_at, block_room, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
+from meter_bridge.core.run_out import RunOut
 from meter_bridge.core.supply import Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.devices.driver import Phase
 from meter_bridge.engine import alerting, protecting
 from meter_bridge.engine.credit import credit_now, payments
 from meter_bridge.engine.cutoff import unprotected
-from meter_bridge.engine.foresight import RunOut, run_out
+from meter_bridge.engine.foresight import run_out
 from meter_bridge.engine.purchases import units_worth
 from meter_bridge.engine.state import Account, GuardKey, Meter, Supply
 from meter_bridge.protocol.messages import (

@@ -161,6 +161,19 @@ daily_use = Table(
 """Energy of the newest local days of a supply: ``uses`` is JSON, Wh of each day up to ``last_day``, null for
 one that is not whole. Forecasts learn from it."""
 
+foresight = Table(
+    "foresight",
+    metadata,
+    Column("supply_id", ForeignKey("supply.id"), primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
+    _instant("made_at"),
+    Column("in_units", Boolean, nullable=False),
+    Column("points", LargeBinary, nullable=False),
+    Column("bands", Text, nullable=False),
+)
+"""What a supply will spend, as it was foretold last: ``points`` as in ``engine.foresight_rows``, empty where too
+little is known; ``bands`` is JSON, by the horizon in days. Kept for the dashboard; the bridge looks ahead anew."""
+
 account_status = Table(
     "account_status",
     metadata,
