@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dashboard.foretold import NOT_KNOWN, Lasts
 from dashboard.queries.units import Unit
 from dashboard.words import Word
 
@@ -16,7 +17,12 @@ class Standing:
     """A unit with its forecast."""
 
     unit: Unit
-    days_left: float | None
+    lasts: Lasts = NOT_KNOWN
+
+    @property
+    def days_left(self) -> float | None:
+        """Return for how many days credit lasts; None while that is not known."""
+        return self.lasts.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +86,12 @@ def concerns(standings: Sequence[Standing]) -> list[Concern]:
     return [concern for concern in found if concern.standings]
 
 
-def urgency(standing: Standing) -> tuple[int, float, str]:
+def urgency(standing: Standing) -> tuple[int, bool, float, str]:
     """Return a key that sorts units that need attention first, then by days left."""
     gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
     return gravest, *_shortest(standing)
 
 
-def _shortest(standing: Standing) -> tuple[float, str]:
+def _shortest(standing: Standing) -> tuple[bool, float, str]:
     """Return a key that sorts by days left, the unknown last, then by name."""
-    left = float("inf") if standing.days_left is None else standing.days_left
-    return left, standing.unit.name
+    return standing.days_left is None, standing.days_left or 0.0, standing.unit.name

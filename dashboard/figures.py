@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dashboard.forecast import MAX_DAYS
 from dashboard.language import say
 from dashboard.settings import settings
+from meter_bridge.core.forecast import MOST_DAYS
 from meter_bridge.core.money import format_amount, minor_digits, to_decimal
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -93,14 +93,18 @@ def days(left: float | None) -> str:
     """Return how long credit lasts, no more exact than it is known."""
     if left is None:
         return say("not yet known")
-    if left >= MAX_DAYS:
-        return say("over a year")
+    if left > MOST_DAYS:
+        return say("over {number} days", number=MOST_DAYS).replace(" ", SPACE)
     if left <= 0:
         return say("{number} days", number=0).replace(" ", SPACE)
     if left < 1:
         return say("under a day")
-    shown = f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}"
-    return say("{number} days", number=written(shown)).replace(" ", SPACE)
+    return say("{number} days", number=number_of_days(left)).replace(" ", SPACE)
+
+
+def number_of_days(left: float) -> str:
+    """Return a number of days with one decimal below ten."""
+    return written(f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}")
 
 
 def change(now: int, before: int) -> str | None:

@@ -1,28 +1,38 @@
-"""How a unit's balance is likely to go on, with a band: the bridge's own forecast over the data on record.
+"""How long a unit's credit lasts, and how its balance is likely to go on: what the bridge foretold.
 
-Each supply's days are learned, and rated ahead by the ledger's rules (docs/forecast.md).
+The bridge stores what each supply will spend (docs/forecast.md). Here it is held against what is left now, by
+the same rules, so that lists, a unit's page, the API and Home Assistant all tell the same.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import json
 from typing import Final
 
-import msgspec
-
 from dashboard.access import Viewer
-from dashboard.price_now import rating_of_supply
-from dashboard.queries.daily_use import histories
-from dashboard.queries.tariffs import supply_tariffs
-from dashboard.queries.units import units
+from dashboard.policies import policy_of
+from dashboard.queries.sights import sights
+from dashboard.queries.units import Unit, units
 from dashboard.warehouse import Warehouse
-from meter_bridge.config.codec import CodecError
-from meter_bridge.core.forecast import Band, band, errors, horizon
-from meter_bridge.core.habit import PPM, History, learn
-from meter_bridge.core.outlook import Outlook, look_ahead, runs_out
-from meter_bridge.core.tariff import TariffError
+from meter_bridge.core.credit import headroom
+from meter_bridge.core.habit import PPM
+from meter_bridge.core.run_out import RunOut, Sight, run_out
+from meter_bridge.core.supply import PaymentMode, Policy
 
 DAY_MS: Final = 24 * 3_600_000
+BEYOND: Final = float("inf")
+"""Days of credit that lasts longer than is foretold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lasts:
+    """How long credit lasts."""
+
+    days: float | None = None
+    """None while too little is known; ``BEYOND`` for longer than is foretold."""
+    out: RunOut | None = None
+
+
+NOT_KNOWN: Final = Lasts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,72 +50,72 @@ class Foretold:
     """What is to be expected of a unit's balance."""
 
     points: tuple[Ahead, ...]
-    """From now on, until it is used up or no more is foretold."""
+    """From now on, until nothing is left or no more is foretold."""
     out: Ahead | None
-    """When it is used up; None where that is too far ahead to tell."""
+    """When nothing is left; None where that is too far ahead to tell."""
     banded: bool
     """Enough is known of the past for a band."""
 
-    def days(self, now: int) -> float | None:
-        """Return for how many days the balance lasts."""
-        return None if self.out is None else (self.out.at - now) / DAY_MS
+
+def lasts(unit: Unit, known: Sequence[Sight], now: int) -> Lasts:
+    """Return how long the credit of a unit lasts."""
+    policy = policy_of(unit.policy)
+    if policy is None or policy.payment_mode is not PaymentMode.PREPAYMENT:
+        return Lasts()
+    left = left_of(unit, policy)
+    if not known:
+        return Lasts(0.0 if left <= 0 and unit.read_at is not None else None)
+    out = run_out(known, left, now)
+    return Lasts(BEYOND) if out is None else Lasts((out.at - now) / DAY_MS, out)
+
+
+def left_of(unit: Unit, policy: Policy) -> int:
+    """Return the credit that may still be used: with the overdraft and selected emergency credit."""
+    return headroom(policy.credit, unit.credit)
 
 
 def foretold(opened: Warehouse, viewer: Viewer, account_id: str) -> Foretold | None:
     """Return how a unit's balance goes on; None while too little is known, or where units are bought."""
     unit = next((each for each in opened.once(units, viewer) if each.id == account_id), None)
-    known = opened.once(histories, viewer, account_id)
+    known = opened.once(sights, viewer).get(account_id)
+    policy = None if unit is None else policy_of(unit.policy)
     now = opened.as_of
-    if unit is None or now is None or not known or unit.never_ends or unit.available <= 0:
+    if unit is None or policy is None or not known or now is None:
         return None
-    try:
-        outlooks = [_outlook(opened, viewer, supply, history, now) for supply, history in known.items()]
-    except CodecError, TariffError, msgspec.DecodeError, json.JSONDecodeError:
+    left = left_of(unit, policy)
+    prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
+    if not prepaid or left <= 0 or any(each.outlook.in_units for each in known):
         return None
-    sure = [each for each in outlooks if each is not None and not each.in_units]
-    if not sure or len(sure) < len(outlooks):
-        return None
-    return _ahead(sure, list(known.values()), unit.available, now)
+    return _ahead(known, unit.available, policy.credit.disablement_threshold, run_out(known, left, now), now)
 
 
-def _outlook(opened: Warehouse, viewer: Viewer, supply_id: str, history: History, now: int) -> Outlook | None:
-    """Return what a supply will spend."""
-    line = next((each for each in opened.once(supply_tariffs, viewer) if each.supply_id == supply_id), None)
-    habit = learn(history)
-    if line is None or habit is None:
-        return None
-    rating = rating_of_supply(opened, viewer, line)
-    return None if rating is None else look_ahead(rating, line.timeline, habit, now)
+def _ahead(known: Sequence[Sight], available: int, least: int, out: RunOut | None, now: int) -> Foretold:
+    """Return the balance at each coming midnight, and where nothing is left.
 
-
-def _ahead(outlooks: Sequence[Outlook], known: Sequence[History], available: int, now: int) -> Foretold:
-    """Return the balance at each coming midnight, and where it ends."""
-    end = runs_out(outlooks, available, now)
+    At the least that is its own the balance stays while emergency credit bears what is used.
+    """
+    floor = min(available, least)
+    outlooks = [each.outlook for each in known]
     base = sum(each.spent(now) for each in outlooks)
     instants = sorted({point.at for each in outlooks for point in each.points if point.at > now})
-    spread = None if end is None else _band(known, end - now)
     points = [Ahead(now, available, now, now)]
     for at in instants:
-        if end is not None and at >= end:
+        if out is not None and at >= out.at:
             break
-        left = available - sum(each.spent(at) for each in outlooks) + base
-        points.append(_within(at, left, now, spread))
-    out = None if end is None else _within(end, 0, now, spread)
+        balance = available + base - sum(each.spent(at) for each in outlooks)
+        points.append(_within(at, max(balance, floor), now, out))
+    end = None if out is None else _within(out.at, floor, now, out)
     return Foretold(
-        points=tuple(points) if out is None else (*points, out), out=out, banded=spread is not None
+        points=tuple(points) if end is None else (*points, end),
+        out=end,
+        banded=out is not None and out.soonest is not None,
     )
 
 
-def _band(known: Sequence[History], left: int) -> Band | None:
-    """Return how sure the time is, from the supply that used most; None while too little is known."""
-    history = max(known, key=lambda each: sum(use or 0 for use in each.uses))
-    near: int | None = horizon(left * PPM // DAY_MS)
-    return None if not near else band(errors(history, near))
-
-
-def _within(at: int, balance: int, now: int, spread: Band | None) -> Ahead:
+def _within(at: int, balance: int, now: int, out: RunOut | None) -> Ahead:
     """Return a balance with the instants between which it is likely to be reached."""
-    if spread is None:
+    if out is None or out.soonest is None or out.latest is None or out.at <= now:
         return Ahead(at, balance, at, at)
-    early, late = (now + (at - now) * part // PPM for part in (spread.low, spread.high))
+    low, high = ((end - now) * PPM // (out.at - now) for end in (out.soonest, out.latest))
+    early, late = (now + (at - now) * part // PPM for part in (low, high))
     return Ahead(at, balance, min(early, at), max(late, at))

@@ -14,9 +14,9 @@ _WHOLE: Final = frozenset(
     {
         "accrued", "acknowledged_at", "amount", "assigned_at", "at", "balance_after", "block", "closed_at",
         "created_at", "decision_seq", "due", "end_ms", "energy_wh", "entry_seq", "estimated", "first_seq",
-        "last_instant", "local_slot", "n", "opened_at", "power_mw", "proof_at", "register_wh", "reported_at",
-        "requested_at", "revision", "rows", "seq", "settled_at", "since", "start_ms", "tax", "valid_from",
-        "watermark_wh", "wh", "withdrawn_at",
+        "in_units", "last_instant", "local_slot", "n", "opened_at", "power_mw", "proof_at", "register_wh",
+        "reported_at", "requested_at", "revision", "rows", "seq", "settled_at", "since", "start_ms", "tax",
+        "valid_from", "watermark_wh", "wh", "withdrawn_at",
     }
 )  # fmt: skip
 
@@ -62,6 +62,11 @@ _ACCOUNT: Final = """
            s.time_zone, s.currency, a.policy, a.opened_at
     FROM account a JOIN site s ON s.id = a.site_id WHERE a.closed_at IS NULL"""
 _BALANCE: Final = "SELECT account_id, asset, amount FROM balance WHERE bucket = 'balance'"
+_HELD: Final = """
+    SELECT account_id, bucket, asset, amount FROM balance
+    WHERE bucket IN ('emergency_credit', 'units') AND amount <> 0"""
+_FORESIGHT: Final = """
+    SELECT f.supply_id, f.points, f.bands, f.in_units FROM foresight f"""
 _STATUS: Final = """
     SELECT account_id, supply_state, reason, since, coalesce(hold, '') AS hold, coalesce(note, '') AS note,
            document
@@ -131,6 +136,7 @@ _TARIFFS: Final = {
 _UNITS: Final = {
     "account": Question(_ACCOUNT),
     "balance": Question(_BALANCE),
+    "held": Question(_HELD),
     "account_status": Question(_STATUS),
     "supply_status": Question(_SUPPLY),
     "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
@@ -138,6 +144,8 @@ _UNITS: Final = {
 _UNIT: Final = {
     "account": Question(f"{_ACCOUNT} AND a.id = $1", ("account",)),
     "balance": Question(f"{_BALANCE} AND account_id = $1", ("account",)),
+    "held": Question(f"{_HELD} AND account_id = $1", ("account",)),
+    "foresight": Question(f"{_FORESIGHT} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})),
     "owed": Question(
         "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = $1 AND amount <> 0",
         ("account",),
@@ -196,7 +204,13 @@ _UNIT: Final = {
     ),
 }
 QUESTIONS: Final = {
-    "portfolio": _UNITS | {"top_up": Question(_TOP_UP + _LAST_TOP_UPS, ("recent_seq",))} | _TARIFFS | _TAIL,
+    "portfolio": _UNITS
+    | {
+        "top_up": Question(_TOP_UP + _LAST_TOP_UPS, ("recent_seq",)),
+        "foresight": Question(_FORESIGHT, other=frozenset({"points"})),
+    }
+    | _TARIFFS
+    | _TAIL,
     "unit": _UNIT,
     "top_ups": {
         "account": Question(_ACCOUNT),

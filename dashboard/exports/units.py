@@ -7,6 +7,7 @@ from typing import Final
 from dashboard.attention import Standing
 from dashboard.exports.sheet import Column, Sheet, Value
 from dashboard.figures import at_place
+from dashboard.foretold import BEYOND
 from dashboard.words import alert_word, reason_text, supply_word
 from meter_bridge.core.money import to_decimal
 
@@ -43,8 +44,13 @@ def _row(standing: Standing) -> tuple[Value, ...]:
         reason_text(unit.reason),
         unit.currency,
         to_decimal(unit.available, unit.currency),
-        None if standing.days_left is None else Decimal(f"{standing.days_left:.1f}"),
+        _days(standing.days_left),
         ", ".join(alert_word(kind).said for kind in unit.alerts),
         None if unit.top_up_at is None else at_place(unit.top_up_at, unit.time_zone),
         None if unit.top_up_amount is None else to_decimal(unit.top_up_amount, unit.currency),
     )
+
+
+def _days(left: float | None) -> Decimal | None:
+    """Return days left; none where they are not known, or more than is foretold."""
+    return None if left is None or left == BEYOND else Decimal(f"{left:.1f}")

@@ -6,8 +6,8 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.attention import Standing
 from dashboard.charts.template import band_name
-from dashboard.figures import ago, days, kwh, moment, money, power, short_moment
-from dashboard.foretold import Foretold, foretold
+from dashboard.figures import ago, days, kwh, moment, money, number_of_days, power, short_moment
+from dashboard.foretold import BEYOND
 from dashboard.language import say
 from dashboard.parts.key_figures import Figure
 from dashboard.price_now import PriceNow
@@ -17,7 +17,6 @@ from dashboard.warehouse import Warehouse
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
 def unit_figures(
@@ -29,28 +28,11 @@ def unit_figures(
     week = charged.get(unit.currency, Weeks(now=0, before=0))
     return [
         Figure(say("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
-        _lasts(standing, opened.once(foretold, viewer, unit.id), opened.as_of or 0),
+        Figure(say("Lasts"), days(standing.days_left), None, why_days(standing, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
         Figure(say("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
         Figure(say("Power now"), power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
     ]
-
-
-def _lasts(standing: Standing, ahead: Foretold | None, now: int) -> Figure:
-    """Return how long the balance lasts, with its band where there is one."""
-    if ahead is None or ahead.out is None:
-        return Figure(say("Lasts"), days(standing.days_left), None, why_days(standing))
-    unit = standing.unit
-    told = say("until {instant}", instant=short_moment(ahead.out.at, unit.time_zone))
-    if ahead.banded and ahead.out.early - now >= DAY_MS:
-        early, late = (
-            days((at - now) / DAY_MS).partition(NO_BREAK)[0] for at in (ahead.out.early, ahead.out.late)
-        )
-        told = say("{early} to {late} days, four times out of five", early=early, late=late)
-    elif ahead.banded:
-        early, late = (short_moment(at, unit.time_zone) for at in (ahead.out.early, ahead.out.late))
-        told = say("{early} to {late}, four times out of five", early=early, late=late)
-    return Figure(say("Lasts"), days(ahead.days(now)), None, told)
 
 
 def _accrued(unit: Unit) -> str:
@@ -58,13 +40,23 @@ def _accrued(unit: Unit) -> str:
     return say("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
-def why_days(standing: Standing) -> str:
-    """Return what the forecast rests on."""
+def why_days(standing: Standing, now: int) -> str:
+    """Return until when credit lasts, with the band where there is one, or why that is not told."""
     if standing.unit.never_ends:
         return say("billed later, never cut")
     if standing.days_left is None:
-        return say("needs two full days of use")
-    return say("at the recent pace")
+        return say("needs three full days of use")
+    out = standing.lasts.out
+    if out is None:
+        return say("nothing is left") if standing.days_left < BEYOND else say("no end is in sight yet")
+    zone = standing.unit.time_zone
+    if out.soonest is None or out.latest is None or standing.days_left <= 0:
+        return say("until {instant}", instant=short_moment(out.at, zone))
+    if out.soonest - now < DAY_MS:
+        early, late = short_moment(out.soonest, zone), short_moment(out.latest, zone)
+        return say("{early} to {late}, four times out of five", early=early, late=late)
+    early, late = (number_of_days((at - now) / DAY_MS) for at in (out.soonest, out.latest))
+    return say("{early} to {late} days, four times out of five", early=early, late=late)
 
 
 def _next_kwh(price: PriceNow, currency: str) -> Figure:

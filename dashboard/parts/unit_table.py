@@ -17,14 +17,12 @@ from dashboard.words import alert_word, counted, reason_text, supply_word
 PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
-_NEVER: Final = float("inf")
-
 ORDERS: Final[dict[str, Callable[[Standing], tuple[object, ...]]]] = {
     "Needs attention": urgency,
     "Name": lambda s: (s.unit.name.casefold(), s.unit.id),
     "Balance, lowest first": lambda s: (s.unit.currency, s.unit.available, s.unit.name),
     "Balance, highest first": lambda s: (s.unit.currency, -s.unit.available, s.unit.name),
-    "Days left": lambda s: (_NEVER if s.days_left is None else s.days_left, s.unit.name),
+    "Days left": lambda s: (s.days_left is None, s.days_left or 0, s.unit.name),
     "Last top-up, oldest first": lambda s: (s.unit.top_up_at or 0, s.unit.name),
     "Last top-up, newest first": lambda s: (-(s.unit.top_up_at or 0), s.unit.name),
 }

@@ -32,7 +32,9 @@ def show_where_it_went(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
                 key="credit gone",
                 label_visibility="collapsed",
             )
-        gone = opened.once(credit_gone, viewer, unit.id, SPANS[chosen or "7 days"], unit.accrued)
+        gone = opened.once(
+            credit_gone, viewer, unit.id, SPANS[chosen or "7 days"], unit.balance - unit.available
+        )
         if gone is None or not gone.moved:
             st.caption(say("Nothing has moved the balance in this time."))
             return

@@ -1,10 +1,12 @@
 """Tell which units there are and how they stand."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
 from dashboard.access import Viewer
+from dashboard.policies import credit_rules, emergency_selected
 from dashboard.warehouse import Warehouse
+from meter_bridge.core.credit import CreditState, after, spend
 
 _QUERY: Final = """
     WITH accrual AS (
@@ -15,6 +17,8 @@ _QUERY: Final = """
         SELECT account_id, asset, sum(amount)::BIGINT AS amount FROM balance GROUP BY account_id, asset),
     top_up_newest AS (SELECT account_id, arg_max("at", seq) AS "at", arg_max(amount, seq) AS amount
                       FROM top_up GROUP BY account_id),
+    lending AS (SELECT account_id, asset, -sum(amount)::BIGINT AS amount FROM held
+                WHERE bucket = 'emergency_credit' GROUP BY account_id, asset),
     open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds
                    FROM alert WHERE closed_at IS NULL GROUP BY account_id)
     SELECT a.id, a.name, nullif(a.customer::VARCHAR, '') AS customer, a.site_id, a.site_name, a.time_zone,
@@ -22,9 +26,10 @@ _QUERY: Final = """
            c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
            nullif(s.hold::VARCHAR, '') AS hold,
            nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, t."at" AS top_up_at,
-           t.amount AS top_up_amount
+           t.amount AS top_up_amount, coalesce(l.amount, 0) AS lent, coalesce(s.document, '{}') AS document
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN money m ON m.account_id = a.id AND m.asset = a.currency
+    LEFT JOIN lending l ON l.account_id = a.id AND l.asset = a.currency
     LEFT JOIN accrual c ON c.account_id = a.id
     LEFT JOIN account_status s ON s.account_id = a.id
     LEFT JOIN top_up_newest t ON t.account_id = a.id
@@ -57,6 +62,9 @@ class Unit:
     alerts: tuple[str, ...]
     top_up_at: int | None
     top_up_amount: int | None
+    lent: int
+    """Emergency credit that is out."""
+    emergency_selected: bool
 
     @property
     def never_ends(self) -> bool:
@@ -64,12 +72,31 @@ class Unit:
         return self.reason == "credit_mode"
 
     @property
+    def credit(self) -> CreditState:
+        """Return what the posted credit comes to once what was used since is posted as well."""
+        rules = credit_rules(self.policy)
+        posted = CreditState(self.balance, self.lent, selected=self.emergency_selected)
+        return after(posted, spend(rules, posted, self.accrued))
+
+    @property
     def available(self) -> int:
-        """Return what is left now: the posted balance less what was used since."""
-        return self.balance - self.accrued
+        """Return what is left now: the posted balance less what it bore since; emergency credit apart."""
+        return self.credit.balance if self.emergency_selected or self.lent else self.balance - self.accrued
 
 
 def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
     """Return the units that the viewer may see, by site and name."""
     rows = warehouse.rows(_QUERY, viewer.parameters())
-    return [Unit(**row | {"alerts": tuple(row["alerts"])}) for row in rows]
+    return [
+        Unit(**{name: value for name, value in row.items() if name != "document"} | _told(row))
+        for row in rows
+    ]
+
+
+def _told(row: dict[str, object]) -> dict[str, Any]:
+    """Return what is read out of columns; most units have an empty document."""
+    document = str(row["document"])
+    return {
+        "alerts": tuple(cast("list[str]", row["alerts"])),
+        "emergency_selected": document != "{}" and emergency_selected(document),
+    }

@@ -54,19 +54,19 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
     state = chip(supply_word(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
     st.html(page_title(unit.name, unit.site_name, state))
     freshness(opened, unit.time_zone)
-    _left(standing)
+    _left(standing, opened.as_of or 0)
     _what_to_do(viewer, unit)
     _now(opened, viewer, unit, opened.once(price_now, viewer, unit.id))
     show_where_it_went(opened, viewer, unit)
     _lately(opened, viewer, unit)
 
 
-def _left(standing: Standing) -> None:
+def _left(standing: Standing, now: int) -> None:
     """Show what is left, large."""
-    unit = standing.unit
-    lasts = say("Lasts about {days}, {why}", days=days(standing.days_left), why=why_days(standing))
+    unit, why = standing.unit, why_days(standing, now)
+    lasts = say("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
     if standing.days_left is None:
-        lasts = why_days(standing)
+        lasts = why
     st.html(
         f'<p class="pm-lead">{say("You have")}</p>'
         f'<p class="pm-big">{money(unit.available, unit.currency)}</p>'

@@ -49,7 +49,7 @@ def show() -> None:
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
     """List the units to choose from."""
     st.html(page_title(say("Unit"), say("choose one to see its balance, cost and history")))
-    every = [Standing(unit, None) for unit in opened.once(units, viewer)]
+    every = [Standing(unit) for unit in opened.once(units, viewer)]
     if not every:
         no_units()
         return

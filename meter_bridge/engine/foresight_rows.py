@@ -1,7 +1,7 @@
 """What is foretold of a supply, as it is stored for those who only read: the dashboard tells the same.
 
-The points of an outlook are 64-bit numbers, the least byte first: all instants, then what will have been spent
-by each. So thousands of them are read without making an object of each number.
+The points of an outlook are 64-bit numbers, the least byte first: all instants, then what will have been
+spent by each. So thousands of them are read without making an object of each number.
 """
 
 from array import array
@@ -52,7 +52,7 @@ class StoredPoints(Sequence[Point]):
     @override
     def __iter__(self) -> Iterator[Point]:
         numbers, half = self._numbers, self._half
-        return map(Point, numbers[:half], numbers[half:])
+        return map(Point, numbers[:half], numbers[half:], strict=True)
 
 
 def pack(points: Sequence[Point]) -> bytes:
@@ -72,7 +72,7 @@ def row_of(supply: Supply, foresight: Foresight) -> dict[str, object]:
         "made_at": foresight.made_at,
         "in_units": outlook is not None and outlook.in_units,
         "points": b"" if outlook is None else pack(outlook.points),
-        "bands": _bands(foresight.bands),
+        "bands": bands_text(foresight.bands),
     }
 
 
@@ -99,7 +99,7 @@ def sight_of(points: bytes, bands: str, *, in_units: bool, units: int) -> Sight 
     return Sight(Outlook(StoredPoints(points), in_units), known, units)
 
 
-def _bands(bands: Mapping[int, Band | None]) -> str:
+def bands_text(bands: Mapping[int, Band | None]) -> str:
     """Return bands as text."""
     return json.dumps(
         {str(days): None if each is None else [each.low, each.high] for days, each in bands.items()}

@@ -171,8 +171,9 @@ foresight = Table(
     Column("points", LargeBinary, nullable=False),
     Column("bands", Text, nullable=False),
 )
-"""What a supply will spend, as it was foretold last: ``points`` as in ``engine.foresight_rows``, empty where too
-little is known; ``bands`` is JSON, by the horizon in days. Kept for the dashboard; the bridge looks ahead anew."""
+"""What a supply will spend, as it was foretold last: ``points`` as in ``engine.foresight_rows``, empty where
+too little is known; ``bands`` is JSON, by the horizon in days. For those who only read: after a start the
+bridge looks ahead anew."""
 
 account_status = Table(
     "account_status",

@@ -1,12 +1,19 @@
 """What an invented house has besides its charges: price lists, debts, relays, quarantines."""
 
+from datetime import date, timedelta
 import json
 
 from meter_bridge.config.codec import encode_tariff_version
 from meter_bridge.core.bands import Band, BandCalendar, Window
 from meter_bridge.core.calendar import local_day
+from meter_bridge.core.forecast import HORIZONS, band, errors
+from meter_bridge.core.habit import History, learn
+from meter_bridge.core.outlook import look_ahead
 from meter_bridge.core.periods import PeriodRule
-from meter_bridge.core.tariff import Ladder, StandingCharge, TariffVersion, Tax
+from meter_bridge.core.rating import Terms
+from meter_bridge.core.tariff import Ladder, StandingCharge, TariffVersion, Tax, Timeline
+from meter_bridge.engine.document import rating_of
+from meter_bridge.engine.foresight_rows import bands_text, pack
 
 WORKDAYS = frozenset(range(5))
 EVERY_DAY = frozenset(range(8))
@@ -60,6 +67,38 @@ def supply_document(now: int, time_zone: str, month_wh: int, version: TariffVers
     period = PeriodRule().text(local_day(now, version.zone))
     state = [[], [[period, 0, month_wh]], [], [], 0, [], [0, 0, 0, 0], 0, [], {}, {}, []]
     return json.dumps(state).encode()
+
+
+def foresight_row(
+    supply_id: str,
+    account_id: str,
+    uses: dict[str, int],
+    document: bytes,
+    version: TariffVersion,
+    span: tuple[int, int],
+) -> dict[str, object]:
+    """Return what the bridge would foretell of a supply from its days, from its opening to the present."""
+    opened, now = span
+    days = _whole_days(uses, local_day(opened, version.zone), local_day(now, version.zone))
+    history = History(local_day(now, version.zone) - timedelta(days=1), days)
+    habit, outlook = learn(history), None
+    if habit is not None:
+        rating = rating_of(document, Terms(local_day(opened, version.zone)))
+        outlook = look_ahead(rating, Timeline((version,)), habit, now)
+    return {
+        "supply_id": supply_id,
+        "account_id": account_id,
+        "made_at": now,
+        "in_units": False,
+        "points": b"" if outlook is None else pack(outlook.points),
+        "bands": bands_text({days: band(errors(history, days)) for days in HORIZONS}),
+    }
+
+
+def _whole_days(uses: dict[str, int], opened: date, today: date) -> tuple[int | None, ...]:
+    """Return the energy of each day between opening and today; a day without any is not known."""
+    between = range(1, (today - opened).days)
+    return tuple(uses.get((opened + timedelta(days=each)).isoformat()) or None for each in between)
 
 
 def debt_terms(owed: int, due: int) -> dict[str, object]:

@@ -19,7 +19,13 @@ from sqlalchemy import Engine, Table, create_engine, event, insert
 from meter_bridge.core.tariff import TariffVersion
 from meter_bridge.engine.export import Exporter, manifest_rows, watermark_row
 from meter_bridge.storage import tables
-from tests.dashboard.invented_details import debt_terms, home_version, supply_document, version_document
+from tests.dashboard.invented_details import (
+    debt_terms,
+    foresight_row,
+    home_version,
+    supply_document,
+    version_document,
+)
 
 QUARTER_MS = 15 * 60_000
 HOUR_MS = 3_600_000
@@ -498,6 +504,7 @@ def present(account: Account) -> None:
                 house.now, account.zone.key, account.month_wh, site_version(account.unit.site)
             ),
         )
+        foretell(account)
     states = [(since - DAY_MS, "connected", "in_credit"), (since, unit.state, unit.reason)]
     for n, (at, state, reason) in enumerate(states):
         house.add(
@@ -527,6 +534,22 @@ def present(account: Account) -> None:
             acknowledged_by=None,
             closed_at=None,
         )
+
+
+def foretell(account: Account) -> None:
+    """Add what the bridge would foretell of the unit."""
+    house, unit = account.house, account.unit
+    if unit.billed_later:
+        return
+    uses: dict[str, int] = {}
+    for row in house.of(tables.segment, account_id=unit.id):
+        day = str(row["local_day"])
+        uses[day] = uses.get(day, 0) + int(str(row["wh"]))
+    version = site_version(unit.site)
+    document = supply_document(house.now, account.zone.key, account.month_wh, version)
+    opened = house.now - unit.days * DAY_MS
+    row = foresight_row(f"{unit.id}-supply", unit.id, uses, document, version, (opened, house.now))
+    house.add(tables.foresight, **row)
 
 
 def _terms(account: Account) -> Row:

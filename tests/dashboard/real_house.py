@@ -1,7 +1,8 @@
 """An installation that the engine itself made: days of readings, payments, debts and emergency credit."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +71,7 @@ class Street:
 
     house: House
     registers: dict[str, int]
+    watts: Mapping[str, int] = field(default_factory=lambda: WATTS)
 
     async def run(self, quarters: int) -> None:
         """Let quarters of an hour pass; every meter reports at the end of each."""
@@ -77,7 +79,7 @@ class Street:
             self.house.time.forward(QUARTER)
             hour = self.house.time.wall // HOUR % 24
             for unit in self.registers:
-                self.registers[unit] += WATTS[unit] // 4 // (1 if hour < 12 else 2)
+                self.registers[unit] += self.watts[unit] // 4 // (1 if hour < 12 else 2)
             await self.house.report(
                 *(Report(f"tasmota:{unit}/1", register_wh=wh) for unit, wh in self.registers.items())
             )

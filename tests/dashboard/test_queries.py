@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.access import Viewer
 from dashboard.queries.balance import balance_steps
-from dashboard.queries.pace import paces
+from dashboard.queries.sights import sights
 from dashboard.queries.top_ups import top_ups
 from dashboard.queries.units import units
 from dashboard.queries.usage import usage
@@ -114,9 +114,9 @@ def test_energy_and_charges_of_the_week_are_the_segments_that_began_in_it(
     assert charged["ZAR"].now == sum(_number(row, "amount") + _number(row, "tax") for row in recent)
 
 
-def test_the_pace_is_known_only_from_full_days(portfolio: Warehouse) -> None:
-    found = paces(portfolio, LANDLORD)
-    assert found["one"].days == 11  # of twelve days, neither the first nor today is full
+def test_what_is_foretold_is_known_only_from_full_days(portfolio: Warehouse) -> None:
+    found = sights(portfolio, LANDLORD)
+    assert len(found["one"]) == 1
     assert "new" not in found
 
 
@@ -146,7 +146,7 @@ def test_no_query_shows_what_the_viewer_may_not_see(flat: Warehouse, viewer: Vie
     assert usage(flat, viewer, "one", 30) == []
     assert top_ups(flat, viewer, "one") == []
     assert balance_steps(flat, viewer, "one", 30) == []
-    assert paces(flat, viewer) == {}
+    assert sights(flat, viewer) == {}
 
 
 def test_a_tenant_sees_the_own_account_alone(portfolio: Warehouse) -> None:

@@ -1,7 +1,7 @@
 """A unit's page answers why the credit is gone, how it goes on, and what was used hour by hour."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.foretold import foretold
 from dashboard.queries.credit_gone import credit_gone
-from dashboard.queries.daily_use import histories
 from dashboard.queries.hourly import hourly
 from dashboard.source import read_snapshot
 from dashboard.warehouse import Warehouse
@@ -65,15 +64,6 @@ def test_since_the_last_top_up_begins_with_it(homes: House) -> None:
 
 def test_credit_of_another_is_never_told(homes: House) -> None:
     assert credit_gone(opened(homes, "one"), Viewer(accounts=("few",)), "one", 30, 0) is None
-
-
-def test_days_without_energy_are_not_known(homes: House) -> None:
-    (history,) = histories(opened(homes, "one"), LANDLORD, "one").values()
-    assert history.last == date(2026, 11, 19)
-    assert len(history.uses) == 129
-    day = (history.last - timedelta(days=3)).isoformat()
-    of_day = [row for row in homes.of(tables.segment, account_id="one") if row["local_day"] == day]
-    assert history.uses[-4] == sum(int(str(row["wh"])) for row in of_day)
 
 
 def test_a_balance_is_foretold_with_a_band(homes: House) -> None:
@@ -136,8 +126,5 @@ def test_a_gap_of_a_month_is_left_open(open_page: Open, tmp_path: Path) -> None:
     rows = made.rows[tables.segment.name]
     made.rows[tables.segment.name] = [row for row in rows if not begin < int(str(row["start_ms"])) < end]
     made.write()
-    warehouse = opened(made, "one")
-    (history,) = histories(warehouse, LANDLORD, "one").values()
-    assert None in history.uses
     for page in ("unit", "today", "units", "tariffs"):
         assert not open_page(tmp_path, page, unit="one").exception
