@@ -146,14 +146,18 @@ def _answers(each: Endpoint) -> Json:
 def _content(each: Endpoint) -> Json:
     if each.answer is None:
         return {}
+    others = {media: _plain(media) for media in each.other_media}
     if isinstance(each.answer, str):
-        kind = "object" if each.answer == JSON else "string"
-        return {"content": {each.answer: {"schema": {"type": kind}}}}
+        return {"content": {each.answer: _plain(each.answer)} | others}
     content: Json = {"schema": _reference(each.answer)}
     if each.answer_example is not None:
         content["example"] = msgspec.to_builtins(each.answer_example)
-    others = {media: {"schema": {"type": "string"}} for media in each.other_media}
     return {"content": {JSON: content} | others}
+
+
+def _plain(media: str) -> Json:
+    """Return what is said of an answer that has no type of its own."""
+    return {"schema": {"type": "object" if media == JSON else "string"}}
 
 
 def _problems(each: Endpoint) -> Json:

@@ -16,7 +16,7 @@ from meter_bridge.api.server_address import is_loopback
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page import session
-from meter_bridge.tenant_page.files import INDEX, Files, answer_with
+from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, Files, answer_with
 
 FILES: Final = web.AppKey("files of the tenant's page", Files)
 SESSION_S: Final = session.DAYS * 86_400
@@ -166,7 +166,7 @@ async def set_notification_settings(call: Call) -> Reply:
     return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))
 
 
-@endpoint("GET", "/", rights=PUBLIC, answer="text/html", status=HTTPStatus.FOUND, any_query=True)
+@endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
 async def lead_to_page(call: Call) -> web.StreamResponse:
     """Lead whoever typed the bare address to the tenant's page."""
     del call
@@ -184,6 +184,7 @@ async def get_page(call: Call) -> web.StreamResponse:
     "/my/{file}",
     rights=PUBLIC,
     answer="text/html",
+    other_media=tuple(sorted(MEDIA_TYPES - {"text/html"})),
     any_query=True,
     refusals=(ErrorCode.NOT_FOUND,),
 )

@@ -28,6 +28,7 @@ _MEDIA: Final[Mapping[str, str]] = MappingProxyType(
         ".png": "image/png",
     }
 )
+MEDIA_TYPES: Final = frozenset(each.partition(";")[0] for each in _MEDIA.values())
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
