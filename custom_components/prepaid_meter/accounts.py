@@ -7,12 +7,12 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er, target
+from homeassistant.helpers import entity_registry as er, target
 
 from .client.protocol import AccountView
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .devices import account_identifier
+from .devices import account_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,9 @@ def async_chosen(hass: HomeAssistant, chosen: dict[str, Any]) -> list[Place]:
 
 
 @callback
-def async_device_id(hass: HomeAssistant, place: Place) -> str | None:
+def async_device_id(place: Place) -> str | None:
     """Return the id of an account's device."""
-    identifier = account_identifier(place.coordinator, place.account.id)
-    entry_id = place.coordinator.config_entry.entry_id
-    device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry_id)
+    device = account_device(place.coordinator, place.account.id)
     return device.id if device else None
 
 

@@ -63,7 +63,9 @@ async def async_setup_entry(
     """Set up the binary sensors of the bridge and of every account."""
     coordinator = entry.runtime_data
     async_add_entities([BridgeConnectivity(coordinator, CONNECTIVITY), BridgeProblem(coordinator, PROBLEM)])
-    EntityAdder(entry, Platform.BINARY_SENSOR, async_add_entities, partial(_candidates, coordinator))
+    await EntityAdder(
+        entry, Platform.BINARY_SENSOR, async_add_entities, partial(_candidates, coordinator)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

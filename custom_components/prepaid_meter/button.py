@@ -36,7 +36,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the buttons that the token may press."""
-    EntityAdder(entry, Platform.BUTTON, async_add_entities, partial(_candidates, entry.runtime_data))
+    await EntityAdder(
+        entry, Platform.BUTTON, async_add_entities, partial(_candidates, entry.runtime_data)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

@@ -1,5 +1,6 @@
 """Hold what the bridge pushes, and tell those whom a change concerns."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -65,6 +66,8 @@ class PrepaidMeterCoordinator:
         self.hass = hass
         self.config_entry = entry
         self.available = False
+        self.followed = asyncio.Event()
+        """Set-up is over: what needs no waiting for may begin."""
         self.accounts = {}
         self.connection = BridgeConnection(
             async_get_clientsession(hass, verify_ssl=entry.data[CONF_VERIFY_SSL]),
@@ -105,6 +108,7 @@ class PrepaidMeterCoordinator:
     @callback
     def async_follow(self) -> None:
         """Follow the bridge until the entry is unloaded."""
+        self.followed.set()
         self.config_entry.async_create_background_task(
             self.hass, self._stream.run(), f"{DOMAIN} stream {self.config_entry.title}"
         )

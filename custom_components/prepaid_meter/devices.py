@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.device_registry import DeviceEntryType
+from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 
 from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
@@ -20,6 +20,13 @@ def bridge_identifier(coordinator: PrepaidMeterCoordinator) -> tuple[str, str]:
 def account_identifier(coordinator: PrepaidMeterCoordinator, account_id: str) -> tuple[str, str]:
     """Return what identifies an account's device."""
     return (DOMAIN, f"{coordinator.installation_id}/{account_id}")
+
+
+def account_device(coordinator: PrepaidMeterCoordinator, account_id: str) -> DeviceEntry | None:
+    """Return an account's device, None where somebody has just removed it."""
+    identifier = account_identifier(coordinator, account_id)
+    registry = dr.async_get(coordinator.hass)
+    return registry.async_get_device_by_identifier(identifier, coordinator.config_entry.entry_id)
 
 
 def known_identifiers(coordinator: PrepaidMeterCoordinator) -> set[tuple[str, str]]:
@@ -116,8 +123,7 @@ class DeviceKeeper:
 
     def _remove(self, account_id: str) -> None:
         self._described.pop(account_id, None)
-        identifier = account_identifier(self._coordinator, account_id)
-        if device := self._registry.async_get_device_by_identifier(identifier, self._entry.entry_id):
+        if device := account_device(self._coordinator, account_id):
             self._registry.async_remove_device(device.id)
 
     def _take(self, account_id: str, now: _Description) -> None:

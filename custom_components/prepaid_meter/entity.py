@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from itertools import batched
-from typing import Final, override
+from typing import Final, NamedTuple, override
 
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
@@ -15,7 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .client.protocol import AccountView, MeterView
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .devices import account_identifier, bridge_identifier
+from .devices import account_device, bridge_identifier
 
 MANY_ACCOUNTS: Final = 150
 """Home Assistant takes 10,000 enabled entities of an entry, and an account has some forty. Above this number
@@ -24,7 +23,6 @@ ESSENTIAL: Final = frozenset(
     {
         "alert_event",
         "balance",
-        "energy",
         "low_credit",
         "problem",
         "run_out",
@@ -34,8 +32,12 @@ ESSENTIAL: Final = frozenset(
     }
 )
 """Entities of an account that are enabled however many accounts there are."""
-AT_ONCE: Final = 20
-"""Accounts whose further entities are registered in one go; Home Assistant does other things in between."""
+AT_ONCE: Final = 25
+"""Accounts whose entities are added in one go; Home Assistant does other things in between."""
+FURTHER_AT_ONCE: Final = 10
+PAUSE_S: Final = 1.0
+"""Of many accounts the further entities are registered so many at a time with such a pause: it takes the
+recorder half a minute of a processor for a thousand accounts, and nobody waits for it."""
 
 
 class BridgeEntity(Entity):
@@ -78,7 +80,9 @@ class AccountEntity(Entity):
         self.entity_description = description
         self._account_id = account.id
         self._attr_unique_id = account_unique_id(coordinator, account, description)
-        self._attr_device_info = DeviceInfo(identifiers={account_identifier(coordinator, account.id)})
+        # Registered already, by the keeper of devices; to describe it once more for each entity is a tenth of
+        # the time in which a thousand accounts are set up.
+        self.device_entry = account_device(coordinator, account.id)
 
     @property
     def account(self) -> AccountView:
@@ -153,8 +157,7 @@ def meter_unique_id(
     return f"{coordinator.installation_id}/{account.id}/{meter.id}/{description.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An entity that an account may have; ``wanted`` says whether there is something to show yet."""
 
     unique_id: str
@@ -178,20 +181,28 @@ class EntityAdder:
         add_entities: AddConfigEntryEntitiesCallback,
         candidates: Callable[[AccountView], Iterable[Candidate]],
     ) -> None:
-        """Add what there is now and follow the bridge."""
+        """Prepare to follow the bridge."""
+        self._entry = entry
         self._coordinator = entry.runtime_data
         self._platform = platform
         self._registry = er.async_get(self._coordinator.hass)
         self._add_entities = add_entities
         self._candidates = candidates
         self._added: dict[str, set[str]] = {}
+
+    async def async_begin(self) -> None:
+        """Add what there is now, let Home Assistant do other things in between, and follow the bridge."""
         accounts = list(self._coordinator.accounts.values())
         self._remove_stale(accounts)
-        self._add(accounts, only_essential=self._has_many)
-        entry.async_on_unload(self._coordinator.async_on_accounts(self._accounts_changed))
+        for some in batched(accounts, AT_ONCE, strict=False):
+            self._add(some, only_essential=self._has_many)
+            await asyncio.sleep(0)
+        self._entry.async_on_unload(self._coordinator.async_on_accounts(self._accounts_changed))
         if self._has_many:
-            entry.async_create_background_task(
-                self._coordinator.hass, self._add_rest(accounts), f"{DOMAIN} {platform} of {entry.title}"
+            self._entry.async_create_background_task(
+                self._coordinator.hass,
+                self._add_rest(accounts),
+                f"{DOMAIN} {self._platform} of {self._entry.title}",
             )
 
     @property
@@ -199,11 +210,16 @@ class EntityAdder:
         return len(self._coordinator.accounts) > MANY_ACCOUNTS
 
     def _remove_stale(self, accounts: list[AccountView]) -> None:
+        of_platform = [
+            entity
+            for entity in er.async_entries_for_config_entry(self._registry, self._entry.entry_id)
+            if entity.domain == self._platform and entity.unique_id.count("/") > 1  # not the bridge's own
+        ]
+        if not of_platform:
+            return
         expected = {each.unique_id for account in accounts for each in self._candidates(account)}
-        entry_id = self._coordinator.config_entry.entry_id
-        for entity in er.async_entries_for_config_entry(self._registry, entry_id):
-            of_bridge = entity.unique_id.count("/") == 1
-            if entity.domain == self._platform and not of_bridge and entity.unique_id not in expected:
+        for entity in of_platform:
+            if entity.unique_id not in expected:
                 self._registry.async_remove(entity.entity_id)
 
     @callback
@@ -214,9 +230,10 @@ class EntityAdder:
 
     async def _add_rest(self, accounts: list[AccountView]) -> None:
         """Register, disabled, what is not essential of many accounts; nobody needs to wait for that."""
-        for some in batched(accounts, AT_ONCE, strict=False):
+        await self._coordinator.followed.wait()
+        for some in batched(accounts, FURTHER_AT_ONCE, strict=False):
+            await asyncio.sleep(PAUSE_S)
             self._add((each for each in some if each.id in self._coordinator.accounts), only_essential=False)
-            await asyncio.sleep(0)
 
     @callback
     def _add(self, accounts: Iterable[AccountView], *, only_essential: bool) -> None:

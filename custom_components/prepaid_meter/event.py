@@ -35,7 +35,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the event entities of every account."""
-    EntityAdder(entry, Platform.EVENT, async_add_entities, partial(_candidates, entry.runtime_data))
+    await EntityAdder(
+        entry, Platform.EVENT, async_add_entities, partial(_candidates, entry.runtime_data)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

@@ -36,7 +36,7 @@ def async_tell_happenings(hass: HomeAssistant) -> None:
         if what.event.kind in _TEXTS:
             place = Place(what.coordinator, what.account)
             data = {
-                ATTR_DEVICE_ID: async_device_id(hass, place),
+                ATTR_DEVICE_ID: async_device_id(place),
                 ATTR_TYPE: what.event.kind.value,
                 ATTR_ACCOUNT: what.account.name,
                 "account_id": what.account.id,

@@ -86,7 +86,7 @@ def _exposed(hass: HomeAssistant, assistant: str) -> dict[str, Place]:
     for coordinator in async_loaded(hass):
         for account in sorted(coordinator.accounts.values(), key=lambda account: account.id):
             place = Place(coordinator, account)
-            device_id = async_device_id(hass, place)
+            device_id = async_device_id(place)
             if device_id and _is_exposed(hass, assistant, device_id):
                 found[_name(hass, device_id, place, found)] = place
     return found

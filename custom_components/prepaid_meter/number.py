@@ -53,7 +53,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the numbers of every account, where the token may change them."""
-    EntityAdder(entry, Platform.NUMBER, async_add_entities, partial(_candidates, entry.runtime_data))
+    await EntityAdder(
+        entry, Platform.NUMBER, async_add_entities, partial(_candidates, entry.runtime_data)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

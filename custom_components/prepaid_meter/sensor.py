@@ -102,7 +102,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the sensors of every account."""
-    EntityAdder(entry, Platform.SENSOR, async_add_entities, partial(_candidates, entry.runtime_data))
+    await EntityAdder(
+        entry, Platform.SENSOR, async_add_entities, partial(_candidates, entry.runtime_data)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

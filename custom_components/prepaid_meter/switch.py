@@ -37,7 +37,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the supply switch of every account, where the token may use it."""
-    EntityAdder(entry, Platform.SWITCH, async_add_entities, partial(_candidates, entry.runtime_data))
+    await EntityAdder(
+        entry, Platform.SWITCH, async_add_entities, partial(_candidates, entry.runtime_data)
+    ).async_begin()
 
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:

@@ -76,7 +76,7 @@ class AccountTrigger(Trigger):
     def _fire(self, run_action: TriggerActionRunner, place: Place, what: str, details: Details) -> None:
         account = place.account
         payload = {
-            ATTR_DEVICE_ID: async_device_id(self._hass, place),
+            ATTR_DEVICE_ID: async_device_id(place),
             "account": account.name,
             "account_id": account.id,
             "currency": account.currency,

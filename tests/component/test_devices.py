@@ -191,6 +191,7 @@ async def test_many_accounts_begin_with_what_matters_most(
     accounts: int,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 2)
+    monkeypatch.setattr(entity, "PAUSE_S", 0)
     bridge.accounts = {f"flat-{n}": account_view(f"flat-{n}") for n in range(accounts)}
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
@@ -215,6 +216,7 @@ async def test_what_is_disabled_is_made_once_it_is_enabled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 0)
+    monkeypatch.setattr(entity, "PAUSE_S", 0)
     for shown in (False, True):
         assert await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
