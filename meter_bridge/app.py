@@ -21,7 +21,7 @@ from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Sink
 from meter_bridge.devices.session import MakeClient, gmqtt_client
 from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.bridge import FOLLOW_S, Bridge, make_feed
 from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
@@ -34,11 +34,12 @@ from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.database import open_reader, reading
-from meter_bridge.storage.errors import LeaseLostError, NotOwnedError
+from meter_bridge.storage.database import InstallationLock, open_reader, reading
+from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
 from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
@@ -116,6 +117,7 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
+            _refuse_shards(reader)
             engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
             try:
                 await engine.clock_work()
@@ -125,6 +127,15 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
                 await engine.drained()
             finally:
                 store.close()
+
+
+def _refuse_shards(reader: SqlEngine) -> None:
+    """Refuse to change an installation of several shards without its workers: their numbers are their own."""
+    with reader.connect() as connection:
+        count = count_of(connection)
+    if count > 1:
+        msg = f"the sites are divided among {count} shards; start a bridge and repeat the command"
+        raise LockedError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,33 +165,39 @@ async def running(
     broker: MqttSettings | None,
     outside: Outside | None = None,
     ownership: Ownership | None = None,
+    shard: Shard = WHOLE,
 ) -> AsyncIterator[Running]:
-    """Run the engine with its devices; the API is served by whoever enters this."""
+    """Run the engine of a shard with its devices; the API is served by whoever enters this."""
     outside = outside or Outside()
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
     reader = open_reader(database)
+    if shard.whole:
+        _refuse_shards(reader)
     with ownership.patient():
-        engine = Engine(reader, store, transport, outside.clocks, make_feed)
+        engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
     engine.patience = ownership.patient
     intake = Intake(engine, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _guarded(intake),
         lambda connected: _broker_changed(engine, connected=connected),
+        shard=shard,
         make_client=outside.make_client,
     )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.installation)
-    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
+    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.n == 0 else None
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)
     jobs = [payments, foretelling, notices]
-    if exporter is not None:
+    if not shard.whole:
+        jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
+    if exporter is not None or shard.n != 0:
         jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
@@ -197,13 +214,14 @@ async def running(
 
 
 def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -> MqttSettings | None:
-    """Return the broker with the client id of the installation where bridges may follow each other.
+    """Return the broker with the client id of the shard where bridges may follow each other.
 
-    The broker then ends the connection of a bridge that lost the installation and has not noticed.
+    The broker then ends the connection of a bridge that lost the shard and has not noticed.
     """
     if broker is None or isinstance(database, Path):
         return broker
-    return replace(broker, client_id=f"prepaid-meter-{engine.installation.id[:32]}")
+    own = "" if engine.shard.n == 0 else f"-{engine.shard.n}"
+    return replace(broker, client_id=f"prepaid-meter-{engine.installation.id[:32]}{own}")
 
 
 def _guarded(intake: Intake) -> Sink:
@@ -240,11 +258,42 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(name, stop.set)
     with suppress(NotOwnedError):
         while not stop.is_set():
+            count = await _shards(settings, stop)
+            if count > 1:
+                await _share(settings, count, stop)
+                continue
             async with owned(settings.data, settings.location, wait=settings.standby, stop=stop) as ownership:
                 await _own(settings, ownership, stop)
             if not (settings.standby or stop.is_set()):
                 msg = f"the lease of {shown(settings.location)} was lost; another bridge may own it now"
                 raise LeaseLostError(msg)
+
+
+async def _shards(settings: Settings, stop: asyncio.Event) -> int:
+    """Return among how many shards the sites are divided."""
+    if isinstance(settings.location, Path):
+        return 1
+    from meter_bridge.storage.leased import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+
+    await ready(settings.location, wait=settings.standby, stop=stop)
+    with reading(settings.location) as reader, reader.connect() as connection:
+        return count_of(connection)
+
+
+async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
+    """Work as one of several bridges until a signal."""
+    from meter_bridge.workers.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
+
+    if settings.broker is None or isinstance(settings.location, Path):
+        msg = f"the sites are divided among {count} shards; name the broker that their bridges share"
+        raise StorageError(msg)
+    lock = InstallationLock(settings.data)
+    await asyncio.to_thread(lock.acquire)
+    try:
+        async with _broker(settings) as broker:
+            await Worker(settings, settings.location, broker, count).run(stop)
+    finally:
+        lock.release()
 
 
 async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
@@ -256,7 +305,7 @@ async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) ->
             await _serve(settings, broker, stop, ownership)
 
 
-async def _until_any(*events: asyncio.Event) -> None:
+async def until_any(*events: asyncio.Event) -> None:
     """Wait until one of several events is set."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
@@ -301,7 +350,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         server = ApiServer(parts.bridge, listen)
         await server.start()
         try:
-            await _until_any(stop, ownership.lost)
+            await until_any(stop, ownership.lost)
             if ownership.lost.is_set():
                 parts.engine.fail("another bridge may own the installation")
         finally:

@@ -51,6 +51,7 @@ SUMMARIES: Final = MappingProxyType(
         "backup": "copy the installation while it runs",
         "restore": "bring a backup back, or prove that it can be",
         "migrate": "move the installation to another database",
+        "shards": "divide the sites among several bridges",
         "simulate": "pretend to be meters, for trying out and for tests",
     }
 )

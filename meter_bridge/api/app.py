@@ -35,6 +35,7 @@ from meter_bridge.api.endpoint import PORT, Endpoint
 from meter_bridge.api.guard import guard
 from meter_bridge.api.headers import add_security_headers
 from meter_bridge.api.origin import ORIGINS
+from meter_bridge.api.peers import WORD, passed_on
 from meter_bridge.api.port import BridgePort
 from meter_bridge.api.registry import register
 from meter_bridge.api.sockets import SOCKETS, OpenSockets
@@ -69,13 +70,21 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 
 
 def build_app(
-    port: BridgePort, *, origins: Collection[str] = (), throttle: Throttle | None = None
+    port: BridgePort,
+    *,
+    origins: Collection[str] = (),
+    throttle: Throttle | None = None,
+    word: str = "",
 ) -> web.Application:
-    """Return the application that serves an engine; ``origins`` are web pages that may open a WebSocket."""
-    app = web.Application(middlewares=[guard], client_max_size=BODY_BYTES)
+    """Return the application that serves an engine; ``origins`` are web pages that may open a WebSocket.
+
+    ``word`` is that of the worker which passes requests on.
+    """
+    app = web.Application(middlewares=[passed_on, guard] if word else [guard], client_max_size=BODY_BYTES)
     sockets = OpenSockets()
     app[PORT] = port
     app[ORIGINS] = frozenset(origins)
+    app[WORD] = word
     app[SOCKETS] = sockets
     app[statements.PRINTER] = Printer()
     app[page.FILES] = Files()

@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from meter_bridge.api.peers import PASSED_ON_FOR_OPERATOR
 from meter_bridge.api.port import EVERYTHING, Actor, BridgePort, Refused
 from meter_bridge.api.throttle import Throttle
 from meter_bridge.protocol.messages import ErrorCode, Role
@@ -24,7 +25,8 @@ _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'met
 def actor_of(request: web.Request, port: BridgePort) -> Actor:
     """Return who sends a request; raise ``Refused`` where its token is missing or wrong."""
     headers = request.headers.getall("Authorization", [])
-    if not headers and came_over_unix_socket(request):
+    local = came_over_unix_socket(request) or request.get(PASSED_ON_FOR_OPERATOR, False)
+    if not headers and local:
         actor: Actor | None = LOCAL_OPERATOR
     elif headers:
         actor = port.authenticate(_token(headers))

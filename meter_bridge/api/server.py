@@ -17,6 +17,7 @@ from meter_bridge.api.connection import Connection
 from meter_bridge.api.port import BridgePort
 from meter_bridge.api.server_address import is_loopback
 from meter_bridge.api.unix_socket import bind, remove
+from meter_bridge.protocol.messages import ServerInfo
 
 _LOGGER: Final = logging.getLogger(__name__)
 SHUTDOWN_S: Final = 5.0
@@ -49,10 +50,11 @@ class Listen:
 class ApiServer:
     """The API of one engine, from ``start`` to ``stop``."""
 
-    def __init__(self, port: BridgePort, listen: Listen) -> None:
-        """Remember what to serve and where; nothing listens yet."""
+    def __init__(self, port: BridgePort | None, listen: Listen, *, word: str = "") -> None:
+        """Remember what to serve and where; ``word`` is that of who passes requests on."""
         self._port = port
         self._listen = listen
+        self._word = word
         self._stack = AsyncExitStack()
         self._tcp_port: int | None = None
 
@@ -70,6 +72,16 @@ class ApiServer:
         scheme = "http" if self._listen.tls_certificate is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._tcp_port}"
 
+    def app(self) -> web.Application:
+        """Return the application that is served."""
+        assert self._port is not None
+        return build_app(self._port, origins=self._listen.origins, word=self._word)
+
+    def info(self) -> ServerInfo:
+        """Return who is announced."""
+        assert self._port is not None
+        return self._port.info()
+
     async def start(self) -> None:
         """Listen and, where it makes sense, announce; raise ``OSError`` where an address is not to be had."""
         try:
@@ -83,8 +95,7 @@ class ApiServer:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        app = build_app(self._port, origins=self._listen.origins)
-        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
+        runner = web.AppRunner(self.app(), shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         if self._listen.socket is not None:
@@ -114,7 +125,7 @@ class ApiServer:
 
         assert self._tcp_port is not None
         tls = self._listen.tls_certificate is not None
-        announcement = Announcement(self._port.info(), host=host, port=self._tcp_port, tls=tls)
+        announcement = Announcement(self.info(), host=host, port=self._tcp_port, tls=tls)
         if await announcement.start():
             self._stack.push_async_callback(announcement.stop)
 

@@ -67,6 +67,8 @@ class Settings:
     """``postgresql://`` address, which may carry a password; None for a file of SQLite in the data folder."""
     standby: bool = False
     """Wait until the installation has no bridge, and take it over then (PostgreSQL)."""
+    worker_address: str | None = None
+    """Where other workers reach this one's API; None for where it listens."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work together."""
@@ -75,6 +77,7 @@ class Settings:
         _check_listen(self)
         _check_choices(self)
         _check_database(self)
+        _check_worker(self)
 
     @property
     def location(self) -> Location:
@@ -133,6 +136,7 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         export_every_s=_seconds(given, texts, "export_every_s"),
         database=_text(given, texts, "database"),
         standby=_flag(given, texts, "standby"),
+        worker_address=_text(given, texts, "worker_address"),
     )
 
 
@@ -260,6 +264,16 @@ def _split(address: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if usable else None
+
+
+def _check_worker(settings: Settings) -> None:
+    """Refuse an address that no other worker could ask."""
+    if settings.worker_address is not None:
+        parts = _split(settings.worker_address)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
+            remedy = "write for example https://bridge-2.example:8126"
+            message = "is no address of an API"
+            raise SettingsError(variable_of("worker_address"), settings.worker_address, message, remedy)
 
 
 def _check_tls(settings: Settings) -> None:

@@ -148,6 +148,9 @@ class Driver(Protocol):
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the topic filters, each with its QoS; there may be more after ``assign`` or a discovery."""
 
+    def own_filters(self) -> Sequence[tuple[str, int]]:
+        """Return filters for the devices in use alone, and for announcements that bring them to life."""
+
     def matches(self, topic: str) -> bool:
         """Say quickly whether a topic may be of this family."""
 

@@ -33,10 +33,15 @@ class MqttConnection:
         on_items: OnItems,
         on_connected: OnConnected,
         *,
+        own_alone: bool = False,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
-        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items."""
+        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items.
+
+        ``own_alone`` leaves the messages of devices that are not in use to others.
+        """
         self._drivers = tuple(drivers)
+        self._own_alone = own_alone
         self._on_items = on_items
         self._session = BrokerSession(
             settings,
@@ -125,4 +130,6 @@ class MqttConnection:
             )
 
     def _filters(self) -> Sequence[tuple[str, int]]:
+        if self._own_alone:
+            return [named for driver in self._drivers for named in driver.own_filters()]
         return [named for driver in self._drivers for named in driver.filters()]

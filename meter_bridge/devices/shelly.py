@@ -59,6 +59,12 @@ class ShellyDriver:
             *((name + suffix, 1) for name in nested for suffix in (EVENTS, ONLINE, "/status/+")),
         )
 
+    def own_filters(self) -> Sequence[tuple[str, int]]:
+        """Return the topics of devices in use, and those of their answers."""
+        answers = [(self._source + name + ANSWER, 1) for name in self._assigned]
+        suffixes = (EVENTS, ONLINE, STATUS + "+")
+        return (*answers, *((name + suffix, 1) for name in self._assigned for suffix in suffixes))
+
     def matches(self, topic: str) -> bool:
         """Say whether a topic has the shape of Shelly's."""
         return topic.endswith((EVENTS, ONLINE)) or STATUS in topic or topic.startswith(self._source)

@@ -97,6 +97,15 @@ class TasmotaDriver:
             (name, 1) for device in unusual for name in device.layout.filters(device.topic)
         )
 
+    def own_filters(self) -> Sequence[tuple[str, int]]:
+        """Return the usual layouts of each device in use, its own besides, and announcements."""
+        used = [device for device in self._devices.values() if device.channels]
+        layouts = [
+            (device, layout) for device in used for layout in {PREFIX_FIRST, PREFIX_LAST, device.layout}
+        ]
+        topics = {name for device, layout in layouts for name in layout.filters(device.topic)}
+        return ((DISCOVERY + "+/+", 1), *((name, 1) for name in sorted(topics)))
+
     def matches(self, topic: str) -> bool:
         """Say whether a topic has Tasmota's shape."""
         return topic in self._routes or topic.startswith(DISCOVERY) or _parse(topic) is not None

@@ -99,6 +99,14 @@ class Zigbee2MqttDriver:
             (f"{self._prefix}{name}{suffix}", 1) for name in nested for suffix in ("", "/availability")
         )
 
+    def own_filters(self) -> Sequence[tuple[str, int]]:
+        """Return the topics of devices in use, and those of the gateway."""
+        return self._base_filters[:2] + tuple(
+            (f"{self._prefix}{name}{suffix}", 1)
+            for name in self._assigned
+            for suffix in ("", "/availability")
+        )
+
     def matches(self, topic: str) -> bool:
         """Say whether a topic is under the gateway's base."""
         return topic.startswith(self._prefix)

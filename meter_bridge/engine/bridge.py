@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+import logging
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from meter_bridge import VERSION
 from meter_bridge.api import requests
@@ -95,6 +96,7 @@ FOLLOW_S: Final = 1.0
 """Pause between two looks for what another worker changed."""
 FOLLOWED_LOOKS: Final = 20
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 def make_feed(engine: Engine) -> Feed:
@@ -117,6 +119,8 @@ class Look:
         """Keep the engine and what was discovered."""
         self._engine = engine
         self.discovery = discovery or Discovery()
+        self.elsewhere: frozenset[str] = frozenset()
+        """Addresses that accounts of other shards use."""
 
     def visible(self, actor: Actor) -> list[Account]:
         """Return the accounts that an actor may see."""
@@ -149,8 +153,11 @@ class Look:
         )
 
     def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
-        """Return the discovered meters that nobody has assigned."""
-        return self.discovery.views(self._engine.installation) if actor.role in STAFF else ()
+        """Return the discovered meters that nobody has assigned; the first shard's bridge tells of them."""
+        if actor.role not in STAFF or self._engine.shard.n != 0:
+            return ()
+        found = self.discovery.views(self._engine.installation)
+        return tuple(meter for meter in found if meter.address not in self.elsewhere)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
@@ -178,7 +185,11 @@ class Bridge:
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with engine.reader.connect() as connection:
             self._tokens = load_tokens(connection)
+            self._learn_addresses(connection)
         file = load_providers(data)
+        if file.providers and not engine.shard.whole:
+            _LOGGER.warning("Payment providers are not served while several bridges share the sites")
+            file = replace(file, providers={})
         key = load_key(data)
         self.payments = Payments(engine, self._operations, key, file, self._account)
         self.page = TenantPage(engine, key, file.page, self._account)
@@ -305,6 +316,15 @@ class Bridge:
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
         """Refuse an account to transfer to that the actor may not see; one that is gone is refused later."""
         account = self.engine.installation.accounts.get(account_id or "")
+        gone = account_id is None or account_id in self.engine.installation.closed
+        if account is None and not gone and not self.engine.shard.whole:
+            raise Refused(
+                ErrorCode.NOT_SUPPORTED,
+                f"account {account_id!r} is not of the same shard of the sites",
+                field="to",
+                value=account_id,
+                remedy="refund at the one account and top the other up",
+            )
         if account is not None and not actor.sees(account.id, account.site.id):
             raise Refused(
                 ErrorCode.NOT_FOUND,
@@ -612,6 +632,16 @@ class Bridge:
         with self.engine.reader.connect() as connection:
             return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
 
+    def _learn_addresses(self, connection: Connection) -> None:
+        """Learn which meters others serve, so that they are not offered as new ones."""
+        if not self.engine.shard.whole:
+            meter = tables.meter
+            used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
+            rows = connection.execute(used).all()
+            self._look.elsewhere = frozenset(
+                address for row in rows for address in row if address is not None
+            )
+
     async def follow(self) -> None:
         """Take up the site file that another worker applied; nothing happens where there is none newer."""
         if self.engine.broken is None and not self._one_apply.locked():
@@ -639,6 +669,7 @@ class Bridge:
             newest = newest_applied(connection)
             if newest == here:
                 return newest, None, None
+            self._learn_addresses(connection)
             return newest, plan_of(connection, here), plan_of(connection, newest)
 
     def _not_protected(self) -> Iterator[str]:

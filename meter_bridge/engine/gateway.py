@@ -16,6 +16,7 @@ from meter_bridge.devices.session import MakeClient, gmqtt_client
 from meter_bridge.devices.shelly_websocket import ShellyWebSocket
 from meter_bridge.engine.state import Installation, Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.storage.shards import WHOLE, Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Gateway:
         take: Sink,
         on_connected: Callable[[bool], None],
         *,
+        shard: Shard = WHOLE,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
@@ -44,6 +46,7 @@ class Gateway:
                 list(self._drivers.values()),
                 take,
                 on_connected,
+                own_alone=not shard.whole,
                 make_client=make_client,
             )
             if settings is not None

@@ -55,6 +55,12 @@ def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
     return installation
 
 
+def identity(connection: Connection) -> tuple[str, str]:
+    """Return id and name of the installation."""
+    row = connection.execute(select(tables.installation.c.id, tables.installation.c.name)).one()
+    return row[0], row[1]
+
+
 def last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
     """Return the newest event time that the shard committed, or None from an empty database."""
     own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)

@@ -32,7 +32,6 @@ from meter_bridge.storage import work as ops
 DAY_MS: Final = 86_400_000
 REPEAT_MS: Final = 3_600_000
 DIGEST: Final = "digest"
-_MARK_ID: Final = 1
 _PAGE: Final = 500
 
 
@@ -58,14 +57,15 @@ class Clerk:
         if self.idle or engine.broken is not None or not engine.running.is_set():
             return
         if self._mark is None:
-            stored = await asyncio.to_thread(notice_book.read_mark, engine.reader)
+            stored = await asyncio.to_thread(notice_book.read_mark, engine.reader, engine.shard)
             if stored is None:
                 await self._store((), notice_book.Mark(engine.feed.seq, {}))
             else:
                 self._mark = stored
             return
         await self._go_through(self._mark)
-        await self._sum_up(self._mark)
+        if engine.shard.whole:
+            await self._sum_up(self._mark)
 
     async def _go_through(self, mark: notice_book.Mark) -> None:
         """Make notices of a page of events."""
@@ -180,7 +180,11 @@ class Clerk:
         """Store notices and mark as one unit."""
         unit = units.Unit(self._engine.clock.now())
         unit.work.extend(ops.INSERT_NOTICE, [_row(notice, unit.at) for notice in made])
-        row = {"id": _MARK_ID, "event_seq": mark.event_seq, "digests": json.dumps(dict(mark.digests))}
+        row = {
+            "id": notice_book.mark_id(self._engine.shard),
+            "event_seq": mark.event_seq,
+            "digests": json.dumps(dict(mark.digests)),
+        }
         unit.work.add(ops.UPSERT_NOTICE_MARK, row)
         await committed(self._engine, unit)
         self._mark = mark

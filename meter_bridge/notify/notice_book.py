@@ -13,6 +13,7 @@ from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.notices import NoticeView
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import tables
+from meter_bridge.storage.shards import Shard
 
 _NOTICE = tables.notice
 _NAMES: Final = ("sent", "sending", "uncertain")
@@ -49,12 +50,17 @@ class Waiting:
     """Names of those that may have taken it: a bridge was ended before they answered."""
 
 
-def read_mark(reader: Engine) -> Mark | None:
-    """Return the mark, None where nothing was ever told."""
+def read_mark(reader: Engine, shard: Shard) -> Mark | None:
+    """Return the mark of a shard, None where nothing of it was ever told."""
     table = tables.notice_mark
     with reader.connect() as connection:
-        row = connection.execute(select(table)).mappings().first()
+        row = connection.execute(select(table).where(table.c.id == mark_id(shard))).mappings().first()
     return None if row is None else Mark(row["event_seq"], json.loads(row["digests"]))
+
+
+def mark_id(shard: Shard) -> int:
+    """Return the key of the mark of a shard."""
+    return shard.n + 1
 
 
 def read_contacts(
@@ -75,9 +81,11 @@ def read_contacts(
     }
 
 
-def read_waiting(reader: Engine, now: int, most: int) -> list[Waiting]:
-    """Return the notices that are due, the oldest first."""
+def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Waiting]:
+    """Return the notices of a shard that are due, the oldest first."""
     query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), _NOTICE.c.next_at <= now)
+    if not shard.whole:
+        query = query.where(shard.numbers(_NOTICE.c.event_seq))
     with reader.connect() as connection:
         rows = connection.execute(query.order_by(_NOTICE.c.next_at, _NOTICE.c.id).limit(most)).mappings()
         return [_waiting(row) for row in rows]

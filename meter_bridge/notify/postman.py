@@ -65,7 +65,7 @@ class Postman:
         if engine.broken is not None or not engine.running.is_set() or len(self._under_way) >= AT_ONCE:
             return
         now = engine.clock.now()
-        due = await asyncio.to_thread(notice_book.read_waiting, engine.reader, now, AT_ONCE)
+        due = await asyncio.to_thread(notice_book.read_waiting, engine.reader, engine.shard, now, AT_ONCE)
         due = [notice for notice in due if notice.id not in self._under_way]
         ids = (notice.alert_id for notice in due if notice.alert_id is not None)
         still = await asyncio.to_thread(notice_book.open_alerts, engine.reader, tuple(ids))

@@ -40,7 +40,7 @@ class LeasedOwnership(Ownership):
         super().__init__(location)
         self._url = location
         self._leases = leases
-        self._grant = grant
+        self.grant = grant
         self._deadline = time.monotonic() + TERM_MS / 1000
         self._beat = time.monotonic()
         self._patience = 0
@@ -53,7 +53,7 @@ class LeasedOwnership(Ownership):
     @override
     def writer(self) -> Engine:
         """Return an engine of which each transaction proves the lease first."""
-        return fenced(open_writer(self._url), self._grant)
+        return fenced(open_writer(self._url), self.grant)
 
     @override
     @contextmanager
@@ -75,7 +75,7 @@ class LeasedOwnership(Ownership):
         self._watching.cancel()
         await asyncio.to_thread(self._thread.join)
         with suppress(StorageError):
-            await asyncio.to_thread(self._leases.release, self._grant)
+            await asyncio.to_thread(self._leases.release, self.grant)
 
     def _renew(self) -> None:
         """Renew until told to stop or until the lease is gone, and not while the event loop stands still."""
@@ -85,7 +85,7 @@ class LeasedOwnership(Ownership):
                 continue
             asked = time.monotonic()
             try:
-                if not self._leases.renew(self._grant, TERM_MS):
+                if not self._leases.renew(self.grant, TERM_MS):
                     self._deadline = 0.0
                     return
                 self._deadline = asked + TERM_MS / 1000
@@ -104,7 +104,7 @@ class LeasedOwnership(Ownership):
 @asynccontextmanager
 async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[Ownership]:
     """Own a database of a server by lease; see ``ownership.owned``."""
-    await _ready(url, wait=wait, stop=stop)
+    await ready(url, wait=wait, stop=stop)
     leases = Leases(url)
     try:
         grant = await _take(leases, url, stop) if wait else await _take_now(leases, url)
@@ -117,7 +117,7 @@ async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[
         leases.close()
 
 
-async def _ready(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
+async def ready(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
     """See that the server suits and has the table of leases; a standby waits for a server that is away."""
     while True:
         try:
@@ -143,7 +143,7 @@ async def _stopped(stop: asyncio.Event) -> bool:
 
 async def _take_now(leases: Leases, url: URL) -> Grant:
     """Take the lease or raise ``LockedError`` naming who holds it."""
-    grant = await asyncio.to_thread(leases.take, INSTALLATION, _name(), TERM_MS)
+    grant = await asyncio.to_thread(leases.take, INSTALLATION, name_of_process(), TERM_MS)
     if grant is None:
         holder = await asyncio.to_thread(leases.holder, INSTALLATION)
         msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
@@ -156,7 +156,7 @@ async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
     told = False
     while not stop.is_set():
         try:
-            grant = await asyncio.to_thread(leases.take, INSTALLATION, _name(), TERM_MS)
+            grant = await asyncio.to_thread(leases.take, INSTALLATION, name_of_process(), TERM_MS)
             if grant is not None:
                 return grant
             if not told:
@@ -169,6 +169,6 @@ async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
     raise NotOwnedError(_ENDED)
 
 
-def _name() -> str:
+def name_of_process() -> str:
     """Return what names this process to people."""
     return f"process {os.getpid()} on {socket.gethostname()}"

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from meter_bridge.api.port import PolicyChange, Refused
+from meter_bridge.api.requests import Transfer
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.devices.driver import Report
@@ -168,6 +169,13 @@ async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: 
         with pytest.raises(Refused, match=r"low credit was set to 3\.00"):
             await first.apply(more)
         assert first.engine.installation.sequences.applied == 2
+
+
+async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first:
+        asked = Transfer(amount="1.00", to="s1", reason="moved")
+        with pytest.raises(Refused, match="not of the same shard"):
+            await first.bridge.operate(LANDLORD, "n1", asked, key="one")
 
 
 async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street) -> None:

@@ -1,0 +1,82 @@
+"""Which shard an account or a meter belongs to, and what numbers of all shards mean in time."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import ColumnElement, Engine, Select, func, select
+
+from meter_bridge.storage import tables
+from meter_bridge.storage.shards import Shard
+
+_KEPT: Final = 500_000
+
+
+class Directory:
+    """Finds the shard of accounts and meters; a site never changes its shard while workers run."""
+
+    def __init__(self, reader: Engine) -> None:
+        """Keep how to ask; nothing is known yet."""
+        self._reader = reader
+        self._known: dict[tuple[str, str], int] = {}
+
+    def of_account(self, account_id: str) -> int | None:
+        """Return the shard of an account, None where there is no such account."""
+        return self._find("account", account_id, lambda: _of(tables.account.c.id == account_id))
+
+    def of_meter(self, meter_id: str) -> int | None:
+        """Return the shard of a meter, None where there is no such meter."""
+        return self._find("meter", meter_id, lambda: _of_meter(meter_id))
+
+    def _find(self, kind: str, object_id: str, query: Callable[[], Select[tuple[int]]]) -> int | None:
+        """Return what is known, or ask."""
+        key = (kind, object_id)
+        if key not in self._known:
+            with self._reader.connect() as connection:
+                found = connection.execute(query()).scalar()
+            if found is None:
+                return None
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = found
+        return self._known[key]
+
+
+def _of(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Return the query of the shard of an account."""
+    account, placed = tables.account, tables.site_shard
+    joined = account.outerjoin(placed, placed.c.site_id == account.c.site_id)
+    return select(func.coalesce(placed.c.shard, 0)).select_from(joined).where(condition)
+
+
+def _of_meter(meter_id: str) -> Select[tuple[int]]:
+    """Return the query of the shard of a meter's account."""
+    meter, supply = tables.meter, tables.supply
+    joined = meter.join(supply, supply.c.id == meter.c.supply_id)
+    owner = select(supply.c.account_id).select_from(joined).where(meter.c.id == meter_id).scalar_subquery()
+    return _of(tables.account.c.id == owner)
+
+
+class Times:
+    """What numbers mean to a client of all shards: an instant, because each shard counts for itself."""
+
+    def __init__(self, reader: Engine, count: int) -> None:
+        """Keep how to ask, and how many shards there are."""
+        self._reader = reader
+        self._shards = [Shard(n, count) for n in range(count)]
+
+    def events_before(self, instant: int) -> list[int]:
+        """Return for each shard the newest event up to an instant."""
+        table = tables.event
+        with self._reader.connect() as connection:
+            found = []
+            for shard in self._shards:
+                query = select(table.c.seq).where(shard.numbers(table.c.seq), table.c.at <= instant)
+                newest = connection.execute(query.order_by(table.c.seq.desc()).limit(1)).scalar()
+                found.append(shard.first if newest is None else newest)
+            return found
+
+    def event_at(self, seq: int) -> int | None:
+        """Return when an event happened, None where there is no such event."""
+        table = tables.event
+        with self._reader.connect() as connection:
+            return connection.execute(select(table.c.at).where(table.c.seq == seq)).scalar()

@@ -1,0 +1,62 @@
+"""One answer out of those of several shards: pure, over decoded JSON."""
+
+from collections.abc import Iterable, Mapping, Sequence
+import json
+from typing import Final
+
+type Json = object
+"""What ``json.loads`` returns."""
+type Answer = Mapping[str, Json]
+
+SNAPSHOT_BITS: Final = 10
+"""Numbers that clients see within one millisecond."""
+
+
+def merged_lists(answers: Sequence[Answer]) -> dict[str, Json]:
+    """Return the first answer with its lists prolonged by those of the others, each item once."""
+    found = dict(answers[0])
+    for name, value in found.items():
+        if isinstance(value, list):
+            found[name] = _once(item for answer in answers for item in _list(answer, name))
+    if "alerts" in found:
+        found["alerts"] = sorted(_list(found, "alerts"), key=_opened, reverse=True)
+    return found
+
+
+def merged_snapshot(snapshots: Sequence[Answer], seq: int) -> dict[str, Json]:
+    """Return the snapshot of all shards under the number that clients are to see."""
+    return merged_lists(snapshots) | {"seq": seq}
+
+
+def merged_health(answers: Sequence[Answer]) -> dict[str, Json]:
+    """Return the worst health, with every reason once."""
+    worst = max((str(answer["status"]) for answer in answers), key=("ok", "degraded", "down").index)
+    return {
+        "status": worst,
+        "reasons": _once(each for answer in answers for each in _list(answer, "reasons")),
+    }
+
+
+def number_of(instant: int) -> int:
+    """Return the first number that clients see for what happened at an instant."""
+    return instant << SNAPSHOT_BITS
+
+
+def instant_of(number: int) -> int:
+    """Return the instant of a number that a client saw."""
+    return number >> SNAPSHOT_BITS
+
+
+def _list(answer: Answer, name: str) -> list[Json]:
+    value = answer.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _once(items: Iterable[Json]) -> list[Json]:
+    """Return items without repetitions, in the order in which they came."""
+    return list({json.dumps(item, sort_keys=True): item for item in items}.values())
+
+
+def _opened(alert: Json) -> str:
+    """Return when an alert opened."""
+    return str(alert.get("opened_at", "")) if isinstance(alert, dict) else ""

@@ -1,0 +1,252 @@
+"""Several bridges share the sites of one installation: one dies or stalls, and the others take over."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+import os
+from pathlib import Path
+import signal
+import time
+
+import aiohttp
+import pytest
+from sqlalchemy import text
+
+from meter_bridge.devices.broker_url import parse_broker_url
+from meter_bridge.devices.driver import Family
+from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.session import BrokerSession
+from meter_bridge.protocol.messages import AccountView
+from meter_bridge.storage.database import open_reader
+from meter_bridge.storage.location import written
+from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
+from scripts.lib.demo.mosquitto import Mosquitto
+from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.street import Fitting, Street
+from scripts.lib.demo.waiting import until
+from tests import postgresql_server
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.crash]
+
+START_WH = 50_000
+SOON_S = 90.0
+SITES = ("north", "south", "west")
+SITE = """\
+  {name}:
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    defaults: {{tariff: {name}-flat, rating: 60 A}}
+    tariffs:
+      {name}-flat: {{versions: [{{from: 2026-01-01, prices: 3.00}}]}}
+    units:
+      {name}: {{opening credit: 100.00, meters: [tasmota:{name}/1]}}
+"""
+
+
+def site_file(*names: str) -> str:
+    """Return a site file of sites with one unit each, named alike."""
+    return "name: Three houses\nsites:\n" + "".join(SITE.format(name=name) for name in names)
+
+
+@dataclass
+class Workers:
+    """The workers of one installation, and the meters that they share."""
+
+    processes: list[BridgeProcess]
+    apis: list[BridgeApi]
+    street: Street
+    server: postgresql_server.Server
+    folder: Path
+    acknowledged: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in SITES})
+
+    def owners(self) -> dict[str, str]:
+        """Return which worker owns which shard now."""
+        reader = open_reader(self.server.url("shared"))
+        query = text(
+            "SELECT s.name, w.address FROM lease s JOIN lease w ON w.name = s.holder"
+            " WHERE least(s.expires_at, w.expires_at) > extract(epoch FROM clock_timestamp()) * 1000"
+        )
+        with reader.connect() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        reader.dispose()
+        return found
+
+    async def shared_by(self, *which: int) -> float:
+        """Wait until some workers own all shards, each of them one at least; return how long that took."""
+        begun, urls = time.monotonic(), {self.processes[n].url for n in which}
+
+        async def look() -> bool:
+            found = await asyncio.to_thread(self.owners)
+            return len(found) == len(SITES) and set(found.values()) == urls
+
+        await until(f"workers {which} own all", look, SOON_S)
+        return time.monotonic() - begun
+
+    async def account(self, which: int, account_id: str) -> AccountView | None:
+        """Return an account as one of the workers tells it, None while it cannot."""
+        try:
+            async with asyncio.timeout(5):
+                return await self.apis[which].account(account_id)
+        except aiohttp.ClientError, OSError:
+            return None
+
+    async def charged(self, which: int) -> None:
+        """Wait until a worker tells of every account just what its register rose since the start."""
+        for name in SITES:
+            await until(f"{name} is charged", lambda name=name: self._charged(which, name), SOON_S)  # type: ignore[misc]
+
+    async def _charged(self, which: int, name: str) -> bool:
+        view = await self.account(which, name)
+        meter = None if view is None else view.meters[0]
+        if meter is None or meter.register_wh is None or meter.energy_wh is None:
+            return False
+        began = self.began.setdefault(name, meter.register_wh - meter.energy_wh)
+        register = self.street.meter(name).physics.register_wh
+        return (meter.register_wh, meter.energy_wh) == (register, register - began)
+
+    began: dict[str, int] = field(default_factory=dict)
+
+    async def pay(self, name: str, enough: asyncio.Event) -> None:
+        """Pay one rand after the other to whichever worker answers, each until it is acknowledged."""
+        keys = self.acknowledged[name]
+        while not enough.is_set():
+            key = f"payment-{len(keys)}"
+            await until(f"{key} of {name}", lambda key=key: self._pay(name, key), SOON_S)  # type: ignore[misc]
+            keys.append(key)
+
+    async def _pay(self, name: str, key: str) -> bool | None:
+        for api in self.apis:
+            try:
+                async with asyncio.timeout(2):
+                    await api.top_up(name, "1.00", key)
+            except aiohttp.ClientError, OSError:
+                continue
+            return True
+        return None
+
+    async def books_agree(self, which: int) -> None:
+        """Check that every acknowledged payment is there once, and that the money fits the energy."""
+        for name in SITES:
+            entries = await self.apis[which].ledger(name)
+            booked = sorted(str(entry.key) for entry in entries if entry.kind == "top_up")
+            assert booked == sorted(self.acknowledged[name])
+            view = await self.apis[which].account(name)
+            used = Decimal(view.meters[0].energy_wh or 0) * 3 / 1000
+            paid = 100 + len(self.acknowledged[name])
+            assert Decimal(view.available).scaleb(-view.amount_digits) == paid - used
+
+
+@asynccontextmanager
+async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterator[Workers]:
+    """Run workers on one PostgreSQL and one broker, with a meter for each site."""
+    with postgresql_server.running(synchronous_commit="on", fsync="on") as server:
+        server.execute("CREATE DATABASE shared")
+        environment = {
+            "PREPAID_METER_BROKER": mosquitto.url("bridge"),
+            "PREPAID_METER_DATABASE": written(server.url("shared")),
+        }
+        processes = [
+            BridgeProcess(folder / f"w{n}", free_port(), folder / f"w{n}.log", environment)
+            for n in range(count)
+        ]
+        site = folder / "site.yaml"
+        site.write_text(site_file(*SITES), encoding="utf-8")
+        await processes[0].run("apply", "--yes", str(site))
+        token = await processes[0].token("tests", "landlord")
+        await processes[0].run("shards", str(len(SITES)))
+        fittings = [Fitting(name, Family.TASMOTA, START_WH, 6_000, interval_s=0.3) for name in SITES]
+        street = Street(mosquitto.url("meters"), fittings, server_ports={}, password="")
+        await street.start()
+        apis = [BridgeApi(process.url, token) for process in processes]
+        found = Workers(processes, apis, street, server, folder)
+        try:
+            for process in processes:
+                await process.start()
+            yield found
+        finally:
+            for api in apis:
+                await api.close()
+            for process in processes:
+                await process.stop()
+            await street.stop()
+
+
+@asynccontextmanager
+async def paying(found: Workers) -> AsyncIterator[None]:
+    """Let somebody pay for every account all the while."""
+    enough = asyncio.Event()
+    tasks = [asyncio.create_task(found.pay(name, enough)) for name in SITES]
+    try:
+        yield
+        enough.set()
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@pytest.mark.invariant(5)
+@pytest.mark.invariant(8)
+async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_lost_or_doubled(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with workers(mosquitto, tmp_path, 3) as found:
+        await found.shared_by(0, 1, 2)
+        await found.charged(0)
+        async with paying(found):
+            await found.processes[0].kill()
+            print(f"taken over {await found.shared_by(1, 2):.1f} s after kill -9")  # noqa: T201
+            frozen = found.processes[1].pid
+            assert frozen is not None
+            os.kill(frozen, signal.SIGSTOP)
+            print(f"taken over {await found.shared_by(2):.1f} s after a stall")  # noqa: T201
+            os.kill(frozen, signal.SIGCONT)
+            await OwnedProcess.start(found.processes[0])
+            print(f"shared anew {await found.shared_by(0, 1, 2):.1f} s after two came back")  # noqa: T201
+        for name in SITES:
+            await found.apis[1].supply(name, "off", "the end of the test")
+        for name in SITES:
+            await until(f"{name} is open", open_contact(found.street, name), SOON_S)
+        print(f"a stale command is undone {await undone(found, mosquitto, SITES[0]):.1f} s later")  # noqa: T201
+        await found.charged(0)
+        await found.books_agree(2)
+        for process in found.processes:
+            await process.stop()
+        assert await found.processes[0].problems() == []
+
+
+async def undone(found: Workers, mosquitto: Mosquitto, name: str) -> float:
+    """Let a command of a former owner arrive late; return after how long the present owner has undone it."""
+    physics = found.street.meter(name).physics
+    before = physics.register_mwh
+    former = asyncio.Event()
+    session = BrokerSession(
+        parse_broker_url(mosquitto.url("bridge")),
+        filters=list,
+        on_message=lambda *_: None,
+        on_connected=lambda there: former.set() if there else None,
+    )
+    session.start()
+    await former.wait()
+    assert session.send(Outbound(f"cmnd/{name}/POWER1", b"ON"))
+
+    async def used() -> bool:
+        return physics.register_mwh > before
+
+    await until("the stale command closed the contact", used, SOON_S)
+    begun = time.monotonic()
+    await until(f"{name} is open again", open_contact(found.street, name), SOON_S)
+    await session.stop()
+    return time.monotonic() - begun
+
+
+def open_contact(street: Street, name: str) -> Callable[[], Awaitable[bool]]:
+    """Return what looks whether a meter's contact is open."""
+
+    async def look() -> bool:
+        return not street.meter(name).physics.contact_closed
+
+    return look
