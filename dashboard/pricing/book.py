@@ -75,6 +75,11 @@ class Book:
         """Say whether the greatest power of a period has a price."""
         return any(each.demand and each.demand.of is DemandOf.MAXIMUM for each in self.versions)
 
+    @property
+    def looks_back(self) -> bool:
+        """Say whether a line depends on more than the energy before it on its ladder."""
+        return self.gives_units or self.by_history or self.by_demand
+
     @cached_property
     def _ends(self) -> dict[tuple[int, int], tuple[int, ...]]:
         """Return the limits of each step for each group; pro rata blocks are shared later."""

@@ -59,7 +59,7 @@ def add_days(pricer: Pricer, numbers: Mapping[str, int], span: Span, zone: ZoneI
     pricer.register("chosen", chosen)
     first, end = local_day(span.start, zone), local_day(span.end, zone) + timedelta(days=1)
     pricer.set_variables(first_day=first, end_day=end, start_ms=span.start, stop_ms=span.end)
-    pricer.add(_PARTS)
+    pricer.add(_PARTS, in_order=True)
 
 
 def add_segments(

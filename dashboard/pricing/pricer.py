@@ -1,16 +1,18 @@
 """Prices the loads of many units by one timeline at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from dashboard.pricing import amounts, quantities
+from dashboard.pricing import amounts, climbing, quantities
 from dashboard.pricing.book import BASES, KINDS, Book, kind_number, make_book
 from dashboard.pricing.calendar import make_calendar, run_table, slot_tables, table
 from dashboard.pricing.support import obstacle
+from meter_bridge.core.calendar import local_day
 from meter_bridge.core.rating import LineKey, LineKind, Terms
 from meter_bridge.core.tariff import Timeline
 
@@ -18,6 +20,8 @@ LOAD: Final = pa.schema(
     [("unit", pa.int32()), ("start_ms", pa.int64()), ("end_ms", pa.int64()), ("wh", pa.int64())]
 )
 """Energy of [start, end) of a unit, at most a quarter hour and not across one; in any order."""
+FEW_DIVIDED: Final = 5_000
+"""Up to so many pieces that are not the first of their ladder, their units are sorted."""
 _UNITS: Final = pa.schema([("unit", pa.int32()), ("grp", pa.int32())])
 _RESULT: Final = """
     SELECT unit, period, version, kind, block, name, base, sum(quantity)::BIGINT AS quantity,
@@ -26,6 +30,7 @@ _RESULT: Final = """
 _TOTALS: Final = """
     SELECT unit, period, sum(amount)::BIGINT AS amount FROM amount
     WHERE kind <> $included AND ($only = -1 OR kind = $only) GROUP BY ALL ORDER BY ALL"""
+_UNIT_TOTALS: Final = "SELECT unit, sum(amount)::BIGINT FROM amount WHERE kind <> $included GROUP BY unit"
 _ENERGY: Final = """
     SELECT unit, period, sum(wh)::BIGINT AS wh FROM (
         SELECT unit, period, wh FROM line UNION ALL SELECT unit, period, wh FROM free_line) GROUP BY ALL"""
@@ -70,11 +75,13 @@ class Pricer:
         if why is not None:
             raise PricingError(f"this tariff cannot be priced in sets: {why}")
         self._connection = connection
+        units = _as_seen(units, timeline, first)
         groups = list(dict.fromkeys(units.values()))
         self.book: Book = make_book(make_calendar(timeline, first, last), groups)
         numbers = {terms: number for number, terms in enumerate(groups)}
         self._make_tables(table([(unit, numbers[terms]) for unit, terms in units.items()], _UNITS))
         self._ready = False
+        self._in_order = False
         self._added = 0
 
     def _make_tables(self, units: pa.Table) -> None:
@@ -108,7 +115,7 @@ class Pricer:
             self._connection.register(f"given_{name}", rows)
             self._connection.execute(_copy(name, rows.schema))
             self._connection.unregister(f"given_{name}")
-        for statement in (*quantities.CREATE, *amounts.MACROS):
+        for statement in (*quantities.CREATE, *climbing.create(self.book), *amounts.MACROS):
             self._connection.execute(statement)
 
     def register(self, name: str, rows: pa.Table) -> None:
@@ -120,21 +127,34 @@ class Pricer:
         for name, value in values.items():
             self._connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
 
-    def add(self, query: str) -> None:
-        """Add the loads that a query returns, in the columns of ``LOAD``."""
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW loads AS {query}")
-        self._take()
+    def add(self, query: str, *, in_order: bool = False) -> None:
+        """Add the loads that a query returns, in the columns of ``LOAD``.
 
-    def add_table(self, loads: pa.Table) -> None:
+        ``in_order`` says that most rows come in the order of unit and time, and few of them in one run. It
+        changes nothing but the time that pricing takes.
+        """
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW loads AS {query}")
+        self._ready = False
+        if in_order and self.takes_order:
+            self._connection.execute(climbing.add(self.book))
+            self._in_order = True
+        else:
+            self._take()
+
+    @property
+    def takes_order(self) -> bool:
+        """Say whether ladders can be climbed in the order of the loads."""
+        return not (self._cuts or self.book.looks_back)
+
+    def add_table(self, loads: pa.Table, *, in_order: bool = False) -> None:
         """Add loads in the columns of ``LOAD``."""
         self._connection.register("given_loads", loads)
-        self.add("SELECT unit, start_ms, end_ms, wh FROM given_loads")
+        self.add("SELECT unit, start_ms, end_ms, wh FROM given_loads", in_order=in_order)
         self._connection.execute("DROP VIEW loads")
         self._connection.unregister("given_loads")
 
     def _take(self) -> None:
         """Add up the energy of the loads by run."""
-        self._ready = False
         self._added += 1
         self._connection.execute(quantities.ADD_RUNS)
         if self._cuts:
@@ -157,12 +177,23 @@ class Pricer:
         """Work out the lines and their amounts from what was added."""
         if self._ready:
             return
-        summed = self._added <= 1 and not self._cuts
-        for statement in quantities.line_statements(self.book, summed=summed):
+        climbed = self._climbed() if self._in_order else ""
+        summed = self._added + self._in_order <= 1 and not self._cuts
+        for statement in quantities.line_statements(self.book, summed=summed, climbed=climbed):
             self._connection.execute(statement)
         for statement in amounts.amount_statements(self.book):
             self._connection.execute(statement, self._names(statement))
         self._ready = True
+
+    def _climbed(self) -> str:
+        """Return the query of what lies in the order of time, and let the rest be sorted."""
+        self._connection.execute(climbing.PIECES)
+        mixed, divided = self._connection.execute(climbing.COUNTS).fetchone() or (0, 0)
+        many = not mixed and divided > FEW_DIVIDED
+        steps = climbing.SORT_ALL if mixed else climbing.SORT_DIVIDED if divided else ()
+        for statement in (climbing.WALK,) if many else steps:
+            self._connection.execute(statement)
+        return climbing.wide(self.book, divided=many)
 
     def _names(self, statement: str) -> dict[str, int]:
         """Return the parameters that a statement asks for."""
@@ -187,6 +218,12 @@ class Pricer:
         )
         return Charge(unit, key, quantity, amount)
 
+    def unit_totals(self) -> dict[int, int]:
+        """Return what each unit pays for the whole span, contained taxes counted once."""
+        self._finish()
+        given = {"included": kind_number(LineKind.INCLUDED_TAX)}
+        return dict(self._connection.execute(_UNIT_TOTALS, given).fetchall())
+
     def totals(self, only: LineKind | None = None) -> dict[tuple[int, str], int]:
         """Return what each unit pays in each billing period, contained taxes counted once; or of one kind."""
         self._finish()
@@ -197,6 +234,22 @@ class Pricer:
         }
         rows = self._connection.execute(_TOTALS, given).fetchall()
         return {(unit, periods[period]): amount for unit, period, amount in rows}
+
+
+def _as_seen(units: Mapping[int, Terms], timeline: Timeline, first: int) -> dict[int, Terms]:
+    """Return the terms of units, without the begin of those that were there in every period of the span.
+
+    So units with the same terms are one group, on whatever day each of them began.
+    """
+    day = local_day(first, timeline.versions[0].zone)
+    rules = [rule for version in timeline.versions for rule in (version.billing_period, version.block_period)]
+    earliest = min(rule.start_of(day) for rule in rules) - timedelta(days=1)
+    known: dict[Terms, Terms] = {}
+    for terms in units.values():
+        if terms not in known:
+            before = terms.started is not None and terms.started < earliest
+            known[terms] = replace(terms, started=None) if before else terms
+    return {unit: known[terms] for unit, terms in units.items()}
 
 
 def _copy(name: str, schema: pa.Schema) -> str:

@@ -44,15 +44,18 @@ CREATE: Final = (
 )
 
 
-def line_statements(book: Book, *, summed: bool = False) -> Iterator[str]:
+def line_statements(book: Book, *, summed: bool = False, climbed: str = "") -> Iterator[str]:
     """Yield what turns the energy of runs into ``line`` and ``free_line``.
 
-    ``summed`` says that no unit has two rows of a run, so that they need not be added up once more.
+    ``summed`` says that no unit has two rows of a run, so that they need not be added up once more;
+    ``climbed`` is the query of what needs no sorting (``climbing``).
     """
     if book.by_history:
         yield _HISTORY
     yield f"CREATE OR REPLACE TEMP VIEW unit_run_sum AS {_ONCE if summed else _SUMMED}"
     yield f"CREATE OR REPLACE TEMP TABLE wide AS {_wide(book)}"
+    if climbed:
+        yield f"INSERT INTO wide {climbed}"
     parts = " UNION ALL ".join(
         f"SELECT unit, period, version, {block} AS block, band, b{block} AS wh FROM wide WHERE b{block} > 0"  # noqa: S608
         for block in range(book.blocks)

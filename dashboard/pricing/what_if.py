@@ -175,15 +175,13 @@ class _Load:
         for number, each in enumerate(self.units):
             (daily if each.account_id in self.by_day else others)[each.account_id] = number
         zone = self.timeline.versions[0].zone
-        found: dict[int, int] = {}
         with self.opened.separate() as connection:
             pricer = Pricer(connection, self.timeline, terms, span.start, span.end)
             if daily:
                 add_days(pricer, daily, span, zone)
             if others:
                 add_segments(pricer, others, span, zone, progress)
-            for (number, _), amount in pricer.totals().items():
-                found[number] = found.get(number, 0) + amount
+            found = pricer.unit_totals()
         progress(1)
         return found
 

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 import random
 
 import duckdb
 import pytest
 
+from dashboard.pricing import pricer as pricer_module
 from dashboard.pricing.calendar import table
 from dashboard.pricing.pricer import LOAD, Pricer, PricingError
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day
@@ -23,11 +25,22 @@ from tests.dashboard.pricing_features import CLAIMED, features
 CASES = 48
 CASES_BY_DAY = 24
 DAYS = 4
+MONTH_MS = 30 * 24 * 3_600_000
 LEAST_SHARE = 0.05
 """Of the priced examples that have a feature, for each feature that set-based pricing claims."""
 ALWAYS = Terms()
 ZONE = "Europe/London"
 type Amounts = dict[tuple[int, LineKey], int]
+
+
+ORDERS = {
+    "unit and time": "unit, run",
+    "month, unit and time": "run // 30, unit, run",
+    "unit and time but for a stretch": "NOT (unit = 1 AND run BETWEEN 20 AND 60), unit, run",
+    "time": "run, unit",
+    "none": "hash(unit, run, wh)",
+}
+"""Orders in which the parts of days may lie in files, as SQL has them."""
 
 
 def by_core(drawn: Case) -> Amounts:
@@ -50,13 +63,16 @@ def _whole(drawn: Case, load: Iterable[Interval]) -> list[Interval]:
     ]
 
 
-def by_sets(drawn: Case, parts: int = 1) -> Amounts:
-    """Return the amount of every line as SQL comes to it, its loads given in some parts."""
+def by_sets(drawn: Case, parts: int = 1, order: str = "") -> Amounts:
+    """Return the amount of every line as SQL comes to it, its loads given in some parts, or in an order."""
     rows = sorted((at.start, unit, at) for unit, load in drawn.loads.items() for at in load)
-    pricer = Pricer(duckdb.connect(), drawn.timeline, drawn.terms, drawn.first, drawn.last)
+    connection = duckdb.connect()
+    pricer = Pricer(connection, drawn.timeline, drawn.terms, drawn.first, drawn.last)
     for part in range(parts):
         chosen = rows[len(rows) * part // parts : len(rows) * (part + 1) // parts]
-        pricer.add_table(table([(unit, *at) for _, unit, at in chosen], LOAD))
+        pricer.add_table(table([(unit, *at) for _, unit, at in chosen], LOAD), in_order=bool(order))
+    if order:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE part AS FROM part ORDER BY {ORDERS[order]}")
     return {(charge.unit, charge.key): charge.amount for charge in pricer.charges() if charge.amount}
 
 
@@ -111,6 +127,34 @@ def test_each_day_costs_the_same_in_sets_as_live(first: int) -> None:
             assert sets == by_core(whole), f"seed {seed}, until {midnight}"
             compared += bool(sets)
     assert compared >= CASES_BY_DAY // 4 * DAYS // 2
+
+
+@cache
+def climbing_case(number: int) -> tuple[Case, Amounts]:
+    """Return one of the cases whose ladders are climbed in the order of the loads, priced in sets."""
+    found = 0
+    for seed in range(CASES):
+        drawn = case(seed)
+        try:
+            pricer = Pricer(duckdb.connect(), drawn.timeline, drawn.terms, drawn.first, drawn.last)
+        except PricingError:
+            continue
+        found += pricer.takes_order and pricer.book.blocks > 1
+        if found > number:
+            return drawn, by_sets(drawn)
+    raise AssertionError("too few cases climb in order")
+
+
+@pytest.mark.invariant(16)
+@pytest.mark.parametrize("few", [0, 60])
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_in_which_loads_are_on_record_changes_nothing(
+    order: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricer_module, "FEW_DIVIDED", few)
+    for number in range(3):
+        drawn, expected = climbing_case(number)
+        assert by_sets(drawn, parts=1 + number, order=order) == expected
 
 
 @pytest.mark.invariant(16)
