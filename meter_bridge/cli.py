@@ -45,7 +45,7 @@ SUMMARIES: Final = MappingProxyType(
         "exposure": "show what can be used beyond credit if the bridge stops",
         "supply": "switch or confirm a supply, or let credit decide",
         "hold": "place, list and lift holds on a supply",
-        "token": "make, list and revoke tokens of the API",
+        "token": "make, list and revoke tokens of the API",  # nosec B105 - a summary
         "broker-acl": "write the broker's users and rights, one for each device",
         "verify": "prove that the books are right",
         "backup": "copy the installation while it runs",

@@ -13,7 +13,7 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LOCKS = ("bridge", "component", "homeassistant", "oracles", "build", "tools")
+LOCKS = ("bridge", "component", "homeassistant", "oracles", "build", "tools", "audit")
 FROM_PROJECT = ("bridge", "component")
 FOREIGN = re.compile(r"://|--(?:find-links|index-url|extra-index-url|trusted-host)\b|^/|\s@\s", re.MULTILINE)
 

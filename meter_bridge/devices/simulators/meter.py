@@ -51,7 +51,7 @@ class SimulatedMeter(ABC):
             started_ms=start_ms,
             booted_ms=start_ms,
         )
-        self._next_report_ms = start_ms + random.randrange(settings.interval_ms)
+        self._next_report_ms = start_ms + random.randrange(settings.interval_ms)  # nosec B311 - a simulation
         self._reclose_ms = NEVER
         self._silent = False
         self._held: list[Outbound] = []

@@ -102,7 +102,7 @@ def _parts(folder: Path, ports: Ports) -> Stage:
         BridgeApi(bridge.url, ""),
         HomeAssistant(PROJECT, folder / "homeassistant", ports.home_assistant, logs / "homeassistant.log"),
         Dashboard(data, ports.dashboard, logs / "dashboard.log"),
-        Street("mqtt://127.0.0.1", [], server_ports={}, password=""),
+        Street("mqtt://127.0.0.1", [], server_ports={}, password=""),  # nosec B106 - none
     )
 
 

@@ -1,0 +1,51 @@
+"""Run bandit over all that is run, and fail for each finding that nobody has answered.
+
+A finding is answered where its lines bear ruff's mark of the same rule (`noqa: S608` for B608, which ruff takes
+away where it is not needed), or bandit's own with the reason (`nosec B311 - why`) where ruff finds nothing. What
+`[tool.bandit]` in pyproject.toml skips says why there.
+"""
+
+import json
+from pathlib import Path
+import re
+import subprocess
+import sys
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("custom_components", "dashboard", "meter_bridge", "scripts")
+
+
+def findings() -> list[dict[str, object]]:
+    """Return what bandit finds."""
+    bandit = str(Path(sys.executable).with_name("bandit"))
+    command = [bandit, "--quiet", "--recursive", "--format", "json", "--configfile", "pyproject.toml"]
+    done = subprocess.run(  # nosec B603 - a linter of ours over our own folders
+        [*command, *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    report = json.loads(done.stdout)
+    if report["errors"]:
+        sys.exit(f"bandit could not read {report['errors']}")
+    found: list[dict[str, object]] = report["results"]
+    return found
+
+
+def is_marked(finding: dict[str, object]) -> bool:
+    """Say whether a finding's lines bear ruff's mark of the same rule."""
+    lines = (ROOT / str(finding["filename"])).read_text(encoding="utf-8").splitlines()
+    numbers = finding["line_range"]
+    assert isinstance(numbers, list)
+    mark = re.compile(rf"# noqa: .*\bS{str(finding['test_id'])[1:]}\b")
+    return any(mark.search(lines[number - 1]) for number in numbers)
+
+
+def main() -> int:
+    """Tell of each finding that is not answered, and return the exit code."""
+    left = [each for each in findings() if not is_marked(each)]
+    for each in left:
+        place = f"{each['filename']}:{each['line_number']}: {each['test_id']}"
+        print(f"{place} {each['issue_text']}; mend it, or mark the line with why", file=sys.stderr)
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
