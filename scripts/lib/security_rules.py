@@ -1,8 +1,8 @@
 """Run bandit over all that is run, and fail for each finding that nobody has answered.
 
-A finding is answered where its lines bear ruff's mark of the same rule (`noqa: S608` for B608, which ruff takes
-away where it is not needed), or bandit's own with the reason (`nosec B311 - why`) where ruff finds nothing. What
-`[tool.bandit]` in pyproject.toml skips says why there.
+A finding is answered where its lines bear ruff's mark of the same rule (`noqa: S608` for B608, which ruff
+takes away where it is not needed), or bandit's own with the reason (`nosec B311 - why`) where ruff finds
+nothing. What `[tool.bandit]` in pyproject.toml skips says why there.
 """
 
 import json
