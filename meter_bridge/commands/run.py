@@ -3,10 +3,10 @@
 import argparse
 import logging
 import ssl
-import sys
 from typing import Final
 
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
+from meter_bridge.commands.logs import set_up
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import (
     DEFAULT_EXPORT_EVERY_S,
@@ -30,7 +30,6 @@ examples:
   meter-bridge run --listen 0.0.0.0:8126 --tls-certificate cert.pem --tls-key key.pem
       for Home Assistant on another machine, which finds the bridge by itself
 """
-FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         "standby",
     )
     settings = settings_of(arguments, **{name: getattr(arguments, name) for name in names})
-    logging.basicConfig(level=settings.log_level, format=FORMAT, stream=sys.stderr)
+    set_up(settings.log_level)
     for warning in settings.warnings:
         logging.getLogger("meter_bridge").warning(warning)
     _run(settings)

@@ -27,6 +27,8 @@ from meter_bridge.payments.stripe_events import ORDER, Event, of_session, told_b
 HEADER: Final = "Stripe-Signature"
 TIMEOUT_S: Final = 15.0
 RETRIES: Final = 2
+LONGEST_TOLD: Final = 300
+"""Characters of what Stripe says of a failure that go into the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,14 @@ class StripeProvider:
                     http_client=stripe.AIOHTTPClient(timeout=TIMEOUT_S, session=session),
                 )
         except (stripe.StripeError, NotPayableError) as error:
-            raise ProviderDownError(f"{type(error).__name__}: {error}") from error
+            raise ProviderDownError(self._what(error)) from error
+
+    def _what(self, error: Exception) -> str:
+        """Return what went wrong for the log: short, and without the secrets that an answer may repeat."""
+        told = f"{type(error).__name__}: {error}"
+        for secret in (self.key, *self.secrets):
+            told = told.replace(secret, "…")
+        return told if len(told) <= LONGEST_TOLD else told[: LONGEST_TOLD - 1] + "…"
 
     async def start(self, order: Order, links: Links | None) -> Started:
         """Make a Checkout Session; the order's id as the idempotency key makes it one however often."""

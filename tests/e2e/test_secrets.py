@@ -1,0 +1,273 @@
+"""A bridge with a secret in every setting, at its most talkative: none is in any log, answer or file."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+from urllib.parse import quote, unquote
+
+import aiohttp
+from aiohttp import web
+import pytest_asyncio
+
+from meter_bridge.api.app import ENDPOINTS
+from meter_bridge.api.auth import PAGE_HEADER
+from scripts.lib.demo.bridge import CLI, BridgeProcess
+from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
+from scripts.lib.demo.ports import LOOPBACK, free_port
+
+SITE: Final = """\
+name: Secret Street
+sites:
+  street:
+    name: Street
+    time zone: Africa/Johannesburg
+    currency: ZAR
+    tariffs: {t: {name: T, versions: [{from: 2026-01-01, prices: 2.00}]}}
+    units:
+      flat-1: {name: Flat 1, tariff: t, opening credit: 20.00, meters: [
+        {address: shelly:plug/0, host: "127.0.0.1:9", password variable: PLUG_PASSWORD}]}
+"""
+CONFIGURED: Final[Mapping[str, str]] = {
+    "till secret": "till-5d1f0e7cbb2a4418",
+    "stripe key": "rk_live_51HmZqGKnotARealKey00Zz",
+    "stripe webhook secret": "whsec_NotARealSecret7c9a5d4418b1f6",
+    "keypad key": "a29ab82edc5fbbc41ec9530f6dac86b1",
+    "mail password": "mail-pw-77c0ffee",
+    "chat token": "123456789:AAFnotARealChatToken_xyzxyzxyzxyzx",
+    "plug password": "plug-pw-90210abc",
+    "database password": "db-pw-31415926",
+    "wrong broker password": "broker-pw-2718281828",
+}
+FIXED_DATABASE: Final = f"postgresql://bridge:{CONFIGURED['database password']}@127.0.0.1:9/prepaid"
+
+
+def files(gossip: str) -> dict[str, str]:
+    """Return the two files of secrets; ``gossip`` is a server that repeats all that it is told."""
+    host = gossip.removeprefix("http://")
+    return {
+        "payments.yaml": f"""\
+page: {gossip}
+providers:
+  till:
+    kind: webhook
+    name: Till
+    secrets: ["{CONFIGURED["till secret"]}"]
+    instructions: "Pay {{reference}}"
+  card:
+    kind: stripe
+    name: Card
+    key: {CONFIGURED["stripe key"]}
+    secrets: [{CONFIGURED["stripe webhook secret"]}]
+    api: "{gossip}"
+keypads:
+  flat-1: {{serial: "1", key: {CONFIGURED["keypad key"]}, starting code: 516959010, unit: 100 Wh}}
+""",
+        "notify.yaml": f"""\
+people:
+  anna:
+    channels:
+      - "json://anna:{CONFIGURED["mail password"]}@{host}/x"
+      - "tgram://{CONFIGURED["chat token"]}/12345"
+""",
+    }
+
+
+async def repeat(request: web.Request) -> web.Response:
+    """Refuse, and repeat every header and the body, as a careless server does."""
+    told = {"headers": dict(request.headers), "body": await request.text(), "url": str(request.url)}
+    return web.json_response({"error": {"message": json.dumps(told), "type": "api_error"}}, status=400)
+
+
+@dataclass(slots=True)
+class Told:
+    """Everything that was said, and every secret that was handed out meanwhile."""
+
+    bridge: BridgeProcess
+    log: Path
+    secrets: dict[str, str]
+    text: str = ""
+
+    async def ask(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        """Send a request and keep the answer with its headers."""
+        async with session.request(method, self.bridge.url + path, json=body, headers=headers) as answer:
+            text = await answer.text()
+            self.text += f"{answer.status} {dict(answer.headers)} {text}\n"
+            return text
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gossip() -> AsyncIterator[str]:
+    """Run the server that repeats everything."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", repeat)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, LOOPBACK, port).start()
+    yield f"http://{LOOPBACK}:{port}"
+    await runner.cleanup()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def told(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterator[Told]:
+    """Run a bridge whose every setting holds a secret."""
+    data, log = tmp_path / "data", tmp_path / "bridge.log"
+    data.mkdir(mode=0o700)
+    for name, text in files(gossip).items():
+        (data / name).write_text(text)
+        (data / name).chmod(0o600)
+    environment = {
+        "PREPAID_METER_BROKER": mosquitto.url("bridge"),
+        "PREPAID_METER_LOG_LEVEL": "DEBUG",
+        "PLUG_PASSWORD": CONFIGURED["plug password"],
+        # Nothing of this leaves the machine.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    (tmp_path / "site.yaml").write_text(SITE)
+    bridge = BridgeProcess(data, free_port(), log, environment)
+    await bridge.start()
+    await bridge.run("apply", str(tmp_path / "site.yaml"), "--yes")
+    yield Told(bridge, log, dict(CONFIGURED) | {"broker password": PASSWORDS["bridge"]})
+    await bridge.stop()
+
+
+async def use_everything(told: Told) -> None:
+    """Make, use and misuse every kind of secret that there is."""
+    owner = await told.bridge.token("owner", "landlord")
+    tenant = await told.bridge.token("tenant", "tenant", "flat-1")
+    told.secrets |= {"owner's token": owner, "tenant's token": tenant}
+    told.secrets |= {f"{name}'s secret": each.split("_")[2] for name, each in (("o", owner), ("t", tenant))}
+    async with aiohttp.ClientSession() as session:
+        as_owner = {"Authorization": f"Bearer {owner}"}
+        await enter(told, session, as_owner)
+        await pay(told, session, as_owner)
+        await misuse(told, session, owner)
+        for role in (owner, tenant):
+            for endpoint in ENDPOINTS:
+                if endpoint.method == "GET" and endpoint.path != "/api/v1/ws":
+                    path = endpoint.path.replace("{id}", "flat-1").replace("{file}", "app.js")
+                    await told.ask(session, "GET", path, headers={"Authorization": f"Bearer {role}"})
+
+
+async def enter(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
+    """Make a code and a link, and come in with them, rightly and wrongly."""
+    async with session.post(f"{told.bridge.url}/api/v1/accounts/flat-1/access", headers=as_owner) as made:
+        access = await made.json()
+    told.secrets |= {"page code": access["code"], "page link": access["secret"]}
+    for body in (
+        {"number": "flat-1", "code": access["code"]},
+        {"number": access["code"], "code": "WRONG"},
+        {"link": access["secret"]},
+        {"link": access["secret"] + "x"},
+    ):
+        async with session.post(
+            f"{told.bridge.url}/api/v1/page/sign-in", json=body, headers={PAGE_HEADER: "1"}
+        ) as answer:
+            told.text += await answer.text()
+            if answer.ok:
+                told.secrets["page session"] = answer.cookies["prepaid_session"].value
+
+
+async def pay(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
+    """Start payments, send signed and unsigned messages, make vouchers, send notices."""
+    for provider in ("till", "card"):
+        body = {"amount": "20.00", "provider": provider}
+        headers = {**as_owner, "Idempotency-Key": provider}
+        await told.ask(session, "POST", "/api/v1/accounts/flat-1/payments", body, headers)
+        wrong = {"Prepaid-Signature": f"t=1,v1={CONFIGURED['till secret']}", "Stripe-Signature": "t=1,v1=00"}
+        await told.ask(session, "POST", f"/api/v1/payment-events/{provider}", {"id": "x"}, wrong)
+    vouchers = {"amount": "20.00", "count": 1, "site": "street", "currency": "ZAR"}
+    async with session.post(f"{told.bridge.url}/api/v1/vouchers", json=vouchers, headers=as_owner) as made:
+        text = await made.text()
+        assert made.status == 201, text
+        code = json.loads(text)["vouchers"][0]["code"]
+    told.secrets |= {"voucher": code, "voucher's digits": code.replace(" ", "")}
+    for text in (code, code[:-1] + ("1" if code[-1] != "1" else "2")):
+        headers = {**as_owner, "Idempotency-Key": token_hex(8)}
+        await told.ask(session, "POST", "/api/v1/accounts/flat-1/vouchers", {"code": text}, headers)
+    await told.ask(session, "POST", "/api/v1/notices/test", {"person": "anna"}, as_owner)
+    await told.ask(session, "POST", "/api/v1/accounts/flat-1/notifications/test", None, as_owner)
+
+
+async def misuse(told: Told, session: aiohttp.ClientSession, owner: str) -> None:
+    """Put a token where none belongs."""
+    as_owner = {"Authorization": f"Bearer {owner}"}
+    for method, path, body in (
+        ("GET", f"/api/v1/accounts?token={owner}", None),
+        ("GET", f"/api/v1/accounts/{owner}", None),
+        ("GET", f"/{owner}", None),
+        ("POST", "/api/v1/accounts/flat-1/top-ups", {"amount": owner, "method": owner, owner: owner}),
+        ("POST", "/api/v1/accounts/flat-1/holds", {"position": owner, "reason": "x"}),
+        ("POST", "/api/v1/accounts/flat-1/supply", {"action": owner}),
+        ("DELETE", f"/api/v1/tokens/{owner}", None),
+    ):
+        await told.ask(session, method, path, body, as_owner)
+    await told.ask(session, "GET", "/api/v1/me", headers={"Authorization": f"Bearer {owner}x"})
+    await told.ask(session, "GET", "/api/v1/me", headers={"Authorization": owner})
+
+
+async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
+    """Let commands fail at the database and the broker."""
+    environment = {"PREPAID_METER_DATABASE": FIXED_DATABASE, "PREPAID_METER_LOG_LEVEL": "DEBUG"}
+    wrong = CONFIGURED["wrong broker password"]
+    for broker in (
+        f"mqtt://u:{wrong}@{LOOPBACK}:no-port",
+        f"mqtt://{wrong}@{LOOPBACK}/path",
+        f"http://:{wrong}@x",
+    ):
+        told.text += await failed("run", PREPAID_METER_BROKER=broker, **environment)
+    for command in (
+        ("run",),
+        ("accounts",),
+        ("verify",),
+        ("backup", "/tmp/never"),
+        ("migrate", FIXED_DATABASE, "x"),
+    ):
+        told.text += await failed(*command, **environment)
+
+
+async def failed(*command: str, **environment: str) -> str:
+    """Return what a command says that cannot do what it is to do."""
+    ours = {name: each for name, each in os.environ.items() if not name.startswith("PREPAID_")}
+    process = await asyncio.create_subprocess_exec(
+        *CLI,
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=ours | environment,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode, said.decode()
+    return said.decode()
+
+
+async def test_no_secret_is_in_any_log_answer_or_file(told: Told, mosquitto: Mosquitto) -> None:
+    await use_everything(told)
+    await hear_of_failures(told, mosquitto)
+    await told.bridge.stop()
+    said = {"log": told.log.read_text(), "answers": told.text}
+    for path in told.bridge.data.rglob("*"):
+        if path.is_file() and path.name not in ("payments.yaml", "notify.yaml", "secret.key"):
+            said[path.name] = path.read_bytes().decode("latin-1")
+    told.secrets = {name: secret for name, secret in told.secrets.items() if secret}
+    found = [f"{name} in {place}" for name, secret in told.secrets.items() for place in places(secret, said)]
+    assert found == []
+
+
+def places(secret: str, said: Mapping[str, str]) -> list[str]:
+    """Return where a secret is, as it is or as an address writes it."""
+    forms = {secret, quote(secret, safe=""), unquote(secret)}
+    return [place for place, text in said.items() if any(each in text for each in forms)]
