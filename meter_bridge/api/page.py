@@ -8,11 +8,12 @@ import msgspec
 
 from meter_bridge.api.auth import PAGE_HEADER, SESSION_COOKIE, came_over_unix_socket
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.patterns import EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
+from meter_bridge.api.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.api.port import Refused
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
 from meter_bridge.api.server_address import is_loopback
+from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page import session
@@ -39,6 +40,16 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: Annotated[str, msgspec.Meta(pattern=PHONE, description="As in `+254712345678`.")] = ""
     quiet_from: Annotated[str, msgspec.Meta(pattern=TIME_OF_DAY, description="As in `22:00`.")] = ""
     quiet_to: Annotated[str, msgspec.Meta(pattern=TIME_OF_DAY)] = ""
+    low_credit: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=AMOUNT,
+                description="Tell at this credit, as in `20.00`; left out, as the landlord has it.",
+            ),
+        ]
+        | None
+    ) = None
     days_left: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
 
 
@@ -155,15 +166,32 @@ async def get_notification_settings(call: Call) -> Reply:
     rights=LANDLORD_AND_TENANT,
     answer=NotificationSettings,
     body=WantedSettings,
-    example=WantedSettings(language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00"),
+    example=WantedSettings(
+        language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00", low_credit="20.00"
+    ),
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def set_notification_settings(call: Call) -> Reply:
     """Store how a customer wants to be told of things."""
     account = account_in_reach(call)
     body = await call.body(WantedSettings)
-    wanted = NotificationSettings(**msgspec.structs.asdict(body))
+    low_credit = None if body.low_credit is None else _least(body.low_credit, account.currency)
+    wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
     return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))
+
+
+def _least(text: str, currency: str) -> int:
+    """Return the credit at which somebody wants to be told; raise ``Refused`` for what is no amount."""
+    try:
+        return parse_amount(text, currency, digits=minor_digits(currency))
+    except MoneyError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field="low_credit",
+            value=text,
+            remedy="write an amount such as 20.00, or leave it out",
+        ) from error
 
 
 @endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)

@@ -118,21 +118,10 @@ class Clerk:
         now: int,
     ) -> Unit:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
-        zone, currency = ZoneInfo(account.site.time_zone), account.site.currency
-        left = days_left(account, now)
         amount = event.data.get("amount")
-        when = "" if account.cut_at is None else f"{local_time(account.cut_at, zone):%Y-%m-%d %H:%M}"
-        facts = Facts(
-            unit=account.name,
-            left=format_amount(available_credit(account), currency),
-            days="" if left is None else f"{left.tenths // 10}.{left.tenths % 10}",
-            when=when,
-            amount=format_amount(amount, currency) if isinstance(amount, int) else "",
-            link=self._link,
-        )
-        key = (account.id, account.tenancy.n)
-        contact = contacts.get(key) if account.tenancy.hears(event.seq) else None
-        return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+        paid = format_amount(amount, account.site.currency) if isinstance(amount, int) else ""
+        contact = contacts.get((account.id, account.tenancy.n)) if account.tenancy.hears(event.seq) else None
+        return unit_of(account, now, self._link, amount=paid, contact=contact)
 
     def _zone(self) -> ZoneInfo:
         """Return the time zone of what belongs to no unit: that of the first site."""
@@ -174,12 +163,12 @@ class Clerk:
             unknown = await asyncio.to_thread(notice_book.uncertain_since, engine.reader, now - DAY_MS)
         shown = figures(accounts, paid, unknown)
         told: Message = digest_message(person.language, engine.installation.name, shown)
-        return Notice(0, person.id, f"{DIGEST} {today}", told, now)
+        return Notice(0, person.id, DIGEST, told, now, key=f"{DIGEST} {today}:{person.id}")
 
     async def _store(self, made: Sequence[Notice], mark: notice_book.Mark) -> None:
         """Store notices and mark as one unit."""
         unit = units.Unit(self._engine.clock.now())
-        unit.work.extend(ops.INSERT_NOTICE, [_row(notice, unit.at) for notice in made])
+        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, unit.at) for notice in made])
         row = {
             "id": notice_book.mark_id(self._engine.shard),
             "event_seq": mark.event_seq,
@@ -188,6 +177,22 @@ class Clerk:
         unit.work.add(ops.UPSERT_NOTICE_MARK, row)
         await committed(self._engine, unit)
         self._mark = mark
+
+
+def unit_of(
+    account: Account, now: int, link: str, *, amount: str = "", contact: NotificationSettings | None = None
+) -> Unit:
+    """Return what is told of an account as it is now."""
+    zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
+    facts = Facts(
+        unit=account.name,
+        left=format_amount(available_credit(account), account.site.currency),
+        days="" if left is None else f"{left.tenths // 10}.{left.tenths % 10}",
+        when="" if account.cut_at is None else f"{local_time(account.cut_at, zone):%Y-%m-%d %H:%M}",
+        amount=amount,
+        link=link,
+    )
+    return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
 
 
 def _is_news(event: Event, now: int) -> bool:
@@ -203,14 +208,13 @@ def _just_now(local: datetime, person: Person) -> bool:
     return local - due < timedelta(minutes=10)
 
 
-def _row(notice: Notice, now: int) -> dict[str, object]:
+def row_of(notice: Notice, now: int) -> dict[str, object]:
     """Return a notice as a row."""
-    identity = notice.id if notice.event_seq else f"{notice.topic}:{notice.recipient}"
     return {
-        "id": identity,
+        "id": notice.id,
         "event_seq": notice.event_seq,
         "recipient": notice.recipient,
-        "topic": notice.topic.partition(" ")[0],
+        "topic": notice.topic,
         "account_id": notice.account_id,
         "tenancy": notice.tenancy,
         "alert_id": notice.alert_id,

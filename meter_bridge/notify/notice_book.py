@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 import msgspec
-from sqlalchemy import Engine, RowMapping, func, select
+from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.protocol.messages import EventKind
@@ -129,13 +129,39 @@ def told_since(reader: Engine, since: int) -> frozenset[tuple[str, str, str | No
 
 
 def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
-    """Return which of some alerts are open."""
-    table, wanted = tables.alert, set(ids)
+    """Return which of some alerts and warnings of somebody's own are open."""
+    alert, own, wanted = tables.alert.c, tables.own_warning.c, set(ids)
     if not wanted:
         return frozenset()
-    query = select(table.c.id).where(table.c.id.in_(wanted), table.c.closed_at.is_(None))
+    query = union_all(
+        select(alert.id).where(alert.id.in_(wanted), alert.closed_at.is_(None)),
+        select(own.id).where(own.id.in_(wanted), own.below.is_(True)),
+    )
     with reader.connect() as connection:
         return frozenset(connection.execute(query).scalars())
+
+
+def own_warnings(reader: Engine) -> dict[str, bool]:
+    """Return of each chosen threshold whether its account is below it."""
+    table = tables.own_warning
+    with reader.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(select(table.c.id, table.c.below))}
+
+
+def newest_contact(reader: Engine) -> tuple[int, int]:
+    """Return how many contacts there are and the newest change: another answer means to read them again."""
+    table = tables.contact
+    with reader.connect() as connection:
+        row = connection.execute(select(func.count(), func.coalesce(func.max(table.c.at), 0))).one()
+    return row[0], row[1]
+
+
+def all_contacts(reader: Engine) -> dict[tuple[str, int], NotificationSettings]:
+    """Return how every customer who ever said wants to be told, by account and tenancy."""
+    table = tables.contact
+    with reader.connect() as connection:
+        rows = connection.execute(select(table.c.account_id, table.c.tenancy, table.c.document)).all()
+    return {(row[0], row[1]): msgspec.json.decode(row[2], type=NotificationSettings) for row in rows}
 
 
 def uncertain_since(reader: Engine, since: int) -> int:

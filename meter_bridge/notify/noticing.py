@@ -1,9 +1,9 @@
 """From what happened to whom it is told: pure, one notice for each person and event."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import time
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.alerts import AlertKind
@@ -109,12 +109,22 @@ class Notice:
     account_id: str | None = None
     tenancy: int | None = None
     alert_id: str | None = None
-    channels: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    key: str = ""
+    """What it is about where that is no event."""
 
     @property
     def id(self) -> str:
         """Return what a person is told once: the event and whom it is told."""
-        return f"{self.event_seq}:{self.recipient}"
+        return self.key or f"{self.event_seq}:{self.recipient}"
+
+
+class Own(NamedTuple):
+    """What else a warning of somebody's own needs: when it is, and the language of who chose none."""
+
+    at: int
+    seq: int
+    """Newest event then: it tells whose bridge sends it where several share the sites."""
+    language: str
 
 
 def topic_of(event: Event) -> str | None:
@@ -141,7 +151,7 @@ def notices(event: Event, unit: Unit | None, people: People, at: int, zone: Zone
     if unit is not None:
         facts = replace(unit.facts, message=facts.message)
     for person in people.staff.values():
-        if topic in person.about and _of_site(person, unit):
+        if topic in person.about and of_site(person, unit) and not has_own(topic, person):
             told = message(topic, person.language, replace(facts, link=""))
             due = _due(topic, person.quiet, at, own_zone)
             yield _notice(event, unit, person.id, topic, told, due, alert)
@@ -167,7 +177,7 @@ def _notice(
     )
 
 
-def _of_site(person: Person, unit: Unit | None) -> bool:
+def of_site(person: Person, unit: Unit | None) -> bool:
     """Say whether a person hears of a unit; what belongs to no unit is for all."""
     return unit is None or not person.sites or unit.site_id in person.sites
 
@@ -176,7 +186,25 @@ def _wants(topic: str, contact: NotificationSettings) -> bool:
     """Say whether a customer who can be reached wants to hear of a topic."""
     if topic not in CUSTOMER_TOPICS or not (contact.email or contact.phone):
         return False
-    return topic != AlertKind.DAYS_LEFT or contact.days_left is not None
+    return not has_own(topic, contact)
+
+
+def has_own(topic: str, who: Person | NotificationSettings) -> bool:
+    """Say whether somebody chose a threshold, so that the landlord's is not told beside it."""
+    own = {AlertKind.LOW_CREDIT.value: who.low_credit, AlertKind.DAYS_LEFT.value: who.days_left}
+    return own.get(topic) is not None
+
+
+def own_warning(
+    warning_id: str, recipient: str, topic: str, unit: Unit, who: Person | NotificationSettings, own: Own
+) -> Notice:
+    """Return what somebody is told when an account falls below the threshold that they chose."""
+    quiet = who.quiet if isinstance(who, Person) else _quiet_of(who)
+    facts = unit.facts if recipient == CUSTOMER else replace(unit.facts, link="")
+    told = message(topic, who.language or own.language, facts)
+    due = _due(topic, quiet, own.at, unit.zone)
+    key = f"{warning_id} {own.at}"
+    return Notice(own.seq, recipient, topic, told, due, unit.account_id, unit.tenancy, warning_id, key)
 
 
 def _quiet_of(contact: NotificationSettings) -> Quiet | None:

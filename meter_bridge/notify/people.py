@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
+from decimal import Decimal
 from pathlib import Path
 import re
 import stat
@@ -15,6 +16,7 @@ import msgspec
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.money import MoneyError, parse_decimal
 from meter_bridge.notify.quiet import Quiet
 from meter_bridge.notify.wording import LANGUAGES
 from meter_bridge.storage.errors import StorageError
@@ -39,6 +41,7 @@ STAFF_TOPICS: Final = TOPICS - {
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MOST: Final = 20
+_MOST_DAYS: Final = 60
 
 type _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -47,7 +50,10 @@ class NotifyFileError(StorageError):
     """A file of people that cannot be used; the message says where and what to do."""
 
 
-class _PersonPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"quiet": "quiet hours"}):
+_RENAME: Final = {"quiet": "quiet hours", "low_credit": "low credit", "days_left": "days left"}
+
+
+class _PersonPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_RENAME):
     """A person as written."""
 
     channels: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=_MOST)]
@@ -56,6 +62,8 @@ class _PersonPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     about: tuple[str, ...] = ()
     quiet: str = ""
     digest: str = ""
+    low_credit: str = ""
+    days_left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,10 @@ class Person:
     quiet: Quiet | None = None
     digest: time | None = None
     """Local time of day at which the day is summed up."""
+    low_credit: Decimal | None = None
+    """Credit, in whatever currency, at which they hear of a unit; None as its policy has it, if at all."""
+    days_left: int | None = None
+    """Days that credit lasts below which they hear of a unit; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,8 @@ class _Reader:
             frozenset(part.about) or STAFF_TOPICS,
             self._quiet((*place, "quiet hours"), part.quiet),
             self._time((*place, "digest"), part.digest) if part.digest else None,
+            self._credit((*place, "low credit"), part.low_credit) if part.low_credit else None,
+            self._days((*place, "days left"), part.days_left) if part.days_left else None,
         )
 
     def _customers(self, customers: Mapping[str, object], name: str) -> str | None:
@@ -207,6 +221,17 @@ class _Reader:
         if not _TIME.fullmatch(text):
             raise self._wrong(place, f"{text!r} is no time of day", "write for example 07:30")
         return time.fromisoformat(text)
+
+    def _credit(self, place: tuple[str | int, ...], text: str) -> Decimal:
+        try:
+            return parse_decimal(text)
+        except MoneyError as error:
+            raise self._wrong(place, str(error), "write for example 20.00, without a currency") from error
+
+    def _days(self, place: tuple[str | int, ...], text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_DAYS:
+            raise self._wrong(place, f"{text!r} is no number of days", f"write 1 to {_MOST_DAYS}")
+        return int(text)
 
     def _wrong(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
         """Return the error that names a place."""

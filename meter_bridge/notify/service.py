@@ -13,6 +13,7 @@ from meter_bridge.notify.noticing import CUSTOMER
 from meter_bridge.notify.people import FILE_NAME, People
 from meter_bridge.notify.postman import Channels, Postman, named
 from meter_bridge.notify.sender import AppriseSender, Sender
+from meter_bridge.notify.watch import Watch
 from meter_bridge.notify.wording import trial_message
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.notices import ChannelResult, NoticeList, TrialSent
@@ -38,6 +39,7 @@ class Notices:
         self._account = account
         self._sender = sender or AppriseSender()
         self._clerk = Clerk(engine, people, link)
+        self._watch = Watch(engine, people, link)
         self._postman = Postman(engine, people, self._sender)
         self._tried: dict[str, int] = {}
 
@@ -46,6 +48,7 @@ class Notices:
         if self._clerk.idle:
             return
         await self._clerk.tick()
+        await self._watch.tick()
         await self._postman.tick()
 
     async def stop(self) -> None:

@@ -263,8 +263,10 @@ class NotificationSettings:
     quiet_from: str = ""
     """Time of day at which quiet hours begin, such as ``22:00``; empty for none."""
     quiet_to: str = ""
+    low_credit: int | None = None
+    """Tell when credit falls to this amount of the account's currency; None for the landlord's thresholds."""
     days_left: int | None = None
-    """Tell when the credit lasts fewer days than this; None for never."""
+    """Tell when the credit lasts fewer days than this; None for the landlord's threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -615,6 +615,19 @@ contact = Table(
 )
 """How a customer wants to be told of things, as JSON: language, addresses, quiet hours."""
 
+wrong_secret = Table(
+    "wrong_secret",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    _instant("expires_at"),
+    Index("ix_wrong_secret_expires_at", "expires_at"),
+)
+"""Wrong codes and vouchers of a while, as JSON, by what is guarded and a keyed hash of who tried them.
+
+So that a restart frees nobody who guesses. Rows that have expired are deleted with the next wrong secret.
+"""
+
 notice = Table(
     "notice",
     metadata,
@@ -649,6 +662,18 @@ notice_mark = Table(
     Column("digests", Text, nullable=False),
 )
 """The one row: the last event of which notices were made, and the day of each person's last digest (JSON)."""
+
+own_warning = Table(
+    "own_warning",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("below", Boolean, nullable=False),
+    _instant("since"),
+)
+"""Whether an account is below the threshold that somebody chose, and since when.
+
+The id is recipient, account, tenancy and topic; so there is one row for each, which is never deleted.
+"""
 
 keypad_token = _compact(
     "keypad_token",

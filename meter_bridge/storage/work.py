@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from sqlalchemy import Executable, Table, insert, update
+from sqlalchemy import Executable, Table, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import Insert
@@ -176,8 +176,14 @@ INSERT_PAYMENT_BOOKING: Final = _insert(tables.payment_booking)
 INSERT_KEYPAD_TOKEN: Final = _insert(tables.keypad_token)
 INSERT_TENANT_ACCESS: Final = _insert(tables.tenant_access)
 REVOKE_TENANT_ACCESS: Final = _close(tables.tenant_access, "revoked_at")
+UPSERT_WRONG_SECRET: Final = _upsert(tables.wrong_secret)
+EXPIRE_WRONG_SECRETS: Final = _register(
+    "expire wrong secrets",
+    delete(tables.wrong_secret).where(tables.wrong_secret.c.expires_at <= bindparam("before")),
+)
 UPSERT_CONTACT: Final = _upsert(tables.contact)
 INSERT_NOTICE: Final = _insert(tables.notice)
+UPSERT_OWN_WARNING: Final = _upsert(tables.own_warning)
 UPSERT_NOTICE_MARK: Final = _upsert(tables.notice_mark)
 TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent", "sending", "uncertain")
 END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent", "sending", "uncertain")

@@ -86,3 +86,13 @@ def test_the_page_is_under_a_hundred_kilobytes_in_any_language() -> None:
     words = {name: size for name, size in sizes.items() if name.startswith("words.")}
     loaded = sum(sizes.values()) - sum(words.values()) + words["words.en.json"] + max(words.values())
     assert loaded < 80_000
+
+
+async def test_a_threshold_is_written_as_an_amount_and_kept_as_an_integer(api: Served) -> None:
+    where = "/api/v1/accounts/flat-1/notifications"
+    kept = await api.ask("PUT", where, None, json={"low_credit": "20.50"}, headers=PAGE | SESSION)
+    assert (await kept.json())["low_credit"] == 20_500_000
+    for wrong in ("20.505", "twenty", "1e3"):
+        refused = await api.ask("PUT", where, None, json={"low_credit": wrong}, headers=PAGE | SESSION)
+        assert refused.status == HTTPStatus.BAD_REQUEST
+        assert (await refused.json())["field"] == "low_credit"

@@ -1,7 +1,7 @@
 // What was paid and used, statements and receipts; and how the customer wants to be told of things.
 
 import { account, ask } from "/my/api.js";
-import { h, money, say, show, toast, when } from "/my/dom.js";
+import { decimals, h, money, say, show, toast, when } from "/my/dom.js";
 import { languageCard, signOut } from "/my/app.js";
 
 const SHOWN = 200;
@@ -77,7 +77,9 @@ function trialButton(mine, error) {
 export async function settings() {
   const mine = await account();
   const now = await ask("GET", `accounts/${mine.id}/notifications`);
-  const field = (id, type, value, more = {}) => [h("label", { for: id }, say(`notify.${id}`)), h("input", { id, type, value: value ?? "", ...more })];
+  const field = (id, type, value, more = {}) => [h("label", { for: id }, say(`notify.${id}`, mine)), h("input", { id, type, value: value ?? "", ...more })];
+  const digits = decimals(mine);
+  const least = now.low_credit == null ? null : (now.low_credit / 10 ** mine.amount_digits).toFixed(digits);
   const button = h("button", { class: "wide" }, say("notify.save"));
   const error = h("p", { class: "error", role: "alert" });
   const form = h("form", { class: "card", onsubmit: async (event) => {
@@ -88,7 +90,8 @@ export async function settings() {
     try {
       await ask("PUT", `accounts/${mine.id}/notifications`, {
         language: document.documentElement.lang, email: read("email"), phone: read("phone").replace(/[\s-]/g, ""),
-        quiet_from: read("quiet_from"), quiet_to: read("quiet_to"), days_left: read("days_left") ? Number(read("days_left")) : null,
+        quiet_from: read("quiet_from"), quiet_to: read("quiet_to"),
+        low_credit: read("low_credit").replace(",", ".") || null, days_left: read("days_left") ? Number(read("days_left")) : null,
       });
       toast(say("notify.saved"));
     } catch (problem) {
@@ -98,8 +101,10 @@ export async function settings() {
   } },
   h("h2", {}, say("notify.title")), h("p", { class: "small soft" }, say("notify.help")),
   field("email", "email", now.email, { autocomplete: "email", inputmode: "email" }),
-  field("phone", "tel", now.phone, { autocomplete: "tel", placeholder: "+254712345678" }),
-  field("days_left", "number", now.days_left, { min: 1, max: 60, inputmode: "numeric" }),
+  field("phone", "tel", now.phone, { autocomplete: "tel", placeholder: "+254712345678", pattern: "\\+[0-9 \\-]{6,20}" }),
+  field("low_credit", "text", least, { inputmode: digits ? "decimal" : "numeric", pattern: digits ? `[0-9]{1,9}([.,][0-9]{1,${digits}})?` : "[0-9]{1,9}", autocomplete: "off", "aria-describedby": "thresholds" }),
+  field("days_left", "number", now.days_left, { min: 1, max: 60, inputmode: "numeric", "aria-describedby": "thresholds" }),
+  h("p", { class: "small soft", id: "thresholds" }, say("notify.thresholds")),
   h("div", { class: "row" }, h("div", {}, field("quiet_from", "time", now.quiet_from)), h("div", {}, field("quiet_to", "time", now.quiet_to))),
   error, button, trialButton(mine, error));
   show(h("div", { class: "head" }, h("h1", {}, say("tab.settings"))), languageCard(), form,
