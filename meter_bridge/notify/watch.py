@@ -62,7 +62,7 @@ class Watch:
                 for topic, is_low in _judged(account, who, now, recipient, below):
                     warning = _id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
-                        own = Own(now, engine.feed.seq, self._people.language)
+                        own = Own(now, max(engine.feed.seq, engine.shard.first + 1), self._people.language)
                         told = unit_of(account, now, self._link)
                         made.append(own_warning(warning, recipient, topic, told, who, own))
                     if is_low is not below.get(warning):

@@ -7,6 +7,7 @@ locked.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -15,6 +16,7 @@ WRONG: Final = 6
 """Weight of a secret that is well formed and wrong."""
 MISTYPED: Final = 1
 """Weight of one whose check digits do not fit: it was never going to be right, so it is hardly a guess."""
+MINUTE_MS: Final = 60_000
 MOST_REMEMBERED: Final = 4096
 """Persons and places whose tries are remembered; the one that tried longest ago is forgotten first."""
 
@@ -42,7 +44,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Tries:
+class Tries:
     """What one person or place tried."""
 
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -51,14 +53,19 @@ class _Tries:
     turned_away: int = 0
     """Tries while locked."""
 
+    def expires_at(self, limits: Limits) -> int:
+        """Return from when on nothing of it matters."""
+        newest = max((at for at, _ in self.marks.values()), default=-limits.window_ms)
+        return max(newest + limits.window_ms, self.locked_until)
+
 
 class Guard:
     """Counts wrong secrets by who tried them, within bounded memory."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         """Start with nobody known."""
-        self._limits = limits or Limits()
-        self._tries: OrderedDict[str, _Tries] = OrderedDict()
+        self.limits = limits or Limits()
+        self._tries: OrderedDict[str, Tries] = OrderedDict()
         self._all: deque[tuple[int, int]] = deque()
         self._weight = 0
 
@@ -77,40 +84,65 @@ class Guard:
 
     def wrong(self, who: str, mark: str, weight: int, at: int) -> Verdict:
         """Count a wrong secret; ``mark`` tells one secret from another."""
-        tries, since = self._of(who), at - self._limits.window_ms
+        tries, since = self._of(who), at - self.limits.window_ms
         tries.marks = {each: tried for each, tried in tries.marks.items() if tried[0] > since}
         if mark in tries.marks:
             return Verdict.KNOWN
         tries.marks[mark] = (at, weight)
-        self._all.append((at, weight))
-        self._weight += weight
-        limit = self._limits.strict if self.attacked(at) else self._limits.each
+        self._add(at, weight)
+        limit = self.limits.strict if self.attacked(at) else self.limits.each
         if sum(heavy for _, heavy in tries.marks.values()) < limit:
             return Verdict.COUNTED
         self.lock(who, at)
         return Verdict.LOCKED
 
+    def _add(self, at: int, weight: int) -> None:
+        """Count a weight over everybody, by the minute, so that an attack takes no memory."""
+        self._weight += weight
+        if self._all and self._all[-1][0] // MINUTE_MS == at // MINUTE_MS:
+            weight += self._all.pop()[1]
+        self._all.append((at, weight))
+
+    def tries(self, who: str) -> Tries:
+        """Return what somebody tried, to be stored."""
+        return self._tries.get(who) or Tries()
+
+    def everybody(self) -> list[tuple[int, int]]:
+        """Return instants and weights over everybody, to be stored."""
+        return list(self._all)
+
+    def recall(self, who: str, tries: Tries) -> None:
+        """Take up what somebody had tried before a restart."""
+        self._tries[who] = tries
+
+    def recall_everybody(self, found: Iterable[tuple[int, int]]) -> None:
+        """Take up what was tried over everybody before a restart."""
+        for at, weight in found:
+            self._add(at, weight)
+
     def lock(self, who: str, at: int) -> None:
         """Lock somebody out from an instant on."""
         tries = self._of(who)
         tries.marks, tries.turned_away = {}, 0
-        tries.locked_until = at + self._limits.lock_ms
+        tries.locked_until = at + self.limits.lock_ms
 
     def attacked(self, at: int) -> bool:
         """Say whether so many guess at present that counts are strict."""
-        while self._all and at - self._all[0][0] >= self._limits.lock_ms:
+        while self._all and at - self._all[0][0] >= self.limits.lock_ms:
             self._weight -= self._all.popleft()[1]
-        return self._weight >= self._limits.everybody
+        return self._weight >= self.limits.everybody
 
-    def forgive(self, who: str) -> None:
-        """Forget what somebody tried who has shown a right secret."""
+    def forgive(self, who: str) -> bool:
+        """Forget what somebody tried who has shown a right secret; say whether there was anything."""
         tries = self._tries.get(who)
-        if tries is not None:
-            tries.marks = {}
+        if tries is None or not tries.marks:
+            return False
+        tries.marks = {}
+        return True
 
-    def _of(self, who: str) -> _Tries:
+    def _of(self, who: str) -> Tries:
         """Return what somebody tried, as the newest of all."""
-        tries = self._tries.setdefault(who, _Tries())
+        tries = self._tries.setdefault(who, Tries())
         self._tries.move_to_end(who)
         if len(self._tries) > MOST_REMEMBERED:
             self._tries.popitem(last=False)

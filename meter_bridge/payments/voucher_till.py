@@ -1,7 +1,6 @@
 """Redeeming vouchers: wrong codes are counted, kept on record, and too many lock entry."""
 
 from collections.abc import Sequence
-import json
 from typing import Final
 
 from sqlalchemy import select
@@ -14,32 +13,36 @@ from meter_bridge.engine.operations import Operations, committed
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.supplies import unit_of
 from meter_bridge.payments import guessing, voucher_book
+from meter_bridge.payments.guess_book import GuessBook
 from meter_bridge.payments.redeeming import RedeemVoucher, mistyped
 from meter_bridge.payments.secret_key import SecretKey, code_hash
 from meter_bridge.payments.voucher_code import digits_of, is_whole
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.storage import tables
 
+GUARD: Final = "voucher"
 _ON_RECORD: Final = (ErrorCode.VOUCHER_USED, ErrorCode.VOUCHER_BLOCKED, ErrorCode.VOUCHER_EXPIRED)
 """Refusals of codes that are real: on record, but nobody guessed."""
 
 
 class VoucherTill:
-    """Where codes become credit."""
+    """Where codes become credit; wrong ones count beyond a restart."""
 
     def __init__(self, engine: Engine, operations: Operations, key: SecretKey) -> None:
-        """Keep what effects go through, and remember who guessed before the start."""
+        """Keep what effects go through, and take up what was guessed before the start."""
         self._engine = engine
         self._operations = operations
         self._key = key
         self._guard = guessing.Guard()
-        self._remember()
+        self._book = GuessBook(engine, key, {GUARD: self._guard})
 
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
         digits = digits_of(code)
         whole = digits is not None and is_whole(digits)
-        who = f"account {account.id}", f"token {actor.token_id or 'local'}"
+        who = tuple(
+            self._book.who(each) for each in (f"account {account.id}", f"token {actor.token_id or 'local'}")
+        )
         mark = code_hash(self._key, digits or code)
         try:
             self._refuse_locked(who, account, key if whole else "")
@@ -55,8 +58,9 @@ class VoucherTill:
             elif refused.code in _ON_RECORD:
                 await self._record(actor, account, {"reason": refused.code.value, "serial": refused.value})
             raise
-        for each in who:
-            self._guard.forgive(each)
+        forgiven = [(GUARD, each) for each in who if self._guard.forgive(each)]
+        if forgiven:
+            await self._book.keep(forgiven)
         return result
 
     def _answered(self, account: Account, key: str) -> bool:
@@ -89,6 +93,8 @@ class VoucherTill:
         away = max(self._guard.turned_away(each) for each in who)
         verdicts = {self._guard.wrong(each, mark, weight, at) for each in who}
         locked = guessing.Verdict.LOCKED in verdicts
+        if verdicts != {guessing.Verdict.KNOWN}:
+            await self._book.keep((GUARD, each) for each in who)
         if locked or (weight == guessing.WRONG and guessing.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
             await self._record(actor, account, data | {"turned_away_before": away})
@@ -114,19 +120,3 @@ class VoucherTill:
         if voucher_book.other_keys(self._engine.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"
             refused.remedy = f"{refused.remedy}; {lost}"
-
-    def _remember(self) -> None:
-        """Take up what was guessed within the time of a lock before the start."""
-        event, now = tables.event, self._engine.clock.now()
-        recent = event.c.at > now - guessing.Limits().lock_ms
-        query = select(event.c.at, event.c.account_id, event.c.data).order_by(event.c.seq)
-        with self._engine.reader.connect() as connection:
-            wanted = query.where(event.c.kind == EventKind.VOUCHER_REFUSED, recent)
-            rows = connection.execute(wanted).all()
-        for at, account_id, text in rows:
-            told = json.loads(text)
-            if told["reason"] == "not_valid":
-                who = f"account {account_id}"
-                self._guard.wrong(who, told["code"], told["weight"], at)
-                if told["locked"]:
-                    self._guard.lock(who, at)

@@ -41,7 +41,7 @@ class Door:
         self._key = key
         self._page = page
         self._account = account
-        self._lockout = Lockout()
+        self._lockout = Lockout(engine, key)
         with engine.reader.connect() as connection:
             found = load_accesses(connection)
         self._by_id = {each.id: each for each in found}
@@ -118,10 +118,10 @@ class Door:
         access = self._by_code.get(digest)
         account = self._opened(access)
         if access is None or account is None or typed not in numbers_of(account):
-            if self._lockout.wrong(typed, peer, digest.hex()[:8], at):
+            if await self._lockout.wrong(typed, peer, digest.hex()[:8], at):
                 await self._note_lock(typed)
             raise _wrong()
-        self._lockout.right(typed, peer)
+        await self._lockout.right(typed, peer)
         return self._in(access, account)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:

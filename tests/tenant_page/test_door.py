@@ -109,6 +109,45 @@ async def test_ten_thousand_places_guessing_at_one_room_hear_thirty_answers(stre
     assert who.account_id == "flat-1"
 
 
+async def test_a_restart_frees_nobody_who_guesses(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO) as street:
+        made = await card(street)
+    for n in range(4):
+        async with opened(tmp_path, VirtualTime(NOON + n * 60_000)) as again:
+            assert (await refusal(again, "flat-1", f"{n:08d}")).code is ErrorCode.NOT_AUTHENTICATED
+            assert (await refusal(again, "flat-1", f"{n:08d}")).code is ErrorCode.NOT_AUTHENTICATED
+            stored = str(again.rows("SELECT * FROM wrong_secret"))
+            assert PEER not in stored
+            assert "flat" not in stored
+    async with opened(tmp_path, VirtualTime(NOON + 5 * 60_000)) as again:
+        await refusal(again, "flat-1", "the fifth")
+    async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
+        assert (await refusal(again, "flat-1", made.code)).code is ErrorCode.TOO_MANY_REQUESTS
+    async with opened(tmp_path, VirtualTime(NOON + HOUR + 5 * 60_000)) as again:
+        await again.bridge.page.sign_in("flat-1", made.code, PEER)
+
+
+async def test_who_has_shown_the_right_code_begins_anew_after_a_restart_too(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO) as street:
+        made = await card(street)
+        for n in range(4):
+            await refusal(street, "flat-1", f"{n:08d}")
+        await street.bridge.page.sign_in("flat-1", made.code, PEER)
+    async with opened(tmp_path, VirtualTime(NOON + 1_000)) as again:
+        assert (await refusal(again, "flat-1", "one more")).code is ErrorCode.NOT_AUTHENTICATED
+        await again.bridge.page.sign_in("flat-1", made.code, PEER)
+
+
+async def test_what_is_stored_of_guesses_is_little_and_goes_by_itself(street: House) -> None:
+    for n in range(600):
+        await refusal(street, f"room {n}", "ABCDEFGH", f"10.0.{n // 256}.{n % 256}")
+    ((many,),) = street.rows("SELECT count(*) FROM wrong_secret")
+    street.time.forward(2 * HOUR)
+    await refusal(street, "flat-1", "ABCDEFGH")
+    ((few,),) = street.rows("SELECT count(*) FROM wrong_secret")
+    assert (int(str(many)) > 1_000, int(str(few)) <= 8) == (True, True)
+
+
 async def test_a_session_that_began_before_a_lock_goes_on(street: House) -> None:
     made = await card(street)
     _, cookie = await street.bridge.page.sign_in("flat-1", made.code, PEER)
