@@ -224,9 +224,10 @@ class Engine:
             await asyncio.sleep(0)
 
     async def try_recover(self) -> bool:
-        """Read the state anew and probe a commit; True if storage works again."""
-        await self.drained()
+        """Look for room, read the state anew and probe a commit; True if storage works again."""
         try:
+            await asyncio.to_thread(self.store.see_room)
+            await self.drained()
             self.reload()
             self.store.recover()
             await self.store.commit(self.heartbeat())

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage.database import StorageError, on_sqlite
+from meter_bridge.storage.room import see_room
 from meter_bridge.storage.work import Work, in_order
 
 LARGEST_GROUP: Final = 500
@@ -25,6 +26,9 @@ class Store(Protocol):
 
     def commit(self, work: Work) -> asyncio.Future[None]:
         """Commit a unit after those before it; the future fails with ``StorageError`` if it was not."""
+
+    def see_room(self) -> None:
+        """Raise ``StorageError`` where there is no room to go on; runs in a thread."""
 
     def recover(self) -> None:
         """Take units again after one failed; those made from the state before it must be gone."""
@@ -84,6 +88,10 @@ class ThreadWriter:
         else:
             self._queue.put(_Waiting(work, done))
         return done
+
+    def see_room(self) -> None:
+        """Look at the disk of the database."""
+        see_room(self._engine)
 
     def recover(self) -> None:
         """Take units again; nothing made before may still be waiting."""
@@ -200,6 +208,10 @@ class InlineWriter:
             self._failure = StorageError(reason(error))
             _drop(self._connection)
             self._connection = None
+
+    def see_room(self) -> None:
+        """Look at the disk of the database."""
+        see_room(self._engine)
 
     def recover(self) -> None:
         """Take units again."""

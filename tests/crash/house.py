@@ -59,6 +59,8 @@ class Payer:
         self._account = account
         self._pause_s = pause_s
         self.acknowledged: list[str] = []
+        self.refused = 0
+        """Answers that there were none, and questions that nobody answered."""
         self.enough = asyncio.Event()
 
     async def pay(self) -> None:
@@ -69,6 +71,7 @@ class Payer:
                 async with asyncio.timeout(SOON_S):
                     await self._api.top_up(self._account, "1.00", key)
             except UNREACHABLE:
+                self.refused += 1
                 await asyncio.sleep(self._pause_s)
                 continue
             self.acknowledged.append(key)
@@ -160,6 +163,22 @@ class CrashHouse:
         except UNREACHABLE:
             return None
         return True if status == "down" else None
+
+    def paid(self) -> list[int]:
+        """Return how many top-ups of each account were acknowledged."""
+        return [len(payer.acknowledged) for payer in self.payers.values()]
+
+    async def refuses_everybody(self) -> None:
+        """Wait until what was asked before has been answered, and what was asked since is refused.
+
+        A payer asks one thing at a time, so what it asks after a refusal is the bridge's word of now.
+        """
+        before = {account: payer.refused for account, payer in self.payers.items()}
+
+        async def refused() -> bool:
+            return all(payer.refused > before[account] for account, payer in self.payers.items())
+
+        await until("every payer is refused", refused, SOON_S)
 
     async def relay_is_right(self, account: str) -> bool | None:
         """Say whether a contact is where the decision wants it."""

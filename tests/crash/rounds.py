@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 import random
+import time
 from typing import Final
 
 from scripts.lib.demo.process import EndedError
@@ -68,16 +69,18 @@ async def connection_half_open(house: CrashHouse, chance: random.Random) -> None
 
 
 async def disk_full(house: CrashHouse, chance: random.Random) -> None:
-    """Fill the disk: the bridge says so, acknowledges nothing that it did not store, and goes on by itself.
-
-    Nothing acknowledged would be too much to ask: an answer may still be on its way, and a write-ahead log
-    that was emptied has room on a full disk. That each one is there is looked at right after.
-    """
+    """Fill the disk: the bridge says so for as long, acknowledges nothing, and goes on by itself."""
     pid = house.bridge.pid
     assert pid is not None
     with house.volume.full(pid):
         await until("health turns red", house.down, SOON_S)
-        await asyncio.sleep(chance.uniform(0.1, 1.0))
+        await house.refuses_everybody()
+        paid, until_s = house.paid(), time.monotonic() + chance.uniform(0.5, 3.0)
+        while time.monotonic() < until_s:
+            assert await house.down(), "health is not red although the disk is full"
+            await asyncio.sleep(0.05)
+        assert house.paid() == paid, "a top-up was acknowledged although the disk is full"
+        assert house.lost() == []
 
 
 async def disk_read_only(house: CrashHouse, _chance: random.Random) -> None:
@@ -143,4 +146,4 @@ async def _one(house: CrashHouse, chance: random.Random, name: str) -> None:
 
 def _paid(house: CrashHouse) -> int:
     """Return how many top-ups were acknowledged."""
-    return sum(len(payer.acknowledged) for payer in house.payers.values())
+    return sum(house.paid())

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+import errno
+import os
 
 import pytest
 
@@ -70,6 +72,29 @@ async def test_health_is_down_meanwhile_and_every_change_is_refused(flat: House,
         assert flat.account.hold is None
     assert await flat.engine.try_recover()
     assert flat.bridge.health().status == "ok"
+
+
+@pytest.mark.sqlite
+@pytest.mark.invariant(13)
+async def test_health_stays_down_as_long_as_the_disk_is_full_although_little_would_fit(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with disk_full(flat):
+        await fail(flat)
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    assert not await flat.engine.try_recover()
+    assert flat.bridge.health().status == "down"
+    assert "no room" in flat.bridge.health().reasons[0]
+    with pytest.raises(Refused):
+        await flat.top_up("1.00", key="little")
+    monkeypatch.undo()
+    assert await flat.engine.try_recover()
+    assert flat.bridge.health().status == "ok"
+
+
+def no_room(*_: int) -> None:
+    """Answer as a full disk does where room is asked for."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @FAULTS

@@ -213,6 +213,10 @@ class SimulatedStore(ThreadWriter):
             self._disk.crash(None if before is None else self._disk.torn(before, self._disk.read()))
 
     @override
+    def see_room(self) -> None:
+        """Go on at once: how little room serves for a while is what shall be met."""
+
+    @override
     def _tell(self, group: list[_Waiting], failure: StorageError | None) -> None:
         self._loop.call_soon(self._told, group, failure)
 
