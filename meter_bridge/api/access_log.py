@@ -8,8 +8,12 @@ from aiohttp.abc import AbstractAccessLogger
 
 from meter_bridge.api.auth import ACTOR
 from meter_bridge.api.errors import without_tokens
+from meter_bridge.api.peers import AS_PASSED_ON
 
 LOGGER: Final = logging.getLogger("meter_bridge.api.access")
+NO_LOG: Final = logging.getLogger("meter_bridge.api.no_access")
+"""Writes nothing, where another server logs the same requests."""
+NO_LOG.setLevel(logging.CRITICAL)
 
 
 class AccessLogger(AbstractAccessLogger):
@@ -17,6 +21,7 @@ class AccessLogger(AbstractAccessLogger):
 
     @override
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        request = request.get(AS_PASSED_ON, request)
         actor = request.get(ACTOR)
         self.logger.info(
             "%s %s %s %s %d %d B %.1f ms",

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.access_log import LOGGER, AccessLogger
+from meter_bridge.api.access_log import LOGGER, NO_LOG, AccessLogger
 from meter_bridge.api.app import build_app
 from meter_bridge.api.connection import Connection
 from meter_bridge.api.port import BridgePort
@@ -72,6 +72,11 @@ class ApiServer:
         scheme = "http" if self._listen.tls_certificate is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._tcp_port}"
 
+    @property
+    def logged(self) -> bool:
+        """Say whether requests are logged here."""
+        return True
+
     def app(self) -> web.Application:
         """Return the application that is served."""
         assert self._port is not None
@@ -106,12 +111,14 @@ class ApiServer:
     async def _serve_locally(self, runner: web.AppRunner, path: Path) -> None:
         listener = bind(path)
         self._stack.callback(remove, path)
-        server = await asyncio.get_running_loop().create_unix_server(_connections(runner), sock=listener)
+        server = await asyncio.get_running_loop().create_unix_server(
+            _connections(runner, logged=self.logged), sock=listener
+        )
         self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
         server = await asyncio.get_running_loop().create_server(
-            _connections(runner), host, self._listen.port, ssl=_tls(self._listen)
+            _connections(runner, logged=self.logged), host, self._listen.port, ssl=_tls(self._listen)
         )
         self._stack.callback(server.close)
         self._tcp_port = int(server.sockets[0].getsockname()[1])
@@ -130,7 +137,7 @@ class ApiServer:
             self._stack.push_async_callback(announcement.stop)
 
 
-def _connections(runner: web.AppRunner) -> Callable[[], Connection]:
+def _connections(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:
     """Return what makes a connection for each client."""
     server = runner.server
     assert server is not None
@@ -139,7 +146,7 @@ def _connections(runner: web.AppRunner) -> Callable[[], Connection]:
         server,
         loop=loop,
         access_log_class=AccessLogger,
-        access_log=LOGGER,
+        access_log=LOGGER if logged else NO_LOG,
         auto_decompress=False,
         keepalive_timeout=KEEP_ALIVE_S,
     )

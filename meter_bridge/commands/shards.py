@@ -20,13 +20,15 @@ from meter_bridge.storage.shards import MOST, divide, shares
 EPILOG: Final = f"""\
 Divides the sites of an installation on PostgreSQL among 2 to {MOST} shards, so that several bridges can
 share them: each 'meter-bridge run' on that database takes as many shards as the others leave it. Every bridge
-has to be ended first. There can be more shards later, never fewer; one bridge alone takes them all.
+has to be ended first. One bridge alone takes all shards. There can be more later, but not fewer; 1 puts all
+sites together again, for good, as for a file of SQLite.
 
 Without a number, shows what there is.
 
 examples:
   meter-bridge shards
   meter-bridge shards 8
+  meter-bridge shards 1
 """
 
 
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     location = database_of(settings)
     if arguments.count is not None:
-        if isinstance(location, Path):
+        if isinstance(location, Path) and arguments.count != 1:
             what = f"{location} is a file of SQLite, which one bridge serves alone"
             raise CommandError(what, "move the installation to PostgreSQL with 'meter-bridge migrate'", USAGE)
         asyncio.run(_divide(settings, arguments.count))
@@ -61,7 +63,7 @@ async def _divide(settings: Settings, count: int) -> None:
     except StorageError as error:
         raise CommandError(str(error), "nothing was changed", UNREACHABLE) from error
     except ValueError as error:
-        raise CommandError(str(error), "choose another number; shards are never fewer", REFUSED) from error
+        raise CommandError(str(error), "choose another number", REFUSED) from error
 
 
 def _show(location: Location, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from typing import Final, override
+from typing import ClassVar, Final, override
 
 from sqlalchemy import URL, Engine
 
@@ -35,6 +35,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 class LeasedOwnership(Ownership):
     """An ownership that a thread renews, and that the event loop watches."""
 
+    busy: ClassVar[int] = 0
+    """Long works under way on the one event loop: they keep every lease of this process waiting."""
+
     def __init__(self, location: URL, leases: Leases, grant: Grant) -> None:
         """Begin to renew."""
         super().__init__(location)
@@ -43,7 +46,6 @@ class LeasedOwnership(Ownership):
         self.grant = grant
         self._deadline = time.monotonic() + TERM_MS / 1000
         self._beat = time.monotonic()
-        self._patience = 0
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._watching = asyncio.create_task(self._watch(), name="lease")
@@ -59,15 +61,16 @@ class LeasedOwnership(Ownership):
     @contextmanager
     def patient(self) -> Iterator[None]:
         """Keep the lease while the event loop has long work to do."""
-        self._beat, self._patience = time.monotonic(), self._patience + 1
+        LeasedOwnership.busy += 1
         try:
             yield
         finally:
-            self._beat, self._patience = time.monotonic(), self._patience - 1
+            self._beat = time.monotonic()
+            LeasedOwnership.busy -= 1
 
     def _stands_still(self) -> bool:
         """Say whether the event loop has not moved for longer than it should need."""
-        return time.monotonic() - self._beat > (PATIENCE_S if self._patience else STALL_S)
+        return time.monotonic() - self._beat > (PATIENCE_S if self.busy else STALL_S)
 
     async def end(self) -> None:
         """Stop renewing, and give the lease back where it is still held."""

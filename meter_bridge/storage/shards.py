@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, true, update
 
 from meter_bridge.storage import tables
 
@@ -47,7 +47,9 @@ class Shard:
         return "" if self.n == 0 else self.lease
 
     def numbers(self, column: ColumnElement[int]) -> ColumnElement[bool]:
-        """Return the condition that a number is its own."""
+        """Return the condition that a number is its own; where there is no other shard, each is."""
+        if self.whole:
+            return true()
         return (column > self.first) & (column <= self.first + RANGE)
 
     def sites(self) -> Select[tuple[str]]:
@@ -99,8 +101,15 @@ def divide(connection: Connection, count: int) -> None:
     A site only ever moves to a later shard, so that the numbers of its accounts go on rising.
     """
     before = count_of(connection)
+    if count == 1:
+        _join(connection)
+        return
     if not before <= count <= MOST:
-        msg = f"{count} is not between {before}, as many as there are, and {MOST}"
+        msg = f"{count} is neither 1 nor between {before}, as many as there are, and {MOST}"
+        raise ValueError(msg)
+    newest = connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0
+    if before == 1 and newest > RANGE:
+        msg = "these sites were divided and put together before, which cannot be done again"
         raise ValueError(msg)
     _add_shards(connection, before if before > 1 else 0, count)
     load = dict.fromkeys(range(count), 0)
@@ -109,6 +118,15 @@ def divide(connection: Connection, count: int) -> None:
         load[target] += size
         if target != shard:
             _place(connection, site_id, target)
+
+
+def _join(connection: Connection) -> None:
+    """Put all sites together again; numbers go on after the highest of any shard."""
+    last_instant = connection.execute(select(func.max(tables.shard.c.last_instant))).scalar()
+    if last_instant is not None:
+        connection.execute(update(tables.installation).values(last_instant=last_instant))
+        connection.execute(delete(tables.site_shard))
+        connection.execute(delete(tables.shard))
 
 
 def _add_shards(connection: Connection, first: int, count: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
 
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard
@@ -26,6 +26,18 @@ class Directory:
     def of_meter(self, meter_id: str) -> int | None:
         """Return the shard of a meter, None where there is no such meter."""
         return self._find("meter", meter_id, lambda: _of_meter(meter_id))
+
+    def of_session(self, cookie: str) -> int | None:
+        """Return the shard of the customer whose session a cookie of the tenant's page names."""
+        access_id = cookie.partition(".")[0]
+        return self._find("access", access_id, lambda: _of_access(tables.tenant_access.c.id == access_id))
+
+    def of_secret(self, digest: bytes) -> int | None:
+        """Return the shard of the customer who comes in with a code or a link."""
+        access = tables.tenant_access
+        known = _of_access((access.c.code_hash == digest) | (access.c.link_hash == digest))
+        with self._reader.connect() as connection:
+            return connection.execute(known.limit(1)).scalar()
 
     def _find(self, kind: str, object_id: str, query: Callable[[], Select[tuple[int]]]) -> int | None:
         """Return what is known, or ask."""
@@ -56,6 +68,12 @@ def _of_meter(meter_id: str) -> Select[tuple[int]]:
     return _of(tables.account.c.id == owner)
 
 
+def _of_access(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Return the query of the shard of the account that an access opens."""
+    access = tables.tenant_access
+    return _of(tables.account.c.id.in_(select(access.c.account_id).where(condition)))
+
+
 class Times:
     """What numbers mean to a client of all shards: an instant, because each shard counts for itself."""
 
@@ -66,14 +84,21 @@ class Times:
 
     def events_before(self, instant: int) -> list[int]:
         """Return for each shard the newest event up to an instant."""
-        table = tables.event
+        return self._before(tables.event, instant)
+
+    def entries_before(self, instant: int) -> list[int]:
+        """Return for each shard the newest journal entry up to an instant."""
+        return self._before(tables.journal_entry, instant)
+
+    def _before(self, table: Table, instant: int) -> list[int]:
+        """Return for each shard the newest number up to an instant, or the one before its first."""
+        found = []
         with self._reader.connect() as connection:
-            found = []
             for shard in self._shards:
                 query = select(table.c.seq).where(shard.numbers(table.c.seq), table.c.at <= instant)
                 newest = connection.execute(query.order_by(table.c.seq.desc()).limit(1)).scalar()
-                found.append(shard.first if newest is None else newest)
-            return found
+                found.append(shard.first if newest is None else int(newest))
+        return found
 
     def event_at(self, seq: int) -> int | None:
         """Return when an event happened, None where there is no such event."""

@@ -1,22 +1,28 @@
 """The API of a worker: it answers for every shard, through the bridge that owns it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import json
+import time
 from typing import Final, override
+from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientWebSocketResponse, WSServerHandshakeError, web
 
+from meter_bridge.api.auth import SESSION_COOKIE
 from meter_bridge.api.bodies import BODY_BYTES
 from meter_bridge.api.guard import guard
 from meter_bridge.api.headers import add_security_headers
 from meter_bridge.api.peers import SHARD_HEADER
 from meter_bridge.api.port import Refused
 from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.payments.secret_key import SecretKey
 from meter_bridge.protocol.messages import ServerInfo
+from meter_bridge.tenant_page.access import code_digest, link_digest
 from meter_bridge.workers import merging, routes
 from meter_bridge.workers.directory import Directory, Times
 from meter_bridge.workers.following import follow
+from meter_bridge.workers.history import merged_history, spans
 from meter_bridge.workers.reaching import Peers, away
 from meter_bridge.workers.registry import Look
 
@@ -27,8 +33,11 @@ _UNAVAILABLE: Final = 503
 class Front:
     """Answers requests by asking the bridges of shards."""
 
-    def __init__(self, peers: Peers, directory: Directory, times: Times, look: Callable[[], Look]) -> None:
-        """Keep whom to ask; ``look`` returns the newest view of who owns what."""
+    def __init__(
+        self, peers: Peers, directory: Directory, times: Times, look: Callable[[], Look], key: SecretKey
+    ) -> None:
+        """Keep whom to ask; ``look`` returns the newest view of who owns what, ``key`` finds who signs in."""
+        self._key = key
         self._peers = peers
         self._directory = directory
         self._times = times
@@ -45,34 +54,81 @@ class Front:
         """Answer a request: a worker's for one shard, anybody else's for whatever it is about."""
         path = request.rel_url.raw_path
         asked = request.headers.get(SHARD_HEADER, "")
-        if path == routes.SOCKET:
-            return await self._follow(request, self._all if not asked else [_number(asked)])
-        if path == routes.HEALTH and not asked:
-            return await self._health(request)
-        body = await request.read()
         if asked:
-            return await self._peers.ask(request, _number(asked), None, body)
+            return await self._pass_on(request, path, _number(asked))
+        customer = await self._customer(request)
+        if path == routes.SOCKET:
+            return await self._follow(request, self._all if customer is None else [customer])
+        if path in {routes.HEALTH, routes.METRICS}:
+            return await (self._health(request) if path == routes.HEALTH else self._metrics(request))
+        body = await request.read()
+        if customer is not None:
+            return await self._ask(request, customer, body)
+        return await self._answer(request, path, body)
+
+    async def _pass_on(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
+        """Let a shard of this worker answer another worker."""
+        if path == routes.SOCKET:
+            return await self._follow(request, [shard])
+        return await self._peers.ask(request, shard, None, await request.read())
+
+    async def _customer(self, request: web.Request) -> int | None:
+        """Return the shard of the customer whose page asks, None where it is not a page that does."""
+        cookie = request.cookies.get(SESSION_COOKIE)
+        if cookie is None or "Authorization" in request.headers:
+            return None
+        return await asyncio.to_thread(self._directory.of_session, cookie)
+
+    async def _answer(self, request: web.Request, path: str, body: bytes) -> web.Response:
+        """Answer what is asked with a token, or by somebody who wants to come in."""
+        if path == routes.SIGN_IN:
+            return await self._ask(request, await self._secret(body), body)
         found = await asyncio.to_thread(routes.route, request.method, path, self._directory)
         if found.everywhere:
             return await self._everywhere(request, body)
+        if path == routes.HISTORY:
+            return await self._history(request)
         return await self._ask(request, found.shard, body)
+
+    async def _secret(self, body: bytes) -> int:
+        """Return the shard of the customer whose code or link is sent; the first one refuses all others."""
+        try:
+            sent = json.loads(body)
+            code, link = str(sent.get("code") or ""), str(sent.get("link") or "")
+        except ValueError, AttributeError:
+            return routes.FIRST
+        digest = link_digest(self._key, link) if link else code_digest(self._key, code)
+        return await asyncio.to_thread(self._directory.of_secret, digest) or routes.FIRST
 
     @property
     def _all(self) -> list[int]:
         """Return every shard."""
         return sorted(self._look().owners)
 
-    async def _ask(self, request: web.Request, shard: int, body: bytes) -> web.Response:
-        """Let the owner of a shard answer."""
-        return await self._peers.ask(request, shard, self._look().owner(shard), body)
+    async def _ask(
+        self, request: web.Request, shard: int, body: bytes, path: str | None = None
+    ) -> web.Response:
+        """Let the owner of a shard answer, where not named otherwise the same question."""
+        return await self._peers.ask(request, shard, self._look().owner(shard), body, path)
 
     async def _everywhere(self, request: web.Request, body: bytes) -> web.Response:
         """Let every shard answer, and make one answer of theirs; a refusal of one is that of all."""
         answers = await asyncio.gather(*(self._ask(request, shard, body) for shard in self._all))
-        refused = next((answer for answer in answers if answer.status != _OK), None)
-        if refused is not None:
-            return refused
-        return web.json_response(merging.merged_lists([_decoded(answer) for answer in answers]))
+        return _unless_refused(answers, merging.merged_lists)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """Answer what changed hour by hour: of one account, or of those of all shards."""
+        query = dict(request.query)
+        now = int(time.time() * 1000)
+        number, asked = await asyncio.to_thread(spans, self._times, query, now)
+        shards: Sequence[int] = self._all
+        if "account" in query:
+            found = await asyncio.to_thread(self._directory.of_account, query["account"])
+            shards = [found or routes.FIRST]
+        answers = await asyncio.gather(
+            *(self._ask(request, n, b"", f"{routes.HISTORY}?{urlencode(asked[n])}") for n in shards)
+        )
+        return _unless_refused(answers, lambda told: merged_history(told, number))
 
     async def _health(self, request: web.Request) -> web.Response:
         """Answer how the shards of this worker are; one without any waits for its turn, and is well."""
@@ -82,6 +138,16 @@ class Front:
         found = [_decoded(answer) for answer in answers if isinstance(answer, web.Response)]
         worst = merging.merged_health(found) if found else {"status": "ok", "reasons": []}
         return web.json_response(worst, status=_UNAVAILABLE if worst["status"] == "down" else _OK)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """Answer the metrics of this worker's shards, each named in a label."""
+        shards = sorted(self._peers.here)
+        answers = await asyncio.gather(*(self._ask(request, shard, b"") for shard in shards))
+        refused = next((answer for answer in answers if answer.status != _OK), None)
+        if refused is not None:
+            return refused
+        texts = {n: str(answer.text) for n, answer in zip(shards, answers, strict=True)}
+        return web.Response(text=merging.merged_metrics(texts), headers={"Content-Type": "text/plain"})
 
     async def _follow(self, request: web.Request, shards: Sequence[int]) -> web.StreamResponse:
         """Serve a WebSocket: of one shard as it is, of several as one."""
@@ -94,7 +160,7 @@ class Front:
         except (ClientError, TimeoutError, OSError, Refused) as error:
             await _close(upstream)
             raise away(shards[len(upstream)]) from error
-        if SHARD_HEADER in request.headers:
+        if len(upstream) == 1:
             return await _pass_through(request, upstream[0])
         return await follow(request, upstream, self._times)
 
@@ -137,6 +203,16 @@ async def _pass_through(request: web.Request, upstream: ClientWebSocketResponse)
     return socket
 
 
+def _unless_refused(
+    answers: Sequence[web.Response], merge: Callable[[Sequence[merging.Answer]], Mapping[str, object]]
+) -> web.Response:
+    """Return one answer of several; a refusal of one is that of all."""
+    refused = next((answer for answer in answers if answer.status != _OK), None)
+    if refused is not None:
+        return refused
+    return web.json_response(dict(merge([_decoded(answer) for answer in answers])))
+
+
 def _number(text: str) -> int:
     """Return the shard that a worker names; one that nobody has for anything else."""
     return int(text) if text.isdecimal() and len(text) < len("1000000") else -1
@@ -157,6 +233,12 @@ class FrontServer(ApiServer):
         super().__init__(None, listen)
         self._front = front
         self._about = info
+
+    @property
+    @override
+    def logged(self) -> bool:
+        """Leave the log to the bridge that knows who asks."""
+        return False
 
     @override
     def app(self) -> web.Application:

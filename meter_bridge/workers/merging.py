@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 import json
+import re
 from typing import Final
 
 type Json = object
 """What ``json.loads`` returns."""
 type Answer = Mapping[str, Json]
 
+_SAMPLE: Final = re.compile(r"[{ ]")
+_SUFFIX: Final = re.compile(r"_(?:bucket|count|sum|total|created)$")
 SNAPSHOT_BITS: Final = 10
 """Numbers that clients see within one millisecond."""
 
@@ -35,6 +38,36 @@ def merged_health(answers: Sequence[Answer]) -> dict[str, Json]:
         "status": worst,
         "reasons": _once(each for answer in answers for each in _list(answer, "reasons")),
     }
+
+
+def merged_metrics(texts: Mapping[int, str]) -> str:
+    """Return the metrics of several shards in Prometheus' text format, each sample with its shard."""
+    families: dict[str, list[str]] = {}
+    for shard, text in texts.items():
+        for line in text.splitlines():
+            name = line.split(" ")[2] if line.startswith("# ") else _SAMPLE.split(line, 1)[0]
+            family = families.setdefault(_family(name, families), [])
+            if not line.startswith("#"):
+                family.append(_labelled(line, shard))
+            elif line not in family:
+                family.append(line)
+    return "".join(f"{line}\n" for lines in families.values() for line in lines)
+
+
+def _family(name: str, families: Mapping[str, Json]) -> str:
+    """Return the family of a sample: that whose name it prolongs, as a histogram's do."""
+    stem = _SUFFIX.sub("", name)
+    return stem if name not in families and stem in families else name
+
+
+def _labelled(sample: str, shard: int) -> str:
+    """Return a sample with the label of its shard."""
+    name, mark, rest = sample.partition("{")
+    label = f'shard="{shard}"'
+    if mark and " " not in name:
+        return f"{name}{{{label}{'' if rest.startswith('}') else ','}{rest}"
+    name, _, value = sample.partition(" ")
+    return f"{name}{{{label}}} {value}"
 
 
 def number_of(instant: int) -> int:

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, DummyCookieJar, web
+from yarl import URL
 
 from meter_bridge.api.auth import came_over_unix_socket
-from meter_bridge.api.peers import OPERATOR_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER
+from meter_bridge.api.peers import (
+    OPERATOR_HEADER,
+    SCHEME_HEADER,
+    SENDER_HEADER,
+    SHARD_HEADER,
+    WORD_HEADER,
+)
 from meter_bridge.api.port import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.workers.registry import Member
@@ -18,7 +25,9 @@ _ONE_HOP: Final = frozenset(
      "content-encoding", "date", "server", "sec-websocket-key", "sec-websocket-version",
      "sec-websocket-extensions", "sec-websocket-protocol"}
 )  # fmt: skip
-_OURS: Final = frozenset(name.lower() for name in (OPERATOR_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER))
+_OURS: Final = frozenset(
+    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER)
+)
 
 
 class Peers:
@@ -39,12 +48,18 @@ class Peers:
         """Close every connection."""
         await self._session.close()
 
-    async def ask(self, request: web.Request, shard: int, owner: Member | None, body: bytes) -> web.Response:
-        """Let a shard's bridge answer a request."""
+    async def ask(
+        self, request: web.Request, shard: int, owner: Member | None, body: bytes, path: str | None = None
+    ) -> web.Response:
+        """Let a shard's bridge answer a request, at another path where one is named."""
         address, headers = self._way(request, shard, owner)
         try:
             async with self._session.request(
-                request.method, address + request.raw_path, data=body, headers=headers, allow_redirects=False
+                request.method,
+                URL(address + (path or request.raw_path), encoded=True),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
             ) as answer:
                 content = await answer.read()
                 return web.Response(body=content, status=answer.status, headers=_passed(answer.headers))
@@ -67,7 +82,11 @@ class Peers:
             # A worker asks: what it says of the sender is as good as its word, which the bridge checks.
             headers |= {name: value for name, value in request.headers.items() if name.lower() in _OURS}
         else:
-            headers |= {WORD_HEADER: member.word, SENDER_HEADER: request.remote or "local"}
+            headers |= {
+                WORD_HEADER: member.word,
+                SENDER_HEADER: request.remote or "local",
+                SCHEME_HEADER: request.scheme,
+            }
             if came_over_unix_socket(request):
                 headers[OPERATOR_HEADER] = "yes"
         headers[SHARD_HEADER] = str(shard)

@@ -25,6 +25,8 @@ EVERYWHERE: Final = frozenset(
 SOCKET: Final = "/api/v1/ws"
 HEALTH: Final = "/health"
 HISTORY: Final = "/api/v1/history"
+METRICS: Final = "/metrics"
+SIGN_IN: Final = "/api/v1/page/sign-in"
 FIRST: Final = 0
 """The shard that keeps tokens, vouchers and site files, and answers where a thing is nobody's."""
 

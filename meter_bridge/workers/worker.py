@@ -17,6 +17,7 @@ from meter_bridge.app import SOCKET_NAME, running, until_any
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.engine.load import identity
+from meter_bridge.payments.secret_key import load_key
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
@@ -68,7 +69,8 @@ class Worker:
     async def _served(self, reader: Engine) -> AsyncIterator[Peers]:
         """Serve the API of all shards."""
         peers = Peers(Member(self._name, "", self._word))
-        front = Front(peers, Directory(reader), Times(reader, self._count), lambda: self._look)
+        key = await asyncio.to_thread(load_key, self._settings.data)
+        front = Front(peers, Directory(reader), Times(reader, self._count), lambda: self._look, key)
         info = await asyncio.to_thread(_info, reader)
         server = FrontServer(front, info, self._listen())
         await server.start()
@@ -161,6 +163,10 @@ class Worker:
             await asyncio.sleep(LOOK_S)
         finally:
             leases.close()
+            # What was frozen when the shard was read may be collected now.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     async def _serve(self, shard: Shard, ownership: LeasedOwnership, held: Held, peers: Peers) -> None:
         """Run a shard's bridge, and its API for this machine alone."""

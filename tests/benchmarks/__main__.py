@@ -15,6 +15,7 @@ from tests.benchmarks import (
     rating,
     throughput,
     what_if,
+    workers,
 )
 from tests.benchmarks.parts import machine
 
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "home-assistant": home_assistant.main,
     "many-accounts": many_accounts.main,
     "payments": payments.main,
+    "workers": workers.main,
 }
 
 

@@ -209,5 +209,18 @@ async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divid
 
 def test_sites_only_move_to_later_shards_and_shards_are_never_fewer(divided: Street) -> None:
     divided.divide(3)
-    with pytest.raises(ValueError, match="2 is not between 3"):
+    with pytest.raises(ValueError, match="2 is neither 1 nor between 3"):
+        divided.divide(2)
+
+
+async def test_shards_that_are_put_together_again_go_on_as_one(divided: Street) -> None:
+    async with divided.owner(Shard(1, 2)) as second:
+        await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
+    divided.divide(1)
+    async with divided.owner(WHOLE) as owner:
+        for name in ("n1", "s1"):
+            await owner.bridge.top_up(LANDLORD, name, amount="1.00", method="cash", reference=None, key="two")
+        assert sorted(owner.engine.installation.accounts) == ["n1", "n2", "s1"]
+    assert divided.seqs("n1")[-1] > RANGE
+    with pytest.raises(ValueError, match="cannot be done again"):
         divided.divide(2)

@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse, UnixConnector
+from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, UnixConnector
 import pytest
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.api.peers import OPERATOR_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER
 from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.payments.secret_key import SecretKey, load_key
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.shards import Shard
@@ -71,7 +72,7 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
             own = ApiServer(owner.bridge, Listen(host="127.0.0.1", port=0), word=WORDS[n])
             await own.start()
             stack.push_async_callback(own.stop)
-            front, peers = _front(reader, n, str(own.url), members)
+            front, peers = _front(reader, n, str(own.url), members, load_key(divided.data))
             stack.push_async_callback(peers.close)
             sockets.append(tmp_path / f"{n}.sock")
             server = FrontServer(
@@ -85,12 +86,14 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
         yield Pair(owners, urls, sockets, tokens, session)
 
 
-def _front(reader: SqlEngine, n: int, own: str, members: dict[str, Member]) -> tuple[Front, Peers]:
+def _front(
+    reader: SqlEngine, n: int, own: str, members: dict[str, Member], key: SecretKey
+) -> tuple[Front, Peers]:
     """Return the front of a worker that owns one shard, and its way to the others."""
     peers = Peers(Member(f"worker-{n}", "", WORDS[n]))
     peers.here[n] = own
     look = Look(members, {0: "worker-0", 1: "worker-1"})
-    return Front(peers, Directory(reader), Times(reader, 2), lambda: look), peers
+    return Front(peers, Directory(reader), Times(reader, 2), lambda: look, key), peers
 
 
 async def test_either_worker_answers_for_any_account_and_for_all(pair: Pair) -> None:
@@ -125,6 +128,34 @@ async def test_a_tenant_sees_the_own_account_alone_at_every_worker(pair: Pair) -
         assert (await pair.get(which, "/api/v1/accounts/n1", "tenant"))[0] == 404
 
 
+@pytest.mark.invariant(15)
+async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(pair: Pair) -> None:
+    made = await pair.owners[1].bridge.page.make_access(LANDLORD, "s1")
+    for which in (0, 1):
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+            address, marked = pair.urls[which] + "/api/v1/page/sign-in", {"Prepaid-Page": "1"}
+            async with session.post(address, json={"number": "s1", "code": "X"}, headers=marked) as answer:
+                assert answer.status == 401
+            async with session.post(
+                address, json={"number": "s1", "code": made.code}, headers=marked
+            ) as answer:
+                assert (answer.status, (await answer.json())["account_id"]) == (200, "s1")
+            for path in ("/api/v1/accounts", "/api/v1/accounts/s1", "/api/v1/me"):
+                async with session.get(pair.urls[which] + path) as answer:
+                    assert answer.status == 200
+            async with session.get(pair.urls[which] + "/api/v1/accounts/n1") as answer:
+                assert answer.status == 404
+
+
+async def test_the_metrics_of_a_worker_name_the_shard(pair: Pair) -> None:
+    headers = {"Authorization": f"Bearer {pair.tokens['all']}"}
+    async with pair.session.get(pair.urls[1] + "/metrics", headers=headers) as answer:
+        text = await answer.text()
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    assert samples
+    assert all('shard="1"' in line for line in samples)
+
+
 async def test_nobody_becomes_the_operator_by_a_header(pair: Pair) -> None:
     for which in (0, 1):
         for word in ("", "guess", WORDS[1 - which]):
@@ -139,6 +170,18 @@ async def test_the_local_operator_of_one_machine_reaches_the_accounts_of_the_oth
         for account in ("n1", "s1"):
             async with session.get(f"http://localhost/api/v1/accounts/{account}") as answer:
                 assert answer.status == 200
+
+
+async def test_a_history_asks_every_shard_or_that_of_the_account(pair: Pair) -> None:
+    status, body = await pair.get(1, "/api/v1/history")
+    assert (status, body["next_account"]) == (200, None)
+    status, again = await pair.get(0, f"/api/v1/history?after={body['seq']}")
+    assert (status, again["accounts"]) == (200, [])
+    status, alone = await pair.get(0, "/api/v1/history?account=s1")
+    told = [account for account in body["accounts"] if account["account_id"] == "s1"]
+    assert (status, alone["accounts"]) == (200, told)
+    assert (await pair.get(0, "/api/v1/history?account=nobody"))[0] == 404
+    assert (await pair.get(0, "/api/v1/history?after=much"))[0] == 400
 
 
 async def test_a_shard_that_nobody_serves_is_told_apart_from_an_account_that_is_not_there(pair: Pair) -> None:

@@ -1,6 +1,13 @@
 """One answer out of those of several shards."""
 
-from meter_bridge.workers.merging import instant_of, merged_health, merged_lists, merged_snapshot, number_of
+from meter_bridge.workers.merging import (
+    instant_of,
+    merged_health,
+    merged_lists,
+    merged_metrics,
+    merged_snapshot,
+    number_of,
+)
 
 
 def test_lists_are_joined_and_what_two_shards_tell_alike_is_told_once() -> None:
@@ -17,6 +24,23 @@ def test_alerts_of_all_shards_stand_newest_first() -> None:
 
 def test_a_snapshot_carries_the_number_of_all_shards() -> None:
     assert merged_snapshot([{"type": "snapshot", "seq": 5, "accounts": []}], 9)["seq"] == 9
+
+
+def test_metrics_of_shards_stand_by_family_with_their_shard() -> None:
+    text = (
+        '# HELP up Up\n# TYPE up gauge\nup 1.0\n# TYPE seen histogram\nseen_bucket{le="1"} 2\nseen_count 2\n'
+    )
+    assert merged_metrics({0: text, 3: text}).splitlines() == [
+        "# HELP up Up",
+        "# TYPE up gauge",
+        'up{shard="0"} 1.0',
+        'up{shard="3"} 1.0',
+        "# TYPE seen histogram",
+        'seen_bucket{shard="0",le="1"} 2',
+        'seen_count{shard="0"} 2',
+        'seen_bucket{shard="3",le="1"} 2',
+        'seen_count{shard="3"} 2',
+    ]
 
 
 def test_the_worst_health_is_that_of_the_worker() -> None:

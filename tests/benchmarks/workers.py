@@ -1,0 +1,235 @@
+"""Processor time per message of one and of two bridges that share the sites, database included."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+import os
+from pathlib import Path
+from statistics import median
+import tempfile
+import time
+from typing import Final
+
+import psycopg
+
+from meter_bridge.storage.location import written
+from scripts.lib.demo.bridge import BridgeProcess
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.waiting import until
+from tests import postgresql_server
+from tests.benchmarks.installation import HEAD, site_file
+from tests.benchmarks.parts import TICKS_PER_S, cpu_s, load, mosquitto, quiet
+
+SITES: Final = 2
+"""Sites, each a shard; the same for one worker and for two."""
+METERS: Final = 4_000
+ROUNDS: Final = 8
+RATE: Final = 4_000.0
+"""Messages per second: the same work for both, well below what a processor can do."""
+RUNS: Final = 3
+SAMPLE_S: Final = 0.02
+CORES: Final = 6
+"""Fewer cores tell nothing of a speed-up: broker, database and load want some as well."""
+DATABASE: Final = "workers"
+_SAMPLE: Final = (
+    "SELECT count(*) FILTER (WHERE wait_event_type = 'Lock'), count(*) FROM pg_stat_activity"
+    " WHERE application_name = 'prepaid-meter' AND state <> 'idle'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one measurement tells."""
+
+    bridges_us: float
+    database_us: float
+    waiting: int
+    """Times that a transaction was seen waiting for a lock, out of those that it was seen at all."""
+    seen: int
+
+    @property
+    def together_us(self) -> float:
+        """Return the processor time of a message in µs."""
+        return self.bridges_us + self.database_us
+
+
+@dataclass
+class Parts:
+    """Database, broker and both workers."""
+
+    server: postgresql_server.Server
+    broker_port: int
+    workers: Sequence[BridgeProcess]
+    told: int = 0
+    """Rounds published so far: registers only rise."""
+
+    async def shared_by(self, count: int) -> None:
+        """Wait until that many workers own all shards, and have nothing left to do."""
+
+        async def look() -> bool:
+            return await asyncio.to_thread(self._owners) == (SITES, count)
+
+        await until(f"{count} workers own all", look, 120)
+        for worker in self.workers[:count]:
+            await quiet(worker)
+
+    def _owners(self) -> tuple[int, int]:
+        query = (
+            "SELECT count(*), count(DISTINCT holder) FROM lease WHERE name NOT LIKE 'worker-%'"
+            " AND expires_at > extract(epoch FROM clock_timestamp()) * 1000"
+        )
+        with self._connect() as connection:
+            row = connection.execute(query).fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
+
+    def _connect(self) -> psycopg.Connection:
+        """Connect beside the workers."""
+        return psycopg.connect(
+            host=str(self.server.folder), user=postgresql_server.USER, dbname=DATABASE, autocommit=True
+        )
+
+    def database_s(self) -> dict[int, float]:
+        """Return the processor time of each process of the server."""
+        first = int((self.server.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except FileNotFoundError, ProcessLookupError:
+                continue
+            if int(path.parent.name) == first or int(fields[1]) == first:
+                found[int(path.parent.name)] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        return found
+
+    async def tell(self, rounds: int, rate: float | None = RATE) -> None:
+        """Let every meter tell some readings."""
+        await load(self.broker_port, METERS, rounds, self.told, rate)
+        self.told += rounds
+
+    async def measure(self, count: int) -> Figures:
+        """Measure that many workers under the same load."""
+        await self.tell(2)
+        workers = self.workers[:count]
+        for worker in workers:
+            await quiet(worker)
+        over = asyncio.Event()
+        sampling = asyncio.create_task(asyncio.to_thread(self._sample, over))
+        before, database = sum(map(cpu_s, workers)), self.database_s()
+        await self.tell(ROUNDS)
+        for worker in workers:
+            await quiet(worker)
+        bridges = sum(map(cpu_s, workers)) - before
+        spent = sum(now - database.get(pid, 0.0) for pid, now in self.database_s().items())
+        over.set()
+        (waiting, seen), messages = await sampling, METERS * ROUNDS
+        return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen)
+
+    def _sample(self, over: asyncio.Event) -> tuple[int, int]:
+        """Look again and again who waits for a lock."""
+        waiting = seen = 0
+        with self._connect() as connection:
+            while not over.is_set():
+                row = connection.execute(_SAMPLE).fetchone()
+                assert row is not None
+                waiting, seen = waiting + row[0], seen + row[1]
+                time.sleep(SAMPLE_S)
+        return waiting, seen
+
+
+def divided_site_file() -> str:
+    """Return a site file of the benchmark's units over several sites."""
+    head, site = HEAD.split("sites:\n")
+    units = site_file(METERS, "100000.00").removeprefix(HEAD).split("      u")[1:]
+    share = METERS // SITES
+    text = head + "sites:\n"
+    for n in range(SITES):
+        own = "".join("      u" + unit for unit in units[n * share : (n + 1) * share])
+        text += site.replace("  house:", f"  house-{n}:").replace("      home:", f"      home-{n}:")
+        text += own.replace("tariff: home", f"tariff: home-{n}")
+    return text
+
+
+@asynccontextmanager
+async def parts(folder: Path) -> AsyncIterator[Parts]:
+    """Run database, broker and the first worker."""
+    with postgresql_server.running(fsync="on", synchronous_commit="on", full_page_writes="on") as server:
+        server.execute(f"CREATE DATABASE {DATABASE}")
+        broker, port = await mosquitto(folder)
+        environment = {
+            "PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{port}",
+            "PREPAID_METER_DATABASE": written(server.url(DATABASE)),
+            "PREPAID_METER_LOG_LEVEL": "WARNING",
+        }
+        workers = [
+            BridgeProcess(folder / f"w{n}", free_port(), folder / f"w{n}.log", environment) for n in (1, 2)
+        ]
+        site = folder / "site.yaml"
+        site.write_text(divided_site_file(), encoding="utf-8")
+        await workers[0].run("apply", "--yes", str(site))
+        await workers[0].run("shards", str(SITES))
+        try:
+            await workers[0].start()
+            yield Parts(server, port, workers)
+        finally:
+            for worker in workers:
+                await worker.stop()
+            await broker.stop()
+
+
+async def main() -> None:
+    """Compare in pairs, one worker and two in turn."""
+    with tempfile.TemporaryDirectory() as name:
+        async with parts(Path(name)) as found:
+            await found.shared_by(1)
+            await found.tell(3)
+            one, two = await _pairs(found)
+            ratio = median(b.together_us / a.together_us for a, b in zip(one, two, strict=True))
+            waiting, seen = sum(each.waiting for each in two), sum(each.seen for each in two)
+            print(f"  median ratio {ratio:.2f} (goal: at most 1.15); with two workers", end=" ")
+            print(f"{waiting} of {seen} looks at a transaction found it waiting for a lock", end=" ")
+            print(f"({100 * waiting / max(seen, 1):.1f} %, goal: under 2 %)", flush=True)
+            await _speed_up(found)
+
+
+async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
+    """Measure one worker and two, again and again."""
+    measured: tuple[list[Figures], list[Figures]] = ([], [])
+    for run in range(1, RUNS + 1):
+        for count in (1, 2):
+            await _run_with(found, count)
+            figures = await found.measure(count)
+            measured[count - 1].append(figures)
+            print(
+                f"  run {run}, {count} of 2 workers, {SITES} shards, {METERS} meters, {RATE:,.0f} messages/s:"
+                f" {figures.together_us:5.0f} µs a message (bridges {figures.bridges_us:.0f},"
+                f" database {figures.database_us:.0f})",
+                flush=True,
+            )
+    return measured
+
+
+async def _run_with(found: Parts, count: int) -> None:
+    """Let one worker or two own all shards."""
+    second = found.workers[1]
+    if count == 1 and second.pid is not None:
+        await second.stop()
+    elif count > 1:
+        await second.start()
+    await found.shared_by(count)
+
+
+async def _speed_up(found: Parts) -> None:
+    """Print how much faster two workers are, where there are cores enough to tell."""
+    if (os.cpu_count() or 1) < CORES:
+        print(f"  the speed-up of two workers is not printed: it wants {CORES} cores", flush=True)
+        return
+    took = []
+    for count in (2, 1):
+        await _run_with(found, count)
+        begun = time.monotonic()
+        await found.tell(ROUNDS * 5, rate=None)
+        for worker in found.workers[:count]:
+            await quiet(worker)
+        took.append(time.monotonic() - begun)
+    print(f"  two workers take {took[1] / took[0]:.2f} times as many messages a second as one", flush=True)
