@@ -1,21 +1,29 @@
-"""The choice of a payment whose receipt is handed over as PDF."""
+"""The choice of a payment whose receipt the bridge makes, the same paper that every other way to it gives."""
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Final
 
 import streamlit as st
 
+from dashboard.access import Viewer
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
 from dashboard.figures import money, short_moment
-from dashboard.language import say
+from dashboard.language import ENGLISH, say
+from dashboard.markup import plain
 from dashboard.paper.press import MEDIA
-from dashboard.paper.receipt import receipt_name, receipt_pdf
 from dashboard.queries.payments import Payment
+from dashboard.settings import settings
 from dashboard.words import told_apart
 
+READY: Final = "receipt ready"
 
-def offer_receipts(payments: Sequence[Payment]) -> None:
+
+def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
     """Let the person choose one of the payments that are shown, and hand its receipt over."""
     if not payments:
+        return
+    if viewer.token is None:
+        st.caption(say("Sign in with a token to download receipts; the bridge makes them."))
         return
     known = {payment.id: payment for payment in payments}
     labels = told_apart(known, lambda each: _short(known[each]))
@@ -27,18 +35,48 @@ def offer_receipts(payments: Sequence[Payment]) -> None:
             key="receipt",
             width=420,
         )
-        if chosen is None:
-            return
-        payment = known[chosen]
-        st.download_button(
-            say("Receipt as PDF"),
-            data=partial(receipt_pdf, payment),
-            file_name=receipt_name(payment),
-            mime=MEDIA,
-            icon=":material/receipt_long:",
-            on_click="ignore",
-            key="save receipt",
-        )
+        asked = st.button(say("Make the receipt"), key="make receipt", icon=":material/receipt_long:")
+        if asked and chosen is not None:
+            _make(viewer.token, known[chosen])
+        _hand_over(chosen)
+
+
+def _make(token: str, payment: Payment) -> None:
+    """Ask the bridge for a receipt and keep it for the download."""
+    language = settings().language or ENGLISH
+    path = ("accounts", payment.account_id, "top-ups", payment.id, "receipt")
+    try:
+        with st.spinner(say("The bridge makes the receipt …")):
+            answer = bridge_of(settings()).get(token, *path, query=f"format=pdf&language={language}")
+    except BridgeDownError:
+        st.warning(say("The bridge does not answer; receipts are made by it. Try again once it runs."))
+    except RefusedError as refused:
+        st.error(plain(str(refused)))
+    else:
+        st.session_state[READY] = (payment.id, receipt_name(payment), answer.body)
+
+
+def receipt_name(payment: Payment) -> str:
+    """Return the name of a receipt's file, as the bridge has it."""
+    return f"receipt-{payment.account_id}-{payment.id}.pdf"
+
+
+def _hand_over(chosen: str | None) -> None:
+    """Offer the receipt that was made last, while its payment is the chosen one."""
+    ready = st.session_state.get(READY)
+    if ready is None or ready[0] != chosen:
+        return
+    _, name, content = ready
+    st.download_button(
+        say("Save {file}", file=name),
+        data=content,
+        file_name=name,
+        mime=MEDIA,
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        key="save receipt",
+    )
 
 
 def _short(payment: Payment) -> str:

@@ -39,7 +39,7 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
             st.subheader(say("Top-ups"), anchor=False)
             paid = opened.once(top_ups, viewer, unit.id)
             _listed(_top_ups(paid, unit), say("No top-up yet."), say("top-ups"))
-            offer_receipts(opened.once(unit_payments, viewer, unit.id, RECEIPTS))
+            offer_receipts(opened.once(unit_payments, viewer, unit.id, RECEIPTS), viewer)
     with right.container(border=True, height="stretch"):
         st.subheader(say("Alerts"), anchor=False)
         found = opened.once(unit_alerts, viewer, unit.id)

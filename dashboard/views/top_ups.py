@@ -106,7 +106,7 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[
         )
     with st.container(border=True):
         st.subheader(say("Payments"), anchor=False)
-        offer_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)))
+        offer_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)), viewer)
         offer_table(
             f"top-ups-{wanted.first}-{wanted.last}",
             lambda: payments_table(wanted_payments(opened, viewer, wanted, MOST_TOP_UPS)),

@@ -101,7 +101,7 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     account = account_in_reach(call)
     query = call.query(ReceiptQuery)
     found = await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"])
-    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer)
+    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
     told = receipt.told(made, query.language)

@@ -79,7 +79,15 @@ def explain_entry(
             entry=ledger_entries(connection, [row])[0],
             segments=tuple(_segment(each) for each in connection.execute(facts).mappings()),
             readings=_readings(connection, row),
+            taken_back=_taken_back(connection, entry_id),
         )
+
+
+def _taken_back(connection: Connection, entry_id: str) -> bool:
+    """Say whether an entry was reversed."""
+    entry = tables.journal_entry.c
+    reversal = select(entry.seq).where(entry.refers_to == entry_id, entry.kind == EntryKind.REVERSAL)
+    return connection.execute(reversal.limit(1)).first() is not None
 
 
 def _own(first: int) -> ColumnElement[bool]:

@@ -17,7 +17,9 @@ LAYOUT: Final = "payments/receipt.typ"
 _DESCRIBED: Final = "Top-up, "
 
 
-def receipt_of(account: AccountView, entry: LedgerEntry, issuer: str | None) -> Receipt:
+def receipt_of(
+    account: AccountView, entry: LedgerEntry, issuer: str | None, *, taken_back: bool = False
+) -> Receipt:
     """Return the receipt of a top-up; raises ``Refused`` for any other entry."""
     if entry.kind != EntryKind.TOP_UP:
         raise Refused(
@@ -49,6 +51,7 @@ def receipt_of(account: AccountView, entry: LedgerEntry, issuer: str | None) -> 
         split=entry.split,
         taxes=taxes,
         balance_after=entry.balance_after,
+        taken_back=taken_back,
     )
 
 
@@ -79,6 +82,7 @@ def told(receipt: Receipt, language: str) -> bytes:
             "amount": [words["amount"], money(receipt.amount)],
             "went": words["went"],
             "rows": rows,
+            "void": words["void"] if receipt.taken_back else "",
             "note": "" if receipt.taxes else words["later"],
         }
     ).encode()

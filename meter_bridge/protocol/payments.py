@@ -291,6 +291,8 @@ class Receipt:
     taxes: dict[str, int]
     """Taxes within the units that it bought; empty where taxes are due as energy is used."""
     balance_after: int
+    taken_back: bool = False
+    """It was reversed since, so that this receipt is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

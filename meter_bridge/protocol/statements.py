@@ -213,3 +213,5 @@ class EntryExplanation:
     entry: LedgerEntry
     segments: tuple[SegmentView, ...]
     readings: tuple[MeterReadings, ...]
+    taken_back: bool = False
+    """A later entry reversed it."""

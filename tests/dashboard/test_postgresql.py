@@ -1,17 +1,20 @@
 """A page shows the same over PostgreSQL as over SQLite: every table that it reads is equal, row by row."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import URL, insert, text
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
 from dashboard.queries.units import units
 from dashboard.questions import QUESTIONS
 from dashboard.scope import Scope
-from dashboard.settings import Settings
+from dashboard.settings import DATABASE_VARIABLE, Settings
 from dashboard.signin.tokens import viewer_of_token
 from dashboard.source import NotReadableError, Snapshot, read_snapshot
 from dashboard.warehouse import Warehouse
@@ -21,9 +24,10 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.columns import AdbcError, columns_of
 from meter_bridge.storage.copying import copy
 from meter_bridge.storage.database import open_writer, reading, snapshot
-from meter_bridge.storage.location import written
+from meter_bridge.storage.location import DATABASE_NAME, written
 from tests import postgresql_server
 from tests.dashboard.invented_house import House, Unit, build, yesterday
+from tests.dashboard.test_pages import PAGES, shown
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite]
 TOKEN_ID, SECRET = new_secret()
@@ -106,6 +110,28 @@ def test_a_page_answers_the_same(own: House, server: URL) -> None:
     over_sqlite = units(Warehouse(read_snapshot(own.folder)), viewer)
     assert units(Warehouse(read_snapshot(own.folder, database=written(server))), viewer) == over_sqlite
     assert len(over_sqlite) == len(UNITS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_the_same(
+    open_page: Callable[..., AppTest], own: House, server: URL, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    over_sqlite = everything(open_page(own.folder, page, unit="one"))
+    st.cache_resource.clear()
+    database, hidden = own.folder / DATABASE_NAME, own.folder / "hidden.db"
+    database.rename(hidden)  # so that nothing is read from it unseen
+    monkeypatch.setenv(DATABASE_VARIABLE, written(server))
+    try:
+        over_postgresql = everything(open_page(own.folder, page, unit="one"))
+    finally:
+        hidden.rename(database)
+    assert over_postgresql == over_sqlite
+
+
+def everything(app: AppTest) -> tuple[str, list[object]]:
+    """Return every text and chart of a page."""
+    charts = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+    return shown(app), charts
 
 
 def test_the_database_cannot_be_written_through_the_reader(server: URL) -> None:

@@ -14,20 +14,19 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.exports.payments import payments_table
 from dashboard.exports.sheet import as_parquet
-from dashboard.figures import money
-from dashboard.paper.receipt import receipt_pdf, receipt_words
 from dashboard.parts.period import Period
 from dashboard.queries.takings import Wanted, takings, wanted_payments
 from dashboard.scope import Scope
 from dashboard.source import read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker
+from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker, landlord
 from tests.dashboard.invented_house import DAY_MS, NOW_MS, STEPS, House, Unit, build
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]
 LANDLORD = Viewer(every_site=True)
+TOKEN = "pmb_0123456789ab_secret"
 ALWAYS = Wanted(first=date(2020, 1, 1), last=date(2030, 1, 1))
 
 
@@ -108,15 +107,24 @@ def test_what_was_taken_back_is_told(opened: Warehouse) -> None:
     back = [each for each in wanted_payments(opened, LANDLORD, ALWAYS, 1000) if each.taken_back]
     assert len(back) == 1
     assert sum(taking.back for taking in takings(opened, LANDLORD, ALWAYS)) == back[0].amount
-    assert "no longer valid" in str(receipt_words(back[0])["note"])
 
 
-def test_a_receipt_is_a_pdf_that_says_where_the_money_went(opened: Warehouse) -> None:
-    payment = wanted_payments(opened, LANDLORD, ALWAYS, 1)[0]
-    told = receipt_words(payment)
-    assert told["amount"] == money(payment.amount, payment.currency)
-    assert told["split"] == [("Balance", money(payment.amount, payment.currency))]
-    assert receipt_pdf(payment).startswith(b"%PDF-")
+def test_a_receipt_is_the_bridges_own_paper(open_page: Open, homes: House, opened: Warehouse) -> None:
+    newest = wanted_payments(opened, LANDLORD, ALWAYS, 1)[0]
+    path = f"/api/v1/accounts/{newest.account_id}/top-ups/{newest.id}/receipt"
+    said = StandIn({TOKEN: landlord()}, {f"GET {path}": lambda _: (200, {"raw": b"%PDF-of the bridge"})})
+    with bridge_at(homes.folder, said):
+        app = open_page(homes.folder, "top_ups", token=TOKEN)
+        app.button(key="make receipt").click().run()
+        assert not app.exception
+        saved = [each for each in app.get("download_button") if "receipt-" in each.proto.label]
+        assert [each.proto.label for each in saved] == [f"Save receipt-{newest.account_id}-{newest.id}.pdf"]
+    assert [asked.path for asked in said.asked] == [f"{path}?format=pdf&language=en"]
+
+
+def test_without_a_bridge_a_receipt_says_what_makes_it(open_page: Open, homes: House) -> None:
+    text = shown(open_page(homes.folder, "top_ups"))
+    assert "Sign in with a token to download receipts" in text
 
 
 def test_a_file_is_exact(opened: Warehouse) -> None:
@@ -139,7 +147,6 @@ def test_the_page_lists_sums_and_pages(open_page: Open, homes: House) -> None:
     assert "1 to 25 of" in text
     assert [metric.value[:3] for metric in app.metric if metric.label == "Paid in"] == ["EUR", "ZAR"]
     assert [each.proto.label for each in app.get("download_button")] == [
-        "Receipt as PDF",
         "CSV",
         "XLSX",
         "Parquet",

@@ -1,18 +1,20 @@
 """A receipt says what the journal says: how much, how it was paid, where it went, and the taxes due."""
 
 import asyncio
+import json
 from pathlib import Path
 import zlib
 
 import pytest
 
 from meter_bridge.api.port import Refused
+from meter_bridge.api.requests import Reversal
 from meter_bridge.payments import receipt
 from meter_bridge.payments.receipt_words import WORDS
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.statement.pdf import Printer
-from tests.engine.harness import LANDLORD, SITE, House, house, zar
+from tests.engine.harness import LANDLORD, SITE, House, house, operate, zar
 
 BOUGHT = """prices: [2.00]
             sold as: units bought
@@ -23,7 +25,9 @@ UNITS = SITE.replace("prices: [2.00]", BOUGHT)
 async def receipt_for(flat: House, result: TopUpResult) -> Receipt:
     account = flat.bridge.account(LANDLORD, "flat-1")
     found = await flat.bridge.explain(LANDLORD, "flat-1", result.top_up.id)
-    return receipt.receipt_of(account, found.entry, "Rose Street Properties\nVAT 4123456789")
+    return receipt.receipt_of(
+        account, found.entry, "Rose Street Properties\nVAT 4123456789", taken_back=found.taken_back
+    )
 
 
 async def test_a_receipt_says_what_was_booked(tmp_path: Path) -> None:
@@ -44,6 +48,15 @@ async def test_taxes_within_units_are_on_the_receipt(tmp_path: Path) -> None:
         made = await receipt_for(flat, booked)
         assert made.taxes == {"VAT": zar("15.00")}
         assert sum(made.split.values()) == made.amount == zar("115.00")
+
+
+async def test_what_was_taken_back_has_a_receipt_that_says_so(tmp_path: Path) -> None:
+    async with house(tmp_path) as flat:
+        booked = await flat.top_up("50.00")
+        assert json.loads(receipt.told(await receipt_for(flat, booked), "en"))["void"] == ""
+        await operate(flat, Reversal(entry=booked.top_up.id, reason="wrong unit"))
+        told = json.loads(receipt.told(await receipt_for(flat, booked), "de"))
+        assert told["void"] == "Inzwischen zurückgenommen: Diese Quittung gilt nicht mehr."
 
 
 async def test_only_a_top_up_has_a_receipt(tmp_path: Path) -> None:
