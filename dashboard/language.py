@@ -27,6 +27,11 @@ def say(text: str, **values: object) -> str:
     return told.format(**values) if values else told
 
 
+def inside(word: str) -> str:
+    """Return a word that stands within a sentence: small in English, as it is in languages that differ."""
+    return word.lower() if settings().language == ENGLISH else word
+
+
 def languages() -> tuple[str, ...]:
     """Return the codes of the languages that there are."""
     return (ENGLISH, *sorted(file.stem for file in FOLDER.glob("*.toml")))

@@ -38,7 +38,10 @@ def _top_up(bridge: Bridge, token: str, action: Action) -> list[str]:
     booked = cast("dict[str, object]", answer["top_up"])
     split = cast("dict[str, int]", booked["split"])
     told = [say("Booked as {id}.", id=booked["id"])]
-    told += [f"{money(part, action.currency)} {say('to')} {split_word(name)}" for name, part in split.items()]
+    told += [
+        say("{amount} to {where}", amount=money(part, action.currency), where=split_word(name))
+        for name, part in split.items()
+    ]
     told.append(
         say("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency))
     )
@@ -59,7 +62,7 @@ def _switch(what: str) -> Callable[[Bridge, str, Action], list[str]]:
 
 def _supply(view: Mapping[str, object]) -> str:
     """Return how the supply stands now."""
-    return f"{supply_word(str(view['state'])).text}: {reason_text(str(view['reason']))}"
+    return f"{supply_word(str(view['state'])).said}: {reason_text(str(view['reason']))}"
 
 
 def _quarantine(bridge: Bridge, token: str, action: Action) -> list[str]:
@@ -73,7 +76,7 @@ def _quarantine(bridge: Bridge, token: str, action: Action) -> list[str]:
 def _acknowledge(bridge: Bridge, token: str, action: Action) -> list[str]:
     """Acknowledge an alert."""
     view = bridge.post(token, "alerts", action.about, "acknowledge").json()
-    return [say("{alert}: acknowledged.", alert=alert_word(str(view["kind"])).text)]
+    return [say("{alert}: acknowledged.", alert=alert_word(str(view["kind"])).said)]
 
 
 def _emergency(bridge: Bridge, token: str, action: Action) -> list[str]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, block_colours, layout
 from dashboard.figures import kwh, main_units, money, percent, signed_money
-from dashboard.language import say
+from dashboard.language import inside, say
 from dashboard.queries.credit_gone import Gone, Moved
 from dashboard.words import spelled
 
@@ -93,6 +93,6 @@ def _summary(gone: Gone, currency: str) -> str:
         before=money(gone.before, currency),
         came=money(came, currency),
         spent=money(spent, currency),
-        name=name_of(most).lower(),
+        name=inside(name_of(most)),
         share=percent(-most.amount / spent),
     )

@@ -10,7 +10,7 @@ from dashboard.access import Viewer
 from dashboard.charts.ageing import AGES
 from dashboard.charts.template import band_name
 from dashboard.figures import count, day, kwh, moment, money
-from dashboard.language import say
+from dashboard.language import inside, say
 from dashboard.paper.press import typeset
 from dashboard.queries.debts import Debtor, debtors
 from dashboard.queries.month import (
@@ -259,7 +259,7 @@ def _line_name(line: LineMonth) -> str:
     """Return a line with its price list."""
     kind = say("Energy") if line.kind == "consumption" else say(spelled(line.kind).capitalize())
     block = "" if line.block is None else say("block {number}", number=line.block)
-    band = "" if line.band is None else band_name(line.band).lower()
+    band = "" if line.band is None else inside(band_name(line.band))
     return " · ".join(part for part in (line.version_id, kind, block, band) if part)
 
 

@@ -100,7 +100,7 @@ def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
         rows, ends = _ladder(version, number, before, mark)
         prices.append(rows)
         limits.append(ends)
-    named = [(charge.name, f"{say('per')} {say(str(charge.per))}") for charge in version.standing]
+    named = [(charge.name, say(f"per {charge.per}")) for charge in version.standing]
     named += [(tax.name, "%") for tax in version.taxes]
     given = _fields(named, [*before.standing, *before.taxes], mark)
     many = len(before.standing)

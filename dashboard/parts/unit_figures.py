@@ -8,7 +8,7 @@ from dashboard.attention import Standing
 from dashboard.charts.template import band_name
 from dashboard.figures import ago, days, kwh, moment, money, number_of_days, power, short_moment
 from dashboard.foretold import BEYOND
-from dashboard.language import say
+from dashboard.language import inside, say
 from dashboard.parts.key_figures import Figure
 from dashboard.price_now import PriceNow
 from dashboard.queries.units import Unit
@@ -70,7 +70,7 @@ def where_on_ladder(price: PriceNow) -> str:
     if price.blocks > 1:
         parts.append(say("block {number} of {all}", number=price.block, all=price.blocks))
     if price.bands > 1:
-        parts.append(band_name(price.band).lower())
+        parts.append(inside(band_name(price.band)))
     if price.left_wh is not None:
         parts.append(say("{energy} to the next", energy=kwh(price.left_wh)))
     return " · ".join(parts) if parts else say("one price for all")

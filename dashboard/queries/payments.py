@@ -5,6 +5,7 @@ import json
 from typing import Any, Final
 
 from dashboard.access import Viewer
+from dashboard.language import say
 from dashboard.warehouse import Warehouse
 from dashboard.words import METHODS, spelled
 
@@ -54,7 +55,7 @@ class Payment:
 
 def method_word(method: str) -> str:
     """Return how a payment came, in words."""
-    return METHODS.get(method, spelled(method).capitalize())
+    return say(METHODS.get(method, spelled(method).capitalize())) if method else ""
 
 
 def newest_payments(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Payment]:

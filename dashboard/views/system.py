@@ -34,8 +34,8 @@ Every figure comes from the bridge's ledger: posted balances, what was used sinc
 changes something is asked of the bridge with your own token.
 
 - **Balance** is the posted balance less what was used since the last posting.
-- **Days left** is an estimate from the cost of the last 28 full days, the newest counting most. It stays
-  *not yet known* until there are two full days.
+- **Days left** is the bridge's forecast: the use of late, rated ahead through blocks, bands and fixed
+  charges. It stays *not yet known* until there are three full days.
 - **7 days** are the last 168 hours, compared with the 168 before.
 - Times are those of the site, amounts in its currency.
 """

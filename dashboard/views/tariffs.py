@@ -124,17 +124,17 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
 
 def _about(version: TariffVersion, units: Sequence[str]) -> None:
     """Show what else the tariff says."""
-    rows = [[Cell(soft(say(name))), Cell(escape(words))] for name, words in _charges(version, units)]
+    rows = [[Cell(soft(name)), Cell(escape(words))] for name, words in _charges(version, units)]
     st.html(table((say("Term"), say("Value")), rows, say("Terms of the tariff")))
 
 
 def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, str]]:
-    """Return name and value of what is not a price."""
+    """Return name and value of what is not a price; the terms are in the words of the site file."""
     started = local_date(version.valid_from, version.time_zone)
     since = day(started) if started > date(1971, 1, 1) else say("from the begin")
-    head = [("Units", counted(len(units), "unit", "units")), ("In force", since)]
+    head = [(say("Units"), counted(len(units), "unit", "units")), (say("In force"), since)]
     rest = [(name[:1].upper() + name[1:], words) for name, words in show_charges(version)]
-    return [*head, *rest, *([("Source", version.source)] if version.source else [])]
+    return [*head, *rest, *([(say("Source"), version.source)] if version.source else [])]
 
 
 def _year(version: TariffVersion, today: date) -> None:

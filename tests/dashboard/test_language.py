@@ -1,18 +1,28 @@
 """Everything that a page says can be translated, and numbers are written as the site's people write them."""
 
 from collections.abc import Callable
+from datetime import date
 import re
+from typing import ClassVar, override
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import figures, language
+from dashboard.access import Viewer
+from dashboard.paper.portfolio import portfolio_pdf
+from dashboard.scope import Scope
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
+from dashboard.source import read_snapshot
+from dashboard.warehouse import Warehouse
 from dashboard.words import told_apart
-from tests.dashboard.invented_house import House
+from tests.dashboard.bridge_stand_in import StandIn, bridge_at, landlord, tenant
+from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, build, yesterday
+from tests.dashboard.spoken import spoken
 from tests.dashboard.test_pages import PAGES
 
 type Open = Callable[..., AppTest]
+TOKEN = "pmb_0123456789ab_secret"
 NAMES = re.compile(
     r"Flat \d|Protea Court|N\. Dlamini|J\. van Wyk|this machine|Main meter|one|two|new|ZAR|low|VAT \(%\)"
 )
@@ -47,10 +57,68 @@ def test_what_a_language_does_not_have_stays_english(
     assert language.say("No such sentence {x}", x=1) == "No such sentence 1"
 
 
-def test_a_translation_names_the_same_values() -> None:
-    for code in language.languages():
-        for english, told in language._sentences(code).items():
-            assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", told)), english
+TRANSLATED = [code for code in language.languages() if code != language.ENGLISH]
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_language_has_every_sentence_and_no_other(code: str) -> None:
+    known, wanted = language._sentences(code), spoken()
+    assert [f"{text!r} of {wanted[text]}" for text in wanted if text not in known] == []
+    assert [text for text in known if text not in wanted] == [], "said nowhere any more"
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_translation_names_the_same_values(code: str) -> None:
+    for english, told in language._sentences(code).items():
+        assert sorted(re.findall(r"{\w*}", english)) == sorted(re.findall(r"{\w*}", told)), english
+        assert english.count("`") == told.count("`"), "commands stay as they are"
+        assert english.startswith("\n") == told.startswith("\n")
+
+
+class Noted(dict[str, str]):
+    """A language that notes what it is asked for and does not have."""
+
+    missing: ClassVar[set[str]] = set()
+
+    @override
+    def get(self, key: str, default: str | None = None) -> str:  # type: ignore[override]
+        if key not in self:
+            self.missing.add(key)
+        return super().get(key, default or key)
+
+
+@pytest.fixture(scope="module")
+def full_house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return a house in which everything is there that a page can tell."""
+    made = build(tmp_path_factory.mktemp("full"))
+    made.export(yesterday(made))
+    return made
+
+
+@pytest.mark.parametrize("page", [*PAGES, "home"])
+def test_no_page_says_a_sentence_that_a_translator_has_not_seen(
+    open_page: Open, full_house: House, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    """Also what is put together in code, and what the data brings."""
+    Noted.missing.clear()
+    sentences = Noted(language._sentences("de"))
+    monkeypatch.setattr(language, "_sentences", lambda _: sentences)
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    with bridge_at(full_house.folder, StandIn({TOKEN: tenant("flat-2a") if page == "home" else landlord()})):
+        assert not open_page(full_house.folder, page, token=TOKEN, unit="flat-2a").exception
+    assert sorted(Noted.missing) == []
+
+
+def test_a_report_on_paper_says_nothing_that_a_translator_has_not_seen(
+    full_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Noted.missing.clear()
+    sentences = Noted(language._sentences("de"))
+    monkeypatch.setattr(language, "_sentences", lambda _: sentences)
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    opened = Warehouse(read_snapshot(full_house.folder, Scope(kind="report", since=NOW_MS - 70 * DAY_MS)))
+    assert portfolio_pdf(opened, Viewer(every_site=True), date(2026, 10, 1)).startswith(b"%PDF-")
+    assert sorted(Noted.missing) == []
 
 
 @pytest.mark.parametrize(
