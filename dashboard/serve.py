@@ -1,5 +1,6 @@
 """The dashboard as one ASGI application: Streamlit's pages, and the routes of sign-in before them."""
 
+import gc
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -15,3 +16,6 @@ from dashboard.signin.gate import Gate
 from dashboard.signin.routes import ROUTES
 
 app = st.App(Path(__file__).with_name("app.py"), routes=ROUTES, middleware=[Middleware(Gate)])
+
+# What was imported stays for ever; no collection needs to walk it.
+gc.freeze()
