@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import re
 from typing import Final
 
+from meter_bridge.devices.decoding import NAME_LENGTH
 from meter_bridge.devices.driver import Family
 
 ADDRESS_LENGTH: Final = 256
+DEVICE_LENGTH: Final = NAME_LENGTH
+"""Longest name of a device that a driver keeps."""
 FORBIDDEN: Final = re.compile(r"[+#\x00-\x1f\x7f]")
 """Characters that a topic cannot carry."""
 CHANNELS: Final[Mapping[Family, tuple[re.Pattern[str], str]]] = {
@@ -74,6 +77,11 @@ def _family(text: str) -> Family:
 
 
 def _check_device(text: str, device: str) -> None:
+    if len(device) > DEVICE_LENGTH:
+        raise AddressError(
+            f"address '{text[:40]}…' names a device of {len(device)} characters: "
+            f"at most {DEVICE_LENGTH} are allowed"
+        )
     found = FORBIDDEN.search(device)
     if found:
         raise AddressError(

@@ -105,7 +105,8 @@ class ShellyDriver:
         device = self._devices.get(name)
         if device is None:
             check_name(name)
-            if len(self._devices) >= DEVICE_LIMIT:
+            # Strangers may fill the memory up to the limit, and never keep out what is in use.
+            if len(self._devices) >= DEVICE_LIMIT and name not in self._assigned:
                 raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Shelly devices")
             device = self._devices[name] = ShellyDevice(name)
         return device

@@ -72,6 +72,7 @@ class TasmotaDriver:
     def __init__(self) -> None:
         """Start without any device."""
         self._devices: dict[str, TasmotaDevice] = {}
+        self._assigned: frozenset[str] = frozenset()
         self._by_mac: dict[str, TasmotaDevice] = {}
         self._routes: dict[str, tuple[Handler, TasmotaDevice]] = {}
         self._handlers = self._command_handlers()
@@ -128,6 +129,7 @@ class TasmotaDriver:
         for address in map(parse_address, addresses):
             if address.family is self.family:
                 channels.setdefault(address.device, set()).add(address.channel)
+        self._assigned = frozenset(channels)
         for device in self._devices.values():
             device.use(frozenset())
         for topic, used in channels.items():
@@ -164,7 +166,8 @@ class TasmotaDriver:
         device = self._devices.get(topic)
         if device is None:
             check_name(topic)
-            if len(self._devices) >= DEVICE_LIMIT:
+            # Strangers may fill the memory up to the limit, and never keep out what is in use.
+            if len(self._devices) >= DEVICE_LIMIT and topic not in self._assigned:
                 raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Tasmota devices")
             device = self._devices[topic] = TasmotaDevice(topic)
         return device

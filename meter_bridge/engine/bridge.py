@@ -141,7 +141,8 @@ class Look:
         account = self._engine.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
             return False
-        of_others = event.data.get("kind") == EntryKind.SETTLEMENT
+        own = account.tenancy.n
+        of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
         return actor.role in STAFF or (account.tenancy.hears(event.seq) and not of_others)
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:

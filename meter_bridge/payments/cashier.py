@@ -162,7 +162,7 @@ class Cashier:
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
         told = Told(event_id=event_id, kind=Kind.STARTED, order_id=order.id, detail=text)
-        await self.hearing.keep(provider.id, told, order.account_id)
+        await self.hearing.keep(provider.id, told, order)
 
     def _links(self, order: Order) -> Links | None:
         """Return where a provider sends the customer afterwards, where the page's address is known."""

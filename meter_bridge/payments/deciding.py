@@ -151,9 +151,12 @@ class Desk:
 
     async def _tell(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
         unit = unit_of(self._engine, actor)
-        data = {"provider": asked.provider, "payment": asked.payment, "decision": asked.decision}
+        data: dict[str, object] = {"provider": asked.provider, "payment": asked.payment}
+        data |= {"decision": asked.decision}
         data |= {"reason": asked.reason, "by": unit.actor}
         account_id = asked.account or (case.order.account_id if case.order else None)
+        if case.order is not None and account_id == case.order.account_id:
+            data["tenancy"] = case.order.tenancy
         announce(self._engine.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data)
         await committed(self._engine, unit)
 

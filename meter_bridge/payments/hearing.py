@@ -18,7 +18,7 @@ from meter_bridge.engine.journal import announce
 from meter_bridge.engine.operations import committed
 from meter_bridge.engine.supplies import unit_of
 from meter_bridge.payments import order_book
-from meter_bridge.payments.order import Kind, Told, next_step, waiting
+from meter_bridge.payments.order import Kind, Order, Told, next_step, waiting
 from meter_bridge.payments.order_book import Subject
 from meter_bridge.payments.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.payments.settling import KEY_LENGTH
@@ -69,9 +69,9 @@ class Hearing:
 
     async def _keep_new(self, provider_id: str, told: Told) -> tuple[bool, Told]:
         """Store an event under the order that it belongs to; the same event again must say the same."""
-        told, known, account_id = await asyncio.to_thread(self._looked_up, provider_id, told)
+        told, known, order = await asyncio.to_thread(self._looked_up, provider_id, told)
         if known is None:
-            await self.keep(provider_id, told, account_id)
+            await self.keep(provider_id, told, order)
             return True, told
         if replace(known, happened_at=told.happened_at) != told:
             raise Refused(
@@ -83,8 +83,8 @@ class Hearing:
             )
         return False, known
 
-    def _looked_up(self, provider_id: str, told: Told) -> tuple[Told, Told | None, str | None]:
-        """Return an event with the order of its provider, as it was told before, and the order's account."""
+    def _looked_up(self, provider_id: str, told: Told) -> tuple[Told, Told | None, Order | None]:
+        """Return an event with the id of its order, as it was told before, and the order itself."""
         reader, order = self._engine.reader, None
         if told.order_id is not None:
             order = order_book.order_of(reader, told.order_id)
@@ -94,20 +94,19 @@ class Hearing:
             order = None
         known = order_book.event_of(reader, provider_id, told.event_id)
         told = replace(told, order_id=None if order is None else order.id, reference=None)
-        return told, known, None if order is None else order.account_id
+        return told, known, order
 
-    async def keep(self, provider_id: str, told: Told, account_id: str | None) -> None:
-        """Store an event, with a record of it for the account where there is one."""
+    async def keep(self, provider_id: str, told: Told, order: Order | None) -> None:
+        """Store an event, with a record of it for the account and tenancy of its order."""
         unit = unit_of(self._engine, provider_actor(provider_id))
         self._newest += 1
         row = {name: getattr(told, name) for name in Told.__slots__ if name != "reference"}
         row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
         unit.work.add(ops.INSERT_PAYMENT_EVENT, row)
         if told.kind is not Kind.STARTED:
-            data = _record(provider_id, told)
-            announce(
-                self._engine.installation, unit, EventKind.PAYMENT_HEARD, account_id=account_id, data=data
-            )
+            kind, account_id = EventKind.PAYMENT_HEARD, None if order is None else order.account_id
+            data = _record(provider_id, told) | ({} if order is None else {"tenancy": order.tenancy})
+            announce(self._engine.installation, unit, kind, account_id=account_id, data=data)
         await committed(self._engine, unit)
 
     async def _settle(self, subject: Subject) -> None:

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.devices.driver import Driver
+from meter_bridge.devices.driver import Driver, Family
 from meter_bridge.devices.registry import build_drivers
 from tests.devices.support import reports
 
@@ -130,6 +130,33 @@ def test_a_flood_of_devices_ends_at_a_limit() -> None:
         shelly.decode(f"m{number}/online", b"true", retained=False)
     assert "too_many_devices" in str(tasmota.decode("tele/one-more/LWT", b"Online", retained=False))
     assert "too_many_devices" in str(shelly.decode("one-more/online", b"true", retained=False))
+
+
+@pytest.mark.parametrize(
+    "address,topic,payload",
+    [
+        ("tasmota:ours/1", "tele/ours/SENSOR", b'{"ENERGY":{"Total":1.5}}'),
+        ("shelly:ours/0", "ours/status/switch:0", b'{"output":true,"aenergy":{"total":1500}}'),
+        ("zigbee2mqtt:ours/state", "zigbee2mqtt/ours", b'{"energy":1.5}'),
+    ],
+)
+@pytest.mark.parametrize("flood_first", [False, True])
+def test_a_flood_keeps_no_meter_in_use_out(
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    topic: str,
+    payload: bytes,
+    flood_first: bool,  # noqa: FBT001
+) -> None:
+    for family in ("tasmota", "shelly"):
+        monkeypatch.setattr(f"meter_bridge.devices.{family}.DEVICE_LIMIT", 10)
+    families = [each for each in Family if address.startswith(each)]
+    (driver,) = build_drivers([] if flood_first else [address], families=families)
+    for number in range(20):
+        driver.decode(f"tele/m{number}/LWT", b"Online", retained=True)
+        driver.decode(f"m{number}/online", b"true", retained=True)
+    driver.assign([address])
+    assert [each.register_wh for each in reports(driver.decode(topic, payload, retained=False))] == [1500]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.api.payment_requests import PaymentDecision
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.api.requests import MoveOut, Reversal
+from meter_bridge.api.requests import MoveIn, MoveOut, Reversal
 from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payments import PaymentView
 from tests.engine.harness import (
     HOUR,
@@ -352,6 +352,26 @@ async def test_a_tenant_pays_for_and_sees_the_own_account_and_tenancy_alone(shop
     assert (await payments.waiting_payments(elsewhere)).waiting == ()
     asked = PaymentDecision("till", "p1", "dismiss", "x")
     assert (await refused(payments.decide_payment(elsewhere, asked))).code is ErrorCode.NOT_FOUND
+
+
+@pytest.mark.invariant(15)
+async def test_a_new_customer_hears_nothing_of_what_was_paid_for_the_one_before(shop: Till) -> None:
+    old = await shop.order()
+    await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
+    await operate(shop.house, MoveIn(customer="Next"))
+    await shop.pay(old)
+    asked = PaymentDecision("till", "p1", "dismiss", "paid back to the old customer")
+    await shop.house.bridge.payments.decide_payment(LANDLORD, asked)
+    await shop.pay(await shop.order(key="new"), "p2")
+    heard = {}
+    for actor in (TENANT, LANDLORD):
+        told = [await anext(stream := shop.house.bridge.stream(actor, since=0))]
+        while not (isinstance(told[-1], Event) and told[-1].data.get("reference") == "p2"):
+            told.append(await anext(stream))
+        heard[actor.name] = str(told)
+    for secret in (old.id, "'p1'", "paid back"):
+        assert secret not in heard[TENANT.name]
+        assert secret in heard[LANDLORD.name]
 
 
 async def test_orders_that_are_never_paid_are_bounded(shop: Till) -> None:
