@@ -16,6 +16,7 @@ from meter_bridge.payments import guessing, voucher_book
 from meter_bridge.payments.guess_book import GuessBook
 from meter_bridge.payments.redeeming import RedeemVoucher, mistyped
 from meter_bridge.payments.secret_key import SecretKey, code_hash
+from meter_bridge.payments.turns import Turns
 from meter_bridge.payments.voucher_code import digits_of, is_whole
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.storage import tables
@@ -35,14 +36,22 @@ class VoucherTill:
         self._key = key
         self._guard = guessing.Guard()
         self._book = GuessBook(engine, key, {GUARD: self._guard})
+        self._turns = Turns()
 
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
+        names = f"account {account.id}", f"token {actor.token_id or 'local'}"
+        who = tuple(self._book.who(each) for each in names)
+        # Tries that arrive at once would otherwise all be looked at before the first of them counts.
+        async with self._turns.of(who):
+            return await self._look_at(actor, account, code, key, who)
+
+    async def _look_at(
+        self, actor: Actor, account: Account, code: str, key: str, who: Sequence[str]
+    ) -> tuple[TopUpResult, bool]:
+        """Redeem a code in one's turn."""
         digits = digits_of(code)
         whole = digits is not None and is_whole(digits)
-        who = tuple(
-            self._book.who(each) for each in (f"account {account.id}", f"token {actor.token_id or 'local'}")
-        )
         mark = code_hash(self._key, digits or code)
         try:
             self._refuse_locked(who, account, key if whole else "")

@@ -244,6 +244,14 @@ async def test_a_thousand_guesses_hear_five_answers_and_leave_a_short_record(str
     assert top_ups(street) == 1
 
 
+async def test_guesses_that_arrive_at_once_hear_no_more_answers_than_one_after_the_other(
+    street: House,
+) -> None:
+    codes = (with_check_digits(10_000 + n) for n in range(200))
+    heard = await asyncio.gather(*(refusal(street, code, f"k-{n}") for n, code in enumerate(codes)))
+    assert [each.code for each in heard].count(ErrorCode.VOUCHER_NOT_VALID) == 5
+
+
 async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: House) -> None:
     till = street.bridge.payments._till
     for account in range(25):

@@ -1,0 +1,96 @@
+"""Ten thousand guesses at a real bridge that is killed four times meanwhile: five are heard of each kind."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from meter_bridge.payments.voucher_code import with_check_digits
+from scripts.lib.demo.bridge import BridgeProcess
+from scripts.lib.demo.ports import LOOPBACK, free_port
+from tests.crash.house import SITE, UNREACHABLE
+
+GUESSES = 10_000
+LIVES = 5
+AT_ONCE = 16
+HEARD = 5
+PAGE = {"Prepaid-Page": "1"}
+
+
+@dataclass
+class Guesser:
+    """Tries page codes and vouchers, one wrong number after the other, as fast as it is answered."""
+
+    url: str
+    token: str
+    numbers: count[int] = field(default_factory=count)
+    heard: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    async def guess(self, upto: int) -> None:
+        """Guess until so many were answered in all, or nobody answers any more."""
+        async with aiohttp.ClientSession(self.url) as session:
+            await asyncio.gather(*(self._one_by_one(session, upto) for _ in range(AT_ONCE)))
+
+    async def _one_by_one(self, session: aiohttp.ClientSession, upto: int) -> None:
+        while self.heard.total() < upto:
+            number = next(self.numbers)
+            try:
+                what, status = await (self._code if number % 2 else self._voucher)(session, number)
+            except UNREACHABLE:
+                return
+            self.heard[what, status] += 1
+
+    async def _code(self, session: aiohttp.ClientSession, number: int) -> tuple[str, int]:
+        body = {"number": "one", "code": f"{number:08d}"}
+        async with session.post("/api/v1/page/sign-in", json=body, headers=PAGE) as answer:
+            return "code", answer.status
+
+    async def _voucher(self, session: aiohttp.ClientSession, number: int) -> tuple[str, int]:
+        body = {"code": with_check_digits(number)}
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f"guess-{number}"}
+        async with session.post("/api/v1/accounts/one/vouchers", json=body, headers=headers) as answer:
+            return "voucher", answer.status
+
+
+async def sign_in(url: str, code: str) -> int:
+    """Return how the right code is answered."""
+    async with (
+        aiohttp.ClientSession(url) as session,
+        session.post("/api/v1/page/sign-in", json={"number": "one", "code": code}, headers=PAGE) as answer,
+    ):
+        return answer.status
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(240)
+async def test_ten_thousand_guesses_across_kills_hear_no_more_than_five_answers(tmp_path: Path) -> None:
+    environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{free_port()}"}
+    bridge = BridgeProcess(tmp_path / "data", free_port(), tmp_path / "bridge.log", environment)
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE, encoding="utf-8")
+    await bridge.run("apply", "--yes", str(site))
+    guesser = Guesser(bridge.url, await bridge.token("guesser", "tenant", "one"))
+    try:
+        await bridge.start()
+        card = await bridge.run("access", "create", "one")
+        for life in range(1, LIVES + 1):
+            guessing = asyncio.create_task(guesser.guess(GUESSES * life // LIVES + 2 * AT_ONCE))
+            while guesser.heard.total() < GUESSES * life // LIVES:  # noqa: ASYNC110 - others count it
+                await asyncio.sleep(0.01)
+            await bridge.kill()
+            await guessing
+            await bridge.start()
+        assert guesser.heard.total() >= GUESSES
+        refused = {"code": HTTPStatus.UNAUTHORIZED, "voucher": HTTPStatus.UNPROCESSABLE_ENTITY}
+        wrong = [guesser.heard.pop((what, status)) for what, status in refused.items()]
+        assert max(wrong) <= HEARD, wrong
+        assert {status for _, status in guesser.heard} == {HTTPStatus.TOO_MANY_REQUESTS}, guesser.heard
+        assert await sign_in(bridge.url, card.splitlines()[1].split()[-2]) == HTTPStatus.TOO_MANY_REQUESTS
+    finally:
+        await bridge.stop()
+    assert await bridge.problems() == []
