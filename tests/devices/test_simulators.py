@@ -98,6 +98,17 @@ def test_the_register_tells_the_energy_exactly(family: Family) -> None:
     assert {report.address for report in told} == {table.meter.address}
 
 
+def test_a_device_of_three_phases_tells_each_of_them() -> None:
+    meter = simulated_meter("villa", Family.TASMOTA, load_w=1_000.0, phases=3, start_ms=START_MS)
+    (driver,) = build_drivers([meter.address], families=[Family.TASMOTA])
+    sent = meter.greeting()
+    told = [item for each in sent for item in driver.decode(each.topic, each.payload, retained=False)]
+    (report,) = [each for each in told if isinstance(each, Report) and each.phases]
+    assert [phase.power_mw for phase in report.phases] == [334_000, 333_000, 333_000]
+    assert report.power_mw == 1_000_000
+    assert {phase.power_factor_permille for phase in report.phases} == {1000}
+
+
 @families
 def test_an_opened_relay_is_reported_and_the_load_goes(family: Family) -> None:
     table = Table(family)

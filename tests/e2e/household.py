@@ -19,6 +19,7 @@ from scripts.lib.demo.homeassistant import HomeAssistant
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.ports import LOOPBACK, free_port
 from scripts.lib.demo.street import Fitting, Street
+from tests.e2e.neighbours import FITTINGS, move_in
 
 PROJECT: Final = Path(__file__).parents[2]
 PAST_DAYS: Final = 6
@@ -70,15 +71,17 @@ def automations() -> str:
 @asynccontextmanager
 async def household(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Household]:
     """Write the past, start bridge, meter and Home Assistant; end all of it."""
+    document = cast.site_document(f"{LOOPBACK}:1")
     environment = {"PREPAID_METER_BROKER": mosquitto.url("bridge"), "PREPAID_METER_ANNOUNCE": "yes"}
     bridge = BridgeProcess(folder / "bridge", free_port(), folder / "bridge.log", environment)
-    registers = await asyncio.to_thread(asyncio.run, _past(bridge.data))
+    registers = await asyncio.to_thread(asyncio.run, _past(bridge.data, document))
+    await move_in(bridge, document)
     home = HomeAssistant(PROJECT, folder / "home", free_port(), folder / "home.log")
     _make_home(home)
     fitting = Fitting(
         "fern-cottage", Family.TASMOTA, registers["tasmota:fern-cottage/1"], 400.0, interval_s=1.0
     )
-    street = Street(mosquitto.url("meters"), [fitting], server_ports={}, password="")
+    street = Street(mosquitto.url("meters"), [fitting, *FITTINGS], server_ports={}, password="")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(home.stop)
         stack.push_async_callback(bridge.stop)
@@ -91,8 +94,7 @@ async def household(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Househo
         yield Household(bridge, api, home, street)
 
 
-async def _past(data: Path) -> dict[str, int]:
-    document = cast.site_document(f"{LOOPBACK}:1")
+async def _past(data: Path, document: str) -> dict[str, int]:
     with patch.object(history, "DAYS", PAST_DAYS):
         return await history.seed(data, document, until=time.time_ns() // 1_000_000, landing=LANDING)
 

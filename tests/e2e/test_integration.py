@@ -18,6 +18,7 @@ from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, entry_of
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.waiting import until
 from tests.e2e.household import BALANCE, OPTIONS, Household, household
+from tests.e2e.inventory import Shown, kinds, kinds_of, listed, registered
 
 SOON_S = 60.0
 FORETOLD_S = 150.0
@@ -70,12 +71,10 @@ async def number(home: HomeAssistant, entity: str) -> Decimal | None:
     return None if state in {None, "unknown", "unavailable"} else Decimal(str(state))
 
 
-async def every_entity_of_the_cottage_works_also_those_that_are_disabled_at_first(
-    cottage: Household,
-) -> None:
+async def every_kind_of_entity_is_there_also_those_that_are_disabled_at_first(cottage: Household) -> None:
     home = cottage.home
-    entities = await ask(home, {"type": "config/entity_registry/list"})
-    ours = [each for each in entities if each["platform"] == DOMAIN]
+    await until("every kind is registered", lambda: all_registered(home), SOON_S)
+    ours = await registered(home)
     (device,) = {each["device_id"] for each in ours if each["entity_id"] == BALANCE}
     of_cottage = [each["entity_id"] for each in ours if each["device_id"] == device]
     for each in ours:
@@ -93,42 +92,161 @@ async def every_entity_of_the_cottage_works_also_those_that_are_disabled_at_firs
     assert 200 < float(known["sensor.fern_cottage_voltage"]) < 260
 
 
+async def all_registered(home: HomeAssistant) -> bool:
+    return kinds() <= kinds_of(await registered(home))
+
+
+async def three_phases_show_power_voltage_current_and_power_factor(cottage: Household) -> None:
+    home = cottage.home
+    await until("phases", lambda: number(home, "sensor.villa_phase_3_power_factor"), SOON_S)
+    assert await number(home, "sensor.villa_power") == 1_200
+    for phase in (1, 2, 3):
+        shown = {
+            what: await number(home, f"sensor.villa_phase_{phase}_{what}")
+            for what in ("power", "voltage", "current", "power_factor")
+        }
+        assert (shown["power"], shown["power_factor"]) == (Decimal(400), Decimal(100)), phase
+        assert 200 < (shown["voltage"] or 0) < 260
+        assert 1 < (shown["current"] or 0) < 3
+    assert 49 < (await number(home, "sensor.villa_frequency") or 0) < 51
+
+
+async def a_debt_is_owed_and_emergency_credit_is_lent_until_it_is_used_up(
+    cottage: Household, shown: Shown
+) -> None:
+    home, bridge = cottage.home, cottage.bridge
+    assert await number(home, "sensor.lodge_debt") == 350
+    assert await home.state("sensor.lodge_emergency_credit") == "available"
+    await press(home, "button.lodge_use_emergency_credit")
+    await until("selected", lambda: shows(home, "sensor.lodge_emergency_credit", "selected"), SOON_S)
+    assert await number(home, "sensor.lodge_emergency_credit_left") == Decimal("0.10")
+    left = await number(home, "sensor.lodge_balance")
+    assert left is not None
+    await bridge.run("refund", "lodge", f"{left - Decimal('0.02'):.2f}", "--reason", "to be out of credit")
+    cottage.street.dials["lodge"].watts = 12_000
+    in_use = "binary_sensor.lodge_emergency_credit_in_use"
+    await until("in use", lambda: shows(home, in_use, "on"), SOON_S)
+    await until("cut", lambda: shows(home, "sensor.lodge_supply_state", "disconnected"), SOON_S)
+    assert await home.state("sensor.lodge_supply_reason") == "credit_exhausted"
+    await shown.look()
+    await home.action("prepaid_meter.top_up", {"entity_id": "sensor.lodge_balance", "amount": "80.00"})
+    await until("armed", lambda: shows(home, "sensor.lodge_supply_state", "armed"), SOON_S)
+    await press(home, "button.lodge_reconnect_supply")
+    await until("connected", lambda: shows(home, "sensor.lodge_supply_state", "connected"), SOON_S)
+
+
+async def a_protection_trips_is_told_and_is_reset(cottage: Household) -> None:
+    home = cottage.home
+    cottage.street.dials["villa"].watts = 11_000
+    await until("overload", lambda: shows(home, "sensor.villa_supply_reason", "protection"), SOON_S)
+    await until("an alert", lambda: an_alert_is_told(home), SOON_S)
+    cottage.street.dials["villa"].watts = 1_200
+    await press(home, "button.villa_reset_protection")
+    await until("connected", lambda: shows(home, "sensor.villa_supply_state", "connected"), SOON_S)
+
+
+async def an_alert_is_told(home: HomeAssistant) -> bool:
+    alert = await home.entity("event.villa_alert")
+    return alert is not None and alert["attributes"]["event_type"] is not None
+
+
+async def thresholds_and_the_load_limit_are_set_by_their_numbers(cottage: Household) -> None:
+    home = cottage.home
+    for entity, value in (
+        ("number.villa_low_credit_threshold", 30),
+        ("number.villa_low_credit_threshold_2", 7),
+        ("number.villa_load_limit_without_credit", 9_000),
+    ):
+        await home.action("number.set_value", {"entity_id": entity, "value": value})
+    villa = await cottage.api.account("villa")
+    assert villa.low_credit_thresholds == (30_000_000, 7_000_000)
+    assert villa.load_limit_mw == 9_000_000
+
+
+async def friendly_hours_keep_the_supply_on_and_say_when_they_end(cottage: Household) -> None:
+    home = cottage.home
+    await until("friendly", lambda: shows(home, "sensor.farm_supply_reason", "friendly_hours"), SOON_S)
+    cut_at = datetime.fromisoformat(str(await home.state("sensor.farm_supply_cut")))
+    assert timedelta(hours=7) < cut_at - datetime.now(UTC) < timedelta(hours=10)
+    assert await home.state("binary_sensor.farm_friendly_hours") == "on"
+
+
+async def every_condition_tells_true_from_false(cottage: Household) -> None:
+    cases: dict[str, tuple[tuple[str, dict[str, Any], bool], ...]] = {
+        "credit_is_below": (("villa", {"amount": 1_000}, True), ("villa", {"amount": 1}, False)),
+        "in_friendly_hours": (("farm", {}, True), ("villa", {}, False)),
+        "runs_out_within": (
+            ("fern_cottage", {"within": {"days": 1}}, True),
+            ("fern_cottage", {"within": {"seconds": 1}}, False),
+        ),
+        "supply_is_connected": (("farm", {}, True), ("villa", {}, False)),
+    }
+    assert cases.keys() == listed("conditions")
+    hold = {"entity_id": "switch.villa_supply"}
+    await cottage.home.action("switch.turn_off", hold)
+    await until("off", lambda: shows(cottage.home, "switch.villa_supply", "off"), SOON_S)
+    for condition, asked in cases.items():
+        for account, options, expected in asked:
+            assert await holds(cottage.home, condition, account, options) is expected, (condition, account)
+    await cottage.home.action("switch.turn_on", hold)
+
+
+async def holds(home: HomeAssistant, condition: str, account: str, options: dict[str, Any]) -> bool:
+    """Ask Home Assistant whether a condition holds now, as its editor does."""
+    config = {
+        "condition": f"{DOMAIN}.{condition}",
+        "target": {"entity_id": f"sensor.{account}_balance"},
+        "options": {"behavior": "any"} | options,
+    }
+    answer = await ask(home, {"type": "test_condition", "condition": config})
+    return bool(answer["result"])
+
+
+async def press(home: HomeAssistant, button: str) -> None:
+    await home.action("button.press", {"entity_id": button})
+
+
+async def shows(home: HomeAssistant, entity: str, state: str) -> bool:
+    return await home.state(entity) == state
+
+
 async def is_there(home: HomeAssistant, entity: str) -> bool:
     return await home.state(entity) not in {None, "unavailable"}
 
 
 async def every_action_answers(cottage: Household, tmp_path: Path) -> None:
-    home, table = cottage.home, tmp_path / "vouchers.csv"
-    top_up = {"amount": "120.00", "method": "card", "reference": "receipt 8"}
-    booked = await home.action("prepaid_meter.top_up", {"entity_id": BALANCE} | top_up, answer=True)
+    home = cottage.home
+    asked: dict[str, dict[str, Any]] = {
+        "top_up": {"amount": "120.00", "method": "card", "reference": "receipt 8"},
+        "redeem_voucher": {"code": await voucher(cottage, tmp_path / "vouchers.csv")},
+        "set_thresholds": {"thresholds": ["2.50", "0.50"]},
+        "statement": {},
+        "tariff_now": {},
+        "account_status": {},
+    }
+    assert asked.keys() == listed("services")
+    told = {
+        name: await home.action(f"{DOMAIN}.{name}", {"entity_id": BALANCE} | data, answer=True)
+        for name, data in asked.items()
+    }
+    booked = told["top_up"]
     assert (booked["amount"], booked["currency"], booked["supply"]) == ("120.00", "ZAR", "connected")
+    assert told["redeem_voucher"]["amount"] == "50.00"
+    assert told["set_thresholds"]["thresholds"] == ["2.50", "0.50"]
+    assert told["statement"]["currency"] == "ZAR"
+    assert Decimal(told["statement"]["closing"]) > 100
+    price = Decimal(told["tariff_now"]["price_per_kwh"])
+    assert price.quantize(Decimal("0.0001")) == Decimal("3.3551")
+    assert told["account_status"]["account"] == "Fern Cottage"
 
-    made = (
-        "voucher",
-        "create",
-        "--count",
-        "1",
-        "--amount",
-        "50.00",
-        "--site",
-        "cottage",
-        "--csv",
-        str(table),
-    )
-    await cottage.bridge.run(*made)
-    (voucher,) = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
-    code = next(value for value in voucher.values() if sum(each.isdigit() for each in value) == 20)
-    redeem = {"entity_id": BALANCE, "code": code}
-    redeemed = await home.action("prepaid_meter.redeem_voucher", redeem, answer=True)
-    assert redeemed["amount"] == "50.00"
 
-    statement = await home.action("prepaid_meter.statement", {"entity_id": BALANCE}, answer=True)
-    assert statement["currency"] == "ZAR"
-    assert Decimal(statement["closing"]) > 100
-    tariff = await home.action("prepaid_meter.tariff_now", {"entity_id": BALANCE}, answer=True)
-    assert Decimal(tariff["price_per_kwh"]).quantize(Decimal("0.0001")) == Decimal("3.3551")
-    status = await home.action("prepaid_meter.account_status", {"entity_id": BALANCE}, answer=True)
-    assert status["account"] == "Fern Cottage"
+async def voucher(cottage: Household, table: Path) -> str:
+    """Let the bridge make a voucher of 50 and return its code."""
+    what = ("--count", "1", "--amount", "50.00", "--site", "cottage", "--csv", str(table))
+    await cottage.bridge.run("voucher", "create", *what)
+    with table.open(encoding="utf-8", newline="") as file:
+        (made,) = csv.DictReader(file)
+    return next(value for value in made.values() if sum(each.isdigit() for each in value) == 20)
 
 
 async def fired(home: HomeAssistant, trigger: str) -> bool:
@@ -144,6 +262,7 @@ async def set_thresholds(home: HomeAssistant, *thresholds: str) -> None:
 
 async def every_trigger_fires_its_automation_and_none_fired_before(cottage: Household) -> None:
     home = cottage.home
+    assert OPTIONS.keys() == listed("triggers")
     assert await fired(home, "top_up_received")
     for name in OPTIONS.keys() - {"top_up_received"}:
         assert not await fired(home, name), name
@@ -287,9 +406,18 @@ async def test_the_integration_from_discovery_to_the_energy_page(
     cottage: Household, flow: dict[str, Any], chromium: Chromium, tmp_path: Path
 ) -> None:
     await the_bridge_is_discovered_and_confirmed_with_a_token_alone(flow)
-    await every_entity_of_the_cottage_works_also_those_that_are_disabled_at_first(cottage)
+    await every_kind_of_entity_is_there_also_those_that_are_disabled_at_first(cottage)
+    shown = Shown(cottage.home)
+    await three_phases_show_power_voltage_current_and_power_factor(cottage)
+    await friendly_hours_keep_the_supply_on_and_say_when_they_end(cottage)
+    await a_debt_is_owed_and_emergency_credit_is_lent_until_it_is_used_up(cottage, shown)
+    await a_protection_trips_is_told_and_is_reset(cottage)
+    await thresholds_and_the_load_limit_are_set_by_their_numbers(cottage)
     await every_action_answers(cottage, tmp_path)
     await every_trigger_fires_its_automation_and_none_fired_before(cottage)
+    await every_condition_tells_true_from_false(cottage)
+    await shown.look()
+    assert shown.missing == set()
     await the_past_is_in_the_statistics_to_the_last_watt_hour(cottage)
     await what_is_used_while_home_assistant_is_away_is_filled_in(cottage)
     await a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(cottage)

@@ -27,6 +27,7 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
     register_wh: int = 0,
     interval_s: float = 10.0,
     closed: bool = True,
+    phases: int = 1,
     start_ms: int,
     seed: int = 0,
 ) -> SimulatedMeter:
@@ -38,5 +39,6 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
         register_wh=register_wh,
         interval_ms=max(1, round(interval_s * 1000)),
         closed=closed,
+        phases=phases,
     )
     return METERS[family](settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311

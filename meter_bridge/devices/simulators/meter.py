@@ -26,6 +26,8 @@ class MeterSettings:
     register_wh: int = 0
     interval_ms: int = 10_000
     closed: bool = True
+    phases: int = 1
+    """Over which a family that can measure several spreads its load evenly."""
 
     def load_curve(self) -> Load:
         """Return the load as a curve."""

@@ -216,15 +216,27 @@ class TasmotaMeter(SimulatedMeter):
             energy["Period"] = 0
         apparent = round(power / 1000)
         energy |= {
-            "Power": apparent,
-            "ApparentPower": apparent,
-            "ReactivePower": 0,
-            "Factor": 1.0 if power else 0.0,
+            "Power": self._of_phases(apparent),
+            "ApparentPower": self._of_phases(apparent),
+            "ReactivePower": self._told([0] * self.settings.phases),
+            "Factor": self._told([1.0 if power else 0.0] * self.settings.phases),
             "Frequency": round(self.physics.frequency_mhz() / 1000, 1),
-            "Voltage": round(voltage / 1000),
-            "Current": round(self.physics.current_ma(voltage) / 1000, 3),
+            "Voltage": self._told([round(voltage / 1000)] * self.settings.phases),
+            "Current": self._told(
+                [round(self.physics.current_ma(voltage) / self.settings.phases / 1000, 3)]
+                * self.settings.phases
+            ),
         }
         return {"Time": _local_time(self.physics.told_ms), "ENERGY": energy}
+
+    def _of_phases(self, watts: int) -> object:
+        """Spread a power, to the last watt, over the phases."""
+        share, rest = divmod(watts, self.settings.phases)
+        return self._told([share + (number < rest) for number in range(self.settings.phases)])
+
+    def _told(self, values: list[float]) -> object:
+        """Return a list where the device measures several phases, as the firmware does, else the value."""
+        return values if self.settings.phases > 1 else values[0]
 
     def total_kwh(self) -> float:
         """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""

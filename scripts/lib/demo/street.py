@@ -36,6 +36,7 @@ class Fitting:
     closed: bool = True
     interval_s: float = 2.0
     own_server: bool = False
+    phases: int = 1
 
 
 class Street:
@@ -68,6 +69,7 @@ class Street:
             register_wh=fitting.register_wh,
             interval_s=fitting.interval_s,
             closed=fitting.closed,
+            phases=fitting.phases,
             start_ms=wall_clock_ms(),
         )
         return meter
