@@ -16,7 +16,7 @@ from typing import Final, TypedDict, cast
 
 from meter_bridge.storage.location import Location, written
 
-CHILD: Final = "meter_bridge.engine.export_child"
+CHILD: Final = "meter_bridge.engine.export_process"
 ROLLUP: Final = "rollup"
 SEGMENTS: Final = "segments"
 WATERMARK_ID: Final = 1

@@ -7,6 +7,7 @@ of a file are in the order (account, meter, start): every question about a unit 
 
 import argparse
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import count
 import json
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
+from meter_bridge.engine.sorting import in_order
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import Location, parse_location
 
@@ -80,9 +82,6 @@ SEGMENTS_SQL: Final = """
            estimated
     FROM segment WHERE entry_seq > {0} AND entry_seq <= {1} ORDER BY entry_seq, n"""
 # Whole numbers of our own stand in the text: PostgreSQL streams a query only where it has no parameters.
-SEGMENT_ORDER: Final = [
-    (name, "ascending") for name in ("account_id", "meter_id", "start_ms", "entry_seq", "n")
-]
 ROLLUP_KEYS: Final = ["account_id", "supply_id", "local_day", "kind", "band", "block", "version_id"]
 ROLLUP_MEASURES: Final = [
     *((measure, "sum") for measure in ("wh", "amount", "tax")),
@@ -167,19 +166,37 @@ def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
     for batch in columns.batches(SEGMENTS_SQL.format(span[0] - 1, span[1])):
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
-            yield _typed(pa.Table.from_batches(waiting))
+            yield pa.Table.from_batches(waiting)
             waiting.clear()
     if any(batch.num_rows for batch in waiting):
-        yield _typed(pa.Table.from_batches(waiting))
+        yield pa.Table.from_batches(waiting)
+
+
+def _ahead[T](items: Iterator[T]) -> Iterator[T]:
+    """Yield items, each of them made on a thread of its own while the one before is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, items, None)
+            yield item
 
 
 def _segment_files(chunk: pa.Table, export_dir: Path, span: tuple[int, int]) -> Iterator[ExportFile]:
     """Write a sorted file for each local month of a chunk."""
-    months = pc.strftime(chunk["local_day"], format="%Y-%m")
-    for month in sorted(months.unique().to_pylist()):
+    for month, rows in _by_month(chunk):
         file = ParquetFile(export_dir / SEGMENTS / f"month={month}", SEGMENTS, span, SEGMENT_SCHEMA)
-        file.write(chunk.filter(pc.equal(months, month)).sort_by(SEGMENT_ORDER))
+        file.write(rows.take(in_order(rows, ("account_id", "meter_id"), ("start_ms",))))
         yield file.publish(export_dir)
+
+
+def _by_month(chunk: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield each local month of a chunk with its rows."""
+    days = chunk["local_day"].unique()
+    months = pc.strftime(days, format="%Y-%m")
+    for month in sorted(months.unique().to_pylist()):
+        inside = days.filter(pc.equal(months, month))
+        whole = len(inside) == len(days)
+        yield month, chunk if whole else chunk.filter(pc.is_in(chunk["local_day"], inside))
 
 
 def _summed(tables: Sequence[pa.Table]) -> pa.Table:
@@ -194,8 +211,7 @@ def _summed(tables: Sequence[pa.Table]) -> pa.Table:
 
 def _with_parts(table: pa.Table) -> pa.Table:
     """Return rows in the order of unit and time, numbered by part: a new one at each change and each gap."""
-    order = [(name, "ascending") for name in ("account_id", "supply_id", "start_ms", "end_ms")]
-    table = table.sort_by(order)
+    table = table.take(in_order(table, ("account_id", "supply_id"), ("start_ms", "end_ms")))
     days = _changes(table, ("account_id", "supply_id", "local_day"))
     group = pc.multiply(pc.cumulative_sum(days.cast(pa.int64())), _LATEST_MS)
     reached = pc.cumulative_max(pc.add(group, table["end_ms"].combine_chunks()))
@@ -251,7 +267,8 @@ def export(database: Location, export_dir: Path, after: int, upto: int) -> list[
         _clean(columns, export_dir)
         files: list[ExportFile] = []
         sums: list[pa.Table] = []
-        for chunk in _chunks(columns, span):
+        for read in _ahead(_chunks(columns, span)):
+            chunk = _typed(read)
             files += _segment_files(chunk, export_dir, span)
             sums.append(_summed([chunk.select(ROLLUP_SCHEMA.names)]))
             if len(sums) == SUMS_AT_ONCE:
@@ -282,7 +299,3 @@ def main() -> int:
         return 1
     print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": _peak_bytes()}))  # noqa: T201
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
