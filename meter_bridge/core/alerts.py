@@ -76,11 +76,25 @@ def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Chan
     return Changes(opened, closed)
 
 
+class Ordinary(NamedTuple):
+    """Values that lie well within all limits; ``None`` is no bound."""
+
+    lowest_mv: int
+    highest_mv: int | None
+    most_mw: int | None
+
+
+def ordinary(limits: Limits) -> Ordinary:
+    """Return which values can only close alarms."""
+    low = limits.under_voltage_mv
+    lowest = NO_VOLTAGE_MV + 1 if low is None else low
+    return Ordinary(lowest, limits.over_voltage_mv, limits.overload_mw)
+
+
 def unremarkable(limits: Limits, millivolts: int | None, milliwatts: int | None) -> bool:
     """Say quickly that values lie well within all limits, so that they can only close alarms."""
-    low, high, load = limits.under_voltage_mv, limits.over_voltage_mv, limits.overload_mw
-    floor = NO_VOLTAGE_MV + 1 if low is None else low
-    return (millivolts is None or (millivolts >= floor and (high is None or millivolts <= high))) and (
+    low, high, load = ordinary(limits)
+    return (millivolts is None or (millivolts >= low and (high is None or millivolts <= high))) and (
         milliwatts is None or load is None or milliwatts <= load
     )
 

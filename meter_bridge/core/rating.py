@@ -485,14 +485,20 @@ def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> Line
 
 def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
     """Return the amount of a line at a cumulative quantity, rounded once, half to even."""
+    numerator, denominator = price_of(version, key)
+    return divide_half_even(numerator * quantity, denominator)
+
+
+def price_of(version: TariffVersion, key: LineKey) -> tuple[int, int]:
+    """Return the amount of one of a line's quantity, as a fraction."""
     if key.kind == LineKind.CONSUMPTION and version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
-        return divide_half_even(version.price(key.block, key.band) * quantity, WH_PER_MWH)
+        return version.price(key.block, key.band), WH_PER_MWH
     if key.kind in ENERGY_KINDS and key.block == NO_BLOCK:
-        return 0
+        return 0, 1
     if key.kind == LineKind.INCLUDED_TAX:
         contained = {tax.name: tax.rate_ppm for tax in version.taxes if tax.inclusive and key.base in tax.on}
-        return divide_half_even(quantity * contained[key.band], EXACT * (PPM + sum(contained.values())))
-    return divide_half_even(quantity, EXACT)
+        return contained[key.band], EXACT * (PPM + sum(contained.values()))
+    return 1, EXACT
 
 
 def unit_price(version: TariffVersion, key: LineKey) -> int | None:

@@ -37,8 +37,8 @@ class Attention:
 
 def _near(meter: Meter, lane: Lane, now: int) -> bool:
     """Say whether the credit ends within two minutes if the load stays as it is."""
-    if meter.register is None or not meter.power_mw or meter.power_mw < 0:
+    if not meter.power_mw or meter.power_mw < 0:
         return False
     per_hour = meter.power_mw * lane.cost_per_wh // 1000
-    unseen = now - meter.register.at
-    return meter.supply.account.room * MS_PER_HOUR <= per_hour * (NEAR_MS + unseen)
+    room = meter.supply.account.room - (lane.wh - lane.known_wh) * lane.cost_per_wh
+    return room * MS_PER_HOUR <= per_hour * (NEAR_MS + now - lane.at)

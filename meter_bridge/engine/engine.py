@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import takewhile
 import logging
 from typing import Final
 
@@ -102,6 +103,7 @@ class Engine:
         self.feed = make_feed(self)
         self.feed.seq = self.installation.sequences.event
         self._dirty: dict[Supply, int] = {}
+        """Supplies to be stored with the instant since when, the longest waiting first."""
         self.touched: set[Supply] = set()
         self._flushing: asyncio.Future[None] | None = None
         self._heartbeat_at = 0
@@ -279,7 +281,8 @@ class Engine:
         self.touched.clear()
         if not everything and self._flushing is not None and not self._flushing.done():
             return
-        due = [supply for supply, since in self._dirty.items() if everything or now - since >= FLUSH_AFTER_MS]
+        waited_since = now if everything else now - FLUSH_AFTER_MS
+        due = [supply for supply, _ in takewhile(lambda each: each[1] <= waited_since, self._dirty.items())]
         if not due and now - self._heartbeat_at < HEARTBEAT_MS:
             return
         self._heartbeat_at = now

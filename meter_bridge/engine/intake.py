@@ -25,22 +25,18 @@ class Intake:
         try:
             at = engine.clock.now()
             for item in items:
-                if isinstance(item, Report):
-                    self._take_report(item, at)
+                if type(item) is Report:
+                    engine.counts.reports += 1
+                    # Where nothing can be charged now, the meter's register keeps the record.
+                    if engine.broken is not None or not engine.running.is_set():
+                        continue
+                    if not engine.metering.take(item, at, clock_sure=engine.clock.sure):
+                        self._discovery.hear(item, at)
                 else:
                     self._take_news(item, at)
         except Exception as error:
             engine.distrust(error)
             raise
-
-    def _take_report(self, report: Report, at: int) -> None:
-        """Take what a meter measured, unless nothing can be charged now: its register keeps the record."""
-        engine = self._engine
-        engine.counts.reports += 1
-        if engine.broken is not None or not engine.running.is_set():
-            return
-        if not engine.metering.take(report, at, clock_sure=engine.clock.sure):
-            self._discovery.hear(report, at)
 
     def _take_news(self, item: Item, at: int) -> None:
         """Take what else a device or its gateway said."""

@@ -9,8 +9,9 @@ full way.
 
 from typing import Final
 
-from meter_bridge.core.alerts import unremarkable as within
+from meter_bridge.core.alerts import ordinary, unremarkable as within
 from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.clock import dated
 from meter_bridge.core.credit import watched_levels
 from meter_bridge.core.energy import possible_wh
 from meter_bridge.core.metering import GRACE_MS
@@ -34,60 +35,79 @@ MARGIN: Final = 16
 """Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
 
 
-def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
-    """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
-    lane, register = meter.lane, meter.register
-    if lane is None or register is None or at >= lane.until or at < register.at:
-        return False
-    rise = register_wh - register.watermark_wh
-    if rise == 0:
-        return _stand_still(meter, witness, at)
-    supply, account = meter.supply, meter.supply.account
-    cost = rise * lane.cost_per_wh
-    if rise < 0 or rise >= supply.block_room or cost >= account.room:
-        return False
-    if rise > lane.sure_wh and rise > possible_wh(meter.plan.rating_w, at - register.at + GRACE_MS):
-        return False
-    if register.doubt is not None or (witness is not None and witness != register.witness):
-        return False
-    supply.block_room -= rise
-    account.room -= cost
-    register.watermark_wh, register.at = register_wh, at
-    segment = lane.segment
-    segment.end, segment.wh = at, segment.wh + rise
-    lane.line.quantity += rise
-    for line, per_wh in lane.taxes:
-        line.quantity += per_wh * rise
-    lane.used[lane.rung] += rise
-    return True
+def ride(meter: Meter, report: Report, at: int) -> bool:
+    """Take a report that tells only energy and ordinary values; if that was not possible, nothing changed.
 
-
-def _stand_still(meter: Meter, witness: str | None, at: int) -> bool:
-    """Take a reading without energy."""
-    register = meter.register
+    Whatever a report may say besides is left to the long way of ``metering``, to which this is a short cut.
+    """
+    lane, voltage, power = meter.lane, report.voltage_mv, report.power_mw
     if (
-        register is None
-        or register.doubt is not None
-        or (witness is not None and witness != register.witness)
+        lane is None
+        or not lane.plain
+        or report.register_wh is None
+        or report.stale
+        or report.relay is not None
+        or report.returned_wh is not None
+        or report.boot is not None
+        or report.online is False
+        or meter.online is not True
+        or (voltage is not None and not lane.lowest_mv <= voltage <= lane.highest_mv)
+        or (power is not None and power > lane.most_mw)
+        or meter.relay.requested is not None
     ):
         return False
-    register.at = at
+    measured = report.measured_at_ms
+    when = at if measured is None else dated(at, measured, buffered=report.buffered)
+    if not follow(meter, report.register_wh, report.witness, when):
+        return False
+    meter.last_seen = at
+    meter.keep_values(report)
     return True
+
+
+def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
+    """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
+    lane = meter.lane
+    if lane is None or at >= lane.until or at < lane.at:
+        return False
+    if witness is not None and witness != lane.witness:
+        return False
+    rise = register_wh - lane.wh
+    if rise:
+        if rise < 0 or not (register_wh < lane.top_wh if lane.alone else _has_room(lane, rise)):
+            return False
+        if rise > lane.sure_wh and rise > possible_wh(meter.plan.rating_w, at - lane.at + GRACE_MS):
+            return False
+        lane.wh, lane.rose_at = register_wh, at
+    lane.at, lane.carries = at, True
+    if not lane.alone:
+        lane.hand_over()
+    return True
+
+
+def _has_room(lane: Lane, rise: int) -> bool:
+    """Say whether a rise leaves something of the room that several meters use up."""
+    return rise < lane.supply.block_room and rise * lane.cost_per_wh < lane.supply.account.room
 
 
 def enter(meter: Meter, at: int) -> None:
     """Put a meter on its lane, if its newest open segment may still grow at this instant."""
-    supply, rating = meter.supply, meter.supply.rating
-    meter.lane = None
+    meter.leave_lane()
+    supply, rating, register = meter.supply, meter.supply.rating, meter.register
     parts = rating.open.get(meter.id)
-    if not parts or next_slot(parts[-1].start) <= at:
+    if register is None or register.doubt is not None or not parts or next_slot(parts[-1].start) <= at:
         return
     stretch = supply.timeline.stretch(at)
     key = _plain_key(supply, stretch)
     if parts[-1].key != key:
         return
+    limits, calm = meter.plan.limits, not _watched(meter)
+    own_relay = meter.plan.relay_address in (None, meter.plan.energy_address)
+    lowest, highest, most = ordinary(limits)
     meter.lane = Lane(
         until=min(next_slot(at), stretch.end),
+        supply=supply,
+        register=register,
         segment=parts[-1],
         line=rating.lines[key],
         rung=Rung(stretch.block_period, stretch.ladder),
@@ -95,9 +115,31 @@ def enter(meter: Meter, at: int) -> None:
         taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
         cost_per_wh=taxed_price(stretch.version, key.block, key.band),
         sure_wh=possible_wh(meter.plan.rating_w, GRACE_MS),
-        limits=meter.plan.limits,
-        calm=not _watched(meter),
+        limits=limits,
+        lowest_mv=lowest,
+        highest_mv=UNLIMITED if highest is None else highest,
+        most_mw=UNLIMITED if most is None else most,
+        calm=calm,
+        plain=calm and own_relay,
+        witness=register.witness,
+        wh=register.watermark_wh,
+        at=register.at,
+        rose_at=register.at,
+        known_wh=register.watermark_wh,
     )
+    _bound(meter.lane)
+
+
+def _bound(lane: Lane) -> None:
+    """Work out from which register on something may be decided, if no other meter uses up the room."""
+    supply, account = lane.supply, lane.supply.account
+    lane.alone = len(account.supplies) == 1 and len(supply.meters) == 1
+    room, cost = supply.block_room, lane.cost_per_wh
+    if account.room <= 0:
+        room = 0
+    elif cost > 0:
+        room = min(room, (account.room - 1) // cost + 1)
+    lane.top_wh = lane.known_wh + room
 
 
 def _watched(meter: Meter) -> bool:
@@ -140,5 +182,9 @@ def _measure_block(supply: Supply, at: int) -> None:
     rung = Rung(stretch.block_period, stretch.ladder)
     supply.block_room = UNLIMITED if room is None else room
     for meter in supply.meters:
-        if meter.lane is not None and (meter.lane.segment.key.block, meter.lane.rung) != (block, rung):
-            meter.lane = None
+        if meter.lane is None:
+            continue
+        if (meter.lane.segment.key.block, meter.lane.rung) != (block, rung):
+            meter.leave_lane()
+        else:
+            _bound(meter.lane)

@@ -53,6 +53,9 @@ class Metering:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy.get(report.address)
         if meter is not None:
+            if clock_sure and lane.ride(meter, report, at):
+                self._dirty.add(meter.supply)
+                return True
             self._take_values(meter, report, at, clock_sure=clock_sure)
             if report.relay is None and meter.relay.requested is None:
                 return True
@@ -66,7 +69,7 @@ class Metering:
     def _take_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Take a report of the meter that counts the energy."""
         self._dirty.add(meter.supply)
-        _keep_values(meter, report)
+        meter.keep_values(report)
         if meter.online is not True or report.online is False:
             self._take_presence(meter, report, at)
         if report.boot is not None and report.boot != meter.boot:
@@ -95,7 +98,7 @@ class Metering:
     def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
         before, meter.boot = meter.boot, boot
-        meter.lane = None
+        meter.leave_lane()
         if before is not None:
             unit = Unit(at)
             self._relays.told_again(meter, unit)
@@ -131,6 +134,7 @@ class Metering:
             self._begin(meter, rules.first(reading))
             return
         if _stands_still(meter, meter.register, reading, at):
+            meter.leave_lane()
             meter.register.at = max(when, meter.register.at)
             return
         self._advance(meter, meter.register, reading, at)
@@ -202,7 +206,7 @@ class Metering:
     def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
-        meter.lane = None
+        meter.leave_lane()
         if register is not None and _goes_on_elsewhere(register, step.state):
             self._post(supply, unit, settle(supply.rating, supply.timeline))
         if step.delta_wh:
@@ -225,7 +229,7 @@ class Metering:
         """Post what a settlement charges; the next readings take the full way to new segments."""
         book_settlement(self.installation, supply, unit, settlement)
         for each in supply.meters:
-            each.lane = None
+            each.leave_lane()
 
     def evaluate(self, meter: Meter, unit: Unit) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
@@ -293,7 +297,8 @@ class Metering:
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
-        meter.voltage_alarm, meter.overloaded, meter.lane = alarm, overloaded, None
+        meter.voltage_alarm, meter.overloaded = alarm, overloaded
+        meter.leave_lane()
         unit = Unit(at)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
@@ -329,22 +334,6 @@ class Metering:
         unit = Unit(at)
         self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
         self._submit(unit)
-
-
-def _keep_values(meter: Meter, report: Report) -> None:
-    """Keep the newest electrical values; what a report does not speak of stays."""
-    if report.power_mw is not None:
-        meter.power_mw = report.power_mw
-    if report.voltage_mv is not None:
-        meter.voltage_mv = report.voltage_mv
-    if report.current_ma is not None:
-        meter.current_ma = report.current_ma
-    if report.frequency_mhz is not None:
-        meter.frequency_mhz = report.frequency_mhz
-    if report.power_factor_permille is not None:
-        meter.power_factor_permille = report.power_factor_permille
-    if report.phases:
-        meter.phases = report.phases
 
 
 def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:

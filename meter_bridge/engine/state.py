@@ -4,6 +4,7 @@ The database holds the same, at most a second late; after a failed commit all of
 """
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import NamedTuple
 
 from meter_bridge.config.plan import MeterPlan
@@ -15,12 +16,12 @@ from meter_bridge.core.holds import Hold, HoldPosition, in_force
 from meter_bridge.core.metering import Register
 from meter_bridge.core.outlook import Foresight
 from meter_bridge.core.protection import Guard, Protection
-from meter_bridge.core.rating import Line, LineKey, OpenSegment, Rating, Rung
+from meter_bridge.core.rating import Line, OpenSegment, Rating, Rung
 from meter_bridge.core.relay import Relay
 from meter_bridge.core.returned import Returned
 from meter_bridge.core.supply import Policy, Reason, SupplyState
 from meter_bridge.core.tariff import Timeline
-from meter_bridge.devices.driver import Phase
+from meter_bridge.devices.driver import Phase, Report
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage.shards import WHOLE, Shard
 
@@ -44,21 +45,25 @@ class Form:
     text: str
     lines: tuple[Line, ...]
     """Lines that gain on the lane, in the order of their gaps."""
-    keys: tuple[LineKey, ...]
+    prices: tuple[tuple[Line, int, int], ...]
+    """Those of them that are charged, with the amount of one of their quantity as a fraction."""
     rest: int
     """What was used on other lines and is not yet posted, priced."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lane:
     """Where a meter's next energy goes as long as nothing but quantities can change.
 
     What a reading needs is gathered here: with ten thousand meters each object more is one more that the
-    processor has to wait for.
+    processor has to wait for. So the lane carries what it took in ``wh`` and ``at``, and hands it over to
+    register, segment and lines when somebody asks for one of them.
     """
 
     until: int
     """First instant at which the clock changes something."""
+    supply: Supply
+    register: Register
     segment: OpenSegment
     line: Line
     rung: Rung
@@ -72,12 +77,50 @@ class Lane:
     sure_wh: int
     """Rise that the meter's rating allows between any two readings."""
     limits: Limits
+    lowest_mv: int
+    """Voltages and power that no limit has to see."""
+    highest_mv: int
+    most_mw: int
     calm: bool
     """No alarm and no guard waits for the next values."""
+    plain: bool
+    """The same, and no other device switches the load."""
+    witness: str | None
+    """What the device says as long as its register was not reset."""
+    wh: int
+    """Register of the newest reading."""
+    at: int
+    """Instant of the newest reading."""
+    rose_at: int
+    """Instant of the newest reading with energy."""
+    known_wh: int
+    """Register up to which everything was handed over."""
+    alone: bool = False
+    """No other meter uses up the room of the account."""
+    top_wh: int = 0
+    """Register from which something may have to be decided, where it is alone."""
+    carries: bool = False
+    """Not everything was handed over."""
     stored: int = 0
     """How often the supply was stored since the lane began."""
     form: Form | None = None
     """Its document with gaps for what changes on the lane, once that is worth its making."""
+
+    def hand_over(self) -> None:
+        """Add what the lane took to register, segment and lines."""
+        self.carries = False
+        self.register.at = self.at
+        rise = self.wh - self.known_wh
+        if rise == 0:
+            return
+        self.known_wh = self.register.watermark_wh = self.wh
+        self.supply.block_room -= rise
+        self.supply.account.room -= rise * self.cost_per_wh
+        self.segment.end, self.segment.wh = self.rose_at, self.segment.wh + rise
+        self.line.quantity += rise
+        for line, per_wh in self.taxes:
+            line.quantity += per_wh * rise
+        self.used[self.rung] += rise
 
     def forget_form(self) -> None:
         """Let go of the kept document, as more changed than quantities."""
@@ -118,7 +161,7 @@ class Meter:
     plan: MeterPlan
     supply: Supply
     assigned_at: int = 0
-    register: Register | None = None
+    _register: Register | None = None
     earlier_wh: int = 0
     """Energy charged in earlier epochs."""
     power_mw: int | None = None
@@ -146,9 +189,44 @@ class Meter:
     """What its device is to hold, and what it said that it holds, by slot."""
 
     @property
+    def register(self) -> Register | None:
+        """Return the register with all that was read."""
+        if self.lane is not None and self.lane.carries:
+            self.lane.hand_over()
+        return self._register
+
+    @register.setter
+    def register(self, register: Register | None) -> None:
+        """Go on from another register."""
+        self.leave_lane()
+        self._register = register
+
+    def keep_values(self, report: Report) -> None:
+        """Keep the newest electrical values; what a report does not speak of stays."""
+        if report.power_mw is not None:
+            self.power_mw = report.power_mw
+        if report.voltage_mv is not None:
+            self.voltage_mv = report.voltage_mv
+        if report.current_ma is not None:
+            self.current_ma = report.current_ma
+        if report.frequency_mhz is not None:
+            self.frequency_mhz = report.frequency_mhz
+        if report.power_factor_permille is not None:
+            self.power_factor_permille = report.power_factor_permille
+        if report.phases:
+            self.phases = report.phases
+
+    def leave_lane(self) -> None:
+        """Make the next reading take the full way."""
+        if self.lane is not None and self.lane.carries:
+            self.lane.hand_over()
+        self.lane = None
+
+    @property
     def energy_wh(self) -> int | None:
         """Return the energy charged since the meter was assigned, or None before the first reading."""
-        return None if self.register is None else self.earlier_wh + self.register.charged_wh
+        register = self.register
+        return None if register is None else self.earlier_wh + register.charged_wh
 
 
 @dataclass(slots=True, eq=False)
@@ -160,7 +238,7 @@ class Supply:
     commodity: str
     tariff_id: str
     timeline: Timeline
-    rating: Rating = field(default_factory=Rating)
+    _rating: Rating = field(default_factory=Rating)
     meters: list[Meter] = field(default_factory=list)
     block_room: int = 0
     """Energy until the next block, Wh."""
@@ -174,6 +252,21 @@ class Supply:
     """What is foretold of it; stored for those who only read, and looked at anew after a start."""
     earlier_wh: int = 0
     """Energy charged through meters that were removed."""
+
+    @property
+    def rating(self) -> Rating:
+        """Return the rating state with all that was read."""
+        for meter in self.meters:
+            if meter.lane is not None and meter.lane.carries:
+                meter.lane.hand_over()
+        return self._rating
+
+    @rating.setter
+    def rating(self, rating: Rating) -> None:
+        """Go on from another rating state."""
+        for meter in self.meters:
+            meter.leave_lane()
+        self._rating = rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +365,7 @@ class Account:
         """Make every meter's next reading take the full way."""
         for supply in self.supplies:
             for meter in supply.meters:
-                meter.lane = None
+                meter.leave_lane()
 
 
 class Place(NamedTuple):
@@ -341,7 +434,8 @@ class Installation:
     def index(self, meter: Meter) -> None:
         """Let the meter's addresses find it."""
         self.meters[meter.id] = meter
-        self.by_energy[meter.plan.energy_address] = meter
+        # Drivers intern their addresses as well, so that a message finds its meter without comparing texts.
+        self.by_energy[intern(meter.plan.energy_address)] = meter
         if meter.plan.relay_address is not None:
             self.by_relay.setdefault(meter.plan.relay_address, []).append(meter)
 

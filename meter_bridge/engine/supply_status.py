@@ -5,12 +5,14 @@ lane ends with whatever changes more, and the kept form with it. Both ways give 
 holds.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from meter_bridge.core.derived import accrued
-from meter_bridge.core.rating import LineKind, due
+from meter_bridge.core.money import divide_half_even
+from meter_bridge.core.rating import LineKind, price_of
 from meter_bridge.engine import document
 from meter_bridge.engine.state import Form, Lane, Meter, Supply
 
@@ -18,24 +20,26 @@ FORM_AFTER: Final = 2
 """Rows after which a form is made; a lane that ends before has no use for one."""
 _GAP: Final = "\x00"
 """Stands for a gap until the text is made; JSON writes no such character as it is."""
+_TEXT_GAP: Final = "\x01"
+"""The same, for a gap within quotes."""
 
 
 def status_row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's newest state as a row, in the order of the table's columns."""
-    if len(supply.meters) != 1:
+    meter = supply.meters[0] if len(supply.meters) == 1 else None
+    lane = None if meter is None else meter.lane
+    if meter is None or lane is None:
         return _row(supply, now)
-    meter = supply.meters[0]
-    lane = meter.lane
-    if lane is None:
-        return _row(supply, now)
+    lane.hand_over()
     lane.stored += 1
-    if lane.form is None and lane.stored > FORM_AFTER:
-        lane.form = make_form(supply, meter, lane)
     if lane.form is None:
-        return _row(supply, now)
-    charged = lane.form.rest + _on_lane(supply, lane.form)
-    energy = supply.earlier_wh + (meter.energy_wh or 0)
-    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, fill(lane.form, meter, lane)
+        if lane.stored <= FORM_AFTER:
+            return _row(supply, now)
+        lane.form = make_form(supply, meter, lane)
+    form = lane.form
+    energy = supply.earlier_wh + meter.earlier_wh + lane.register.charged_wh
+    charged = form.rest + _on_lane(form)
+    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, fill(form, meter, lane)
 
 
 def whole_row(supply: Supply, now: int) -> tuple[object, ...]:
@@ -63,9 +67,13 @@ def make_form(supply: Supply, meter: Meter, lane: Lane) -> Form:
     found = [
         (key, line) for key, line in supply.rating.lines.items() if any(line is each for each in gaining)
     ]
-    form = Form("", tuple(line for _, line in found), tuple(key for key, _ in found), 0)
-    rest = accrued(supply.rating, supply.timeline) - _on_lane(supply, form)
-    return Form(_text(supply, meter, lane), form.lines, form.keys, rest)
+    prices = tuple(
+        (line, *price_of(supply.timeline.version(key.version_id), key))
+        for key, line in found
+        if key.kind != LineKind.INCLUDED_TAX
+    )
+    form = Form(_text(supply, meter, lane), tuple(line for _, line in found), prices, 0)
+    return replace(form, rest=accrued(supply.rating, supply.timeline) - _on_lane(form))
 
 
 def _text(supply: Supply, meter: Meter, lane: Lane) -> str:
@@ -75,17 +83,18 @@ def _text(supply: Supply, meter: Meter, lane: Lane) -> str:
     gaining = [lane.line, *(line for line, _ in lane.taxes)]
     for row, line in zip(lines, supply.rating.lines.values(), strict=True):
         if any(line is each for each in gaining):
-            row[6] = _GAP
+            row[6] = _TEXT_GAP
     next(row for row in used if tuple(row[:2]) == lane.rung)[2] = _GAP
     newest = next(row for row in reversed(segments) if row[0] == meter.id)
     newest[2] = newest[9] = _GAP
     stored[1][2] = stored[1][3] = _GAP
     stored[3:9] = [_GAP] * 6
     text = msgspec.json.encode(parts).decode().replace("%", "%%")
-    return text.replace(_QUOTED_GAP, "%s")
+    return text.replace(_WRITTEN_GAP, "%s").replace(_WRITTEN_TEXT_GAP, '"%s"')
 
 
-_QUOTED_GAP: Final = msgspec.json.encode(_GAP).decode()
+_WRITTEN_GAP: Final = msgspec.json.encode(_GAP).decode()
+_WRITTEN_TEXT_GAP: Final = msgspec.json.encode(_TEXT_GAP).decode()
 
 
 def fill(form: Form, meter: Meter, lane: Lane) -> bytes:
@@ -95,19 +104,15 @@ def fill(form: Form, meter: Meter, lane: Lane) -> bytes:
 
 def _values(form: Form, meter: Meter, lane: Lane) -> tuple[object, ...]:
     """Return what changes on a lane, in the order of the document."""
-    register, segment = meter.register, lane.segment
-    if register is None:
-        msg = f"{meter.id} is on a lane without a register"
-        raise AssertionError(msg)
-    power, voltage = meter.power_mw, meter.voltage_mv
+    segment, power, voltage = lane.segment, meter.power_mw, meter.voltage_mv
     current, frequency = meter.current_ma, meter.frequency_mhz
     return (
-        *[f'"{line.quantity}"' for line in form.lines],
+        *[line.quantity for line in form.lines],
         lane.used[lane.rung],
         segment.end,
         segment.wh,
-        register.watermark_wh,
-        register.at,
+        lane.wh,
+        lane.at,
         "null" if power is None else power,
         "null" if voltage is None else voltage,
         "null" if current is None else current,
@@ -120,10 +125,10 @@ def _values(form: Form, meter: Meter, lane: Lane) -> tuple[object, ...]:
 _WORDS: Final = {None: "null", True: "true", False: "false"}
 
 
-def _on_lane(supply: Supply, form: Form) -> int:
+def _on_lane(form: Form) -> int:
     """Return what was used on the lines of a form and is not yet posted, priced."""
-    total, timeline = 0, supply.timeline
-    for key, line in zip(form.keys, form.lines, strict=True):
-        if key.kind != LineKind.INCLUDED_TAX and line.quantity != line.settled_quantity:
-            total += due(timeline.version(key.version_id), key, line.quantity) - line.settled
+    total = 0
+    for line, numerator, denominator in form.prices:
+        if line.quantity != line.settled_quantity:
+            total += divide_half_even(numerator * line.quantity, denominator) - line.settled
     return total

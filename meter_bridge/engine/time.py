@@ -55,30 +55,36 @@ class EngineClock:
     def __init__(self, clocks: Clocks, last_instant: int | None) -> None:
         """Anchor event time at the start."""
         self._clocks = clocks
-        self._state = rules.start(
-            clocks.wall(), clocks.monotonic(), last_instant, synchronised=clocks.synchronised()
+        self._monotonic = clocks.monotonic
+        self._take(
+            rules.start(clocks.wall(), clocks.monotonic(), last_instant, synchronised=clocks.synchronised())
         )
 
-    @property
-    def sure(self) -> bool:
-        """Say whether time-based charges and cuts may happen."""
-        return self._state.sure
+    def _take(self, state: rules.GuardedClock) -> None:
+        """Go on with another anchor; what every message asks for is kept at hand."""
+        self._state = state
+        self._ahead = state.anchored(0)
+        self.sure = state.sure
+        """Whether time-based charges and cuts may happen."""
 
     def now(self) -> int:
         """Return event time in milliseconds; it never goes back."""
-        return self._state.now(self._clocks.monotonic())
+        now, floor = self._ahead + self._monotonic(), self._state.floor
+        return now if now > floor else floor  # noqa: FURB136 - asked for by every message
 
     def check(self) -> bool:
         """Compare with the wall clock; True if the clock became sure or unsure."""
-        before = self._state.sure
-        self._state = rules.check(
-            self._state,
-            self._clocks.wall(),
-            self._clocks.monotonic(),
-            synchronised=self._clocks.synchronised(),
+        before = self.sure
+        self._take(
+            rules.check(
+                self._state,
+                self._clocks.wall(),
+                self._clocks.monotonic(),
+                synchronised=self._clocks.synchronised(),
+            )
         )
-        return self._state.sure != before
+        return self.sure != before
 
     def confirm(self) -> None:
         """Take the wall clock as right because a person said so."""
-        self._state = rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic())
+        self._take(rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic()))

@@ -6,12 +6,14 @@ import sys
 from tests.benchmarks import (
     export,
     footprint,
+    hold,
     home_assistant,
     latency,
     many_accounts,
     pages,
     payments,
     pricing,
+    profile,
     rating,
     throughput,
     what_if,
@@ -21,7 +23,9 @@ from tests.benchmarks.parts import machine
 
 BENCHMARKS = {
     "throughput": throughput.main,
+    "profile": profile.main,
     "latency": latency.main,
+    "hold": hold.main,
     "footprint": footprint.main,
     "rating": rating.main,
     "pricing": pricing.main,

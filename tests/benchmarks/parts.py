@@ -123,9 +123,14 @@ def _asleep(process: OwnedProcess) -> bool:
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
-async def load(port: int, meters: int, rounds: int, start: int, rate: float | None = None) -> None:
-    """Publish ``rounds`` messages of every meter, beginning at a register of ``start`` Wh above the first."""
-    arguments: Sequence[object] = [port, meters, rounds, start, *([rate] if rate else [])]
+async def load(
+    port: int, meters: int, rounds: int, start: int, rate: float | None = None, first: int = 0
+) -> None:
+    """Publish ``rounds`` messages of every meter, beginning at a register of ``start`` Wh above the first.
+
+    With a rate in messages per second, ``first`` meters may be left out.
+    """
+    arguments: Sequence[object] = [port, meters, rounds, start, *([rate, first] if rate else [])]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.benchmarks.publisher", *map(str, arguments)
     )

@@ -1,7 +1,8 @@
 """A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written to a socket.
 
-Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE]``; each round is one message of
-every meter, 1 Wh above the one before. It keeps the load apart from the clients that are measured.
+Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE [FIRST]]``; each round is one
+message of every meter from the first, 1 Wh above the one before. It keeps the load apart from the
+clients that are measured.
 """
 
 import socket
@@ -11,6 +12,8 @@ from typing import Final
 
 CONNECT: Final = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04load"
 CHUNK: Final = 200
+CHUNKS_PER_S: Final = 50
+"""Where a rate is kept, so that messages come evenly."""
 START_WH: Final = 1_000_000
 
 
@@ -34,20 +37,21 @@ def telemetry(wh: int) -> bytes:
     )
 
 
-def publish(port: int, meters: int, rounds: int, start: int, rate: float | None) -> None:
+def publish(port: int, meters: int, rounds: int, start: int, rate: float | None, first: int) -> None:
     """Publish everything, at a rate in messages per second or as fast as the broker takes it."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(CONNECT)
     connection.recv(4)
-    topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
+    topics = [f"tele/m{n}/SENSOR" for n in range(first, meters)]
+    chunk = CHUNK if rate is None else min(CHUNK, max(1, round(rate / CHUNKS_PER_S)))
     begin, sent, batch = time.monotonic(), 0, bytearray()
     for turn in range(rounds):
         payload = telemetry(START_WH + start + turn)
         for topic in topics:
             batch += packet(topic, payload)
             sent += 1
-            if sent % CHUNK == 0:
+            if sent % chunk == 0:
                 connection.sendall(batch)
                 batch.clear()
                 if rate is not None:
@@ -57,5 +61,6 @@ def publish(port: int, meters: int, rounds: int, start: int, rate: float | None)
 
 
 if __name__ == "__main__":
-    to_port, meter_count, round_count, first = (int(argument) for argument in sys.argv[1:5])
-    publish(to_port, meter_count, round_count, first, float(sys.argv[5]) if sys.argv[5:] else None)
+    to_port, meter_count, round_count, start_wh = (int(argument) for argument in sys.argv[1:5])
+    wanted = float(sys.argv[5]) if sys.argv[5:] else None
+    publish(to_port, meter_count, round_count, start_wh, wanted, int(sys.argv[6]) if sys.argv[6:] else 0)

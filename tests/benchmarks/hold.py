@@ -1,0 +1,142 @@
+"""Ten thousand meters at one reading every ten seconds: how late decisions are, and whether memory grows.
+
+A minute by default, ten minutes with ``PREPAID_BENCHMARK_FULL=yes``. Beside the readings of all others, two
+meters a second use up their credit; measured is from the reading that ends it to the relay command on the
+wire. Their relays obey and say so.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+import os
+from pathlib import Path
+from statistics import linear_regression, quantiles
+import tempfile
+import time
+from typing import Final
+
+from gmqtt import Client
+
+from scripts.lib.demo.bridge import BridgeProcess
+from tests.benchmarks.installation import install
+from tests.benchmarks.parts import bridge, cpu_s, load, mosquitto, quiet, resident_mb
+from tests.benchmarks.publisher import START_WH, telemetry
+
+METERS: Final = 10_000
+EVERY_S: Final = 10
+RATE: Final = METERS // EVERY_S
+FULL: Final = os.environ.get("PREPAID_BENCHMARK_FULL") == "yes"
+HELD_S: Final = 600 if FULL else 60
+DEPLETING_PER_S: Final = 2
+DEPLETING: Final = HELD_S * DEPLETING_PER_S
+CREDIT: Final = "100.00"
+ENOUGH_WH: Final = 60_000
+"""More energy than the credit buys in any band."""
+WARM_UP: Final = 3
+LOOK_EVERY_S: Final = 1.0
+GOAL_MS: Final = 250
+LAST_COMMANDS_S: Final = 2.0
+
+type Looks = list[tuple[float, float]]
+"""Seconds since the begin, and resident memory in MB."""
+
+
+@dataclass
+class Switches:
+    """The relays of the meters that run out, and when each was told to open."""
+
+    client: Client = field(default_factory=lambda: Client("benchmark"))
+    sent: dict[str, float] = field(default_factory=dict)
+    opened: dict[str, float] = field(default_factory=dict)
+
+    async def connect(self, port: int) -> None:
+        """Listen for commands."""
+        self.client.on_message = self._told
+        await self.client.connect("127.0.0.1", port)
+        self.client.subscribe("cmnd/+/POWER1", qos=0)
+
+    def _told(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
+        """Open at the first command, and say so with a load that is gone."""
+        meter = topic.split("/")[1]
+        if payload == b"OFF" and meter not in self.opened:
+            self.opened[meter] = time.monotonic()
+            self.client.publish(f"stat/{meter}/POWER", b"OFF", qos=0)
+            gone = telemetry(START_WH + ENOUGH_WH).replace(b'"Power":1800', b'"Power":0')
+            self.client.publish(f"tele/{meter}/SENSOR", gone, qos=0)
+        return 0
+
+    async def deplete(self) -> None:
+        """Let one meter after the other use up its credit."""
+        begun = time.monotonic()
+        for number in range(DEPLETING):
+            await asyncio.sleep(max(begun + number / DEPLETING_PER_S - time.monotonic(), 0))
+            self.sent[f"m{number}"] = time.monotonic()
+            self.client.publish(f"tele/m{number}/SENSOR", telemetry(START_WH + ENOUGH_WH), qos=0)
+
+    def delays_ms(self) -> list[float]:
+        """Return how long each command took that was heard."""
+        return [(at - self.sent[meter]) * 1000 for meter, at in self.opened.items()]
+
+
+async def memory(process: BridgeProcess, found: Looks) -> None:
+    """Note the resident memory every second."""
+    begun = time.monotonic()
+    while True:
+        found.append((time.monotonic() - begun, resident_mb(process)))
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[Looks, float]:
+    """Publish at the rate for as long as it is to be held; return memory, and the rate that was kept."""
+    looks: Looks = []
+    looking = asyncio.create_task(memory(process, looks))
+    others, begun = METERS - DEPLETING, time.monotonic()
+    rounds = round(HELD_S * RATE / others)
+    await asyncio.gather(
+        load(port, METERS, rounds, start=WARM_UP, rate=RATE, first=DEPLETING), switches.deplete()
+    )
+    kept = (rounds * others + DEPLETING) / (time.monotonic() - begun)
+    await asyncio.sleep(LAST_COMMANDS_S)
+    looking.cancel()
+    return looks, kept
+
+
+def tell(looks: Looks, kept: float, delays: list[float], used_s: float) -> None:
+    """Print what was found."""
+    cuts = quantiles(delays, n=100) if len(delays) > 1 else [0.0] * 99
+    print(
+        f"  {METERS:,} meters at {kept:,.0f} messages/s for {looks[-1][0]:.0f} s,"
+        f" {used_s / looks[-1][0]:.0%} of one processor;"
+        f" reading to relay command, {len(delays)} cuts ({DEPLETING - len(delays)} missing):"
+        f" p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms (goal: under {GOAL_MS})",
+        flush=True,
+    )
+    slope = linear_regression([at for at, _ in looks], [mb for _, mb in looks]).slope
+    start, middle, end = looks[0][1], looks[len(looks) // 2][1], looks[-1][1]
+    print(
+        f"  resident memory: {start:.1f} MB at the start, {middle:.1f} MB in the middle,"
+        f" {end:.1f} MB at the end; {slope * 60:+.2f} MB a minute (goal: flat)",
+        flush=True,
+    )
+
+
+async def main() -> None:
+    """Hold the load and print decisions and memory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = folder / "data"
+        await asyncio.to_thread(asyncio.run, install(data, METERS, CREDIT))
+        broker, port = await mosquitto(folder)
+        process = await bridge(folder, data, port)
+        switches = Switches()
+        try:
+            await switches.connect(port)
+            await load(port, METERS, WARM_UP, start=0)
+            await quiet(process)
+            before = cpu_s(process)
+            looks, kept = await hold(process, port, switches)
+            used = cpu_s(process) - before
+        finally:
+            await switches.client.disconnect()
+            await process.stop()
+            await broker.stop()
+    tell(looks, kept, switches.delays_ms(), used)
