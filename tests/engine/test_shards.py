@@ -18,7 +18,7 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
 from meter_bridge.protocol.messages import Role
-from meter_bridge.storage import tables
+from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
@@ -169,6 +169,18 @@ async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: 
         with pytest.raises(Refused, match=r"low credit was set to 3\.00"):
             await first.apply(more)
         assert first.engine.installation.sequences.applied == 2
+
+
+async def test_owners_write_no_row_in_common_while_nothing_but_time_passes(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        rows = {
+            (op.name, row["n"] if op is ops.UPSERT_SHARD else "")  # type: ignore[call-overload]
+            for owner in (first, second)
+            for op, written in owner.engine.heartbeat().rows.items()
+            for row in written
+        }
+        assert list(second.engine.heartbeat().rows) == [ops.UPSERT_SHARD]
+        assert rows == {("upsert shard", 0), ("upsert shard", 1), ("upsert installation", "")}
 
 
 async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: Street) -> None:
