@@ -32,9 +32,8 @@ class EngineCollector:
         yield CounterMetricFamily("prepaid_reports", "Reports of meters taken", engine.counts.reports)
         yield self._rejections()
         yield GaugeMetricFamily("prepaid_units_waiting", "Units of work on their way to disk", engine.waiting)
-        yield CounterMetricFamily(
-            "prepaid_journal_entries", "Journal entries written", engine.installation.sequences.entry
-        )
+        written = engine.installation.sequences.entry - engine.shard.first
+        yield CounterMetricFamily("prepaid_journal_entries", "Journal entries written", written)
         yield GaugeMetricFamily("prepaid_storage_failing", "1 while storage fails", engine.broken is not None)
         yield GaugeMetricFamily("prepaid_clock_sure", "1 while the clock is believed", engine.clock.sure)
         yield from self._audit()

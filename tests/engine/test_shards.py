@@ -142,6 +142,8 @@ async def test_what_one_bridge_began_its_shards_go_on_with(divided: Street) -> N
         await first.bridge.top_up(LANDLORD, "n1", amount="1.00", method="cash", reference=None, key="one")
         await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
         assert second.bridge.account(LANDLORD, "s1").meters[0].energy_wh == 1_000
+        written = second.engine.installation.sequences.entry - RANGE
+        assert f"prepaid_journal_entries_total {written:.1f}".encode() in second.bridge.metrics()
     assert [shard_of(seq) for seq in divided.seqs("n1")] == [0] * len(divided.seqs("n1"))
     begun, *since = divided.seqs("s1")
     assert begun < RANGE
