@@ -80,7 +80,7 @@ def build_app(
 
     ``word`` is that of the worker which passes requests on.
     """
-    app = web.Application(middlewares=[passed_on, guard] if word else [guard], client_max_size=BODY_BYTES)
+    app = web.Application(middlewares=[guard, passed_on] if word else [guard], client_max_size=BODY_BYTES)
     sockets = OpenSockets()
     app[PORT] = port
     app[ORIGINS] = frozenset(origins)

@@ -35,9 +35,30 @@ _BAD_REQUEST: Final = Problem(
 )
 
 
+_NOT_TEXT: Final = Problem(
+    code=ErrorCode.BAD_REQUEST,
+    message="a header is not text in UTF-8",
+    remedy="send headers of printable ASCII characters",
+)
+
+
+def _is_text(header: tuple[bytes, bytes]) -> bool:
+    """Say whether a header is UTF-8: what is not can be neither hashed nor repeated."""
+    _, value = header
+    if value.isascii():
+        return True
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer with a `Problem` where the handler raises."""
+    """Answer with a `Problem` where the handler raises, and where a header is not text."""
+    if not all(map(_is_text, request.raw_headers)):
+        return problem_response(_NOT_TEXT)
     try:
         return await handler(request)
     except Refused as refused:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import logging
 from pathlib import Path
+import socket
 import ssl
 from typing import Final
 
@@ -14,6 +15,7 @@ from aiohttp import web
 from meter_bridge.api.access_log import LOGGER, NO_LOG, AccessLogger
 from meter_bridge.api.app import build_app
 from meter_bridge.api.connection import Connection
+from meter_bridge.api.listener import Crowd, listen
 from meter_bridge.api.port import BridgePort
 from meter_bridge.api.server_address import is_loopback
 from meter_bridge.api.unix_socket import bind, remove
@@ -22,6 +24,7 @@ from meter_bridge.protocol.messages import ServerInfo
 _LOGGER: Final = logging.getLogger(__name__)
 SHUTDOWN_S: Final = 5.0
 KEEP_ALIVE_S: Final = 75.0
+HANDSHAKE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +120,16 @@ class ApiServer:
         self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
-        server = await asyncio.get_running_loop().create_server(
-            _connections(runner, logged=self.logged), host, self._listen.port, ssl=_tls(self._listen)
-        )
-        self._stack.callback(server.close)
-        self._tcp_port = int(server.sockets[0].getsockname()[1])
+        loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), Crowd()
+        for family, address in await _addresses(host, self._listen.port):
+            server = await loop.create_server(
+                _connections(runner, logged=self.logged),
+                sock=listen(family, address, crowd),
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
+            )
+            self._stack.callback(server.close)
+            self._tcp_port = self._tcp_port or int(server.sockets[0].getsockname()[1])
         _LOGGER.info("the API is served at %s", self.url)
         if self._listen.announce or not self._listen.is_local:
             await self._announce(host)
@@ -135,6 +143,14 @@ class ApiServer:
         announcement = Announcement(self.info(), host=host, port=self._tcp_port, tls=tls)
         if await announcement.start():
             self._stack.push_async_callback(announcement.stop)
+
+
+async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
+    """Return every address of a host with its family, in the order in which they were found."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return list(dict.fromkeys((int(family), tuple(address)) for family, _, _, _, address in found))
 
 
 def _connections(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:

@@ -243,3 +243,31 @@ async def test_what_is_not_http_is_refused_and_the_bridge_lives(api: Served, raw
     assert b"Python" not in answer
     assert b"aaaa" not in answer
     assert (await api.ask("GET", "/health", None)).status == 200
+
+
+@pytest.mark.parametrize(
+    "method,path,header",
+    [
+        ("GET", "/api/v1/me", b"Authorization: Bearer pmb_x_\xff\xfe"),
+        ("GET", "/health", b"Authorization: \xff"),
+        ("GET", "/api/v1/me", b"Cookie: prepaid_session=\xff"),
+        ("GET", "/api/v1/ws", b"Origin: \xff"),
+        ("GET", "/my/", b"If-None-Match: \xc3"),
+        ("POST", "/api/v1/accounts/flat-1/top-ups", b"Idempotency-Key: \xed\xa0\x80"),
+        ("POST", "/api/v1/payment-events/till", b"Prepaid-Signature: t=1,v1=\xff"),
+        ("GET", "/api/v1/me", b"Prepaid-Word: \xff"),
+    ],
+)
+async def test_a_header_that_is_no_text_is_a_bad_request_and_no_failure(
+    api: Served, caplog: pytest.LogCaptureFixture, method: str, path: str, header: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    token = api.headers("owner")["Authorization"] if b"Authorization" not in header else "x"
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Owner: {token}\r\n".encode()
+    writer.write(head + header + b"\r\nContent-Length: 0\r\n\r\n")
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"a header is not text in UTF-8" in answer
+    assert "Traceback" not in caplog.text
