@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 import gc
+import hashlib
 import logging
 from pathlib import Path
 import secrets
@@ -48,6 +49,9 @@ SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_S: Final = 5.0
 NOTICES_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
+_HASH_COST: Final = 2**14
+"""Of scrypt: some 50 ms and 16 MB, once at the start."""
+_ID_BYTES: Final = 16
 
 
 class NoDevices:
@@ -220,8 +224,18 @@ def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -
     """
     if broker is None or isinstance(database, Path):
         return broker
-    own = "" if engine.shard.n == 0 else f"-{engine.shard.n}"
-    return replace(broker, client_id=f"prepaid-meter-{engine.installation.id[:32]}{own}")
+    return replace(broker, client_id=client_id_of(engine.installation.id, engine.shard.n, broker.password))
+
+
+def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
+    """Return the same id in every bridge of an installation, which nobody else can work out.
+
+    Whoever knew it could end the bridge's connection, and the installation's own id is public. So the
+    broker's password is in it, behind a slow hash because a broker's log shows client ids.
+    """
+    salt = installation_id.encode()
+    told = hashlib.scrypt((password or "").encode(), salt=salt, n=_HASH_COST, r=8, p=1, dklen=_ID_BYTES)
+    return f"prepaid-meter-{told.hex()}" + ("" if shard == 0 else f"-{shard}")
 
 
 def _guarded(intake: Intake) -> Sink:
