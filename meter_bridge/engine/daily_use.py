@@ -34,6 +34,8 @@ def load_daily_use(connection: Connection, installation: Installation) -> None:
 def close_day(supply: Supply, unit: Unit) -> bool:
     """Add the local days that are over and known to the history; say whether one was added."""
     zone = supply.timeline.versions[0].zone
+    if supply.history is not None and unit.at < day_end(supply.history.last + timedelta(days=1), zone):
+        return False  # the day after the last one is not over
     yesterday = local_day(unit.at, zone) - timedelta(days=1)
     opened = local_day(max(supply.account.opened_at, supply.account.tenancy.start), zone)
     history = supply.history or History(max(opened, yesterday - timedelta(days=1)), ())

@@ -117,6 +117,8 @@ class Foretelling:
     def _tell_days_left(self, account: Account, unit: Unit) -> None:
         """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
+        if not account.policy.days_left and key not in account.alerts:
+            return
         threshold, left = account.policy.days_left, days_left(account, unit.at)
         slack = _SLACK_TENTHS if key in account.alerts else 0
         message = None
