@@ -12,8 +12,10 @@ from pathlib import Path
 import sqlite3
 from typing import Final
 
+from sqlalchemy import Connection
+
 from meter_bridge.storage.copying import Digest, copy, differences, digests
-from meter_bridge.storage.database import InstallationLock, open_writer, reading, snapshot
+from meter_bridge.storage.database import InstallationLock, on_sqlite, open_writer, reading, snapshot
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location, shown
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
@@ -107,6 +109,7 @@ def _copied(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
         snapshot(reader) as own,
         open_writer(part).begin() as copied,
     ):
+        _be_patient(copied)
         rows = copy(own, copied)
         equal = digests(own)
         found = differences(equal, digests(copied))
@@ -114,6 +117,12 @@ def _copied(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
             msg = f"the copy is not equal: {found[0]} ({len(found)} tables in all); nothing was kept"
             raise StorageError(msg)
     return rows, equal
+
+
+def _be_patient(copied: Connection) -> None:
+    """Let the server wait for as long as reading a large source takes: nobody waits to take a copy over."""
+    if not on_sqlite(copied):
+        copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _prove(part: Location) -> None:

@@ -69,7 +69,7 @@ class Home:
     async def learns(self, days: int) -> None:
         """Let days pass, and be learned."""
         for _ in range(days):
-            await self.lives(DAY, HOUR)
+            await self.lives(DAY, 4 * HOUR)
             await self._foretelling.whole_round()
         await self.house.settle()
 
@@ -245,6 +245,7 @@ async def test_an_armed_supply_waits_for_its_customer(tmp_path: Path) -> None:
         assert living.meter.physics.contact_closed
 
 
+@pytest.mark.timeout(600)
 async def test_days_left_unusual_and_no_consumption_come_of_what_was_used(tmp_path: Path) -> None:
     async with home(tmp_path, "days left: 3", "500.00") as living:
         living.draws(200)

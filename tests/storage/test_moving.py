@@ -93,6 +93,21 @@ async def test_a_running_installation_is_copied_first_and_the_rest_when_its_brid
     assert contents(server_empty) == rest.equal
 
 
+async def test_the_server_waits_however_long_a_large_source_takes_to_read(
+    tmp_path: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await use(tmp_path)
+    allowed: list[object] = []
+
+    def read(own: Connection, copied: Connection) -> int:
+        allowed.append(copied.execute(text("SHOW idle_in_transaction_session_timeout")).scalar())
+        return copying.copy(own, copied)
+
+    monkeypatch.setattr(moving, "copy", read)
+    await move(source, server_empty)
+    assert allowed == ["0"]
+
+
 async def test_no_bridge_starts_on_half_a_copy(tmp_path: Path, server_empty: URL) -> None:
     source = await use(tmp_path)
     lock = InstallationLock(tmp_path)
