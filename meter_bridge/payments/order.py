@@ -236,10 +236,14 @@ def _reversal(case: Case) -> Next | None:
 
 
 def _wanted(case: Case, payment_id: str, live: Iterable[str]) -> int:
-    """Return what the journal should hold of a payment when these reversals stand; at least nothing."""
+    """Return what the journal should hold of a payment when these reversals stand.
+
+    At least nothing, and never more than was paid, whatever amounts a provider writes.
+    """
     paid, reversals = case.credited[payment_id].amount, case.reversals()
     standing = (reversals[each][0] for each in live if each in reversals and reversals[each][1] == payment_id)
-    return max(paid - sum(paid if each.amount is None else each.amount for each in standing), 0)
+    back = sum(paid if each.amount is None else max(each.amount, 0) for each in standing)
+    return max(paid - back, 0)
 
 
 def _same_currency(case: Case, reversal: Told) -> bool:

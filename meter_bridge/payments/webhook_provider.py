@@ -120,9 +120,14 @@ def _amount(message: Message) -> int | None:
         return None
     try:
         currency = message.currency or ""
-        return parse_amount(message.amount, currency, digits=minor_digits(currency))
+        amount = parse_amount(message.amount, currency, digits=minor_digits(currency))
     except MoneyError as error:
         raise UnreadableError(str(error)) from error
+    if amount <= 0:
+        raise UnreadableError(
+            f"amount {message.amount} is not above zero: the type says which way money went"
+        )
+    return amount
 
 
 def _milliseconds(at: datetime) -> int:

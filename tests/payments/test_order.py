@@ -48,10 +48,11 @@ MUCH = told(Kind.REFUNDED, payment_id="a", reversal_id="r2", amount=80, currency
 BACK = told(Kind.CHARGED_BACK, payment_id="a", reversal_id="cb", amount=100, currency="ZAR")
 WON = told(Kind.REINSTATED, payment_id="a", reversal_id="cb")
 UNDONE = told(Kind.REINSTATED, payment_id="a", reversal_id="r1")
+SIGNED = told(Kind.REFUNDED, payment_id="a", reversal_id="r3", amount=-70, currency="ZAR")
 PENDING, FAILED, EXPIRED, CANCELLED = (
     told(each) for each in (Kind.PENDING, Kind.FAILED, Kind.EXPIRED, Kind.CANCELLED)
 )
-EVERYTHING = (PAID, LESS, OTHER, PART, MUCH, BACK, WON, UNDONE, PENDING, FAILED, EXPIRED, CANCELLED)
+EVERYTHING = (PAID, LESS, OTHER, PART, MUCH, BACK, WON, UNDONE, SIGNED, PENDING, FAILED, EXPIRED, CANCELLED)
 
 
 def heard(events: Sequence[Told], order: Order | None = ORDER) -> Case:
@@ -165,3 +166,9 @@ def test_a_second_payment_that_its_provider_gave_back_waits_no_more() -> None:
 def test_a_refund_in_another_currency_waits() -> None:
     odd = told(Kind.REFUNDED, payment_id="a", reversal_id="r9", amount=30, currency="USD")
     assert [each.trouble for each in waiting(heard((PAID, odd)))] == [Trouble.WRONG_CURRENCY]
+
+
+@pytest.mark.invariant(4)
+@given(st.lists(st.sampled_from(EVERYTHING), max_size=10))
+def test_nothing_that_is_told_makes_more_credit_than_was_paid(events: Sequence[Told]) -> None:
+    assert 0 <= booked(heard(events)) <= ORDER.amount

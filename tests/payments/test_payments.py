@@ -274,6 +274,8 @@ async def test_a_message_that_is_not_signed_by_a_known_secret_books_nothing(shop
     [
         ({"amount": "fifty"}, "decimal"),
         ({"amount": "50.001"}, "decimal places"),
+        ({"amount": "-50.00"}, "above zero"),
+        ({"amount": "0.00"}, "above zero"),
         ({"amount": None}, "needs amount"),
         ({"currency": None}, "needs currency"),
         ({"payment": None}, "needs payment"),
@@ -289,6 +291,16 @@ async def test_a_signed_message_that_makes_no_sense_is_refused_with_the_place(
     error = await refused(shop.tell("succeeded", **said_of_it))  # type: ignore[arg-type]
     assert error.code is ErrorCode.BAD_REQUEST
     assert said in error.message
+
+
+@pytest.mark.parametrize("kind", ["refunded", "charged_back"])
+async def test_a_refund_written_with_a_sign_credits_nothing(shop: Till, kind: str) -> None:
+    order = await shop.order()
+    await shop.pay(order)
+    before = shop.house.available
+    more = {"order": order.id, "payment": "p1", "reversal": "r1", "amount": "-50.00", "currency": "ZAR"}
+    assert (await refused(shop.tell(kind, **more))).code is ErrorCode.BAD_REQUEST
+    assert shop.house.available == before
 
 
 async def test_an_event_is_kept_for_ever_and_says_one_thing(shop: Till) -> None:
