@@ -19,6 +19,7 @@ from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.ports import free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
+from tests.e2e.accessible import barriers
 from tests.e2e.conftest import session_fixture
 from tests.e2e.till_page import SECRET, TillPage
 
@@ -26,6 +27,7 @@ PICTURES = os.environ.get("PREPAID_PICTURES")
 """Folder in which pictures are kept, for the documentation."""
 WITHIN_S = 2.0
 """From the webhook, or the voucher, to a supply that is proven to be closed."""
+BUSY_MS = 30_000
 ROOMS = ("room-12", "room-13", "room-14")
 SITE = """\
 name: Rose Street
@@ -154,6 +156,8 @@ async def come_in(
 
 
 async def picture(page: Page, name: str) -> None:
+    """Look whether anything stands in somebody's way, and keep a picture where they are wanted."""
+    assert await barriers(page) == [], name
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/tenant-{name}.png")
 
@@ -165,17 +169,20 @@ async def test_a_tenant_in_the_dark_pays_and_the_lights_are_back_before_the_page
     page = await come_in(rooms, chromium, "room-12")
     await expect(page.get_by_text("Power is off")).to_be_visible()
     await picture(page, "off")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.localName") in {"a", "button"}, "no keyboard gets on"
     await page.get_by_role("link", name="Top up").first.click()
     await page.get_by_role("textbox", name="How much?").fill("50")
     await expect(page.get_by_text("This brings the power back.")).to_be_visible()
     await picture(page, "top-up")
     await page.get_by_role("button", name="Pay R").dblclick()
     await page.locator("#pay").click()
-    await expect(page.locator("#paid")).to_contain_text("received")
+    await expect(page.locator("#paid")).to_contain_text("received", timeout=BUSY_MS)
     lit = await rooms.lit("room-12")
     assert rooms.till.told_at is not None
     assert lit - rooms.till.told_at <= WITHIN_S
-    await expect(page.locator("#power")).to_contain_text("Power is on")
+    await expect(page.locator("#power")).to_contain_text("Power is on", timeout=BUSY_MS)
     await picture(page, "paid")
     assert len(rooms.till.paid) == 1
     payments = await rooms.api.get("/api/v1/accounts/room-12/payments")
@@ -199,17 +206,26 @@ async def test_the_same_with_a_voucher_in_the_dark_scheme(rooms: Rooms, chromium
     await number.fill(code.replace(" ", "")[:-1] + ("0" if code[-1] != "0" else "1"))
     await page.get_by_role("button", name="Use it").click()
     await expect(page.get_by_role("alert")).to_contain_text("not valid")
+    await picture(page, "voucher-wrong-dark")
     await number.fill(code)
+    assert await number.evaluate("each => each.scrollWidth <= each.clientWidth"), "some digits are not seen"
     before = asyncio.get_running_loop().time()
     await page.get_by_role("button", name="Use it").click()
     await expect(page.locator("#paid")).to_contain_text("50.00 are on your account")
     assert await rooms.lit("room-13") - before <= WITHIN_S
-    await expect(page.locator("#power")).to_contain_text("Power is on")
+    await expect(page.locator("#power")).to_contain_text("Power is on", timeout=BUSY_MS)
     await picture(page, "voucher-dark")
     await page.goto(f"{rooms.bridge.url}/my/#voucher")
     await page.get_by_label("Number on the voucher").fill(code)
     await page.get_by_role("button", name="Use it").click()
     await expect(page.get_by_role("alert")).to_contain_text("already used")
+    await picture(page, "voucher-used-dark")
+    await page.goto(f"{rooms.bridge.url}/my/#home")
+    await expect(page.locator("#credit")).to_be_visible()
+    await picture(page, "on-dark")
+    await page.goto(f"{rooms.bridge.url}/my/#settings")
+    await expect(page.get_by_role("button", name="Save")).to_be_visible()
+    await picture(page, "settings-dark")
 
 
 async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_by_its_tenant(
@@ -233,14 +249,24 @@ async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_
     await expect(page.locator(".reference")).to_have_text(order["reference"])
     paid = {"payment": "QK12345678", "amount": "30.00", "currency": "ZAR"}
     assert await rooms.till.tell("succeeded", order["id"], provider="cash", **paid) == 200
-    await expect(page.locator("#paid")).to_contain_text("received")
+    await expect(page.locator("#paid")).to_contain_text("received", timeout=BUSY_MS)
     await page.get_by_role("link", name="To the start page").click()
-    await expect(page.get_by_text("Ready to be switched on")).to_be_visible()
+    await expect(page.get_by_text("Ready to be switched on")).to_be_visible(timeout=BUSY_MS)
     await picture(page, "armed")
     await page.get_by_role("button", name="It is safe").click()
     await rooms.lit("room-14")
-    await expect(page.get_by_text("Power is on")).to_be_visible()
+    await expect(page.get_by_text("Power is on")).to_be_visible(timeout=BUSY_MS)
+    await picture(page, "on")
     await page.goto(f"{rooms.bridge.url}/my/#settings")
+    await page.get_by_label("Tell me when credit falls to (ZAR)").fill("25,5")
+    await page.get_by_label("Telephone").fill("+27 82 123 4567")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved")).to_be_visible()
+    await picture(page, "settings")
+    kept = json.loads(await rooms.api.get("/api/v1/accounts/room-14/notifications"))
+    assert (kept["low_credit"], kept["phone"]) == (25_500_000, "+27821234567")
+    await page.reload()
+    await expect(page.get_by_label("Tell me when credit falls to (ZAR)")).to_have_value("25.50")
     await page.locator("#language").select_option("sw")
     await expect(page.get_by_text("Ondoka kwenye simu hii")).to_be_visible()
     await picture(page, "settings-sw")
@@ -256,7 +282,7 @@ async def test_it_works_without_a_network_once_it_was_open(rooms: Rooms, chromiu
     await expect(page.get_by_text("No connection")).to_be_visible()
     await expect(page.locator("#credit")).to_be_visible()
     await page.context.set_offline(False)
-    await expect(page.get_by_text("No connection")).not_to_be_visible(timeout=15_000)
+    await expect(page.get_by_text("No connection")).not_to_be_visible(timeout=BUSY_MS)
 
 
 async def test_what_a_phone_loads_is_small(rooms: Rooms, chromium: Chromium) -> None:
@@ -270,3 +296,15 @@ async def test_what_a_phone_loads_is_small(rooms: Rooms, chromium: Chromium) -> 
     await page.goto(f"{rooms.bridge.url}/my/")
     await expect(page.get_by_label("Code")).to_be_visible()
     assert 0 < sum(sizes) < 45_000
+
+
+async def test_what_stands_in_somebody_s_way_is_found(chromium: Chromium) -> None:
+    page = await chromium.page(PHONE)
+    await page.set_content(
+        """<html lang="en"><title>t</title><main><h1>Title</h1><input id="a"><p style="color: #999">pale</p>
+        <button style="width: 10px; height: 10px; padding: 0"></button><svg></svg>
+        <div style="width: 900px" aria-describedby="gone">wide</div></main>"""
+    )
+    found = "; ".join(await barriers(page))
+    for each in ("no label", "contrast of 2.8", "no name", "too small", "a picture", "px wide", "not there"):
+        assert each in found

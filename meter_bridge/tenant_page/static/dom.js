@@ -62,7 +62,8 @@ export function state(kind, title, text, spinning = false) {
 }
 
 export function money(amount, of, short = false) {
-  const value = amount / 10 ** of.amount_digits;
+  const exact = amount / 10 ** of.amount_digits;
+  const value = Number(exact.toFixed(decimals(of))) || 0;
   const digits = short && Number.isInteger(value) ? { minimumFractionDigits: 0 } : {};
   return new Intl.NumberFormat(language, { style: "currency", currency: of.currency, currencyDisplay: "narrowSymbol", ...digits }).format(value);
 }

@@ -4,7 +4,9 @@ import { account, ask, keyFor, forgetKey } from "/my/api.js";
 import { h, kwh, lasts, money, say, show, state, toast, when } from "/my/dom.js";
 
 const PAUSE_MS = 5000;
+const PAUSE_WHILE_SWITCHING_MS = 1000;
 let timer;
+let pause = PAUSE_MS;
 
 export function leaveHome() {
   clearTimeout(timer);
@@ -26,11 +28,13 @@ function refresh() {
       }
     }
     return refresh();
-  }, PAUSE_MS);
+  }, pause);
 }
 
 function draw(mine, since) {
   const focused = document.activeElement?.id;
+  const switching = mine.supply.state === "connected" && ["pending", "reported"].includes(mine.supply.proof);
+  pause = switching ? PAUSE_WHILE_SWITCHING_MS : PAUSE_MS;
   const left = mine.headroom ?? mine.available;
   const pace = [lasts(mine.seconds_left), mine.units_left_wh == null ? "" : kwh(mine.units_left_wh)].filter(Boolean);
   show(
