@@ -18,7 +18,9 @@ __all__ = ["DATA_VARIABLE", "data_dir", "forget", "warehouse"]
 
 FRESH_SECONDS: Final = 3.0
 FRESH_TIMES: Final = 8.0
-"""A snapshot that took long to read counts as fresh for longer, so that reading takes an eighth of a core."""
+"""What took long to read counts as fresh for longer, so that all reading takes an eighth of a core."""
+SHARED_SECONDS: Final = 20.0
+"""No longer than this because other pages are read as well."""
 SERVED_SECONDS: Final = 60.0
 """Until this age a snapshot is shown at once while the next is read."""
 MOST_KEPT: Final = 24
@@ -32,10 +34,6 @@ class _Kept:
     at: float
     took: float
     renewing: bool = False
-
-    def fresh_for(self) -> float:
-        """Return for how many seconds nobody reads anew."""
-        return max(FRESH_SECONDS, FRESH_TIMES * self.took)
 
 
 @dataclass
@@ -53,9 +51,10 @@ class Keeper:
         key = (folder, scope)
         found = self._kept.get(key)
         age = 0.0 if found is None else self.clock() - found.at
-        if found is not None and age <= found.fresh_for():
+        fresh = 0.0 if found is None else self._fresh_for(found)
+        if found is not None and age <= fresh:
             return found.opened
-        if found is not None and age <= max(SERVED_SECONDS, 2 * found.fresh_for()):
+        if found is not None and age <= max(SERVED_SECONDS, 2 * fresh):
             self._renew_behind(key, found)
             return found.opened
         with self._lock:
@@ -65,6 +64,13 @@ class Keeper:
             if newer is not None and newer is not found:
                 return newer.opened
             return self._take(key, None).opened
+
+    def _fresh_for(self, found: _Kept) -> float:
+        """Return for how many seconds nobody reads a snapshot anew."""
+        now = self.clock()
+        lately = sum(each.took for each in list(self._kept.values()) if now - each.at <= SERVED_SECONDS)
+        shared = min(FRESH_TIMES * lately, SHARED_SECONDS)
+        return max(FRESH_SECONDS, FRESH_TIMES * found.took, shared)
 
     def forget(self) -> None:
         """Read anew at the next question, because something changed."""
