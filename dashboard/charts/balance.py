@@ -1,6 +1,6 @@
 """Balance over time: posted steps, what was used since, top-ups and the thresholds of warnings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -123,23 +123,40 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
 
 
 def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
-    """Draw zero and the thresholds of low credit, each with its name."""
-    figure.add_hline(y=0, line={"color": ink.red, "width": 1})
+    """Draw zero and the thresholds of low credit, each with its name.
+
+    All at once: Plotly's ``add_hline`` goes through the whole figure for each of them.
+    """
     highest = max(step.balance_after for step in posted)
-    for threshold in now.thresholds:
-        if threshold <= highest * 2:
-            figure.add_hline(
-                y=main_units(threshold, now.currency),
-                line={"color": ink.amber, "width": 1, "dash": "dot"},
-                annotation={
-                    "text": say("low {level}", level=written(f"{main_units(threshold, now.currency):,.10g}")),
-                    "font": {"color": ink.amber, "size": 11},
-                    "xanchor": "left",
-                    "yanchor": "middle",
-                    "x": 1,
-                    "xshift": 4,
-                },
-            )
+    levels = [main_units(each, now.currency) for each in now.thresholds if each <= highest * 2]
+    amber = {"color": ink.amber, "width": 1, "dash": "dot"}
+    zero = _across(0, {"color": ink.red, "width": 1})
+    figure.update_layout(
+        shapes=[zero, *(_across(level, amber) for level in levels)],
+        annotations=[_level_name(level, ink) for level in levels],
+    )
+
+
+def _across(level: float, line: Mapping[str, object]) -> dict[str, object]:
+    """Return a line across the chart."""
+    place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": level, "y1": level}
+    return {"type": "line", "line": line, **place}
+
+
+def _level_name(level: float, ink: Ink) -> dict[str, object]:
+    """Return the name of a threshold beside its line."""
+    return {
+        "text": say("low {level}", level=written(f"{level:,.10g}")),
+        "font": {"color": ink.amber, "size": 11},
+        "showarrow": False,
+        "xref": "x domain",
+        "x": 1,
+        "xanchor": "left",
+        "xshift": 4,
+        "yref": "y",
+        "y": level,
+        "yanchor": "middle",
+    }
 
 
 def _label(step: BalancePoint, now: BalanceNow) -> str:
