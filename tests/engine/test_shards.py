@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from meter_bridge.api.port import PolicyChange, Refused
 from meter_bridge.api.requests import Transfer
@@ -183,6 +183,17 @@ async def test_owners_write_no_row_in_common_while_nothing_but_time_passes(divid
         }
         assert list(second.engine.heartbeat().rows) == [ops.UPSERT_SHARD]
         assert rows == {("upsert shard", 0), ("upsert shard", 1), ("upsert installation", "")}
+
+
+async def test_no_owner_takes_the_cut_off_of_anothers_device_for_a_stray(divided: Street) -> None:
+    with open_writer(divided.location).begin() as connection:
+        for address in ("tasmota:n1/1", "tasmota:s1/1", "tasmota:gone/1"):
+            held = {"held": "armed", "held_wh": 5, "held_at": 0, "written_at": 0, "wanted_wh": 5}
+            place = {"address": address, "slot": 3, "relay_address": address}
+            connection.execute(insert(tables.cut_off).values(**place, **held))
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        kept = [{place.address for place in each.engine.installation.cut_offs} for each in (first, second)]
+    assert kept == [{"tasmota:n1/1", "tasmota:gone/1"}, {"tasmota:s1/1"}]
 
 
 async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: Street) -> None:
