@@ -17,7 +17,7 @@ from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.engine.foretelling import Foretelling
 from meter_bridge.protocol.messages import SupplyAction
-from tests.engine.harness import HOUR, SITE, House, house, operate
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate
 
 MINUTE = HOUR // 60
 DAY = 24 * HOUR
@@ -169,6 +169,9 @@ async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
         living.meter.raise_register(1_000_000)
         await living.lives(2 * MINUTE)
         await living.is_told(AlertKind.REGISTER_QUARANTINED)
+        await living.house.bridge.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="seen")
+        await living.lives(MINUTE)
+        await living.is_over(AlertKind.REGISTER_QUARANTINED)
 
 
 async def test_a_clock_that_jumps_is_told_of_and_charges_nothing(tmp_path: Path) -> None:
@@ -209,11 +212,13 @@ async def test_emergency_credit_is_offered_used_and_used_up(tmp_path: Path) -> N
         await operate(living.house, SelectEmergencyCredit())
         await living.lives(35 * MINUTE)
         await living.is_told(AlertKind.EMERGENCY_CREDIT_IN_USE)
+        await living.is_over(AlertKind.EMERGENCY_CREDIT_AVAILABLE)
         await living.lives(25 * MINUTE)
         await living.is_told(AlertKind.EMERGENCY_CREDIT_EXHAUSTED, AlertKind.SUPPLY_CUT)
         await living.house.top_up("50.00")
         await living.lives(MINUTE)
         await living.is_over(AlertKind.EMERGENCY_CREDIT_EXHAUSTED)
+        await living.is_over(AlertKind.EMERGENCY_CREDIT_IN_USE)
 
 
 async def test_the_end_of_friendly_hours_is_told_of_before_it_comes(tmp_path: Path) -> None:
