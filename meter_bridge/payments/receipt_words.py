@@ -43,6 +43,20 @@ _TEXTS: Final = {
         "|Os impostos são devidos com o consumo; o extrato indica-os."
         "|Anulado entretanto: este recibo já não é válido."
     ),
+    "af": (
+        "Kwitansie|Nommer|Datum|Betaal met|Verwysing|Ontvang deur|Eenheid|Kliënt|Bedrag ontvang"
+        "|Waarheen dit gaan|Skuld|Agterstallig|Noodkrediet terugbetaal|Eenhede|Balans"
+        "|Belasting in die eenhede|Krediet daarna"
+        "|Belasting is verskuldig soos krag gebruik word; die staat lys dit."
+        "|Sedertdien teruggeneem: hierdie kwitansie is nie meer geldig nie."
+    ),
+    "id": (
+        "Kuitansi|Nomor|Tanggal|Dibayar dengan|Referensi|Diterima oleh|Unit|Pelanggan|Jumlah diterima"
+        "|Penggunaan pembayaran|Utang|Tunggakan|Kredit darurat dilunasi|Unit listrik|Saldo"
+        "|Pajak dalam unit listrik|Saldo setelahnya"
+        "|Pajak dikenakan saat listrik dipakai; laporan merincinya."
+        "|Telah ditarik kembali: kuitansi ini tidak berlaku lagi."
+    ),
     "sw": (
         "Risiti|Namba|Tarehe|Imelipwa kwa|Kumbukumbu|Imepokelewa na|Nyumba|Mteja|Kiasi kilichopokelewa"
         "|Matumizi ya malipo|Deni|Malimbikizo|Salio la dharura limelipwa|Uniti|Salio|Kodi ndani ya uniti"

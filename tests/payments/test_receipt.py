@@ -9,6 +9,7 @@ import pytest
 
 from meter_bridge.api.port import Refused
 from meter_bridge.api.requests import Reversal
+from meter_bridge.notify.wording import LANGUAGES
 from meter_bridge.payments import receipt
 from meter_bridge.payments.receipt_words import WORDS
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -79,6 +80,10 @@ async def test_it_is_printed_in_every_language(tmp_path: Path) -> None:
     assert all(each.startswith(b"%PDF-") for each in papers)
     assert len({zlib.crc32(each) for each in papers}) == len(WORDS)
     await asyncio.to_thread((tmp_path / "receipt.pdf").write_bytes, papers[0])
+
+
+def test_the_page_s_languages_have_receipts_but_one_that_the_paper_has_no_letters_for() -> None:
+    assert set(LANGUAGES) - {"zh"} <= WORDS.keys()
 
 
 def test_every_language_says_everything() -> None:
