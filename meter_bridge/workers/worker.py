@@ -33,6 +33,8 @@ from meter_bridge.workers.registry import PREFIX, Look, Member, introduce, look
 
 LOOK_S: Final = 1.0
 LOOPBACK: Final = "127.0.0.1"
+MOST_FAILURES: Final = 5
+"""Times in a row that a worker fails to serve a shard before it leaves all to others and ends."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -56,14 +58,26 @@ class Worker:
         self._name = PREFIX + secrets.token_hex(8)
         self._word = secrets.token_hex(32)
         self._held: dict[int, Held] = {}
+        self._failures = 0
         self._look = Look({}, dict.fromkeys(range(count)))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; a worker whose own lease is lost begins anew."""
+        """Work until told to stop; a worker whose own lease is lost begins anew.
+
+        Raises ``StorageError`` where it cannot serve its shards, so that the others take them.
+        """
         with reading(self._url) as reader:
             async with self._served(reader) as peers:
-                while not stop.is_set():
+                while not (stop.is_set() or self._unable):
                     await self._work(reader, peers, stop)
+        if self._unable:
+            msg = f"shards could not be served here {self._failures} times in a row; the log tells why"
+            raise StorageError(msg)
+
+    @property
+    def _unable(self) -> bool:
+        """Say whether others had better serve what falls to this worker."""
+        return self._failures >= MOST_FAILURES
 
     @asynccontextmanager
     async def _served(self, reader: Engine) -> AsyncIterator[Peers]:
@@ -104,7 +118,7 @@ class Worker:
                     return
                 await asyncio.to_thread(self._introduce, presence, peers.me.address)
                 try:
-                    while not (stop.is_set() or presence.lost.is_set()):
+                    while not (stop.is_set() or presence.lost.is_set() or self._unable):
                         await self._balance(reader, peers)
                         await _pause(stop)
                 finally:
@@ -159,6 +173,7 @@ class Worker:
                 if ownership is not None:
                     await self._serve(shard, ownership, held, peers)
         except Exception:
+            self._failures += 1
             _LOGGER.exception("Shard %d ended with an error; whoever is free takes it", shard.n)
             await asyncio.sleep(LOOK_S)
         finally:
@@ -176,6 +191,7 @@ class Worker:
             server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), word=self._word)
             await server.start()
             peers.here[shard.n] = str(server.url)
+            self._failures = 0
             _LOGGER.info("Shard %d of %d is served here", shard.n, shard.count)
             try:
                 await until_any(held.release, ownership.lost)

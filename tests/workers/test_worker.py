@@ -1,0 +1,44 @@
+"""A worker that cannot serve its shards leaves them to others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+
+from meter_bridge.config.settings import Settings
+from meter_bridge.devices.broker_url import parse_broker_url
+from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.shards import divide
+from meter_bridge.workers import worker
+from meter_bridge.workers.worker import Worker
+from tests.storage.conftest import server_database
+
+__all__ = ("server_database",)
+pytestmark = pytest.mark.postgresql
+
+
+@asynccontextmanager
+async def broken(*_: object, **__: object) -> AsyncIterator[None]:
+    """Stand in for a bridge that cannot start, as with a file of providers that nobody can read."""
+    raise StorageError("unreadable")
+    yield
+
+
+async def test_a_worker_that_fails_again_and_again_gives_its_leases_back_and_ends(
+    tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(server_database).begin() as connection:
+        divide(connection, 2)
+    monkeypatch.setattr(worker, "running", broken)
+    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0")
+    failing = Worker(settings, server_database, parse_broker_url("mqtt://127.0.0.1:1"), 2)
+    with pytest.raises(StorageError, match="could not be served here"):
+        async with asyncio.timeout(60):
+            await failing.run(asyncio.Event())
+    with open_writer(server_database).begin() as connection:
+        assert set(connection.execute(text("SELECT expires_at FROM lease")).scalars()) == {0}
