@@ -117,6 +117,8 @@ def change(now: int, before: int) -> str | None:
 def percent(share: float) -> str:
     """Return a share of one in percent, with one decimal below ten."""
     value = share * 100
+    if not value:
+        return f"0{SPACE}%"
     return f"{written(f'{value:.1f}' if abs(value) < EXACT_DAYS else f'{value:.0f}')}{SPACE}%"
 
 

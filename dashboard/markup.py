@@ -17,6 +17,8 @@ class Cell:
 
     html: str
     number: bool = False
+    labelled: bool = False
+    """A phone shows its column's name above it, as it does with numbers."""
 
 
 def chip(word: Word, detail: str = "") -> str:
@@ -64,7 +66,9 @@ def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
     """Return the cells of a row, labelled for phones except the first."""
     cells = []
     for place, (header, cell) in enumerate(zip(headers, row, strict=True)):
-        label = f' data-label="{escape(header, quote=True)}"' if place and cell.number else ""
+        label = (
+            f' data-label="{escape(header, quote=True)}"' if place and (cell.number or cell.labelled) else ""
+        )
         cells.append(f"<td{' class=pm-number' if cell.number else ''}{label}>{cell.html}</td>")
     return "".join(cells)
 

@@ -93,6 +93,15 @@ PROOFS: Final = {
     "no_load": Word("No load to prove", "check", "grey"),
     "disobeys": Word("Disobeys", "sync_problem", "red"),
 }
+OUTCOMES: Final = {
+    "confirmed": "proven",
+    "no_load": "no load to prove",
+    "reported": "reported",
+    "pending": "pending",
+    "disobeys": "disobeyed",
+    "superseded": "replaced by a newer one",
+    "abandoned": "given up",
+}
 POSITIONS: Final = {"open": "open", "closed": "closed"}
 CAUSES: Final = {"fell": "register fell", "jumped": "register jumped"}
 FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
@@ -116,6 +125,11 @@ def alert_word(kind: str) -> Word:
 def proof_word(proof: str) -> Word:
     """Return how far a relay is proven to be where it should."""
     return PROOFS.get(proof, UNKNOWN)
+
+
+def outcome_text(outcome: str) -> str:
+    """Return what became of a command to a relay; nothing said yet means that it waits."""
+    return say(OUTCOMES.get(outcome, spelled(outcome))) if outcome else say("waits")
 
 
 def split_word(part: str) -> str:

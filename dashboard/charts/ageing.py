@@ -28,6 +28,7 @@ def ageing(sums: Sequence[int], currency: str, ink: Ink) -> Chart:
         textfont={"color": ink.soft, "size": 12},
         marker={"color": ink.accent, "opacity": [0.35, 0.55, 0.75, 1.0], "line": {"width": 0}},
     )
+    figure.update_yaxes(visible=False)  # each bar says its sum
     figure.update_layout(height=HEIGHT, showlegend=False, hovermode="closest", bargap=0.45, margin={"t": 26})
     return Chart(figure, _summary(sums, currency))
 

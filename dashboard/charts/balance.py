@@ -15,6 +15,8 @@ from dashboard.queries.balance import BalancePoint
 from dashboard.words import counted
 
 DAY_MS: Final = 24 * 3_600_000
+LETTER: Final = 7
+"""Width of a letter of a small label in pixels, rather too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,9 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Ink) 
     _forecast(figure, now, ink)
     _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, ink)
     _levels(figure, posted, now, ink)
-    figure.update_layout(hovermode="closest", showlegend=False, margin={"r": 48 if now.thresholds else 8})
+    names = [_level(main_units(threshold, now.currency)) for threshold in now.thresholds]
+    room = 8 + LETTER * max((len(name) for name in names), default=0)
+    figure.update_layout(hovermode="closest", showlegend=False, margin={"r": room})
     begin = min(posted[0].at, now.at - DAY_MS)
     end = _end(begin, now)
     date_axis(figure, (end - begin) // DAY_MS)
@@ -146,7 +150,7 @@ def _across(level: float, line: Mapping[str, object]) -> dict[str, object]:
 def _level_name(level: float, ink: Ink) -> dict[str, object]:
     """Return the name of a threshold beside its line."""
     return {
-        "text": say("low {level}", level=written(f"{level:,.10g}")),
+        "text": _level(level),
         "font": {"color": ink.amber, "size": 11},
         "showarrow": False,
         "xref": "x domain",
@@ -157,6 +161,11 @@ def _level_name(level: float, ink: Ink) -> dict[str, object]:
         "y": level,
         "yanchor": "middle",
     }
+
+
+def _level(level: float) -> str:
+    """Return what a threshold is called at its line."""
+    return say("low {level}", level=written(f"{level:,.10g}"))
 
 
 def _label(step: BalancePoint, now: BalanceNow) -> str:

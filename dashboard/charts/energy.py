@@ -53,7 +53,9 @@ def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Ink) -> 
             hovertemplate="%{customdata}",
             marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
         )
-    figure.update_xaxes(type="date", tickformat="%-d %b %H:%M", hoverformat="%a %-d %b, %H:%M", nticks=6)
+    figure.update_xaxes(
+        type="date", tickformat=say("%-d %b %H:%M"), hoverformat=say("%a %-d %b, %H:%M"), nticks=6
+    )
     return Chart(figure, _hours(uses))
 
 

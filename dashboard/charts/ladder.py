@@ -67,6 +67,7 @@ def block_ladder(version: TariffVersion, ink: Ink) -> Chart:
     figure.update_layout(
         barmode="group", bargap=0.35, bargroupgap=0.06, showlegend=len(bands) > 1, margin={"t": 22}
     )
+    figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"})  # too small to read on a phone
     return Chart(figure, _summary(version, bands))
 
 

@@ -59,7 +59,7 @@ def month_accrual(
             mode="lines",
             line={"color": ink.soft, "width": 2, "dash": "dot"},
         )
-    figure.update_xaxes(type="date", tickformat="%-d %b", hoverformat="%a %-d %b", nticks=8)
+    figure.update_xaxes(type="date", tickformat=say("%-d %b"), hoverformat=say("%a %-d %b"), nticks=8)
     return Chart(figure, _summary(now, before, since, currency))
 
 

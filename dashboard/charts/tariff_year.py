@@ -65,6 +65,7 @@ def tariff_year(shown: Year, prices: dict[str, str], ink: Ink) -> Chart:
     clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, DAY_MINUTES, shown.step)]
     shares = shown.shares()
     names = band_order([band for band in prices if band in shares])
+    when = say("%a %-d %b")
     for band in names:
         figure.add_heatmap(
             name=band_name(band) or say("All hours"),
@@ -75,11 +76,11 @@ def tariff_year(shown: Year, prices: dict[str, str], ink: Ink) -> Chart:
             showscale=False,
             showlegend=True,
             xgap=0,
-            hovertemplate=f"%{{x|%a %-d %b}}, %{{y}}: {band_name(band)}, {prices[band]}<extra></extra>",
+            hovertemplate=f"%{{x|{when}}}, %{{y}}: {band_name(band)}, {prices[band]}<extra></extra>",
             hoverongaps=False,
         )
     figure.update_layout(height=HEIGHT, hovermode="closest")
-    figure.update_xaxes(tickformat="%b", dtick="M1", ticklabelmode="period", showgrid=False)
+    figure.update_xaxes(tickformat=say("%b"), dtick="M1", ticklabelmode="period", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False, dtick=4 * 60 // shown.step, nticks=7)
     told = ", ".join(
         f"{band_name(band) or say('All hours')} {percent(shares[band])} ({prices[band]})" for band in names

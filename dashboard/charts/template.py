@@ -132,8 +132,8 @@ def layout(ink: Ink) -> go.Layout:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": FONT, "color": ink.text, "size": 13},
-        xaxis=axis | {"showgrid": False},
-        yaxis=axis | {"gridcolor": ink.line, "nticks": 5, "separatethousands": True},
+        xaxis=axis | {"showgrid": False, "ticklabelstandoff": 4, "separatethousands": True},
+        yaxis=axis | {"gridcolor": ink.line, "nticks": 5, "separatethousands": True, "ticklabelstandoff": 4},
         separators=separators(),
         barmode="stack",
         bargap=0.28,
@@ -159,15 +159,15 @@ def layout(ink: Ink) -> go.Layout:
 
 def date_axis(figure: go.Figure, days: int) -> None:
     """Label a time axis with days, or with hours where it spans hardly more than one."""
-    text = "%-d %b" if days > MIN_DAYS else "%-d %b %H:%M"
+    text = say("%-d %b") if days > MIN_DAYS else say("%-d %b %H:%M")
     figure.update_xaxes(
-        type="date", tickformat=text, hoverformat="%a %-d %b %Y", nticks=8 if days > MIN_DAYS else 4
+        type="date", tickformat=text, hoverformat=say("%a %-d %b %Y"), nticks=8 if days > MIN_DAYS else 4
     )
 
 
 def day_bars(figure: go.Figure, days: int) -> None:
     """Label an axis of whole days, one bar each."""
-    figure.update_xaxes(type="date", tickformat="%-d %b", hoverformat="%a %-d %b %Y", nticks=8)
+    figure.update_xaxes(type="date", tickformat=say("%-d %b"), hoverformat=say("%a %-d %b %Y"), nticks=8)
     if days <= WEEK:
         figure.update_xaxes(dtick=86_400_000)
         figure.update_layout(bargap=1 - 0.08 * days)

@@ -20,6 +20,7 @@ from dashboard.words import (
     METHODS,
     POSITIONS,
     alert_word,
+    outcome_text,
     reason_text,
     spelled,
     split_word,
@@ -132,16 +133,14 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
     rows = [
         [
             Cell(f"{say(POSITIONS.get(one.position, one.position))}{soft(one.meter_name)}"),
-            Cell(f"{short_moment(one.created_at, unit.time_zone)}{soft(_became(one))}", number=True),
+            Cell(
+                f"{short_moment(one.created_at, unit.time_zone)}{soft(outcome_text(one.outcome))}",
+                number=True,
+            ),
         ]
         for one in sent
     ]
     return (say("Command"), say("When")), rows
-
-
-def _became(one: Command) -> str:
-    """Return what became of a command."""
-    return spelled(one.outcome) if one.outcome else say("waits")
 
 
 def _why(one: SupplyChange) -> str:

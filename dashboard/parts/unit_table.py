@@ -136,6 +136,8 @@ def _reason(standing: Standing) -> str:
 
 def _days(standing: Standing) -> str:
     """Return the days left, quietly where they are not known."""
+    if standing.unit.never_ends:
+        return soft("–")
     left = days(standing.days_left)
     return soft(left) if standing.days_left is None else left
 

@@ -19,7 +19,7 @@ from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, re
 from dashboard.queries.places import places
 from dashboard.scope import Scope
 from dashboard.warehouse import Warehouse
-from dashboard.words import POSITIONS, alert_word, counted, proof_word, reason_text, spelled, told_apart
+from dashboard.words import POSITIONS, alert_word, counted, outcome_text, proof_word, reason_text, told_apart
 
 DAY_MS: Final = 24 * 3_600_000
 HISTORY_DAYS: Final = 90
@@ -146,8 +146,8 @@ def _relay_row(relay: Relay) -> list[Cell]:
     """Return a relay with its three states."""
     return [
         Cell(f"{unit_link(relay.account_id, relay.name)}{soft(relay.meter_name)}"),
-        Cell(_position(relay.requested, relay.requested_at, relay.time_zone)),
-        Cell(_position(relay.reported, relay.reported_at, relay.time_zone)),
+        Cell(_position(relay.requested, relay.requested_at, relay.time_zone), labelled=True),
+        Cell(_position(relay.reported, relay.reported_at, relay.time_zone), labelled=True),
         Cell(chip(proof_word(relay.proof))),
     ]
 
@@ -204,11 +204,13 @@ def _closed_row(alert: Alert) -> list[Cell]:
 
 def _command_row(command: Command) -> list[Cell]:
     """Return a command with its reason and what became of it."""
-    became = spelled(command.outcome) if command.outcome else say("waits")
     return [
         Cell(unit_link(command.account_id, command.name)),
         Cell(f"{say(POSITIONS.get(command.position, command.position))}{soft(reason_text(command.reason))}"),
-        Cell(f"{short_moment(command.created_at, command.time_zone)}{soft(became)}", number=True),
+        Cell(
+            f"{short_moment(command.created_at, command.time_zone)}{soft(outcome_text(command.outcome))}",
+            number=True,
+        ),
     ]
 
 

@@ -61,7 +61,7 @@ def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
     tariff = _choose(every, with_units, {place.site_id: place.site_name for place in known})
     version = _choose_version(tariff, opened.as_of or 0)
     units = with_units.get(tariff.id, ())
-    _about(version, units)
+    _about(tariff.name, version, units)
     _year(version, today)
     _prices(opened, viewer, version, units, today)
     _load(opened, viewer, version, units, today)
@@ -122,9 +122,10 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
     return known[chosen or present.id]
 
 
-def _about(version: TariffVersion, units: Sequence[str]) -> None:
+def _about(name: str, version: TariffVersion, units: Sequence[str]) -> None:
     """Show what else the tariff says."""
-    rows = [[Cell(soft(name)), Cell(escape(words))] for name, words in _charges(version, units)]
+    terms = [(say("Tariff"), name), *_charges(version, units)]
+    rows = [[Cell(soft(term)), Cell(escape(words))] for term, words in terms]
     st.html(table((say("Term"), say("Value")), rows, say("Terms of the tariff")))
 
 

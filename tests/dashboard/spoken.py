@@ -30,7 +30,7 @@ NAMED = {
     "views/tariffs.py": {"NONE_YET"},
     "views/top_ups.py": {"HEADERS"},
     "views/unit.py": {"RANGES"},
-    "words.py": {"CAUSES", "METHODS", "POSITIONS", "REASONS", "SPLITS"},
+    "words.py": {"CAUSES", "METHODS", "OUTCOMES", "POSITIONS", "REASONS", "SPLITS"},
 }
 """Constants whose texts are said."""
 MADE = (
@@ -49,7 +49,7 @@ MADE = (
         "Source",
     ),
     *("Standing", "Demand", "Minimum", "Standing charge", "Cash", "Transfer", "Card", "Voucher"),
-    *("Last top-up", "14 days", "overdrawn"),
+    *("Last top-up", "14 days", "overdrawn", "this machine"),
 )
 """What is put together of names in code: months, bands, terms."""
 KEYED = frozenset({"LAST", "ORDERS", "SPANS"})
