@@ -1,17 +1,18 @@
 """What the bridge does by itself: storing, clock work, relays, silence, export."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, fields
 import logging
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.engine.attention import Attention
+from meter_bridge.engine.compaction import to_merge
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.export import Exporter, ExportError, ExportFile, manifest_rows, watermark_row
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import tables, work as ops
 
@@ -138,15 +139,39 @@ class Daemon:
         if done is not None:
             await asyncio.shield(done)
         engine.installation.exported = upto
+        await self._merge()
+
+    async def _merge(self) -> None:
+        """Let many small exported files become one; those it replaces are kept for who still reads them."""
+        engine = self._engine
+        manifest = {row["name"]: row for row in self._manifest()}
+        chosen = to_merge([_file(row) for row in manifest.values()])
+        if self._exporter is None or engine.broken is not None or not chosen:
+            return
+        try:
+            file = await self._exporter.merge(chosen)
+        except ExportError as error:
+            _LOGGER.warning("Exported files could not be merged, which will be tried again: %s", error)
+            return
+        unit = Unit(engine.clock.now())
+        retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
+        unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
+        done = engine.submit(unit)
+        if done is not None:
+            await asyncio.shield(done)
+
+    def _manifest(self) -> Sequence[RowMapping]:
+        """Return the exported files in force."""
+        table = tables.export_file
+        with self._engine.reader.connect() as connection:
+            return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
     async def _begin_anew_where_files_are_gone(self) -> None:
         """Retire the manifest and export everything again where its files are not in this folder."""
         engine = self._engine
         if self._exporter is None or engine.broken is not None:
             return
-        table = tables.export_file
-        with engine.reader.connect() as connection:
-            manifest = connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
+        manifest = self._manifest()
         if self._exporter.lacks(row["name"] for row in manifest):
             _LOGGER.warning("Exported files are missing here; everything is exported anew")
             unit = Unit(engine.clock.now())
@@ -157,6 +182,12 @@ class Daemon:
                 await asyncio.shield(done)
             engine.installation.exported = 0
         self._files_known = True
+
+
+def _file(row: RowMapping) -> ExportFile:
+    """Return a file as the manifest has it."""
+    names = (each.name for each in fields(ExportFile))
+    return ExportFile(**{name: row[name] for name in names})
 
 
 async def _repeat(name: str, pause: float, job: Callable[[], Awaitable[None]]) -> None:

@@ -8,7 +8,7 @@ invisible.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 import sys
@@ -16,6 +16,7 @@ from typing import Final, TypedDict, cast
 
 from meter_bridge.storage.location import Location, written
 
+MERGER: Final = "meter_bridge.engine.merging"
 CHILD: Final = "meter_bridge.engine.export_process"
 ROLLUP: Final = "rollup"
 SEGMENTS: Final = "segments"
@@ -101,22 +102,33 @@ class Exporter:
         Raises ``ExportError``. A cancelled run ends its child.
         """
         async with self._one_at_a_time:
-            answer = await self._child(after, upto)
+            # Not on the command line, where everyone on the machine can read a password.
+            given = written(self._database).encode()
+            answer = await self._child(given, CHILD, "--after", str(after), "--upto", str(upto))
         self.peak_bytes = answer["peak_bytes"]
         return [ExportFile(**file) for file in answer["files"]]
 
-    async def _child(self, after: int, upto: int) -> _Answer:
+    async def merge(self, files: Sequence[ExportFile]) -> ExportFile:
+        """Write one file of what some files of a kind and month hold, and return it; they stay.
+
+        Raises ``ExportError``.
+        """
+        async with self._one_at_a_time:
+            answer = await self._child(json.dumps([asdict(file) for file in files]).encode(), MERGER)
+        (merged,) = answer["files"]
+        return ExportFile(**merged)
+
+    async def _child(self, given: bytes, module: str, *more: str) -> _Answer:
         """Return what the child printed."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", CHILD, "--export-dir", str(self._export_dir)),
-            *("--after", str(after), "--upto", str(upto)),
+            *(sys.executable, "-m", module, "--export-dir", str(self._export_dir)),
+            *more,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            # Not on the command line, where everyone on the machine can read a password.
-            printed, complaint = await process.communicate(written(self._database).encode())
+            printed, complaint = await process.communicate(given)
         finally:
             await _end(process)
         return _answer(process.returncode, printed, complaint)

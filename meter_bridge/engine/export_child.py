@@ -94,6 +94,10 @@ _LATEST_MS: Final = 1 << 42
 OPTIONAL_TEXT: Final = frozenset({"meter_id", "band"})
 
 
+# Who read the manifest before a file was retired may still read the file.
+_NEEDED: Final = "SELECT name FROM export_file WHERE retired_at IS NULL OR retired_at > {0}"
+
+
 class ParquetFile:
     """One file being written; invisible until ``publish``."""
 
@@ -233,24 +237,25 @@ def _changes(table: pa.Table, names: Sequence[str]) -> pa.Array:
     return found
 
 
-def _rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int]) -> ExportFile:
+def rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int]) -> ExportFile:
     """Write what the run adds to the daily sums."""
     file = ParquetFile(export_dir / ROLLUP, ROLLUP, span, ROLLUP_SCHEMA)
-    file.write(_summed(sums).sort_by([(name, "ascending") for name in ("account_id", "local_day")]))
+    summed = _summed(sums)
+    file.write(summed.take(in_order(summed, ("account_id", "supply_id"), ("start_ms",))))
     return file.publish(export_dir)
 
 
 def _clean(columns: Columns, export_dir: Path) -> None:
-    """Remove what crashed runs left behind: temporary files and files that no manifest names."""
-    known = set(columns.table("SELECT name FROM export_file")["name"].to_pylist())
+    """Remove temporary files, files that no manifest names, and those that were retired long ago."""
     oldest = time.time() - LEFTOVER_GRACE_S
+    known = set(columns.table(_NEEDED.format(int(oldest * 1000)))["name"].to_pylist())
     for path in (*export_dir.glob(f"{SEGMENTS}/*/*"), *export_dir.glob(f"{ROLLUP}/*")):
         named = path.relative_to(export_dir).as_posix() in known
         if path.is_file() and not named and path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Return this process's own peak of resident memory."""
     # ru_maxrss would count what the parent held when it started this process.
     try:
@@ -273,7 +278,7 @@ def export(database: Location, export_dir: Path, after: int, upto: int) -> list[
             sums.append(_summed([chunk.select(ROLLUP_SCHEMA.names)]))
             if len(sums) == SUMS_AT_ONCE:
                 sums = [_summed(sums)]
-    return [*files, _rollup_file(sums, export_dir, span)] if sums else files
+    return [*files, rollup_file(sums, export_dir, span)] if sums else files
 
 
 def _arguments() -> argparse.Namespace:
@@ -297,5 +302,5 @@ def main() -> int:
     except (AdbcError, OSError, pa.ArrowException) as error:
         print(f"export failed: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": _peak_bytes()}))  # noqa: T201
+    print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": peak_bytes()}))  # noqa: T201
     return 0

@@ -1,0 +1,43 @@
+"""Which exported files become one, so that a year is hundreds of files and not tens of thousands.
+
+An export writes a small file every quarter of an hour. Small files of a kind and month are merged once there
+are many of them, or as many rows as are merged at once; of a month that is over, once there are two. A merged
+file that has grown large is left alone.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meter_bridge.engine.export import ExportFile
+
+MANY: Final = 24
+"""Small files of the newest month that are merged: six hours of exports."""
+LARGE_ROWS: Final = 262_144
+"""A file of so many rows is not merged any more."""
+MOST_ROWS: Final = 524_288
+"""Rows that are merged at once, which bounds the memory of it."""
+
+
+def to_merge(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
+    """Return files in force of one kind and month that should become one; none where all is well."""
+    groups: dict[tuple[str, str], list[ExportFile]] = {}
+    for file in sorted(files, key=lambda each: (each.first_seq, each.name)):
+        if file.rows < LARGE_ROWS and file.first_day is not None:
+            groups.setdefault((file.kind, file.first_day[:7]), []).append(file)
+    newest = max((month for _, month in groups), default="")
+    for (_, month), small in sorted(groups.items()):
+        chosen = _bounded(small)
+        waits = month == newest and len(chosen) == len(small)
+        if len(chosen) >= (MANY if waits else 2):
+            return chosen
+    return ()
+
+
+def _bounded(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
+    """Return the first files whose rows can be merged at once."""
+    rows = 0
+    for count, file in enumerate(files):
+        rows += file.rows
+        if rows > MOST_ROWS:
+            return tuple(files[:count])
+    return tuple(files)

@@ -1,0 +1,107 @@
+"""Many small exported files become one: which, that it holds the same, and what becomes of the others."""
+
+from collections.abc import Sequence
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from meter_bridge.engine import compaction
+from meter_bridge.engine.compaction import LARGE_ROWS, MANY, MOST_ROWS, to_merge
+from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.export import ROLLUP, SEGMENTS, Exporter, ExportFile
+from meter_bridge.engine.export_child import LEFTOVER_GRACE_S
+from tests.engine.harness import HOUR, House, house
+
+FEW = 3
+EXPORTS = FEW + 1
+
+
+def _files(count: int, month: str = "2026-11", rows: int = 10, kind: str = SEGMENTS) -> list[ExportFile]:
+    """Return small files of a month, one after the other."""
+    return [
+        ExportFile(
+            name=f"{kind}/{month}-{each}",
+            kind=kind,
+            first_seq=each * 10 + 1,
+            last_seq=each * 10 + 10,
+            rows=rows,
+            first_day=f"{month}-01",
+            last_day=f"{month}-02",
+        )
+        for each in range(count)
+    ]
+
+
+def test_the_newest_month_waits_for_many_files_and_a_month_that_is_over_for_two() -> None:
+    assert to_merge(_files(MANY - 1)) == ()
+    assert to_merge(_files(MANY)) == tuple(_files(MANY))
+    earlier = _files(2, "2026-10")
+    assert to_merge([*_files(MANY - 1), *earlier]) == tuple(earlier)
+    assert to_merge([*_files(1, "2026-10"), *_files(1)]) == ()
+
+
+def test_kinds_are_merged_apart_and_large_files_not_at_all() -> None:
+    mixed = [*_files(MANY - 1), *_files(MANY, kind=ROLLUP)]
+    assert {file.kind for file in to_merge(mixed)} == {ROLLUP}
+    assert to_merge(_files(MANY, rows=LARGE_ROWS)) == ()
+
+
+def test_no_more_rows_are_merged_than_memory_is_meant_for() -> None:
+    chosen = to_merge(_files(MANY * 10, rows=MOST_ROWS // (MANY * 2)))
+    assert len(chosen) == MANY * 2
+    assert len(to_merge(_files(6, rows=MOST_ROWS // 4))) == 4
+
+
+def current(flat: House, kind: str) -> list[str]:
+    query = f"SELECT name FROM export_file WHERE retired_at IS NULL AND kind = '{kind}' ORDER BY name"
+    return [str(name) for (name,) in flat.rows(query)]
+
+
+def rows_of(folder: Path, names: Sequence[str], *keys: str) -> list[tuple[object, ...]]:
+    """Return columns of files, in the order of their values."""
+    found = [row for name in names for row in pq.ParquetFile(folder / name).read().to_pylist()]
+    return sorted(tuple(row[key] for key in keys) for row in found)
+
+
+async def test_files_of_many_exports_become_one_that_holds_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", FEW)
+    folder = tmp_path / "export"
+    async with house(tmp_path) as flat:
+        exporter = Exporter(flat.location, folder)
+        daemon = Daemon(flat.engine, exporter, 1)
+        await flat.read(10_000, power_w=500)
+        written: set[str] = set()
+        for hour in range(1, EXPORTS + 1):
+            await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
+            await flat.tick()
+            await daemon.export()
+            written |= {*current(flat, SEGMENTS), *current(flat, ROLLUP)}
+        assert len(current(flat, SEGMENTS)) < FEW
+        assert len(current(flat, ROLLUP)) < FEW
+        posted = flat.rows("SELECT entry_seq, n, wh, amount, tax FROM segment")
+        assert rows_of(folder, current(flat, SEGMENTS), "entry_seq", "n", "wh", "amount", "tax") == sorted(
+            posted
+        )
+        sums = rows_of(folder, current(flat, ROLLUP), "wh", "amount", "tax")
+        assert [sum(map(int, column)) for column in zip(*sums, strict=True)] == [
+            int(str(each)) for each in flat.rows("SELECT sum(wh), sum(amount), sum(tax) FROM segment")[0]
+        ]
+        retired = written - {*current(flat, SEGMENTS), *current(flat, ROLLUP)}
+        assert retired
+        assert all((folder / name).is_file() for name in written), "who read the manifest before reads on"
+        _make_old(folder)
+        await flat.read(10_000 + 500 * (EXPORTS + 1), after=HOUR, power_w=500)
+        await flat.tick()
+        await daemon.export()
+        assert not any((folder / name).exists() for name in retired)
+        assert all((folder / name).is_file() for name in current(flat, SEGMENTS))
+
+
+def _make_old(folder: Path) -> None:
+    """Let the files be older than the time for which a retired one is kept."""
+    for path in folder.rglob("*.parquet"):
+        os.utime(path, (path.stat().st_mtime - 2 * LEFTOVER_GRACE_S,) * 2)
