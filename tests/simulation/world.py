@@ -9,6 +9,7 @@ import random
 import tempfile
 from typing import Final
 
+from meter_bridge.api.port import Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.config.site_file import load
 from meter_bridge.engine.bridge import Bridge
@@ -115,7 +116,12 @@ class World:
     async def live(self) -> Outcome:
         """Live from the first start to the last check."""
         outcome = Outcome()
-        await self._set_up()
+        try:
+            await self._set_up()
+        except Refused as refusal:
+            outcome.problems = [*self._all_problems(), f"refused before anything failed: {refusal}"]
+            await self.machine.kill()
+            return outcome
         faults = self._plan.all_faults() if self._plan.faults is None else self._plan.faults
         tasks = [asyncio.create_task(self.injector.carry_out(fault), name=str(fault)) for fault in faults]
         watch = [
