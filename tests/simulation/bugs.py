@@ -10,6 +10,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from meter_bridge.core import ledger, metering, relay
+from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.credit import Split
 from meter_bridge.core.metering import Advance, Register, RegisterReading
 from meter_bridge.core.rating import Line, LineKey
@@ -143,9 +144,15 @@ def _believes_acknowledgements() -> Patches:
 
 
 def _trusts_the_wall_clock() -> Patches:
+    honest = EngineClock._take
+
+    def take(self: EngineClock, state: GuardedClock) -> None:
+        honest(self, state)
+        self.sure = True
+
     return (
         patch.object(EngineClock, "now", lambda self: self._clocks.wall()),
-        patch.object(EngineClock, "sure", new=True),
+        patch.object(EngineClock, "_take", take),
     )
 
 
