@@ -1,4 +1,4 @@
-"""Ten thousand guesses at a real bridge that is killed four times meanwhile: five are heard of each kind."""
+"""Ten thousand guesses at a real bridge that is killed three times meanwhile: five are heard of each kind."""
 
 import asyncio
 from collections import Counter
@@ -16,7 +16,7 @@ from scripts.lib.demo.ports import LOOPBACK, free_port
 from tests.crash.house import SITE, UNREACHABLE
 
 GUESSES = 10_000
-LIVES = 5
+LIVES = 3
 AT_ONCE = 16
 HEARD = 5
 PAGE = {"Prepaid-Page": "1"}
@@ -67,7 +67,7 @@ async def sign_in(url: str, code: str) -> int:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_ten_thousand_guesses_across_kills_hear_no_more_than_five_answers(tmp_path: Path) -> None:
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{free_port()}"}
     bridge = BridgeProcess(tmp_path / "data", free_port(), tmp_path / "bridge.log", environment)
@@ -80,7 +80,9 @@ async def test_ten_thousand_guesses_across_kills_hear_no_more_than_five_answers(
         card = await bridge.run("access", "create", "one")
         for life in range(1, LIVES + 1):
             guessing = asyncio.create_task(guesser.guess(GUESSES * life // LIVES + 2 * AT_ONCE))
-            while guesser.heard.total() < GUESSES * life // LIVES:  # noqa: ASYNC110 - others count it
+            while guesser.heard.total() < GUESSES * life // LIVES:
+                if guessing.done():
+                    guessing = asyncio.create_task(guesser.guess(GUESSES * life // LIVES + 2 * AT_ONCE))
                 await asyncio.sleep(0.01)
             await bridge.kill()
             await guessing

@@ -107,7 +107,7 @@ async def afterwards(folder: Path, hours: float) -> dict[str, str | None]:
         return {each.topic: each.outcome for each in (await made.notices(LANDLORD, 10)).notices}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("instant", INSTANTS)
 async def test_a_bridge_killed_while_it_sends_repeats_only_what_must_be_heard(
     tmp_path: Path, instant: str
