@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -10,6 +11,10 @@ from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
+
+
+FAMILIES: Final = {"shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
+"""How the families that this version knows write themselves, for meters that do not tell their model."""
 
 
 def bridge_identifier(coordinator: PrepaidMeterCoordinator) -> tuple[str, str]:
@@ -55,7 +60,7 @@ def _describe(account: AccountView) -> _Description:
     only = account.meters[0] if len(account.meters) == 1 else None
     return _Description(
         name=account.name,
-        model=(only.model or only.family) if only else "Account",
+        model=(only.model or FAMILIES.get(only.family, only.family)) if only else "Account",
         firmware=only.firmware if only else None,
         meter_ids=frozenset(meter.id for meter in account.meters),
     )

@@ -30,6 +30,21 @@ async def test_accounts_hang_below_their_bridge(
     assert (flat.name, flat.model, flat.sw_version) == ("Flat 1", "Athom plug", "14.2.0")
 
 
+@pytest.mark.parametrize(("family", "shown"), [("zigbee2mqtt", "Zigbee2MQTT"), ("of tomorrow", "of tomorrow")])
+async def test_a_meter_that_tells_no_model_is_called_by_its_family(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    loaded: MockConfigEntry,
+    device_registry: dr.DeviceRegistry,
+    eventually: Eventually,
+    family: str,
+    shown: str,
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    await bridge.update(account_view("flat-2", meters=(meter_view("meter-2", model=None, family=family),)))
+    await eventually(lambda: getattr(device(device_registry, loaded, "flat-2"), "model", None) == shown)
+
+
 async def test_an_account_appears_is_renamed_goes_and_comes_back(
     hass: HomeAssistant,
     bridge: FakeBridge,
