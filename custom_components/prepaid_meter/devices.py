@@ -12,7 +12,6 @@ from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 
-
 FAMILIES: Final = {"shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
 """How the families that this version knows write themselves, for meters that do not tell their model."""
 

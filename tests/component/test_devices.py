@@ -30,7 +30,7 @@ async def test_accounts_hang_below_their_bridge(
     assert (flat.name, flat.model, flat.sw_version) == ("Flat 1", "Athom plug", "14.2.0")
 
 
-@pytest.mark.parametrize(("family", "shown"), [("zigbee2mqtt", "Zigbee2MQTT"), ("of tomorrow", "of tomorrow")])
+@pytest.mark.parametrize("family, shown", [("zigbee2mqtt", "Zigbee2MQTT"), ("of tomorrow", "of tomorrow")])
 async def test_a_meter_that_tells_no_model_is_called_by_its_family(
     hass: HomeAssistant,
     bridge: FakeBridge,
