@@ -13,6 +13,10 @@ import duckdb
 from sqlalchemy import Connection, Table, create_engine, event, insert
 
 from meter_bridge.core.calendar import day_start
+from meter_bridge.core.forecast import Band
+from meter_bridge.core.habit import PPM
+from meter_bridge.core.outlook import Point
+from meter_bridge.engine.foresight_rows import bands_text, pack
 from meter_bridge.storage import tables
 from tests.dashboard.invented_details import debt_terms, supply_document, version_document
 from tests.dashboard.invented_house import site_version
@@ -23,6 +27,8 @@ ZONE: Final = ZoneInfo("Africa/Johannesburg")
 QUARTER_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
 STEPS: Final = 1_000_000
+POINT_MS: Final = 4 * 3_600_000
+POINTS: Final = 190
 BATCH: Final = 500
 """Units whose segments make one file of a month."""
 FULL: Final = "unit-00042"
@@ -212,7 +218,24 @@ def _fill(connection: Connection, size: Size, now: int, today: date) -> None:
         {"supply_id": f"{unit}-supply", "account_id": unit, "at": now - rng.randrange(60_000),
          "accrued": 1_234_567, "energy_wh": 9_000_000, "power_mw": 420_000, "document": document}
         for unit in units])  # fmt: skip
+    _foresight(connection, units, now, rng)
     _tail(connection, units, now, today)
+
+
+def _foresight(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
+    """Add what is foretold of every supply: a point for each change of price of the coming weeks."""
+    bands = bands_text({days: Band(PPM * 8 // 10, PPM * 13 // 10) for days in range(1, 15)})
+    rows = []
+    for unit in units:
+        pace = rng.randrange(STEPS, 4 * STEPS)
+        points = [Point(now + n * POINT_MS, n * pace) for n in range(1, POINTS + 1)]
+        rows.append(
+            {
+                "supply_id": f"{unit}-supply", "account_id": unit, "made_at": now, "in_units": False,
+                "points": pack(points), "bands": bands,
+            }
+        )  # fmt: skip
+    _add(connection, tables.foresight, rows)
 
 
 def _states(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
