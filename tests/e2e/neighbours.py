@@ -59,5 +59,5 @@ async def move_in(bridge: BridgeProcess, document: str) -> None:
     path = bridge.data.parent / "neighbours.yaml"
     path.write_text(with_neighbours(document), encoding="utf-8")
     await bridge.run("apply", "--yes", str(path))
-    terms = ("--rate", "3.50", "--reason", "agreed in March")
+    terms = ("--percent", "10", "--reason", "agreed in March")  # out of top-ups: no midnight changes it
     await bridge.run("debt", "open", "lodge", "arrears-2025", "350.00", *terms)
