@@ -232,7 +232,7 @@ async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
         ("run",),
         ("accounts",),
         ("verify",),
-        ("backup", "/tmp/never"),
+        ("backup", "never"),
         ("migrate", FIXED_DATABASE, "x"),
     ):
         told.text += await failed(*command, **environment)
