@@ -42,6 +42,8 @@ SUMMARIES: Final = MappingProxyType(
         "settle": "settle later with a customer who moved out",
         "meters": "show every meter, tell a reading, or replace one",
         "quarantine": "decide what a register means that fell or jumped",
+        "alerts": "list alerts, and acknowledge them",
+        "clock": "say whether the clock is believed, or confirm it",
         "exposure": "show what can be used beyond credit if the bridge stops",
         "supply": "switch or confirm a supply, or let credit decide",
         "hold": "place, list and lift holds on a supply",

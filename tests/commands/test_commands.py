@@ -1,5 +1,6 @@
 """Each command against a running bridge: what it says, what it asks, and how it fails."""
 
+from dataclasses import replace
 import io
 import json
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Final
 import pytest
 
 from meter_bridge.api.port import ReadingOutcome, Refused, ReplacementOrder
-from meter_bridge.protocol.messages import ErrorCode, QuarantineView
-from tests.api.stand_in import SECRET, StandIn
+from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
+from tests.api.stand_in import NOW, SECRET, StandIn, alert
 from tests.commands.conftest import Command
 
 
@@ -440,3 +441,50 @@ def test_cards_and_labels_are_printed_once(run: Command, bridge: StandIn, tmp_pa
     assert labels.read_bytes().startswith(b"%PDF-")
     assert "K7QM-2XRP" in run("access", "create", "flat-1")[1]
     assert run("access", "revoke", "flat-1")[1] == "Revoked: flat-1\n"
+
+
+def test_open_alerts_are_listed_with_who_and_what(run: Command, bridge: StandIn) -> None:
+    bridge.alert_list = [alert("alert-2", "flat-1", "flat-1/main"), alert("alert-1", None)]
+    assert run("alerts") == (
+        0,
+        (
+            "ALERT    SINCE                UNTIL  ACCOUNT  METER        SEEN  WHAT\n"
+            "alert-2  2026-03-01 10:00:00  –      flat-1   flat-1/main  no    something to look at\n"
+            "alert-1  2026-03-01 10:00:00  –      –        –            no    something to look at\n"
+        ),
+        "",
+    )
+    assert bridge.calls == ["alerts True 1000"]
+    assert [each["id"] for each in json.loads(run("alerts", "--json")[1])["alerts"]] == ["alert-2", "alert-1"]
+
+
+def test_closed_alerts_are_listed_where_asked_for(run: Command, bridge: StandIn) -> None:
+    bridge.alert_list = [replace(alert("alert-1", None), acknowledged_at=NOW, closed_at=NOW)]
+    assert (
+        "2026-03-01 10:00:00  2026-03-01 10:00:00  –        –      yes" in run("alerts", "list", "--all")[1]
+    )
+    assert bridge.calls == ["alerts False 1000"]
+    bridge.alert_list = []
+    assert run("alerts", "list", "--all")[1] == "There was no alert yet.\n"
+    assert run("alerts")[1] == "No alert is open.\n"
+
+
+def test_an_alert_is_acknowledged(run: Command, bridge: StandIn) -> None:
+    assert run("alerts", "acknowledge", "broker") == (
+        0,
+        "broker: seen; it closes by itself when its cause is gone\n",
+        "",
+    )
+    code, _, err = run("alerts", "acknowledge", "alert-9")
+    assert (code, "there is no alert 'alert-9'" in err) == (1, True)
+
+
+def test_a_clock_in_doubt_is_shown_and_confirmed(run: Command, bridge: StandIn) -> None:
+    assert run("clock") == (0, "The bridge believes its clock.\n", "")
+    bridge.alert_list.append(replace(alert("alert-1", None), kind=AlertKind.CLOCK_WRONG, message="it jumped"))
+    assert run("clock")[1].startswith("it jumped\n  look at 'date'")
+    shown = json.loads(run("clock", "--json")[1])
+    assert (shown["believed"], [each["id"] for each in shown["alerts"]]) == (False, ["alert-1"])
+    assert "confirm_clock" not in bridge.calls
+    assert run("clock", "confirm")[1] == f"The clock is taken as right; the bridge goes on at {NOW}.\n"
+    assert bridge.calls[-1] == "confirm_clock"

@@ -167,3 +167,16 @@ def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -
     ):
         code, _, err = run("debt", *rest, "--reason", "r")
         assert (code, what in err) == (2, True)
+
+
+def test_only_a_running_bridge_has_a_clock_to_confirm(run: Command, installed: Path) -> None:
+    code, out, err = run("clock", "confirm")
+    assert (code, out) == (3, "")
+    assert "no bridge runs in" in err
+    assert "'meter-bridge run'" in err
+
+
+def test_alerts_are_listed_without_a_running_bridge(run: Command, installed: Path) -> None:
+    code, out, _ = run("alerts")
+    assert code == 0
+    assert "flat-1" in out
