@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
-import logging
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -96,7 +95,6 @@ FOLLOW_S: Final = 1.0
 """Pause between two looks for what another worker changed."""
 FOLLOWED_LOOKS: Final = 20
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
-_LOGGER: Final = logging.getLogger(__name__)
 
 
 def make_feed(engine: Engine) -> Feed:
@@ -188,9 +186,6 @@ class Bridge:
             self._tokens = load_tokens(connection)
             self._learn_addresses(connection)
         file = load_providers(data)
-        if file.providers and not engine.shard.whole:
-            _LOGGER.warning("Payment providers are not served while several bridges share the sites")
-            file = replace(file, providers={})
         key = load_key(data)
         self.payments = Payments(engine, self._operations, key, file, self._account)
         self.page = TenantPage(engine, key, file.page, self._account)

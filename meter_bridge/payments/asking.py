@@ -38,7 +38,7 @@ class Asking:
         self._providers = providers
         self._times: dict[str, int] = {}
         self._last: dict[str, int] = {}
-        self.follow(order_book.unpaid_since(engine.reader, engine.clock.now() - FOR_MS))
+        self.follow(order_book.unpaid_since(engine.reader, engine.clock.now() - FOR_MS, engine.shard))
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Begin to ask for orders."""

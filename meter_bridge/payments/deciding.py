@@ -48,15 +48,20 @@ class Desk:
         found = []
         for subject in await asyncio.to_thread(order_book.unsettled, self._engine.reader):
             case = await self._cashier.stepping.case(subject)
-            if self._sees(actor, case.order):
+            if self._cashier.hearing.tells_of(case) and await self._sees(actor, case.order):
                 found += [self._view(subject, case, each) for each in waiting(case)]
         return WaitingPayments(tuple(found))
 
-    def _sees(self, actor: Actor, order: Order | None) -> bool:
+    async def _sees(self, actor: Actor, order: Order | None) -> bool:
         """Say whether an actor may see an order; one without an account is the installation's."""
         if EVERYTHING in actor.sites:
             return True
-        account = None if order is None else self._engine.installation.accounts.get(order.account_id)
+        if order is None:
+            return False
+        if not self._cashier.stepping.is_here(order.account_id):
+            site = await asyncio.to_thread(order_book.site_of, self._engine.reader, order.account_id)
+            return site is not None and actor.sees(order.account_id, site)
+        account = self._engine.installation.accounts.get(order.account_id)
         return account is not None and actor.sees(account.id, account.site.id)
 
     def _view(self, subject: Subject, case: Case, one: Waiting) -> WaitingPayment:
@@ -80,7 +85,7 @@ class Desk:
         """Credit a payment that waits to an account, or dismiss it; each once."""
         async with self._cashier.hearing.alone:
             decided = await self._decide(actor, asked)
-        await self._cashier.hearing.sweep()
+        await self._cashier.hearing.sweep(decided=True)
         return decided
 
     async def _decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
@@ -90,7 +95,7 @@ class Desk:
         subject = Subject(asked.provider, order_id, asked.payment)
         case = await self._cashier.stepping.case(subject)
         one = next((each for each in waiting(case) if each.told.payment_id == asked.payment), None)
-        if one is None or one.told.reversal_id is not None or not self._sees(actor, case.order):
+        if one is None or one.told.reversal_id is not None or not await self._sees(actor, case.order):
             raise Refused(
                 ErrorCode.NOT_FOUND,
                 f"payment {asked.payment!r} does not wait for a decision",

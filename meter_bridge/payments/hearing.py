@@ -3,6 +3,9 @@
 An event is stored before anything is booked for it, and its provider is answered only after both. Where the
 bridge ends in between, the event waits in the database: it is settled at the next start, or when the provider
 repeats it.
+
+Where several bridges share the sites, an event is stored by that of its order's account, and one without an
+order by the first shard's. Each step is taken by the bridge that keeps the account's books.
 """
 
 import asyncio
@@ -17,14 +20,15 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.operations import committed
 from meter_bridge.engine.supplies import unit_of
-from meter_bridge.payments import order_book
-from meter_bridge.payments.order import Kind, Order, Told, next_step, waiting
+from meter_bridge.payments import order_book, placing
+from meter_bridge.payments.order import Case, Kind, Order, Told, next_step, waiting
 from meter_bridge.payments.order_book import Subject
 from meter_bridge.payments.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.payments.settling import KEY_LENGTH
 from meter_bridge.payments.stepping import Stepping
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.storage import work as ops
+from meter_bridge.storage.shards import Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
 WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
@@ -40,8 +44,9 @@ class Hearing:
         self._providers = providers
         self.alone = asyncio.Lock()
         """Held while an event or a decision is stored and settled."""
-        self._newest = order_book.newest_event(engine.reader)
+        self._newest = order_book.newest_event(engine.reader, engine.shard)
         self._unsettled = bool(order_book.unsettled(engine.reader))
+        self._others = self._heard_elsewhere()
 
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> int:
         """Take a provider's message; return how many events were new."""
@@ -57,7 +62,26 @@ class Hearing:
         except UnreadableError as error:
             _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
             raise Refused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
-        return sum([await self.take(provider_id, each) for each in told])
+        return sum(
+            [await self.take(provider_id, each) for each in told if await self._is_ours(provider_id, each)]
+        )
+
+    async def _is_ours(self, provider_id: str, told: Told) -> bool:
+        """Say whether this bridge stores an event; raises ``Refused`` where another has to and has not."""
+        if self._engine.shard.whole:
+            return True
+        reader = self._engine.reader
+        if await asyncio.to_thread(placing.shard_of_told, reader, provider_id, told) == self._engine.shard.n:
+            return True
+        if await asyncio.to_thread(order_book.event_of, reader, provider_id, told.event_id) is not None:
+            return False
+        raise Refused(
+            ErrorCode.STORAGE_UNAVAILABLE,
+            "another bridge keeps the books of this event's account",
+            field="id",
+            value=told.event_id,
+            remedy="send it again; it is passed on to that bridge",
+        )
 
     async def take(self, provider_id: str, told: Told) -> bool:
         """Store one event unless it is known, then settle what it is about; say whether it was new."""
@@ -85,13 +109,8 @@ class Hearing:
 
     def _looked_up(self, provider_id: str, told: Told) -> tuple[Told, Told | None, Order | None]:
         """Return an event with the id of its order, as it was told before, and the order itself."""
-        reader, order = self._engine.reader, None
-        if told.order_id is not None:
-            order = order_book.order_of(reader, told.order_id)
-        elif told.reference is not None:
-            order = order_book.order_by_reference(reader, provider_id, told.reference.upper())
-        if order is not None and order.provider != provider_id:
-            order = None
+        reader = self._engine.reader
+        order = placing.order_told(reader, provider_id, told)
         known = order_book.event_of(reader, provider_id, told.event_id)
         told = replace(told, order_id=None if order is None else order.id, reference=None)
         return told, known, order
@@ -110,18 +129,50 @@ class Hearing:
         await committed(self._engine, unit)
 
     async def _settle(self, subject: Subject) -> None:
-        """Book every step that is due, one after the other; what a person must decide opens an alert."""
+        """Book every step that is due here, one after the other; what a person must decide opens an alert."""
         subject = await self._stepping.named(subject)
         case = await self._stepping.case(subject)
-        while (step := next_step(case)) is not None:
+        while (step := next_step(case)) is not None and self._stepping.is_here(step.account_of(case)):
             await self._stepping.take(subject, case, step)
             case = await self._stepping.case(subject)
-        if waiting(case):
+        if waiting(case) and self.tells_of(case):
             self._unsettled = True
             self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING)
 
-    async def sweep(self) -> None:
-        """Settle everything that was told and not booked; what is left waits for a person."""
+    def tells_of(self, case: Case) -> bool:
+        """Say whether this bridge tells people of a case that waits; one without an order is the first's."""
+        if case.order is None:
+            return self._engine.shard.n == placing.NOBODY_S
+        return self._stepping.is_here(case.order.account_id)
+
+    def _heard_elsewhere(self) -> dict[Shard, int]:
+        """Return the newest event of every other shard."""
+        own = self._engine.shard
+        others = (Shard(n, own.count) for n in range(own.count) if n != own.n)
+        return {shard: order_book.newest_event(self._engine.reader, shard) for shard in others}
+
+    async def _look_elsewhere(self) -> None:
+        """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
+        if self._engine.shard.whole or not self._providers:
+            return
+        newest = await asyncio.to_thread(self._heard_elsewhere)
+        if newest == self._others:
+            return
+        news = order_book.newer_than(self._others)
+        for subject in await asyncio.to_thread(order_book.unsettled, self._engine.reader, news):
+            case = await self._stepping.case(subject)
+            step = next_step(case)
+            if step is not None and self._stepping.is_here(step.account_of(case)):
+                self._unsettled = True
+        self._others = newest
+
+    async def sweep(self, *, decided: bool = False) -> None:
+        """Settle everything that was told and not booked; what is left waits for a person.
+
+        After a decision a refund of the payment may be due that another bridge heard of before.
+        """
+        self._unsettled = self._unsettled or decided
+        await self._look_elsewhere()
         if not self._unsettled:
             return
         left = False
@@ -129,7 +180,8 @@ class Hearing:
             async with self.alone:
                 try:
                     await self._settle(subject)
-                    left = bool(waiting(await self._stepping.case(subject))) or left
+                    case = await self._stepping.case(subject)
+                    left = (bool(waiting(case)) and self.tells_of(case)) or left
                 except Refused as refused:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, refused.message)
                     left = True

@@ -204,6 +204,13 @@ class Next:
     payment_id: str
     amount: int
 
+    def account_of(self, case: Case) -> str:
+        """Return the account that it is booked on: the order's, or that to which the payment was credited."""
+        if self.step is Step.CREDIT:
+            assert case.order is not None, "only an order is credited without a person"
+            return case.order.account_id
+        return case.credited[self.payment_id].account_id or ""
+
 
 def next_step(case: Case) -> Next | None:
     """Return what is to be booked next; None where the journal holds what it should."""

@@ -1,18 +1,19 @@
 """Reading orders, what was told of them and what was booked for them from the database, beside the writer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, and_, exists, func, or_, select
 
 from meter_bridge.payments.order import Booking, Case, Kind, Order, Step, Told
 from meter_bridge.storage import tables
+from meter_bridge.storage.shards import Shard
 
 _ORDER: Final = tables.payment_order
 _EVENT: Final = tables.payment_event
 _BOOKING: Final = tables.payment_booking
-type IsOpen = Callable[[Order], bool]
+type IsOpen = Callable[[Connection, Order], bool]
 """Says whether the customer who ordered still has the account."""
 
 
@@ -69,12 +70,35 @@ def orders_since(reader: Engine, account_id: str, at: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def unpaid_since(reader: Engine, at: int) -> list[Order]:
-    """Return the orders made from an instant on for which nothing was booked."""
+def unpaid_since(reader: Engine, at: int, shard: Shard) -> list[Order]:
+    """Return the orders of a shard made from an instant on for which nothing was booked."""
     paid = exists().where(_BOOKING.c.order_id == _ORDER.c.id)
+    query = select(_ORDER).where(_ORDER.c.created_at >= at, ~paid)
+    if not shard.whole:
+        query = query.where(_ORDER.c.account_id.in_(shard.accounts()))
     with reader.connect() as connection:
-        rows = connection.execute(select(_ORDER).where(_ORDER.c.created_at >= at, ~paid)).mappings()
-        return [order_from(row) for row in rows]
+        return [order_from(row) for row in connection.execute(query).mappings()]
+
+
+def lives_there(connection: Connection, order: Order) -> bool:
+    """Say whether the customer who ordered still has the account, as the database has it."""
+    account, tenancy = tables.account.c, tables.tenancy.c
+    newest = select(func.max(tenancy.n)).where(tenancy.account_id == order.account_id).scalar_subquery()
+    query = select(tenancy.n).where(
+        tenancy.account_id == order.account_id,
+        tenancy.n == order.tenancy,
+        tenancy.n == newest,
+        tenancy.end_ms.is_(None),
+        exists().where(account.id == order.account_id, account.closed_at.is_(None)),
+    )
+    return connection.execute(query).first() is not None
+
+
+def site_of(reader: Engine, account_id: str) -> str | None:
+    """Return the site of an account of whichever shard, or None."""
+    query = select(tables.account.c.site_id).where(tables.account.c.id == account_id)
+    with reader.connect() as connection:
+        return connection.execute(query).scalar()
 
 
 def _told(row: RowMapping) -> Told:
@@ -132,7 +156,10 @@ def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> Case:
     events = connection.execute(select(_EVENT).where(or_(*which)).order_by(_EVENT.c.n)).mappings()
     told = [_told(each) for each in events]
     return Case(
-        order, told, _bookings(connection, subject.provider, payments), order is None or is_open(order)
+        order,
+        told,
+        _bookings(connection, subject.provider, payments),
+        order is None or is_open(connection, order),
     )
 
 
@@ -143,8 +170,11 @@ def _bookings(connection: Connection, provider: str, payments: Iterable[str]) ->
     return [Booking(step=Step(row["step"]), **{name: row[name] for name in names}) for row in rows]
 
 
-def unsettled(reader: Engine) -> list[Subject]:
-    """Return what payments or reversals are about for which no step was taken, oldest first."""
+def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[Subject]:
+    """Return what payments or reversals are about for which no step was taken, oldest first.
+
+    ``news`` limits it to some of the events.
+    """
     done = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider,
         or_(_BOOKING.c.key == _EVENT.c.payment_id, _BOOKING.c.key == _EVENT.c.reversal_id),
@@ -155,6 +185,8 @@ def unsettled(reader: Engine) -> list[Subject]:
     )
     back = and_(_EVENT.c.kind.in_((Kind.REFUNDED, Kind.CHARGED_BACK)), ~by_reversal)
     query = select(_EVENT.c.provider, _EVENT.c.order_id, _EVENT.c.payment_id).where(or_(paid, back))
+    if news is not None:
+        query = query.where(news)
     with reader.connect() as connection:
         found = connection.execute(query.order_by(_EVENT.c.n)).all()
     subjects = dict.fromkeys(
@@ -171,7 +203,13 @@ def _known_order(reader: Engine, provider: str, payment_id: str | None) -> str |
     return None if payment_id is None else order_of_payment(reader, provider, payment_id)
 
 
-def newest_event(reader: Engine) -> int:
-    """Return the number of the newest event, 0 where there is none."""
+def newest_event(reader: Engine, shard: Shard) -> int:
+    """Return the number of the newest event that a shard's bridge heard, the one before its first if none."""
+    query = select(func.max(_EVENT.c.n)).where(shard.numbers(_EVENT.c.n))
     with reader.connect() as connection:
-        return int(connection.execute(select(func.max(_EVENT.c.n))).scalar() or 0)
+        return int(connection.execute(query).scalar() or shard.first)
+
+
+def newer_than(marks: Mapping[Shard, int]) -> ColumnElement[bool]:
+    """Return the condition that a shard's bridge heard an event after a mark."""
+    return or_(*(shard.numbers(_EVENT.c.n) & (_EVENT.c.n > mark) for shard, mark in marks.items()))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy import Connection
+
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import Operation, Operations, committed
@@ -41,21 +43,31 @@ class Stepping:
         known = await asyncio.to_thread(order_book.order_of_payment, reader, provider, payment)
         return replace(subject, order_id=known)
 
-    def is_open(self, order: Order) -> bool:
-        """Say whether the customer who ordered still has the account."""
+    def is_open(self, connection: Connection, order: Order) -> bool:
+        """Say whether the customer who ordered still has the account, which may be another shard's."""
+        if not self.is_here(order.account_id):
+            return order_book.lives_there(connection, order)
         account = self._engine.installation.accounts.get(order.account_id)
         return account is not None and account.tenancy.n == order.tenancy and account.tenancy.end is None
+
+    def is_here(self, account_id: str) -> bool:
+        """Say whether this engine keeps the books of an account: no other bridge may write in them."""
+        installation = self._engine.installation
+        return (
+            self._engine.shard.whole
+            or account_id in installation.accounts
+            or account_id in installation.closed
+        )
 
     async def take(self, subject: Subject, case: Case, step: Next) -> None:
         """Book a step, or note that a person had booked it."""
         actor = Actor(name=f"provider {subject.provider}", role=Role.UNKNOWN)
         slip = self._slip(subject, case, step)
+        account_id = step.account_of(case)
         if step.step is Step.CREDIT:
-            assert case.order is not None, "only an order is credited without a person"
-            await self._run(actor, case.order.account_id, CreditPayment(slip), slip)
+            await self._run(actor, account_id, CreditPayment(slip), slip)
             return
         credited = case.credited[step.payment_id]
-        account_id = credited.account_id or ""
         if step.step is Step.GIVE_BACK:
             await self._run(actor, account_id, GiveBack(slip), slip)
             return

@@ -66,6 +66,13 @@ class Shard:
 WHOLE: Final = Shard()
 
 
+def shard_of_account(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Return the query of the shard of an account that meets a condition; no row where there is none."""
+    account, placed = tables.account, tables.site_shard
+    joined = account.outerjoin(placed, placed.c.site_id == account.c.site_id)
+    return select(func.coalesce(placed.c.shard, 0)).select_from(joined).where(condition)
+
+
 def count_of(connection: Connection) -> int:
     """Return how many shards there are, 1 where an installation was never divided."""
     return connection.execute(select(func.count()).select_from(tables.shard)).scalar() or 1

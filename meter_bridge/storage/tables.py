@@ -539,6 +539,7 @@ payment_event = Table(
 )
 """What providers told, in the order in which it was heard; each event once, and for ever."""
 
+_DECIDED: Final = text("step IN ('credit', 'dismiss')")
 payment_booking = _compact(
     "payment_booking",
     Column("provider", Text, primary_key=True),
@@ -553,9 +554,17 @@ payment_booking = _compact(
     Column("note", Text, nullable=False),
     _instant("at"),
     Index("ix_payment_booking_payment", "provider", "payment_id"),
+    Index(
+        "uq_payment_booking_decision",
+        "provider",
+        "key",
+        unique=True,
+        sqlite_where=_DECIDED,
+        postgresql_where=_DECIDED,
+    ),
 )
 """What was booked for a payment or a reversal, in the same transaction as its entry; its primary key lets the
-database refuse a second time."""
+database refuse a second time, and its index a payment that is both credited and dismissed."""
 
 
 lease = Table(

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, select
 
 from meter_bridge.storage import tables
-from meter_bridge.storage.shards import Shard
+from meter_bridge.storage.shards import Shard, shard_of_account
 
 _KEPT: Final = 500_000
 
@@ -21,7 +21,7 @@ class Directory:
 
     def of_account(self, account_id: str) -> int | None:
         """Return the shard of an account, None where there is no such account."""
-        return self._find("account", account_id, lambda: _of(tables.account.c.id == account_id))
+        return self._find("account", account_id, lambda: shard_of_account(tables.account.c.id == account_id))
 
     def of_meter(self, meter_id: str) -> int | None:
         """Return the shard of a meter, None where there is no such meter."""
@@ -53,25 +53,18 @@ class Directory:
         return self._known[key]
 
 
-def _of(condition: ColumnElement[bool]) -> Select[tuple[int]]:
-    """Return the query of the shard of an account."""
-    account, placed = tables.account, tables.site_shard
-    joined = account.outerjoin(placed, placed.c.site_id == account.c.site_id)
-    return select(func.coalesce(placed.c.shard, 0)).select_from(joined).where(condition)
-
-
 def _of_meter(meter_id: str) -> Select[tuple[int]]:
     """Return the query of the shard of a meter's account."""
     meter, supply = tables.meter, tables.supply
     joined = meter.join(supply, supply.c.id == meter.c.supply_id)
     owner = select(supply.c.account_id).select_from(joined).where(meter.c.id == meter_id).scalar_subquery()
-    return _of(tables.account.c.id == owner)
+    return shard_of_account(tables.account.c.id == owner)
 
 
 def _of_access(condition: ColumnElement[bool]) -> Select[tuple[int]]:
     """Return the query of the shard of the account that an access opens."""
     access = tables.tenant_access
-    return _of(tables.account.c.id.in_(select(access.c.account_id).where(condition)))
+    return shard_of_account(tables.account.c.id.in_(select(access.c.account_id).where(condition)))
 
 
 class Times:

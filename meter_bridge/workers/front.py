@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import json
 import time
 from typing import Final, override
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from aiohttp import ClientError, ClientWebSocketResponse, WSServerHandshakeError, web
 
 from meter_bridge.api.auth import SESSION_COOKIE
-from meter_bridge.api.bodies import BODY_BYTES
+from meter_bridge.api.bodies import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.guard import guard
 from meter_bridge.api.headers import add_security_headers
 from meter_bridge.api.peers import SHARD_HEADER
@@ -23,6 +23,7 @@ from meter_bridge.workers import merging, routes
 from meter_bridge.workers.directory import Directory, Times
 from meter_bridge.workers.following import follow
 from meter_bridge.workers.history import merged_history, spans
+from meter_bridge.workers.paying import Paying
 from meter_bridge.workers.reaching import Peers, away
 from meter_bridge.workers.registry import Look
 
@@ -34,10 +35,17 @@ class Front:
     """Answers requests by asking the bridges of shards."""
 
     def __init__(
-        self, peers: Peers, directory: Directory, times: Times, look: Callable[[], Look], key: SecretKey
+        self,
+        peers: Peers,
+        directory: Directory,
+        times: Times,
+        look: Callable[[], Look],
+        key: SecretKey,
+        paying: Paying,
     ) -> None:
         """Keep whom to ask; ``look`` returns the newest view of who owns what, ``key`` finds who signs in."""
         self._key = key
+        self._paying = paying
         self._peers = peers
         self._directory = directory
         self._times = times
@@ -45,7 +53,7 @@ class Front:
 
     def app(self) -> web.Application:
         """Return the application that serves the API."""
-        app = web.Application(middlewares=[guard], client_max_size=BODY_BYTES)
+        app = web.Application(middlewares=[guard])
         app.router.add_route("*", "/{tail:.*}", self.serve)
         app.on_response_prepare.append(add_security_headers)
         return app
@@ -61,7 +69,7 @@ class Front:
             return await self._follow(request, self._all if customer is None else [customer])
         if path in {routes.HEALTH, routes.METRICS}:
             return await (self._health(request) if path == routes.HEALTH else self._metrics(request))
-        body = await request.read()
+        body = await _body(request, path)
         if customer is not None:
             return await self._ask(request, customer, body)
         return await self._answer(request, path, body)
@@ -70,7 +78,7 @@ class Front:
         """Let a shard of this worker answer another worker."""
         if path == routes.SOCKET:
             return await self._follow(request, [shard])
-        return await self._peers.ask(request, shard, None, await request.read())
+        return await self._peers.ask(request, shard, None, await _body(request, path))
 
     async def _customer(self, request: web.Request) -> int | None:
         """Return the shard of the customer whose page asks, None where it is not a page that does."""
@@ -83,6 +91,10 @@ class Front:
         """Answer what is asked with a token, or by somebody who wants to come in."""
         if path == routes.SIGN_IN:
             return await self._ask(request, await self._secret(body), body)
+        if path.startswith(routes.PAYMENT_EVENTS):
+            return await self._heard(request, path, body)
+        if path == routes.DECIDE:
+            return await self._ask(request, await asyncio.to_thread(self._paying.of_decision, body), body)
         found = await asyncio.to_thread(routes.route, request.method, path, self._directory)
         if found.everywhere:
             return await self._everywhere(request, body)
@@ -115,6 +127,13 @@ class Front:
         """Let every shard answer, and make one answer of theirs; a refusal of one is that of all."""
         answers = await asyncio.gather(*(self._ask(request, shard, body) for shard in self._all))
         return _unless_refused(answers, merging.merged_lists)
+
+    async def _heard(self, request: web.Request, path: str, body: bytes) -> web.Response:
+        """Let the bridges that keep the books of what a provider tells take it, and answer when all have."""
+        provider = unquote(path.removeprefix(routes.PAYMENT_EVENTS))
+        shards = await asyncio.to_thread(self._paying.of_message, provider, request.headers, body)
+        answers = [await self._ask(request, shard, body) for shard in shards]
+        return answers[0] if len(answers) == 1 else _unless_refused(answers, merging.merged_heard)
 
     async def _history(self, request: web.Request) -> web.Response:
         """Answer what changed hour by hour: of one account, or of those of all shards."""
@@ -171,6 +190,11 @@ class Front:
         await _close(upstream)
         del error
         return await self._ask(request, routes.FIRST, b"")
+
+
+async def _body(request: web.Request, path: str) -> bytes:
+    """Return what was sent, up to the most that any route of its kind takes."""
+    return await read_body(request, SITE_FILE_BYTES if path.startswith(routes.FILES) else BODY_BYTES)
 
 
 async def _close(sockets: Sequence[ClientWebSocketResponse]) -> None:

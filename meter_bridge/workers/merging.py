@@ -21,6 +21,8 @@ def merged_lists(answers: Sequence[Answer]) -> dict[str, Json]:
     for name, value in found.items():
         if isinstance(value, list):
             found[name] = _once(item for answer in answers for item in _list(answer, name))
+    if "waiting" in found:
+        found["waiting"] = sorted(_list(found, "waiting"), key=_heard)
     if "alerts" in found:
         found["alerts"] = sorted(_list(found, "alerts"), key=_opened, reverse=True)
     return found
@@ -29,6 +31,11 @@ def merged_lists(answers: Sequence[Answer]) -> dict[str, Json]:
 def merged_snapshot(snapshots: Sequence[Answer], seq: int) -> dict[str, Json]:
     """Return the snapshot of all shards under the number that clients are to see."""
     return merged_lists(snapshots) | {"seq": seq}
+
+
+def merged_heard(answers: Sequence[Answer]) -> dict[str, Json]:
+    """Return how many events of a provider's message were new to any shard."""
+    return {"events": sum(n for answer in answers if isinstance(n := answer.get("events"), int))}
 
 
 def merged_health(answers: Sequence[Answer]) -> dict[str, Json]:
@@ -88,6 +95,11 @@ def _list(answer: Answer, name: str) -> list[Json]:
 def _once(items: Iterable[Json]) -> list[Json]:
     """Return items without repetitions, in the order in which they came."""
     return list({json.dumps(item, sort_keys=True): item for item in items}.values())
+
+
+def _heard(payment: Json) -> str:
+    """Return when a payment that waits was heard of."""
+    return str(payment.get("heard_at", "")) if isinstance(payment, dict) else ""
 
 
 def _opened(alert: Json) -> str:

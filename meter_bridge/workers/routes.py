@@ -20,6 +20,7 @@ EVERYWHERE: Final = frozenset(
         "/api/v1/alerts",
         "/api/v1/debts",
         "/api/v1/notices",
+        "/api/v1/payments/waiting",
     }
 )
 SOCKET: Final = "/api/v1/ws"
@@ -27,6 +28,10 @@ HEALTH: Final = "/health"
 HISTORY: Final = "/api/v1/history"
 METRICS: Final = "/metrics"
 SIGN_IN: Final = "/api/v1/page/sign-in"
+PAYMENT_EVENTS: Final = "/api/v1/payment-events/"
+FILES: Final = ("/api/v1/site", "/api/v1/payments/reconciliation/")
+"""Routes to which whole files are sent."""
+DECIDE: Final = "/api/v1/payments/decide"
 FIRST: Final = 0
 """The shard that keeps tokens, vouchers and site files, and answers where a thing is nobody's."""
 

@@ -17,6 +17,7 @@ from meter_bridge.app import SOCKET_NAME, running, until_any
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.engine.load import identity
+from meter_bridge.payments.providers_file import load_providers
 from meter_bridge.payments.secret_key import load_key
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
 from meter_bridge.storage import postgresql
@@ -28,6 +29,7 @@ from meter_bridge.storage.shards import Shard
 from meter_bridge.workers.balance import next_move
 from meter_bridge.workers.directory import Directory, Times
 from meter_bridge.workers.front import Front, FrontServer
+from meter_bridge.workers.paying import Paying
 from meter_bridge.workers.reaching import Peers
 from meter_bridge.workers.registry import PREFIX, Look, Member, introduce, look
 
@@ -84,7 +86,9 @@ class Worker:
         """Serve the API of all shards."""
         peers = Peers(Member(self._name, "", self._word))
         key = await asyncio.to_thread(load_key, self._settings.data)
-        front = Front(peers, Directory(reader), Times(reader, self._count), lambda: self._look, key)
+        file = await asyncio.to_thread(load_providers, self._settings.data)
+        times, paying = Times(reader, self._count), Paying(reader, file.providers)
+        front = Front(peers, Directory(reader), times, lambda: self._look, key, paying)
         info = await asyncio.to_thread(_info, reader)
         server = FrontServer(front, info, self._listen())
         await server.start()

@@ -14,16 +14,20 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.api.peers import OPERATOR_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.payments.secret_key import SecretKey, load_key
+from meter_bridge.payments.providers_file import load_providers
+from meter_bridge.payments.secret_key import load_key
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage.database import open_reader
+from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import Shard
 from meter_bridge.workers.directory import Directory, Times
 from meter_bridge.workers.front import Front, FrontServer
+from meter_bridge.workers.paying import Paying
 from meter_bridge.workers.reaching import Peers
 from meter_bridge.workers.registry import Look, Member
 from tests.engine.harness import LANDLORD
 from tests.engine.test_shards import Owner, Street, divided
+from tests.payments.till import FILE, write_file
 
 __all__ = ("divided",)
 WORDS = ("word of the first", "word of the second")
@@ -42,6 +46,7 @@ class Pair:
     sockets: list[Path]
     tokens: dict[str, str]
     session: ClientSession
+    location: Location
 
     async def get(self, which: int, path: str, token: str = "all", **headers: str) -> tuple[int, Body]:
         """Ask a worker; return status and body."""
@@ -52,7 +57,8 @@ class Pair:
 
 @pytest.fixture
 async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Run both workers' API over bridges without devices."""
+    """Run both workers' API over bridges without devices, with a provider of payments."""
+    write_file(divided.data, FILE.replace("page: https", "page: http"))
     reader = open_reader(divided.location)
     async with AsyncExitStack() as stack:
         stack.callback(reader.dispose)
@@ -72,7 +78,7 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
             own = ApiServer(owner.bridge, Listen(host="127.0.0.1", port=0), word=WORDS[n])
             await own.start()
             stack.push_async_callback(own.stop)
-            front, peers = _front(reader, n, str(own.url), members, load_key(divided.data))
+            front, peers = _front(reader, n, str(own.url), members, divided)
             stack.push_async_callback(peers.close)
             sockets.append(tmp_path / f"{n}.sock")
             server = FrontServer(
@@ -83,17 +89,19 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
             urls.append(str(server.url))
             members[f"worker-{n}"] = Member(f"worker-{n}", str(server.url), WORDS[n])
         session = await stack.enter_async_context(ClientSession())
-        yield Pair(owners, urls, sockets, tokens, session)
+        yield Pair(owners, urls, sockets, tokens, session, divided.location)
 
 
 def _front(
-    reader: SqlEngine, n: int, own: str, members: dict[str, Member], key: SecretKey
+    reader: SqlEngine, n: int, own: str, members: dict[str, Member], street: Street
 ) -> tuple[Front, Peers]:
     """Return the front of a worker that owns one shard, and its way to the others."""
     peers = Peers(Member(f"worker-{n}", "", WORDS[n]))
     peers.here[n] = own
     look = Look(members, {0: "worker-0", 1: "worker-1"})
-    return Front(peers, Directory(reader), Times(reader, 2), lambda: look, key), peers
+    key, providers = load_key(street.data), load_providers(street.data).providers
+    paying = Paying(reader, providers, lambda: street.time.wall)
+    return Front(peers, Directory(reader), Times(reader, 2), lambda: look, key, paying), peers
 
 
 async def test_either_worker_answers_for_any_account_and_for_all(pair: Pair) -> None:
