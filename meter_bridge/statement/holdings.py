@@ -41,7 +41,7 @@ def sums_of(connection: Connection, span: Span) -> tuple[KindSum, ...]:
     spent = (
         select(entry.c.kind, func.sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
-        .where(span.entries, entry.c.kind != EntryKind.CHARGE, line.c.kind != LineKind.INCLUDED_TAX)
+        .where(span.credits, line.c.kind != LineKind.INCLUDED_TAX)
         .group_by(entry.c.kind)
     )
     changes: defaultdict[str, dict[str, int]] = defaultdict(dict)

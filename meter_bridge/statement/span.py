@@ -14,6 +14,8 @@ from meter_bridge.statement.period import Period
 from meter_bridge.storage import tables
 
 _LAST_SEQ: Final = 2**63 - 1
+_MOVING: Final = tuple(kind for kind in EntryKind if kind is not EntryKind.SETTLEMENT)
+_CREDITING: Final = tuple(kind for kind in _MOVING if kind is not EntryKind.CHARGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,21 @@ class Span:
     @property
     def entries(self) -> ColumnElement[bool]:
         """Return the condition that chooses them; what former customers settled moved nothing here."""
+        return self._of(_MOVING)
+
+    @property
+    def credits(self) -> ColumnElement[bool]:
+        """Return the condition that chooses those that are no charges."""
+        return self._of(_CREDITING)
+
+    def _of(self, kinds: tuple[EntryKind, ...]) -> ColumnElement[bool]:
+        """Return the condition that chooses those of some kinds.
+
+        Named one by one, the kinds let an index alone tell which entries these are.
+        """
         entry = tables.journal_entry.c
-        within = and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
-        return and_(within, entry.kind != EntryKind.SETTLEMENT)
+        own = and_(entry.account_id == self.account_id, entry.kind.in_(kinds))
+        return and_(own, entry.seq >= self.first, entry.seq < self.stop)
 
     @property
     def later(self) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     pricing,
     profile,
     rating,
+    scale,
     throughput,
     what_if,
     workers,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "many-accounts": many_accounts.main,
     "payments": payments.main,
     "workers": workers.main,
+    "scale": scale.main,
 }
 
 
