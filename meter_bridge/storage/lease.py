@@ -20,6 +20,8 @@ from meter_bridge.storage.shards import INSTALLATION
 TERM_MS: Final = 8_000
 """How long a lease lasts without being renewed: the longest time without a bridge after one dies."""
 RENEW_S: Final = 2.0
+STALL_MS: Final = postgresql.IDLE_MS
+"""After this a transaction whose bridge stands still is ended where its lease has expired."""
 _TAKE: Final = text("""
     WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now)
     INSERT INTO lease AS mine (name, holder, token, expires_at)
@@ -41,6 +43,18 @@ _CHECK: Final = text("""
 _HOLDER: Final = text("""
     SELECT holder, expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     FROM lease WHERE name = :name""")
+
+_IS_FREE: Final = text("""
+    SELECT expires_at <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    FROM lease WHERE name = :name""")
+_END_STALLED: Final = text("""
+    SELECT pg_terminate_backend(session.pid) FROM pg_stat_activity session
+    JOIN pg_locks held ON held.pid = session.pid AND held.relation = 'lease'::regclass
+    WHERE held.mode = 'RowShareLock' AND held.database = session.datid
+    AND session.wait_event = 'ClientRead' AND session.usename = current_user
+    AND session.state_change < clock_timestamp() - :stall * interval '1 millisecond'
+    AND EXISTS (SELECT FROM lease WHERE name = :name
+    AND expires_at <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint)""")
 
 _SEAL: Final = text("""
     INSERT INTO lease AS mine (name, holder, token, expires_at) VALUES (:name, :why, 1, 9000000000000000)
@@ -85,7 +99,15 @@ class Leases:
         self._where = shown(url)
 
     def take(self, name: str, holder: str, term_ms: int = TERM_MS) -> Grant | None:
-        """Take a lease that is free or expired; None where another holds it."""
+        """Take a lease that is free or expired; None where another holds it.
+
+        A bridge that is frozen while it sends a batch holds its lock for ever: the server waits for the rest
+        of the batch, and counts that neither as idle nor as a statement (until ``transaction_timeout`` of
+        PostgreSQL 17). So the connection of whoever lost a lease in the midst of a transaction is ended.
+        """
+        if self._scalar(_IS_FREE, {"name": name}) is False:
+            return None  # whoever asks does not wait for a commit of the owner
+        self._scalar(_END_STALLED, {"name": name, "stall": STALL_MS})
         given: _Values = {"name": name, "holder": holder, "term": term_ms}
         token = self._scalar(_TAKE, given)
         return None if token is None else Grant(name, token)

@@ -141,8 +141,12 @@ class Worker:
 
     @asynccontextmanager
     async def _owned(self, leases: Leases, name: str, holder: str) -> AsyncIterator[LeasedOwnership | None]:
-        """Own a lease, None where another holds it."""
-        grant = await asyncio.to_thread(leases.take, name, holder)
+        """Own a lease, None where another holds it or it cannot be taken now."""
+        try:
+            grant = await asyncio.to_thread(leases.take, name, holder)
+        except StorageError as error:
+            _LOGGER.warning("This worker cannot take the lease %s yet: %s", name, error)
+            grant = None
         if grant is None:
             yield None
             return

@@ -12,8 +12,10 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.lease import Grant, Leases
 from meter_bridge.storage.shards import divide
 from meter_bridge.workers import worker
+from meter_bridge.workers.registry import PREFIX
 from meter_bridge.workers.worker import Worker
 from tests.storage.conftest import server_database
 
@@ -42,3 +44,28 @@ async def test_a_worker_that_fails_again_and_again_gives_its_leases_back_and_end
             await failing.run(asyncio.Event())
     with open_writer(server_database).begin() as connection:
         assert set(connection.execute(text("SELECT expires_at FROM lease")).scalars()) == {0}
+
+
+async def test_a_worker_that_cannot_take_a_shard_goes_on_trying(
+    tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(server_database).begin() as connection:
+        divide(connection, 2)
+    stop, tries, take = asyncio.Event(), list[str](), Leases.take
+    loop = asyncio.get_running_loop()
+
+    def refuse(leases: Leases, name: str, holder: str) -> Grant | None:
+        if name.startswith(PREFIX):
+            return take(leases, name, holder)
+        tries.append(name)
+        if len(tries) > 2 * worker.MOST_FAILURES:
+            loop.call_soon_threadsafe(stop.set)
+        raise StorageError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(Leases, "take", refuse)
+    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0")
+    trying = Worker(settings, server_database, parse_broker_url("mqtt://127.0.0.1:1"), 2)
+    async with asyncio.timeout(60):
+        await trying.run(stop)
+    assert len(tries) > 2 * worker.MOST_FAILURES
