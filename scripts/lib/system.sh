@@ -13,12 +13,14 @@ find_program() {
     return 1
 }
 
-# The MQTT broker, the browser and the PostgreSQL server that tests and demo use; nothing in the bridge needs them.
+# The MQTT broker, the browser, the PostgreSQL server and Prometheus' tool that tests and demo use; nothing in the bridge
+# needs them.
 setup_system() {
     local missing=()
     find_program mosquitto >/dev/null || missing+=(mosquitto)
     find_program chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || find_program initdb >/dev/null || missing+=(postgresql)
+    find_program promtool >/dev/null || missing+=(promtool)
     if [ "${#missing[@]}" -gt 0 ]; then
         install_packages "${missing[@]}"
     fi
