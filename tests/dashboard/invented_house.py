@@ -103,6 +103,10 @@ class House:
         rows = self.rows.get(table.name, [])
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
+    def count(self, table: Table) -> int:
+        """Return how many rows of a table are remembered."""
+        return len(self.rows.get(table.name, ()))
+
     def engine(self) -> Engine:
         """Return an engine that writes as the bridge does."""
         engine = create_engine(f"sqlite:///{self.database}")
@@ -435,7 +439,7 @@ def details(account: Account) -> None:
             meter_id=meter,
             revision=3,
             position=position,
-            decision_seq=len(house.of(tables.supply_decision)),
+            decision_seq=house.count(tables.supply_decision),
             created_at=house.now - 5 * HOUR_MS,
             settled_at=house.now - 4 * HOUR_MS,
             outcome=unit.relay,
@@ -509,7 +513,7 @@ def present(account: Account) -> None:
     for n, (at, state, reason) in enumerate(states):
         house.add(
             tables.supply_decision,
-            seq=len(house.of(tables.supply_decision)) + 1,
+            seq=house.count(tables.supply_decision) + 1,
             account_id=unit.id,
             at=at,
             state=state,

@@ -44,7 +44,7 @@ ROOM = """\
       {id}:
         name: {name}
         tariff: home
-        opening credit: 0.40
+        opening credit: 0.06
         low credit: [20.00]
         emergency credit: {{limit: 10.00, threshold: 5.00}}
         minimum top-up: 10.00
