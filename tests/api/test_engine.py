@@ -18,6 +18,7 @@ from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
+SOON_S = 60.0
 FOREIGN = ("flat-2", "flat-3", "caretaker")
 LANDLORD = {"name": "landlord", "role": "landlord", "sites": ["*"]}
 CARETAKER = {"name": "caretaker", "role": "caretaker", "sites": ["rose-street"]}
@@ -120,16 +121,16 @@ async def test_a_tenant_reads_and_changes_no_other_account(bridge: Bridge) -> No
 async def test_the_stream_tells_a_tenant_of_the_own_top_up_alone(bridge: Bridge) -> None:
     headers = {"Authorization": f"Bearer {bridge.tokens['tenant']}"}
     async with bridge.session.ws_connect(f"{bridge.url}/api/v1/ws", headers=headers) as socket:
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         await socket.send_json({"type": "subscribe", "schema_version": 1})
-        snapshot = await socket.receive_json(timeout=5)
+        snapshot = await socket.receive_json(timeout=SOON_S)
         assert [each["id"] for each in snapshot["accounts"]] == ["flat-1"]
         for account in ("flat-2", "flat-1"):
             path, body = f"/api/v1/accounts/{account}/top-ups", {"amount": "100.00", "method": "cash"}
             await bridge.ask("POST", path, "landlord", body, account)
-        told = [await socket.receive_json(timeout=5)]
+        told = [await socket.receive_json(timeout=SOON_S)]
         while told[-1].get("kind") != "top_up":
-            told.append(await socket.receive_json(timeout=5))
+            told.append(await socket.receive_json(timeout=SOON_S))
         assert told[-1]["account_id"] == "flat-1"
         assert not any(account in json.dumps(told) for account in FOREIGN)
 
@@ -139,14 +140,14 @@ async def test_a_revoked_token_ends_its_stream_at_once(bridge: Bridge) -> None:
     async with bridge.session.ws_connect(
         f"{bridge.url}/api/v1/ws", headers={"Authorization": f"Bearer {token}"}
     ) as socket:
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         await socket.send_json({"type": "subscribe", "schema_version": 1})
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         response = await bridge.ask("DELETE", f"/api/v1/tokens/{token.split('_')[1]}", "landlord")
         assert response.status == 204
-        message = await socket.receive_json(timeout=5)
+        message = await socket.receive_json(timeout=SOON_S)
         while message["type"] != "error":
-            message = await socket.receive_json(timeout=5)
+            message = await socket.receive_json(timeout=SOON_S)
         assert message["code"] == "not_authenticated"
     assert (await bridge.ask("GET", "/api/v1/me", "tenant")).status == 401
 

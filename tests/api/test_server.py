@@ -155,9 +155,9 @@ async def test_what_is_not_http_is_not_logged_with_its_content(
     api: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    _, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
     writer.write(f"GET / HTTP/1.1\r\nAuthorization\x00: Bearer {token_of('owner')}\r\n\r\n".encode())
-    await asyncio.sleep(0.1)
+    await reader.read()
     writer.close()
     assert "what is not HTTP" in caplog.text
     assert SECRET not in caplog.text

@@ -13,6 +13,7 @@ from meter_bridge.protocol.messages import Update
 from tests.api.serving import Served, serving
 from tests.api.stand_in import StandIn, account, event
 
+SOON_S = 60.0
 SUBSCRIBE = {"type": "subscribe", "schema_version": 1}
 
 
@@ -20,21 +21,21 @@ SUBSCRIBE = {"type": "subscribe", "schema_version": 1}
 async def opened(api: Served, name: str = "owner") -> AsyncGenerator[ClientWebSocketResponse]:
     """Open a WebSocket and read the server info."""
     async with api.session.ws_connect(api.url / "api/v1/ws", headers=api.headers(name)) as socket:
-        info = await socket.receive_json(timeout=5)
+        info = await socket.receive_json(timeout=SOON_S)
         assert info["type"] == "server_info"
         yield socket
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something that another task does has come about."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 
 
 async def test_server_info_comes_first_and_unasked(api: Served) -> None:
     async with api.session.ws_connect(api.url / "api/v1/ws", headers=api.headers("tenant")) as socket:
-        info = await socket.receive_json(timeout=5)
+        info = await socket.receive_json(timeout=SOON_S)
     assert info == {
         "type": "server_info",
         "schema_version": 1,
@@ -49,14 +50,14 @@ async def test_server_info_comes_first_and_unasked(api: Served) -> None:
 async def test_a_subscription_is_answered_with_a_snapshot_then_events_and_updates(api: Served) -> None:
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE)
-        snapshot = await socket.receive_json(timeout=5)
+        snapshot = await socket.receive_json(timeout=SOON_S)
         assert snapshot["type"] == "snapshot"
         assert [each["id"] for each in snapshot["accounts"]] == ["flat-1", "flat-2", "shop-1"]
         api.port.tell(event(1))
         api.port.tell(Update(type="update", accounts=(account("flat-1", 5),), removed=(), alerts=None))
-        told = await socket.receive_json(timeout=5)
+        told = await socket.receive_json(timeout=SOON_S)
         assert (told["type"], told["seq"], told["kind"]) == ("event", 1, "top_up")
-        update = await socket.receive_json(timeout=5)
+        update = await socket.receive_json(timeout=SOON_S)
         assert (update["type"], update["accounts"][0]["available"]) == ("update", 5)
 
 
@@ -64,15 +65,15 @@ async def test_with_since_the_missed_events_follow_the_snapshot(api: Served) -> 
     api.port.events = [event(seq) for seq in (1, 2, 3)]
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE | {"since": 1})
-        assert (await socket.receive_json(timeout=5))["type"] == "snapshot"
-        assert [(await socket.receive_json(timeout=5))["seq"] for _ in range(2)] == [2, 3]
+        assert (await socket.receive_json(timeout=SOON_S))["type"] == "snapshot"
+        assert [(await socket.receive_json(timeout=SOON_S))["seq"] for _ in range(2)] == [2, 3]
 
 
 @pytest.mark.parametrize("version,code", [(0, "schema_too_old"), (2, "schema_too_new")])
 async def test_a_schema_out_of_range_is_told_and_closed(api: Served, version: int, code: str) -> None:
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE | {"schema_version": version})
-        error = await socket.receive_json(timeout=5)
+        error = await socket.receive_json(timeout=SOON_S)
         assert (error["type"], error["code"]) == ("error", code)
         assert (await socket.receive()).type is WSMsgType.CLOSE
     assert api.port.readers == []
@@ -94,7 +95,7 @@ async def test_a_schema_out_of_range_is_told_and_closed(api: Served, version: in
 async def test_anything_but_a_subscription_is_refused(api: Served, message: str) -> None:
     async with opened(api) as socket:
         await socket.send_str(message)
-        error = await socket.receive_json(timeout=5)
+        error = await socket.receive_json(timeout=SOON_S)
         assert (error["type"], error["code"]) == ("error", "bad_request")
         assert (await socket.receive()).type is WSMsgType.CLOSE
         assert socket.close_code == 1008
@@ -103,9 +104,9 @@ async def test_anything_but_a_subscription_is_refused(api: Served, message: str)
 async def test_a_message_after_the_subscription_is_refused(api: Served) -> None:
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE)
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         await socket.send_json(SUBSCRIBE)
-        assert (await socket.receive_json(timeout=5))["code"] == "bad_request"
+        assert (await socket.receive_json(timeout=SOON_S))["code"] == "bad_request"
         assert (await socket.receive()).type is WSMsgType.CLOSE
     await until(lambda: not api.port.readers)
 
@@ -121,15 +122,15 @@ async def test_a_client_that_never_subscribes_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(websocket, "SUBSCRIBE_S", 0.05)
     async with opened(api) as socket:
-        assert (await socket.receive_json(timeout=5))["code"] == "bad_request"
+        assert (await socket.receive_json(timeout=SOON_S))["code"] == "bad_request"
 
 
 async def test_a_revoked_token_is_told_and_cut_off_at_once(api: Served) -> None:
     async with opened(api, "tenant") as socket:
         await socket.send_json(SUBSCRIBE)
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         api.port.revoke("tenant")
-        error = await socket.receive_json(timeout=5)
+        error = await socket.receive_json(timeout=SOON_S)
         assert (error["type"], error["code"]) == ("error", "not_authenticated")
         assert (await socket.receive()).type is WSMsgType.CLOSE
     with pytest.raises(WSServerHandshakeError, match="401"):
@@ -140,10 +141,10 @@ async def test_a_reader_that_falls_behind_in_the_engine_is_told_to_come_again(ap
     api.port.queue_size = 1
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE)
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=SOON_S)
         for seq in range(3):
             api.port.tell(event(seq))
-        messages = [await socket.receive(timeout=5) for _ in range(2)]
+        messages = [await socket.receive(timeout=SOON_S) for _ in range(2)]
         assert messages[0].json()["code"] == "too_many_requests"
         assert messages[1].type is WSMsgType.CLOSE
         assert socket.close_code == 1013
@@ -178,7 +179,7 @@ async def test_a_failure_of_the_engine_is_told_without_details(api: Served) -> N
     async with opened(api) as socket:
         api.port.failure = RuntimeError("secret detail")
         await socket.send_json(SUBSCRIBE)
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=SOON_S)
         assert message.json()["code"] == "internal"
         assert "secret detail" not in message.data
 
@@ -194,7 +195,7 @@ async def test_web_pages_of_a_configured_origin_are_served() -> None:
     async with serving(StandIn(), listen) as api:
         headers = api.headers("owner") | {"Origin": "https://dash.example"}
         async with api.session.ws_connect(api.url / "api/v1/ws", headers=headers) as socket:
-            assert (await socket.receive_json(timeout=5))["type"] == "server_info"
+            assert (await socket.receive_json(timeout=SOON_S))["type"] == "server_info"
 
 
 async def test_a_plain_request_is_told_that_a_websocket_is_wanted(api: Served) -> None:
@@ -228,10 +229,10 @@ async def test_a_stopping_bridge_says_that_it_goes_away() -> None:
         await server.start()
         url = f"{server.url}/api/v1/ws"
         async with other.session.ws_connect(url, headers=other.headers("owner")) as socket:
-            await socket.receive_json(timeout=5)
+            await socket.receive_json(timeout=SOON_S)
             await socket.send_json(SUBSCRIBE)
-            await socket.receive_json(timeout=5)
+            await socket.receive_json(timeout=SOON_S)
             stopping = asyncio.create_task(server.stop())
-            assert (await socket.receive(timeout=5)).type is WSMsgType.CLOSE
+            assert (await socket.receive(timeout=SOON_S)).type is WSMsgType.CLOSE
             assert socket.close_code == 1001
             await stopping

@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 import pytest
 import pytest_asyncio
 
 from scripts.lib.demo.browser import PHONE, Chromium
 
 PAGE = Path(__file__).with_name("page.html")
+SEEN_MS = 30_000
+"""Longer than the five seconds in which a page has to show something by default: the machine may be busy."""
 FILES = Path(__file__).parents[2] / "custom_components" / "prepaid_meter" / "frontend"
 
+expect.set_options(timeout=SEEN_MS)
 module_fixture = pytest_asyncio.fixture(scope="module", loop_scope="module")
 
 
@@ -52,7 +55,7 @@ async def browser() -> AsyncIterator[Chromium]:
 async def opened(browser: Chromium, address: str) -> Page:
     """Open the page at the size of a phone."""
     page = await browser.page(PHONE)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(SEEN_MS)
     await page.goto(address)
     await page.wait_for_function("window.ready")
     return page

@@ -11,14 +11,14 @@ import time
 
 from meter_bridge.devices.driver import Driver, Item, Publish, Report
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 START_MS = 1_790_000_000_000
 
 MOSQUITTO = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 
 
 async def eventually(condition: Callable[[], object], what: str = "condition") -> None:
-    """Wait until a condition holds; fail by name after ten seconds."""
+    """Wait until a condition holds; fail by name after a minute."""
     try:
         async with asyncio.timeout(WAIT_S):
             while not condition():  # noqa: ASYNC110 - conditions of many kinds, not events

@@ -29,7 +29,7 @@ async def test_decode_only_counts_what_it_read(mosquitto: Mosquitto) -> None:
     meters = [simulated_meter(f"m{number}", interval_s=0.1, start_ms=START_MS) for number in range(3)]
     connection, counted = decode_only(parse_broker_url(mosquitto.url), [meter.address for meter in meters])
     connection.start()
-    await asyncio.wait_for(counted.connected.wait(), 10)
+    await asyncio.wait_for(counted.connected.wait(), 60)
     start = asyncio.get_running_loop().time()
     fleet = Fleet(
         mosquitto.url,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from playwright.async_api import expect
 import pytest
 import pytest_asyncio
 
@@ -19,11 +20,15 @@ from tests.e2e.house import HOMES, SHELLY_PASSWORD, SHELLY_PASSWORD_VARIABLE, si
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 READ_S = 30.0
+SEEN_MS = 30_000
+"""Longer than the five seconds in which a page has to show something by default: the machine may be busy."""
 MARKS = (
     pytest.mark.e2e,
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="session"),
 )
+
+expect.set_options(timeout=SEEN_MS)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -15,6 +15,8 @@ from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
 from tests.storage.template import ON_POSTGRESQL
 
+SOON_S = 60.0
+
 
 @pytest.fixture
 def engine(location: Location) -> Engine:
@@ -51,7 +53,7 @@ def busy(engine: Engine) -> Iterator[list[int]]:
     gate = threading.Event()
 
     def wait(_connection: object) -> None:
-        gate.wait(10)
+        gate.wait(SOON_S)
         begun.append(1)
 
     event.listen(engine, "begin", wait, insert=True)
@@ -116,7 +118,7 @@ async def test_after_a_failure_everything_is_refused_until_it_recovers(
 async def test_a_value_that_no_database_takes_is_refused_and_the_thread_lives_on(
     writer: ThreadWriter, location: Location, data: str
 ) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         with pytest.raises(StorageError):
             await writer.commit(event_row(1, data))
         writer.recover()
@@ -144,7 +146,7 @@ async def test_closing_commits_what_waits_and_refuses_what_comes_later(
     writer.close()
     await asyncio.gather(*futures)
     assert stored(location) == list(range(1, 20))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON_S):
         with pytest.raises(StorageError, match="closed"):
             await writer.commit(event_row(20))
 
