@@ -5,6 +5,9 @@ import os
 
 from hypothesis import settings
 import pytest
+from xdist.remote import Producer
+
+from tests.order import ByFile, ordered
 
 # Examples are the same on every run of CI, so that a red run can be repeated; at a desk they keep exploring.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -12,8 +15,16 @@ settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """Give out files as tests/order.py says, where files are given out."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about SQLite itself where the run is on PostgreSQL."""
+    """Leave out what is about SQLite itself where the run is on PostgreSQL; put long files first."""
+    if config.getoption("dist", "no") != "no":
+        items[:] = ordered(items)
     if os.environ.get("PREPAID_TEST_DATABASE") == "postgresql":
         about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
         config.hook.pytest_deselected(items=about_sqlite)
