@@ -253,7 +253,7 @@ async def test_an_armed_supply_waits_for_its_customer(tmp_path: Path) -> None:
 
 
 async def test_days_left_unusual_and_no_consumption_come_of_what_was_used(tmp_path: Path) -> None:
-    # Two months pass four hours at a time, of which the last reading counts: one each ten seconds is half a million.
+    # Two months pass four hours at a time, and the last reading of them counts: no need of half a million.
     async with home(tmp_path, "days left: 3", "500.00", interval_s=HOUR // 1_000 // 4) as living:
         living.draws(200)
         await living.learns(40)
