@@ -10,7 +10,7 @@ from aiohttp import ClientSession, UnixConnector
 
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.app import offline
-from meter_bridge.config.settings import Settings
+from tests.storage.template import settings_of
 
 EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 TOKENS: Final[tuple[dict[str, object], ...]] = (
@@ -46,13 +46,14 @@ async def real_engine(folder: Path) -> AsyncGenerator[RealEngine]:
     socket = folder / "bridge.sock"
     (folder / "payments.yaml").write_text(PROVIDERS)
     (folder / "payments.yaml").chmod(0o600)
-    async with offline(Settings(data=folder)) as port:
-        server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
-        await server.start()
-        try:
-            yield RealEngine(str(server.url), socket, await _prepared(socket))
-        finally:
-            await server.stop()
+    with settings_of(folder) as settings:
+        async with offline(settings) as port:
+            server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
+            await server.start()
+            try:
+                yield RealEngine(str(server.url), socket, await _prepared(socket))
+            finally:
+                await server.stop()
 
 
 async def _prepared(socket: Path) -> dict[str, str]:

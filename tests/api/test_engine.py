@@ -13,9 +13,9 @@ import pytest_asyncio
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.app import offline
-from meter_bridge.config.settings import Settings
 from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
+from tests.storage.template import settings_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 SOON_S = 60.0
@@ -49,13 +49,14 @@ async def bridge() -> AsyncGenerator[Bridge]:
     """Serve the example of the documentation."""
     with tempfile.TemporaryDirectory(prefix="pm-") as name:
         socket = Path(name) / "bridge.sock"
-        async with offline(Settings(data=Path(name))) as port, ClientSession() as session:
-            server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
-            await server.start()
-            try:
-                yield Bridge(session, str(server.url), await _prepare(socket))
-            finally:
-                await server.stop()
+        with settings_of(Path(name)) as settings:
+            async with offline(settings) as port, ClientSession() as session:
+                server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
+                await server.start()
+                try:
+                    yield Bridge(session, str(server.url), await _prepare(socket))
+                finally:
+                    await server.stop()
 
 
 async def _prepare(socket: Path) -> dict[str, str]:

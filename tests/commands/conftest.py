@@ -12,6 +12,7 @@ from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.cli import main
 from tests.api.serving import serving_locally
 from tests.api.stand_in import StandIn
+from tests.storage.template import settings_of
 
 type Answer = tuple[int, str, str]
 type Command = Callable[..., Answer]
@@ -23,6 +24,15 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pm-") as name:
         monkeypatch.setenv("PREPAID_METER_DATA", name)
         yield Path(name)
+
+
+@pytest.fixture
+def own_database(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the environment name the database of this run, where it is no file."""
+    with settings_of(data) as settings:
+        if settings.database is not None:
+            monkeypatch.setenv("PREPAID_METER_DATABASE", settings.database)
+        yield
 
 
 @pytest.fixture

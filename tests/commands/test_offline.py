@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.ya
 
 
 @pytest.fixture
-def installed(run: Command, data: Path) -> Path:
+def installed(run: Command, data: Path, own_database: None) -> Path:
     """Return the folder of an installation made from the example of the documentation."""
     assert run("apply", str(EXAMPLE), "--yes")[0] == 0
     return data

@@ -4,6 +4,8 @@
 """
 
 import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 import hashlib
 import os
@@ -14,8 +16,9 @@ import tempfile
 from sqlalchemy import URL
 
 from meter_bridge.app import prepare
+from meter_bridge.config.settings import Settings
 from meter_bridge.storage.database import DATABASE_NAME
-from meter_bridge.storage.location import Location
+from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.ownership import Ownership
 from tests import postgresql_server
 
@@ -73,11 +76,31 @@ def new_server_database(name: str) -> URL:
     return server.url(name)
 
 
+@contextmanager
+def settings_of(folder: Path) -> Iterator[Settings]:
+    """Give the settings of a new installation, on the database of this run, which ends with them."""
+    if not ON_POSTGRESQL:
+        yield Settings(data=folder)
+        return
+    name = _name(folder)
+    address = new_server_database(name)
+    # Several tests may share it, so no single test drops it.
+    _made.discard(name)
+    try:
+        yield Settings(data=folder, database=written(address))
+    finally:
+        _drop(name)
+
+
 def forget() -> None:
     """Drop the databases that were made on the server; nobody may need them any more."""
     for name in sorted(_made):
-        postgresql_server.shared().execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _drop(name)
     _made.clear()
+
+
+def _drop(name: str) -> None:
+    postgresql_server.shared().execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _name(folder: Path) -> str:
