@@ -20,8 +20,8 @@ from meter_bridge.engine.foresight import days_left
 from meter_bridge.engine.operations import committed
 from meter_bridge.engine.reading_back import read_events
 from meter_bridge.engine.state import Account
-from meter_bridge.notify import notice_book
-from meter_bridge.notify.digest import figures
+from meter_bridge.notify import everywhere, notice_book
+from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.noticing import RESTLESS, Notice, Unit, notices, topic_of
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.wording import Facts, Message, digest_message
@@ -44,6 +44,7 @@ class Clerk:
         self._people = people
         self._link = link or ""
         self._mark: notice_book.Mark | None = None
+        self._zones_of: tuple[int, Mapping[str, ZoneInfo]] | None = None
 
     @property
     def idle(self) -> bool:
@@ -64,7 +65,7 @@ class Clerk:
                 self._mark = stored
             return
         await self._go_through(self._mark)
-        if engine.shard.whole:
+        if engine.shard.n == 0:
             await self._sum_up(self._mark)
 
     async def _go_through(self, mark: notice_book.Mark) -> None:
@@ -128,17 +129,28 @@ class Clerk:
         site = next(iter(self._engine.installation.sites.values()), None)
         return ZoneInfo("UTC" if site is None else site.time_zone)
 
-    def _zone_of(self, person: Person) -> ZoneInfo:
-        """Return the time zone of a person's first site."""
-        sites = self._engine.installation.sites
-        own = next((site for site in sites.values() if site.id in person.sites), None)
-        return self._zone() if own is None else ZoneInfo(own.time_zone)
+    async def _zones(self) -> Mapping[str, ZoneInfo]:
+        """Return the time zone of every site, of other shards as well."""
+        installation = self._engine.installation
+        if self._engine.shard.whole:
+            return {site.id: ZoneInfo(site.time_zone) for site in installation.sites.values()}
+        applied = installation.sequences.applied_here
+        if self._zones_of is None or self._zones_of[0] != applied:
+            self._zones_of = applied, await asyncio.to_thread(everywhere.read_zones, self._engine.reader)
+        return self._zones_of[1]
+
+    async def _seen(self) -> list[Seen]:
+        """Return every unit, of other shards as well."""
+        if self._engine.shard.whole:
+            return [seen(account) for account in self._engine.installation.accounts.values()]
+        return await asyncio.to_thread(everywhere.read_units, self._engine.reader)
 
     async def _sum_up(self, mark: notice_book.Mark) -> None:
         """Make the digests whose time of day has come; none is made up for days without a bridge."""
         now, made, digests = self._engine.clock.now(), list[Notice](), dict(mark.digests)
+        zones = await self._zones()
         for person in self._people.staff.values():
-            local = local_time(now, self._zone_of(person))
+            local = local_time(now, _zone_of(person, zones))
             today = local.date().isoformat()
             if person.digest is None or local.time() < person.digest or digests.get(person.id) == today:
                 continue
@@ -152,11 +164,7 @@ class Clerk:
     async def _digest(self, person: Person, today: str, now: int) -> Notice:
         """Return the notice that sums up a person's day."""
         engine = self._engine
-        accounts = [
-            account
-            for account in engine.installation.accounts.values()
-            if not person.sites or account.site.id in person.sites
-        ]
+        accounts = [each for each in await self._seen() if not person.sites or each.site_id in person.sites]
         paid = await asyncio.to_thread(notice_book.top_ups_since, engine.reader, now - DAY_MS)
         unknown = 0
         if not person.sites:
@@ -193,6 +201,12 @@ def unit_of(
         link=link,
     )
     return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+
+
+def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:
+    """Return the time zone of a person's first site, or of the first of all."""
+    own = (zone for site_id, zone in zones.items() if site_id in person.sites)
+    return next(own, None) or next(iter(zones.values()), ZoneInfo("UTC"))
 
 
 def _is_news(event: Event, now: int) -> bool:

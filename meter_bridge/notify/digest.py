@@ -1,6 +1,7 @@
 """The figures of a day, for those who look after units."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.money import format_amount
@@ -10,18 +11,35 @@ from meter_bridge.engine.state import Account
 _LOW = (AlertKind.LOW_CREDIT, AlertKind.DAYS_LEFT)
 
 
-def figures(
-    accounts: Sequence[Account], paid: Iterable[tuple[str, int]], uncertain: int = 0
-) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a digest wants to know of a unit."""
+
+    id: str
+    site_id: str
+    currency: str
+    connected: bool
+    alerts: Sequence[tuple[AlertKind, bool]]
+    """Kind of each open alert, and whether it was acknowledged."""
+
+
+def seen(account: Account) -> Seen:
+    """Return a unit as it is in memory."""
+    alerts = tuple((key.kind, each.acknowledged_at is not None) for key, each in account.alerts.items())
+    connected = account.state is SupplyState.CONNECTED
+    return Seen(account.id, account.site.id, account.site.currency, connected, alerts)
+
+
+def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain: int = 0) -> dict[str, str]:
     """Return what there is to say of some accounts; ``paid`` are accounts and amounts of the last day.
 
     ``uncertain`` is of how many messages it is not known whether they arrived.
     """
     counts = {
-        "off": sum(account.state is not SupplyState.CONNECTED for account in accounts),
+        "off": sum(not account.connected for account in accounts),
         "low": sum(_has(account, _LOW) for account in accounts),
-        "offline": sum(key.kind is AlertKind.METER_OFFLINE for each in accounts for key in each.alerts),
-        "open": sum(alert.acknowledged_at is None for each in accounts for alert in each.alerts.values()),
+        "offline": sum(kind is AlertKind.METER_OFFLINE for each in accounts for kind, _ in each.alerts),
+        "open": sum(not acknowledged for each in accounts for _, acknowledged in each.alerts),
         "uncertain": uncertain,
     }
     found = {key: str(count) for key, count in counts.items() if count}
@@ -31,13 +49,13 @@ def figures(
     return found if counts["open"] or counts["off"] or uncertain else {**found, "nothing": ""}
 
 
-def _has(account: Account, kinds: tuple[AlertKind, ...]) -> bool:
-    return any(key.kind in kinds for key in account.alerts)
+def _has(account: Seen, kinds: tuple[AlertKind, ...]) -> bool:
+    return any(kind in kinds for kind, _ in account.alerts)
 
 
-def _by_currency(accounts: Sequence[Account], paid: Iterable[tuple[str, int]]) -> list[str]:
+def _by_currency(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]]) -> list[str]:
     """Return what came in, a text for each currency."""
-    currencies = {account.id: account.site.currency for account in accounts}
+    currencies = {account.id: account.currency for account in accounts}
     totals: dict[str, int] = {}
     for account_id, amount in paid:
         if account_id in currencies:

@@ -82,10 +82,17 @@ def read_contacts(
 
 
 def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Waiting]:
-    """Return the notices of a shard that are due, the oldest first."""
+    """Return the notices that the bridge of a shard is to send and that are due, the oldest first.
+
+    Those of an account belong to its shard, also where it was another's when they were made; digests, which
+    are of no event, belong to the first.
+    """
     query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), _NOTICE.c.next_at <= now)
     if not shard.whole:
-        query = query.where(shard.numbers(_NOTICE.c.event_seq))
+        column = _NOTICE.c.event_seq
+        own = shard.numbers(column) if shard.n else shard.numbers(column) | (column == 0)
+        nobodys = _NOTICE.c.account_id.is_(None) & own
+        query = query.where(nobodys | _NOTICE.c.account_id.in_(shard.accounts()))
     with reader.connect() as connection:
         rows = connection.execute(query.order_by(_NOTICE.c.next_at, _NOTICE.c.id).limit(most)).mappings()
         return [_waiting(row) for row in rows]
