@@ -1,5 +1,6 @@
 """The cards are served and loaded, and the landlord's dashboard learns which account is where."""
 
+import json
 from pathlib import Path
 import re
 from unittest.mock import patch
@@ -15,6 +16,9 @@ from custom_components.prepaid_meter import cards
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.fake_bridge import FakeBridge, account_view
 
+ASKS_FOR = (
+    r"\b(?:(?:state|value|text|number|attribute|entity|has|_press|_more|figure)\(|_canPress\(account, )"
+)
 ADD_URL = "homeassistant.components.frontend.add_extra_js_url"
 
 
@@ -59,6 +63,17 @@ def test_the_cards_need_nothing_from_outside() -> None:
         outside = set(re.findall(r"https?://[^\s\"'`]+", text))
         assert all("/docs/home-assistant/" in url for url in outside), file
         assert "innerHTML" not in text, file
+
+
+def test_the_cards_ask_for_entities_and_actions_that_there_are() -> None:
+    component = cards.FOLDER.parent
+    words = json.loads((component / "translations" / "en.json").read_text(encoding="utf-8"))
+    known = {f"{domain}.{kind}" for domain, kinds in words["entity"].items() for kind in kinds}
+    text = "".join(file.read_text(encoding="utf-8") for file in cards.FOLDER.rglob("*.js"))
+    asked = set(re.findall(ASKS_FOR + r'"([a-z_]+\.[a-z_]+)"', text))
+    assert len(asked) > 20
+    assert asked <= known
+    assert set(re.findall(r"services\?\.\[DOMAIN\]\?\.([a-z_]+)", text)) <= words["services"].keys()
 
 
 @pytest.fixture

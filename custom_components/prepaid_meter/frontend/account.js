@@ -125,6 +125,11 @@ export class Account {
     return this.entities.has("switch.supply") && Boolean(this.hass.services?.[DOMAIN]?.top_up);
   }
 
+  /** Return whether the token may redeem a voucher: a customer's or a landlord's, which both may reconnect. */
+  get mayRedeem() {
+    return this.entities.has("button.confirm_supply") && Boolean(this.hass.services?.[DOMAIN]?.redeem_voucher);
+  }
+
   /** Return the states that the account consists of, to tell whether anything changed. */
   get states() {
     return [...this.entities.values()].map((entity) => this.hass.states[entity]);

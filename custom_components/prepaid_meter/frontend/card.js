@@ -7,10 +7,18 @@ import { ago, instant, lastsFor, price as formatPrice } from "./format.js";
 import { look } from "./look.js";
 import { Period } from "./period.js";
 import { TopUpDialog } from "./top-up.js";
+import { VoucherDialog } from "./voucher.js";
 import { bestLanguage, loadWords, pageLanguage, speak, word } from "./words.js";
 
 const ALL_DAY = "all";
 const ORDINARY = ["in_credit"];
+const BILLED_LATER = "credit_mode";
+/** States of the emergency credit in which it is of no concern. */
+const NOT_NEEDED = ["unavailable", "unsupported"];
+
+const FACTS = ["price", "today", "power"];
+const OWED = ["debt", "lent"];
+const HYPHEN_THAT_HOLDS = "\u2011";
 
 export class PrepaidMeterCard extends HTMLElement {
   static getStubConfig(hass) {
@@ -105,19 +113,24 @@ export class PrepaidMeterCard extends HTMLElement {
       lasts: figure("sensor.time_left", word("label.lasts")),
       period: new Period((kind) => this._more(kind)),
       facts: h("div", { class: "facts" }),
+      owed: h("div", { class: "facts owed" }),
       topUp: h("button", { class: "button", type: "button", onclick: () => this._openTopUp() }, icon("mdi:cash-plus"), word("button.top_up")),
+      voucher: h("button", { class: "button", type: "button", onclick: () => this._openVoucher() }, icon("mdi:ticket-confirmation-outline"), word("button.voucher")),
       reconnect: this._press("button.confirm_supply", "mdi:power-plug", "button.reconnect"),
-      emergency: this._press("button.emergency_credit", "mdi:lifebuoy", "button.emergency_credit"),
+      emergency: this._press("button.select_emergency_credit", "mdi:lifebuoy", "button.emergency_credit"),
       last: h("span", { class: "soft" }),
     };
     parts.price = figure("sensor.price", word("label.price"));
     parts.today = figure("sensor.cost_today", word("label.today"));
     parts.power = figure("sensor.power", word("label.power"));
-    parts.facts.append(parts.price.box, parts.today.box, parts.power.box);
-    const actions = h("div", { class: "actions" }, parts.topUp, parts.reconnect, parts.emergency);
+    parts.debt = figure("sensor.debt", word("label.debt"));
+    parts.lent = figure("sensor.emergency_credit", word("label.emergency_credit"));
+    parts.facts.append(...FACTS.map((name) => parts[name].box));
+    parts.owed.append(...OWED.map((name) => parts[name].box));
+    const actions = h("div", { class: "actions" }, parts.topUp, parts.voucher, parts.reconnect, parts.emergency);
     parts.footer = h("footer", {}, actions, parts.last);
     const figures = h("div", { class: "figures" }, parts.balance.box, parts.lasts.box);
-    const body = h("div", { class: "body" }, h("header", {}, parts.title, parts.chip), parts.banner, figures, parts.period.box, parts.facts, parts.footer);
+    const body = h("div", { class: "body" }, h("header", {}, parts.title, parts.chip), parts.banner, figures, parts.period.box, parts.facts, parts.owed, parts.footer);
     this.shadowRoot.replaceChildren(h("ha-card", { role: "region", "aria-labelledby": "title" }, body));
     this._parts = parts;
   }
@@ -194,9 +207,11 @@ export class PrepaidMeterCard extends HTMLElement {
 
   _updateFigures(account) {
     const { balance, lasts } = this._parts;
-    const units = account.text("sensor.units_left");
+    const billedLater = account.attribute("sensor.supply_state", "reason") === BILLED_LATER;
+    const units = billedLater ? null : account.text("sensor.units_left");
     this._setFigure(balance, account.text("sensor.balance"), units && word("label.units_left", { units }));
     const seconds = account.secondsLeft;
+    lasts.box.hidden = billedLater && seconds === null;
     const until = account.value("sensor.run_out");
     const beside = until && seconds > 0 && word("label.until", { until: instant(this._hass, until) });
     this._setFigure(lasts, lastsFor(this._hass, seconds), beside);
@@ -205,11 +220,23 @@ export class PrepaidMeterCard extends HTMLElement {
   _updateFacts(account) {
     const { facts, price, today, power } = this._parts;
     const [now, band] = [account.value("sensor.price"), account.text("sensor.band")];
-    const per = band && band !== ALL_DAY ? word("label.per_kwh_band", { band }) : word("label.per_kwh_small");
+    const whole = band?.replaceAll("-", HYPHEN_THAT_HOLDS);
+    const per = band && band !== ALL_DAY ? word("label.per_kwh_band", { band: whole }) : word("label.per_kwh_small");
     this._setFact(price, now === null ? null : formatPrice(this._hass, now, account.currency), per);
     this._setFact(today, account.text("sensor.cost_today"), account.text("sensor.energy_today"));
     this._setFact(power, account.text("sensor.power"), null);
-    facts.hidden = [price, today, power].every((fact) => fact.box.hidden);
+    facts.hidden = FACTS.every((name) => this._parts[name].box.hidden);
+    this._updateOwed(account);
+  }
+
+  /** Show a debt, and emergency credit while there is cause for it. */
+  _updateOwed(account) {
+    const { owed, debt, lent } = this._parts;
+    this._setFact(debt, account.number("sensor.debt") > 0 ? account.text("sensor.debt") : null, null);
+    const of = account.value("sensor.emergency_credit");
+    const needed = of !== null && !NOT_NEEDED.includes(of);
+    this._setFact(lent, needed ? account.text("sensor.emergency_credit_left") : null, account.text("sensor.emergency_credit"));
+    owed.hidden = OWED.every((name) => this._parts[name].box.hidden);
   }
 
   _setFact(figure, text, beside) {
@@ -224,15 +251,17 @@ export class PrepaidMeterCard extends HTMLElement {
   }
 
   _updateFooter(account) {
-    const { topUp, reconnect, emergency, last, footer } = this._parts;
+    const { topUp, voucher, reconnect, emergency, last, footer } = this._parts;
     topUp.hidden = !this._config.top_up || !account.mayTopUp;
-    topUp.disabled = account.away;
+    voucher.hidden = !this._config.top_up || account.mayTopUp || !account.mayRedeem;
+    topUp.disabled = voucher.disabled = account.away;
     reconnect.hidden = account.supply !== "armed" || !this._canPress(account, "button.confirm_supply");
-    emergency.hidden = !this._canPress(account, "button.emergency_credit");
+    const lendable = account.value("sensor.emergency_credit") === "available";
+    emergency.hidden = !lendable || !this._canPress(account, "button.select_emergency_credit");
     const amount = account.text("sensor.last_top_up");
     const at = account.value("sensor.last_top_up_at");
     setTextOrHide(last, amount && at && word("label.last_top_up", { amount, ago: ago(this._hass, at) }));
-    footer.hidden = topUp.hidden && reconnect.hidden && emergency.hidden && last.hidden;
+    footer.hidden = topUp.hidden && voucher.hidden && reconnect.hidden && emergency.hidden && last.hidden;
   }
 
   _canPress(account, kind) {
@@ -242,6 +271,10 @@ export class PrepaidMeterCard extends HTMLElement {
 
   _openTopUp() {
     new TopUpDialog(this._hass, this._account, this._config).open(this.shadowRoot);
+  }
+
+  _openVoucher() {
+    new VoucherDialog(this._hass, this._account, this._config).open(this.shadowRoot);
   }
 
   _more(kind) {

@@ -88,7 +88,8 @@ const CARD = `
   tbody th { color: var(--pm-text); }
   tr.now th, tr.now td { font-weight: 500; }
   .key { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-inline-end: 8px; background: var(--pm-block); }
-  .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); align-items: start; gap: 10px 16px; border-top: 1px solid var(--pm-line); padding-top: 14px; }
+  .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(90px, 1fr)); align-items: start; gap: 10px 12px; border-top: 1px solid var(--pm-line); padding-top: 14px; }
+  .facts.owed { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); border-top: 0; padding-top: 0; margin-top: -6px; }
   .facts .value { font-size: 16px; line-height: 22px; letter-spacing: 0; }
   footer { display: flex; align-items: center; justify-content: space-between; gap: 10px 16px; flex-wrap: wrap; margin-top: auto; }
   .actions { display: flex; gap: 8px; flex-wrap: wrap; }
@@ -112,6 +113,7 @@ const DIALOG = `
   }
   select option { color: var(--pm-text); background: var(--pm-back); }
   input.amount { font-size: 24px; min-height: 56px; }
+  input.code { font-size: 20px; min-height: 56px; font-variant-numeric: tabular-nums; letter-spacing: 0.02em; }
   input[aria-invalid="true"] { border-color: var(--error-color, #c62828); border-width: 2px; }
   .choices { display: flex; gap: 8px; flex-wrap: wrap; }
   .choices .button { min-height: 40px; padding: 0 14px; }

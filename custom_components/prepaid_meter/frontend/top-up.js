@@ -26,12 +26,16 @@ export class TopUpDialog {
     this.input.focus();
   }
 
+  get title() {
+    return word("top_up.title", { name: this.name });
+  }
+
   _show(children, submit) {
     const sent = (event) => {
       event.preventDefault();
       submit();
     };
-    const title = h("h2", { id: "top-up-title", tabindex: "-1" }, word("top_up.title", { name: this.name }));
+    const title = h("h2", { id: "top-up-title", tabindex: "-1" }, this.title);
     this.dialog.replaceChildren(h("form", { novalidate: true, onsubmit: sent }, title, ...children));
     return title;
   }
@@ -98,15 +102,21 @@ export class TopUpDialog {
     for (const button of buttons.children) button.disabled = true;
     buttons.lastChild.textContent = word("top_up.booking");
     try {
-      const data = { device_id: this.account.id, amount: this.amount, method: this.method.value };
-      if (this.reference.value.trim()) data.reference = this.reference.value.trim();
-      const answer = await this.hass.callService(DOMAIN, "top_up", data, undefined, false, true);
+      const [action, data] = this._ordered();
+      const answer = await this.hass.callService(DOMAIN, action, data, undefined, false, true);
       this._done(answer.response);
     } catch (error) {
       this._failed(error);
     } finally {
       this.busy = false;
     }
+  }
+
+  /** Return the action that books, with its data. */
+  _ordered() {
+    const data = { device_id: this.account.id, amount: this.amount, method: this.method.value };
+    if (this.reference.value.trim()) data.reference = this.reference.value.trim();
+    return ["top_up", data];
   }
 
   _failed(error) {

@@ -1,0 +1,197 @@
+"""The card in a real browser in every state of an account, with as much of Home Assistant as it asks for.
+
+That a real Home Assistant loads it and feeds it is shown in ``test_home_assistant_cards.py``, where not
+every state of an account can be had at once.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+from playwright.async_api import Page, expect
+import pytest
+import pytest_asyncio
+
+from scripts.lib.demo.browser import PHONE, Chromium
+from scripts.lib.demo.ports import LOOPBACK
+from tests.e2e.inventory import COMPONENT
+
+HERE: Final = Path(__file__).parent
+PAGE: Final = """<!doctype html><meta charset="utf-8"><title>Card</title>
+<style>ha-card { display: block } body { margin: 8px; font-family: sans-serif }</style>
+<script type="module" src="/card_page.js"></script>"""
+ACTIONS: Final = ("top_up", "redeem_voucher")
+
+type Kinds = dict[str, dict[str, Any]]
+
+
+def known(value: str, unit: str | None = None, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Return a state."""
+    return {"state": value, "attributes": attributes | ({"unit_of_measurement": unit} if unit else {})}
+
+
+def account(**changed: dict[str, Any]) -> Kinds:
+    """Return what a landlord's token shows of an account that is well, but for what is changed."""
+    kinds = {
+        "sensor.balance": known("20.00", "ZAR"),
+        "sensor.units_left": known("8.0", "kWh"),
+        "sensor.time_left": known("3600", "s"),
+        "sensor.debt": known("0.00", "ZAR"),
+        "sensor.emergency_credit": known("unavailable"),
+        "sensor.emergency_credit_left": known("30.00", "ZAR"),
+        "sensor.supply_state": known("connected", reason="in_credit", note=None),
+        "sensor.price": known("2.50", "ZAR/kWh"),
+        "binary_sensor.low_credit": known("off"),
+        "binary_sensor.problem": known("off", alerts=[]),
+        "button.select_emergency_credit": known("unknown"),
+        "button.confirm_supply": known("unknown"),
+        "switch.supply": known("on"),
+    }
+    return kinds | {name.replace("__", "."): state for name, state in changed.items()}
+
+
+def of_tenant(kinds: Kinds) -> Kinds:
+    """Return what a tenant's token shows of it."""
+    return {kind: state for kind, state in kinds.items() if kind != "switch.supply"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Chromium) -> AsyncIterator[Page]:
+    """Return a page on which a card can be shown."""
+
+    async def index(request: web.Request) -> web.Response:
+        del request
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def script(request: web.Request) -> web.FileResponse:
+        del request
+        return web.FileResponse(HERE / "card_page.js")
+
+    server = web.Application()
+    server.add_routes([web.get("/", index), web.get("/card_page.js", script)])
+    server.router.add_static("/", COMPONENT / "frontend")
+    runner = web.AppRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, LOOPBACK, 0)
+    await site.start()
+    found = await chromium.page(PHONE)
+    await found.goto(f"http://{LOOPBACK}:{runner.addresses[0][1]}/")
+    await found.wait_for_function("window.show !== undefined")
+    yield found
+    await found.context.close()
+    await runner.cleanup()
+
+
+async def show(page: Page, kinds: Mapping[str, object]) -> None:
+    """Show the card of an account and wait until its words are there."""
+    await page.evaluate("([kinds, actions]) => window.show(kinds, actions)", [kinds, ACTIONS])
+    await expect(page.get_by_role("heading", name="Flat 1")).to_be_visible()
+
+
+async def shown(page: Page) -> tuple[set[str], str]:
+    """Return the buttons that can be seen of those that act, and all the text of the card."""
+    names = ("Top up", "Enter voucher", "Reconnect", "Use emergency credit")
+    buttons = {name for name in names if await page.get_by_role("button", name=name, exact=True).count()}
+    return buttons, await page.locator("ha-card").inner_text()
+
+
+LANDLORD: Final = {"Top up"}
+CASES: Final = {
+    "well": (account(), LANDLORD, ("20.00", "Lasts about", "8.0 left"), ("Debt", "Emergency credit")),
+    "low": (account(binary_sensor__low_credit=known("on")), LANDLORD, ("Low credit", "Top up soon."), ()),
+    "emergency credit offered": (
+        account(sensor__emergency_credit=known("available")),
+        LANDLORD | {"Use emergency credit"},
+        ("Emergency credit", "ZAR 30.00"),
+        (),
+    ),
+    "emergency credit in use": (
+        account(sensor__emergency_credit=known("in_use"), sensor__emergency_credit_left=known("4.00", "ZAR")),
+        LANDLORD,
+        ("Emergency credit", "ZAR 4.00", "in_use"),
+        (),
+    ),
+    "debt": (account(sensor__debt=known("420.00", "ZAR")), LANDLORD, ("Debt", "ZAR 420.00"), ()),
+    "off": (
+        account(sensor__supply_state=known("disconnected", reason="credit_exhausted", note=None)),
+        LANDLORD,
+        ("Supply is off", "Top up to restore the supply."),
+        (),
+    ),
+    "held off": (
+        account(sensor__supply_state=known("disconnected", reason="landlord_off", note="repair")),
+        LANDLORD,
+        ("Supply is off", "landlord_off: repair"),
+        ("Top up to restore",),
+    ),
+    "armed": (
+        account(sensor__supply_state=known("armed", reason="waiting", note=None)),
+        LANDLORD | {"Reconnect"},
+        ("Ready to reconnect",),
+        (),
+    ),
+    "alert": (
+        account(binary_sensor__problem=known("on", alerts=[{"message": "Voltage of 271 V"}])),
+        LANDLORD,
+        ("Needs attention", "Voltage of 271 V"),
+        (),
+    ),
+    "billed later": (
+        account(
+            sensor__supply_state=known("connected", reason="credit_mode", note=None),
+            sensor__time_left=known("unknown"),
+        ),
+        LANDLORD,
+        ("20.00",),
+        ("Lasts about", "left"),
+    ),
+    "bridge away": (
+        {kind: known("unavailable") for kind in account()},
+        LANDLORD,
+        ("Bridge not reachable",),
+        ("20.00", "Debt", "Emergency credit"),
+    ),
+    "tenant": (of_tenant(account()), {"Enter voucher"}, ("20.00",), ()),
+    "caretaker": (
+        {kind: state for kind, state in of_tenant(account()).items() if not kind.startswith("button.")},
+        set[str](),
+        ("20.00",),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_the_card_says_what_there_is_to_say_and_offers_what_can_be_done(page: Page, case: str) -> None:
+    kinds, buttons, said, unsaid = CASES[case]
+    await show(page, kinds)
+    offered, text = await shown(page)
+    assert offered == buttons
+    assert [words for words in said if words not in text] == []
+    assert [words for words in unsaid if words in text] == []
+
+
+async def test_emergency_credit_is_taken_with_one_press(page: Page) -> None:
+    await show(page, account(sensor__emergency_credit=known("available")))
+    await page.get_by_role("button", name="Use emergency credit").click()
+    pressed = {"entity_id": "button.flat_1_select_emergency_credit"}
+    assert await page.evaluate("window.asked") == [["button.press", pressed]]
+
+
+async def test_a_voucher_that_is_mistyped_can_be_mended_and_tells_where_its_money_went(page: Page) -> None:
+    await show(page, of_tenant(account()))
+    await page.get_by_role("button", name="Enter voucher").click()
+    dialog = page.get_by_role("dialog", name="Voucher for Flat 1")
+    code = dialog.get_by_label("Voucher code")
+    await dialog.get_by_role("button", name="Redeem").click()
+    await expect(dialog.get_by_role("alert")).to_have_text("Enter the code as it stands on the voucher.")
+    await code.fill("wrong")
+    await dialog.get_by_role("button", name="Redeem").click()
+    await expect(dialog.get_by_role("alert")).to_have_text("This is not a valid voucher.")
+    await expect(code).to_have_value("wrong")
+    await code.fill("1234 5678 9012 3456 7890")
+    await dialog.get_by_role("button", name="Redeem").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("50.00 booked")
+    data = {"device_id": "flat", "code": "1234 5678 9012 3456 7890"}
+    assert (await page.evaluate("window.asked"))[-1] == ["prepaid_meter.redeem_voucher", data]
