@@ -252,7 +252,10 @@ class RunOutSensor(AccountSensor):
         if seconds is None:
             self._run_out = self._band = None
             return
-        run_out = utcnow().replace(microsecond=0) + timedelta(seconds=seconds)
+        now = utcnow().replace(microsecond=0)
+        if seconds <= 0 and self._run_out is not None and self._run_out <= now:
+            return  # it has ended: the instant does not go along with the clock
+        run_out = now + timedelta(seconds=seconds)
         if self._run_out is None or abs(run_out - self._run_out) > max(
             RUN_OUT_STEP, run_out_tolerance(seconds)
         ):

@@ -1,7 +1,7 @@
 """What each platform shows, and that it never shows a false zero."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from homeassistant.const import Platform
@@ -201,6 +201,21 @@ async def test_the_forecast_stands_still_while_it_only_jitters(
 
     await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == "2026-11-11T10:00:00+00:00")
     assert value(hass, "sensor.flat_1_time_left") == "1.0"
+
+
+async def test_the_end_of_credit_stays_where_it_was_once_it_has_come(
+    hass: HomeAssistant, following: FakeBridge, clock: Clock, eventually: Eventually
+) -> None:
+    await following.update(account_view(seconds_left=0))
+    await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == NOW.isoformat())
+
+    clock.now = NOW + timedelta(hours=1)
+    await following.update(account_view(seconds_left=0, available=-1_000_000))
+    await eventually(lambda: value(hass, "sensor.flat_1_balance") == "-1.00")
+    assert value(hass, "sensor.flat_1_runs_out") == NOW.isoformat()
+
+    await following.update(account_view(seconds_left=7_200))
+    await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == "2026-11-10T13:00:00+00:00")
 
 
 async def test_a_forecast_says_how_sure_it_is(
