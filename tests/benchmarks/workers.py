@@ -32,6 +32,16 @@ SAMPLE_S: Final = 0.02
 CORES: Final = 6
 """Fewer cores tell nothing of a speed-up: broker, database and load want some as well."""
 DATABASE: Final = "workers"
+HOT_A_SECOND: Final = 5.0
+"""Writes of one row a second from which on it is named: each shard writes its own mark once a second."""
+_WRITTEN: Final = (
+    "SELECT relname, n_tup_upd, n_live_tup FROM pg_stat_user_tables"
+    " WHERE (SELECT pg_stat_force_next_flush()) IS NOT NULL"
+)
+_WAITED_FOR: Final = (
+    "SELECT DISTINCT c.relname FROM pg_locks w JOIN pg_locks h ON h.pid = w.pid AND h.locktype = 'tuple'"
+    " JOIN pg_class c ON c.oid = h.relation WHERE NOT w.granted"
+)
 _SAMPLE: Final = (
     "SELECT count(*) FILTER (WHERE wait_event_type = 'Lock'), count(*) FROM pg_stat_activity"
     " WHERE application_name = 'prepaid-meter' AND state <> 'idle'"
@@ -47,6 +57,10 @@ class Figures:
     waiting: int
     """Times that a transaction was seen waiting for a lock, out of those that it was seen at all."""
     seen: int
+    busiest: Sequence[tuple[str, float]]
+    """Tables by the writes of each of their rows a second, the most written first."""
+    waited_for: frozenset[str]
+    """Tables in whose rows a transaction was seen waiting for another."""
 
     @property
     def together_us(self) -> float:
@@ -115,6 +129,7 @@ class Parts:
             await quiet(worker)
         over = asyncio.Event()
         sampling = asyncio.create_task(asyncio.to_thread(self._sample, over))
+        written, begun = self._written(), time.monotonic()
         before, database = sum(map(cpu_s, workers)), self.database_s()
         await self.tell(ROUNDS)
         for worker in workers:
@@ -122,19 +137,36 @@ class Parts:
         bridges = sum(map(cpu_s, workers)) - before
         spent = sum(now - database.get(pid, 0.0) for pid, now in self.database_s().items())
         over.set()
-        (waiting, seen), messages = await sampling, METERS * ROUNDS
-        return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen)
+        took = time.monotonic() - begun
+        (waiting, seen, rows), messages = await sampling, METERS * ROUNDS
+        busiest = self._busiest(written, took)
+        return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen, busiest, rows)
 
-    def _sample(self, over: asyncio.Event) -> tuple[int, int]:
-        """Look again and again who waits for a lock."""
+    def _written(self) -> dict[str, tuple[int, int]]:
+        """Return how many updates each table had, and its rows."""
+        with self._connect() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(_WRITTEN)}
+
+    def _busiest(self, before: dict[str, tuple[int, int]], took_s: float) -> list[tuple[str, float]]:
+        """Return the writes of a row a second in each table that was written."""
+        found = [
+            (name, (updates - before.get(name, (0, 0))[0]) / max(rows, 1) / took_s)
+            for name, (updates, rows) in self._written().items()
+        ]
+        return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])
+
+    def _sample(self, over: asyncio.Event) -> tuple[int, int, frozenset[str]]:
+        """Look again and again who waits for a lock, and for whose."""
         waiting = seen = 0
+        rows: set[str] = set()
         with self._connect() as connection:
             while not over.is_set():
                 row = connection.execute(_SAMPLE).fetchone()
                 assert row is not None
                 waiting, seen = waiting + row[0], seen + row[1]
+                rows |= {each[0] for each in connection.execute(_WAITED_FOR)}
                 time.sleep(SAMPLE_S)
-        return waiting, seen
+        return waiting, seen, frozenset(rows)
 
 
 def divided_site_file() -> str:
@@ -189,7 +221,28 @@ async def main() -> None:
             print(f"  median ratio {ratio:.2f} (goal: at most 1.15); with two workers", end=" ")
             print(f"{waiting} of {seen} looks at a transaction found it waiting for a lock", end=" ")
             print(f"({100 * waiting / max(seen, 1):.1f} %, goal: under 2 %)", flush=True)
+            _print_rows(two)
             await _speed_up(found)
+
+
+def _print_rows(measured: Sequence[Figures]) -> None:
+    """Print the rows that are written most, and those for which transactions waited: hot ones, if any."""
+    most: dict[str, float] = {}
+    for figures in measured:
+        for name, writes in figures.busiest:
+            most[name] = max(most.get(name, 0.0), writes)
+    shown = sorted(most.items(), key=lambda each: -each[1])[:3]
+    print("  rows written most with two workers:", end=" ")
+    print(", ".join(f"{name} {writes:.1f} times a second each" for name, writes in shown), flush=True)
+    hot = [name for name, writes in most.items() if writes > HOT_A_SECOND]
+    waited = sorted(frozenset().union(*(figures.waited_for for figures in measured)))
+    print(
+        f"  hot rows (written more than {HOT_A_SECOND:.0f} times a second each): {', '.join(hot) or 'none'};",
+        end=" ",
+    )
+    print(
+        f"rows for which one worker was seen waiting for another: {', '.join(waited) or 'none'}", flush=True
+    )
 
 
 async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+import json
 import os
 from pathlib import Path
 import signal
@@ -18,6 +19,7 @@ from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.session import BrokerSession
+from meter_bridge.payments.signature import HEADER, sign
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import written
@@ -28,11 +30,14 @@ from scripts.lib.demo.process import OwnedProcess
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
+from tests.payments.till import SECRET, write_file
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.crash]
 
 START_WH = 50_000
 SOON_S = 90.0
+TOLD, TOLD_EVERY_S = 25, 3.0
+"""Payments of an account that a provider tells of, fewer than may be ordered in an hour, and their pause."""
 SITES = ("north", "south", "west")
 SITE = """\
   {name}:
@@ -110,12 +115,41 @@ class Workers:
     began: dict[str, int] = field(default_factory=dict)
 
     async def pay(self, name: str, enough: asyncio.Event) -> None:
-        """Pay one rand after the other to whichever worker answers, each until it is acknowledged."""
-        keys = self.acknowledged[name]
+        """Pay one rand after the other to whichever worker answers, each until it is acknowledged.
+
+        Now and then it is a provider that tells of it, to one worker after the other.
+        """
+        keys, next_at, told = self.acknowledged[name], 0.0, 0
         while not enough.is_set():
             key = f"payment-{len(keys)}"
-            await until(f"{key} of {name}", lambda key=key: self._pay(name, key), SOON_S)  # type: ignore[misc]
+            if time.monotonic() < next_at or told >= TOLD:
+                await until(f"{key} of {name}", lambda key=key: self._pay(name, key), SOON_S)  # type: ignore[misc]
+            else:
+                told, next_at = told + 1, time.monotonic() + TOLD_EVERY_S
+                key = await self._tell(name, f"{name}-{told}")
             keys.append(key)
+
+    async def _tell(self, name: str, payment: str) -> str:
+        """Order, and let the provider tell each worker twice that it was paid; return the booking's key."""
+        asked, headers = {"provider": "till", "amount": "1.00"}, {"Idempotency-Key": payment}
+
+        async def order() -> str | None:
+            for api in self.apis:
+                with suppress(aiohttp.ClientError, OSError):
+                    async with asyncio.timeout(5):
+                        answer = await api.post(f"/api/v1/accounts/{name}/payments", asked, headers)
+                        return str(json.loads(answer)["id"])
+            return None
+
+        said = {"id": payment, "type": "succeeded", "payment": payment, "amount": "1.00", "currency": "ZAR"}
+        body = json.dumps(said | {"order": await until(f"order of {payment}", order, SOON_S)}).encode()
+
+        async def heard() -> bool:
+            answers = await asyncio.gather(*(told_to(process.url, body) for process in self.processes * 2))
+            return any(answers)
+
+        await until(f"{payment} is heard", heard, SOON_S)
+        return f"till:{payment}"
 
     async def _pay(self, name: str, key: str) -> bool | None:
         for api in self.apis:
@@ -144,6 +178,20 @@ class Workers:
             assert Decimal(view.available).scaleb(-view.amount_digits) == paid - used
 
 
+async def told_to(url: str, body: bytes) -> bool:
+    """Send a provider's message to a worker; say whether it was acknowledged."""
+    header = {HEADER: sign(SECRET, body, int(time.time()))}
+    try:
+        async with (
+            asyncio.timeout(10),
+            aiohttp.ClientSession() as session,
+            session.post(url + "/api/v1/payment-events/till", data=body, headers=header) as answer,
+        ):
+            return answer.status == 200
+    except aiohttp.ClientError, OSError:
+        return False
+
+
 async def answered[T](ask: Callable[[], Awaitable[T]]) -> T:
     """Ask until there is an answer: a shard that has just changed hands is not served for a moment."""
 
@@ -169,6 +217,9 @@ async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterat
             BridgeProcess(folder / f"w{n}", free_port(), folder / f"w{n}.log", environment)
             for n in range(count)
         ]
+        for process in processes:
+            process.data.mkdir()
+            write_file(process.data)
         site = folder / "site.yaml"
         site.write_text(site_file(*SITES), encoding="utf-8")
         await processes[0].run("apply", "--yes", str(site))
@@ -220,6 +271,7 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
             assert frozen is not None
             os.kill(frozen, signal.SIGSTOP)
             print(f"taken over {await found.shared_by(2):.1f} s after a stall")  # noqa: T201
+            await until("the client id is taken over at the broker", taken_over_at(mosquitto), SOON_S)
             os.kill(frozen, signal.SIGCONT)
             await OwnedProcess.start(found.processes[0])
             print(f"shared anew {await found.shared_by(0, 1, 2):.1f} s after two came back")  # noqa: T201
@@ -238,6 +290,16 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
         for process in found.processes:
             await process.stop()
         assert await found.processes[0].problems() == []
+
+
+def taken_over_at(mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
+    """Return what looks whether the broker ended a connection of a shard because its new owner came."""
+
+    async def look() -> bool:
+        lines = mosquitto.log.read_text().splitlines()
+        return any("prepaid-meter-" in line and "already connected" in line for line in lines)
+
+    return look
 
 
 async def undone(found: Workers, mosquitto: Mosquitto, name: str) -> float:
