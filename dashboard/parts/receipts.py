@@ -11,11 +11,12 @@ from dashboard.figures import money, short_moment
 from dashboard.language import ENGLISH, say
 from dashboard.markup import plain
 from dashboard.paper.press import MEDIA
+from dashboard.parts.made_file import MadeFile, hand_over, keep
 from dashboard.queries.payments import Payment
 from dashboard.settings import settings
 from dashboard.words import told_apart
 
-READY: Final = "receipt ready"
+RECEIPT: Final = "receipt"
 
 
 def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
@@ -38,7 +39,7 @@ def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
         asked = st.button(say("Make the receipt"), key="make receipt", icon=":material/receipt_long:")
         if asked and chosen is not None:
             _make(viewer.token, known[chosen])
-        _hand_over(chosen)
+        hand_over(RECEIPT, chosen)
 
 
 def _make(token: str, payment: Payment) -> None:
@@ -53,30 +54,12 @@ def _make(token: str, payment: Payment) -> None:
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:
-        st.session_state[READY] = (payment.id, receipt_name(payment), answer.body)
+        keep(RECEIPT, MadeFile(payment.id, receipt_name(payment), MEDIA, answer.body))
 
 
 def receipt_name(payment: Payment) -> str:
     """Return the name of a receipt's file, as the bridge has it."""
     return f"receipt-{payment.account_id}-{payment.id}.pdf"
-
-
-def _hand_over(chosen: str | None) -> None:
-    """Offer the receipt that was made last, while its payment is the chosen one."""
-    ready = st.session_state.get(READY)
-    if ready is None or ready[0] != chosen:
-        return
-    _, name, content = ready
-    st.download_button(
-        say("Save {file}", file=name),
-        data=content,
-        file_name=name,
-        mime=MEDIA,
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-        key="save receipt",
-    )
 
 
 def _short(payment: Payment) -> str:

@@ -10,11 +10,12 @@ from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
 from dashboard.figures import month
 from dashboard.language import say
 from dashboard.markup import plain
+from dashboard.parts.made_file import MadeFile, hand_over, keep
 from dashboard.settings import settings
 
 MONTHS: Final = 24
 FORMS: Final = {"pdf": "application/pdf", "csv": "text/csv"}
-READY: Final = "statement"
+STATEMENT: Final = "statement"
 
 
 def show_statements(viewer: Viewer, account_id: str, today: date | None, opened: date | None) -> None:
@@ -43,7 +44,7 @@ def show_statements(viewer: Viewer, account_id: str, today: date | None, opened:
             asked = st.button(say("Make it"), key="make statement", icon=":material/description:")
         if asked and chosen is not None:
             _make(viewer, account_id, chosen, form or "pdf")
-        _hand_over(account_id)
+        hand_over(STATEMENT, account_id)
 
 
 def months(today: date, opened: date | None) -> list[date]:
@@ -74,27 +75,5 @@ def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:
-        st.session_state[READY] = (
-            account_id,
-            f"statement-{account_id}-{told}.{form}",
-            FORMS[form],
-            answer.body,
-        )
-
-
-def _hand_over(account_id: str) -> None:
-    """Offer the statement that was made last for this unit."""
-    ready = st.session_state.get(READY)
-    if ready is None or ready[0] != account_id:
-        return
-    _, name, media, content = ready
-    st.download_button(
-        say("Save {file}", file=name),
-        data=content,
-        file_name=name,
-        mime=media,
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-        key="save statement",
-    )
+        name = f"statement-{account_id}-{told}.{form}"
+        keep(STATEMENT, MadeFile(account_id, name, FORMS[form], answer.body))
