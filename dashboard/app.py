@@ -68,7 +68,8 @@ def main() -> None:
 def _foot(viewer: Viewer) -> None:
     """Say who is signed in, and how to leave."""
     with st.container(key="foot", horizontal=True, vertical_alignment="center"):
-        st.caption(say("Signed in as {name}", name=viewer.name) if viewer.token else say(viewer.name))
+        who = say("Signed in as {name}", name=viewer.name) if viewer.token else say(viewer.name)
+        st.caption(who, width="content")
         if viewer.token:
             button = f'<button class="pm-quiet">{say("Sign out")}</button>'
             st.html(f'<form method="post" action="sign-out">{button}</form>')

@@ -108,10 +108,11 @@ def number_of_days(left: float) -> str:
 
 
 def change(now: int, before: int) -> str | None:
-    """Return a change in percent, or None where there is nothing to compare with."""
+    """Return a change in percent, or None where it rounds to none or there is nothing to compare with."""
     if before == 0:
         return None
-    return f"{(now - before) * 100 / abs(before):+.0f} %"
+    rounded = f"{(now - before) * 100 / abs(before):+,.0f}"
+    return None if int(rounded.replace(",", "")) == 0 else f"{written(rounded)}{SPACE}%"
 
 
 def percent(share: float) -> str:

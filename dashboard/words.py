@@ -93,6 +93,7 @@ PROOFS: Final = {
     "no_load": Word("No load to prove", "check", "grey"),
     "disobeys": Word("Disobeys", "sync_problem", "red"),
 }
+NEVER_ASKED: Final = Word("Not switched yet", "radio_button_unchecked", "grey")
 OUTCOMES: Final = {
     "confirmed": "proven",
     "no_load": "no load to prove",

@@ -42,7 +42,9 @@ def round_buckets(answer: Answer) -> Sequence[Bucket]:
     differences = [change.difference for change in answer.changes]
     if not differences:
         return ()
-    width = _round_width(max(max(differences) - min(differences), 1) // BUCKETS + 1)
+    # Nothing is on the axis as well: buckets of a narrow spread far from it would be too thin to see.
+    span = max(*differences, 0) - min(*differences, 0)
+    width = _round_width(span // BUCKETS + 1)
     counts: dict[int, int] = {}
     for difference in differences:
         # A difference of nothing pays no more; it stands left of zero.

@@ -89,7 +89,7 @@ def _summary(gone: Gone, currency: str) -> str:
         return say("Nothing was taken in this time.")
     most = min(went, key=lambda each: each.amount)
     return say(
-        "{before} before and {came} that came in, less {spent}; most of it {name} with {share}.",
+        "{before} before and {came} that came in, less {spent}; most of it: {name} ({share}).",
         before=money(gone.before, currency),
         came=money(came, currency),
         spent=money(spent, currency),

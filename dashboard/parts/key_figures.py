@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.attention import Standing
-from dashboard.figures import change, count, kwh, money
+from dashboard.figures import MINUS, change, count, kwh, money
 from dashboard.language import say
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
 from dashboard.warehouse import Warehouse
@@ -45,6 +45,7 @@ def show_figures(figures: Sequence[Figure]) -> None:
             figure.value,
             figure.delta,
             delta_color="off",
+            delta_arrow="down" if figure.delta and figure.delta.startswith(MINUS) else "up",
             delta_description=figure.description,
             border=True,
             height="stretch",
@@ -67,5 +68,8 @@ def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
 
 
 def _than_before(weeks: Weeks) -> str:
-    """Return what a change refers to."""
-    return say("on the 7 before") if weeks.before else say("first week")
+    """Return what a change refers to, or that there is none."""
+    if not weeks.before:
+        return say("first week")
+    changed = change(weeks.now, weeks.before) is not None
+    return say("on the 7 before") if changed else say("about the same as the 7 before")

@@ -14,12 +14,18 @@ from dashboard.markup import plain
 from dashboard.pricing.edited import EditError, Words, differences, edited, words_of, written
 from dashboard.queries.tariffs import Tariff
 from dashboard.warehouse import local_date
-from dashboard.words import told_apart
+from dashboard.words import counted, told_apart
 from meter_bridge.core.tariff import TariffVersion, Timeline
 
 EDIT: Final = "This one with other figures"
 OTHER: Final = "Another tariff"
 TEXT: Final = "A tariff in words"
+NOUNS: Final = {
+    "prices": ("price", "prices"),
+    "limits": ("limit", "limits"),
+    "charges": ("charge", "charges"),
+    "taxes": ("tax", "taxes"),
+}
 EXAMPLE: Final = """\
 blocks: [100 kWh, 300 kWh]
 bands:
@@ -111,7 +117,7 @@ def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
             say("Change a price, limit, charge or tax; amounts in {currency}.", currency=version.currency)
         )
         return None
-    told = ", ".join(f"{many} {say(name)}" for name, many in changed.items())
+    told = ", ".join(counted(many, *NOUNS[name]) for name, many in changed.items())
     st.caption(say("Changed: {figures}.", figures=told))
     return Timeline((edited(version, after),))
 
@@ -152,7 +158,7 @@ def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) 
     given = []
     columns = st.columns(ABREAST)
     for place, ((name, unit), value) in enumerate(zip(named, values, strict=True)):
-        label = f"{plain(name)} ({unit})"
+        label = f"{plain(name[:1].upper() + name[1:])} ({unit})"
         text = columns[place % ABREAST].text_input(label, value, key=f"charge {mark} {place}", max_chars=20)
         given.append(text.strip() or "0")
     return tuple(given)

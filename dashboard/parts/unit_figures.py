@@ -50,12 +50,16 @@ def why_days(standing: Standing, now: int) -> str:
     if out is None:
         return say("nothing is left") if standing.days_left < BEYOND else say("no end is in sight yet")
     zone = standing.unit.time_zone
-    if out.soonest is None or out.latest is None or standing.days_left <= 0:
+    if standing.days_left <= 0:
+        return say("nothing is left")
+    if out.soonest is None or out.latest is None:
         return say("until {instant}", instant=short_moment(out.at, zone))
     if out.soonest - now < DAY_MS:
         early, late = short_moment(out.soonest, zone), short_moment(out.latest, zone)
         return say("{early} to {late}, four times out of five", early=early, late=late)
     early, late = (number_of_days((at - now) / DAY_MS) for at in (out.soonest, out.latest))
+    if early == late:
+        return say("until {instant}", instant=short_moment(out.at, zone))
     return say("{early} to {late} days, four times out of five", early=early, late=late)
 
 

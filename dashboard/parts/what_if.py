@@ -172,16 +172,21 @@ def _figures(answer: Answer) -> list[Figure]:
             say("Pay more"),
             count(answer.more),
             None,
-            say("at most {amount}", amount=signed_money(max(most.difference, 0), answer.currency)),
+            _at_most(most.difference, answer.more, answer.currency),
         ),
         Figure(
             say("Pay less"),
             count(answer.less),
             None,
-            say("at most {amount}", amount=signed_money(min(least.difference, 0), answer.currency)),
+            _at_most(least.difference, answer.less, answer.currency),
         ),
         Figure(say("A unit"), signed_money(mean, answer.currency), None, say("in the mean")),
     ]
+
+
+def _at_most(difference: int, units: int, currency: str) -> str:
+    """Return what the unit with the greatest difference would notice, if there is one."""
+    return say("at most {amount}", amount=signed_money(difference, currency)) if units else say("nobody")
 
 
 def _row(each: Change, currency: str) -> list[Cell]:

@@ -19,7 +19,16 @@ from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, re
 from dashboard.queries.places import places
 from dashboard.scope import Scope
 from dashboard.warehouse import Warehouse
-from dashboard.words import POSITIONS, alert_word, counted, outcome_text, proof_word, reason_text, told_apart
+from dashboard.words import (
+    NEVER_ASKED,
+    POSITIONS,
+    alert_word,
+    counted,
+    outcome_text,
+    proof_word,
+    reason_text,
+    told_apart,
+)
 
 DAY_MS: Final = 24 * 3_600_000
 HISTORY_DAYS: Final = 90
@@ -131,7 +140,8 @@ def _relays(every: Sequence[Relay]) -> None:
             st.caption(say("No relay was asked for anything yet."))
             return
         proven = sum(relay.proof in {"confirmed", "no_load"} for relay in every)
-        st.caption(say("{proven} of {all} are where they were asked to be.", proven=proven, all=len(every)))
+        asked = sum(bool(relay.requested) for relay in every)
+        st.caption(say("{proven} of {all} are where they were asked to be.", proven=proven, all=asked))
         show_paged(
             every,
             _relay_row,
@@ -146,9 +156,14 @@ def _relay_row(relay: Relay) -> list[Cell]:
     """Return a relay with its three states."""
     return [
         Cell(f"{unit_link(relay.account_id, relay.name)}{soft(relay.meter_name)}"),
-        Cell(_position(relay.requested, relay.requested_at, relay.time_zone), labelled=True),
+        Cell(
+            _position(relay.requested, relay.requested_at, relay.time_zone)
+            if relay.requested
+            else soft(say("nothing")),
+            labelled=True,
+        ),
         Cell(_position(relay.reported, relay.reported_at, relay.time_zone), labelled=True),
-        Cell(chip(proof_word(relay.proof))),
+        Cell(chip(proof_word(relay.proof) if relay.requested else NEVER_ASKED)),
     ]
 
 

@@ -65,11 +65,13 @@ def _left(standing: Standing, now: int) -> None:
     """Show what is left, large."""
     unit, why = standing.unit, why_days(standing, now)
     lasts = say("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
-    if standing.days_left is None:
-        lasts = why
+    if unit.never_ends or not standing.days_left or standing.days_left < 0:
+        lasts = f"{why[:1].upper()}{why[1:]}"
+    later = unit.never_ends and unit.available <= 0
+    title, amount = (say("To be billed"), -unit.available) if later else (say("You have"), unit.available)
     st.html(
-        f'<p class="pm-lead">{say("You have")}</p>'
-        f'<p class="pm-big">{money(unit.available, unit.currency)}</p>'
+        f'<p class="pm-lead">{title}</p>'
+        f'<p class="pm-big">{money(amount, unit.currency)}</p>'
         f'<p class="pm-lead">{lasts}</p>'
     )
 

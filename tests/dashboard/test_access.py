@@ -91,6 +91,15 @@ def test_a_tenant_sees_the_own_unit_on_a_page_of_its_own(
     assert "Flat 2" not in text
 
 
+def test_a_tenant_without_credit_is_told_so_in_plain_words(open_page: Open, tmp_path: Path) -> None:
+    out = Unit(id="one", name="Flat 1", days=5, end_balance=-5_000_000, state="disconnected")
+    build(tmp_path, (out,))
+    with bridge_at(tmp_path, StandIn({TOKEN: tenant("one")})):
+        text = shown(open_page(tmp_path, "home", token=TOKEN))
+    assert "Nothing is left" in text
+    assert "Lasts about" not in text
+
+
 @pytest.mark.parametrize("wanted", ["two", "there", "' OR 1=1 --", ""])
 def test_a_tenant_cannot_reach_another_unit_by_editing_the_address(
     open_page: Open, homes: House, bridge: StandIn, wanted: str

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.figures import change
+from dashboard.settings import NUMBERS_VARIABLE
+from meter_bridge.storage import tables
 from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
 
 PAGES = [
@@ -81,6 +84,40 @@ def test_today_puts_attention_first(open_page: Open, house: House) -> None:
     assert "ZAR \N{MINUS SIGN}6.23" in text
     assert "Flat 1" in text
     assert "?unit=one" in text
+
+
+def test_a_change_that_rounds_to_none_has_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NUMBERS_VARIABLE, "1.234,5")
+    assert [change(now, 100_000) for now in (99_600, 100_000, 100_400)] == [None, None, None]
+    assert change(94_000, 100_000) == "\N{MINUS SIGN}6\N{NO-BREAK SPACE}%"
+    assert change(1_334_500, 100_000) == "+1.234\N{NO-BREAK SPACE}%"
+    assert change(5, 0) is None
+
+
+def test_weeks_alike_are_said_to_be_so(open_page: Open, tmp_path: Path) -> None:
+    house = build(tmp_path, (Unit(id="one", name="Flat 1", days=16, top_ups=False),), write=False)
+    for segment in house.of(tables.segment):
+        segment["wh"] = 100
+    house.write()
+    (energy,) = [each for each in open_page(tmp_path).metric if each.label == "Energy, 7 days"]
+    assert energy.delta == ""
+    assert energy.proto.delta_description == "about the same as the 7 before"
+
+
+def test_a_relay_that_was_never_asked_for_anything_does_not_wait(open_page: Open, tmp_path: Path) -> None:
+    units = (
+        Unit(id="one", name="Flat 1", days=2, relay="pending"),
+        Unit(id="two", name="Flat 2", days=2, relay="pending"),
+        Unit(id="three", name="Flat 3", days=2, relay="confirmed"),
+    )
+    house = build(tmp_path, units, write=False)
+    house.of(tables.relay_status)[0] |= {"requested": None, "requested_at": None}
+    house.write()
+    app = open_page(tmp_path, "alerts")
+    assert "1 of 2 are where they were asked to be" in shown(app)
+    (relays,) = [each.proto.body for each in app.get("html") if 'aria-label="Relays"' in each.proto.body]
+    order = ("Flat 2", "Pending", "Flat 3", "Proven", "Flat 1", "Not switched yet")
+    assert [relays.index(each) for each in order] == sorted(relays.index(each) for each in order)
 
 
 def test_nothing_to_attend_to_is_said(open_page: Open, tmp_path: Path) -> None:

@@ -138,6 +138,15 @@ def test_use_against_blocks_counts_every_unit(house: House) -> None:
     assert thinned([5, 4, 3]) == [5, 4, 3]
 
 
+def test_units_that_all_differ_by_the_same_are_a_bar_wide_enough_to_see() -> None:
+    changes = tuple(
+        Change(account_id=str(place), name="", wh=0, old=100_000_000, new=27_550_000) for place in range(6)
+    )
+    (bucket,) = round_buckets(Answer(currency="ZAR", changes=changes, other_currencies=0))
+    assert bucket.units == 6
+    assert (bucket.high - bucket.low) * 20 >= -bucket.low  # a twentieth of the way to nothing
+
+
 def test_buckets_have_zero_between_them_and_hold_every_unit() -> None:
     changes = tuple(
         Change(account_id=str(place), name="", wh=0, old=0, new=difference)
