@@ -31,6 +31,12 @@ _PERMITTED: Final = """
     CREATE TEMP MACRO permitted(every_site, sites, accounts) AS TABLE
         SELECT id AS account_id FROM account
         WHERE every_site OR list_contains(sites, site_id) OR list_contains(accounts, id)"""
+# A building's own meter measures once more what its units use: its money counts, its energy counts already.
+_PERMITTED_USE: Final = """
+    CREATE TEMP MACRO permitted_use(every_site, sites, accounts) AS TABLE
+        SELECT p.account_id,
+               NOT contains(a.policy, '"building_meter":true') OR (SELECT count(*) FROM account) = 1 AS used
+        FROM permitted(every_site, sites, accounts) p JOIN account a ON a.id = p.account_id"""
 _TAIL: Final = """
     CREATE TEMP VIEW tail_segment AS
         SELECT entry_seq::BIGINT AS entry_seq, n::INTEGER AS n, kind::VARCHAR AS kind,
@@ -109,6 +115,7 @@ class Warehouse:
             self._connection.register(name, table)
         self._connection.register("account_clock", _account_clock(snapshot))
         self._connection.execute(_PERMITTED)
+        self._connection.execute(_PERMITTED_USE)
         self._connection.execute(_TAIL)
         self._connection.execute("SET VARIABLE first_seq = $seq", {"seq": snapshot.first_seq})
         self._view("segment_files", snapshot.files.get("segments", ()), _SEGMENT, _SEGMENT_FILES)

@@ -14,9 +14,9 @@ _QUERY: Final = """
         FROM rollup WHERE local_day BETWEEN $first AND $last GROUP BY account_id)
     SELECT a.id AS account_id, a.name, a.currency, a.policy, coalesce(t.start_ms, a.opened_at) AS since,
            coalesce(s.wh, 0) AS wh, coalesce(s.amount, 0) AS amount
-    FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    FROM account a JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN spent s ON s.account_id = a.id LEFT JOIN tenancy t ON t.account_id = a.id
-    WHERE $everyone OR list_contains($chosen, a.id) ORDER BY a.id"""
+    WHERE list_contains($chosen, a.id) OR ($everyone AND p.used) ORDER BY a.id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from dashboard.access import Viewer
 from dashboard.warehouse import Warehouse
 
 _USED: Final = """
-    SELECT a.currency, r.local_day AS day, sum(r.wh)::BIGINT AS wh, sum(r.amount + r.tax)::BIGINT AS charged
+    SELECT a.currency, r.local_day AS day, coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
+           sum(r.amount + r.tax)::BIGINT AS charged
     FROM rollup r JOIN account a ON a.id = r.account_id JOIN account_clock c ON c.account_id = r.account_id
-    JOIN permitted($every, $sites, $accounts) p ON p.account_id = r.account_id
+    JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = r.account_id
     WHERE r.local_day > c.today - $days::INTEGER
     GROUP BY ALL ORDER BY ALL"""
 _PAID: Final = """

@@ -19,20 +19,23 @@ _UNITS: Final = """
         GROUP BY t.account_id)
     SELECT a.id AS account_id, a.name, a.customer, a.site_name, a.currency, coalesce(u.wh, 0) AS wh,
            coalesce(u.charged, 0) AS charged, coalesce(p.paid, 0) AS paid
-    FROM account a JOIN permitted($every, $sites, $accounts) r ON r.account_id = a.id
+    FROM account a JOIN permitted_use($every, $sites, $accounts) r ON r.account_id = a.id
     LEFT JOIN used u ON u.account_id = a.id LEFT JOIN paid p ON p.account_id = a.id
+    WHERE r.used OR coalesce(u.charged, 0) <> 0 OR coalesce(p.paid, 0) <> 0
     ORDER BY a.site_name, a.name, a.id"""
 _DAYS: Final = """
-    SELECT a.currency, r.local_day AS day, sum(r.wh)::BIGINT AS wh, sum(r.amount + r.tax)::BIGINT AS charged
+    SELECT a.currency, r.local_day AS day, coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
+           sum(r.amount + r.tax)::BIGINT AS charged
     FROM rollup r JOIN account a ON a.id = r.account_id
-    JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE r.local_day BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL"""
 _LINES: Final = """
-    SELECT a.currency, r.version_id, r.kind, r.block, r.band, sum(r.wh)::BIGINT AS wh,
+    SELECT a.currency, r.version_id, r.kind, r.block, r.band,
+           coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
            sum(r.amount)::BIGINT AS amount, sum(r.tax)::BIGINT AS tax
     FROM rollup r JOIN account a ON a.id = r.account_id
-    JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
-    WHERE r.local_day BETWEEN $first AND $last GROUP BY ALL
+    JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
+    WHERE r.local_day BETWEEN $first AND $last AND (p.used OR r.amount <> 0 OR r.tax <> 0) GROUP BY ALL
     ORDER BY a.currency, r.version_id, r.kind, r.block NULLS LAST, r.band NULLS LAST"""
 _ALERTS: Final = """
     SELECT l.kind, count(*) AS many, count(*) FILTER (l.closed_at IS NULL) AS still_open

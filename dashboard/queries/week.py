@@ -17,12 +17,12 @@ _MONEY: Final = """
     GROUP BY a.currency ORDER BY a.currency"""
 _USE: Final = """
     SELECT a.currency,
-           coalesce(sum(s.wh) FILTER (s.start_ms >= $now - $week), 0)::BIGINT AS wh_now,
-           coalesce(sum(s.wh) FILTER (s.start_ms < $now - $week), 0)::BIGINT AS wh_before,
+           coalesce(sum(s.wh) FILTER (p.used AND s.start_ms >= $now - $week), 0)::BIGINT AS wh_now,
+           coalesce(sum(s.wh) FILTER (p.used AND s.start_ms < $now - $week), 0)::BIGINT AS wh_before,
            coalesce(sum(s.amount + s.tax) FILTER (s.start_ms >= $now - $week), 0)::BIGINT AS now,
            coalesce(sum(s.amount + s.tax) FILTER (s.start_ms < $now - $week), 0)::BIGINT AS before
     FROM segment s JOIN account a ON a.id = s.account_id
-    JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE s.start_ms >= $now - 2 * $week AND s.start_ms < $now
     GROUP BY a.currency ORDER BY a.currency"""
 

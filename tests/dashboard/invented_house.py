@@ -325,7 +325,9 @@ def add_unit(house: House, unit: Unit) -> None:
     seed = random.Random(unit.id)
     account = Account(house, unit, ZoneInfo(str(site["time_zone"])), str(site["currency"]), seed)
     mode = "credit" if unit.billed_later else "prepayment"
-    policy = {"payment_mode": mode, "low_credit": [30 * STEPS, 10 * STEPS]}
+    policy: Row = {"payment_mode": mode, "low_credit": [30 * STEPS, 10 * STEPS]}
+    if unit.measures:
+        policy["building_meter"] = True
     if unit.measures:
         account.measured = measured_on(house, unit.site)
     opened = house.now - max(unit.days, 1) * DAY_MS
@@ -335,7 +337,7 @@ def add_unit(house: House, unit: Unit) -> None:
         site_id=unit.site,
         name=unit.name,
         customer=unit.customer,
-        policy=json.dumps(policy),
+        policy=json.dumps(policy, separators=(",", ":")),
         opened_at=opened,
         closed_at=None,
     )
@@ -501,7 +503,7 @@ def present(account: Account) -> None:
             supply_id=f"{unit.id}-supply",
             account_id=unit.id,
             at=house.now if unit.power_w is not None else since,
-            accrued=1_234_567,
+            accrued=0 if unit.measures else 1_234_567,
             energy_wh=account.energy_wh,
             power_mw=None if unit.power_w is None else unit.power_w * 1000,
             document=supply_document(

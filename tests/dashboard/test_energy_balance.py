@@ -10,7 +10,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day
 from dashboard.charts.template import LIGHT
+from dashboard.queries.charged import charged
+from dashboard.queries.daily import days
 from dashboard.queries.energy_balance import DayBalance, balance_days, balance_hours, fallen, members
+from dashboard.queries.month import day_months, line_months, unit_months
+from dashboard.queries.week import charged_and_energy
+from dashboard.scope import Scope, unit_scope
 from dashboard.source import read_snapshot
 from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
@@ -55,6 +60,38 @@ def test_each_day_is_the_sum_of_the_units_facts(homes: House, opened: Warehouse)
         assert days[day].units == used(homes, day.isoformat(), "one", "two")
         assert days[day].building == used(homes, day.isoformat(), "all")
         assert (days[day].missing or 0) > 0
+
+
+def test_sums_of_the_portfolio_count_energy_once(homes: House, opened: Warehouse) -> None:
+    day = date(2026, 11, 13)
+    units = used(homes, day.isoformat(), "one", "two", "there")
+    assert sum(each.wh for each in days(opened, LANDLORD, 14) if each.day == day) == units
+    assert sum(each.wh for each in day_months(opened, LANDLORD, day, day)) == units
+    assert sum(each.wh for each in line_months(opened, LANDLORD, day, day)) == units
+    report = Warehouse(read_snapshot(homes.folder, Scope(kind="report", since=0)))
+    assert sum(each.wh for each in unit_months(report, LANDLORD, day, day)) == units
+    assert sum(each.wh for each in charged(opened, LANDLORD, day, day)) == units
+    assert [each.account_id for each in charged(opened, LANDLORD, day, day, ("all",))] == ["all"]
+    begin = homes.now - 7 * DAY_MS
+    week = [row for row in homes.of(tables.segment) if begin <= int(str(row["start_ms"])) < homes.now]
+    _, energy = charged_and_energy(opened, LANDLORD)
+    assert energy.now == sum(int(str(row["wh"])) for row in week if row["account_id"] != "all")
+
+
+def test_the_buildings_meter_has_its_energy_on_its_own_page(homes: House) -> None:
+    _, energy = charged_and_energy(Warehouse(read_snapshot(homes.folder, unit_scope("all"))), LANDLORD)
+    assert energy.now > 0
+
+
+def test_money_that_a_buildings_meter_is_charged_is_not_lost(tmp_path: Path) -> None:
+    made = build(tmp_path, (FLATS[0], BUILDING), write=False)
+    mine = made.of(tables.segment, account_id="all")
+    for row in mine:
+        row["amount"] = 7
+    made.write()
+    house = Warehouse(read_snapshot(made.folder))
+    every = sum(int(str(row["amount"])) + int(str(row["tax"])) for row in made.of(tables.segment))
+    assert sum(each.charged for each in days(house, LANDLORD, 90)) == every
 
 
 def test_hours_are_means_that_add_up_to_the_days(opened: Warehouse) -> None:
