@@ -1,0 +1,92 @@
+"""The pictures of the dashboard in ``docs/images``: ``python -m tests.dashboard.pictures FOLDER``."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+import json
+from pathlib import Path
+import sys
+import tempfile
+from typing import Final, Literal
+
+from playwright.async_api import ViewportSize
+import typst
+
+from dashboard.access import Viewer
+from dashboard.paper.portfolio import portfolio_words
+from dashboard.paper.press import FOLDER as LAYOUTS
+from dashboard.reports.months import before
+from dashboard.scope import Scope
+from dashboard.source import read_snapshot
+from dashboard.warehouse import Warehouse
+from scripts.lib.demo.browser import PHONE, Chromium, picture
+from scripts.lib.demo.landlord import Dashboard
+from scripts.lib.demo.ports import free_port
+from tests.dashboard.invented_house import DAY_MS, build, yesterday
+
+DESK: Final = ViewportSize(width=1440, height=900)
+UNIT: Final = "unit?unit=flat-1a"
+PICTURES: Final[tuple[tuple[str, str, ViewportSize, Literal["light", "dark"]], ...]] = (
+    ("portfolio", "", DESK, "light"),
+    ("unit", UNIT, DESK, "light"),
+    ("phone-dark", UNIT, PHONE, "dark"),
+    ("tariffs", "tariffs", DESK, "light"),
+    ("energy", "energy-balance", DESK, "light"),
+    ("top-ups", "top-ups", DESK, "light"),
+    ("debt", "debt", DESK, "light"),
+)
+REPORT_DPI: Final = 80
+BUSY: Final = "[data-testid=stStatusWidget], [data-testid=stSpinner], [data-stale=true]"
+SETTLE_MS: Final = 1_500
+"""Streamlit says in no way that its charts are drawn."""
+
+
+async def take(folder: Path) -> None:
+    """Invent a house of this moment and take every picture of it."""
+    with tempfile.TemporaryDirectory(prefix="prepaid-pictures-") as name:
+        house = build(Path(name) / "data", now=int(datetime.now(UTC).timestamp() * 1000))
+        await asyncio.to_thread(house.export, yesterday(house))
+        dashboard = Dashboard(house.folder, free_port(), Path(name) / "dashboard.log")
+        await dashboard.start()
+        browser = Chromium()
+        await browser.start()
+        try:
+            for what, address, size, scheme in PICTURES:
+                await _page(
+                    browser, f"{dashboard.url}/{address}", size, scheme, folder / f"dashboard-{what}.png"
+                )
+        finally:
+            await browser.stop()
+            await dashboard.stop()
+        (folder / "dashboard-report.png").write_bytes(_report(house.folder, house.now))
+
+
+async def _page(
+    browser: Chromium, url: str, size: ViewportSize, scheme: Literal["light", "dark"], path: Path
+) -> None:
+    """Take a picture of a page once it is drawn."""
+    page = await browser.page(size, scheme)
+    await page.goto(url)
+    await page.get_by_role("heading", level=1).wait_for()
+    await page.wait_for_timeout(SETTLE_MS)
+    await page.wait_for_function("busy => !document.querySelector(busy)", arg=BUSY)
+    await page.wait_for_timeout(SETTLE_MS)
+    await picture(page, path)
+    await page.context.close()
+
+
+def _report(data: Path, now: int) -> bytes:
+    """Return the first page of last month's portfolio report."""
+    month = before(datetime.fromtimestamp(now / 1000, UTC).date().replace(day=1))
+    since = ((month - date(1970, 1, 1)).days - 2) * DAY_MS
+    opened = Warehouse(read_snapshot(data, Scope(kind="report", since=since)))
+    told = json.dumps(asdict(portfolio_words(opened, Viewer(every_site=True), month)))
+    layout = (LAYOUTS / "portfolio.typ").read_bytes()
+    pages = typst.compile(layout, sys_inputs={"told": told}, format="png", ppi=REPORT_DPI)
+    first = pages[0] if isinstance(pages, list) else pages
+    assert isinstance(first, bytes)
+    return first
+
+
+if __name__ == "__main__":
+    asyncio.run(take(Path(sys.argv[1])))
