@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 import sys
 import tempfile
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from playwright.async_api import ViewportSize
 import typst
@@ -82,10 +82,9 @@ def _report(data: Path, now: int) -> bytes:
     opened = Warehouse(read_snapshot(data, Scope(kind="report", since=since)))
     told = json.dumps(asdict(portfolio_words(opened, Viewer(every_site=True), month)))
     layout = (LAYOUTS / "portfolio.typ").read_bytes()
-    pages = typst.compile(layout, sys_inputs={"told": told}, format="png", ppi=REPORT_DPI)
-    first = pages[0] if isinstance(pages, list) else pages
-    assert isinstance(first, bytes)
-    return first
+    made = typst.compile(layout, sys_inputs={"told": told}, format="png", ppi=REPORT_DPI)
+    pages = cast("bytes | list[bytes]", made)
+    return pages[0] if isinstance(pages, list) else pages
 
 
 if __name__ == "__main__":
