@@ -27,6 +27,15 @@ PAGES = {
 }
 """What the menu calls each page, and its heading."""
 CALM = "calm"
+FOCUSED = """() => {
+    const each = document.activeElement, style = getComputedStyle(each);
+    if (each === document.body) return ["", true];
+    const icon = each.querySelector("[data-testid=stIconMaterial]")?.textContent ?? "";
+    const text = (each.ariaLabel || each.textContent).trim().replace(icon, "");
+    const ring = style.outlineStyle !== "none" || style.boxShadow !== "none";
+    return [`${each.tagName} ${text}`, ring || !/^(A|BUTTON)$/.test(each.tagName)];
+}"""
+"""What has the keyboard, by name, and whether a ring shows it; fields show it by their frame."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -148,6 +157,45 @@ async def test_the_keyboard_alone_leads_to_a_page(
             break
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1, name="Units")).to_be_visible(timeout=30_000)
+    await page.context.close()
+
+
+async def test_what_has_the_keyboard_is_seen_to_have_it(
+    signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
+) -> None:
+    page = await chromium.page(DESKTOP)
+    await page.goto(signed.url)
+    await sign_in(page, await bridge.token("seen", "landlord"))
+    await expect(page.get_by_role("heading", level=1, name="Test house")).to_be_visible(timeout=60_000)
+    await is_well(page, DESKTOP["width"])
+    met: dict[str, bool] = {}
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        name, seen = await page.evaluate(FOCUSED)
+        if not name:  # the last one is behind us
+            break
+        met[name] = met.get(name, True) and seen
+    assert {"A Units", "A System", "BUTTON Sign out"} <= met.keys()
+    assert [name for name, seen in met.items() if not seen] == []
+    await page.context.close()
+
+
+async def test_a_dialog_keeps_the_keyboard_and_gives_it_back(
+    signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
+) -> None:
+    page = await chromium.page(DESKTOP)
+    await page.goto(f"{signed.url}/unit?unit={CALM}")
+    await sign_in(page, await bridge.token("dialogs", "landlord"))
+    button = page.get_by_role("button", name="Hold off")
+    await button.press("Enter", timeout=60_000)
+    inside = page.locator("[role=dialog]:focus, [role=dialog] :focus")
+    await expect(inside).to_have_count(1, timeout=30_000)
+    for _ in range(8):  # more than it has fields and buttons
+        await page.keyboard.press("Tab")
+        await expect(inside).to_have_count(1)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0, timeout=30_000)
+    await expect(button).to_be_focused(timeout=30_000)
     await page.context.close()
 
 
