@@ -80,6 +80,12 @@ def has_closed(rating: Rating, at: int) -> bool:
     )
 
 
+def closing_at(rating: Rating, at: int) -> dict[str, list[OpenSegment]]:
+    """Return the open segments of each meter that a settlement up to an instant would close."""
+    closing = {meter_id: _closing(parts, at)[0] for meter_id, parts in rating.open.items()}
+    return {meter_id: parts for meter_id, parts in closing.items() if parts}
+
+
 def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:
     """Close open segments and return what they add to each line.
 

@@ -9,12 +9,14 @@ from meter_bridge.core.settlement import settle
 from meter_bridge.core.standing import charge_day
 from meter_bridge.engine.credit import standing_of
 from meter_bridge.engine.journal import book_settlement
+from meter_bridge.engine.posting import post_due
 from meter_bridge.engine.state import Account, Installation, Supply
 from meter_bridge.engine.unit import Unit
 
 
 def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
     """Post everything used so far, before anything that depends on the balance."""
+    post_due(installation, account, unit)
     for supply in account.supplies:
         book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
     account.drop_lanes()
@@ -23,6 +25,7 @@ def settle_all(installation: Installation, account: Account, unit: Unit) -> None
 def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
     """Charge what every local day that has begun makes due."""
     while supply.standing_due <= unit.at:
+        post_due(installation, supply.account, unit)
         zone = supply.timeline.at(supply.standing_due).zone
         day = local_day(supply.standing_due, zone)
         waived = standing_of(supply.account) is Collection.PAUSE

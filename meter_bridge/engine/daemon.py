@@ -62,6 +62,7 @@ class Daemon:
         pace = self._pace
         jobs: list[Job] = [
             ("flush", pace.flush, self._flush),
+            ("postings", pace.flush, self._post),
             ("relays", pace.relays, self._relays),
             ("cut-offs", pace.cut_offs, self._cut_offs),
             ("clock", pace.clock, self._clock),
@@ -87,6 +88,10 @@ class Daemon:
         """Store what changed."""
         if self._engine.broken is None and self._engine.running.is_set():
             self._engine.flush()
+
+    async def _post(self) -> None:
+        """Post what waits for its turn."""
+        await self._engine.post_waiting()
 
     async def _relays(self) -> None:
         """Send relay commands that are due."""

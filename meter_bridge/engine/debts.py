@@ -11,6 +11,7 @@ from meter_bridge.core.ledger import Bucket, EntryKind
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.credit import credit_now, posted_credit
 from meter_bridge.engine.journal import announce, book
+from meter_bridge.engine.posting import post_due
 from meter_bridge.engine.state import Account, Installation
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
@@ -20,6 +21,7 @@ def collect_debts(installation: Installation, account: Account, unit: Unit) -> N
     """Recover every instalment that is due, or move it to the arrears, or let it wait."""
     zone = ZoneInfo(account.site.time_zone)
     while due := due_debts(account.debts, unit.at):
+        post_due(installation, account, unit)
         debt = due[0]
         _recover(installation, account, unit, debt)
         following = next_due(debt.every, debt.due, zone)

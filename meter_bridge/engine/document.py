@@ -7,7 +7,7 @@ import msgspec
 from meter_bridge.core.metering import Doubt, Register
 from meter_bridge.core.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
 from meter_bridge.core.returned import Returned
-from meter_bridge.engine.state import DayTotal, Meter, Supply
+from meter_bridge.engine.state import DayTotal, Due, Meter, ReadingNote, Supply
 
 
 class _RegisterDocument(msgspec.Struct, array_like=True):
@@ -61,6 +61,8 @@ class _Document(msgspec.Struct, array_like=True):
     peaks: dict[str, int]
     history: dict[str, int]
     lots: list[tuple[str, int, str]]
+    due: tuple[int, dict[str, ReadingNote]] | None = None
+    """What closed and waits for its turn to be posted; earlier versions posted it at once."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -91,6 +93,7 @@ def encode(supply: Supply) -> bytes:
             rating.peaks,
             rating.history,
             [(lot.id, lot.wh, str(lot.value)) for lot in rating.lots],
+            None if supply.due is None else (supply.due.at, supply.due.readings),
         )
     )
 
@@ -138,6 +141,7 @@ def decode_into(supply: Supply, document: bytes) -> None:
     supply.standing_due = max(supply.standing_due, stored.standing_due)
     supply.days = [DayTotal(*total) for total in stored.days]
     supply.earlier_wh = stored.earlier_wh
+    supply.due = None if stored.due is None else Due(*stored.due)
     meters = {meter.id: meter for meter in supply.meters}
     for row in stored.meters:
         if row.id in meters:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import count, takewhile
 import logging
 from typing import Final
 
@@ -28,8 +28,9 @@ from meter_bridge.engine.load import last_instant, load
 from meter_bridge.engine.log import tell
 from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.outages import outages
+from meter_bridge.engine.posting import Postings, post_due
 from meter_bridge.engine.relays import Relays, Transport
-from meter_bridge.engine.state import Account, Installation, Meter, Supply
+from meter_bridge.engine.state import UNLIMITED, Account, Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
 from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
@@ -46,6 +47,8 @@ HEARTBEAT_MS: Final = 30_000
 runs."""
 CLOCK_BATCH: Final = 100
 """Accounts whose clock work is done before messages get their turn again."""
+POSTED_AT_ONCE: Final = 10
+"""Accounts that are posted before messages get their turn again."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -129,7 +132,8 @@ class Engine:
         )
         self.relays.lets_close = self.cut_offs.lets_close
         self.relays.on_again = self.cut_offs.asked_again
-        self.metering = Metering(self.installation, self.relays, self.submit, self.touched)
+        self.postings = Postings(self.installation)
+        self.metering = Metering(self.installation, self.relays, self.submit, self.touched, self.postings)
         for account in self.installation.accounts.values():
             account.wake_at = 0
             protecting.resume(account, self.clock.now())
@@ -316,8 +320,8 @@ class Engine:
     async def clock_work(self) -> None:
         """Do what instants make due, a batch at a time."""
         installation = self.installation
-        for count, account in enumerate(self.due_accounts()):
-            if count % CLOCK_BATCH == CLOCK_BATCH - 1:
+        for number, account in enumerate(self.due_accounts()):
+            if number % CLOCK_BATCH == CLOCK_BATCH - 1:
                 await asyncio.sleep(0)
             if self._waits or self.installation is not installation:
                 return  # what is due still is when storage works again or the site file is applied
@@ -325,6 +329,32 @@ class Engine:
             with self.whole():
                 self.evaluate(account, unit)
             self.submit(unit)
+
+    async def post_waiting(self, *, everything: bool = False) -> None:
+        """Post what waits for its turn; messages, and decisions with them, come between a few accounts.
+
+        With ``everything`` also what would wait longer.
+        """
+        installation = self.installation
+        for number in count(1):
+            if self._waits or self.installation is not installation:
+                return
+            account = self.postings.next(UNLIMITED if everything else self.clock.now())
+            if account is None:
+                return
+            self._post(account)
+            if number % POSTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _post(self, account: Account) -> None:
+        """Post what waits of an account, and look at what follows as after every posting."""
+        unit = Unit(self.clock.now())
+        with self.whole():
+            post_due(self.installation, account, unit)
+            for meter in account.meters:
+                self.relays.calm(meter, unit)
+            evaluate(self.installation, account, unit, self.relays, Wishes())
+        self.submit(unit)
 
     def protection_work(self) -> None:
         """Let time pass for the guards of every account; safety does not wait for a sure clock."""

@@ -11,7 +11,7 @@ from meter_bridge.core.ledger import EntryKind, Posting
 from meter_bridge.core.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
 from meter_bridge.engine.credit import move, posted_credit, standing_of
 from meter_bridge.engine.registers import newest_readings, register_ends
-from meter_bridge.engine.state import Account, DayTotal, Installation, Supply
+from meter_bridge.engine.state import Account, DayTotal, Installation, ReadingNote, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.storage import work as ops
@@ -36,6 +36,7 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     """
     postings = tuple(postings)
     ledger.check_balanced(postings)
+    _check_nothing_due(account)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
     for posting in postings:
@@ -68,16 +69,35 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     return seq
 
 
+def _check_nothing_due(account: Account) -> None:
+    """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
+    waiting = next((supply.id for supply in account.supplies if supply.due is not None), None)
+    if waiting is not None:
+        msg = f"what closed of {waiting} is to be posted before anything else of {account.id}"
+        raise ledger.LedgerError(msg)
+
+
 def entry_id(seq: int) -> str:
     """Return the public id of a journal entry."""
     return f"entry-{seq}"
 
 
-def book_settlement(installation: Installation, supply: Supply, unit: Unit, settlement: Settlement) -> None:
-    """Add a charge entry for a settlement; one that settles nothing adds no entry."""
+def book_settlement(
+    installation: Installation,
+    supply: Supply,
+    unit: Unit,
+    settlement: Settlement,
+    readings: Mapping[str, ReadingNote] | None = None,
+) -> None:
+    """Add a charge entry for a settlement, of the newest readings if none are named.
+
+    One that settles nothing adds no entry.
+    """
     if not settlement.segments:
         return
     account = supply.account
+    if readings is None:
+        readings = newest_readings(supply, {segment.meter_id for segment in settlement.segments})
     seq = book(
         installation,
         account,
@@ -85,7 +105,7 @@ def book_settlement(installation: Installation, supply: Supply, unit: Unit, sett
         EntryKind.CHARGE,
         (*_charge(account, settlement), *ledger.units_used(supply.id, settlement)),
         description=_describe(settlement),
-        detail={"readings": newest_readings(supply, settlement.segments)},
+        detail={"readings": readings},
     )
     add_lines(supply, unit, seq, settlement)
 

@@ -10,7 +10,7 @@ full way.
 from typing import Final
 
 from meter_bridge.core.alerts import ordinary, unremarkable as within
-from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.calendar import SLOT_MS, next_slot
 from meter_bridge.core.clock import dated
 from meter_bridge.core.credit import watched_levels
 from meter_bridge.core.energy import possible_wh
@@ -18,6 +18,7 @@ from meter_bridge.core.metering import GRACE_MS
 from meter_bridge.core.rating import (
     LineKey,
     LineKind,
+    OpenSegment,
     Rung,
     block_at,
     block_room,
@@ -85,6 +86,34 @@ def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool
     return True
 
 
+def cross(meter: Meter, register_wh: int, witness: str | None, when: int, at: int) -> bool:
+    """Take the first reading after the end of a slot, and go on in the next; False if nothing was changed.
+
+    ``when`` is the instant of the reading, ``at`` that of its receipt. What was used before the end stays
+    with the slot that is over, which is to be posted then.
+    """
+    lane = meter.lane
+    if lane is None or not lane.alone or lane.supply.due is not None or meter.tampered_at is not None:
+        return False
+    end = lane.until
+    if end != next_slot(lane.segment.start) or not end < when <= at < min(end + SLOT_MS, lane.ends):
+        return False
+    rise, elapsed = register_wh - lane.wh, when - lane.at
+    if witness is not None and witness != lane.witness:
+        return False
+    if rise <= 0 or register_wh >= lane.top_wh or rise > possible_wh(meter.plan.rating_w, elapsed + GRACE_MS):
+        return False
+    lane.hand_over()
+    before = rise * (end - lane.at) // elapsed
+    lane.take(before, end)
+    lane.segment = OpenSegment(end, end, lane.segment.key, 0)
+    lane.supply.rating.open[meter.id].append(lane.segment)
+    lane.take(rise - before, when)
+    lane.until = min(next_slot(when), lane.ends)
+    lane.forget_form()
+    return True
+
+
 def _has_room(lane: Lane, rise: int) -> bool:
     """Say whether a rise leaves something of the room that several meters use up."""
     return rise < lane.supply.block_room and rise * lane.cost_per_wh < lane.supply.account.room
@@ -106,6 +135,7 @@ def enter(meter: Meter, at: int) -> None:
     lowest, highest, most = ordinary(limits)
     meter.lane = Lane(
         until=min(next_slot(at), stretch.end),
+        ends=stretch.end,
         supply=supply,
         register=register,
         segment=parts[-1],

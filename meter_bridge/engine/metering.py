@@ -6,6 +6,7 @@ from typing import Final
 
 from meter_bridge.core import alerts as alert_rules, metering as rules
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import dated
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.metering import Cause, Register, RegisterReading
@@ -19,6 +20,7 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.deciding import Wishes
 from meter_bridge.engine.evaluation import evaluate
 from meter_bridge.engine.journal import announce, book_settlement
+from meter_bridge.engine.posting import Postings, may_wait, post_due
 from meter_bridge.engine.relays import Relays, says_open
 from meter_bridge.engine.state import Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
@@ -42,12 +44,14 @@ class Metering:
         relays: Relays,
         submit: Callable[[Unit], object],
         dirty: set[Supply],
+        postings: Postings,
     ) -> None:
-        """Keep the state, the relays, where units go and which supplies are to be stored."""
+        """Keep the state, the relays, where units go, and what is to be stored and posted."""
         self.installation = installation
         self._relays = relays
         self._submit = submit
         self._dirty = dirty
+        self._postings = postings
 
     def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
@@ -121,6 +125,9 @@ class Metering:
         measured = report.measured_at_ms
         when = at if measured is None else dated(at, measured, buffered=report.buffered)
         if lane.follow(meter, register_wh, report.witness, when):
+            return
+        if lane.cross(meter, register_wh, report.witness, when, at):
+            self._postings.wait(meter.supply, at)
             return
         reading = RegisterReading(
             register_wh,
@@ -207,6 +214,7 @@ class Metering:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
         meter.leave_lane()
+        post_due(self.installation, supply.account, unit)
         if register is not None and _goes_on_elsewhere(register, step.state):
             self._post(supply, unit, settle(supply.rating, supply.timeline))
         if step.delta_wh:
@@ -222,7 +230,11 @@ class Metering:
         if register is not None and step.state.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
         meter.register = step.state
-        if has_closed(supply.rating, unit.at):
+        if not has_closed(supply.rating, unit.at):
+            return
+        if may_wait(supply, unit.at):
+            self._postings.wait(supply, unit.at)
+        else:
             self._post(supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
 
     def _post(self, supply: Supply, unit: Unit, settlement: Settlement) -> None:
@@ -359,9 +371,16 @@ def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at
         and register.doubt is None
         and reading.witness in (None, register.witness)
         and reading.boot == register.boot
-        and not meter.supply.rating.open.get(meter.id)
+        and _all_closed(meter)
         and at < meter.supply.account.wake_at
     )
+
+
+def _all_closed(meter: Meter) -> bool:
+    """Say whether all that was used is posted, or waits for its turn to be."""
+    supply = meter.supply
+    parts = supply.rating.open.get(meter.id)
+    return not parts or (supply.due is not None and next_slot(parts[-1].start) <= supply.due.at)
 
 
 def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:

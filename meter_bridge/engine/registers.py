@@ -1,17 +1,13 @@
 """What meters showed when energy was posted: the way back from a charge to the readings it came from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from meter_bridge.core.rating import Segment
-from meter_bridge.engine.state import Meter, Supply
-
-type ReadingNote = tuple[int, int, int]
-"""Instant, register in Wh and epoch of a reading, as an entry keeps them."""
+from meter_bridge.engine.state import Meter, ReadingNote, Supply
 
 
-def newest_readings(supply: Supply, segments: Sequence[Segment]) -> dict[str, ReadingNote]:
+def newest_readings(supply: Supply, posted: Collection[str | None]) -> dict[str, ReadingNote]:
     """Return the newest reading of every meter that has a part in what is posted."""
-    posted = {segment.meter_id for segment in segments}
     return {
         meter.id: (meter.register.at, meter.register.watermark_wh, meter.register.epoch)
         for meter in supply.meters

@@ -38,6 +38,20 @@ class Site:
     currency: str
 
 
+type ReadingNote = tuple[int, int, int]
+"""Instant, register in Wh and epoch of a reading, as an entry keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What closed and is to be posted as of an instant, whenever its turn comes."""
+
+    at: int
+    """Instant of the entry: of the reading that closed what is due."""
+    readings: dict[str, ReadingNote]
+    """The newest reading then, by meter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A supply's document with gaps for what a reading on the lane changes."""
@@ -62,6 +76,8 @@ class Lane:
 
     until: int
     """First instant at which the clock changes something."""
+    ends: int
+    """First instant at which it changes a price; before that at most a slot ends."""
     supply: Supply
     register: Register
     segment: OpenSegment
@@ -121,6 +137,13 @@ class Lane:
         for line, per_wh in self.taxes:
             line.quantity += per_wh * rise
         self.used[self.rung] += rise
+
+    def take(self, wh: int, at: int) -> None:
+        """Go on to a reading so many Wh later and hand everything over."""
+        if wh:
+            self.wh, self.rose_at = self.wh + wh, at
+        self.at = at
+        self.hand_over()
 
     def forget_form(self) -> None:
         """Let go of the kept document, as more changed than quantities."""
@@ -252,6 +275,8 @@ class Supply:
     """What is foretold of it; stored for those who only read, and looked at anew after a start."""
     earlier_wh: int = 0
     """Energy charged through meters that were removed."""
+    due: Due | None = None
+    """What closed and waits for its turn to be posted."""
 
     @property
     def rating(self) -> Rating:

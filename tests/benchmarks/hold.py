@@ -2,11 +2,13 @@
 
 A minute by default, ten minutes with ``PREPAID_BENCHMARK_FULL=yes``. Beside the readings of all others, two
 meters a second use up their credit; measured is from the reading that ends it to the relay command on the
-wire. Their relays obey and say so.
+wire. Their relays obey and say so. The bridge's clock is set so that a quarter of an hour ends soon after the
+begin, when all that was used falls due to be posted.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+import math
 import os
 from pathlib import Path
 from statistics import linear_regression, quantiles
@@ -35,6 +37,13 @@ WARM_UP: Final = 3
 LOOK_EVERY_S: Final = 1.0
 GOAL_MS: Final = 250
 LAST_COMMANDS_S: Final = 2.0
+QUARTER_MS: Final = 900_000
+PREPARED_S: Final = 120
+"""Time from the start of the bridge to the end of a quarter by its clock, in which all gets ready."""
+BEFORE_S: Final = 15.0
+"""How long the load is held before the quarter ends."""
+AFTER_S: Final = 30.0
+"""How long after that decisions are counted as those at the end of a quarter."""
 
 type Looks = list[tuple[float, float]]
 """Seconds since the begin, and resident memory in MB."""
@@ -72,9 +81,13 @@ class Switches:
             self.sent[f"m{number}"] = time.monotonic()
             self.client.publish(f"tele/m{number}/SENSOR", telemetry(START_WH + ENOUGH_WH), qos=0)
 
-    def delays_ms(self) -> list[float]:
-        """Return how long each command took that was heard."""
-        return [(at - self.sent[meter]) * 1000 for meter, at in self.opened.items()]
+    def delays_ms(self, first: float = 0, last: float = math.inf) -> list[float]:
+        """Return how long each command took that was heard, of readings sent between two instants."""
+        return [
+            (at - self.sent[meter]) * 1000
+            for meter, at in self.opened.items()
+            if first <= self.sent[meter] < last
+        ]
 
 
 async def memory(process: BridgeProcess, found: Looks) -> None:
@@ -100,14 +113,33 @@ async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[L
     return looks, kept
 
 
-def tell(looks: Looks, kept: float, delays: list[float], used_s: float) -> None:
+def ahead_ms() -> int:
+    """Return by how much a clock is to be ahead for a quarter to end when everything is prepared."""
+    return -(time.time_ns() // 1_000_000 + PREPARED_S * 1000) % QUARTER_MS
+
+
+def p50_p99(delays: list[float]) -> str:
+    """Return what half of the delays and 99 of 100 stay under."""
+    if len(delays) < 2:
+        return "too few to tell"
+    cuts = quantiles(delays, n=100, method="inclusive")
+    return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
+
+
+def tell(looks: Looks, kept: float, used_s: float, switches: Switches, quarter: float) -> None:
     """Print what was found."""
-    cuts = quantiles(delays, n=100) if len(delays) > 1 else [0.0] * 99
+    delays = switches.delays_ms()
     print(
         f"  {METERS:,} meters at {kept:,.0f} messages/s for {looks[-1][0]:.0f} s,"
         f" {used_s / looks[-1][0]:.0%} of one processor;"
         f" reading to relay command, {len(delays)} cuts ({DEPLETING - len(delays)} missing):"
-        f" p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms (goal: under {GOAL_MS})",
+        f" {p50_p99(delays)} (goal: p99 under {GOAL_MS})",
+        flush=True,
+    )
+    at_end = switches.delays_ms(quarter, quarter + AFTER_S)
+    print(
+        f"  of these in the {AFTER_S:.0f} s after the end of a quarter of an hour, {len(at_end)} cuts:"
+        f" {p50_p99(at_end)}",
         flush=True,
     )
     later = looks[len(looks) // 2 :]
@@ -127,12 +159,14 @@ async def main() -> None:
         data = folder / "data"
         await asyncio.to_thread(asyncio.run, install(data, METERS, CREDIT))
         broker, port = await mosquitto(folder)
-        process = await bridge(folder, data, port)
+        quarter = time.monotonic() + PREPARED_S
+        process = await bridge(folder, data, port, ahead_ms=ahead_ms())
         switches = Switches()
         try:
             await switches.connect(port)
             await load(port, METERS, WARM_UP, start=0)
             await quiet(process)
+            await asyncio.sleep(max(quarter - BEFORE_S - time.monotonic(), 0))
             before = cpu_s(process)
             looks, kept = await hold(process, port, switches)
             used = cpu_s(process) - before
@@ -140,4 +174,4 @@ async def main() -> None:
             await switches.client.disconnect()
             await process.stop()
             await broker.stop()
-    tell(looks, kept, switches.delays_ms(), used)
+    tell(looks, kept, used, switches, quarter)

@@ -65,14 +65,28 @@ async def _accepts(port: int) -> bool:
 
 
 async def bridge(
-    folder: Path, data: Path, broker_port: int, *, decode_only: bool = False, settle: bool = True
+    folder: Path,
+    data: Path,
+    broker_port: int,
+    *,
+    decode_only: bool = False,
+    settle: bool = True,
+    ahead_ms: int = 0,
 ) -> BridgeProcess:
-    """Start the bridge on an installation; with ``settle``, wait until it has subscribed and is idle."""
+    """Start the bridge on an installation, its clock ahead; with ``settle``, wait until it listens, idle."""
     log = folder / ("decode-only.log" if decode_only else "bridge.log")
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
     if decode_only:
         environment["PREPAID_METER_DECODE_ONLY"] = "yes"
     process = BridgeProcess(data, free_port(), log, environment)
+    if ahead_ms:
+        process.command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.shifted",
+            str(ahead_ms),
+            *process.command[3:],
+        ]
     begun = log.stat().st_size if log.exists() else 0
     if decode_only:
         await OwnedProcess.start(process)

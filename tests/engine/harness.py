@@ -159,6 +159,8 @@ class House:
     pragmas: dict[str, int]
     location: Location
     keys: int = 0
+    at_once: bool = True
+    """Whether what closes is posted before the next report; else in its turn, when the bridge ticks."""
 
     @property
     def account(self) -> Account:
@@ -248,7 +250,13 @@ class House:
         """Let time pass, then hear reports in one message."""
         self.time.forward(after)
         self.intake.take(reports)
+        if self.at_once:
+            await self.post_all()
         await self.settle()
+
+    async def post_all(self) -> None:
+        """Post everything that closed, also what its turn has not come for."""
+        await self.engine.post_waiting(everything=True)
 
     async def read(
         self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None
@@ -291,6 +299,7 @@ class House:
         self.engine.check_clock()
         self.engine.protection_work()
         await self.engine.clock_work()
+        await self.engine.post_waiting()
         if self.engine.broken is None:
             self.engine.cut_offs.tick()
             self.engine.relays.tick()

@@ -184,6 +184,7 @@ class Past:
         for account in self.engine.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
             self._hear(account, self._used(account, local, began))
+            await self.engine.post_waiting(everything=True)
             self.engine.relays.tick()
             await self._maybe_pay(account, local)
 
