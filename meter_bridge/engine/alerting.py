@@ -22,11 +22,25 @@ def set_alert(
         _close(installation, account, unit, key, present)
 
 
-def _open(
-    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str
+def keep_past_alert(
+    installation: Installation, unit: Unit, key: AlertKey, message: str, opened_at: int
 ) -> None:
-    """Open an alert."""
-    alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, unit.at)
+    """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
+    _open(installation, None, unit, key, message, opened_at)
+    _close(installation, None, unit, key, installation.alerts[key])
+
+
+def _open(
+    installation: Installation,
+    account: Account | None,
+    unit: Unit,
+    key: AlertKey,
+    message: str,
+    opened_at: int | None = None,
+) -> None:
+    """Open an alert, now unless an earlier instant is named."""
+    opened_at = unit.at if opened_at is None else opened_at
+    alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
     (installation.alerts if account is None else account.alerts)[key] = alert
     site_id = account.site.id if account else None
     unit.work.add(
@@ -39,7 +53,7 @@ def _open(
             "account_id": key.account_id,
             "meter_id": key.meter_id,
             "message": message,
-            "opened_at": unit.at,
+            "opened_at": opened_at,
             "acknowledged_at": None,
             "acknowledged_by": None,
             "closed_at": None,

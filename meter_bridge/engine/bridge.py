@@ -147,9 +147,8 @@ class Look:
         """Return the open alerts that belong to no account, for those who may hear of them."""
         if actor.role not in STAFF:
             return ()
-        return tuple(
-            alerting.view(key, alert, None) for key, alert in self._engine.installation.alerts.items()
-        )
+        found = self._engine.installation.alerts | self._engine.unstored_alerts()
+        return tuple(alerting.view(key, alert, None) for key, alert in found.items())
 
     def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
         """Return the discovered meters that nobody has assigned; the first shard's bridge tells of them."""
@@ -467,9 +466,11 @@ class Bridge:
             seen = {
                 account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
             }
-        return await asyncio.to_thread(
+        stored = await asyncio.to_thread(
             read_alerts, self.engine.reader, seen, staff=staff, only_open=only_open, limit=limit
         )
+        unstored = self.engine.unstored_alerts().items() if staff else ()
+        return [*(alerting.view(key, alert, None) for key, alert in unstored), *stored][:limit]
 
     def _may_hear(self, actor: Actor, account_id: str | None) -> bool:
         """Say whether an actor may hear of something of an account, or of the installation."""

@@ -8,7 +8,6 @@ from typing import Final
 
 from sqlalchemy import RowMapping, select
 
-from meter_bridge.core.alerts import AlertKind
 from meter_bridge.engine.attention import Attention
 from meter_bridge.engine.compaction import to_merge
 from meter_bridge.engine.engine import Engine
@@ -120,8 +119,8 @@ class Daemon:
 
     async def _recover(self) -> None:
         """Take up work again when storage does."""
-        if self._engine.broken is not None and await self._engine.try_recover():
-            self._engine.set_installation_alert(AlertKind.STORAGE_FAILING, None)
+        if self._engine.broken is not None:
+            await self._engine.try_recover()
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""

@@ -23,6 +23,7 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.cutoff import CutOffs
 from meter_bridge.engine.deciding import Wishes
 from meter_bridge.engine.evaluation import evaluate
+from meter_bridge.engine.failing import Failing
 from meter_bridge.engine.feed import Feed
 from meter_bridge.engine.load import last_instant, load
 from meter_bridge.engine.log import tell
@@ -30,7 +31,7 @@ from meter_bridge.engine.metering import Metering
 from meter_bridge.engine.outages import outages
 from meter_bridge.engine.posting import Postings, post_due
 from meter_bridge.engine.relays import Relays, Transport
-from meter_bridge.engine.state import UNLIMITED, Account, Installation, Meter, Supply
+from meter_bridge.engine.state import UNLIMITED, Account, Installation, Meter, OpenAlert, Supply
 from meter_bridge.engine.status import store_status
 from meter_bridge.engine.time import Clocks, EngineClock
 from meter_bridge.engine.unit import Unit
@@ -92,6 +93,7 @@ class Engine:
         self.transport = transport
         self.broken: str | None = None
         """Why storage fails, or None."""
+        self.failing = Failing()
         self.running = asyncio.Event()
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.running.set()
@@ -198,6 +200,8 @@ class Engine:
                 "Nothing is charged or switched until storage and state are right again: %s", reason
             )
         self.broken = reason
+        self.failing.begin(self.clock.now())
+        self.feed.touch_alerts()
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -240,9 +244,12 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
             self.broken = f"storage fails: {error}"
             return False
-        self.broken = None
+        reason, self.broken = self.broken, None
         _LOGGER.warning("Storage works again; the state was read anew")
         self._tell_everything()
+        unit = Unit(self.clock.now())
+        self.failing.tell(self.installation, unit, self.own_alert(AlertKind.STORAGE_FAILING), reason or "")
+        self.submit(unit)
         self.relays.resume()
         return True
 
@@ -420,6 +427,11 @@ class Engine:
     def _silent(meter: Meter, now: int) -> bool:
         """Say whether a meter has been silent for too long."""
         return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000
+
+    def unstored_alerts(self) -> dict[AlertKey, OpenAlert]:
+        """Return the alerts of what is so and cannot be stored: that nothing can."""
+        alert = self.failing.alert(self.broken)
+        return {} if alert is None else {self.own_alert(AlertKind.STORAGE_FAILING): alert}
 
     def set_installation_alert(self, kind: AlertKind, message: str | None) -> None:
         """Open or close an alert that belongs to no account."""

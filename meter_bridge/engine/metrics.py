@@ -64,7 +64,8 @@ class EngineCollector:
         """Return the number of open alerts by kind."""
         family = GaugeMetricFamily("prepaid_alerts", "Open alerts by kind", labels=["kind"])
         installation = self._engine.installation
-        books = [installation.alerts, *(account.alerts for account in installation.accounts.values())]
+        books = [installation.alerts, self._engine.unstored_alerts()]
+        books += [account.alerts for account in installation.accounts.values()]
         counts = Counter(key.kind for book in books for key in book)
         for kind in AlertKind:
             family.add_metric([kind.value], counts[kind])

@@ -1,17 +1,27 @@
 """With the disk full or failing nothing is acknowledged, relays stay, health turns red, until it recovers."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager
 import errno
 import os
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply import SupplyState
-from meter_bridge.protocol.messages import AccountView, ErrorCode, Event, Snapshot, SupplyAction, Update
-from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, zar
+from meter_bridge.protocol.messages import (
+    AccountView,
+    AlertView,
+    ErrorCode,
+    Event,
+    Role,
+    Snapshot,
+    SupplyAction,
+    Update,
+)
+from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 
 FAULTS = pytest.mark.parametrize("fault", [pytest.param(disk_full, marks=pytest.mark.sqlite), read_only])
 type Fault = Callable[[House], AbstractContextManager[None]]
@@ -157,3 +167,78 @@ async def test_an_error_of_ours_half_way_leaves_nothing_half_charged(
     await flat.read(11_000, after=60_000)
     assert flat.available == zar("98")
     assert flat.problems() == []
+
+
+def storage_alerts(views: Iterable[AlertView] | None) -> list[AlertView]:
+    """Return the alerts of failing storage among others."""
+    return [view for view in views or () if view.kind.value == AlertKind.STORAGE_FAILING.value]
+
+
+@FAULTS
+@pytest.mark.invariant(13)
+async def test_failing_storage_is_told_by_whatever_needs_no_storage(flat: House, fault: Fault) -> None:
+    stream = flat.bridge.stream(LANDLORD, since=None)
+    await anext(stream)
+    tenant = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
+    with fault(flat):
+        await fail(flat)
+        begun = flat.time.wall
+        await flat.tick(60_000)
+        async for message in stream:
+            if isinstance(message, Update) and storage_alerts(message.alerts):
+                break
+        (heard,) = storage_alerts(flat.bridge.snapshot(LANDLORD).alerts)
+        assert heard.opened_at == iso(begun)
+        assert "no top-up is taken" in heard.message
+        listed = await flat.bridge.alerts(LANDLORD, only_open=True, limit=10)
+        assert storage_alerts(listed) == [heard]
+        assert b'prepaid_alerts{kind="storage_failing"} 1.0' in flat.bridge.metrics()
+        assert storage_alerts(flat.bridge.snapshot(tenant).alerts) == []
+        assert storage_alerts(await flat.bridge.alerts(tenant, only_open=True, limit=10)) == []
+    assert await flat.engine.try_recover()
+    assert storage_alerts(flat.bridge.snapshot(LANDLORD).alerts) == []
+    assert b'prepaid_alerts{kind="storage_failing"} 0.0' in flat.bridge.metrics()
+
+
+STORED = "SELECT opened_at, closed_at FROM alert WHERE kind = 'storage_failing' ORDER BY opened_at"
+
+
+@FAULTS
+@pytest.mark.invariant(13)
+async def test_the_time_of_a_failure_is_on_record_and_announced_once_it_is_over(
+    flat: House, fault: Fault
+) -> None:
+    with fault(flat):
+        await fail(flat)
+        begun = flat.time.wall
+    flat.time.forward(2 * HOUR)
+    assert await flat.engine.try_recover()
+    await flat.settle()
+    assert flat.rows(STORED) == [(begun, begun + 2 * HOUR)]
+    (opened_event,) = [event for event in flat.events("alert_opened") if event["kind"] == "storage_failing"]
+    (closed_event,) = [event for event in flat.events("alert_closed") if event["kind"] == "storage_failing"]
+    assert opened_event["id"] == closed_event["id"]
+    assert f"from {iso(begun)} to {iso(begun + 2 * HOUR)}" in str(opened_event["message"])
+    with fault(flat):
+        await fail(flat)
+    assert await flat.engine.try_recover()
+    assert len(flat.rows(STORED)) == 2
+    assert flat.problems() == []
+
+
+async def test_a_failure_that_comes_back_before_it_was_on_record_is_one(
+    flat: House,
+) -> None:
+    with read_only(flat):
+        await fail(flat)
+        begun = flat.time.wall
+    flat.time.forward(HOUR)
+    with refusing(flat, "INSERT", "alert"):
+        assert await flat.engine.try_recover()
+        await flat.settle()
+        assert flat.bridge.health().status == "down"
+        assert flat.rows(STORED) == []
+    flat.time.forward(HOUR)
+    assert await flat.engine.try_recover()
+    await flat.settle()
+    assert flat.rows(STORED) == [(begun, begun + 2 * HOUR)]

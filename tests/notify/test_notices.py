@@ -334,3 +334,25 @@ def _decoded(mail: Mailbox) -> list[str]:
             if isinstance(payload, bytes):
                 found.append(payload.decode())
     return found
+
+
+async def test_staff_hear_of_a_disk_that_failed_as_soon_as_it_works_again(
+    flat: House, staff_hook: Hook
+) -> None:
+    write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [storage_failing]\n")
+    made = notices(flat)
+    await told(made)
+    with read_only(flat):
+        with pytest.raises(Refused):
+            await flat.top_up("1.00")
+        await told(made)
+        assert staff_hook.heard == []
+    flat.time.forward(26 * HOUR)
+    assert await flat.engine.try_recover()
+    await flat.settle()
+    await told(made)
+    assert [each["title"] for each in staff_hook.heard] == ["Storage fails"]
+    assert (
+        "no top-up was taken, from 2026-11-01T10:00:00.000Z to 2026-11-02T12:00:"
+        in staff_hook.heard[0]["message"]
+    )
