@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 from unittest.mock import patch
 
+from dashboard.pricing import amounts
 from meter_bridge.core import ledger, metering, relay
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.credit import Split
@@ -176,6 +177,11 @@ def _another_time_each_run() -> Patches:
     return (patch.object(EngineClock, "now", lambda self: honest(self) + time.time_ns() % 3),)
 
 
+def _sets_round_down() -> Patches:
+    macro = "CREATE OR REPLACE TEMP MACRO half_even(n, d) AS floor_div(n, d)"
+    return (patch.object(amounts, "MACROS", (amounts.MACROS[0], macro)),)
+
+
 def _everywhere(kind: str) -> tuple[Fault, ...]:
     """Return the fault of every meter of the street, all of the time."""
     return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
@@ -238,4 +244,5 @@ BUGS: Sequence[Bug] = (
     Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored, faults=BAD_DISK),
     Bug("two runs of a seed differ", 14, _another_time_each_run),
     Bug("a tenant sees every account", 15, lambda: (patch.object(bridge, "may_see", lambda *_: True),)),
+    Bug("the dashboard rounds down where the bridge rounds half to even", 16, _sets_round_down),
 )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 
+from dashboard.pricing.audit import audit
 from meter_bridge.core.derived import accrued
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.engine import Engine
@@ -94,6 +95,20 @@ def _energy(account: Account, truth: Truth) -> Iterator[str]:
     if not least - 1 <= charged <= most + 1:
         meter = account.meters[0].id
         yield f"invariant 5: {charged} Wh are charged of {meter}, but {least} to {most} Wh flowed"
+
+
+def priced(machine: Machine, truths: list[Truth]) -> Iterator[str]:
+    """Yield where the dashboard's price of what was charged is not what was charged (invariant 16)."""
+    found = audit(machine.disk.folder)
+    if found.supplies != len(truths):
+        yield f"invariant 16: {found.supplies} of {len(truths)} supplies were priced in sets"
+    for skipped in found.skipped:
+        yield f"invariant 16: {skipped.supply_id} was not priced in sets: {skipped.reason}"
+    for each in found.differences:
+        yield (
+            f"invariant 16: {each.supply_id} was charged {each.charged} in {each.period}, but the price list"
+            f" makes {each.priced} of it"
+        )
 
 
 def _accrued(account: Account) -> int:

@@ -222,6 +222,9 @@ class World:
         self.problems += checks.relays(engine, self.truths)
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, self.clock.true())
         self.problems += checks.stored(self.machine, self.truths)
+        # Sets are the last to be asked: what is wrong already need not be priced.
+        if not any(self._all_problems()):
+            self.problems += checks.priced(self.machine, self.truths)
 
     async def _decide_everything(self) -> None:
         """Let the caretaker decide every quarantine, which takes three readings to begin."""
