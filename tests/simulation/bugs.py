@@ -23,7 +23,8 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import Operations
 from meter_bridge.engine.time import EngineClock
 from meter_bridge.engine.unit import Unit
-from meter_bridge.payments import redeeming
+from meter_bridge.payments import hearing, order, redeeming
+from meter_bridge.payments.asking import Asking
 from meter_bridge.storage import work as ops
 from meter_bridge.storage.work import Row, Work
 from tests.simulation import world
@@ -177,6 +178,30 @@ def _another_time_each_run() -> Patches:
     return (patch.object(EngineClock, "now", lambda self: honest(self) + time.time_ns() % 3),)
 
 
+def _answers_web_hooks_first() -> Patches:
+    async def committed(engine: Engine, unit: Unit) -> None:
+        engine.submit(unit)
+
+    return (patch.object(hearing, "committed", committed),)
+
+
+def _late_failures_count() -> Patches:
+    honest = order._credit
+
+    def credit(case: order.Case) -> order.Next | None:
+        failed = any(each.kind is order.Kind.FAILED for each in case.told)
+        return None if failed else honest(case)
+
+    return (patch.object(order, "_credit", credit),)
+
+
+def _asks_no_provider() -> Patches:
+    async def tick(_self: Asking) -> None:
+        """Ask for nothing."""
+
+    return (patch.object(Asking, "tick", tick),)
+
+
 def _sets_round_down() -> Patches:
     macro = "CREATE OR REPLACE TEMP MACRO half_even(n, d) AS floor_div(n, d)"
     return (patch.object(amounts, "MACROS", (amounts.MACROS[0], macro)),)
@@ -190,6 +215,10 @@ def _everywhere(kind: str) -> tuple[Fault, ...]:
 LOSS: Final = (Fault(1, "loss", HOUR_S, 30 * HOUR_S, strength=0.3),)
 JUMP_BACK: Final = (Fault(1, "clock jump", 3 * HOUR_S, HOUR_S, strength=-6 * HOUR_S),)
 CRASHES: Final = tuple(Fault(n, "crash untold", n * HOUR_S, 5.0) for n in range(1, 11))
+CRASHES_OF_PAYMENTS: Final = (
+    Fault(1, "disk slow", 0.0, 6 * HOUR_S, strength=10.0),
+    *(Fault(n, "payment crash statement", n * 60.0, 5.0) for n in range(2, 12)),
+)
 BAD_DISK: Final = (Fault(1, "disk errors", HOUR_S, 10 * HOUR_S, strength=0.2),)
 
 BUGS: Sequence[Bug] = (
@@ -226,6 +255,16 @@ BUGS: Sequence[Bug] = (
     ),
     Bug("every charge is rounded up for itself", 7, _rounds_each_charge),
     Bug("a top-up is acknowledged before it is on disk", 8, _acknowledges_first),
+    Bug(
+        "a web hook is answered before it is on disk",
+        8,
+        _answers_web_hooks_first,
+        seed=2,
+        days=0.3,
+        faults=CRASHES_OF_PAYMENTS,
+    ),
+    Bug("a payment that is told to have failed before is forgotten", 8, _late_failures_count, days=0.3),
+    Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, days=0.3),
     Bug("a relay is told once and never again", 9, _tells_once, days=1, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",

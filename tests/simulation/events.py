@@ -3,27 +3,37 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from tests.simulation.broker import Broker
 from tests.simulation.counters import Counters
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Crash
-from tests.simulation.faults import METER_FAULTS, Fault
+from tests.simulation.faults import HOUR_S, METER_FAULTS, Fault
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine
 from tests.simulation.model import Truth
 from tests.simulation.street import House
+from tests.simulation.till import Till
 
 CRASH_WAITS_S: Final = 600.0
 """How long a planned crash waits for a commit to happen at."""
+PAYMENT_WAITS_S: Final = 12 * HOUR_S
+"""How long a planned crash waits for a message of the till to happen at."""
 
 
 class Injector:
     """Makes faults happen at their time."""
 
     def __init__(
-        self, loop: VirtualLoop, broker: Broker, machine: Machine, devices: Devices, truths: list[Truth]
+        self,
+        loop: VirtualLoop,
+        broker: Broker,
+        machine: Machine,
+        devices: Devices,
+        truths: list[Truth],
+        till: Till,
     ) -> None:
         """Take everything that can fail."""
         self.counters = Counters(machine, devices, truths)
@@ -31,6 +41,7 @@ class Injector:
         self._broker = broker
         self._machine = machine
         self._devices = devices
+        self._till = till
         self._houses = {truth.house.id: truth.house for truth in truths}
         self._one_life = asyncio.Lock()
         """The bridge dies of one thing at a time."""
@@ -52,6 +63,8 @@ class Injector:
         """Return how a kind of fault happens."""
         if fault.kind.startswith("crash "):
             return self._crash
+        if fault.kind.startswith("payment crash "):
+            return self._payment_crash
         if fault.kind.startswith("counter "):
             return self.counters.carry_out
         if fault.target and fault.kind.removeprefix("meter ") in METER_FAULTS:
@@ -138,6 +151,16 @@ class Injector:
                 await self._machine.buried()
                 await self._while(fault.for_s)
                 await self._machine.start()
+
+    async def _payment_crash(self, fault: Fault) -> None:
+        """Let the bridge die while it takes a message of the till."""
+        knock = asyncio.ensure_future(self._till.knock())
+        healed = asyncio.ensure_future(self._healed.wait())
+        await asyncio.wait([knock, healed], timeout=PAYMENT_WAITS_S, return_when=asyncio.FIRST_COMPLETED)
+        if knock.done():
+            await self._crash(replace(fault, kind=fault.kind.removeprefix("payment ")))
+        knock.cancel()
+        healed.cancel()
 
     async def _meter(self, fault: Fault) -> None:
         house, name = self._houses[fault.target], fault.kind.removeprefix("meter ")

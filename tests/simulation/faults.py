@@ -75,6 +75,7 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
         "counter reset": Recipe(60, (1, 1), targets=meters),
         "counter jump": Recipe(60, (1, 1), targets=meters),
         "counter replaced": Recipe(60, (60, HOUR_S), targets=meters),
+        **{f"payment crash {crash}": Recipe(12, (0.5, 600)) for crash in Crash},
     }
 
 

@@ -1,7 +1,7 @@
 """The machine on which the bridge runs: its clocks, its disk, and the bridge itself, which can be killed."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -68,6 +68,8 @@ class Machine:
         self.started_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._died = asyncio.Event()
+        self.on_start: Callable[[Running], None] = lambda _parts: None
+        """Called with a bridge that has just started, before it does anything."""
         self.problems: list[str] = []
         self.starts = 0
 
@@ -98,6 +100,7 @@ class Machine:
             pace=self._pace,
         )
         async with running(Settings(data=self.folder), BROKER, outside) as parts:
+            self.on_start(parts)
             self.parts = parts
             ready.set_result(None)
             await self._died.wait()

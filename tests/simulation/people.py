@@ -14,6 +14,7 @@ from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError
 from tests.simulation.model import Truth
 from tests.simulation.street import CENT, House, Kind
+from tests.simulation.till import Till
 
 LANDLORD: Final = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
 RETRY_S: Final = 30.0
@@ -23,6 +24,10 @@ PAUSE_H: Final = 14.0
 LOAD_PAUSE_S: Final = (300.0, 3 * HOUR_S)
 HOLD_PAUSE_H: Final = 8.0
 VOUCHER: Final = "15.00"
+FIRST_ORDER_S: Final = 3 * HOUR_S
+AT_TILL: Final = 0.5
+"""Share of payments that are made at the till."""
+LATER: Final = (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.PROVIDER_UNAVAILABLE)
 AGAIN: Final = 0.3
 """Share of requests that are sent once more, although they were answered."""
 
@@ -33,12 +38,34 @@ def steps_of(amount: str) -> int:
     return (int(whole) * 100 + int(cents)) * CENT
 
 
+async def until_answered(
+    machine: Machine, request: Callable[[Bridge], Coroutine[object, object, object]], problems: list[str]
+) -> None:
+    """Ask until an answer is there; note a refusal that has no reason."""
+    while True:
+        parts = machine.parts
+        try:
+            if parts is not None:
+                await machine.ask(request(parts.bridge))
+                return
+        except PowerLostError:
+            pass
+        except Refused as refused:
+            if refused.code not in LATER:
+                problems.append(f"an order was refused: {refused}")
+                return
+        await asyncio.sleep(RETRY_S)
+
+
 class Customer:
     """Uses electricity, and pays now and then, until it is known to be booked."""
 
-    def __init__(self, truth: Truth, machine: Machine, devices: Devices, chance: random.Random) -> None:
+    def __init__(
+        self, truth: Truth, machine: Machine, devices: Devices, till: Till, chance: random.Random
+    ) -> None:
         """Take the unit to live in."""
         self.truth = truth
+        self._till = till
         self._machine = machine
         self._devices = devices
         self._chance = chance
@@ -65,15 +92,19 @@ class Customer:
             await asyncio.sleep(self._chance.uniform(*LOAD_PAUSE_S))
 
     async def pay(self) -> None:
-        """Top up again and again."""
+        """Top up again and again, the first time at the till and soon."""
+        await asyncio.sleep(self._chance.uniform(0, FIRST_ORDER_S))
+        await self._order(AMOUNTS[0])
         while self.using:
             await asyncio.sleep(self._chance.expovariate(1 / (PAUSE_H * HOUR_S)))
             if self.using:
                 await self._pay_once()
 
     async def _pay_once(self) -> None:
-        """Pay in cash, or with a voucher."""
-        if self.vouchers and self._chance.random() < AGAIN:
+        """Pay in cash, with a voucher or at the till."""
+        if self._chance.random() < AT_TILL:
+            await self._order(self._chance.choice(AMOUNTS))
+        elif self.vouchers and self._chance.random() < AGAIN:
             await self._redeem(self.vouchers.pop())
         else:
             await self.top_up(self._chance.choice(AMOUNTS))
@@ -104,6 +135,23 @@ class Customer:
         self.waiting -= 1
         if self._chance.random() < AGAIN:
             await self._other_content(key, amount)
+
+    async def _order(self, amount: str) -> None:
+        """Set out to pay at the till, and ask again under the same key until the order is there."""
+        self._payments += 1
+        key, ids = f"order-{self._payments}", set[str]()
+
+        async def order(bridge: Bridge) -> None:
+            ids.add(await self._till.order(bridge, self.house.id, amount, key))
+
+        self.waiting += 1
+        for _ in range(1 + (self._chance.random() < AGAIN)):
+            await until_answered(self._machine, order, self.problems)
+        self.waiting -= 1
+        if len(ids) != 1:
+            self.problems.append(f"invariant 4: {key} of {self.house.id} became the orders {sorted(ids)}")
+        for order_id in ids:
+            self._till.sell(self.truth, order_id, steps_of(amount))
 
     async def _until_answered(
         self, key: str, amount: str, request: Callable[[Bridge], Coroutine[object, object, object]]

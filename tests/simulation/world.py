@@ -26,6 +26,7 @@ from tests.simulation.machine import Machine, WallClock, slowed
 from tests.simulation.model import Truth
 from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Landlord, Tenant
 from tests.simulation.street import build_street, site_file
+from tests.simulation.till import Till, write_providers
 from tests.storage.template import CREATED_AT, new_database
 
 SETTLING_S: Final = 900.0
@@ -92,14 +93,18 @@ class World:
         self.broker = Broker(loop, self._chance("broker"))
         disk = Disk(root, self._chance("disk"))
         new_database(disk.folder)
+        write_providers(disk.folder)
         pace = slowed(self._chance("pace").choice(PACES))
         self.machine = Machine(loop, self.broker, self.clock, disk, pace)
         self.houses = build_street(plan.seed, plan.meters, CREATED_AT)
         self.truths = [Truth(house) for house in self.houses]
         self.devices = Devices(loop, self.broker, self.clock, self.houses)
-        self.injector = Injector(loop, self.broker, self.machine, self.devices, self.truths)
+        self.till = Till(self.machine, self._chance("till"))
+        self.machine.on_start = self.till.serve
+        self.injector = Injector(loop, self.broker, self.machine, self.devices, self.truths, self.till)
         self.customers = [
-            Customer(truth, self.machine, self.devices, self._chance(truth.house.id)) for truth in self.truths
+            Customer(truth, self.machine, self.devices, self.till, self._chance(truth.house.id))
+            for truth in self.truths
         ]
         self.caretaker = Caretaker(self.machine, self.truths, loop.time)
         self.landlord = Landlord(self.truths, self.machine, self._chance("landlord"))
@@ -134,6 +139,7 @@ class World:
         await asyncio.sleep(self._plan.days * 24 * HOUR_S)
         await self._heal(tasks)
         await self._settle()
+        self.till.close()
         for task in (*watch, *living):
             task.cancel()
         await asyncio.gather(*watch, *living, return_exceptions=True)
@@ -154,6 +160,7 @@ class World:
         yield from self.watch.problems
         yield from self.landlord.problems
         yield from self.tenant.problems
+        yield from self.till.problems
         for customer in self.customers:
             yield from customer.problems
 
@@ -197,7 +204,7 @@ class World:
 
         With a load everywhere, since what flows alone shows that a contact which claims to be open is not.
         """
-        self.landlord.working = False
+        self.landlord.working, self.till.calm = False, True
         for customer in self.customers:
             customer.using = False
         await self._decide_everything()
@@ -214,6 +221,8 @@ class World:
         for customer in self.customers:
             if customer.waiting:
                 self.problems.append(f"{customer.house.id}: {customer.waiting} top-ups were never answered")
+        if self.till.waiting:
+            self.problems.append(f"{self.till.waiting} messages of the till were never answered")
         await self.caretaker.look()
         await asyncio.sleep(SETTLING_S)
         engine = self._engine()
@@ -222,6 +231,8 @@ class World:
         self.problems += checks.relays(engine, self.truths)
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, self.clock.true())
         self.problems += checks.stored(self.machine, self.truths)
+        # After the books, since the bridge asks the till where somebody looks at an order.
+        await self.till.check()
         # Sets are the last to be asked: what is wrong already need not be priced.
         if not any(self._all_problems()):
             self.problems += checks.priced(self.machine, self.truths)

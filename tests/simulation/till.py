@@ -1,0 +1,336 @@
+"""A provider of payments whose signed web hooks are lost, repeated, late and mixed up, or never sent."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+import random
+from typing import Final, cast, override
+
+from meter_bridge.api.payment_requests import PaymentOrder
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.app import Running
+from meter_bridge.core.money import format_amount
+from meter_bridge.engine.bridge import Bridge
+from meter_bridge.payments.order import Kind, Order, Told
+from meter_bridge.payments.provider import Links, Provider, ProviderDownError, Started
+from meter_bridge.payments.providers_file import FILE_NAME
+from meter_bridge.payments.signature import HEADER, TOLERANCE_S, sign
+from meter_bridge.payments.webhook_provider import WebhookProvider
+from meter_bridge.protocol.messages import ErrorCode, Role
+from tests.simulation.faults import DAY_S
+from tests.simulation.machine import Machine, PowerLostError
+from tests.simulation.model import Truth
+
+SECRET: Final = "a secret of the simulated till"
+CURRENCY: Final = "ZAR"
+LATE_S: Final = (0.0, 900.0)
+"""How long after it happened something is told first: so messages overtake each other."""
+RETRY_S: Final = (20.0, 300.0)
+LOST: Final = 0.2
+"""Share of messages, and of answers to them, that get lost."""
+OLD: Final = 0.1
+"""Share of messages that arrive only after their signature may be too old."""
+ASKED: Final = 0.4
+"""Share of orders for which the bridge may ask."""
+DOWN: Final = 0.2
+"""Share of questions that the provider does not answer."""
+CLOCK_S: Final = 10
+"""What the signature's age may differ by while a message is on its way."""
+UNHEARD: Final = (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.NOT_AUTHENTICATED)
+FILE: Final = f"""page: https://pay.example.org
+providers:
+  till:
+    kind: webhook
+    name: Mobile money
+    secrets: ["{SECRET}"]
+    link: "https://till.example.org/?order={{order}}"
+"""
+
+
+def write_providers(folder: Path) -> None:
+    """Write the file of providers beside the database, its owner's alone."""
+    path = folder / FILE_NAME
+    path.write_text(FILE)
+    path.chmod(0o600)
+
+
+def tenant_of(account_id: str) -> Actor:
+    """Return who pays for an account."""
+    return Actor("tenant", Role.TENANT, frozenset(), frozenset({account_id}), token_id=account_id)
+
+
+@dataclass(slots=True, kw_only=True)
+class Sale:
+    """What is true of one order at the till."""
+
+    number: int
+    truth: Truth
+    amount: int
+    order_id: str
+    paid: bool = False
+    back: dict[str, int] = field(default_factory=dict)
+    """What went back to who paid, by reversal."""
+
+    @property
+    def payment(self) -> str:
+        """Return what the till calls the payment."""
+        return f"p{self.number}"
+
+    @property
+    def key(self) -> str:
+        """Return the key under which the bridge books it."""
+        return f"till:{self.payment}"
+
+    @property
+    def net(self) -> int:
+        """Return what the till has of it in the end."""
+        return max(self.amount - sum(self.back.values()), 0) if self.paid else 0
+
+    @property
+    def states(self) -> set[str]:
+        """Return how the customer may be told that it stands."""
+        if not self.paid:
+            return {"open", "pending", "failed", "expired", "cancelled", "review"}
+        if not self.net:
+            return {"refunded", "charged_back"}
+        return {"paid"} if self.net == self.amount else {"partly_refunded", "charged_back"}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTill(WebhookProvider):
+    """The till as the bridge sees it: it can be asked as well, and does not always answer."""
+
+    till: Till = field(kw_only=True, repr=False)
+
+    @override
+    async def start(self, order: Order, links: Links | None) -> Started:
+        await self.till.answers()
+        handle = order.id if self.till.may_be_asked(order.id) else None
+        return Started(f"https://till.example.org/?order={order.id}", None, handle)
+
+    @override
+    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+        await self.till.answers()
+        return self.till.told.get(handle, ())
+
+
+class Till:
+    """Takes money of customers and tells the bridge of it, until it has answered."""
+
+    def __init__(self, machine: Machine, chance: random.Random) -> None:
+        """Open for business."""
+        self._machine = machine
+        self._chance = chance
+        self._numbers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._knocked: asyncio.Future[None] | None = None
+        self._askable: dict[str, bool] = {}
+        self.told: dict[str, list[Told]] = {}
+        """By order, what the till says when it is asked."""
+        self.sales: list[Sale] = []
+        self.calm = False
+        """Whether nothing gets lost any more."""
+        self.waiting = 0
+        """Messages that the bridge has not answered yet."""
+        self.problems: list[str] = []
+
+    def serve(self, parts: Running) -> None:
+        """Be asked by a bridge that has just started."""
+        known = cast("dict[str, Provider]", parts.bridge.payments.cashier.file.providers)
+        known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)
+
+    async def answers(self) -> None:
+        """Be there after a moment, or not at all."""
+        await asyncio.sleep(self._chance.random())
+        if not self.calm and self._chance.random() < DOWN:
+            raise ProviderDownError("the till is closed for a moment")
+
+    def may_be_asked(self, order_id: str) -> bool:
+        """Say whether the bridge may ask for an order: of others it hears by web hooks alone."""
+        return self._askable.setdefault(order_id, self._chance.random() < ASKED)
+
+    async def knock(self) -> None:
+        """Wait until a message is about to come to the bridge."""
+        if self._knocked is None or self._knocked.done():
+            self._knocked = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._knocked)
+
+    async def order(self, bridge: Bridge, account_id: str, amount: str, key: str) -> str:
+        """Let a customer set out to pay; return the order."""
+        asked = PaymentOrder(provider="till", amount=amount)
+        view, _ = await bridge.payments.start_payment(tenant_of(account_id), account_id, asked, key=key)
+        return view.id
+
+    def sell(self, truth: Truth, order_id: str, amount: int) -> None:
+        """Let an order be paid, or not, and let the bridge hear of it sooner or later."""
+        self._numbers += 1
+        sale = Sale(number=self._numbers, truth=truth, amount=amount, order_id=order_id)
+        self.sales.append(sale)
+        if self._chance.random() < 0.2:
+            self._walk_away(sale)
+        else:
+            self._take_money(sale)
+
+    def _walk_away(self, sale: Sale) -> None:
+        """Let nothing be paid; the customer may tell the bridge otherwise, or pay another amount."""
+        if self._chance.random() < 0.5:
+            self._start(self._cheat(sale))
+        if self._chance.random() < 0.5:
+            self._tell(sale, self._chance.choice([Kind.FAILED, Kind.EXPIRED, Kind.CANCELLED]))
+        if self._chance.random() < 0.3:
+            self._tell(sale, Kind.SUCCEEDED, amount=sale.amount + 1_000_000)
+
+    def _take_money(self, sale: Sale) -> None:
+        """Let an order be paid; the money may go back, and come again."""
+        sale.paid = True
+        chance, rest = self._chance.random, sale.amount
+        if chance() < 0.3:
+            self._tell(sale, Kind.FAILED)
+        if chance() < 0.3:
+            self._tell(sale, Kind.PENDING)
+        never_told = self.may_be_asked(sale.order_id) and chance() < 0.5
+        self._tell(sale, Kind.SUCCEEDED, amount=sale.amount, hooked=not never_told)
+        if never_told:
+            sale.truth.paid += sale.net
+            return
+        if chance() < 0.2:
+            self._tell(sale, Kind.SUCCEEDED, amount=sale.amount)
+        for number, share in enumerate((0.5, 1)):
+            if chance() < 0.25:
+                self._give_back(sale, f"r{sale.number}-{number}", round(rest * share / 10_000) * 10_000)
+        sale.truth.paid += sale.net
+
+    def _give_back(self, sale: Sale, reversal: str, amount: int) -> None:
+        """Let money go back to who paid, and perhaps come again."""
+        kind = self._chance.choice([Kind.REFUNDED, Kind.CHARGED_BACK])
+        self._tell(sale, kind, amount=amount, reversal=reversal)
+        if self._chance.random() < 0.3:
+            self._tell(sale, Kind.REINSTATED, reversal=reversal)
+        else:
+            sale.back[reversal] = amount
+
+    def _tell(
+        self,
+        sale: Sale,
+        kind: Kind,
+        *,
+        amount: int | None = None,
+        reversal: str | None = None,
+        hooked: bool = True,
+    ) -> None:
+        """Let the bridge hear of something: by asking, and by a web hook unless that is never sent."""
+        events = self.told.setdefault(sale.order_id, [])
+        payment = None if kind in (Kind.FAILED, Kind.PENDING, Kind.EXPIRED, Kind.CANCELLED) else sale.payment
+        told = Told(
+            event_id=f"e{sale.number}-{len(events)}",
+            kind=kind,
+            order_id=sale.order_id,
+            payment_id=payment,
+            reversal_id=reversal,
+            amount=amount,
+            currency=None if amount is None else CURRENCY,
+        )
+        events.append(told)
+        if hooked:
+            self.waiting += 1
+            self._start(self._until_heard(sale, told))
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _until_heard(self, sale: Sale, told: Told) -> None:
+        """Send a message until it is answered, and perhaps once more."""
+        await asyncio.sleep(self._chance.uniform(*LATE_S))
+        while await self._send(told) is None:  # noqa: ASYNC110 - each turn sends again
+            await asyncio.sleep(self._chance.uniform(*RETRY_S))
+        self.waiting -= 1
+        if told.kind is Kind.SUCCEEDED and sale.paid:
+            sale.truth.keys[sale.key] = sale.amount
+        await asyncio.sleep(self._chance.random() * DAY_S)
+        if self._chance.random() < 0.5 and await self._send(told):
+            self.problems.append(f"invariant 4: {told.event_id} was new although it was answered before")
+
+    async def _send(self, told: Told) -> int | None:
+        """Send a message once; return how many of its events were new, None if no answer comes."""
+        body, signed_s = _body(told), self._machine.clock.true() // 1000
+        if not self.calm and self._chance.random() < OLD:
+            await asyncio.sleep(self._chance.random() * 2 * TOLERANCE_S)
+        if not self.calm and self._chance.random() < LOST:
+            return None
+        heard = await self._handed_over(body, sign(SECRET, body, signed_s), signed_s)
+        return None if not self.calm and self._chance.random() < LOST else heard
+
+    async def _handed_over(self, body: bytes, signature: str, signed_s: int) -> int | None:
+        """Let the bridge take a message; None if it does not, and may later."""
+        parts = self._machine.parts
+        if parts is None:
+            return None
+        age_s = parts.engine.clock.now() // 1000 - signed_s
+        if self._knocked is not None and not self._knocked.done():
+            self._knocked.set_result(None)
+        try:
+            heard = await self._machine.ask(parts.bridge.payments.hear("till", {HEADER: signature}, body))
+        except PowerLostError:
+            return None
+        except Refused as refused:
+            fresh = abs(age_s) < TOLERANCE_S - CLOCK_S
+            if refused.code not in UNHEARD or (refused.code is ErrorCode.NOT_AUTHENTICATED and fresh):
+                self.problems.append(f"the message {body.decode()} was refused: {refused}")
+            return None
+        if abs(age_s) > TOLERANCE_S + CLOCK_S:
+            self.problems.append(f"a message was taken that had been signed {age_s} s before")
+        return heard.events
+
+    async def _cheat(self, sale: Sale) -> None:
+        """Tell that an order was paid without being the till."""
+        told = Told(
+            event_id=f"cheat-{sale.number}",
+            kind=Kind.SUCCEEDED,
+            order_id=sale.order_id,
+            payment_id=f"cheat-{sale.number}",
+            amount=sale.amount,
+            currency=CURRENCY,
+        )
+        parts, body, now_s = self._machine.parts, _body(told), self._machine.clock.true() // 1000
+        if parts is None:
+            return
+        try:
+            header = {HEADER: sign("what a cheat guessed", body, now_s)}
+            await self._machine.ask(parts.bridge.payments.hear("till", header, body))
+        except PowerLostError, Refused:
+            return
+        self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
+
+    async def check(self) -> None:
+        """Note orders of which customers are told what is not true."""
+        parts = self._machine.parts
+        if parts is None:
+            return
+        for sale in self.sales:
+            actor, account_id = tenant_of(sale.truth.house.id), sale.truth.house.id
+            view = await parts.bridge.payments.payment(actor, account_id, sale.order_id)
+            if view.state.value not in sale.states:
+                self.problems.append(f"{sale.key} is told to be {view.state}, none of {sale.states}")
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+
+
+def _body(told: Told) -> bytes:
+    """Return a message as it is sent."""
+    said = {
+        "id": told.event_id,
+        "type": told.kind.value,
+        "order": told.order_id,
+        "payment": told.payment_id,
+        "reversal": told.reversal_id,
+        "amount": None if told.amount is None else format_amount(told.amount, CURRENCY).split()[-1],
+        "currency": told.currency,
+    }
+    return json.dumps({name: each for name, each in said.items() if each is not None}).encode()
