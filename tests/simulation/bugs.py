@@ -264,7 +264,7 @@ BUGS: Sequence[Bug] = (
         faults=CRASHES_OF_PAYMENTS,
     ),
     Bug("a payment that is told to have failed before is forgotten", 8, _late_failures_count, days=0.3),
-    Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, days=0.3),
+    Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, seed=2, days=0.3),
     Bug("a relay is told once and never again", 9, _tells_once, days=1, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",
