@@ -26,7 +26,7 @@ HOLD_PAUSE_H: Final = 8.0
 VOUCHER: Final = "15.00"
 FIRST_ORDER_S: Final = 3 * HOUR_S
 AT_TILL: Final = 0.5
-"""Share of payments that are made at the till."""
+"""Share of payments that are made at the till and not in cash."""
 LATER: Final = (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.PROVIDER_UNAVAILABLE)
 AGAIN: Final = 0.3
 """Share of requests that are sent once more, although they were answered."""
@@ -102,10 +102,10 @@ class Customer:
 
     async def _pay_once(self) -> None:
         """Pay in cash, with a voucher or at the till."""
-        if self._chance.random() < AT_TILL:
-            await self._order(self._chance.choice(AMOUNTS))
-        elif self.vouchers and self._chance.random() < AGAIN:
+        if self.vouchers and self._chance.random() < AGAIN:
             await self._redeem(self.vouchers.pop())
+        elif self._chance.random() < AT_TILL:
+            await self._order(self._chance.choice(AMOUNTS))
         else:
             await self.top_up(self._chance.choice(AMOUNTS))
 
