@@ -41,7 +41,7 @@ async def half_a_request(port: int) -> AsyncIterator[asyncio.StreamReader]:
 async def is_closed(reader: asyncio.StreamReader) -> bool:
     """Say whether the other side closed the connection."""
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await reader.read() == b""
     except ConnectionError:
         return True
@@ -54,7 +54,7 @@ async def health(served: Served) -> int:
 
 async def served_again(served: Served) -> int:
     """Return the health as soon as there is room again."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await health(served)
@@ -86,7 +86,7 @@ async def test_a_handshake_that_never_ends_counts_as_well(tmp_path: Path) -> Non
     for _, each in [*silent, (reader, writer)]:
         each.close()
     trust = ssl.create_default_context(cafile=cert)
-    async with ClientSession(connector=TCPConnector(ssl=trust)) as session, asyncio.timeout(30):
+    async with ClientSession(connector=TCPConnector(ssl=trust)) as session, asyncio.timeout(60):
         while True:
             try:
                 async with session.get(f"{server.url}/health") as answer:

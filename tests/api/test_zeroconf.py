@@ -54,7 +54,7 @@ async def test_another_host_finds_the_announcement_and_then_no_more() -> None:
         pytest.skip("this machine has no multicast")
     other = AsyncZeroconf()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             found: ServiceInfo | None = None
             while found is None:
                 found = await other.async_get_service_info(SERVICE_TYPE, announcement.service.name, 1000)

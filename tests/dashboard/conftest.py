@@ -47,7 +47,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         cookie = SESSIONS.begin(token, 1) if token else None
         monkeypatch.setattr("dashboard.signin.current.session_cookie", lambda: cookie)
         monkeypatch.setattr("time.time", lambda: now / 1000)
-        app = AppTest.from_file(str(APP), default_timeout=20).run()
+        app = AppTest.from_file(str(APP), default_timeout=120).run()
         for name, value in query.items():
             app.query_params[name] = value
         return app.switch_page(f"views/{page}.py").run() if page else app.run()

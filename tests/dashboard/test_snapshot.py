@@ -55,7 +55,7 @@ def _elsewhere(script: str, house: House, *numbers: int) -> None:
     """Run a script in a process of its own, over a house."""
     arguments = [sys.executable, "-c", script, str(house.folder), *map(str, numbers)]
     subprocess.run(
-        arguments, check=True, timeout=30, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        arguments, check=True, timeout=120, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     )
 
 
@@ -95,7 +95,7 @@ def test_reading_goes_on_while_a_writer_commits_and_does_not_stop_it(own: House)
         assert writer.stdout.readline() == "writing\n"
         seen = {units(Warehouse(read_snapshot(own.folder)), LANDLORD)[0] for _ in range(20)}
     finally:
-        told, _ = writer.communicate("stop", timeout=20)
+        told, _ = writer.communicate("stop", timeout=60)
     assert writer.returncode == 0, "a commit was refused while the dashboard read"
     assert len({unit.balance for unit in seen}) > 1, "the reader saw no commit"
     assert len({unit.available for unit in seen}) == 1, "a reader saw half of a commit"

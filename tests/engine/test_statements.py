@@ -397,13 +397,13 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
         with open_writer(flat.location).begin() as writing:
             writing.exec_driver_sql("UPDATE account SET name = 'changed'")
             held.set()
-            assert finish.wait(20)
+            assert finish.wait(60)
             writing.rollback()
 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        assert held.wait(20)
+        assert held.wait(60)
         statement = await flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
         assert statement.closing == zar("100.00")
     finally:

@@ -233,7 +233,7 @@ async def test_a_websocket_tells_of_all_shards_under_numbers_that_rise_and_resum
 
 async def _top_up(socket: ClientWebSocketResponse) -> Body:
     """Return the next event of a top-up."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             told: Body = json.loads((await socket.receive()).data)
             if told["type"] == "event" and told["kind"] == "top_up":
