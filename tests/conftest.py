@@ -26,9 +26,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("dist", "no") != "no":
         items[:] = ordered(items)
     if os.environ.get("PREPAID_TEST_DATABASE") == "postgresql":
-        about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+        about_sqlite = [item for item in items if _reason(item)]
         config.hook.pytest_deselected(items=about_sqlite)
-        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+        items[:] = [item for item in items if not _reason(item)]
+
+
+def _reason(item: pytest.Item) -> str:
+    """Return why a test is about SQLite alone; nothing for all others."""
+    marker = item.get_closest_marker("sqlite")
+    if marker is None:
+        return ""
+    if not marker.args:
+        raise pytest.UsageError(f"{item.nodeid} is marked 'sqlite' without a reason; write it in brackets")
+    return str(marker.args[0])
 
 
 @pytest.fixture(autouse=True)

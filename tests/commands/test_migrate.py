@@ -30,7 +30,7 @@ def test_a_wrong_address_is_refused_with_a_remedy(
 
 
 @pytest.mark.postgresql
-@pytest.mark.sqlite
+@pytest.mark.sqlite("has both databases in any run")
 def test_the_tables_are_shown_with_what_proves_them_equal(
     run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

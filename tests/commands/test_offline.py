@@ -32,6 +32,7 @@ def test_applying_the_same_file_again_changes_nothing(run: Command, installed: P
     assert (code, out) == (0, "The installation is as the file says; nothing changes.\n")
 
 
+@pytest.mark.sqlite("the backup is looked at as the file of another installation")
 @pytest.mark.invariant(2)
 def test_the_books_of_an_installation_and_of_its_backup_are_right(run: Command, installed: Path) -> None:
     run("top-up", "flat-1", "100.00")
@@ -62,6 +63,7 @@ def test_a_token_of_an_unknown_account_is_refused(run: Command, installed: Path)
     assert "flat-99" in err
 
 
+@pytest.mark.sqlite("a damaged file; a server looks after its own")
 def test_a_damaged_database_is_told_and_not_copied(run: Command, installed: Path) -> None:
     database = installed / DATABASE_NAME
     raw = bytearray(database.read_bytes())

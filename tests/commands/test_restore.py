@@ -17,6 +17,9 @@ from tests.commands.conftest import Command
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 SQLITE = b"SQLite format 3"
+pytestmark = pytest.mark.sqlite(
+    "what is restored is a file; tests/storage/test_backup_of_server.py has a server's"
+)
 
 
 @pytest.fixture

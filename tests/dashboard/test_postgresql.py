@@ -29,7 +29,7 @@ from tests import postgresql_server
 from tests.dashboard.invented_house import House, Unit, build, yesterday
 from tests.dashboard.test_pages import PAGES, shown
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite]
+pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite("has both databases in any run")]
 TOKEN_ID, SECRET = new_secret()
 TOKEN = StoredToken(
     TOKEN_ID, "Tenant", Role.TENANT, frozenset(), frozenset({"one"}), digest(SECRET), 0, None, None

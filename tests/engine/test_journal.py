@@ -133,7 +133,7 @@ async def test_verification_finds_a_guard_that_is_missing(used: House, table: st
     assert used.problems() == [f"invariant 3: the guard {guard} is missing"]
 
 
-@pytest.mark.sqlite
+@pytest.mark.sqlite("a damaged file; a server looks after its own")
 async def test_verification_finds_a_damaged_file(used: House) -> None:
     used.store.close()
     with closing(sqlite3.connect(used.data / DATABASE_NAME)) as connection:

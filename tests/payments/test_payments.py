@@ -338,7 +338,7 @@ async def many(shop: Till, order: PaymentView) -> None:
 
 
 @pytest.mark.invariant(13)
-@pytest.mark.sqlite
+@pytest.mark.sqlite("pages that SQLite may not have; a server's disk is not the bridge's")
 async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_credited(shop: Till) -> None:
     order = await shop.order()
     with disk_full(shop.house):

@@ -15,7 +15,7 @@ from meter_bridge.storage.moving import move
 from tests import postgresql_server
 from tests.engine.harness import BLOCKS, HOUR, house
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite]
+pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite("has both databases in any run")]
 
 
 @pytest.fixture

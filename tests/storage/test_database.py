@@ -21,7 +21,7 @@ from meter_bridge.storage.database import (
 from meter_bridge.storage.migrate import HEAD, schema_of
 from tests.storage.template import new_database
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite("pragmas, locks and rights of the file")
 
 
 def test_the_writer_is_durable(database: Path) -> None:

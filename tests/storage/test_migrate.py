@@ -14,7 +14,9 @@ from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.sqlite(
+    "files of older releases; test_postgresql.py and test_upgrade.py have the same of a server"
+)
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -22,7 +22,7 @@ from tests import postgresql_server
 from tests.engine.harness import BLOCKS, HOUR, VirtualTime, house, opened
 
 # Both databases take part, whichever the run is on.
-pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite]
+pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite("has both databases in any run")]
 
 
 @pytest.fixture
