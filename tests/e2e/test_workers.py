@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
+from meter_bridge.app import client_id_of
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.outgoing import Outbound
@@ -24,7 +25,7 @@ from meter_bridge.protocol.messages import AccountView
 from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
-from scripts.lib.demo.mosquitto import Mosquitto
+from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
 from scripts.lib.demo.ports import free_port
 from scripts.lib.demo.process import OwnedProcess
 from scripts.lib.demo.street import Fitting, Street
@@ -271,7 +272,9 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
             assert frozen is not None
             os.kill(frozen, signal.SIGSTOP)
             print(f"taken over {await found.shared_by(2):.1f} s after a stall")  # noqa: T201
-            await until("the client id is taken over at the broker", taken_over_at(mosquitto), SOON_S)
+            await until(
+                "the client id is taken over at the broker", await taken_over_at(found, mosquitto), SOON_S
+            )
             os.kill(frozen, signal.SIGCONT)
             await OwnedProcess.start(found.processes[0])
             print(f"shared anew {await found.shared_by(0, 1, 2):.1f} s after two came back")  # noqa: T201
@@ -292,12 +295,14 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
         assert await found.processes[0].problems() == []
 
 
-def taken_over_at(mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
+async def taken_over_at(found: Workers, mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
     """Return what looks whether the broker ended a connection of a shard because its new owner came."""
+    installation = json.loads(await found.apis[2].get("/api/v1/info"))["installation_id"]
+    ids = [client_id_of(installation, n, PASSWORDS["bridge"]) for n in range(len(SITES))]
 
     async def look() -> bool:
         lines = mosquitto.log.read_text().splitlines()
-        return any("prepaid-meter-" in line and "already connected" in line for line in lines)
+        return any(f"Client {each} already connected" in line for line in lines for each in ids)
 
     return look
 
