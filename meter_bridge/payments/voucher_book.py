@@ -42,6 +42,13 @@ def _voucher(row: RowMapping) -> Voucher:
     return Voucher(serial=row["id"], **{name: value for name, value in row.items() if name != "id"})
 
 
+def currencies(reader: Engine) -> dict[str, str]:
+    """Return the currency of each site, of whichever shard."""
+    site = tables.site
+    with reader.connect() as connection:
+        return dict(connection.execute(select(site.c.id, site.c.currency)).tuples().all())
+
+
 def by_code(reader: Engine, code_hash: bytes) -> Voucher | None:
     """Return the voucher of a code's hash."""
     with reader.connect() as connection:

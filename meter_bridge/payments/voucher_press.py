@@ -45,7 +45,7 @@ class VoucherPress:
 
     async def create(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
         """Make vouchers and return them with their codes, of which only hashes are kept."""
-        currency = self._currency(actor, order)
+        currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
         unit = unit_of(self._engine, actor)
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
@@ -84,9 +84,9 @@ class VoucherPress:
         (batch,) = voucher_book.batches(self._engine.reader, unit.at, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
 
-    def _currency(self, actor: Actor, order: VoucherOrder) -> str:
+    async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
         """Return the currency of new vouchers; raises ``Refused`` for a site that the actor may not see."""
-        sites = self._engine.installation.sites
+        sites = await asyncio.to_thread(voucher_book.currencies, self._engine.reader)
         if order.site is not None:
             if order.site not in sites or not _sees(actor, order.site):
                 raise Refused(
@@ -96,7 +96,7 @@ class VoucherPress:
                     value=order.site,
                     remedy=f"choose from {', '.join(each for each in sorted(sites) if _sees(actor, each))}",
                 )
-            found = {sites[order.site].currency}
+            found = {sites[order.site]}
         else:
             if EVERYTHING not in actor.sites:
                 raise Refused(
@@ -105,7 +105,7 @@ class VoucherPress:
                     field="site",
                     remedy="name one of your sites",
                 )
-            found = {site.currency for site in sites.values()}
+            found = set(sites.values())
         if order.currency is not None and order.currency in found:
             return order.currency
         if order.currency is not None or len(found) != 1:

@@ -187,3 +187,33 @@ async def test_a_whole_site_file_passes_through_a_worker(pair: Pair) -> None:
         pair.urls[1] + "/api/v1/site?dry_run=true", data=text.encode(), headers=headers
     ) as answer:
         assert answer.status == 200, await answer.text()
+
+
+@pytest.mark.invariant(4)
+async def test_a_voucher_typed_at_two_accounts_at_the_same_instant_is_used_once(pair: Pair) -> None:
+    status, made = await send(pair, 0, "/api/v1/vouchers", {"count": 1, "amount": "50.00", "currency": "ZAR"})
+    assert status == 201, made
+    code = {"code": made["vouchers"][0]["code"]}
+
+    async def redeem(account: str) -> int:
+        path = f"/api/v1/accounts/{account}/vouchers"
+        return (await send(pair, 0, path, code, **{"Idempotency-Key": "typed"}))[0]
+
+    before = await asyncio.gather(redeem("n1"), redeem("s1"))
+    assert before.count(201) == 1
+    for owner in pair.owners:
+        if owner.engine.broken is not None:
+            await owner.engine.try_recover()
+    after = await asyncio.gather(redeem("n1"), redeem("s1"))
+    assert sorted(after) == [200, 409]
+    assert after.index(200) == before.index(201)
+
+
+async def test_vouchers_are_made_for_a_site_of_another_shard(pair: Pair) -> None:
+    asked = {"count": 1, "amount": "50.00", "site": "south"}
+    status, made = await send(pair, 0, "/api/v1/vouchers", asked)
+    assert status == 201, made
+    for account, expected in (("n1", 422), ("s1", 201)):
+        path, code = f"/api/v1/accounts/{account}/vouchers", {"code": made["vouchers"][0]["code"]}
+        assert (await send(pair, 0, path, code, **{"Idempotency-Key": account}))[0] == expected
+    assert (await send(pair, 1, "/api/v1/vouchers", asked | {"site": "west"}))[0] == 404
