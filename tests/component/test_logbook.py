@@ -21,7 +21,7 @@ CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted"
     [
         (EventKind.TOP_UP, {"amount": 100_000_000, "method": "cash"}, "was topped up with ZAR 100.00"),
         (EventKind.SUPPLY_CHANGED, CUT, "supply is Disconnected: Credit exhausted"),
-        (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Low."}, "alert: Low."),
+        (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Flat 1: Low."}, "alert: Low."),
         (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert is over: Low."),
         (
             EventKind.ALERT_ACKNOWLEDGED,
