@@ -195,3 +195,26 @@ async def test_a_voucher_that_is_mistyped_can_be_mended_and_tells_where_its_mone
     await expect(dialog.get_by_role("status")).to_contain_text("50.00 booked")
     data = {"device_id": "flat", "code": "1234 5678 9012 3456 7890"}
     assert (await page.evaluate("window.asked"))[-1] == ["prepaid_meter.redeem_voucher", data]
+
+
+GENERATE: Final = """async (devices) => {
+  const { PrepaidMeterStrategy } = await import("/strategy.js");
+  const balance = (device) => [`sensor.${device}`, {
+    entity_id: `sensor.${device}`, device_id: device,
+    platform: "prepaid_meter", translation_key: "balance" }];
+  const hass = {
+    locale: { language: "en" }, entities: Object.fromEntries(devices.map(balance)),
+    callWS: async () => ({ sites: [{ name: "House", devices }] }) };
+  const { views } = await PrepaidMeterStrategy.generate({}, hass);
+  return views.flatMap((view) => view.sections).flatMap((section) => section.cards);
+}"""
+
+
+@pytest.mark.parametrize("devices", [["flat-1"], ["flat-1", "flat-2"], []])
+async def test_the_dashboard_lists_what_needs_attention_unless_one_card_says_it(
+    page: Page, devices: list[str]
+) -> None:
+    cards = await page.evaluate(GENERATE, devices)
+    assert [card["device"] for card in cards if card["type"] == "custom:prepaid-meter-card"] == devices
+    lists = [card for card in cards if card["type"] == "custom:prepaid-meter-units-card"]
+    assert len(lists) == (len(devices) != 1)

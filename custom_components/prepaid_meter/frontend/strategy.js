@@ -31,6 +31,9 @@ async function sitesOf(hass) {
 function overview(hass, sites) {
   const few = sites.length <= 1 && accountDevices(hass).length <= CARDS_UP_TO;
   const all = few ? accountDevices(hass).map(accountCard) : [{ type: "custom:prepaid-meter-units-card", title: word("units.all") }];
+  // Of a single account its own card says what needs attention.
+  const attention = accountDevices(hass).length === 1 ? [] : [{ type: "custom:prepaid-meter-units-card", attention: true }];
+  const first = [...bridgeProblems(hass), ...attention];
   return {
     title: word("units.overview"),
     path: "overview",
@@ -38,7 +41,7 @@ function overview(hass, sites) {
     type: "sections",
     max_columns: COLUMNS,
     sections: [
-      grid([...bridgeProblems(hass), { type: "custom:prepaid-meter-units-card", attention: true }], COLUMNS),
+      ...(first.length ? [grid(first, COLUMNS)] : []),
       ...(few ? all.map((card) => grid([card])) : [grid(all, COLUMNS)]),
     ],
   };
