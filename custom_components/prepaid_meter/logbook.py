@@ -34,7 +34,8 @@ def _message(hass: HomeAssistant, data: dict[str, Any]) -> str:
     sentences = async_get_cached_translations(hass, language, "common", DOMAIN)
     states = async_get_cached_translations(hass, language, "entity", DOMAIN)
     told = {name: "" if value is None else str(value) for name, value in data.items()}
-    told["message"] = told.get("message", "").removeprefix(f"{data[ATTR_ACCOUNT]}: ")  # the line begins with it
+    # The line begins with the account's name already.
+    told["message"] = told.get("message", "").removeprefix(f"{data[ATTR_ACCOUNT]}: ")
     for name, sensor in (("state", "supply_state"), ("reason", "supply_reason")):
         key = f"component.{DOMAIN}.entity.sensor.{sensor}.state.{told.get(name)}"
         told[name] = states.get(key, told.get(name, ""))
