@@ -21,6 +21,7 @@ from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
 from meter_bridge.devices.driver import Item, Sink
 from meter_bridge.devices.session import MakeClient, gmqtt_client
+from meter_bridge.engine.archive import EXPORT_NAME
 from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
 from meter_bridge.engine.bridge import FOLLOW_S, Bridge, make_feed
 from meter_bridge.engine.daemon import Daemon, Pace
@@ -31,6 +32,7 @@ from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.load import load
+from meter_bridge.engine.retention import Retention
 from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition
@@ -44,7 +46,7 @@ from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
-EXPORT_NAME: Final = "export"
+RETENTION_S: Final = 600.0
 SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_S: Final = 5.0
 NOTICES_S: Final = 1.0
@@ -203,6 +205,9 @@ async def running(
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
     if exporter is not None or shard.n != 0:
         jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
+    if settings.keep_readings_days and shard.whole and engine.archive is not None:
+        retention = Retention(engine, engine.archive, settings.keep_readings_days)
+        jobs.append(("retention", RETENTION_S, retention.tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
         gateway.start(engine.installation)

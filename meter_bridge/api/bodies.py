@@ -15,7 +15,8 @@ from meter_bridge.api.port import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 BODY_BYTES: Final = 64 * 1024
-SITE_FILE_BYTES: Final = 2 * 1024 * 1024
+SITE_FILE_BYTES: Final = 20_000_000
+STATEMENT_BYTES: Final = 2 * 1024 * 1024
 BODY_SECONDS: Final = 30
 """A body that takes longer to arrive is not waited for."""
 MAX_BRACKETS: Final = 64

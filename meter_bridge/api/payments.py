@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from meter_bridge.api.bodies import BODY_BYTES, SITE_FILE_BYTES, read_body
+from meter_bridge.api.bodies import BODY_BYTES, STATEMENT_BYTES, read_body
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.payment_requests import (
@@ -181,7 +181,7 @@ async def decide_payment(call: Call) -> Reply:
 async def reconcile_payments(call: Call) -> Reply:
     """Hold a provider's statement, as CSV, against the journal, and say what is missing on either side."""
     query = call.query(ReconcileQuery)
-    raw = await read_body(call.request, SITE_FILE_BYTES)
+    raw = await read_body(call.request, STATEMENT_BYTES)
     provider = call.request.match_info["provider"]
     return Reply(await call.port.payments.reconcile(provider, raw, query))
 

@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"seconds between exports for the dashboard (default: {DEFAULT_EXPORT_EVERY_S})",
     )
     parser.add_argument(
+        "--keep-readings-days",
+        metavar="DAYS",
+        help="days of quarter hours kept in the database, older ones in exported files alone (default: all)",
+    )
+    parser.add_argument(
         "--decode-only",
         action="store_true",
         default=None,
@@ -106,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         "log_level",
         "decode_only",
         "export_every_s",
+        "keep_readings_days",
         "database",
         "standby",
     )

@@ -1,14 +1,12 @@
 """Read a site file for a command."""
 
 from pathlib import Path
-from typing import Final
 
 from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.config.plan import InstallationPlan, SitePlan
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load, load_tariffs
-
-MAX_BYTES: Final = 2 * 1024 * 1024
+from meter_bridge.config.yaml_text import MAX_BYTES
 
 
 def read(path: Path) -> str:

@@ -15,6 +15,10 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 DEFAULT_LISTEN: Final = "127.0.0.1:8126"
 DEFAULT_EMBEDDED_PORT: Final = 18830
 DEFAULT_EXPORT_EVERY_S: Final = 900
+KEEP_EVERYTHING: Final = 0
+SHORTEST_KEPT_DAYS: Final = 62
+"""Two months: what was paid in advance, and corrections of the last month, are looked up in the database."""
+LONGEST_KEPT_DAYS: Final = 36_500
 SECONDS_PER_DAY: Final = 86_400
 MAX_PORT: Final = 65_535
 YES: Final = frozenset({"1", "yes", "true", "on"})
@@ -63,6 +67,8 @@ class Settings:
     """Only receive and decode messages: the base line of the benchmark; nothing is charged."""
     export_every_s: int = DEFAULT_EXPORT_EVERY_S
     """Time between two exports for the dashboard."""
+    keep_readings_days: int = KEEP_EVERYTHING
+    """Days of quarter hours that stay in the database; older ones are in exported files alone. 0 for all."""
     database: str | None = field(default=None, repr=False)
     """``postgresql://`` address, which may carry a password; None for a file of SQLite in the data folder."""
     standby: bool = False
@@ -134,6 +140,7 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         log_level=(_text(given, texts, "log_level") or "INFO").upper(),
         decode_only=_flag(given, texts, "decode_only"),
         export_every_s=_seconds(given, texts, "export_every_s"),
+        keep_readings_days=_days(given, texts, "keep_readings_days"),
         database=_text(given, texts, "database"),
         standby=_flag(given, texts, "standby"),
         worker_address=_text(given, texts, "worker_address"),
@@ -196,6 +203,16 @@ def _seconds(given: _Given, texts: _Texts, name: str) -> int:
         remedy = "write whole seconds, for example 900"
         raise SettingsError(variable_of(name), value, "is not a number of seconds", remedy)
     return int(value)
+
+
+def _days(given: _Given, texts: _Texts, name: str) -> int:
+    value = str(given.get(name, texts.get(name, KEEP_EVERYTHING)))
+    numeric = value.isascii() and value.isdigit() and len(value) <= len(str(LONGEST_KEPT_DAYS))
+    days = int(value) if numeric else -1
+    if days != KEEP_EVERYTHING and not SHORTEST_KEPT_DAYS <= days <= LONGEST_KEPT_DAYS:
+        remedy = f"write {SHORTEST_KEPT_DAYS} to {LONGEST_KEPT_DAYS} days, for example 400, or 0 to keep all"
+        raise SettingsError(variable_of(name), value, "is not how long readings can be kept", remedy)
+    return days
 
 
 def _port(given: _Given, texts: _Texts, name: str) -> int:

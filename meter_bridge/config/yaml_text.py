@@ -13,7 +13,8 @@ import yaml
 
 from meter_bridge.config.problems import MAX_PROBLEMS, ProblemCode, SiteFileError, SiteProblem, shorten
 
-MAX_BYTES: Final = 2_000_000
+MAX_BYTES: Final = 20_000_000
+"""A hundred thousand units take some 16 MB."""
 MAX_DEPTH: Final = 16
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 """What YAML forbids, and line separators that no editor shows and that would put each place below off."""

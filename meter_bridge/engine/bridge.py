@@ -30,6 +30,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine import alerting, views
 from meter_bridge.engine.applying import followed_unit, removed_accounts, site_unit
+from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.closed import closed_account
 from meter_bridge.engine.cutoff import unprotected
@@ -176,6 +177,7 @@ class Bridge:
     def __init__(self, engine: Engine, discovery: Discovery, data: Path) -> None:
         """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
+        engine.archive = Archive(data / EXPORT_NAME)
         self._look = Look(engine, discovery)
         self._operations = Operations(engine)
         self._supplies = Supplies(engine)
@@ -258,7 +260,9 @@ class Bridge:
         """Return an entry of the account's journal with everything that it was made of."""
         account = self._books_of(actor, account_id)
         first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
-        found = await asyncio.to_thread(explain_entry, self.engine.reader, account.id, entry_id, first=first)
+        found = await asyncio.to_thread(
+            explain_entry, self.engine.reader, self.engine.archive, account.id, entry_id, first=first
+        )
         if found is None:
             raise Refused(
                 ErrorCode.NOT_FOUND,
@@ -542,7 +546,13 @@ class Bridge:
         ]
         reader = self.engine.reader
         return await asyncio.to_thread(
-            history_page, reader, asked, after=after, upto=upto, from_account=from_account
+            history_page,
+            reader,
+            asked,
+            after=after,
+            upto=upto,
+            from_account=from_account,
+            archive=self.engine.archive,
         )
 
     async def apply(

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import RowMapping, select
 
+from meter_bridge.engine.archive import retired_upto
 from meter_bridge.engine.attention import Attention
 from meter_bridge.engine.compaction import to_merge
 from meter_bridge.engine.engine import Engine
@@ -128,6 +129,8 @@ class Daemon:
         await engine.drained()
         if not self._files_known:
             await self._begin_anew_where_files_are_gone()
+        if not self._files_known:
+            return
         after, upto = engine.installation.exported, engine.installation.sequences.entry
         if self._exporter is None or engine.broken is not None or upto <= after:
             return
@@ -170,13 +173,25 @@ class Daemon:
         with self._engine.reader.connect() as connection:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
+    def _retired(self) -> bool:
+        """Say whether retention let go of any segments."""
+        with self._engine.reader.connect() as connection:
+            return retired_upto(connection) > 0
+
     async def _begin_anew_where_files_are_gone(self) -> None:
         """Retire the manifest and export everything again where its files are not in this folder."""
         engine = self._engine
         if self._exporter is None or engine.broken is not None:
             return
         manifest = self._manifest()
-        if self._exporter.lacks(row["name"] for row in manifest):
+        missing = self._exporter.lacks(row["name"] for row in manifest)
+        if missing and self._retired():
+            _LOGGER.error(
+                "Exported files are missing here, and older readings are in them alone: copy the folder"
+                " 'export' back from the newest backup; nothing is exported until then"
+            )
+            return
+        if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported anew")
             unit = Unit(engine.clock.now())
             unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])

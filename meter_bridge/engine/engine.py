@@ -20,6 +20,7 @@ from sqlalchemy import Engine as SqlEngine
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.engine import protecting, supply_status
 from meter_bridge.engine.alerting import set_alert
+from meter_bridge.engine.archive import Archive
 from meter_bridge.engine.cutoff import CutOffs
 from meter_bridge.engine.deciding import Wishes
 from meter_bridge.engine.evaluation import evaluate
@@ -101,6 +102,8 @@ class Engine:
         self.audited = Audited()
         self.patience: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered for work that keeps the event loop for longer than a moment."""
+        self.archive: Archive | None = None
+        """Where segments are that retention let go of."""
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
         self.installation, last = self._load()

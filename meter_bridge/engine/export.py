@@ -18,6 +18,9 @@ from meter_bridge.storage.location import Location, written
 
 MERGER: Final = "meter_bridge.engine.merging"
 CHILD: Final = "meter_bridge.engine.export_process"
+COMPARED: Final = ("local_day", "kind", "band", "block", "version_id")
+"""What sums of files and of the database are compared by, before the database lets go of segments."""
+MEASURED: Final = ("start_ms", "end_ms", "wh", "amount", "tax")
 ROLLUP: Final = "rollup"
 SEGMENTS: Final = "segments"
 WATERMARK_ID: Final = 1
@@ -40,6 +43,16 @@ class ExportFile:
     rows: int
     first_day: str | None
     last_day: str | None
+
+
+class Asked(TypedDict):
+    """What is asked of exported segments: an account's, or the sums of all where none is named."""
+
+    export_dir: str
+    files: list[str]
+    first: int
+    last: int
+    account: str | None
 
 
 class _FileFields(TypedDict):

@@ -17,6 +17,7 @@ from meter_bridge.core.calendar import day_start, iso
 from meter_bridge.core.ledger import Bucket, EntryKind
 from meter_bridge.core.periods import bounds
 from meter_bridge.core.rating import LineKind
+from meter_bridge.engine.archive import Archive, facts, retired_upto
 from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
@@ -59,6 +60,7 @@ def history_page(
     upto: int | None = None,
     from_account: str | None = None,
     most_hours: int = MOST_HOURS,
+    archive: Archive | None = None,
 ) -> HistoryPage:
     """Return the accounts of which hours changed in a span of the journal, each from its first such hour on.
 
@@ -72,12 +74,14 @@ def history_page(
     found: list[AccountHistory] = []
     with snapshot(reader) as connection:
         span = Span(after, _newest(connection) if upto is None else upto)
-        firsts = _first_changed(connection, span) if span.after else None
+        # What is not in the database any more is not looked through for the first hour that changed.
+        known = span.after and span.after >= retired_upto(connection)
+        firsts = _first_changed(connection, span) if known else None
         room = most_hours
         for each in wanted:
             if room <= 0:
                 return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=each.account_id)
-            history = _account(connection, each, span, firsts)
+            history = _account(connection, archive, each, span, firsts)
             if history is not None:
                 found.append(history)
                 room -= len(history.hours)
@@ -90,7 +94,11 @@ def _newest(connection: Connection) -> int:
 
 
 def _account(
-    connection: Connection, asked: Asked, span: Span, firsts: Mapping[str, int] | None
+    connection: Connection,
+    archive: Archive | None,
+    asked: Asked,
+    span: Span,
+    firsts: Mapping[str, int] | None,
 ) -> AccountHistory | None:
     """Return the hours of an account from the first that changed on, or None where none did."""
     corrections = _corrections(connection, asked, span)
@@ -100,7 +108,10 @@ def _account(
     if firsts is not None and not changed:
         return None
     first = min(changed) if firsts is not None else 0
-    hours = _used(connection, asked, span, first)
+    # What was used in an hour is posted after it began, so that older entries need not be looked at.
+    lowest = max(asked.first_seq, first_entry_since(connection, first * HOUR_MS) if first else 0)
+    with facts(connection, archive, asked.account_id, lowest, span.upto) as there:
+        hours = _used(there, asked, Span(lowest, span.upto), first)
     for change in corrections:
         if change.hour >= first:
             wh, amount = hours.get(change.hour, (0, 0))
@@ -126,17 +137,15 @@ def _first_changed(connection: Connection, span: Span) -> dict[str, int]:
 
 
 def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[int, tuple[int, int]]:
-    """Return energy and charges by hour, from an hour on."""
+    """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
     entry, segment = tables.journal_entry, tables.segment
     hour = (segment.c.start_ms // HOUR_MS).label("hour")
-    # What was used in an hour is posted after it began, so that older entries need not be looked at.
-    lowest = max(asked.first_seq, _first_entry_since(connection, first * HOUR_MS) if first else 0)
     query = (
         select(hour, func.sum(segment.c.wh), func.sum(segment.c.amount + segment.c.tax))
         .select_from(entry.join(segment, segment.c.entry_seq == entry.c.seq))
         .where(
             entry.c.account_id == asked.account_id,
-            entry.c.seq >= lowest,
+            entry.c.seq >= span.after,
             entry.c.seq <= span.upto,
             segment.c.start_ms >= first * HOUR_MS,
             # What was used before a customer moved in is the unit's, and none of the customer's.
@@ -147,7 +156,7 @@ def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[
     return {int(at): (int(wh), int(amount)) for at, wh, amount in connection.execute(query).tuples()}
 
 
-def _first_entry_since(connection: Connection, at: int) -> int:
+def first_entry_since(connection: Connection, at: int) -> int:
     """Return the first entry that was booked at an instant or later; entries are booked in order of time."""
     entry = tables.journal_entry
 

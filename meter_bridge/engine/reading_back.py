@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, fals
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import Bucket, EntryKind
+from meter_bridge.engine.archive import Archive, facts
 from meter_bridge.protocol.messages import (
     AlertKind,
     AlertView,
@@ -61,7 +62,7 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
 
 
 def explain_entry(
-    reader: Engine, account_id: str, entry_id: str, *, first: int = 0
+    reader: Engine, archive: Archive | None, account_id: str, entry_id: str, *, first: int = 0
 ) -> EntryExplanation | None:
     """Return an account's entry with its segments and the readings they came from.
 
@@ -74,10 +75,12 @@ def explain_entry(
         row = connection.execute(query).mappings().first()
         if row is None:
             return None
-        facts = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
+        own_segments = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
+        with facts(connection, archive, account_id, row["seq"], row["seq"]) as there:
+            segments = there.execute(own_segments).mappings().all()
         return EntryExplanation(
             entry=ledger_entries(connection, [row])[0],
-            segments=tuple(_segment(each) for each in connection.execute(facts).mappings()),
+            segments=tuple(map(_segment, segments)),
             readings=_readings(connection, row),
             taken_back=_taken_back(connection, entry_id),
         )

@@ -5,7 +5,7 @@ from datetime import date
 import json
 from typing import ClassVar, Final, override
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from meter_bridge.api import requests
 from meter_bridge.api.port import Refused
@@ -19,16 +19,22 @@ from meter_bridge.core.pricing import Interval, PricedPeriod
 from meter_bridge.core.rating import LineKind, Terms
 from meter_bridge.core.repricing import known_from, reprice
 from meter_bridge.core.tariff import BlockBasis, TariffVersion
+from meter_bridge.engine.archive import facts
 from meter_bridge.engine.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.credit import posted_credit
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.history import first_entry_since
 from meter_bridge.engine.state import Account, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
+from meter_bridge.statement.span import LAST_SEQ
 from meter_bridge.storage import tables
+from meter_bridge.storage.database import snapshot
 
 _PERIOD_KEY: Final = "period"
+EARLY_MS: Final = 86_400_000
+"""By how much an entry could be booked before what it charges, at most: a device's clock may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Repricing(BookOperation):
     @override
     def look_up(self, engine: Engine, account_id: str) -> None:
         """Read the price list, the energy and what was charged; refuse what cannot be priced."""
-        with engine.reader.connect() as connection:
+        with snapshot(engine.reader) as connection:
             version = _version(connection, self.asked.version, self.supply.account.site.currency)
             period = version.billing_period.text(_day(self.asked.day))
             start, end = (day_start(day, version.zone) for day in bounds(period))
@@ -79,11 +85,15 @@ class Repricing(BookOperation):
                 what = "lies before the present customer moved in"
                 raise _refused("day", self.asked.day, what, "settle it with the customer of then")
             start = max(start, since)
-            if _sold_units(connection, self.supply.id, start, end):
-                what = "lies in a period whose energy was sold as units, at the price of then"
-                raise _refused("day", self.asked.day, what, "correct the balance instead")
-            used = _energy(connection, self.supply.id, max(known_from(version, period), since), end)
-            charged = _charged(connection, self.supply.id, start, end)
+            first = first_entry_since(connection, min(start, known_from(version, period)) - EARLY_MS)
+            with facts(connection, engine.archive, account_id, first, LAST_SEQ) as there:
+                whole = _used_in(self.supply, first, start, end)
+                if _sold_units(there, whole):
+                    what = "lies in a period whose energy was sold as units, at the price of then"
+                    raise _refused("day", self.asked.day, what, "correct the balance instead")
+                known = max(known_from(version, period), since)
+                used = _energy(there, _used_in(self.supply, first, known, end))
+                charged = _charged(there, whole)
             charged += _corrected(connection, account_id, self.supply.id, period)
         terms: Terms = self.supply.rating.terms
         self.found = [_Found(period, version, reprice(version, terms, used, period, end), charged)]
@@ -162,35 +172,33 @@ def _version(connection: Connection, version_id: str, currency: str) -> TariffVe
     return version
 
 
-def _energy(connection: Connection, supply_id: str, start: int, end: int) -> list[Interval]:
-    """Return the energy on record of a supply."""
-    table = tables.segment
-    query = select(table.c.start_ms, table.c.end_ms, table.c.wh).where(
-        table.c.supply_id == supply_id, table.c.wh > 0, table.c.start_ms >= start, table.c.start_ms < end
-    )
-    return [Interval(*row) for row in connection.execute(query.order_by(table.c.start_ms)).tuples()]
+def _used_in(supply: Supply, first: int, start: int, end: int) -> ColumnElement[bool]:
+    """Return the condition that chooses a supply's segments of a time, of entries from ``first`` on."""
+    entry, segment = tables.journal_entry.c, tables.segment.c
+    own = select(entry.seq).where(entry.account_id == supply.account.id, entry.seq >= first)
+    in_time = and_(segment.start_ms >= start, segment.start_ms < end)
+    return and_(segment.entry_seq.in_(own), segment.supply_id == supply.id, in_time)
 
 
-def _sold_units(connection: Connection, supply_id: str, start: int, end: int) -> bool:
-    """Say whether units were bought or used in a span of time."""
-    table = tables.segment
-    query = select(table.c.entry_seq).where(
-        table.c.supply_id == supply_id,
-        table.c.kind.in_((LineKind.UNITS, LineKind.PURCHASE)),
-        table.c.start_ms >= start,
-        table.c.start_ms < end,
-    )
+def _energy(connection: Connection, used: ColumnElement[bool]) -> list[Interval]:
+    """Return the energy on record."""
+    table = tables.segment.c
+    query = select(table.start_ms, table.end_ms, table.wh).where(used, table.wh > 0)
+    return [Interval(*row) for row in connection.execute(query.order_by(table.start_ms)).tuples()]
+
+
+def _sold_units(connection: Connection, used: ColumnElement[bool]) -> bool:
+    """Say whether units were bought or used."""
+    table = tables.segment.c
+    query = select(table.entry_seq).where(used, table.kind.in_((LineKind.UNITS, LineKind.PURCHASE)))
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _charged(connection: Connection, supply_id: str, start: int, end: int) -> int:
-    """Return what was charged for a span of time, taxes included."""
-    table = tables.segment
-    amount = func.coalesce(func.sum(table.c.amount + table.c.tax), 0)
-    query = select(amount).where(
-        table.c.supply_id == supply_id, table.c.start_ms >= start, table.c.start_ms < end
-    )
-    return int(connection.execute(query).scalar_one())
+def _charged(connection: Connection, used: ColumnElement[bool]) -> int:
+    """Return what was charged, taxes included."""
+    table = tables.segment.c
+    amount = func.coalesce(func.sum(table.amount + table.tax), 0)
+    return int(connection.execute(select(amount).where(used)).scalar_one())
 
 
 def _corrected(connection: Connection, account_id: str, supply_id: str, period: str) -> int:

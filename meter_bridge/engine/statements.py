@@ -48,6 +48,7 @@ async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> St
         books = await asyncio.to_thread(
             read_books,
             engine.reader,
+            engine.archive,
             account.id,
             account.site.currency,
             period,

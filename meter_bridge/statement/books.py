@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, an
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.rating import LineKind
+from meter_bridge.engine.archive import Archive, facts
 from meter_bridge.engine.document import open_wh
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
@@ -32,7 +33,14 @@ class TooLongError(ValueError):
 
 
 def read_books(
-    reader: Engine, account_id: str, currency: str, period: Period, *, by_day: bool, own: Own
+    reader: Engine,
+    archive: Archive | None,
+    account_id: str,
+    currency: str,
+    period: Period,
+    *,
+    by_day: bool,
+    own: Own,
 ) -> Books:
     """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
     with snapshot(reader) as connection:
@@ -48,7 +56,7 @@ def read_books(
             balances=balances,
             sums=sums,
             lines=lines,
-            days=_days(connection, span, _prices(lines)) if by_day else None,
+            days=_by_day(connection, archive, span, lines) if by_day else None,
             entries=_entries(connection, span),
             pending=_pending(connection, account_id, period.start),
         )
@@ -124,6 +132,14 @@ def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
         key = (line.kind, line.supply_id, line.tariff_version_id, line.block, line.band)
         prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
     return prices
+
+
+def _by_day(
+    connection: Connection, archive: Archive | None, span: Span, lines: Sequence[ChargeLine]
+) -> tuple[DayCharge, ...]:
+    """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
+    with facts(connection, archive, span.account_id, span.first, span.stop - 1) as there:
+        return _days(there, span, _prices(lines))
 
 
 def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None]) -> tuple[DayCharge, ...]:

@@ -13,7 +13,7 @@ from meter_bridge.core.ledger import EntryKind
 from meter_bridge.statement.period import Period
 from meter_bridge.storage import tables
 
-_LAST_SEQ: Final = 2**63 - 1
+LAST_SEQ: Final = 2**63 - 1
 _MOVING: Final = tuple(kind for kind in EntryKind if kind is not EntryKind.SETTLEMENT)
 _CREDITING: Final = tuple(kind for kind in _MOVING if kind is not EntryKind.CHARGE)
 
@@ -58,7 +58,7 @@ class Own:
     """The entries of a tenancy: from ``first`` up to and without ``stop``."""
 
     first: int = 0
-    stop: int = _LAST_SEQ
+    stop: int = LAST_SEQ
 
 
 def span_of(connection: Connection, account_id: str, currency: str, period: Period, own: Own) -> Span:
@@ -75,4 +75,4 @@ def _first_seq(connection: Connection, account_id: str, at: int) -> int:
     entry = tables.journal_entry.c
     query = select(entry.seq).where(entry.account_id == account_id, entry.at >= at).order_by(entry.seq)
     found: int | None = connection.execute(query.limit(1)).scalar()
-    return _LAST_SEQ if found is None else found
+    return LAST_SEQ if found is None else found

@@ -448,6 +448,22 @@ export_watermark = Table(
 )
 """One row: every segment up to this journal ``seq`` is in the files that ``export_file`` names."""
 
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+"""One row, where retention let go of any: segments up to this journal ``seq`` are in exported files alone."""
+
+retired_energy = _compact(
+    "retired_energy",
+    Column("meter_id", ForeignKey("meter.id"), primary_key=True),
+    Column("assigned_at", BigInteger, primary_key=True),
+    Column("wh", BigInteger, nullable=False),
+)
+"""Energy of the segments that retention let go of, by meter and by the assignment that it counts for."""
+
 applied_site = Table(
     "applied_site",
     metadata,

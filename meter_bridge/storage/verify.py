@@ -1,5 +1,6 @@
 """Verifying an installation: refold the journal, check the invariants, name what differs."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -69,6 +70,14 @@ _CHECKS: Final = (
             " JOIN (SELECT entry_seq, sum(amount + tax) AS"
             " total FROM segment"
             " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total"
+        ),
+    ),
+    (
+        "the segments of charge {0} are missing",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'charge'"
+            " AND seq > (SELECT coalesce(max(seq), 0) FROM retention)"
+            " AND seq NOT IN (SELECT entry_seq FROM segment)"
         ),
     ),
     (
@@ -186,7 +195,12 @@ def _energy(connection: Connection) -> Iterable[str]:
         "SELECT s.meter_id, sum(s.wh) FROM segment s JOIN meter m ON m.id = s.meter_id"
         " WHERE s.start_ms >= m.assigned_at GROUP BY s.meter_id"
     )
-    settled = dict(connection.execute(text(since_assigned)).tuples().all())
+    settled = Counter(dict(connection.execute(text(since_assigned)).tuples().all()))
+    let_go = (
+        "SELECT r.meter_id, r.wh FROM retired_energy r"
+        " JOIN meter m ON m.id = r.meter_id AND m.assigned_at = r.assigned_at"
+    )
+    settled.update(dict(connection.execute(text(let_go)).tuples().all()))
     for row in connection.execute(text("SELECT document FROM supply_status")):
         for meter_id, charged, open_wh in document.energy(row[0]):
             if settled.get(meter_id, 0) + open_wh != charged:

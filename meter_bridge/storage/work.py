@@ -203,6 +203,26 @@ UPSERT_NOTICE_MARK: Final = _upsert(tables.notice_mark)
 TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent", "sending", "uncertain")
 END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent", "sending", "uncertain")
 
+RETIRE_ENERGY: Final = _register(
+    "retire energy",
+    text(
+        "INSERT INTO retired_energy (meter_id, assigned_at, wh)"
+        " SELECT s.meter_id, m.assigned_at, CAST(sum(s.wh) AS BIGINT) FROM segment s"
+        " JOIN meter m ON m.id = s.meter_id"
+        " WHERE s.entry_seq >= :first AND s.entry_seq <= :last AND s.start_ms >= m.assigned_at"
+        " GROUP BY s.meter_id, m.assigned_at"
+        " ON CONFLICT (meter_id, assigned_at) DO UPDATE SET wh = retired_energy.wh + excluded.wh"
+    ),
+)
+"""Keeps the energy of segments that are let go of; it comes before they do."""
+DELETE_SEGMENTS: Final = _register(
+    "delete segments",
+    delete(tables.segment).where(
+        tables.segment.c.entry_seq >= bindparam("first"), tables.segment.c.entry_seq <= bindparam("last")
+    ),
+)
+UPSERT_RETENTION: Final = _upsert(tables.retention)
+
 
 @dataclass(slots=True)
 class Work:

@@ -17,13 +17,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.api.port import Actor
-from meter_bridge.app import EXPORT_NAME, prepare
+from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating import units_for
 from meter_bridge.core.supply import PaymentMode, SupplyState
 from meter_bridge.devices.driver import Report
+from meter_bridge.engine.archive import EXPORT_NAME
 from meter_bridge.engine.bridge import Bridge, make_feed
 from meter_bridge.engine.credit import available_credit
 from meter_bridge.engine.daemon import Daemon
