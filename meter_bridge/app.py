@@ -1,8 +1,8 @@
 """Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 import gc
 import hashlib
@@ -182,7 +182,7 @@ async def running(
     reader = open_reader(database)
     if shard.whole:
         _refuse_shards(reader)
-    with ownership.patient():
+    with ownership.patient(), _uncollected():
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
     engine.patience = ownership.patient
     intake = Intake(engine, discovery)
@@ -220,6 +220,16 @@ async def running(
         engine.feed.end()
         store.close()
         reader.dispose()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from walking what is being loaded again and again: none of it is garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -> MqttSettings | None:

@@ -70,9 +70,10 @@ class Gateway:
 
     def assign(self, installation: Installation) -> None:
         """Tell drivers and links which meters are in use."""
-        addresses = [*installation.by_energy, *installation.by_relay]
-        for driver in self._drivers.values():
-            driver.assign(addresses)
+        addresses = dict.fromkeys([*installation.by_energy, *installation.by_relay])
+        for family, driver in self._drivers.items():
+            # A driver reads each address that it is given; with many meters only its own are worth it.
+            driver.assign([address for address in addresses if address.startswith(f"{family}:")])
         if self.connection is not None:
             self.connection.refresh()
         self._assign_links(installation)
