@@ -1,6 +1,7 @@
 """A unit's key figures: what is left, for how long, what the next kWh costs, what the week cost."""
 
 import json
+import time
 from typing import Final
 
 from dashboard.access import Viewer
@@ -31,7 +32,7 @@ def unit_figures(
         Figure(say("Lasts"), days(standing.days_left), None, why_days(standing, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
         Figure(say("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
-        Figure(say("Power now"), power(unit.power_mw), None, _read(unit, opened.as_of or 0)),
+        Figure(say("Power now"), power(unit.power_mw), None, _read(unit, int(time.time() * 1000))),
     ]
 
 
@@ -81,7 +82,7 @@ def where_on_ladder(price: PriceNow) -> str:
 
 
 def _read(unit: Unit, now: int) -> str:
-    """Return when the meter was last heard."""
+    """Return when the meter was last heard, by the clock on the wall: the bridge may be silent as well."""
     if unit.read_at is None:
         return say("no reading yet")
     if now - unit.read_at < HOUR_MS:

@@ -62,7 +62,7 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
     if not known:
         no_units()
     else:
-        _meters(every, opened.as_of or 0)
+        _meters(every, int(time.time() * 1000))
     _about(opened, zone)
 
 

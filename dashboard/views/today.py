@@ -1,6 +1,7 @@
 """The morning page: what needs attention, what came in and went out, what just happened."""
 
 from collections.abc import Sequence
+import time
 from typing import Final
 
 import streamlit as st
@@ -37,7 +38,7 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
         return
     freshness(opened, standings[0].unit.time_zone)
     _installation(opened.once(site_alerts, viewer))
-    show_concerns(opened.once(_concerns, viewer), opened.as_of or 0)
+    show_concerns(opened.once(_concerns, viewer), int(time.time() * 1000))
     show_key_figures(opened, viewer, standings)
     show_weeks(opened, viewer)
     if viewer.sees_money:

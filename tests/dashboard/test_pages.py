@@ -147,6 +147,15 @@ def test_a_silent_bridge_dates_its_data(open_page: Open, house: House, page: str
     assert "20 Nov 2026, 18:40 (2 d ago)" in text  # by the site's clock
 
 
+def test_what_a_silent_bridge_heard_last_is_not_just_now(open_page: Open, house: House) -> None:
+    later = NOW_MS + 2 * DAY_MS
+    assert "read just now" in shown(open_page(house.folder, "unit", unit="one"))
+    assert "read 20 Nov 2026, 18:40" in shown(open_page(house.folder, "unit", now=later, unit="one"))
+    text = shown(open_page(house.folder, "system", now=later))
+    assert "just now" not in text
+    assert "2 d ago" in text
+
+
 def test_a_unit_shows_balance_cost_energy_payments_and_history(open_page: Open, house: House) -> None:
     app = open_page(house.folder, "unit", unit="one")
     text = shown(app)
