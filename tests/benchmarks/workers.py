@@ -33,7 +33,7 @@ CORES: Final = 6
 """Fewer cores tell nothing of a speed-up: broker, database and load want some as well."""
 DATABASE: Final = "workers"
 HOT_A_SECOND: Final = 5.0
-"""Writes of one row a second from which on it is named: each shard writes its own mark once a second."""
+"""Writes of one row a second from which on it is named: a shard marks each batch in a row of its own."""
 _WRITTEN: Final = (
     "SELECT relname, n_tup_upd, n_live_tup FROM pg_stat_user_tables"
     " WHERE (SELECT pg_stat_force_next_flush()) IS NOT NULL"
