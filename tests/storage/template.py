@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 import shutil
 import tempfile
+import time
 
 from sqlalchemy import URL
 
@@ -78,7 +79,7 @@ def new_server_database(name: str) -> URL:
 
 @contextmanager
 def settings_of(folder: Path) -> Iterator[Settings]:
-    """Give the settings of a new installation, on the database of this run, which ends with them."""
+    """Give the settings of an installation of now, on the database of this run, which ends with them."""
     if not ON_POSTGRESQL:
         yield Settings(data=folder)
         return
@@ -86,6 +87,11 @@ def settings_of(folder: Path) -> Iterator[Settings]:
     address = new_server_database(name)
     # Several tests may share it, so no single test drops it.
     _made.discard(name)
+    # The bridge has the machine's clock here, and distrusts it weeks after the template's instant.
+    now = round(time.time() * 1_000)
+    postgresql_server.shared().execute(
+        f"UPDATE installation SET created_at = {now}, last_instant = {now}", name
+    )
     try:
         yield Settings(data=folder, database=written(address))
     finally:
