@@ -23,7 +23,7 @@ from meter_bridge.devices.driver import Item, Sink
 from meter_bridge.devices.session import MakeClient, gmqtt_client
 from meter_bridge.engine.archive import EXPORT_NAME
 from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.bridge import FOLLOW_S, Bridge, make_feed
+from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
@@ -32,7 +32,9 @@ from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.load import load
+from meter_bridge.engine.look import make_feed
 from meter_bridge.engine.retention import Retention
+from meter_bridge.engine.site_files import FOLLOW_S
 from meter_bridge.engine.state import Meter, Place
 from meter_bridge.engine.time import Clocks, wall_ms
 from meter_bridge.protocol.messages import RelayPosition

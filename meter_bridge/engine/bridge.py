@@ -1,13 +1,10 @@
 """The bridge as the API and the command line see it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
-
-from sqlalchemy import Connection, select
 
 from meter_bridge import VERSION
 from meter_bridge.api import requests
@@ -22,37 +19,33 @@ from meter_bridge.api.port import (
     ReplacementOrder,
     TokenInfo,
 )
-from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine import alerting, views
-from meter_bridge.engine.applying import followed_unit, removed_accounts, site_unit
 from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.closed import closed_account
-from meter_bridge.engine.cutoff import unprotected
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
-from meter_bridge.engine.feed import Feed, Views
 from meter_bridge.engine.former import owed_by_former, read_tenancies
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
-from meter_bridge.engine.load import begun_versions, newest_applied, plan_of, present_plan
+from meter_bridge.engine.look import STAFF, Look, may_see
 from meter_bridge.engine.metrics import render
-from meter_bridge.engine.operations import ACCOUNTS, Operations, committed, storage_unavailable
+from meter_bridge.engine.operations import ACCOUNTS, Operations, committed
 from meter_bridge.engine.owed import owed_of
 from meter_bridge.engine.policies import change_account_policy
-from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts, read_events
+from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
+from meter_bridge.engine.site_files import SiteFiles
 from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import Wanted, make_statement, no_tenancy
 from meter_bridge.engine.supplies import Supplies, unit_of
-from meter_bridge.engine.tokens import StoredToken, authenticate, compose, digest, load_tokens, new_secret
+from meter_bridge.engine.token_book import TokenBook
 from meter_bridge.engine.top_ups import TopUp
 from meter_bridge.engine.unit import Unit
 from meter_bridge.notify.people import load_people
@@ -76,7 +69,6 @@ from meter_bridge.protocol.messages import (
     MeterView,
     OperationResult,
     OwedView,
-    ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
@@ -87,88 +79,8 @@ from meter_bridge.protocol.messages import (
     Update,
 )
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
-from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.shards import placed
+from meter_bridge.storage import work as ops
 from meter_bridge.tenant_page.service import TenantPage
-
-DAY_MS: Final = 86_400_000
-FOLLOW_S: Final = 1.0
-"""Pause between two looks for what another worker changed."""
-FOLLOWED_LOOKS: Final = 20
-STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
-
-
-def make_feed(engine: Engine) -> Feed:
-    """Return the feed of an engine."""
-    look = Look(engine)
-    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_hear)
-    return Feed(found, lambda after, upto: read_events(engine.reader, after, upto))
-
-
-def may_see(actor: Actor, account: Account) -> bool:
-    """Say whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
-    seen = actor.sees(account.id, account.site.id)
-    return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
-
-
-class Look:
-    """Views of the engine's state for one actor."""
-
-    def __init__(self, engine: Engine, discovery: Discovery | None = None) -> None:
-        """Keep the engine and what was discovered."""
-        self._engine = engine
-        self.discovery = discovery or Discovery()
-        self.elsewhere: frozenset[str] = frozenset()
-        """Addresses that accounts of other shards use."""
-
-    def visible(self, actor: Actor) -> list[Account]:
-        """Return the accounts that an actor may see."""
-        accounts = self._engine.installation.accounts.values()
-        return [account for account in accounts if may_see(actor, account)]
-
-    def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
-        """Return an account that the actor may see, or None."""
-        account = self._engine.installation.accounts.get(account_id)
-        if account is None or not may_see(actor, account):
-            return None
-        return views.account_view(account, self._engine.clock.now())
-
-    def may_hear(self, actor: Actor, event: Event) -> bool:
-        """Say whether an actor may hear of an event: a tenant only of those of the own tenancy."""
-        if event.account_id is None:
-            return actor.role in STAFF
-        account = self._engine.installation.accounts.get(event.account_id)
-        if account is None or not may_see(actor, account):
-            return False
-        own = account.tenancy.n
-        of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
-        return actor.role in STAFF or (account.tenancy.hears(event.seq) and not of_others)
-
-    def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
-        """Return the open alerts that belong to no account, for those who may hear of them."""
-        if actor.role not in STAFF:
-            return ()
-        found = self._engine.installation.alerts | self._engine.unstored_alerts()
-        return tuple(alerting.view(key, alert, None) for key, alert in found.items())
-
-    def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
-        """Return the discovered meters that nobody has assigned; the first shard's bridge tells of them."""
-        if actor.role not in STAFF or self._engine.shard.n != 0:
-            return ()
-        found = self.discovery.views(self._engine.installation)
-        return tuple(meter for meter in found if meter.address not in self.elsewhere)
-
-    def snapshot(self, actor: Actor) -> Snapshot:
-        """Return everything that the actor may see now."""
-        now = self._engine.clock.now()
-        return Snapshot(
-            type="snapshot",
-            seq=self._engine.feed.seq,
-            role=actor.role,
-            accounts=tuple(views.account_view(account, now) for account in self.visible(actor)),
-            unassigned_meters=self.unassigned(actor),
-            alerts=self.site_alerts(actor),
-        )
 
 
 class Bridge:
@@ -181,11 +93,8 @@ class Bridge:
         self._look = Look(engine, discovery)
         self._operations = Operations(engine)
         self._supplies = Supplies(engine)
-        self._one_apply = asyncio.Lock()
-        self._tasks: set[asyncio.Task[ApplyResult]] = set()
-        with engine.reader.connect() as connection:
-            self._tokens = load_tokens(connection)
-            self._learn_addresses(connection)
+        self._site_files = SiteFiles(engine, self._look)
+        self._tokens = TokenBook(engine)
         file = load_providers(data)
         key = load_key(data)
         self.payments = Payments(engine, self._operations, key, file, self._account)
@@ -309,7 +218,7 @@ class Bridge:
         account = self._books_of(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
-        operation = operation_of(account, asked, self._revoke_tenants)
+        operation = operation_of(account, asked, self._tokens.take_from_tenants)
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
@@ -332,18 +241,6 @@ class Bridge:
                 value=account_id,
                 remedy=ACCOUNTS,
             )
-
-    def _revoke_tenants(self, unit: Unit, account_id: str) -> None:
-        """Take an account from every tenant's token that sees it, as part of a unit."""
-        for stored in list(self._tokens.values()):
-            if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
-                self._keep_token(unit, stored.without(account_id, unit.at))
-
-    def _keep_token(self, unit: Unit, stored: StoredToken) -> None:
-        """Store a token that may do less than before, and end what it listens to."""
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({stored.id: stored}))
-        unit.after(lambda: self.engine.feed.cut_off(stored.id))
 
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
@@ -443,7 +340,7 @@ class Bridge:
     ) -> tuple[MeterView, bool]:
         """Replace a meter once per key, and not while a site file is applied."""
         meter = self._meter(actor, meter_id)
-        async with self._one_apply:
+        async with self._site_files.alone:
             return await self._operations.run(
                 actor, meter.supply.account.id, ReplaceMeter(meter.id, order), key
             )
@@ -529,8 +426,8 @@ class Bridge:
 
     async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
-        async with self._one_apply:
-            applied = await asyncio.to_thread(self._applied_document)
+        async with self._site_files.alone:
+            applied = await asyncio.to_thread(self._site_files.applied_document)
             account = self._account(actor, account_id)
             return await change_account_policy(self.engine, actor, account, change, applied)
 
@@ -565,180 +462,11 @@ class Bridge:
         undo: frozenset[str] = frozenset(),
     ) -> ApplyResult:
         """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
-        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run, undo=undo))
-        self._tasks.add(applying)
-        applying.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(applying)
-
-    async def _apply_alone(
-        self,
-        actor: Actor,
-        plan: InstallationPlan,
-        document: str,
-        *,
-        dry_run: bool,
-        undo: frozenset[str],
-    ) -> ApplyResult:
-        """Compare and apply a plan while no other is."""
-        async with self._one_apply:
-            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run, undo=undo)
-
-    async def _compare_and_apply(
-        self,
-        actor: Actor,
-        plan: InstallationPlan,
-        document: str,
-        *,
-        dry_run: bool,
-        undo: frozenset[str],
-    ) -> ApplyResult:
-        """Say what a plan changes, and apply it unless that is refused or only asked for."""
-        await self._follow()
-        before = await asyncio.to_thread(self._applied)
-        plan = keep_holidays(before, plan)
-        difference = compare(before, plan, self.engine.clock.now(), undo=undo)
-        if difference.refusals:
-            raise _refused(difference.refusals)
-        if dry_run or not difference.lines:
-            return ApplyResult(tuple(difference.lines), applied=False)
-        await asyncio.to_thread(self._check_begun_versions, plan)
-        self.engine.running.clear()
-        try:
-            placed = await asyncio.to_thread(self._placed, plan)
-            await self._commit_plan(
-                plan, lambda: site_unit(self.engine, before, plan, document, actor.name, placed)
-            )
-        finally:
-            self.engine.running.set()
-        pending = [*self._not_protected(), *await self._not_followed()]
-        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
-
-    def _placed(self, plan: InstallationPlan) -> dict[str, int] | None:
-        """Return the shard of each site of a plan, where there are several."""
-        if self.engine.shard.whole:
-            return None
-        with self.engine.reader.connect() as connection:
-            return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
-
-    async def _not_followed(self) -> Sequence[str]:
-        """Give the other shards' workers a moment, and name what they have not taken up."""
-        applied = self.engine.installation.sequences.applied
-        behind: list[int] = []
-        for _ in range(FOLLOWED_LOOKS):
-            behind = await asyncio.to_thread(self._behind, applied)
-            if not behind:
-                break
-            await asyncio.sleep(FOLLOW_S / 2)
-        return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
-
-    def _behind(self, applied: int) -> list[int]:
-        """Return the shards whose accounts are of an older site file."""
-        if self.engine.shard.whole:
-            return []
-        table = tables.shard
-        with self.engine.reader.connect() as connection:
-            return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
-
-    def _learn_addresses(self, connection: Connection) -> None:
-        """Learn which meters others serve, so that they are not offered as new ones."""
-        if not self.engine.shard.whole:
-            meter = tables.meter
-            used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
-            rows = connection.execute(used).all()
-            self._look.elsewhere = frozenset(
-                address for row in rows for address in row if address is not None
-            )
+        return await self._site_files.apply(actor, plan, document=document, dry_run=dry_run, undo=undo)
 
     async def follow(self) -> None:
         """Take up the site file that another worker applied; nothing happens where there is none newer."""
-        if self.engine.broken is None and not self._one_apply.locked():
-            async with self._one_apply:
-                await self._follow()
-
-    async def _follow(self) -> None:
-        """Bring the own accounts to the newest site file."""
-        if self.engine.shard.whole:
-            return
-        here = self.engine.installation.sequences.applied_here
-        newest, before, plan = await asyncio.to_thread(self._newer, here)
-        if newest == here or plan is None:
-            return
-        places = await asyncio.to_thread(self._placed, plan) or {}
-        self.engine.running.clear()
-        try:
-            await self._commit_plan(plan, lambda: followed_unit(self.engine, before, plan, newest, places))
-        finally:
-            self.engine.running.set()
-
-    def _newer(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
-        """Return the number of the newest site file, the plan that holds here, and the newest."""
-        with self.engine.reader.connect() as connection:
-            newest = newest_applied(connection)
-            if newest == here:
-                return newest, None, None
-            self._learn_addresses(connection)
-            return newest, plan_of(connection, here), plan_of(connection, newest)
-
-    def _not_protected(self) -> Iterator[str]:
-        """Yield the units that credit is never to cut, and whose devices may still do so."""
-        for account in self.engine.installation.accounts.values():
-            meters = unprotected(account)
-            if meters:
-                yield (
-                    f"{account.id} is not protected yet: {', '.join(meters)} may still open the relay without"
-                    " credit; it is told not to, and asked until it confirms"
-                )
-
-    def _check_begun_versions(self, plan: InstallationPlan) -> None:
-        """Refuse prices other than those once in force under the same name in a removed site."""
-        with self.engine.reader.connect() as connection:
-            begun = begun_versions(connection, self.engine.clock.now())
-        for version in (
-            version for site in plan.sites for tariff in site.tariffs for version in tariff.versions
-        ):
-            if begun.get(version.id, version) != version:
-                raise Refused(
-                    ErrorCode.CONFLICT,
-                    f"tariff version {version.id} has begun with other prices and cannot change",
-                    remedy="give the tariff another id",
-                )
-
-    async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Unit]) -> None:
-        """Commit a plan, then read the state anew."""
-        await self.engine.drained()
-        if self.engine.broken is None:
-            self.engine.flush(everything=True)
-            await self.engine.drained()
-        if self.engine.broken is not None:
-            raise storage_unavailable()
-        accounts = self.engine.installation.accounts
-        gone = [
-            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)
-        ]
-        try:
-            with self.engine.patience():
-                unit = make()
-        except BaseException:
-            self.engine.reload()
-            raise
-        await committed(self.engine, unit)
-        await self.engine.drained()
-        self.engine.reload()
-        for account_id, site_id in gone:
-            self.engine.feed.remove(account_id, site_id)
-        for account_id in self.engine.installation.accounts:
-            self.engine.feed.touch(account_id)
-        self.engine.assigned()
-
-    def _applied(self) -> InstallationPlan | None:
-        """Return the plan that is in force."""
-        found = self._applied_document()
-        return None if found is None else found[1]
-
-    def _applied_document(self) -> tuple[str, InstallationPlan] | None:
-        """Return the site file that was applied last, and the plan that is in force."""
-        with self.engine.reader.connect() as connection:
-            return present_plan(connection, self.engine.installation)
+        await self._site_files.follow()
 
     async def create_token(
         self,
@@ -751,71 +479,26 @@ class Bridge:
         days: int | None,
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
-        await asyncio.to_thread(self._check_reach, sites, accounts)
-        unit = self._unit(actor)
-        token_id, secret = new_secret()
-        expires = None if days is None else unit.at + days * DAY_MS
-        stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({token_id: stored}))
-        await committed(self.engine, unit)
-        return compose(token_id, secret)
-
-    def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
-        """Refuse a token for sites or accounts that do not exist, of whichever shard."""
-        open_ones = select(tables.account.c.id).where(tables.account.c.closed_at.is_(None))
-        with self.engine.reader.connect() as connection:
-            all_sites = set(connection.execute(select(tables.site.c.id)).scalars())
-            all_accounts = set(connection.execute(open_ones).scalars())
-        for field, wanted, known in (
-            ("sites", sites - {"*"}, all_sites),
-            ("accounts", accounts, all_accounts),
-        ):
-            unknown = sorted(wanted - set(known))
-            if unknown:
-                raise Refused(
-                    ErrorCode.NOT_FOUND,
-                    f"{field}: there is no {unknown[0]!r}",
-                    field=field,
-                    value=unknown[0],
-                    remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
-                )
+        return await self._tokens.create(
+            actor, name=name, role=role, sites=sites, accounts=accounts, days=days
+        )
 
     async def look_for_tokens(self) -> None:
         """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
-        found = await asyncio.to_thread(self._read_tokens)
-        changed = [token_id for token_id, stored in self._tokens.items() if found.get(token_id) != stored]
-        self._tokens.update(found)
-        for token_id in changed:
-            self.engine.feed.cut_off(token_id)
-
-    def _read_tokens(self) -> dict[str, StoredToken]:
-        with self.engine.reader.connect() as connection:
-            return load_tokens(connection)
+        await self._tokens.look()
 
     async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
         """Return the tokens of the installation."""
         del actor
-        return [stored.info() for stored in self._tokens.values()]
+        return self._tokens.infos()
 
     async def revoke_token(self, actor: Actor, token_id: str) -> None:
         """Revoke a token at once."""
-        stored = self._tokens.get(token_id)
-        if stored is None:
-            raise Refused(
-                ErrorCode.NOT_FOUND,
-                f"there is no token {token_id!r}",
-                field="token",
-                value=token_id,
-                remedy="'meter-bridge token list' shows those that there are",
-            )
-        unit = self._unit(actor)
-        self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
-        await committed(self.engine, unit)
+        await self._tokens.revoke(actor, token_id)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""
-        return authenticate(self._tokens, token, self.engine.clock.now())
+        return self._tokens.authenticate(token)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
@@ -824,20 +507,6 @@ class Bridge:
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         return self.engine.feed.stream(actor, since)
-
-
-def _refused(refusals: Sequence[Refusal]) -> Refused:
-    """Return the refusal of a site file that would change what it must not."""
-    return Refused(
-        ErrorCode.CONFLICT,
-        "; ".join(str(refusal) for refusal in refusals),
-        problems=tuple(
-            ProblemDetail(
-                code=each.code, field=each.field, value=each.value, message=each.message, remedy=each.remedy
-            )
-            for each in refusals
-        ),
-    )
 
 
 _UNDECIDED = "'meter-bridge quarantine list' shows the registers that wait for a decision"

@@ -23,10 +23,11 @@ from meter_bridge.core.money import parse_amount
 from meter_bridge.core.relay import Proof
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
-from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.look import make_feed
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult

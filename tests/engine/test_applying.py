@@ -311,7 +311,7 @@ async def test_an_apply_that_ends_in_an_error_leaves_everything_as_it_was(
 
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
-    monkeypatch.setattr("meter_bridge.engine.bridge.site_unit", fail)
+    monkeypatch.setattr("meter_bridge.engine.site_files.site_unit", fail)
     with pytest.raises(RuntimeError):
         await apply(flat, ONLY_SECOND)
     await flat.read(10_200, after=60_000)

@@ -13,10 +13,11 @@ from meter_bridge.api.requests import Transfer
 from meter_bridge.config.site_file import load
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.devices.driver import Report
-from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.look import make_feed
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import open_reader, open_writer

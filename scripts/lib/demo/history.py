@@ -25,7 +25,7 @@ from meter_bridge.core.rating import units_for
 from meter_bridge.core.supply import PaymentMode, SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.archive import EXPORT_NAME
-from meter_bridge.engine.bridge import Bridge, make_feed
+from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.credit import available_credit
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.daily_use import close_day
@@ -33,6 +33,7 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.look import make_feed
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
 from meter_bridge.engine.unit import Unit
