@@ -18,7 +18,7 @@ from meter_bridge.core.rating import Line, LineKey
 from meter_bridge.core.relay import Observation, Position, Proof, Relay
 from meter_bridge.core.settlement import Sums
 from meter_bridge.core.tariff import TariffVersion
-from meter_bridge.engine import bridge, operations
+from meter_bridge.engine import bridge, look, operations
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import Operations
 from meter_bridge.engine.time import EngineClock
@@ -282,6 +282,10 @@ BUGS: Sequence[Bug] = (
     Bug("a failed commit goes unnoticed", 13, _swallows_failures),
     Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored, faults=BAD_DISK),
     Bug("two runs of a seed differ", 14, _another_time_each_run),
-    Bug("a tenant sees every account", 15, lambda: (patch.object(bridge, "may_see", lambda *_: True),)),
+    Bug(
+        "a tenant sees every account",
+        15,
+        lambda: tuple(patch.object(module, "may_see", lambda *_: True) for module in (bridge, look)),
+    ),
     Bug("the dashboard rounds down where the bridge rounds half to even", 16, _sets_round_down),
 )
