@@ -43,6 +43,7 @@ class Bug:
     patches: Callable[[], Patches]
     seed: int = 1
     days: float = 0.5
+    meters: int = 5
     faults: tuple[Fault, ...] | None = None
     """What has to fail for it to show, where that is rare; None for all faults of the seed."""
 
@@ -238,8 +239,10 @@ BUGS: Sequence[Bug] = (
             patch.object(redeeming, "refuse_unusable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
-        seed=3,
+        seed=2,
         days=2,
+        meters=2,
+        faults=(),
     ),
     Bug(
         "a posting is stored without what it settled",
