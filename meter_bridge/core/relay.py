@@ -160,4 +160,9 @@ def retry_at(relay: Relay) -> int | None:
         return None
     if relay.attempts == 0:
         return relay.requested_at
-    return relay.sent_at + min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), LONGEST_RETRY_MS)
+    return relay.sent_at + pause_ms(relay)
+
+
+def pause_ms(relay: Relay) -> int:
+    """Return the pause in milliseconds after a command that went out."""
+    return min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), LONGEST_RETRY_MS)

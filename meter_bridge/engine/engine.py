@@ -131,7 +131,7 @@ class Engine:
 
     def _attach(self) -> None:
         """Build what works on the present state."""
-        self.relays = Relays(self.installation, self.transport, self.clock.now)
+        self.relays = Relays(self.installation, self.transport, self.clock.now, self.clock.steady)
         self.cut_offs = CutOffs(
             self.installation, self.transport, self.clock.now, self.submit, self.relays.demand
         )

@@ -43,11 +43,20 @@ class Transport(Protocol):
 class Relays:
     """Every relay of the installation that is not yet where it is to be."""
 
-    def __init__(self, installation: Installation, transport: Transport, now: Callable[[], int]) -> None:
-        """Keep where relays are and how to reach them."""
+    def __init__(
+        self,
+        installation: Installation,
+        transport: Transport,
+        now: Callable[[], int],
+        steady: Callable[[], int],
+    ) -> None:
+        """Keep where relays are and how to reach them; ``steady`` goes on while event time stands still."""
         self.installation = installation
         self._transport = transport
         self._now = now
+        self._steady = steady
+        self._sent: dict[str, int] = {}
+        """When each relay was told last, by the steady clock."""
         self.lets_close: Callable[[Meter], bool] = lambda _meter: True
         """Says whether a relay may be told to close now, or its device is told something first."""
         self.on_again: Callable[[Meter], None] = lambda _meter: None
@@ -103,14 +112,22 @@ class Relays:
 
     def _send_if_due(self, meter: Meter, now: int) -> None:
         """Hand the command over when its time has come."""
-        due = rules.retry_at(meter.relay)
-        if due is None or due > now or meter.relay.requested is None or meter.id in self._uncommitted:
+        if meter.relay.requested is None or meter.id in self._uncommitted or not self._is_due(meter, now):
             return
         if meter.relay.requested is Position.CLOSED and not self.lets_close(meter):
             return
         if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
             meter.relay = rules.sent(meter.relay, now)
-            self._read_back[meter.id] = now + READ_BACK_MS
+            self._sent[meter.id] = self._steady()
+            self._read_back[meter.id] = self._steady() + READ_BACK_MS
+
+    def _is_due(self, meter: Meter, now: int) -> bool:
+        """Say whether a command is to go out (again), by event time or, where that stands, by its pause."""
+        due = rules.retry_at(meter.relay)
+        if due is None or due <= now:
+            return due is not None
+        told = self._sent.setdefault(meter.id, self._steady())
+        return meter.relay.attempts > 0 and self._steady() - told >= rules.pause_ms(meter.relay)
 
     def tick(self) -> None:
         """Send what is due again and ask back where an answer is due."""
@@ -121,7 +138,7 @@ class Relays:
             else:
                 self._send_if_due(meter, now)
         for meter_id, due in list(self._read_back.items()):
-            if due <= now:
+            if due <= self._steady():
                 del self._read_back[meter_id]
                 meter_or_none = self._unproven.get(meter_id)
                 if meter_or_none is not None:

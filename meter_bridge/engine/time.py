@@ -72,6 +72,14 @@ class EngineClock:
         now, floor = self._ahead + self._monotonic(), self._state.floor
         return now if now > floor else floor  # noqa: FURB136 - asked for by every message
 
+    def believed(self) -> int:
+        """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
+        return self._ahead + self._monotonic()
+
+    def steady(self) -> int:
+        """Return milliseconds for pauses, which have to end also while event time stands still."""
+        return self._monotonic()
+
     def check(self) -> bool:
         """Compare with the wall clock; True if the clock became sure or unsure."""
         before = self.sure

@@ -43,19 +43,19 @@ class Asking:
     def follow(self, orders: Iterable[Order]) -> None:
         """Begin to ask for orders."""
         for order in orders:
-            self._times[order.id], self._last[order.id] = 0, self._engine.clock.now()
+            self._times[order.id], self._last[order.id] = 0, self._engine.clock.steady()
 
     async def look(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
         last = self._last.get(order.id)
-        if last is not None and self._engine.clock.now() - last >= AGAIN_MS:
+        if last is not None and self._engine.clock.steady() - last >= AGAIN_MS:
             await self._ask(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
-        now = self._engine.clock.now()
+        now, steady = self._engine.clock.now(), self._engine.clock.steady()
         for order_id, times in list(self._times.items()):
-            if now - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]:
+            if steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]:
                 order = await asyncio.to_thread(order_book.order_of, self._engine.reader, order_id)
                 if order is None or now - order.created_at > FOR_MS:
                     self._forget(order_id)
@@ -68,7 +68,7 @@ class Asking:
     async def _ask(self, order: Order) -> None:
         """Ask a provider what became of an order; one that does not answer is asked again later."""
         self._times[order.id] += 1
-        self._last[order.id] = self._engine.clock.now()
+        self._last[order.id] = self._engine.clock.steady()
         case = await self._stepping.case(Subject(order.provider, order.id, None))
         if state_of(case) not in _UNDECIDED:
             self._forget(order.id)

@@ -54,7 +54,7 @@ class Hearing:
         if provider is None:
             raise Refused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:
-            told = provider.read(headers, body, self._engine.clock.now())
+            told = provider.read(headers, body, self._engine.clock.believed())
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"

@@ -19,6 +19,7 @@ from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import work as ops
 
 BY_HAND: Final = "a person had taken the top-up back before"
+NOTHING: Final = "other refunds and charge-backs still stand for all of the payment"
 
 
 class Stepping:
@@ -68,6 +69,9 @@ class Stepping:
             await self._run(actor, account_id, CreditPayment(slip), slip)
             return
         credited = case.credited[step.payment_id]
+        if step.step is Step.GIVE_BACK and not step.amount:
+            await self.note(actor, slip, account_id, NOTHING)
+            return
         if step.step is Step.GIVE_BACK:
             await self._run(actor, account_id, GiveBack(slip), slip)
             return

@@ -269,3 +269,20 @@ async def test_the_newest_command_is_taken_up_after_a_restart(tmp_path: Path) ->
     async with opened(tmp_path, made.time) as again:
         await again.tick(1_000)
         assert sent(again) == [CLOSED]
+
+
+@pytest.mark.invariant(9)
+async def test_a_command_is_repeated_also_while_event_time_stands_after_a_clock_that_was_ahead(
+    flat: House,
+) -> None:
+    flat.time.wall -= HOUR
+    await flat.bridge.confirm_clock(LANDLORD)
+    await cut(flat)
+    told, asked = len(sent(flat)), len(flat.transport.queried)
+    before = flat.engine.clock.now()
+    for _ in range(4):
+        await flat.tick(60_000)
+        await flat.tick(500)
+    assert flat.engine.clock.now() == before
+    assert len(sent(flat)) >= told + 3
+    assert len(flat.transport.queried) > asked

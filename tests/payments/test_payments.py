@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import permutations
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from meter_bridge.api.payment_requests import PaymentDecision
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, Reversal
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.payments.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payments import PaymentView
 from tests.engine.harness import (
@@ -27,7 +29,7 @@ from tests.engine.harness import (
     operate,
     zar,
 )
-from tests.payments.till import TENANT, Till, till
+from tests.payments.till import SECRET, TENANT, Till, till
 
 TWO = SITE + SITE[SITE.index("      flat-1:") :].replace("flat-1", "flat-2").replace("Flat 1", "Flat 2")
 WAITS = AlertKey(AlertKind.PAYMENT_WAITING)
@@ -238,6 +240,35 @@ async def test_charge_backs_and_refunds_are_entries_of_their_own_that_name_the_t
         ("refund", "Refund, Mobile money"),
     ]
     assert shop.house.problems() == []
+
+
+async def test_a_refund_that_is_undone_gives_nothing_back_while_another_stands_for_all(
+    shop: Till,
+) -> None:
+    order = await shop.order()
+    await shop.pay(order)
+    await shop.tell("refunded", payment="p1", reversal="r1", amount="20.00", currency="ZAR")
+    await shop.tell("charged_back", payment="p1", reversal="cb", amount="50.00", currency="ZAR")
+    assert await shop.tell("reinstated", payment="p1", reversal="r1") == 1
+    assert shop.house.available == zar("100.00")
+    assert await shop.state(order) == "charged_back"
+    await shop.tell("reinstated", payment="p1", reversal="cb")
+    assert shop.house.available == zar("150.00")
+    assert await shop.state(order) == "paid"
+    assert shop.house.problems() == []
+
+
+async def test_a_message_is_taken_while_event_time_stands_after_a_clock_that_was_ahead(shop: Till) -> None:
+    order = await shop.order()
+    clock = shop.house.engine.clock
+    shop.house.time.wall -= HOUR
+    await shop.house.bridge.confirm_clock(LANDLORD)
+    assert clock.now() - clock.believed() == HOUR
+    paid = {"id": "e", "type": "succeeded", "payment": "p", "amount": "50.00", "currency": "ZAR"}
+    body = json.dumps(paid | {"order": order.id}).encode()
+    signed = {HEADER: sign(SECRET, body, shop.house.time.wall // 1000)}
+    await shop.house.bridge.payments.hear("till", signed, body)
+    assert shop.house.available == zar("150.00")
 
 
 async def test_a_refund_that_the_landlord_had_booked_by_hand_is_not_booked_again(shop: Till) -> None:
