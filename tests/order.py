@@ -1,7 +1,7 @@
 """In which order the whole suite runs, and what stays together, so that its workers end together.
 
 ``scripts/test`` gives each worker one file after the other (xdist's ``loadfile``), so that what a file
-shares is made once. What takes long begins first: a worker that took a long file last would be waited for.
+shares is made once; a simulated life shares nothing and goes out alone. What takes long begins first: a worker that took a long file last would be waited for.
 Files that start real programs mostly wait for them, so they stand between files that compute, and a third
 worker uses the two processors meanwhile. The tests that share Home Assistant and the broker of ``tests/e2e``
 are one piece, so that both start once.
@@ -14,6 +14,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 REAL = ("tests/e2e/", "tests/crash/")
+ALONE = ("tests/simulation/",)
 LONG = ("tests/simulation/", "tests/oracles/", "tests/dashboard/")
 HOUSE = "the house of tests/e2e"
 HOUSE_FILES = (
@@ -36,7 +37,9 @@ class ByFile(LoadFileScheduling):
 
 
 def piece(nodeid: str) -> str:
-    """Return the name of what a test belongs to: its file, or all that share the house."""
+    """Return the name of what a test belongs to: itself, its file, or all that share the house."""
+    if nodeid.startswith(ALONE):
+        return nodeid
     return HOUSE if nodeid.startswith(HOUSE_FILES) else nodeid.split("::", 1)[0]
 
 

@@ -7,6 +7,7 @@ def test_tests_that_share_the_house_are_one_piece_and_others_those_of_their_file
     story, actions = "tests/e2e/test_story.py::a", "tests/e2e/test_home_assistant_actions.py::b"
     assert piece(story) == piece(actions) == HOUSE
     assert piece("tests/e2e/test_workers.py::c") == "tests/e2e/test_workers.py"
+    assert piece("tests/simulation/test_seeds.py::s[1]") == "tests/simulation/test_seeds.py::s[1]"
     assert piece("tests/core/test_money.py::C::d") == "tests/core/test_money.py"
 
 

@@ -158,7 +158,8 @@ async def test_the_dashboard_shows_attention_first_then_units_then_sites(page: P
 async def test_a_household_gets_its_cards_at_once(page: Page) -> None:
     dashboard = await page.evaluate(GENERATE, [{"a": {"name": "Home"}}, None])
     (view,) = dashboard["views"]
-    assert view["sections"][1]["cards"][0]["type"] == "custom:prepaid-meter-card"
+    (cards,) = view["sections"]
+    assert cards["cards"][0]["type"] == "custom:prepaid-meter-card"
 
 
 async def test_the_pickers_offer_cards_and_dashboard(page: Page) -> None:
