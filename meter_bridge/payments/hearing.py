@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 import logging
+from math import inf
 from typing import Final
 
 from meter_bridge.api.port import Actor, Refused
@@ -31,6 +32,8 @@ from meter_bridge.storage import work as ops
 from meter_bridge.storage.shards import Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
+LOOK_AGAIN_MS: Final = 60_000
+"""What waits for a person is looked at so often; nothing here is news of it but another bridge's decision."""
 WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
 
 
@@ -46,6 +49,9 @@ class Hearing:
         """Held while an event or a decision is stored and settled."""
         self._newest = order_book.newest_event(engine.reader, engine.shard)
         self._unsettled = bool(order_book.unsettled(engine.reader))
+        """Something may be settled, or was told anew, since the last look."""
+        self._look_at: float = inf
+        """When what waits for a person is looked at again, by the steady clock."""
         self._others = self._heard_elsewhere()
 
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> int:
@@ -88,7 +94,12 @@ class Hearing:
         _check_ids(told)
         async with self.alone:
             new, known = await self._keep_new(provider_id, told)
-            await self._settle(Subject(provider_id, known.order_id, known.payment_id))
+            try:
+                waits = await self._settle(Subject(provider_id, known.order_id, known.payment_id))
+            except Refused:
+                self._unsettled = True
+                raise
+            self._unsettled = self._unsettled or waits
         return new
 
     async def _keep_new(self, provider_id: str, told: Told) -> tuple[bool, Told]:
@@ -128,16 +139,20 @@ class Hearing:
             announce(self._engine.installation, unit, kind, account_id=account_id, data=data)
         await committed(self._engine, unit)
 
-    async def _settle(self, subject: Subject) -> None:
-        """Book every step that is due here, one after the other; what a person must decide opens an alert."""
+    async def _settle(self, subject: Subject) -> bool:
+        """Book every step that is due here, one after the other; say whether a person must decide the rest.
+
+        That opens an alert.
+        """
         subject = await self._stepping.named(subject)
         case = await self._stepping.case(subject)
         while (step := next_step(case)) is not None and self._stepping.is_here(step.account_of(case)):
             await self._stepping.take(subject, case, step)
             case = await self._stepping.case(subject)
-        if waiting(case) and self.tells_of(case):
-            self._unsettled = True
+        waits = bool(waiting(case)) and self.tells_of(case)
+        if waits:
             self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING)
+        return waits
 
     def tells_of(self, case: Case) -> bool:
         """Say whether this bridge tells people of a case that waits; one without an order is the first's."""
@@ -173,20 +188,19 @@ class Hearing:
         """
         self._unsettled = self._unsettled or decided
         await self._look_elsewhere()
-        if not self._unsettled:
+        if not self._unsettled and self._engine.clock.steady() < self._look_at:
             return
-        left = False
+        self._unsettled = refused = waits = False
         for subject in await asyncio.to_thread(order_book.unsettled, self._engine.reader):
             async with self.alone:
                 try:
-                    await self._settle(subject)
-                    case = await self._stepping.case(subject)
-                    left = (bool(waiting(case)) and self.tells_of(case)) or left
-                except Refused as refused:
-                    _LOGGER.warning("%s could not be settled yet: %s", subject, refused.message)
-                    left = True
-        self._unsettled = left
-        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if left else None)
+                    waits = await self._settle(subject) or waits
+                except Refused as error:
+                    _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
+                    refused = True
+        self._unsettled = self._unsettled or refused
+        self._look_at = self._engine.clock.steady() + LOOK_AGAIN_MS if waits else inf
+        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None)
 
 
 def provider_actor(provider_id: str) -> Actor:
