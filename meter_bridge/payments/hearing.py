@@ -33,7 +33,7 @@ from meter_bridge.storage.shards import Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
 LOOK_AGAIN_MS: Final = 60_000
-"""What waits for a person is looked at so often; nothing here is news of it but another bridge's decision."""
+"""So often a bridge alone looks at what waits for a person; of several, another may hear the decision."""
 WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
 
 
@@ -199,7 +199,8 @@ class Hearing:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
                     refused = True
         self._unsettled = self._unsettled or refused
-        self._look_at = self._engine.clock.steady() + LOOK_AGAIN_MS if waits else inf
+        pause = LOOK_AGAIN_MS if self._engine.shard.whole else 0
+        self._look_at = self._engine.clock.steady() + pause if waits else inf
         self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None)
 
 
