@@ -9,7 +9,7 @@ order by the first shard's. Each step is taken by the bridge that keeps the acco
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 import logging
 from math import inf
@@ -190,18 +190,27 @@ class Hearing:
         await self._look_elsewhere()
         if not self._unsettled and self._engine.clock.steady() < self._look_at:
             return
-        self._unsettled = refused = waits = False
-        for subject in await asyncio.to_thread(order_book.unsettled, self._engine.reader):
+        found = await asyncio.to_thread(order_book.unsettled, self._engine.reader)
+        self._unsettled, refused = False, True  # what arrives meanwhile sets it again
+        try:
+            refused, waits = await self._settle_all(found)
+        finally:
+            self._unsettled = self._unsettled or refused
+        pause = LOOK_AGAIN_MS if self._engine.shard.whole else 0
+        self._look_at = self._engine.clock.steady() + pause if waits else inf
+        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None)
+
+    async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
+        """Settle what is due; say whether some was refused for now, and whether some waits for a person."""
+        refused = waits = False
+        for subject in subjects:
             async with self.alone:
                 try:
                     waits = await self._settle(subject) or waits
                 except Refused as error:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
                     refused = True
-        self._unsettled = self._unsettled or refused
-        pause = LOOK_AGAIN_MS if self._engine.shard.whole else 0
-        self._look_at = self._engine.clock.steady() + pause if waits else inf
-        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None)
+        return refused, waits
 
 
 def provider_actor(provider_id: str) -> Actor:
