@@ -358,6 +358,31 @@ async def test_what_was_heard_and_not_booked_before_a_stop_is_booked_after_it(tm
         assert again.available == zar("150.00")
 
 
+async def test_what_could_not_be_settled_is_tried_again_even_where_a_look_at_it_failed(
+    shop: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await shop.order()
+    payments = shop.house.bridge.payments
+    for failing, error in ((_unready, Refused), (_broken, OSError)):
+        with monkeypatch.context() as patch:
+            patch.setattr(payments.cashier.hearing, "_settle", failing)
+            with pytest.raises(error):
+                await (shop.pay(order) if failing is _unready else payments.cashier.hearing.sweep())
+    assert shop.house.available == zar("100.00")
+    await payments.cashier.hearing.sweep()
+    assert shop.house.available == zar("150.00")
+
+
+async def _unready(_subject: object) -> bool:
+    """Stand for storage that takes nothing for now."""
+    raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "not now")
+
+
+async def _broken(_subject: object) -> bool:
+    """Stand for a database that cannot be read."""
+    raise OSError
+
+
 async def _nothing(_subject: object) -> None:
     """Stand for a bridge that ends here."""
 
