@@ -109,7 +109,8 @@ def _account(
         return None
     first = min(changed) if firsts is not None else 0
     # What was used in an hour is posted after it began, so that older entries need not be looked at.
-    lowest = max(asked.first_seq, first_entry_since(connection, first * HOUR_MS) if first else 0)
+    early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
+    lowest = max(asked.first_seq, early)
     with facts(connection, archive, asked.account_id, lowest, span.upto) as there:
         hours = _used(there, asked, Span(lowest, span.upto), first)
     for change in corrections:
@@ -156,15 +157,20 @@ def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[
     return {int(at): (int(wh), int(amount)) for at, wh, amount in connection.execute(query).tuples()}
 
 
-def first_entry_since(connection: Connection, at: int) -> int:
-    """Return the first entry that was booked at an instant or later; entries are booked in order of time."""
+def first_entry_since(connection: Connection, at: int, account_id: str | None = None) -> int:
+    """Return from which number on entries were booked at an instant or later, those of an account if named.
+
+    Entries are booked in order of time: those of an account always, those of all where there is one shard.
+    """
     entry = tables.journal_entry
+    own = true() if account_id is None else entry.c.account_id == account_id
 
     def booked(seq: int) -> int:
-        query = select(entry.c.at).where(entry.c.seq >= seq).order_by(entry.c.seq).limit(1)
+        query = select(entry.c.at).where(own, entry.c.seq >= seq).order_by(entry.c.seq).limit(1)
         return int(connection.execute(query).scalar_one())
 
-    return bisect_left(range(1, _newest(connection) + 1), at, key=booked) + 1
+    newest = connection.execute(select(func.max(entry.c.seq)).where(own)).scalar() or 0
+    return bisect_left(range(1, newest + 1), at, key=booked) + 1
 
 
 def _corrections(connection: Connection, asked: Asked, span: Span) -> list[_Change]:

@@ -85,7 +85,8 @@ class Repricing(BookOperation):
                 what = "lies before the present customer moved in"
                 raise _refused("day", self.asked.day, what, "settle it with the customer of then")
             start = max(start, since)
-            first = first_entry_since(connection, min(start, known_from(version, period)) - EARLY_MS)
+            early = min(start, known_from(version, period)) - EARLY_MS
+            first = first_entry_since(connection, early, account_id)
             with facts(connection, engine.archive, account_id, first, LAST_SEQ) as there:
                 whole = _used_in(self.supply, first, start, end)
                 if _sold_units(there, whole):

@@ -18,14 +18,14 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.look import make_feed
-from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.storage import tables, work as ops
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
 from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
-from tests.engine.harness import LANDLORD, Recorder, VirtualTime
+from tests.engine.harness import HOUR, LANDLORD, Recorder, VirtualTime
 from tests.storage.template import forget, new_location
 
 SITE = """\
@@ -250,3 +250,25 @@ async def test_shards_that_are_put_together_again_go_on_as_one(divided: Street) 
     assert divided.seqs("n1")[-1] > RANGE
     with pytest.raises(ValueError, match="cannot be done again"):
         divided.divide(2)
+
+
+async def test_hours_that_changed_are_told_whatever_numbers_other_shards_have(divided: Street) -> None:
+    async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
+        for hour in range(1, 6):
+            divided.time.forward(HOUR)
+            await first.read("n1", 1_000 * hour)
+            await second.read("s1", 1_000 * hour)
+            await first.engine.post_waiting(everything=True)
+            await second.engine.post_waiting(everything=True)
+        whole = (await hours_of(first, "n1", after=0)).accounts[0].hours
+        middle = divided.seqs("n1")[-2]
+        late = (await hours_of(first, "n1", after=middle)).accounts[0].hours
+        assert sum(hour.wh for hour in whole) > sum(hour.wh for hour in late) > 0
+        assert late == whole[-len(late) :]
+
+
+async def hours_of(owner: Owner, account_id: str, after: int) -> HistoryPage:
+    """Return the hours of an account that changed after an entry."""
+    return await owner.bridge.history(
+        LANDLORD, after=after, upto=None, account_id=account_id, from_account=None
+    )
