@@ -8,8 +8,8 @@ of a file are in the order (account, meter, start): every question about a unit 
 import argparse
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
-from itertools import count
 import json
 import os
 from pathlib import Path
@@ -105,8 +105,7 @@ class ParquetFile:
         """Open a temporary file in a folder for the journal entries ``span[0]`` to ``span[1]``."""
         folder.mkdir(parents=True, exist_ok=True)
         self._kind, self._span, self._schema = kind, span, schema
-        self._path = _unused(folder, span)
-        self._temporary = folder / f".{self._path.name}.{os.getpid()}.tmp"
+        self._path, self._temporary = _claimed(folder, span)
         self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
         self._days: list[str] = []
         self._rows = 0
@@ -136,10 +135,21 @@ class ParquetFile:
         )
 
 
-def _unused(folder: Path, span: tuple[int, int]) -> Path:
-    """Return a name that no file has, not even the leftover of a crashed run."""
-    names = (folder / f"{span[0]}-{span[1]}-{attempt}.parquet" for attempt in count())
-    return next(path for path in names if not path.exists())
+def _claimed(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
+    """Return a name that no file has, and the temporary one that keeps it from every other run.
+
+    A run whose bridge was killed may still be writing, and the next one begins at the same entry.
+    """
+    attempt = 0
+    while True:
+        path = folder / f"{span[0]}-{span[1]}-{attempt}.parquet"
+        temporary = folder / f".{path.name}.tmp"
+        with suppress(FileExistsError):
+            temporary.touch(exist_ok=False)
+            if not path.exists():
+                return path, temporary
+            temporary.unlink()
+        attempt += 1
 
 
 def _sync(path: Path) -> None:

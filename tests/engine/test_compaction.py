@@ -4,10 +4,11 @@ from collections.abc import Sequence
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from meter_bridge.engine import compaction
+from meter_bridge.engine import compaction, merging
 from meter_bridge.engine.compaction import LARGE_ROWS, MANY, MOST_ROWS, to_merge
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, Exporter, ExportFile
@@ -105,3 +106,36 @@ def _make_old(folder: Path) -> None:
     """Let the files be older than the time for which a retired one is kept."""
     for path in folder.rglob("*.parquet"):
         os.utime(path, (path.stat().st_mtime - 2 * LEFTOVER_GRACE_S,) * 2)
+
+
+async def _two_files(flat: House, folder: Path) -> list[ExportFile]:
+    """Return two exported files of one month."""
+    exporter = Exporter(flat.location, folder)
+    await flat.read(10_000, power_w=500)
+    written: list[ExportFile] = []
+    for hour in (1, 2):
+        await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
+        await flat.tick()
+        upto = flat.engine.installation.sequences.entry
+        written += await exporter.run(written[-1].last_seq if written else 0, upto)
+    return [file for file in written if file.kind == SEGMENTS]
+
+
+async def test_a_file_that_holds_less_replaces_nothing(
+    flat: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = await _two_files(flat, tmp_path)
+    monkeypatch.setattr(merging, "in_order", lambda rows, *_: list(range(rows.num_rows - 1)))
+    with pytest.raises(pa.ArrowInvalid, match="does not hold what 2 files hold"):
+        merging.merged(tmp_path, files)
+    assert sorted(path.name for path in (tmp_path / SEGMENTS).rglob("*.parquet")) == sorted(
+        Path(file.name).name for file in files
+    )
+
+
+async def test_a_file_that_lost_rows_is_not_merged(flat: House, tmp_path: Path) -> None:
+    first, second = await _two_files(flat, tmp_path)
+    table = pq.ParquetFile(tmp_path / first.name).read()
+    pq.write_table(table.slice(1), tmp_path / first.name)
+    with pytest.raises(pa.ArrowInvalid, match=f"has {first.rows - 1} rows, not {first.rows}"):
+        merging.merged(tmp_path, [first, second])

@@ -2,16 +2,26 @@
 
 import asyncio
 from contextlib import closing, suppress
+from datetime import date
 import os
 from pathlib import Path
 import sqlite3
 import time
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
-from meter_bridge.engine.export import Exporter, ExportError, ExportFile, manifest_rows, watermark_row
+from meter_bridge.engine.export import (
+    ROLLUP,
+    Exporter,
+    ExportError,
+    ExportFile,
+    manifest_rows,
+    watermark_row,
+)
+from meter_bridge.engine.export_child import ParquetFile
 from meter_bridge.storage import tables
 
 MEASURES = ("wh", "amount", "tax")
@@ -180,7 +190,7 @@ async def test_leftovers_of_a_crashed_run_are_removed_once_they_are_old(
 ) -> None:
     exporter = Exporter(database, export_dir)
     crashed = await exporter.run(0, 40)
-    torn = export_dir / "rollup" / ".1-40-0.parquet.99.tmp"
+    torn = export_dir / "rollup" / ".1-40-1.parquet.tmp"
     torn.write_bytes(b"torn")
     committed = await exporter.run(0, 40)
     _commit(database, committed)
@@ -191,6 +201,17 @@ async def test_leftovers_of_a_crashed_run_are_removed_once_they_are_old(
     await exporter.run(40, 99)
     assert not any(path.exists() for path in young)
     assert all((export_dir / file.name).exists() for file in committed)
+
+
+def test_two_runs_that_begin_at_the_same_entry_write_two_files(export_dir: Path) -> None:
+    """As where a bridge was killed and its child goes on beside that of the next."""
+    schema = pa.schema([("local_day", pa.date32())])
+    runs = [ParquetFile(export_dir / ROLLUP, ROLLUP, (1, 40), schema) for _ in range(2)]
+    for day, run in enumerate(runs, start=1):
+        run.write(pa.table({"local_day": [date(2026, 11, day)]}, schema))
+    files = [run.publish(export_dir) for run in runs]
+    held = [pq.ParquetFile(export_dir / file.name).read()["local_day"][0].as_py().day for file in files]
+    assert held == [1, 2]
 
 
 def _commit(database: Path, files: list[ExportFile]) -> None:
