@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.api.port import BridgePort
-from meter_bridge.config.settings import Settings
+from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.cutoff import Step
 from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
@@ -29,6 +29,7 @@ from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
+from meter_bridge.engine.forgetting import Forgetting
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.load import load
@@ -49,6 +50,7 @@ from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
 RETENTION_S: Final = 600.0
+FORGET_S: Final = 3_600.0
 SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_S: Final = 5.0
 NOTICES_S: Final = 1.0
@@ -210,6 +212,8 @@ async def running(
     if settings.keep_readings_days and shard.whole and engine.archive is not None:
         retention = Retention(engine, engine.archive, settings.keep_readings_days)
         jobs.append(("retention", RETENTION_S, retention.tick))
+    if settings.keep_events_days and shard.whole:
+        jobs.append(("forgetting", FORGET_S, Forgetting(engine, settings.keep_events_days).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
         gateway.start(engine.installation)
@@ -315,6 +319,7 @@ async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
     """Work as one of several bridges until a signal."""
     from meter_bridge.workers.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
 
+    _refuse_letting_go(settings, count)
     if settings.broker is None or isinstance(settings.location, Path):
         msg = f"the sites are divided among {count} shards; name the broker that their bridges share"
         raise StorageError(msg)
@@ -325,6 +330,16 @@ async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
             await Worker(settings, settings.location, broker, count).run(stop)
     finally:
         lock.release()
+
+
+def _refuse_letting_go(settings: Settings, count: int) -> None:
+    """Refuse to delete anything where sites are shared: only the first shard is exported."""
+    for name in ("keep_readings_days", "keep_events_days"):
+        days: int = getattr(settings, name)
+        if days:
+            message = f"deletes what is older, but the sites are divided among {count} shards"
+            remedy = "unset it: bridges that share the sites keep everything"
+            raise SettingsError(variable_of(name), str(days), message, remedy)
 
 
 async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:

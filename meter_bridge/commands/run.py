@@ -7,12 +7,13 @@ from typing import Final
 
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.logs import set_up
-from meter_bridge.commands.settings import settings_of
+from meter_bridge.commands.settings import settings_of, unusable
 from meter_bridge.config.settings import (
     DEFAULT_EXPORT_EVERY_S,
     DEFAULT_LISTEN,
     LOG_LEVELS,
     Settings,
+    SettingsError,
     variable_of,
 )
 
@@ -47,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-readings-days",
         metavar="DAYS",
         help="days of quarter hours kept in the database, older ones in exported files alone (default: all)",
+    )
+    parser.add_argument(
+        "--keep-events-days",
+        metavar="DAYS",
+        help="days of events, settled relay commands and sent messages that are kept (default: all)",
     )
     parser.add_argument(
         "--decode-only",
@@ -112,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         "decode_only",
         "export_every_s",
         "keep_readings_days",
+        "keep_events_days",
         "database",
         "standby",
     )
@@ -131,6 +138,8 @@ def _run(settings: Settings) -> None:
 
     try:
         run_bridge(settings)
+    except SettingsError as error:
+        raise unusable(error) from error
     except LeaseLostError as error:
         raise _cannot(str(error), "start it again, with --standby where it is to wait") from error
     except LockedError as error:

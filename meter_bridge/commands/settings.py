@@ -13,5 +13,9 @@ def settings_of(arguments: argparse.Namespace, **overrides: str | int | bool | P
     try:
         return load_settings(os.environ, data=arguments.data, **overrides)
     except SettingsError as error:
-        what = f"{error.variable}={error.value!r}: {error.message}"
-        raise CommandError(what, error.remedy, USAGE) from error
+        raise unusable(error) from error
+
+
+def unusable(error: SettingsError) -> CommandError:
+    """Return what is said of a setting that cannot be used."""
+    return CommandError(f"{error.variable}={error.value!r}: {error.message}", error.remedy, USAGE)

@@ -69,6 +69,8 @@ class Settings:
     """Time between two exports for the dashboard."""
     keep_readings_days: int = KEEP_EVERYTHING
     """Days of quarter hours that stay in the database; older ones are in exported files alone. 0 for all."""
+    keep_events_days: int = KEEP_EVERYTHING
+    """Days of events, of settled relay commands and of ended messages that stay. 0 for all."""
     database: str | None = field(default=None, repr=False)
     """``postgresql://`` address, which may carry a password; None for a file of SQLite in the data folder."""
     standby: bool = False
@@ -141,6 +143,7 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         decode_only=_flag(given, texts, "decode_only"),
         export_every_s=_seconds(given, texts, "export_every_s"),
         keep_readings_days=_days(given, texts, "keep_readings_days"),
+        keep_events_days=_days(given, texts, "keep_events_days"),
         database=_text(given, texts, "database"),
         standby=_flag(given, texts, "standby"),
         worker_address=_text(given, texts, "worker_address"),
@@ -211,7 +214,7 @@ def _days(given: _Given, texts: _Texts, name: str) -> int:
     days = int(value) if numeric else -1
     if days != KEEP_EVERYTHING and not SHORTEST_KEPT_DAYS <= days <= LONGEST_KEPT_DAYS:
         remedy = f"write {SHORTEST_KEPT_DAYS} to {LONGEST_KEPT_DAYS} days, for example 400, or 0 to keep all"
-        raise SettingsError(variable_of(name), value, "is not how long readings can be kept", remedy)
+        raise SettingsError(variable_of(name), value, "is not how long it can be kept", remedy)
     return days
 
 

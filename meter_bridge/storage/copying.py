@@ -24,6 +24,8 @@ FOLLOWED: Final = {
 }
 """Tables that only grow at their end, and the number by which they do: a copy needs only the rest."""
 type _Columns = tuple[object, ...]
+SHRINKING: Final = frozenset({"outbox", "notice", "export_file", "wrong_secret"})
+"""Other tables of which rows go: a copy takes them as they are now."""
 _NEVER_CHANGED: Final = frozenset(table.name for table in tables.APPEND_ONLY)
 COPIED: Final = tuple(table for table in tables.metadata.sorted_tables if table is not tables.lease)
 """Every table with rows of the installation, those first that others name."""
@@ -87,6 +89,8 @@ def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     """Bring one table of the target to the state of the source."""
     if table.name in FOLLOWED:
         return _follow(source, target, table)
+    if table.name in SHRINKING:
+        target.execute(delete(table))
     statement, written = _upsert(target, table), 0
     for rows in _batches(source, select(table).order_by(*table.primary_key)):
         target.execute(statement, [row._asdict() for row in rows])

@@ -733,4 +733,4 @@ APPEND_ONLY: Final = (
 """Tables whose rows are never updated; those of the journal are never deleted either."""
 
 PRUNABLE: Final = frozenset({"segment", "event"})
-"""Append-only tables whose old rows retention may delete, after they were exported."""
+"""Append-only tables whose old rows may be deleted: segments once exported, events as the settings say."""

@@ -138,6 +138,12 @@ def _settle_outbox(*, older: bool) -> Op:
     )
 
 
+def _forget(table: Table, *keys: str) -> Op:
+    """Return a deletion of the row that its key names."""
+    named = (table.c[name] == bindparam(f"row_{name}") for name in keys)
+    return _register(f"forget {table.name}", delete(table).where(*named))
+
+
 UPSERT_INSTALLATION: Final = _upsert(tables.installation)
 UPSERT_SHARD: Final = _upsert(tables.shard)
 UPSERT_SITE: Final = _upsert(tables.site)
@@ -222,6 +228,11 @@ DELETE_SEGMENTS: Final = _register(
     ),
 )
 UPSERT_RETENTION: Final = _upsert(tables.retention)
+
+FORGET_EVENT: Final = _forget(tables.event, "seq")
+FORGET_COMMAND: Final = _forget(tables.outbox, "meter_id", "revision")
+FORGET_NOTICE: Final = _forget(tables.notice, "id")
+FORGET_FILE: Final = _forget(tables.export_file, "name")
 
 
 @dataclass(slots=True)

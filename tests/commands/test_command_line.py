@@ -160,10 +160,17 @@ def test_run_passes_its_options_on(run: Command, data: Path, monkeypatch: pytest
     seen: list[Settings] = []
     monkeypatch.setattr(app, "run", seen.append)
     monkeypatch.setenv("PREPAID_METER_LISTEN", "127.0.0.1:9000")
-    assert run("run", "--broker", "mqtt://broker:1883", "--announce", "--export-every-s", "60")[0] == 0
+    kept = ("--keep-readings-days", "400", "--keep-events-days", "90")
+    assert run("run", "--broker", "mqtt://broker:1883", "--announce", "--export-every-s", "60", *kept)[0] == 0
     assert seen == [
         Settings(
-            data=data, broker="mqtt://broker:1883", listen="127.0.0.1:9000", announce=True, export_every_s=60
+            data=data,
+            broker="mqtt://broker:1883",
+            listen="127.0.0.1:9000",
+            announce=True,
+            export_every_s=60,
+            keep_readings_days=400,
+            keep_events_days=90,
         )
     ]
 

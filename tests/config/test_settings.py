@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.config.settings import Settings, SettingsError, default_data, load_settings
+from meter_bridge.config.settings import (
+    KEEP_EVERYTHING,
+    Settings,
+    SettingsError,
+    default_data,
+    load_settings,
+)
 
 
 def refused(environment: dict[str, str]) -> SettingsError:
@@ -18,6 +24,7 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.data == default_data({}).expanduser()
     assert (settings.broker, settings.broker_shown, settings.listen) == (None, "embedded", "127.0.0.1:8126")
     assert (settings.log_level, settings.export_every_s, settings.announce) == ("INFO", 900, False)
+    assert (settings.keep_readings_days, settings.keep_events_days) == (KEEP_EVERYTHING, KEEP_EVERYTHING)
     assert settings.warnings == ()
 
 
@@ -37,6 +44,8 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "PREPAID_METER_LOG_LEVEL": "debug",
         "PREPAID_METER_DECODE_ONLY": "1",
         "PREPAID_METER_EXPORT_EVERY_S": "60",
+        "PREPAID_METER_KEEP_READINGS_DAYS": "400",
+        "PREPAID_METER_KEEP_EVENTS_DAYS": "62",
         "PREPAID_METER_DATABASE": "postgresql://bridge@db/prepaid",
         "PREPAID_METER_STANDBY": "yes",
     }
@@ -52,6 +61,8 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         log_level="DEBUG",
         decode_only=True,
         export_every_s=60,
+        keep_readings_days=400,
+        keep_events_days=62,
         database="postgresql://bridge@db/prepaid",
         standby=True,
     )
@@ -86,6 +97,12 @@ def test_a_keyword_comes_before_its_variable(tmp_path: Path) -> None:
         ("EXPORT_EVERY_S", "15 min", "900"),
         ("EXPORT_EVERY_S", "0", "between 1"),
         ("EXPORT_EVERY", "60", "PREPAID_METER_EXPORT_EVERY_S"),
+        ("KEEP_READINGS_DAYS", "61", "62 to 36500"),
+        ("KEEP_READINGS_DAYS", "36501", "62 to 36500"),
+        ("KEEP_READINGS_DAYS", "-400", "or 0 to keep all"),
+        ("KEEP_READINGS_DAYS", "a year", "for example 400"),
+        ("KEEP_READINGS_DAYS", "400.5", "for example 400"),
+        ("KEEP_EVENTS_DAYS", "7", "62 to 36500"),
         ("DATABASE", "mysql://db/prepaid", "postgresql://"),
         ("DATABASE", "bridge.db", "data folder"),
         ("STANDBY", "yes", "PREPAID_METER_DATABASE"),
@@ -97,6 +114,13 @@ def test_a_wrong_setting_is_named_with_its_remedy(setting: str, value: str, reme
     assert error.value == value
     assert remedy in error.remedy
     assert error.variable in str(error)
+
+
+@pytest.mark.parametrize("days", ["0", "62", "36500"])
+def test_what_is_old_is_kept_for_two_months_or_longer_or_for_ever(days: str) -> None:
+    environment = {"PREPAID_METER_KEEP_READINGS_DAYS": days, "PREPAID_METER_KEEP_EVENTS_DAYS": days}
+    settings = load_settings(environment)
+    assert (settings.keep_readings_days, settings.keep_events_days) == (int(days), int(days))
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8126", "[::]:8126", "192.168.1.5:8126", "meter.lan:8126"])

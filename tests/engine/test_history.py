@@ -10,8 +10,8 @@ from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.protocol.messages import HistoryPage, Role
+from tests.engine.dear import DAY, with_dear
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, operate, zar
-from tests.engine.test_repricing import DAY, OTHER
 from tests.engine.test_units_bought import SITE as UNITS
 
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
@@ -97,7 +97,7 @@ async def test_a_charge_that_was_taken_back_costs_nothing_in_its_own_hour(flat: 
 
 
 async def test_a_repriced_month_costs_in_that_month_what_it_costs_now(tmp_path: Path) -> None:
-    async with house(tmp_path, SITE.replace("    units:", OTHER)) as made:
+    async with house(tmp_path, with_dear()) as made:
         await made.read(0)
         await made.read(15_000, after=2 * DAY)
         for _ in range(32):

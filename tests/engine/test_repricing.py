@@ -9,24 +9,15 @@ import pytest
 from meter_bridge.api.port import Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, Repricing
 from meter_bridge.protocol.messages import ErrorCode
+from tests.engine.dear import DAY, with_dear
 from tests.engine.harness import HOUR, SITE, House, house, operate, zar
 from tests.engine.test_units_bought import SITE as UNITS
-
-DAY = 24 * HOUR
-OTHER = """      dear:
-        name: Dear
-        versions:
-          - from: 2027-01-01
-            blocks: [10 kWh]
-            prices: [2.00, 4.00]
-            standing charge: 1.00 per day
-    units:"""
 
 
 @pytest.fixture
 async def flat(tmp_path: Path) -> AsyncIterator[House]:
     """Open a flat that used 15 kWh at 2.00 in November, and 1 kWh in December."""
-    async with house(tmp_path, SITE.replace("    units:", OTHER)) as made:
+    async with house(tmp_path, with_dear()) as made:
         await made.read(0, power_w=2_000)
         await made.read(15_000, after=2 * DAY)
         for _ in range(30):
@@ -103,7 +94,7 @@ async def test_a_customer_who_moved_in_at_noon_pays_nothing_of_the_morning(tmp_p
 
 
 async def test_what_was_sold_as_units_is_priced_by_nothing_else(tmp_path: Path) -> None:
-    async with house(tmp_path, UNITS.replace("    units:", OTHER), credit="200.00") as flat:
+    async with house(tmp_path, with_dear(UNITS), credit="200.00") as flat:
         await flat.read(0, power_w=2_000)
         for _ in range(31):
             await flat.tick(DAY)

@@ -1,12 +1,15 @@
 """Old segments leave the database once exported files hold them; what is asked of them stays the same."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from meter_bridge.api.port import EVERYTHING, Actor, Refused
 from meter_bridge.api.requests import Repricing
+from meter_bridge.app import running
+from meter_bridge.config.settings import Settings
 from meter_bridge.engine.archive import Archive
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.export import Exporter
@@ -15,30 +18,31 @@ from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.statements import Detail
 from meter_bridge.storage import work as ops
 from meter_bridge.storage.errors import StorageError
-from tests.engine.harness import HOUR, SITE, House, house, operate, read_only
+from meter_bridge.storage.location import written
+from tests.engine.dear import DAY, with_dear
+from tests.engine.harness import House, house, operate, read_only
+from tests.storage.template import existing_or_new
 
-DAY = 24 * HOUR
 KEPT_DAYS = 1
 DAYS = 33
 READER = Actor("reader", Role.LANDLORD, frozenset({EVERYTHING}))
-OTHER = """      dear:
-        name: Dear
-        versions:
-          - from: 2027-01-01
-            blocks: [10 kWh]
-            prices: [2.00, 4.00]
-            standing charge: 1.00 per day
-    units:"""
+
+
+@asynccontextmanager
+async def month(folder: Path) -> AsyncIterator[House]:
+    """Open a flat that used the same every day of a month."""
+    async with house(folder, with_dear()) as made:
+        await made.read(0, power_w=2_000)
+        for day in range(DAYS):
+            await made.read(500 * (day + 1), after=DAY)
+            await made.tick()
+        yield made
 
 
 @pytest.fixture
 async def flat(tmp_path: Path) -> AsyncIterator[House]:
     """Open a flat of a month, all of it exported."""
-    async with house(tmp_path, SITE.replace("    units:", OTHER)) as made:
-        await made.read(0, power_w=2_000)
-        for day in range(DAYS):
-            await made.read(500 * (day + 1), after=DAY)
-            await made.tick()
+    async with month(tmp_path) as made:
         await Daemon(made.engine, Exporter(made.location, tmp_path / "export"), 1).export()
         yield made
 
@@ -82,13 +86,27 @@ async def test_a_month_past_retention_is_repriced_as_it_would_have_been(tmp_path
     question = Repricing(day="2026-11-20", version="dear@2027-01-01", reason="published late")
     result = await operate(flat, question, key="a")
     (tmp_path / "other").mkdir()
-    async with house(tmp_path / "other", SITE.replace("    units:", OTHER)) as whole:
-        await whole.read(0, power_w=2_000)
-        for day in range(DAYS):
-            await whole.read(500 * (day + 1), after=DAY)
-            await whole.tick()
+    async with month(tmp_path / "other") as whole:
         assert result.detail == (await operate(whole, question, key="a")).detail
     assert flat.problems() == []
+
+
+async def test_what_was_booked_within_the_days_kept_stays_and_nothing_else(flat: House) -> None:
+    since = flat.engine.clock.now() - 5 * DAY
+    kept = flat.rows(
+        "SELECT s.entry_seq, s.n FROM segment s JOIN journal_entry e ON e.seq = s.entry_seq"
+        f" WHERE e.at >= {since} ORDER BY s.entry_seq, s.n"
+    )
+    assert 0 < len(kept) < segments(flat)
+    await retention(flat, days=5).tick()
+    assert flat.rows("SELECT entry_seq, n FROM segment ORDER BY entry_seq, n") == kept
+
+
+async def test_nothing_goes_while_storage_fails(flat: House) -> None:
+    count = segments(flat)
+    flat.engine.fail("the disk is away")
+    await retention(flat).tick()
+    assert segments(flat) == count
 
 
 async def test_nothing_is_let_go_of_that_is_not_exported_or_differs(flat: House) -> None:
@@ -151,3 +169,13 @@ async def test_a_failure_between_two_batches_loses_nothing(
     await retention(flat).tick()
     assert await asked(flat) == before
     assert flat.problems() == []
+
+
+@pytest.mark.parametrize("days, jobs", [(0, set()), (400, {"retention", "forgetting"})])
+async def test_a_bridge_deletes_only_where_days_are_set(tmp_path: Path, days: int, jobs: set[str]) -> None:
+    location = existing_or_new(tmp_path)
+    database = None if isinstance(location, Path) else written(location)
+    settings = Settings(data=tmp_path, database=database, keep_readings_days=days, keep_events_days=days)
+    async with running(settings, None) as parts:
+        told = {task.get_name() for task in parts.daemon._tasks}
+    assert told & {"retention", "forgetting"} == jobs

@@ -21,6 +21,10 @@ from meter_bridge.storage.ownership import owned
 from tests import postgresql_server
 from tests.engine.harness import BLOCKS, HOUR, VirtualTime, house, opened
 
+GONE = (
+    "DELETE FROM outbox WHERE revision = (SELECT min(revision) FROM outbox)",
+    "DELETE FROM event WHERE seq < (SELECT max(seq) FROM event)",
+)
 # Both databases take part, whichever the run is on.
 pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite("has both databases in any run")]
 
@@ -91,6 +95,27 @@ async def test_a_running_installation_is_copied_first_and_the_rest_when_its_brid
     assert rest.finished
     assert 0 < rest.rows < first.rows
     assert contents(server_empty) == rest.equal
+
+
+async def test_what_has_gone_from_a_source_since_goes_from_its_copy(
+    tmp_path: Path, server_empty: URL
+) -> None:
+    source = await use(tmp_path)
+    lock = InstallationLock(tmp_path)
+    lock.acquire()
+    await move(source, server_empty)
+    lock.release()
+    before = contents(source)
+    with open_writer(source).begin() as connection:
+        for statement in GONE:
+            assert connection.execute(text(statement)).rowcount > 0
+    rest = await move(source, server_empty)
+    assert rest.finished
+    assert contents(server_empty) == rest.equal
+    assert {name for name, digest in rest.equal.items() if digest.rows < before[name].rows} == {
+        "event",
+        "outbox",
+    }
 
 
 async def test_the_server_waits_however_long_a_large_source_takes_to_read(

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, text
 
+from meter_bridge.cli import main
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.lease import Grant, Leases
+from meter_bridge.storage.location import written
 from meter_bridge.storage.shards import divide
 from meter_bridge.workers import worker
 from meter_bridge.workers.registry import PREFIX
@@ -69,3 +71,23 @@ async def test_a_worker_that_cannot_take_a_shard_goes_on_trying(
     async with asyncio.timeout(60):
         await trying.run(stop)
     assert len(tries) > 2 * worker.MOST_FAILURES
+
+
+@pytest.mark.parametrize("setting", ["PREPAID_METER_KEEP_READINGS_DAYS", "PREPAID_METER_KEEP_EVENTS_DAYS"])
+def test_bridges_that_share_sites_delete_nothing_and_say_so(
+    tmp_path: Path,
+    server_database: URL,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    with open_writer(server_database).begin() as connection:
+        divide(connection, 2)
+    monkeypatch.setenv("PREPAID_METER_DATABASE", written(server_database))
+    monkeypatch.setenv(setting, "400")
+    bridge = ["run", "--data", str(tmp_path), "--broker", "mqtt://127.0.0.1:1", "--listen", "127.0.0.1:0"]
+    assert main(bridge) == 2
+    told = capsys.readouterr().err
+    assert f"{setting}='400'" in told
+    assert "2 shards" in told
+    assert "unset it" in told
