@@ -30,7 +30,7 @@ async def main(folder: Path, first: int) -> None:
     """Book and read until killed."""
     database = folder / DATABASE_NAME
     store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
-    begin = max(wall_ms(), _last(folder))
+    begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
     bridge, intake = Bridge(engine, Discovery(), folder), Intake(engine, Discovery())
@@ -41,7 +41,7 @@ async def main(folder: Path, first: int) -> None:
             group.create_task(_book(bridge, first + lane))
 
 
-def _last(folder: Path) -> int:
+def last_instant(folder: Path) -> int:
     """Return the newest instant that the installation knows."""
     with open_reader(folder / DATABASE_NAME).connect() as connection:
         return int(connection.exec_driver_sql("SELECT last_instant FROM installation").scalar_one())

@@ -1,0 +1,126 @@
+"""A child process whose bridge reads meters, exports, merges files and lets old readings go, all the time.
+
+Run as ``python letting_go.py FOLDER``; it prints each step as it begins, and what is stored once it is.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+from typing import override
+
+from sqlalchemy import Connection
+
+from meter_bridge.app import NoDevices
+from meter_bridge.devices.driver import Report
+from meter_bridge.engine import compaction, retention
+from meter_bridge.engine.archive import EXPORT_NAME, Archive, Sums
+from meter_bridge.engine.bridge import Bridge
+from meter_bridge.engine.daemon import Daemon
+from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.export import Exporter, ExportFile
+from meter_bridge.engine.intake import Intake
+from meter_bridge.engine.look import make_feed
+from meter_bridge.engine.time import Clocks, monotonic_ms
+from meter_bridge.storage import work as ops
+from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
+from meter_bridge.storage.work import Work
+from meter_bridge.storage.writer import ThreadWriter
+from tests.crash.booking import last_instant
+
+KEPT_DAYS = 5
+FEW_ENTRIES = 2
+"""Entries that are let go of in one transaction."""
+FEW_FILES = 2
+"""Files of the newest month that are merged."""
+EXPORT_EVERY_S = 1
+LET_GO_EVERY_S = 0.3
+HASTE = 10_000
+"""Almost three hours pass each second."""
+AWAY_MS = 86_400_000
+"""Time without a bridge before each life, so that there is always something that has become old."""
+EXPORTING, MERGING, COMPARING = "exporting", "merging", "comparing"
+STORED = {
+    ops.DELETE_SEGMENTS: "letting go",
+    ops.UPSERT_WATERMARK: "storing an export",
+    ops.UPSERT_EXPORT_FILE: "storing a merged file",
+}
+"""What is told of a unit of work by what is in it, the first that fits."""
+
+
+def register(instant: int) -> int:
+    """Return what every meter's register shows at an instant: 6 kW, always."""
+    return instant // 600 - 2_980_000_000
+
+
+def done(step: str) -> str:
+    """Return what is told once a step is stored."""
+    return f"{step}: done"
+
+
+def _tell(step: str) -> None:
+    print(step, flush=True)  # noqa: T201 - whoever kills this process chooses by it
+
+
+class _Exporter(Exporter):
+    @override
+    async def run(self, after: int, upto: int) -> list[ExportFile]:
+        _tell(EXPORTING)
+        return await super().run(after, upto)
+
+    @override
+    async def merge(self, files: Sequence[ExportFile]) -> ExportFile:
+        _tell(MERGING)
+        return await super().merge(files)
+
+
+class _Archive(Archive):
+    @override
+    def sums(self, connection: Connection, first: int, last: int) -> Sums:
+        _tell(COMPARING)
+        return super().sums(connection, first, last)
+
+
+class _Writer(ThreadWriter):
+    @override
+    def commit(self, work: Work) -> asyncio.Future[None]:
+        step = next((step for op, step in STORED.items() if op in work.rows), None)
+        if step is None:
+            return super().commit(work)
+        _tell(step)
+        ended = super().commit(work)
+        ended.add_done_callback(lambda _: _tell(done(step)))
+        return ended
+
+
+async def main(folder: Path) -> None:
+    """Live until killed."""
+    vars(retention)["BATCH"] = FEW_ENTRIES
+    vars(compaction)["MANY"] = FEW_FILES
+    database, export_dir = folder / DATABASE_NAME, folder / EXPORT_NAME
+    begin, started = last_instant(folder) + AWAY_MS, monotonic_ms()
+    clocks = Clocks(
+        lambda: begin + (monotonic_ms() - started) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True
+    )
+    store = _Writer(open_writer(database), asyncio.get_running_loop())
+    engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
+    discovery = Discovery()
+    Bridge(engine, discovery, folder)
+    letting_go = retention.Retention(engine, _Archive(export_dir), KEPT_DAYS)
+    job = ("retention", LET_GO_EVERY_S, letting_go.tick)
+    Daemon(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
+    await _read(Intake(engine, discovery), engine)
+
+
+async def _read(intake: Intake, engine: Engine) -> None:
+    """Take readings of all meters, again and again."""
+    while True:
+        wh = register(engine.clock.now())
+        addresses = engine.installation.by_energy
+        intake.take([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
+        await asyncio.sleep(0.01)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
