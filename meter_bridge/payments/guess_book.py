@@ -4,7 +4,8 @@ Who tried is kept as a keyed hash alone. Each count is stored before the answer 
 themselves with the lock or the window that they are about, at most about an hour later.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -47,6 +48,22 @@ class GuessBook:
                 guard.recall_everybody(msgspec.json.decode(document, type=Everybody))
             elif guard is not None:
                 guard.recall(who, msgspec.json.decode(document, type=Tries))
+
+    async def look(self, of: Iterable[tuple[str, str]]) -> None:
+        """Take up what bridges of other shards have counted of some persons and places."""
+        if self._engine.shard.whole:
+            return
+        named = {f"{name} {who}": (self._guards[name], who) for name, who in of}
+        for row_id, document in await asyncio.to_thread(self._rows, tuple(named)):
+            guard, who = named[row_id]
+            guard.heed(who, msgspec.json.decode(document, type=Tries))
+
+    def _rows(self, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return what is stored under some ids."""
+        table = tables.wrong_secret
+        query = select(table.c.id, table.c.document).where(table.c.id.in_(ids))
+        with self._engine.reader.connect() as connection:
+            return connection.execute(query).tuples().all()
 
     async def keep(self, changed: Iterable[tuple[str, str]]) -> None:
         """Store what guards, by name, count of some persons and places; nothing where nothing can be."""

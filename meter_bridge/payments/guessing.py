@@ -115,6 +115,12 @@ class Guard:
         """Take up what somebody had tried before a restart."""
         self._tries[who] = tries
 
+    def heed(self, who: str, tries: Tries) -> None:
+        """Add what was counted of somebody elsewhere to what is known here."""
+        mine = self._of(who)
+        mine.marks = tries.marks | mine.marks
+        mine.locked_until = max(mine.locked_until, tries.locked_until)
+
     def recall_everybody(self, found: Iterable[tuple[int, int]]) -> None:
         """Take up what was tried over everybody before a restart."""
         for at, weight in found:

@@ -113,6 +113,7 @@ class Door:
         Whatever is wrong, and whether or not there is such a number, the answer is the same.
         """
         at, typed = self._engine.clock.now(), simple(number[:_LONGEST])
+        await self._lockout.look(typed, peer)
         self._lockout.refuse(typed, peer, at)
         digest = code_digest(self._key, code[:_LONGEST])
         access = self._by_code.get(digest)

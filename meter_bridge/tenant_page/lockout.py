@@ -45,6 +45,10 @@ class Lockout:
         named = found if place is None else [*found, (PLACE, place)]
         return [(name, self._book.who(who)) for name, who in named]
 
+    async def look(self, number: str, peer: str | None) -> None:
+        """Take up what was tried where somebody whose code is of another shard comes in."""
+        await self._book.look(self._counts(number, peer))
+
     def refuse(self, number: str, peer: str | None, at: int) -> None:
         """Raise ``Refused`` while somebody is not heard."""
         known = [self._guards[name].locked_until(who, at) for name, who in self._counts(number, peer)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 import json
 import time
 from typing import Final, override
@@ -19,6 +20,7 @@ from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.payments.secret_key import SecretKey
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.tenant_page.access import code_digest, link_digest
+from meter_bridge.tenant_page.files import INDEX, Files, answer_with
 from meter_bridge.workers import merging, routes
 from meter_bridge.workers.directory import Directory, Times
 from meter_bridge.workers.following import follow
@@ -44,6 +46,7 @@ class Front:
         paying: Paying,
     ) -> None:
         """Keep whom to ask; ``look`` returns the newest view of who owns what, ``key`` finds who signs in."""
+        self._files = Files()
         self._key = key
         self._paying = paying
         self._peers = peers
@@ -61,6 +64,8 @@ class Front:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a request: a worker's for one shard, anybody else's for whatever it is about."""
         path = request.rel_url.raw_path
+        if request.method in {"GET", "HEAD"} and (path == routes.ROOT or path.startswith(routes.PAGE)):
+            return self._page(request, path)
         asked = request.headers.get(SHARD_HEADER, "")
         if asked:
             return await self._pass_on(request, path, _number(asked))
@@ -73,6 +78,13 @@ class Front:
         if customer is not None:
             return await self._ask(request, customer, body)
         return await self._answer(request, path, body)
+
+    def _page(self, request: web.Request, path: str) -> web.Response:
+        """Answer with a file of the tenant's page, which is the same in all bridges, whoever owns what."""
+        if path == routes.ROOT:
+            return web.Response(status=HTTPStatus.FOUND, headers={"Location": routes.PAGE})
+        name = unquote(path.removeprefix(routes.PAGE)) or INDEX
+        return answer_with(request, self._files.find(name))
 
     async def _pass_on(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
         """Let a shard of this worker answer another worker."""

@@ -23,6 +23,8 @@ EVERYWHERE: Final = frozenset(
         "/api/v1/payments/waiting",
     }
 )
+ROOT: Final = "/"
+PAGE: Final = "/my/"
 SOCKET: Final = "/api/v1/ws"
 HEALTH: Final = "/health"
 HISTORY: Final = "/api/v1/history"
