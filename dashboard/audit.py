@@ -1,4 +1,7 @@
-"""The child process of the nightly audit: ``python -m dashboard.audit DIR`` prints what it found as JSON."""
+"""The child process of the nightly audit: ``python -m dashboard.audit DIR [SHARD]`` prints its findings.
+
+As JSON: of the whole ledger, or where bridges share the sites of a shard's accounts.
+"""
 
 from dataclasses import asdict
 import json
@@ -16,12 +19,13 @@ NICENESS: Final = 10
 
 def main(arguments: list[str]) -> int:
     """Audit a data folder at low priority."""
-    if len(arguments) != 1:
-        print("give the bridge's data folder", file=sys.stderr)  # noqa: T201
+    if len(arguments) not in {1, 2}:
+        print("give a data folder, and where there are several shards one", file=sys.stderr)  # noqa: T201
         return 2
     os.nice(NICENESS)
     try:
-        found = audit(Path(arguments[0]), settings().database)
+        shard = int(arguments[1]) if len(arguments) > 1 else None
+        found = audit(Path(arguments[0]), settings().database, shard)
     except SourceError as error:
         print(f"audit failed: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -46,7 +46,7 @@ _SEGMENT: Final = """
     SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
            wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
            estimated
-    FROM segment WHERE entry_seq > (SELECT coalesce(max(seq), 0) FROM export_watermark)"""
+    FROM segment WHERE :tail"""
 _TOP_UP: Final = """
     SELECT j.seq, j.id, j.account_id, j.at, j.balance_after, j.detail,
            coalesce((SELECT sum(value) FROM json_each(j.detail, '$.split')),
@@ -98,12 +98,12 @@ _VERSION: Final = "SELECT tariff_id, valid_from, document FROM tariff_version WH
 _OPEN: Final = "closed_at IS NULL"
 _LAST_TOP_UPS: Final = """
     AND j.seq IN (
-        SELECT seq FROM journal_entry WHERE kind = 'top_up' AND +seq >= $1
+        SELECT seq FROM journal_entry WHERE kind = 'top_up' AND :recent
         UNION SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id)"""
 # A plus keeps SQLite from walking all entries since then: the index of kinds alone says which are top-ups.
 # SQLite numbers parameters in the order in which they stand in the text.
 _SINCE: Final = """
-    AND j.at >= $1 AND j.seq IN (SELECT seq FROM journal_entry WHERE kind = 'top_up' AND +seq >= $2)"""
+    AND j.at >= $1 AND j.seq IN (SELECT seq FROM journal_entry WHERE kind = 'top_up' AND :since)"""
 
 _DEBT_ENTRY: Final = """
     SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
@@ -120,10 +120,19 @@ OWN: Final = Question(
 """Where the present tenancy of a unit begins."""
 AT: Final = Question("SELECT at FROM journal_entry WHERE seq >= $1 ORDER BY seq LIMIT 1", ("seq",))
 """When the first entry from a number on was booked."""
-NEWEST: Final = Question("SELECT max(seq) AS seq FROM journal_entry")
+NEWEST: Final = Question(
+    "SELECT max(seq) AS seq FROM journal_entry WHERE seq > $1 AND seq <= $2", ("begin", "end")
+)
+"""The newest entry of a range."""
 EVERYWHERE: Final = {
     "installation": Question("SELECT id, name, last_instant FROM installation"),
+    "shard": Question("SELECT n FROM shard ORDER BY n"),
     "export_file": Question("SELECT name, kind FROM export_file WHERE retired_at IS NULL ORDER BY name"),
+    "exported": Question(
+        """SELECT (SELECT coalesce(max(seq), 0) FROM export_watermark) AS seq,
+        (SELECT coalesce(max(seq), 0) FROM retention) AS retired""",
+        whole=frozenset({"seq", "retired"}),
+    ),
 }
 _TAIL: Final = {"tail": Question(_SEGMENT)}
 _TARIFFS: Final = {
@@ -206,7 +215,7 @@ _UNIT: Final = {
 QUESTIONS: Final = {
     "portfolio": _UNITS
     | {
-        "top_up": Question(_TOP_UP + _LAST_TOP_UPS, ("recent_seq",)),
+        "top_up": Question(_TOP_UP + _LAST_TOP_UPS),
         "foresight": Question(_FORESIGHT, other=frozenset({"points"})),
     }
     | _TARIFFS
@@ -215,7 +224,7 @@ QUESTIONS: Final = {
     "top_ups": {
         "account": Question(_ACCOUNT),
         "top_up": Question(
-            f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC LIMIT {MOST_TOP_UPS}", ("since", "since_seq")
+            f"{_TOP_UP}{_SINCE} ORDER BY j.at DESC, j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)
         ),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
@@ -234,7 +243,7 @@ QUESTIONS: Final = {
     "report": _UNITS
     | {
         "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
-        "top_up": Question(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since", "since_seq")),
+        "top_up": Question(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since",)),
         "reversal": Question(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
@@ -258,6 +267,7 @@ QUESTIONS: Final = {
     | _TAIL,
     "audit": {
         "account": Question(_ACCOUNT),
+        "site_shard": Question("SELECT site_id, shard AS n FROM site_shard"),
         "supply_status": Question(_SUPPLY),
     }
     | _TARIFFS
@@ -271,11 +281,6 @@ QUESTIONS: Final = {
         "quarantine": Question(
             """SELECT id, meter_id, opened_at, cause, watermark_wh, register_wh
             FROM quarantine WHERE closed_at IS NULL ORDER BY opened_at"""
-        ),
-        "watermark": Question(
-            """SELECT coalesce(max(w.seq), 0) AS seq,
-            (SELECT coalesce(max(seq), 0) FROM journal_entry) AS revision
-            FROM export_watermark w"""
         ),
     }
     | _TAIL,

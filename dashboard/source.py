@@ -8,15 +8,18 @@ ADBC brings a SQLite of its own. Never use this in a process that opens the same
 copy, such as the standard library's: closing a file in one copy drops the file locks of the other.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
 import pyarrow as pa
 
 from dashboard.questions import AT, EVERYWHERE, NEWEST, OWN, QUESTIONS, Question
+from dashboard.ranges import Range, ranges_of, within
 from dashboard.scope import PORTFOLIO, Scope
+from dashboard.stored import Stored, stored
+from meter_bridge.engine.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
 
@@ -59,17 +62,22 @@ def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str 
     ``database`` is the address of a PostgreSQL database; None reads the file in the folder.
     """
     asked = Scope(account_id=scope, kind="unit") if isinstance(scope, str) else scope
-    location = locate(data_dir, database)
+    location, export_dir = locate(data_dir, database), data_dir / EXPORT_NAME
+    mine = read_manifest(export_dir)  # before the database: what was exported since is in the tail as well
+
+    def here(name: str) -> bool:
+        return (export_dir / name).is_file()
+
     try:
         with columns_of(location, batch_rows=BATCH_ROWS) as columns:
-            first_seq, tables = _read(columns, asked)
+            first_seq, found, tables = _read(columns, asked, mine, here)
     except (AdbcError, OSError) as error:
         msg = f"{shown(location)} cannot be read: {error}"
         raise NotReadableError(msg) from error
     return Snapshot(
-        export_dir=data_dir / EXPORT_NAME,
+        export_dir=export_dir,
         as_of=_as_of(tables),
-        files=_files(tables["export_file"], data_dir / EXPORT_NAME),
+        files={kind: tuple(str(export_dir / name) for name in names) for kind, names in found.names.items()},
         tables=tables,
         first_seq=first_seq,
     )
@@ -87,34 +95,75 @@ def locate(data_dir: Path, database: str | None) -> Location:
     return location
 
 
-def _read(connection: Columns, scope: Scope) -> tuple[int, dict[str, pa.Table]]:
+def _read(
+    connection: Columns, scope: Scope, mine: FolderManifest | None, here: Callable[[str], bool]
+) -> tuple[int, Stored, dict[str, pa.Table]]:
     """Return the tables as of one read transaction, which the first statement begins."""
     values: dict[str, str | int] = {"account": scope.account_id, "since": scope.since, "first": 0, "begin": 0}
     tables = {name: _fetch(connection, question, values) for name, question in EVERYWHERE.items()}
     if scope.own:
         for row in _fetch(connection, OWN, values).to_pylist():
             values |= {"first": row["first_seq"], "begin": row["start_ms"]}
-    instants = {"since_seq": scope.since, "recent_seq": (_as_of(tables) or 0) - RECENT_MS}
+    found = stored(tables, mine, here, lambda seq: _booked_at(connection, seq))
+    ranges = ranges_of(tables["shard"]["n"].to_pylist())
+    conditions = {
+        ":tail": lambda: found.tail,
+        ":since": lambda: _since(connection, scope.since, ranges),
+        ":recent": lambda: _since(connection, (_as_of(tables) or 0) - RECENT_MS, ranges),
+    }
     for name, question in QUESTIONS[scope.kind].items():
-        for number in instants.keys() & set(question.takes):
-            values[number] = _first_since(connection, instants[number] - MARGIN_MS)
-        tables[name] = _fetch(connection, question, values)
-    return int(values["first"]), tables
+        tables[name] = _fetch(connection, _with_ranges(question, conditions), values)
+    if scope.kind == "system":
+        tables["watermark"] = _watermark(connection, ranges, found.tail)
+    return int(values["first"]), found, tables
 
 
-def _first_since(connection: Columns, instant: int) -> int:
-    """Return from which number on journal entries were booked at an instant or later.
+def _with_ranges(question: Question, conditions: Mapping[str, Callable[[], Sequence[Range]]]) -> Question:
+    """Return a question that names the ranges which it marks: whole numbers of our own."""
+    for mark, ranges in conditions.items():
+        if mark in question.sql:
+            column = "entry_seq" if mark == ":tail" else "+seq"
+            return replace(question, sql=question.sql.replace(mark, within(column, ranges())))
+    return question
+
+
+def _since(connection: Columns, instant: int, ranges: Iterable[Range]) -> list[Range]:
+    """Return of each range the part that was booked at an instant or later."""
+    return [(_first_since(connection, instant - MARGIN_MS, each) - 1, each[1]) for each in ranges]
+
+
+def _first_since(connection: Columns, instant: int, within_range: Range) -> int:
+    """Return from which number of a range on journal entries were booked at an instant or later.
 
     Entries are numbered as they are booked, so a search that halves needs no index of instants; the margin
     covers what was booked with an instant a little before that of its number.
     """
-    newest = _fetch(connection, NEWEST, {})["seq"].to_pylist()
-    low, high = 0, newest[0] or 0
+    low, high = within_range[0], _newest(connection, within_range)
     while low < high:
         middle = (low + high) // 2
-        found = _fetch(connection, AT, {"seq": middle})["at"].to_pylist()
-        low, high = (low, middle) if not found or found[0] >= instant else (middle + 1, high)
+        at = _booked_at(connection, middle)
+        low, high = (low, middle) if at is None or at >= instant else (middle + 1, high)
     return low
+
+
+def _newest(connection: Columns, each: Range) -> int:
+    """Return the newest entry of a range, or the number before its first."""
+    found = _fetch(connection, NEWEST, {"begin": each[0], "end": each[1]})["seq"].to_pylist()
+    return found[0] or each[0]
+
+
+def _booked_at(connection: Columns, seq: int) -> int | None:
+    """Return when the first entry from a number on was booked, None where there is none."""
+    found = _fetch(connection, AT, {"seq": seq})["at"].to_pylist()
+    return found[0] if found else None
+
+
+def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Range]) -> pa.Table:
+    """Return how many entries are in files and how many there are, as the numbers of their ranges tell."""
+    newest = [_newest(connection, each) for each in ranges]
+    every = sum(last - begin for (begin, _), last in zip(ranges, newest, strict=True))
+    waiting = sum(max(last - after, 0) for (after, _), last in zip(tail, newest, strict=True))
+    return pa.table({"seq": [every - waiting], "revision": [every]})
 
 
 def _fetch(connection: Columns, question: Question, values: Mapping[str, str | int]) -> pa.Table:
@@ -142,11 +191,3 @@ def _as_of(tables: Mapping[str, pa.Table]) -> int | None:
         *(tables["supply_status"]["at"].to_pylist() if "supply_status" in tables else ()),
     ]
     return max((cast("int", instant) for instant in instants), default=None)
-
-
-def _files(manifest: pa.Table, export_dir: Path) -> dict[str, tuple[str, ...]]:
-    """Return the paths of exported files by kind."""
-    files: dict[str, list[str]] = {}
-    for row in manifest.to_pylist():
-        files.setdefault(row["kind"], []).append(str(export_dir / row["name"]))
-    return {kind: tuple(paths) for kind, paths in files.items()}

@@ -199,7 +199,7 @@ async def running(
     )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.installation)
-    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.n == 0 else None
+    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
@@ -207,7 +207,7 @@ async def running(
     jobs = [payments, foretelling, notices]
     if not shard.whole:
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
-    if exporter is not None or shard.n != 0:
+    if exporter is not None or not shard.whole:
         jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
     if settings.keep_readings_days and shard.whole and engine.archive is not None:
         retention = Retention(engine, engine.archive, settings.keep_readings_days)
@@ -333,7 +333,7 @@ async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
 
 
 def _refuse_letting_go(settings: Settings, count: int) -> None:
-    """Refuse to delete anything where sites are shared: only the first shard is exported."""
+    """Refuse to delete anything where sites are shared: each bridge has files of its own, which may lag."""
     for name in ("keep_readings_days", "keep_events_days"):
         days: int = getattr(settings, name)
         if days:

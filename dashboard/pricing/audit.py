@@ -31,8 +31,9 @@ _EVERYBODY: Final = Viewer(every_site=True)
 _SUPPLIES: Final = """
     SELECT s.id AS supply_id, a.id AS account_id, a.name, a.currency, a.policy,
            coalesce(t.first_seq, 0) AS first_seq, coalesce(t.start_ms, a.opened_at) AS since,
-           greatest(a.opened_at, coalesce(t.start_ms, 0)) AS begun
+           greatest(a.opened_at, coalesce(t.start_ms, 0)) AS begun, coalesce(p.n, 0) AS shard
     FROM supply s JOIN account a ON a.id = s.account_id LEFT JOIN tenancy t ON t.account_id = a.id
+    LEFT JOIN site_shard p ON p.site_id = a.site_id
     ORDER BY s.id"""
 _LATEST: Final = "SELECT coalesce(max(greatest(start_ms + 1, end_ms)), 0) AS latest FROM tail_segment"
 _MINE: Final = """
@@ -102,12 +103,13 @@ class _Unit:
     begun: int
 
 
-def audit(folder: Path, database: str | None = None) -> Audit:
-    """Hold the whole ledger against its price lists. Raises ``SourceError``."""
+def audit(folder: Path, database: str | None = None, shard: int | None = None) -> Audit:
+    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SourceError``."""
     opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
     found = Audit(upto=upto)
-    rows = {row["supply_id"]: row for row in opened.rows(_SUPPLIES, {})}
+    every = opened.rows(_SUPPLIES, {})
+    rows = {row["supply_id"]: row for row in every if shard is None or row["shard"] == shard}
     groups: dict[int, tuple[Timeline, list[_Unit]]] = {}
     for tariff in supply_tariffs(opened, _EVERYBODY):
         if tariff.supply_id in rows:

@@ -17,14 +17,14 @@ _QUERY: Final = """
 _NEWEST: Final = (
     _QUERY
     + """
-    WHERE t."at" > $now - 14 * 86400000 ORDER BY t.seq DESC LIMIT $many"""
+    WHERE t."at" > $now - 14 * 86400000 ORDER BY t."at" DESC, t.seq DESC LIMIT $many"""
 )
 _OF_UNIT: Final = """
     SELECT t.seq, t.id, t.account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency, t."at",
            t.amount, t.balance_after, t.detail, t.id IN (SELECT refers_to FROM reversal) AS taken_back
     FROM top_up t JOIN account a ON a.id = t.account_id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = t.account_id
-    WHERE t.account_id = $account ORDER BY t.seq DESC LIMIT $many"""
+    WHERE t.account_id = $account ORDER BY t."at" DESC, t.seq DESC LIMIT $many"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

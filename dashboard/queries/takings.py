@@ -41,7 +41,7 @@ _LISTED: Final = (
     + """
     SELECT seq, id, account_id, name, customer, site_name, time_zone, currency, "at", amount, balance_after,
            detail, taken_back
-    FROM chosen ORDER BY seq DESC LIMIT $many OFFSET $skipped"""
+    FROM chosen ORDER BY "at" DESC, seq DESC LIMIT $many OFFSET $skipped"""
 )
 _METHODS: Final = """
     SELECT DISTINCT coalesce(t.detail->>'$.method', '') AS method

@@ -66,17 +66,18 @@ class AuditError(RuntimeError):
     """An audit that could not be made."""
 
 
-type Run = Callable[[Path, Location], Awaitable[Audit]]
+type Run = Callable[[Path, Location, int | None], Awaitable[Audit]]
 
 
-async def run_child(data: Path, database: Location) -> Audit:
-    """Audit an installation in a child process; raises ``AuditError``."""
+async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
+    """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
     if find_spec(NEEDS) is None:
         msg = "the dashboard is not installed beside the bridge"
         raise AuditError(msg)
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, str(data)),
+        *(() if shard is None else (str(shard),)),
         # In the environment, because others on the machine can read a command line.
         env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
         stdin=asyncio.subprocess.DEVNULL,
@@ -126,7 +127,8 @@ class Auditor:
         engine.flush(everything=True)
         await engine.drained()
         try:
-            found = await self._run(self._data, self._database)
+            shard = None if engine.shard.whole else engine.shard.n
+            found = await self._run(self._data, self._database, shard)
         except AuditError as error:
             engine.audited.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)

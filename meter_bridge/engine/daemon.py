@@ -73,7 +73,7 @@ class Daemon:
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
-        self._tasks = [asyncio.create_task(_repeat(name, pause, job), name=name) for name, pause, job in jobs]
+        self._tasks = [asyncio.create_task(repeat(name, pause, job), name=name) for name, pause, job in jobs]
 
     async def stop(self) -> None:
         """End the tasks and store what is not yet stored."""
@@ -191,6 +191,7 @@ class Daemon:
                 " 'export' back from the newest backup; nothing is exported until then"
             )
             return
+        self._exporter.alone()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported anew")
             unit = Unit(engine.clock.now())
@@ -209,11 +210,15 @@ def _file(row: RowMapping) -> ExportFile:
     return ExportFile(**{name: row[name] for name in names})
 
 
-async def _repeat(name: str, pause: float, job: Callable[[], Awaitable[None]]) -> None:
-    """Run a job again and again; one that fails is told and tried again."""
-    while True:
+async def repeat(
+    name: str, pause: float, job: Callable[[], Awaitable[None]], *, at_once: bool = False
+) -> None:
+    """Run a job again and again, after a pause or at once; one that fails is told and tried again."""
+    if not at_once:
         await asyncio.sleep(pause)
+    while True:
         try:
             await job()
         except Exception:
             _LOGGER.exception("The job %r failed; it is tried again", name)
+        await asyncio.sleep(pause)

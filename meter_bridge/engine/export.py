@@ -16,6 +16,8 @@ from typing import Final, TypedDict, cast
 
 from meter_bridge.storage.location import Location, written
 
+MANIFEST_NAME: Final = "manifest.json"
+"""What a folder holds where bridges share the sites (``folder_manifest``)."""
 MERGER: Final = "meter_bridge.engine.merging"
 CHILD: Final = "meter_bridge.engine.export_process"
 COMPARED: Final = ("local_day", "kind", "band", "block", "version_id")
@@ -108,6 +110,10 @@ class Exporter:
     def lacks(self, names: Iterable[str]) -> bool:
         """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
         return not all((self._export_dir / name).is_file() for name in names)
+
+    def alone(self) -> None:
+        """Forget the folder's own manifest: where one bridge serves all sites the database has it."""
+        (self._export_dir / MANIFEST_NAME).unlink(missing_ok=True)
 
     async def run(self, after: int, upto: int) -> list[ExportFile]:
         """Write segments of journal entries after < seq <= upto and return the new files.

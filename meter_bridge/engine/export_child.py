@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
+from meter_bridge.engine.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.engine.sorting import in_order
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import Location, parse_location
@@ -257,8 +258,10 @@ def rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int
 
 def _clean(columns: Columns, export_dir: Path) -> None:
     """Remove temporary files, files that no manifest names, and those that were retired long ago."""
+    mine = read_manifest(export_dir) or FolderManifest()
     oldest = time.time() - LEFTOVER_GRACE_S
-    known = set(columns.table(_NEEDED.format(int(oldest * 1000)))["name"].to_pylist())
+    known = {*mine.names, *mine.retired}
+    known.update(columns.table(_NEEDED.format(int(oldest * 1000)))["name"].to_pylist())
     for path in (*export_dir.glob(f"{SEGMENTS}/*/*"), *export_dir.glob(f"{ROLLUP}/*")):
         named = path.relative_to(export_dir).as_posix() in known
         if path.is_file() and not named and path.stat().st_mtime < oldest:

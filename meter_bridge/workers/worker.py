@@ -16,6 +16,9 @@ from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.app import SOCKET_NAME, running, until_any
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import MqttSettings
+from meter_bridge.engine.archive import EXPORT_NAME
+from meter_bridge.engine.daemon import repeat
+from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.load import identity
 from meter_bridge.payments.providers_file import load_providers
 from meter_bridge.payments.secret_key import load_key
@@ -28,6 +31,7 @@ from meter_bridge.storage.leased import LeasedOwnership, name_of_process
 from meter_bridge.storage.shards import Shard
 from meter_bridge.workers.balance import next_move
 from meter_bridge.workers.directory import Directory, Times
+from meter_bridge.workers.exporting import Exporting
 from meter_bridge.workers.front import Front, FrontServer
 from meter_bridge.workers.paying import Paying
 from meter_bridge.workers.reaching import Peers
@@ -69,7 +73,7 @@ class Worker:
         Raises ``StorageError`` where it cannot serve its shards, so that the others take them.
         """
         with reading(self._url) as reader:
-            async with self._served(reader) as peers:
+            async with self._served(reader) as peers, self._exported(reader):
                 while not (stop.is_set() or self._unable):
                     await self._work(reader, peers, stop)
         if self._unable:
@@ -98,6 +102,20 @@ class Worker:
         finally:
             await server.stop()
             await peers.close()
+
+    @asynccontextmanager
+    async def _exported(self, reader: Engine) -> AsyncIterator[None]:
+        """Export what all shards post, whoever owns them, for the dashboard on this machine."""
+        folder = self._settings.data / EXPORT_NAME
+        exporting = Exporting(reader, Exporter(self._url, folder), folder, self._count)
+        job = asyncio.create_task(
+            repeat("export", float(self._settings.export_every_s), exporting.export, at_once=True)
+        )
+        try:
+            yield
+        finally:
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
 
     def _listen(self) -> Listen:
         """Return where the API of all shards is served."""

@@ -49,7 +49,7 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
 async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
     made_at: list[int] = []
 
-    async def run(data: Path, database: Location) -> Audit:
+    async def run(data: Path, database: Location, shard: int | None) -> Audit:
         made_at.append(made.engine.clock.now())
         return {"upto": 1, "supplies": 1, "differences": [], "skipped": []}
 
@@ -67,7 +67,7 @@ async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(tmp_p
     async with house(tmp_path / "here") as made:
         elsewhere = tmp_path / "elsewhere"
         with pytest.raises(AuditError, match="There is no bridge"):
-            await run_child(elsewhere, elsewhere / DATABASE_NAME)
+            await run_child(elsewhere, elsewhere / DATABASE_NAME, None)
         await Auditor(made.engine, elsewhere, elsewhere / DATABASE_NAME).audit()
         assert audits(made) == []
         assert b"prepaid_audit_failures_total 1.0" in render(made.engine)
