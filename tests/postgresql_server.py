@@ -20,8 +20,20 @@ DEBIAN = Path("/usr/lib/postgresql")
 USER = "tester"
 PORT = 5432
 START_S = 30
+MEMORY = Path("/dev/shm")
+"""Where a cluster lies if there is room: a database is some 500 files, and each test makes one of its own."""
+ROOM_BYTES = 1 << 30
+CHOICE_OF_STRATEGY = 150_000
+"""From this version on a server copies page by page unless told; older ones always copy files."""
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-SMALL = {"shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off", "max_wal_senders": "0"}
+SMALL = {
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+    "max_wal_senders": "0",
+    "min_wal_size": "32MB",
+    "max_wal_size": "64MB",
+}
 
 
 class Server:
@@ -30,6 +42,7 @@ class Server:
     def __init__(self, folder: Path, more: dict[str, str]) -> None:
         """Make an empty cluster in a folder and start it."""
         self.folder = folder
+        self._own: psycopg.Connection | None = None
         self._unprivileged = _unprivileged()
         if self._unprivileged is not None:
             shutil.chown(folder, self._unprivileged)
@@ -51,6 +64,9 @@ class Server:
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop the server: ``immediate`` is as good as a power cut."""
+        if self._own is not None:
+            self._own.close()
+            self._own = None
         self._call("pg_ctl", "stop", f"--mode={mode}", "--wait")
 
     def url(self, database: str) -> URL:
@@ -59,10 +75,26 @@ class Server:
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Execute a statement by itself, outside of any transaction."""
-        with psycopg.connect(
-            host=str(self.folder), user=USER, dbname=database, autocommit=True
-        ) as connection:
+        with self._connect(database) as connection:
             connection.execute(statement.encode())
+
+    def copy(self, template: str, name: str) -> None:
+        """Make a database from another by copying its files: a tenth of what it costs page by page."""
+        kept = self._kept()
+        by_files = "STRATEGY FILE_COPY" if kept.info.server_version >= CHOICE_OF_STRATEGY else ""
+        kept.execute(f'CREATE DATABASE "{name}" TEMPLATE {template} {by_files}'.encode())
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever still reads it."""
+        self._kept().execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+    def _kept(self) -> psycopg.Connection:
+        """Return the connection by which databases come and go; a new one costs the server a process."""
+        self._own = self._own or self._connect("postgres")
+        return self._own
+
+    def _connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname=database, autocommit=True)
 
     def _call(self, program: str, *arguments: str) -> None:
         """Call one of PostgreSQL's programs on the cluster."""
@@ -86,7 +118,9 @@ class Server:
 @contextmanager
 def running(**settings: str) -> Iterator[Server]:
     """Run a server of one's own, for tests that stop it."""
-    with tempfile.TemporaryDirectory(prefix="prepaid-pg-", ignore_cleanup_errors=True) as name:
+    durable = settings.get("fsync") == "on"
+    place = None if durable else _memory()
+    with tempfile.TemporaryDirectory(prefix="prepaid-pg-", dir=place, ignore_cleanup_errors=True) as name:
         server = Server(Path(name), settings)
         try:
             yield server
@@ -101,6 +135,12 @@ def shared() -> Server:
     server = opened.__enter__()
     atexit.register(opened.__exit__, None, None, None)
     return server
+
+
+def _memory() -> Path | None:
+    """Return a file system in memory that has room for a cluster, None where there is none."""
+    there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return MEMORY if there and shutil.disk_usage(MEMORY).free >= ROOM_BYTES else None
 
 
 def _program(name: str) -> str:

@@ -72,7 +72,7 @@ def new_server_database(name: str) -> URL:
     """Make a new installation's database on the server and return its address."""
     server = postgresql_server.shared()
     _server_template()
-    server.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    server.copy(TEMPLATE, name)
     _made.add(name)
     return server.url(name)
 
@@ -106,7 +106,7 @@ def forget() -> None:
 
 
 def _drop(name: str) -> None:
-    postgresql_server.shared().execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    postgresql_server.shared().drop(name)
 
 
 def _name(folder: Path) -> str:
