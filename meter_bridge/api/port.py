@@ -277,7 +277,7 @@ class BridgePort(Protocol):
         """Acknowledge an alert."""
 
     async def confirm_clock(self, actor: Actor) -> str:
-        """Take the wall clock as right; return the instant now in force."""
+        """Take the wall clock as right and keep who said so; return the instant now in force."""
 
     async def apply(
         self,

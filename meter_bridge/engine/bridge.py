@@ -418,10 +418,16 @@ class Bridge:
         )
 
     async def confirm_clock(self, actor: Actor) -> str:
-        """Take the wall clock as right; return the instant now in force."""
-        del actor
-        self.engine.clock.confirm()
-        self.engine.clock_changed()
+        """Take the wall clock as right once it is on record who said so; return the instant then in force."""
+        unit = self._unit(actor)
+        announce(
+            self.engine.installation,
+            unit,
+            EventKind.CLOCK_CONFIRMED,
+            data={"wall": iso(self.engine.clock.wall()), "by": actor.name},
+        )
+        unit.after(self.engine.confirm_clock)
+        await committed(self.engine, unit)
         return iso(self.engine.clock.now())
 
     async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:

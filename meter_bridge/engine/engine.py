@@ -392,6 +392,11 @@ class Engine:
         if self.clock.check() or self.clock.sure is told_wrong:
             self.clock_changed()
 
+    def confirm_clock(self) -> None:
+        """Take the wall clock as right because a person said so, and go on."""
+        self.clock.confirm()
+        self.clock_changed()
+
     def clock_changed(self) -> None:
         """Keep the alert of the clock, and let every account be evaluated anew."""
         unit = Unit(self.clock.now())

@@ -20,5 +20,7 @@ def tell(event: Event) -> None:
         _LOGGER.warning("Alert: %s", data["message"])
     elif event.kind is EventKind.ALERT_CLOSED:
         _LOGGER.info("Alert over: %s", data["message"])
+    elif event.kind is EventKind.CLOCK_CONFIRMED:
+        _LOGGER.info("The clock, at %s, was confirmed by %s", data["wall"], data["by"])
     elif event.kind in (EventKind.ACCOUNT_ADDED, EventKind.ACCOUNT_REMOVED):
         _LOGGER.info("%s: %s", event.account_id, event.kind.value.replace("_", " "))

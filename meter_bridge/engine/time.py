@@ -76,6 +76,10 @@ class EngineClock:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
         return self._ahead + self._monotonic()
 
+    def wall(self) -> int:
+        """Return what the wall clock says, in milliseconds, whether or not it is believed."""
+        return self._clocks.wall()
+
     def steady(self) -> int:
         """Return milliseconds for pauses, which have to end also while event time stands still."""
         return self._monotonic()

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.engine import CLOCK_BATCH
 from meter_bridge.engine.time import Clocks, EngineClock, kernel_synchronised
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, house, zar
+from meter_bridge.protocol.messages import ErrorCode, Role
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, house, refusing, zar
 
 
 def test_event_time_follows_the_monotonic_clock_not_the_wall() -> None:
@@ -52,6 +55,28 @@ async def test_no_standing_charge_falls_due_while_the_clock_is_wrong(tmp_path: P
         await made.tick()
         assert made.account.balance == zar("100") - 3 * zar("1.15")
         assert made.problems() == []
+
+
+async def test_who_confirmed_the_clock_is_on_record_with_what_it_showed(flat: House) -> None:
+    flat.time.wall += HOUR
+    await flat.tick()
+    other = Actor("Thandi", Role.LANDLORD, frozenset({"house"}))
+    answer = await flat.bridge.confirm_clock(other)
+    assert answer == iso(flat.time.wall)
+    await flat.settle()
+    assert flat.events("clock_confirmed") == [{"wall": iso(flat.time.wall), "by": "Thandi"}]
+    assert flat.bridge.health().status == "ok"
+
+
+@pytest.mark.invariant(12)
+async def test_a_clock_is_not_believed_on_a_word_that_could_not_be_stored(flat: House) -> None:
+    flat.time.wall += HOUR
+    await flat.tick()
+    before = flat.engine.clock.now()
+    with refusing(flat, "INSERT", "event"), pytest.raises(Refused) as refused:
+        await flat.bridge.confirm_clock(LANDLORD)
+    assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert (flat.engine.clock.sure, flat.engine.clock.now()) == (False, before)
 
 
 async def test_a_payment_restores_also_while_the_clock_is_wrong(flat: House) -> None:

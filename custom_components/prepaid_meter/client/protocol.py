@@ -235,6 +235,8 @@ class EventKind(StrEnum):
     """A customer's code and link for the tenant's page were made or revoked."""
     ACCESS_LOCKED = "access_locked"
     """Too many wrong codes were typed at the tenant's page."""
+    CLOCK_CONFIRMED = "clock_confirmed"
+    """A person said that the clock of the bridge is right."""
     UNKNOWN = "unknown"
 
 
