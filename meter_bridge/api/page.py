@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from aiohttp import web
 import msgspec
 
+from meter_bridge.api.amounts import amount_in
 from meter_bridge.api.auth import PAGE_HEADER, SESSION_COOKIE, came_over_unix_socket
 from meter_bridge.api.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
@@ -13,7 +14,6 @@ from meter_bridge.api.port import Refused
 from meter_bridge.api.reach import account_in_reach
 from meter_bridge.api.rights import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
 from meter_bridge.api.server_address import is_loopback
-from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page import session
@@ -175,23 +175,12 @@ async def set_notification_settings(call: Call) -> Reply:
     """Store how a customer wants to be told of things."""
     account = account_in_reach(call)
     body = await call.body(WantedSettings)
-    low_credit = None if body.low_credit is None else _least(body.low_credit, account.currency)
+    text = body.low_credit
+    low_credit = (
+        None if text is None else amount_in(account.currency, text, "low_credit", or_else=", or leave it out")
+    )
     wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
     return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))
-
-
-def _least(text: str, currency: str) -> int:
-    """Return the credit at which somebody wants to be told; raise ``Refused`` for what is no amount."""
-    try:
-        return parse_amount(text, currency, digits=minor_digits(currency))
-    except MoneyError as error:
-        raise Refused(
-            ErrorCode.BAD_REQUEST,
-            str(error),
-            field="low_credit",
-            value=text,
-            remedy="write an amount such as 20.00, or leave it out",
-        ) from error
 
 
 @endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import select
 
+from meter_bridge.api.amounts import amount_in
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.money import SMALLEST_COIN, MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.core.money import SMALLEST_COIN, format_amount
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
@@ -181,18 +182,7 @@ def storage_unavailable() -> Refused:
 
 def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
     """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
-    currency = account.site.currency
-    digits = minor_digits(currency)
-    try:
-        return parse_amount(text, currency, digits=digits)
-    except MoneyError as error:
-        raise Refused(
-            ErrorCode.BAD_REQUEST,
-            str(error),
-            field=field,
-            value=text[:40],
-            remedy=f"write a plain decimal number with at most {digits} decimal places",
-        ) from error
+    return amount_in(account.site.currency, text, field)
 
 
 def check_amount(

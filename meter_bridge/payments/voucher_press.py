@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import secrets
 from typing import Final
 
+from meter_bridge.api.amounts import amount_in
 from meter_bridge.api.port import EVERYTHING, Actor, Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.core.money import format_amount
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.operations import committed
@@ -120,17 +121,7 @@ class VoucherPress:
 
     @staticmethod
     def _amount(text: str, currency: str) -> int:
-        digits = minor_digits(currency)
-        try:
-            amount = parse_amount(text, currency, digits=digits)
-        except MoneyError as error:
-            raise Refused(
-                ErrorCode.BAD_REQUEST,
-                str(error),
-                field="amount",
-                value=text,
-                remedy=f"write a plain decimal number with at most {digits} decimal places",
-            ) from error
+        amount = amount_in(currency, text)
         if amount <= 0:
             raise Refused(
                 ErrorCode.BAD_REQUEST,

@@ -96,3 +96,5 @@ async def test_a_threshold_is_written_as_an_amount_and_kept_as_an_integer(api: S
         refused = await api.ask("PUT", where, None, json={"low_credit": wrong}, headers=PAGE | SESSION)
         assert refused.status == HTTPStatus.BAD_REQUEST
         assert (await refused.json())["field"] == "low_credit"
+    fine = await api.ask("PUT", where, None, json={"low_credit": "20.505"}, headers=PAGE | SESSION)
+    assert (await fine.json())["remedy"].endswith("at most 2 decimal places, or leave it out")
