@@ -1,5 +1,6 @@
 """A file that the bridge made, kept until the person saves it or asks for another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -27,13 +28,26 @@ def hand_over(kind: str, about: str | None) -> None:
     made = st.session_state.get(f"{kind} ready")
     if not isinstance(made, MadeFile) or made.about != about:
         return
+    save_button(say("Save {file}", file=made.name), made.content, made.name, made.media, key=f"save {kind}")
+
+
+def save_button(
+    label: str,
+    content: bytes | Callable[[], bytes],
+    name: str,
+    media: str,
+    *,
+    key: str,
+    icon: str = ":material/download:",
+) -> None:
+    """Offer a file, made or to be made, as the one thing to do; saving it does not run the page again."""
     st.download_button(
-        say("Save {file}", file=made.name),
-        data=made.content,
-        file_name=made.name,
-        mime=made.media,
+        label,
+        data=content,
+        file_name=name,
+        mime=media,
         type="primary",
-        icon=":material/download:",
+        icon=icon,
         on_click="ignore",
-        key=f"save {kind}",
+        key=key,
     )

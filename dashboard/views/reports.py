@@ -15,6 +15,7 @@ from dashboard.language import say
 from dashboard.markup import page_title, plain
 from dashboard.paper.portfolio import portfolio_pdf
 from dashboard.paper.press import MEDIA
+from dashboard.parts.made_file import save_button
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.statements import months
 from dashboard.queries.daily import newest_day
@@ -87,15 +88,12 @@ def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
             "old it is; alerts."
         )
     )
-    st.download_button(
+    save_button(
         say("Report as PDF"),
-        data=partial(portfolio_pdf, opened, viewer, chosen),
-        file_name=f"portfolio-{chosen:%Y-%m}.pdf",
-        mime=MEDIA,
-        icon=":material/download:",
-        on_click="ignore",
+        partial(portfolio_pdf, opened, viewer, chosen),
+        f"portfolio-{chosen:%Y-%m}.pdf",
+        MEDIA,
         key="save portfolio",
-        type="primary",
     )
 
 
@@ -173,15 +171,13 @@ def _hand_over(chosen: date) -> None:
     if ready is None or ready[0] != chosen:
         return
     _, many, content = ready
-    st.download_button(
+    save_button(
         say("Save {statements}", statements=counted(many, "statement", "statements")),
-        data=content,
-        file_name=f"statements-{chosen:%Y-%m}.zip",
-        mime="application/zip",
-        type="primary",
-        icon=":material/folder_zip:",
-        on_click="ignore",
+        content,
+        f"statements-{chosen:%Y-%m}.zip",
+        "application/zip",
         key="save statements",
+        icon=":material/folder_zip:",
     )
 
 
