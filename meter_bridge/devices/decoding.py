@@ -1,5 +1,6 @@
 """What all drivers share when they turn a payload into a value or a refusal."""
 
+from collections.abc import Container, Sized
 from typing import Annotated, Final
 
 import msgspec
@@ -31,10 +32,15 @@ def rejected(topic: str, error: Exception) -> tuple[Rejected]:
     return (Rejected(_slug(error), topic[:DETAIL_LENGTH], str(error)[:DETAIL_LENGTH]),)
 
 
-def check_name(name: str) -> None:
-    """Refuse a device name that is too long to keep."""
+def check_new_device(name: str, known: Sized, in_use: Container[str], family: str) -> None:
+    """Refuse a device that is not to be remembered: by a name too long to keep, or as one too many.
+
+    Strangers may fill the memory up to the limit, and never keep out what is in use.
+    """
     if len(name) > NAME_LENGTH:
         raise UnreadableError("name_too_long", f"a name of {len(name)} characters, at most {NAME_LENGTH}")
+    if len(known) >= DEVICE_LIMIT and name not in in_use:
+        raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} {family} devices")
 
 
 def too_large(topic: str, size: int, limit: int) -> tuple[Rejected]:

@@ -9,16 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.decoding import (
-    DEVICE_LIMIT,
-    REFUSALS,
-    TELEMETRY_LIMIT,
-    check_name,
-    rejected,
-    too_large,
-)
+from meter_bridge.devices.decoding import REFUSALS, TELEMETRY_LIMIT, check_new_device, rejected, too_large
 from meter_bridge.devices.driver import Capabilities, Family, Item, Publish, Report
-from meter_bridge.devices.quantities import UnreadableError
 from meter_bridge.devices.shelly_device import (
     ASK_INFORMATION,
     ASK_STATUS,
@@ -104,10 +96,7 @@ class ShellyDriver:
     def _device(self, name: str) -> ShellyDevice:
         device = self._devices.get(name)
         if device is None:
-            check_name(name)
-            # Strangers may fill the memory up to the limit, and never keep out what is in use.
-            if len(self._devices) >= DEVICE_LIMIT and name not in self._assigned:
-                raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Shelly devices")
+            check_new_device(name, self._devices, self._assigned, "Shelly")
             device = self._devices[name] = ShellyDevice(name)
         return device
 

@@ -10,14 +10,7 @@ from typing import Final
 
 from meter_bridge.core.cutoff import Held
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.decoding import (
-    DEVICE_LIMIT,
-    REFUSALS,
-    TELEMETRY_LIMIT,
-    check_name,
-    rejected,
-    too_large,
-)
+from meter_bridge.devices.decoding import REFUSALS, TELEMETRY_LIMIT, check_new_device, rejected, too_large
 from meter_bridge.devices.driver import (
     Capabilities,
     Discovered,
@@ -165,10 +158,7 @@ class TasmotaDriver:
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
-            check_name(topic)
-            # Strangers may fill the memory up to the limit, and never keep out what is in use.
-            if len(self._devices) >= DEVICE_LIMIT and topic not in self._assigned:
-                raise UnreadableError("too_many_devices", f"more than {DEVICE_LIMIT} Tasmota devices")
+            check_new_device(topic, self._devices, self._assigned, "Tasmota")
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 

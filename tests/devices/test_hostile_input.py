@@ -148,8 +148,7 @@ def test_a_flood_keeps_no_meter_in_use_out(
     payload: bytes,
     flood_first: bool,  # noqa: FBT001
 ) -> None:
-    for family in ("tasmota", "shelly"):
-        monkeypatch.setattr(f"meter_bridge.devices.{family}.DEVICE_LIMIT", 10)
+    monkeypatch.setattr("meter_bridge.devices.decoding.DEVICE_LIMIT", 10)
     families = [each for each in Family if address.startswith(each)]
     (driver,) = build_drivers([] if flood_first else [address], families=families)
     for number in range(20):
