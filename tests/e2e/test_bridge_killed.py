@@ -1,7 +1,7 @@
 """A bridge that is killed at random instants, while meters run and people pay, loses and doubles nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -116,20 +116,32 @@ async def test_nothing_is_lost_or_charged_twice(
             await asyncio.sleep(chance.uniform(0.1, 1.5))  # the instant is what the test draws
             await bridge.kill()
             await bridge.start()
-        for payer in payers:
-            payer.enough.set()
-        await asyncio.gather(*paying)
-        for account, fitting in UNITS.items():
-            street.dials[fitting.name].watts = 0
-            await until(
-                f"{account} is charged for its register",
-                lambda account=account: charged(api, street, account, began[account]),  # type: ignore[misc]
-                SOON_S,
-            )
-        for payer, account in zip(payers, UNITS, strict=True):
-            await books_agree(api, account, payer.acknowledged)
-        await bridge.stop()
-        assert await bridge.problems() == []
+        await end_and_compare(bridge, api, street, payers, paying, began)
+
+
+async def end_and_compare(
+    bridge: BridgeProcess,
+    api: BridgeApi,
+    street: Street,
+    payers: Sequence[Payer],
+    paying: Sequence[asyncio.Task[None]],
+    began: Mapping[str, int],
+) -> None:
+    """End paying and using, and find each register charged, each top-up booked once and the books right."""
+    for payer in payers:
+        payer.enough.set()
+    await asyncio.gather(*paying)
+    for account, fitting in UNITS.items():
+        street.dials[fitting.name].watts = 0
+        await until(
+            f"{account} is charged for its register",
+            lambda account=account: charged(api, street, account, began[account]),  # type: ignore[misc]
+            SOON_S,
+        )
+    for payer, account in zip(payers, UNITS, strict=True):
+        await books_agree(api, account, payer.acknowledged)
+    await bridge.stop()
+    assert await bridge.problems() == []
 
 
 async def first_register(api: BridgeApi, account: str) -> int:

@@ -13,8 +13,7 @@ from tests.e2e.test_bridge_killed import (
     SOON_S,
     UNITS,
     Payer,
-    books_agree,
-    charged,
+    end_and_compare,
     first_register,
     killed_house,
 )
@@ -45,18 +44,5 @@ async def test_an_installation_moves_while_meters_run_and_people_pay(
             return all(len(payer.acknowledged) > n + 3 for payer, n in zip(payers, before, strict=True))
 
         await until("everybody pays on", all_paid_again, SOON_S)
-        for payer in payers:
-            payer.enough.set()
-        await asyncio.gather(*paying)
-        for account, fitting in UNITS.items():
-            street.dials[fitting.name].watts = 0
-            await until(
-                f"{account} is charged for its register",
-                lambda account=account: charged(api, street, account, began[account]),  # type: ignore[misc]
-                SOON_S,
-            )
-        for payer, account in zip(payers, UNITS, strict=True):
-            await books_agree(api, account, payer.acknowledged)
-        await bridge.stop()
-        assert await bridge.problems() == []
+        await end_and_compare(bridge, api, street, payers, paying, began)
     server.execute("DROP DATABASE new_home WITH (FORCE)")
