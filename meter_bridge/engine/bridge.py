@@ -26,7 +26,6 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.engine import alerting, views
 from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.asked import operation_of
-from meter_bridge.engine.closed import closed_account
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
@@ -90,16 +89,16 @@ class Bridge:
         """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
         engine.archive = Archive(data / EXPORT_NAME)
-        self._look = Look(engine, discovery)
+        self.look = Look(engine, discovery)
         self._operations = Operations(engine)
         self._supplies = Supplies(engine)
-        self._site_files = SiteFiles(engine, self._look)
+        self._site_files = SiteFiles(engine, self.look)
         self._tokens = TokenBook(engine)
         file = load_providers(data)
         key = load_key(data)
-        self.payments = Payments(engine, self._operations, key, file, self._account)
-        self.page = TenantPage(engine, key, file.page, self._account)
-        self.notices = Notices(engine, load_people(data), file.page, self._account)
+        self.payments = Payments(engine, self._operations, key, file, self.look.account)
+        self.page = TenantPage(engine, key, file.page, self.look.account)
+        self.notices = Notices(engine, load_people(data), file.page, self.look.account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""
@@ -126,40 +125,15 @@ class Bridge:
     def accounts(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
         now = self.engine.clock.now()
-        return [views.account_view(account, now) for account in self._look.visible(actor)]
+        return [views.account_view(account, now) for account in self.look.visible(actor)]
 
     def account(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
-        return views.account_view(self._books_of(actor, account_id), self.engine.clock.now())
-
-    def _books_of(self, actor: Actor, account_id: str) -> Account:
-        """Return an account, or what is left of one whose unit is no longer served; else ``Refused``."""
-        closed = self._closed(actor, account_id) if account_id in self.engine.installation.closed else None
-        return closed or self._account(actor, account_id)
-
-    def _closed(self, actor: Actor, account_id: str) -> Account | None:
-        """Return a closed account that the actor may see, or None."""
-        with self.engine.reader.connect() as connection:
-            found = closed_account(connection, account_id)
-        staff = actor.role in STAFF
-        return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
-
-    def _account(self, actor: Actor, account_id: str) -> Account:
-        """Return an account that the actor may see; raises ``Refused`` otherwise."""
-        account = self.engine.installation.accounts.get(account_id)
-        if account is None or not may_see(actor, account):
-            raise Refused(
-                ErrorCode.NOT_FOUND,
-                f"there is no account {account_id!r}",
-                field="account",
-                value=account_id,
-                remedy=ACCOUNTS,
-            )
-        return account
+        return views.account_view(self.look.books_of(actor, account_id), self.engine.clock.now())
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        account = self._books_of(actor, account_id)
+        account = self.look.books_of(actor, account_id)
         first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
         return await asyncio.to_thread(
             ledger_page, self.engine.reader, account.id, before, limit, first=first
@@ -167,7 +141,7 @@ class Bridge:
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        account = self._books_of(actor, account_id)
+        account = self.look.books_of(actor, account_id)
         first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
         found = await asyncio.to_thread(
             explain_entry, self.engine.reader, self.engine.archive, account.id, entry_id, first=first
@@ -193,7 +167,7 @@ class Bridge:
         tenancy: int | None = None,
     ) -> Statement:
         """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
-        account = self._books_of(actor, account_id)
+        account = self.look.books_of(actor, account_id)
         own = account.tenancy.n
         if actor.role is Role.TENANT and tenancy not in (None, own):
             raise no_tenancy(account, tenancy or 0)
@@ -206,7 +180,7 @@ class Bridge:
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
-        account = self._books_of(actor, account_id)
+        account = self.look.books_of(actor, account_id)
         asked = TopUp.asked(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
 
@@ -215,7 +189,7 @@ class Bridge:
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books once per key."""
         # A key that was answered keeps its answer, also after the account was closed.
-        account = self._books_of(actor, account_id)
+        account = self.look.books_of(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
         operation = operation_of(account, asked, self._tokens.take_from_tenants)
@@ -247,7 +221,7 @@ class Bridge:
     ) -> Sequence[TenancyView]:
         """Return who lived in a unit, or in any, newest first, with what is left with each."""
         if account_id is not None:
-            account_id = self._books_of(actor, account_id).id
+            account_id = self.look.books_of(actor, account_id).id
         return await asyncio.to_thread(
             read_tenancies,
             self.engine.reader,
@@ -258,31 +232,31 @@ class Bridge:
 
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
-        present = [owed for account in self._look.visible(actor) for owed in owed_of(account)]
+        present = [owed for account in self.look.visible(actor) for owed in owed_of(account)]
         return [*present, *await asyncio.to_thread(owed_by_former, self.engine.reader, actor)]
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
     ) -> SupplyView:
         """Hold, override, release, confirm or reset a supply."""
-        return await self._supplies.switch(actor, self._account(actor, account_id), action, reason=reason)
+        return await self._supplies.switch(actor, self.look.account(actor, account_id), action, reason=reason)
 
     def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
         """Return the holds on a supply, oldest first."""
-        return views.supply_view(self._account(actor, account_id)).holds
+        return views.supply_view(self.look.account(actor, account_id)).holds
 
     async def place_hold(
         self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
     ) -> tuple[HoldView, bool]:
         """Place a hold on a supply, once per id."""
-        account = self._account(actor, account_id)
+        account = self.look.account(actor, account_id)
         return await self._supplies.place(actor, account, position, reason=reason, hold_id=hold_id)
 
     async def lift_hold(
         self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
     ) -> SupplyView:
         """Lift a hold; the others stand."""
-        account = self._account(actor, account_id)
+        account = self.look.account(actor, account_id)
         return await self._supplies.lift(actor, account, hold_id, reason=reason)
 
     def _unit(self, actor: Actor) -> Unit:
@@ -292,20 +266,20 @@ class Bridge:
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
         assigned = [
-            views.meter_view(meter) for account in self._look.visible(actor) for meter in account.meters
+            views.meter_view(meter) for account in self.look.visible(actor) for meter in account.meters
         ]
-        return [*assigned, *self._look.unassigned(actor)]
+        return [*assigned, *self.look.unassigned(actor)]
 
     def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
         """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
         installation, now = self.engine.installation, self.engine.clock.now()
-        return [account_exposure(installation, account, now) for account in self._look.visible(actor)]
+        return [account_exposure(installation, account, now) for account in self.look.visible(actor)]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
     ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
-        meter = self._meter(actor, meter_id)
+        meter = self.look.meter(actor, meter_id)
         unit = self._unit(actor)
         step = _decided(meter, decision)
         with self.engine.whole():
@@ -332,31 +306,18 @@ class Bridge:
         self, actor: Actor, meter_id: str, *, register: str, at: str | None
     ) -> ReadingResult:
         """Take a register that a person, or the device itself, tells."""
-        meter = self._meter(actor, meter_id)
+        meter = self.look.meter(actor, meter_id)
         return await take_reading(self.engine, actor, meter, self._unit(actor), register=register, at=at)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
     ) -> tuple[MeterView, bool]:
         """Replace a meter once per key, and not while a site file is applied."""
-        meter = self._meter(actor, meter_id)
+        meter = self.look.meter(actor, meter_id)
         async with self._site_files.alone:
             return await self._operations.run(
                 actor, meter.supply.account.id, ReplaceMeter(meter.id, order), key
             )
-
-    def _meter(self, actor: Actor, meter_id: str) -> Meter:
-        """Return a meter that the actor may see; raises ``Refused`` otherwise."""
-        meter = self.engine.installation.meters.get(meter_id)
-        if meter is None or not may_see(actor, meter.supply.account):
-            raise Refused(
-                ErrorCode.NOT_FOUND,
-                f"there is no meter {meter_id!r}",
-                field="meter",
-                value=meter_id,
-                remedy="'meter-bridge meters' lists those that there are",
-            )
-        return meter
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         """Return alerts that the actor may see, newest first."""
@@ -365,7 +326,7 @@ class Bridge:
         seen = None
         if not everything:
             seen = {
-                account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
+                account.id: 0 if staff else account.tenancy.start for account in self.look.visible(actor)
             }
         stored = await asyncio.to_thread(
             read_alerts, self.engine.reader, seen, staff=staff, only_open=only_open, limit=limit
@@ -404,7 +365,7 @@ class Bridge:
         books: list[tuple[Account | None, dict[AlertKey, OpenAlert]]] = [
             (None, self.engine.installation.alerts)
         ]
-        books += [(account, account.alerts) for account in self._look.visible(actor)]
+        books += [(account, account.alerts) for account in self.look.visible(actor)]
         for account, book in books:
             for key, alert in book.items():
                 if alert.id == alert_id and self._may_hear(actor, key.account_id):
@@ -434,14 +395,14 @@ class Bridge:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
         async with self._site_files.alone:
             applied = await asyncio.to_thread(self._site_files.applied_document)
-            account = self._account(actor, account_id)
+            account = self.look.account(actor, account_id)
             return await change_account_policy(self.engine, actor, account, change, applied)
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
     ) -> HistoryPage:
         """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
-        seen = self._look.visible(actor) if account_id is None else [self._account(actor, account_id)]
+        seen = self.look.visible(actor) if account_id is None else [self.look.account(actor, account_id)]
         tenant = actor.role is Role.TENANT
         asked = [
             Asked(account.id, account.tenancy.first_seq if tenant else 0, ZoneInfo(account.site.time_zone))
@@ -508,7 +469,7 @@ class Bridge:
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
-        return self._look.snapshot(actor)
+        return self.look.snapshot(actor)
 
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""

@@ -2,19 +2,20 @@
 
 from typing import Final
 
-from meter_bridge.api.port import (
-    Actor,
-)
+from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.engine import alerting, views
+from meter_bridge.engine.closed import closed_account
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.feed import Feed, Views
+from meter_bridge.engine.operations import ACCOUNTS
 from meter_bridge.engine.reading_back import read_events
-from meter_bridge.engine.state import Account
+from meter_bridge.engine.state import Account, Meter
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
+    ErrorCode,
     Event,
     MeterView,
     Role,
@@ -51,6 +52,44 @@ class Look:
         """Return the accounts that an actor may see."""
         accounts = self._engine.installation.accounts.values()
         return [account for account in accounts if may_see(actor, account)]
+
+    def account(self, actor: Actor, account_id: str) -> Account:
+        """Return an account that the actor may see; raises ``Refused`` otherwise."""
+        account = self._engine.installation.accounts.get(account_id)
+        if account is None or not may_see(actor, account):
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"there is no account {account_id!r}",
+                field="account",
+                value=account_id,
+                remedy=ACCOUNTS,
+            )
+        return account
+
+    def books_of(self, actor: Actor, account_id: str) -> Account:
+        """Return an account, or what is left of one whose unit is no longer served; else ``Refused``."""
+        closed = self._closed(actor, account_id) if account_id in self._engine.installation.closed else None
+        return closed or self.account(actor, account_id)
+
+    def _closed(self, actor: Actor, account_id: str) -> Account | None:
+        """Return a closed account that the actor may see, or None."""
+        with self._engine.reader.connect() as connection:
+            found = closed_account(connection, account_id)
+        staff = actor.role in STAFF
+        return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
+
+    def meter(self, actor: Actor, meter_id: str) -> Meter:
+        """Return a meter that the actor may see; raises ``Refused`` otherwise."""
+        meter = self._engine.installation.meters.get(meter_id)
+        if meter is None or not may_see(actor, meter.supply.account):
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"there is no meter {meter_id!r}",
+                field="meter",
+                value=meter_id,
+                remedy="'meter-bridge meters' lists those that there are",
+            )
+        return meter
 
     def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
         """Return an account that the actor may see, or None."""

@@ -54,7 +54,7 @@ def write(flat: House, text: str) -> None:
 def notices(flat: House) -> Notices:
     """Return the messages of a bridge that has just started."""
     people = load_people(flat.data)
-    return Notices(flat.engine, people, "https://pay.example.org/my/", flat.bridge._account)
+    return Notices(flat.engine, people, "https://pay.example.org/my/", flat.bridge.look.account)
 
 
 async def told(made: Notices) -> None:
@@ -279,7 +279,7 @@ class Stalled:
 async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     write(flat, staff("json://127.0.0.1:9/x"))
     stalled = Stalled()
-    made = Notices(flat.engine, load_people(flat.data), None, flat.bridge._account, stalled)
+    made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, stalled)
     await made.tick()
     await used_up(flat)
     for _ in range(4):
@@ -311,7 +311,7 @@ async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_
     write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
     with ExitStack() as failing:
         sender = Choking(flat, failing)
-        made = Notices(flat.engine, load_people(flat.data), None, flat.bridge._account, sender)
+        made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, sender)
         await told(made)
         await used_up(flat)
         await told(made)

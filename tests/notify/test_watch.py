@@ -49,7 +49,9 @@ async def choose(flat: House, low_credit: int | None = None, days_left: int | No
 
 
 def notices(flat: House) -> Notices:
-    return Notices(flat.engine, load_people(flat.data), "https://pay.example.org/my/", flat.bridge._account)
+    return Notices(
+        flat.engine, load_people(flat.data), "https://pay.example.org/my/", flat.bridge.look.account
+    )
 
 
 async def told(flat: House, made: Notices) -> None:
