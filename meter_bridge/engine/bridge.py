@@ -20,7 +20,6 @@ from meter_bridge.api.port import (
     TokenInfo,
 )
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core import metering as metering_rules
 from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine import alerting, views
@@ -37,6 +36,7 @@ from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed
 from meter_bridge.engine.owed import owed_of
 from meter_bridge.engine.policies import change_account_policy
+from meter_bridge.engine.quarantine import decide_quarantine
 from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
@@ -279,28 +279,9 @@ class Bridge:
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
     ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
-        meter = self.look.meter(actor, meter_id)
-        unit = self._unit(actor)
-        step = _decided(meter, decision)
-        with self.engine.whole():
-            self.engine.metering.charge(meter, unit, step)
-            self.engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
-            announce(
-                self.engine.installation,
-                unit,
-                EventKind.QUARANTINE_DECIDED,
-                account_id=meter.supply.account.id,
-                meter_id=meter.id,
-                data={
-                    "decision": decision,
-                    "by": actor.name,
-                    "reason": reason,
-                    "charged_wh": step.delta_wh,
-                },
-            )
-            self.engine.evaluate(meter.supply.account, unit)
-        await committed(self.engine, unit)
-        return views.meter_view(meter)
+        return await decide_quarantine(
+            self.engine, actor, self.look.meter(actor, meter_id), decision, reason
+        )
 
     async def read_register(
         self, actor: Actor, meter_id: str, *, register: str, at: str | None
@@ -474,17 +455,3 @@ class Bridge:
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         return self.engine.feed.stream(actor, since)
-
-
-_UNDECIDED = "'meter-bridge quarantine list' shows the registers that wait for a decision"
-
-
-def _decided(meter: Meter, decision: str) -> metering_rules.Advance:
-    """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
-    try:
-        if meter.register is not None:
-            return metering_rules.decide(meter.register, metering_rules.Decision(decision))
-        what = f"{meter.id} has not been read yet"
-    except ValueError as error:
-        what = str(error)
-    raise Refused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)
