@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from meter_bridge import VERSION
 from meter_bridge.api import requests
 from meter_bridge.api.port import (
-    EVERYTHING,
     Actor,
     ApplyResult,
     Health,
@@ -20,9 +19,9 @@ from meter_bridge.api.port import (
     TokenInfo,
 )
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.alerts import AlertKey
 from meter_bridge.core.calendar import iso
-from meter_bridge.engine import alerting, views
+from meter_bridge.engine import views
+from meter_bridge.engine.alert_book import AlertBook
 from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.asked import operation_of
 from meter_bridge.engine.discovery import Discovery
@@ -31,17 +30,16 @@ from meter_bridge.engine.exposure import account_exposure
 from meter_bridge.engine.former import owed_by_former, read_tenancies
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
-from meter_bridge.engine.look import STAFF, Look, may_see
+from meter_bridge.engine.look import Look
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed
 from meter_bridge.engine.owed import owed_of
 from meter_bridge.engine.policies import change_account_policy
 from meter_bridge.engine.quarantine import decide_quarantine
-from meter_bridge.engine.reading_back import explain_entry, ledger_page, read_alerts
+from meter_bridge.engine.reading_back import explain_entry, ledger_page
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.site_files import SiteFiles
-from meter_bridge.engine.state import Account, Meter, OpenAlert
 from meter_bridge.engine.statements import Wanted, make_statement, no_tenancy
 from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.token_book import TokenBook
@@ -78,7 +76,6 @@ from meter_bridge.protocol.messages import (
     Update,
 )
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
-from meter_bridge.storage import work as ops
 from meter_bridge.tenant_page.service import TenantPage
 
 
@@ -90,6 +87,7 @@ class Bridge:
         self.engine = engine
         engine.archive = Archive(data / EXPORT_NAME)
         self.look = Look(engine, discovery)
+        self._alerts = AlertBook(engine, self.look)
         self._operations = Operations(engine)
         self._supplies = Supplies(engine)
         self._site_files = SiteFiles(engine, self.look)
@@ -302,62 +300,11 @@ class Bridge:
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         """Return alerts that the actor may see, newest first."""
-        staff = actor.role in STAFF
-        everything = staff and EVERYTHING in actor.sites
-        seen = None
-        if not everything:
-            seen = {
-                account.id: 0 if staff else account.tenancy.start for account in self.look.visible(actor)
-            }
-        stored = await asyncio.to_thread(
-            read_alerts, self.engine.reader, seen, staff=staff, only_open=only_open, limit=limit
-        )
-        unstored = self.engine.unstored_alerts().items() if staff else ()
-        return [*(alerting.view(key, alert, None) for key, alert in unstored), *stored][:limit]
-
-    def _may_hear(self, actor: Actor, account_id: str | None) -> bool:
-        """Say whether an actor may hear of something of an account, or of the installation."""
-        if account_id is None:
-            return actor.role in STAFF
-        account = self.engine.installation.accounts.get(account_id)
-        return account is not None and may_see(actor, account)
+        return await self._alerts.alerts(actor, only_open=only_open, limit=limit)
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
-        key, alert, account = self._open_alert(actor, alert_id)
-        if alert.acknowledged_at is None:
-            unit = self._unit(actor)
-            alert.acknowledged_at = unit.at
-            row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
-            unit.work.add(ops.ACKNOWLEDGE_ALERT, row)
-            announce(
-                self.engine.installation,
-                unit,
-                EventKind.ALERT_ACKNOWLEDGED,
-                account_id=key.account_id,
-                meter_id=key.meter_id,
-                data={"id": alert.id, "by": actor.name},
-            )
-            await committed(self.engine, unit)
-        return alerting.view(key, alert, account)
-
-    def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
-        """Return an open alert that the actor may see; raises ``Refused`` otherwise."""
-        books: list[tuple[Account | None, dict[AlertKey, OpenAlert]]] = [
-            (None, self.engine.installation.alerts)
-        ]
-        books += [(account, account.alerts) for account in self.look.visible(actor)]
-        for account, book in books:
-            for key, alert in book.items():
-                if alert.id == alert_id and self._may_hear(actor, key.account_id):
-                    return key, alert, account
-        raise Refused(
-            ErrorCode.NOT_FOUND,
-            f"there is no open alert {alert_id!r}",
-            field="alert",
-            value=alert_id,
-            remedy="GET /api/v1/alerts?open=true lists those that are open",
-        )
+        return await self._alerts.acknowledge(actor, alert_id)
 
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right once it is on record who said so; return the instant then in force."""
