@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from meter_bridge import VERSION
 from meter_bridge.api import requests
@@ -24,27 +22,22 @@ from meter_bridge.engine import views
 from meter_bridge.engine.alert_book import AlertBook
 from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.asked import operation_of
+from meter_bridge.engine.books import Books
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.exposure import account_exposure
-from meter_bridge.engine.former import owed_by_former, read_tenancies
-from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.engine.journal import announce
 from meter_bridge.engine.look import Look
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations import ACCOUNTS, Operations, committed
-from meter_bridge.engine.owed import owed_of
 from meter_bridge.engine.policies import change_account_policy
 from meter_bridge.engine.quarantine import decide_quarantine
-from meter_bridge.engine.reading_back import explain_entry, ledger_page
 from meter_bridge.engine.readings import take_reading
 from meter_bridge.engine.replacing import ReplaceMeter
 from meter_bridge.engine.site_files import SiteFiles
-from meter_bridge.engine.statements import Wanted, make_statement, no_tenancy
 from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.token_book import TokenBook
 from meter_bridge.engine.top_ups import TopUp
-from meter_bridge.engine.unit import Unit
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers_file import load_providers
@@ -87,6 +80,7 @@ class Bridge:
         self.engine = engine
         engine.archive = Archive(data / EXPORT_NAME)
         self.look = Look(engine, discovery)
+        self._books = Books(engine, self.look)
         self._alerts = AlertBook(engine, self.look)
         self._operations = Operations(engine)
         self._supplies = Supplies(engine)
@@ -131,28 +125,11 @@ class Bridge:
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        account = self.look.books_of(actor, account_id)
-        first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
-        return await asyncio.to_thread(
-            ledger_page, self.engine.reader, account.id, before, limit, first=first
-        )
+        return await self._books.ledger(actor, account_id, before=before, limit=limit)
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        account = self.look.books_of(actor, account_id)
-        first = account.tenancy.first_seq if actor.role is Role.TENANT else 0
-        found = await asyncio.to_thread(
-            explain_entry, self.engine.reader, self.engine.archive, account.id, entry_id, first=first
-        )
-        if found is None:
-            raise Refused(
-                ErrorCode.NOT_FOUND,
-                f"account {account.id} has no entry {entry_id!r}",
-                field="entry_id",
-                value=entry_id,
-                remedy="take an id from 'meter-bridge ledger', or from a statement",
-            )
-        return found
+        return await self._books.explain(actor, account_id, entry_id)
 
     async def statement(
         self,
@@ -165,14 +142,9 @@ class Bridge:
         tenancy: int | None = None,
     ) -> Statement:
         """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
-        account = self.look.books_of(actor, account_id)
-        own = account.tenancy.n
-        if actor.role is Role.TENANT and tenancy not in (None, own):
-            raise no_tenancy(account, tenancy or 0)
-        wanted = Wanted(begin, end, detail, tenancy)
-        if actor.role is Role.TENANT:
-            wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
-        return await make_statement(self.engine, account, wanted)
+        return await self._books.statement(
+            actor, account_id, begin=begin, end=end, detail=detail, tenancy=tenancy
+        )
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
@@ -218,20 +190,11 @@ class Bridge:
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
     ) -> Sequence[TenancyView]:
         """Return who lived in a unit, or in any, newest first, with what is left with each."""
-        if account_id is not None:
-            account_id = self.look.books_of(actor, account_id).id
-        return await asyncio.to_thread(
-            read_tenancies,
-            self.engine.reader,
-            actor,
-            account_id=account_id,
-            only_outstanding=only_outstanding,
-        )
+        return await self._books.tenancies(actor, account_id, only_outstanding=only_outstanding)
 
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
-        present = [owed for account in self.look.visible(actor) for owed in owed_of(account)]
-        return [*present, *await asyncio.to_thread(owed_by_former, self.engine.reader, actor)]
+        return await self._books.debts(actor)
 
     async def set_supply(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
@@ -257,10 +220,6 @@ class Bridge:
         account = self.look.account(actor, account_id)
         return await self._supplies.lift(actor, account, hold_id, reason=reason)
 
-    def _unit(self, actor: Actor) -> Unit:
-        """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
-        return unit_of(self.engine, actor)
-
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
         assigned = [
@@ -277,16 +236,15 @@ class Bridge:
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
     ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
-        return await decide_quarantine(
-            self.engine, actor, self.look.meter(actor, meter_id), decision, reason
-        )
+        return await decide_quarantine(self.engine, actor, self.look.meter(actor, meter_id), decision, reason)
 
     async def read_register(
         self, actor: Actor, meter_id: str, *, register: str, at: str | None
     ) -> ReadingResult:
         """Take a register that a person, or the device itself, tells."""
         meter = self.look.meter(actor, meter_id)
-        return await take_reading(self.engine, actor, meter, self._unit(actor), register=register, at=at)
+        unit = unit_of(self.engine, actor)
+        return await take_reading(self.engine, actor, meter, unit, register=register, at=at)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
@@ -308,7 +266,7 @@ class Bridge:
 
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right once it is on record who said so; return the instant then in force."""
-        unit = self._unit(actor)
+        unit = unit_of(self.engine, actor)
         announce(
             self.engine.installation,
             unit,
@@ -330,21 +288,8 @@ class Bridge:
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
     ) -> HistoryPage:
         """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
-        seen = self.look.visible(actor) if account_id is None else [self.look.account(actor, account_id)]
-        tenant = actor.role is Role.TENANT
-        asked = [
-            Asked(account.id, account.tenancy.first_seq if tenant else 0, ZoneInfo(account.site.time_zone))
-            for account in seen
-        ]
-        reader = self.engine.reader
-        return await asyncio.to_thread(
-            history_page,
-            reader,
-            asked,
-            after=after,
-            upto=upto,
-            from_account=from_account,
-            archive=self.engine.archive,
+        return await self._books.history(
+            actor, after=after, upto=upto, account_id=account_id, from_account=from_account
         )
 
     async def apply(
