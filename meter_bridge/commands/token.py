@@ -20,9 +20,9 @@ examples:
 """
 EPILOG: Final = f"""\
 roles:
-  landlord   everything of its sites; alone may top up, override supply and change tariffs
-  caretaker  holds, quarantines and acknowledging in its sites
-  tenant     the own account: read, confirm an armed supply
+  landlord   everything of its sites; alone may top up by amount and switch a supply on
+  caretaker  holds, quarantines, readings and acknowledging in its sites
+  tenant     the own account: read, redeem vouchers, pay, use emergency credit, confirm an armed supply
   device     submits readings of the own account's meters
 
 A token is shown once, when it is made; the bridge keeps only its hash.
@@ -56,7 +56,11 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all-sites", action="store_true", help="it sees every site, also later ones")
     parser.add_argument(
-        "--account", action="append", default=[], metavar="ID", help="account of a tenant; may be repeated"
+        "--account",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="account of a tenant or device; may be repeated",
     )
     parser.add_argument("--days", type=int, help="how long it is good for (default: until revoked)")
     add_json(parser)
