@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from dashboard.actions.action import Action
 from dashboard.bridge import Answer, Bridge
-from dashboard.figures import money
+from dashboard.figures import kwh, money
 from dashboard.language import say
 from dashboard.words import alert_word, reason_text, spelled, split_word, supply_word
 from meter_bridge.protocol.messages import Role
@@ -70,7 +70,7 @@ def _quarantine(bridge: Bridge, token: str, action: Action) -> list[str]:
     given = action.filled or {}
     body = {"decision": given["decision"], "reason": given["reason"]}
     view = bridge.post(token, "meters", action.about, "quarantine", body=body).json()
-    return [say("Decided. The register counts from {wh} Wh on.", wh=view["register_wh"])]
+    return [say("Decided. It goes on from {energy}.", energy=kwh(cast("int", view["register_wh"])))]
 
 
 def _acknowledge(bridge: Bridge, token: str, action: Action) -> list[str]:
@@ -107,7 +107,7 @@ KINDS: Final = {
         _switch("confirm"),
     ),
     "quarantine": Kind(
-        "Decide", STAFF, "{decision} for {name}? {reason}", "Decide", _quarantine
+        "Decide", STAFF, "{name}: {decision}? On record: {reason}", "Decide", _quarantine
     ),
     "acknowledge": Kind(
         "Acknowledge", STAFF, "Acknowledge: {name}? It stays open until its cause is gone.", "Acknowledge",
@@ -120,9 +120,9 @@ KINDS: Final = {
 }  # fmt: skip
 METHODS: Final = ("cash", "transfer", "card", "voucher")
 DECISIONS: Final = {
-    "accept": "Accept: charge what the register shows",
-    "discard": "Discard: ignore this reading",
-    "new_epoch": "New counter: the meter was replaced or reset",
+    "accept": "Accept: the rise was really used, charge it",
+    "discard": "Discard: charge nothing of it, go on from what the meter shows now",
+    "new_epoch": "New counter: it was reset, charge nothing and begin anew from what it shows",
 }
 
 

@@ -24,6 +24,7 @@ SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"
 SINGLE_SIGN_ON: Final = "single-sign-on"
 MAX_FORM: Final = 4_096
+MAKING_ONE: Final = "meter-bridge token create --name NAME --role landlord --all-sites"
 _PAGE: Final = (Path(__file__).parent / "sign_in.html").read_text(encoding="utf-8")
 _NEXT: Final = re.compile(r"[a-z-]{0,40}(\?[A-Za-z0-9_.~%&=+-]{0,400})?")
 _HEADERS: Final = {"Cache-Control": "no-store"}
@@ -82,7 +83,7 @@ def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
         "lead": say("Sign in with the token that the landlord gave you."),
         "label": say("Token"),
         "button": say("Sign in"),
-        "hint": say("A token is made with: meter-bridge token create"),
+        "hint": say("The landlord makes one with: {command}", command=MAKING_ONE),
         "next": _safe(wanted),
     }
     page = _PAGE

@@ -21,5 +21,5 @@ def refuse_foreign_origin(request: web.Request) -> None:
             "web pages of this origin may not open a WebSocket",
             field="Origin",
             value=shown(origin),
-            remedy="connect without a browser, or allow the origin where the bridge is started",
+            remedy="connect from a program; web pages of others may not, whatever token they have",
         )

@@ -69,7 +69,7 @@ class AlertBook:
             f"there is no open alert {alert_id!r}",
             field="alert",
             value=alert_id,
-            remedy="GET /api/v1/alerts?open=true lists those that are open",
+            remedy="'meter-bridge alerts' lists those that are open",
         )
 
     def _open_alerts(self, actor: Actor) -> Iterator[tuple[AlertKey, OpenAlert, Account | None]]:

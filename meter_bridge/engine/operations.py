@@ -176,7 +176,7 @@ def storage_unavailable() -> Refused:
     return Refused(
         ErrorCode.STORAGE_UNAVAILABLE,
         "the bridge cannot store anything now; nothing was booked or changed",
-        remedy="try again with the same key when the bridge is healthy",
+        remedy="try again with the same key in a minute; /health says why",
     )
 
 

@@ -24,7 +24,7 @@ def unit_of(engine: Engine, actor: Actor) -> Unit:
         raise Refused(
             ErrorCode.STORAGE_UNAVAILABLE,
             "the bridge cannot store anything now; nothing was changed",
-            remedy="try again when the bridge is healthy",
+            remedy="try again in a minute; /health says why",
         )
     return Unit(engine.clock.now(), actor=actor.name)
 

@@ -76,7 +76,7 @@ def check_clock(engine: Engine) -> None:
         raise Refused(
             ErrorCode.CONFLICT,
             "the bridge does not believe its clock, so that it cannot date a reading",
-            remedy="set the clock right or confirm it (POST /api/v1/clock/confirm), then ask again",
+            remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
         )
 
 

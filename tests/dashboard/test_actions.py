@@ -154,6 +154,8 @@ def test_a_register_is_decided_with_a_reason(open_page: Open, homes: House, brid
     button(app, "Continue").click().run()
     [each for each in app.button if each.label == "Decide"][-1].click().run()
     assert bridge.asked[0].body == {"decision": "new_epoch", "reason": "meter was replaced"}
+    told = app.success[0].value.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
+    assert told == "Decided. It goes on from 1.2 kWh."
 
 
 def test_an_alert_is_acknowledged(open_page: Open, homes: House, bridge: StandIn) -> None:
