@@ -10,7 +10,8 @@ from aiohttp import ClientResponse, ClientSession, UnixConnector
 from yarl import URL
 
 from meter_bridge.api.server import ApiServer, Listen
-from tests.api.stand_in import StandIn, token_of
+from tests.api.made_up import token_of
+from tests.api.stand_in import StandIn
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.bodies import decode_body, decode_query
 from meter_bridge.api.port import Refused
 from meter_bridge.protocol.messages import ErrorCode
+from tests.api.made_up import SECRET, token_of
 from tests.api.serving import Served
-from tests.api.stand_in import SECRET, token_of
 
 BODIES: Final = sorted({each.body for each in ENDPOINTS if each.body}, key=lambda kind: kind.__name__)
 POSTS: Final[list[tuple[str, dict[str, object]]]] = [

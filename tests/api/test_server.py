@@ -13,8 +13,9 @@ import pytest
 from meter_bridge.api import server as server_module
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.api.unix_socket import SocketError
+from tests.api.made_up import SECRET, token_of
 from tests.api.serving import Served, serving, serving_locally
-from tests.api.stand_in import SECRET, StandIn, token_of
+from tests.api.stand_in import StandIn
 from tests.certificates import certificate
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from meter_bridge.api import throttle
 from meter_bridge.api.throttle import PEERS, WINDOW_S, WRONG_TOKENS, Throttle
+from tests.api.made_up import SECRET, token_of
 from tests.api.serving import Served
-from tests.api.stand_in import SECRET, token_of
 
 WRONG = {"Authorization": f"Bearer pmb_owner_{'x' * 43}"}
 

@@ -10,8 +10,9 @@ import pytest
 from meter_bridge.api import sockets, websocket
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.protocol.messages import Update
+from tests.api.made_up import account, event
 from tests.api.serving import Served, serving
-from tests.api.stand_in import StandIn, account, event
+from tests.api.stand_in import StandIn
 
 SOON_S = 60.0
 SUBSCRIBE = {"type": "subscribe", "schema_version": 1}

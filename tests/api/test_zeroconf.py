@@ -9,7 +9,7 @@ from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from meter_bridge.api.zeroconf import SERVICE_TYPE, Announcement, addresses, service
-from tests.api.stand_in import INFO
+from tests.api.made_up import INFO
 
 
 def test_the_announcement_names_the_bridge_and_how_to_reach_it() -> None:

@@ -5,7 +5,7 @@ import json
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.statement.pdf_child import typeset
 from meter_bridge.tenant_page import cards
-from tests.api.stand_in import account
+from tests.api.made_up import account
 
 CARD = AccessView(
     account_id="flat-1",
