@@ -41,19 +41,20 @@ class Bucket(StrEnum):
     """Units bought and not used; their asset is the Wh of one supply."""
 
 
-_DEBT: Final = "debt:"
+DEBT: Final = "debt:"
+"""Begins the bucket of each debt."""
 _TENANCY: Final = "tenancy:"
 _UNITS: Final = "wh:"
 
 
 def debt_bucket(debt_id: str) -> str:
     """Return the bucket of a debt."""
-    return _DEBT + debt_id
+    return DEBT + debt_id
 
 
 def debt_of(bucket: str) -> str | None:
     """Return the id of the debt whose bucket this is, or None."""
-    return bucket.removeprefix(_DEBT) if bucket.startswith(_DEBT) else None
+    return bucket.removeprefix(DEBT) if bucket.startswith(DEBT) else None
 
 
 def tenancy_of(bucket: str) -> int | None:

@@ -1,6 +1,7 @@
 """The credit of an account as it is held: what is posted, and what it comes to with the accrual."""
 
 from dataclasses import replace
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.credit import Collection, CreditState, Payments, after, spend, standing_collection
@@ -9,6 +10,9 @@ from meter_bridge.core.ledger import Bucket, debt_of
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.engine.state import Account
+
+HELD: Final = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
+"""Buckets that are held of every account, besides those of its debts."""
 
 
 def posted_credit(account: Account) -> CreditState:

@@ -1,5 +1,7 @@
 """The stored form of a supply's state: compact JSON arrays, written for each touched supply once a second."""
 
+from functools import lru_cache
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -67,6 +69,8 @@ class _Document(msgspec.Struct, array_like=True):
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(_Document)
+_SHARED: Final = 4_096
+"""Different keys of lines, and rungs, of which one object is kept: supplies of a tariff have the same."""
 
 
 def encode(supply: Supply) -> bytes:
@@ -139,7 +143,7 @@ def decode_into(supply: Supply, document: bytes) -> None:
     supply.rating = _rating(stored, supply.rating.terms)
     # An account that was closed and comes back owes nothing for the days between.
     supply.standing_due = max(supply.standing_due, stored.standing_due)
-    supply.days = [DayTotal(*total) for total in stored.days]
+    supply.days = [DayTotal(intern(day), wh, amount) for day, wh, amount in stored.days]
     supply.earlier_wh = stored.earlier_wh
     supply.due = None if stored.due is None else Due(*stored.due)
     meters = {meter.id: meter for meter in supply.meters}
@@ -156,18 +160,30 @@ def rating_of(document: bytes, terms: Terms) -> Rating:
 def _rating(stored: _Document, terms: Terms) -> Rating:
     """Return the rating state of a document."""
     rating = Rating(
-        lines={LineKey(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
-        used={Rung(period, ladder): wh for period, ladder, wh in stored.used},
+        lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
+        used={_rung(period, ladder): wh for period, ladder, wh in stored.used},
         intervals=dict(stored.intervals),
         peaks=stored.peaks,
         history=stored.history,
         lots=[Lot(lot_id, wh, int(value)) for lot_id, wh, value in stored.lots],
         terms=terms,
     )
-    for meter_id, start, end, *key, wh, estimated in stored.open:
-        part = OpenSegment(int(start), int(end), LineKey(*key), int(wh), bool(estimated))  # type: ignore[arg-type]
-        rating.open.setdefault(str(meter_id), []).append(part)
+    for meter_id, start, end, kind, period, version_id, block, band, base, wh, estimated in stored.open:
+        part = OpenSegment(start, end, _key(kind, period, version_id, block, band, base), wh, estimated)
+        rating.open.setdefault(meter_id, []).append(part)
     return rating
+
+
+@lru_cache(_SHARED)
+def _key(kind: str, period: str, version_id: str, block: int, band: str, base: str) -> LineKey:
+    """Return the one key of a line that all supplies have in common: a key each would fill the memory."""
+    return LineKey(kind, period, version_id, block, band, base)
+
+
+@lru_cache(_SHARED)
+def _rung(period: str, ladder: int) -> Rung:
+    """Return the one rung that all supplies have in common."""
+    return Rung(period, ladder)
 
 
 def _restore_meter(meter: Meter, row: _MeterDocument) -> None:

@@ -1,22 +1,23 @@
 """Reading the whole state from the database, at the start and after a failed commit."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 import json
 
-from sqlalchemy import Connection, RowMapping, Table, func, select
+from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
 from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.alerts import AlertKey, AlertKind
 from meter_bridge.core.calendar import day_end, iso, local_day
 from meter_bridge.core.cutoff import CutOff, Held, settled
+from meter_bridge.core.ledger import DEBT
 from meter_bridge.core.rating import Terms
 from meter_bridge.core.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.core.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine import document
 from meter_bridge.engine.account_document import restore_account
-from meter_bridge.engine.credit import move
+from meter_bridge.engine.credit import HELD, move
 from meter_bridge.engine.daily_use import load_daily_use
 from meter_bridge.engine.relays import proven_open
 from meter_bridge.engine.state import (
@@ -103,36 +104,53 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
     shard = installation.shard
     for row in connection.execute(select(sites).where(sites.c.id.in_(shard.sites()))).mappings():
         installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
-    own = select(account_table).where(account_table.c.site_id.in_(shard.sites()))
-    for row in connection.execute(own.order_by(account_table.c.id)).mappings():
-        if row["closed_at"] is not None:
-            installation.closed.add(row["id"])
+    column = account_table.c
+    own = select(
+        column.id,
+        column.site_id,
+        column.name,
+        column.customer,
+        column.policy,
+        column.opened_at,
+        column.closed_at,
+    ).where(column.site_id.in_(shard.sites()))
+    for account_id, site_id, name, customer, policy, opened_at, closed_at in connection.execute(
+        own.order_by(column.id)
+    ):
+        if closed_at is not None:
+            installation.closed.add(account_id)
             continue
-        site = installation.sites[row["site_id"]]
-        policy = decode_policy(row["policy"])
-        account = Account(row["id"], site, row["name"], row["customer"], policy, row["opened_at"])
-        installation.accounts[account.id] = account
+        installation.accounts[account_id] = Account(
+            account_id, installation.sites[site_id], name, customer, decode_policy(policy), opened_at
+        )
     _load_tenancies(connection, installation)
     _load_top_ups(connection, installation)
 
 
 def _load_tenancies(connection: Connection, installation: Installation) -> None:
     """Read each account's newest tenancy."""
-    for row in connection.execute(select(tables.tenancy).order_by(tables.tenancy.c.n)).mappings():
-        account = installation.accounts.get(row["account_id"])
+    column, accounts = tables.tenancy.c, installation.accounts
+    query = select(
+        column.account_id, column.n, column.start_ms, column.first_seq, column.first_event, column.end_ms
+    )
+    for account_id, *tenancy in connection.execute(query.order_by(column.n)):
+        account = accounts.get(account_id)
         if account is not None:
-            account.tenancy = Tenancy(
-                row["n"], row["start_ms"], row["first_seq"], row["first_event"], row["end_ms"]
-            )
+            account.tenancy = Tenancy(*tenancy)
 
 
 def _load_balances(connection: Connection, installation: Installation) -> None:
     """Read what every account has and owes; the terms of its debts were read before."""
-    balance = tables.balance
-    for row in connection.execute(select(balance).order_by(*balance.primary_key)).mappings():
-        account = installation.accounts.get(row["account_id"])
-        if account is not None and row["asset"] == account.site.currency:
-            move(account, row["bucket"], row["amount"])
+    balance, accounts = tables.balance, installation.accounts
+    column = balance.c
+    query = select(column.account_id, column.bucket, column.asset, column.amount)
+    held = or_(column.bucket.in_(HELD), column.bucket.startswith(DEBT, autoescape=True))
+    for account_id, bucket, asset, amount in connection.execute(
+        query.where(held).order_by(*balance.primary_key)
+    ):
+        account = accounts.get(account_id)
+        if account is not None and asset == account.site.currency:
+            move(account, bucket, amount)
 
 
 def _load_top_ups(connection: Connection, installation: Installation) -> None:
@@ -141,22 +159,18 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
     if not installation.shard.whole:
         newest = newest.where(entry.c.account_id.in_(installation.shard.accounts()))
+    taken_back = set(
+        connection.execute(select(entry.c.refers_to).where(entry.c.kind == "reversal")).scalars()
+    )
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
         account = installation.accounts.get(row["account_id"])
-        if account is not None and _of_present(account.tenancy, row) and not _reversed(connection, row["id"]):
+        if account is not None and _of_present(account.tenancy, row) and row["id"] not in taken_back:
             account.last_top_up = top_up_view(row)
 
 
 def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:
     """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
     return tenancy.holds(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
-
-
-def _reversed(connection: Connection, entry_id: str) -> bool:
-    """Say whether an entry was taken back."""
-    entry = tables.journal_entry
-    query = select(entry.c.seq).where(entry.c.refers_to == entry_id, entry.c.kind == "reversal")
-    return connection.execute(query).first() is not None
 
 
 def top_up_view(row: RowMapping) -> TopUpView:
@@ -214,28 +228,36 @@ def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
 def _load_supplies(connection: Connection, installation: Installation) -> None:
     """Read the supplies with the tariffs that price them."""
     versions = _versions(connection)
-    turns: dict[str, tuple[tuple[int, str], ...]] = {}
-    query = select(tables.supply_tariff).order_by(tables.supply_tariff.c.valid_from)
-    for row in connection.execute(query).mappings():
-        # A tariff taken away since is that of an account that was closed then, whether it came back or not.
-        if row["tariff_id"] in versions:
-            turns[row["supply_id"]] = (
-                *turns.get(row["supply_id"], ()),
-                (row["valid_from"], row["tariff_id"]),
-            )
-    timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
-    open_ones = select(tables.supply).where(tables.supply.c.closed_at.is_(None)).order_by(tables.supply.c.id)
-    for row in connection.execute(open_ones).mappings():
-        account = installation.accounts.get(row["account_id"])
+    turns = _turns(connection, versions)
+    timelines: dict[tuple[object, ...], Timeline] = {}
+    column, accounts = tables.supply.c, installation.accounts
+    query = select(column.id, column.account_id, column.commodity).where(column.closed_at.is_(None))
+    for supply_id, account_id, commodity in connection.execute(query.order_by(column.id)):
+        account = accounts.get(account_id)
         if account is None:
             continue
-        turn = turns[row["id"]]
-        if turn not in timelines:
-            timelines[turn] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
-        supply = Supply(row["id"], account, row["commodity"], turn[-1][1], timelines[turn])
-        supply.standing_due = first_standing(account, supply.timeline)
-        supply.rating.terms = terms_of(account, supply.timeline)
+        turn = turns[supply_id]
+        # From when a supply has its first tariff changes nothing of its prices, so most units share theirs.
+        kind = (turn[0][1], *turn[1:])
+        timeline = timelines.get(kind)
+        if timeline is None:
+            timeline = timelines[kind] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
+        supply = Supply(supply_id, account, commodity, turn[-1][1], timeline)
+        supply.standing_due = first_standing(account, timeline)
+        supply.rating.terms = terms_of(account, timeline)
         account.supplies.append(supply)
+
+
+def _turns(connection: Connection, versions: Mapping[str, object]) -> dict[str, tuple[tuple[int, str], ...]]:
+    """Return the tariffs of each supply that are there, with the instants from when they hold."""
+    turns: dict[str, tuple[tuple[int, str], ...]] = {}
+    column = tables.supply_tariff.c
+    query = select(column.supply_id, column.valid_from, column.tariff_id).order_by(column.valid_from)
+    for supply_id, valid_from, tariff_id in connection.execute(query):
+        # A tariff taken away since is that of an account that was closed then, whether it came back or not.
+        if tariff_id in versions:
+            turns[supply_id] = (*turns.get(supply_id, ()), (valid_from, tariff_id))
+    return turns
 
 
 def terms_of(account: Account, timeline: Timeline) -> Terms:
@@ -255,44 +277,71 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
     supplies = {
         supply.id: supply for account in installation.accounts.values() for supply in account.supplies
     }
-    in_use = select(tables.meter).where(tables.meter.c.removed_at.is_(None)).order_by(tables.meter.c.id)
-    for row in connection.execute(in_use).mappings():
-        supply = supplies.get(row["supply_id"])
+    column = tables.meter.c
+    in_use = select(
+        column.id,
+        column.supply_id,
+        column.name,
+        column.energy_address,
+        column.relay_address,
+        column.settings,
+        column.assigned_at,
+    ).where(column.removed_at.is_(None))
+    for meter_id, supply_id, name, energy_address, relay_address, settings, assigned_at in connection.execute(
+        in_use.order_by(column.id)
+    ):
+        supply = supplies.get(supply_id)
         if supply is None:
             continue
         plan = decode_meter(
-            meter_id=row["id"],
-            name=row["name"],
-            energy_address=row["energy_address"],
-            relay_address=row["relay_address"],
-            settings=row["settings"],
+            meter_id=meter_id,
+            name=name,
+            energy_address=energy_address,
+            relay_address=relay_address,
+            settings=settings,
         )
-        meter = Meter(row["id"], plan, supply, row["assigned_at"])
+        meter = Meter(meter_id, plan, supply, assigned_at)
         supply.meters.append(meter)
         installation.index(meter)
-    stored = select(tables.supply_status)
+    status = tables.supply_status.c
+    stored = select(status.supply_id, status.document)
     if not installation.shard.whole:
-        stored = stored.where(tables.supply_status.c.account_id.in_(installation.shard.accounts()))
-    for row in connection.execute(stored).mappings():
-        if row["supply_id"] in supplies:
-            document.decode_into(supplies[row["supply_id"]], row["document"])
+        stored = stored.where(status.account_id.in_(installation.shard.accounts()))
+    for supply_id, found in connection.execute(stored):
+        supply = supplies.get(supply_id)
+        if supply is not None:
+            document.decode_into(supply, found)
 
 
 def _load_statuses(connection: Connection, installation: Installation) -> None:
     """Read supply decisions and relays."""
-    for row in connection.execute(select(tables.account_status)).mappings():
-        account = installation.accounts.get(row["account_id"])
-        if account is not None:
-            account.state, account.reason = SupplyState(row["supply_state"]), Reason(row["reason"])
-            account.since, account.revision = row["since"], row["revision"]
-            account.low_level = row["low_credit_level"]
-            restore_account(account, row["document"])
+    _load_decisions(connection, installation.accounts)
     for row in connection.execute(select(tables.relay_status)).mappings():
         meter = installation.meters.get(row["meter_id"])
         if meter is not None:
             meter.relay = _relay(row, meter.power_mw)
             meter.proven_at = row["proof_at"] or 0
             meter.opened_at = meter.proven_at if proven_open(meter.relay) else None
+
+
+def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
+    """Read the supply decisions in force."""
+    column = tables.account_status.c
+    query = select(
+        column.account_id,
+        column.supply_state,
+        column.reason,
+        column.since,
+        column.revision,
+        column.low_credit_level,
+        column.document,
+    )
+    for account_id, state, reason, since, revision, low_level, found in connection.execute(query):
+        account = accounts.get(account_id)
+        if account is not None:
+            account.state, account.reason = SupplyState(state), Reason(reason)
+            account.since, account.revision, account.low_level = since, revision, low_level
+            restore_account(account, found)
 
 
 def _relay(row: RowMapping, power_mw: int | None) -> Relay:

@@ -64,6 +64,9 @@ def tick(account: Account, at: int) -> bool:
 
 def resume(account: Account, at: int) -> None:
     """Take the guards up after a time in which nothing was watched; those without a rule or meter end."""
+    if not account.guards:
+        account.guard_at = UNLIMITED
+        return
     present, meters = _rules(account), {"", *(meter.id for meter in account.meters)}
     account.guards = {
         key: rules.resumed(guard, at)

@@ -26,6 +26,8 @@ from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage.shards import WHOLE, Shard
 
 UNLIMITED = 1 << 120
+_NEVER_TOLD = Relay()
+"""One for all meters: a relay is replaced, never changed."""
 
 
 @dataclass(slots=True)
@@ -196,7 +198,7 @@ class Meter:
     phases: tuple[Phase, ...] = ()
     online: bool | None = None
     last_seen: int | None = None
-    relay: Relay = field(default_factory=Relay)
+    relay: Relay = _NEVER_TOLD
     proven_at: int = 0
     """When the relay's proof last changed."""
     opened_at: int | None = None
