@@ -2,7 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field, replace
 import gc
 import hashlib
@@ -231,11 +237,28 @@ async def running(
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Keep the collector from walking what is being loaded again and again: none of it is garbage."""
+    on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if on:
+            gc.enable()
+
+
+@asynccontextmanager
+async def lasting(parts: AbstractAsyncContextManager[Running]) -> AsyncIterator[Running]:
+    """Run what lives as long as the process: the collector never walks what was loaded, not even once.
+
+    So it looks for garbage before, while there is little to walk. What loading leaves is not worth a walk
+    over every meter: of 100,000 that takes two seconds.
+    """
+    async with AsyncExitStack() as stack:
+        gc.collect()
+        with _uncollected():
+            running_now = await stack.enter_async_context(parts)
+            gc.freeze()
+        yield running_now
 
 
 def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -> MqttSettings | None:
@@ -389,10 +412,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         socket=settings.data / SOCKET_NAME,
         announce=settings.announce,
     )
-    async with running(settings, broker, ownership=ownership) as parts:
-        # What was loaded lives as long as the process: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
+    async with lasting(running(settings, broker, ownership=ownership)) as parts:
         server = ApiServer(parts.bridge, listen)
         await server.start()
         try:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine
 
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.app import SOCKET_NAME, running, until_any
+from meter_bridge.app import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker_url import MqttSettings
 from meter_bridge.engine.archive import EXPORT_NAME
@@ -211,9 +211,8 @@ class Worker:
 
     async def _serve(self, shard: Shard, ownership: LeasedOwnership, held: Held, peers: Peers) -> None:
         """Run a shard's bridge, and its API for this machine alone."""
-        async with running(self._settings, self._broker, ownership=ownership, shard=shard) as parts:
-            gc.collect()
-            gc.freeze()
+        shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
+        async with lasting(shard_run) as parts:
             server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), word=self._word)
             await server.start()
             peers.here[shard.n] = str(server.url)

@@ -1,10 +1,16 @@
 """What a start costs beside its rows: counted, since times say nothing on a busy machine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+import gc
 from pathlib import Path
 
 from sqlalchemy import event
 
 from meter_bridge.api.requests import Reversal
+from meter_bridge.app import lasting, offline, running
+from meter_bridge.config.settings import Settings
+from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.load import load
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate
@@ -22,6 +28,23 @@ OTHERS = "".join(
 STREET = SITE + OTHERS.lstrip("\n")
 
 
+@contextmanager
+def walks() -> Iterator[list[int]]:
+    """Note the generation of every walk of the collector, and undo what was frozen."""
+    found: list[int] = []
+
+    def note(phase: str, told: dict[str, int]) -> None:
+        if phase == "start":
+            found.append(told["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        yield found
+    finally:
+        gc.callbacks.remove(note)
+        gc.unfreeze()
+
+
 def questions(made: House) -> int:
     """Return how many statements loading takes."""
     asked: list[str] = []
@@ -37,6 +60,19 @@ def questions(made: House) -> int:
     finally:
         event.remove(reader, "before_cursor_execute", note)
     return len(asked)
+
+
+async def test_the_collector_never_walks_what_was_loaded(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    async with offline(settings) as bridge:
+        await bridge.apply(LANDLORD, parse(STREET), document=STREET, dry_run=False)
+    with walks() as found:
+        async with lasting(running(settings, None)) as parts:
+            on_the_way = list(found)
+            account = parts.engine.installation.accounts["flat-1"]
+            assert gc.isenabled()
+            assert not any(each is account for each in gc.get_objects())
+    assert on_the_way == [2]
 
 
 async def test_a_start_asks_no_more_where_more_accounts_paid(tmp_path: Path) -> None:
