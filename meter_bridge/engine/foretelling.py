@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import Final
 
 from meter_bridge.core import unusual
@@ -29,6 +30,8 @@ from meter_bridge.storage import work as ops
 
 FRESH_MS: Final = 6 * 3_600_000
 EVERY_S: Final = 0.25
+ROUND_MS: Final = 15_000
+"""Shortest time from the begin of a round of all accounts to the next."""
 AT_ONCE: Final = 10
 """Accounts that are looked at each time."""
 DAYS_AT_ONCE: Final = 8
@@ -56,6 +59,8 @@ class Foretelling:
         """Keep the engine."""
         self._engine = engine
         self._round: deque[str] = deque()
+        self._round_at = -inf
+        """When the round began, by the steady clock."""
         self._work: Iterator[None] | None = None
         self._similar: dict[tuple[str, str], _Similar] = {}
 
@@ -68,8 +73,10 @@ class Foretelling:
         if self._work is not None:
             self._step()
             return
-        if not self._round:
+        now = engine.clock.steady()
+        if not self._round and now - self._round_at >= ROUND_MS:
             self._round.extend(engine.installation.accounts)
+            self._round_at = now
         for _ in range(min(AT_ONCE, len(self._round))):
             account = engine.installation.accounts.get(self._round.popleft())
             if account is not None and self._look_at(account):

@@ -32,7 +32,7 @@ from meter_bridge.storage import work as ops
 from meter_bridge.storage.shards import Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
-LOOK_AGAIN_MS: Final = 60_000
+LOOK_AGAIN_MS: Final = 300_000
 """So often a bridge alone looks at what waits for a person; of several, another may hear the decision."""
 WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
 

@@ -236,8 +236,8 @@ class SimulatedStore(ThreadWriter):
             self._set(driver)
 
     def _set(self, connection: sqlite3.Connection) -> None:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count={pages if self._disk.full else NO_LIMIT}")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone() if self._disk.full else (NO_LIMIT,)
+        connection.execute(f"PRAGMA max_page_count={pages}")
         connection.execute(f"PRAGMA query_only={int(self._disk.read_only)}")
 
     def die(self) -> None:

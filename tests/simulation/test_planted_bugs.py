@@ -12,7 +12,7 @@ SEEDS = 6
 def found(bug: Bug) -> list[str]:
     """Return what the first seed finds that finds anything."""
     for seed in range(bug.seed, bug.seed + SEEDS):
-        plan = Plan(seed=seed, days=bug.days, meters=bug.meters, faults=bug.faults)
+        plan = Plan(seed=seed, days=bug.days, meters=bug.meters, faults=bug.faults, until_found=True)
         with bug.planted():
             outcome = simulate(plan)
             if not outcome.problems and bug.invariant == 14:

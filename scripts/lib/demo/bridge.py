@@ -22,7 +22,8 @@ from meter_bridge.protocol.messages import (
 from scripts.lib.demo.ports import LOOPBACK
 from scripts.lib.demo.process import OwnedProcess, output_of
 
-START_S: Final = 60.0
+START_S: Final = 300.0
+"""Longest time until its API answers, with a hundred thousand meters on a busy machine."""
 CLI: Final = (sys.executable, "-m", "meter_bridge.cli")
 
 
