@@ -284,7 +284,7 @@ class Flat(RuleBasedStateMachine):
 
 TestFlat = Flat.TestCase
 TestFlat.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
