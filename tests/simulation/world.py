@@ -158,7 +158,7 @@ class World:
     async def _days(self) -> None:
         """Let the days pass, or as much of them as is enough."""
         end = self._loop.time() + self._plan.days * 24 * HOUR_S
-        while (left := end - self._loop.time()) > 0 and not self._enough():
+        while (left := end - self._loop.time()) > 0 and not self._enough():  # noqa: ASYNC110 - only time passes
             await asyncio.sleep(min(left, HOUR_S) if self._plan.until_found else left)
 
     def _enough(self) -> bool:
