@@ -33,6 +33,8 @@ VALID_DAYS: Final = 31
 """For how long without the bridge a value is never too early, whatever changes in tariff and calendar."""
 VERIFY_MS: Final = 6 * 3_600_000
 """How often a device is asked whether it still holds what it confirmed; reading wears nothing."""
+ENDLESS: Final = 2**62
+"""In place of a value: none at which a device would cut."""
 
 
 class WithoutBridge(StrEnum):
@@ -134,6 +136,8 @@ class CutOff:
     """When the next message is due."""
     asking: bool = True
     """Whether the last message was a question."""
+    sent_wh: int = 0
+    """Highest value sent since the device last confirmed what it is to hold, or ``ENDLESS``; 0 for none."""
 
 
 def settled(cut_off: CutOff) -> bool:
@@ -146,6 +150,17 @@ def settled(cut_off: CutOff) -> bool:
 def in_force_wh(cut_off: CutOff) -> int | None:
     """Return the value at which the device cuts, as it said itself; None where it cuts at none."""
     return cut_off.held_wh if cut_off.held is Held.ARMED else None
+
+
+def sure_wh(cut_off: CutOff) -> int | None:
+    """Return the value at which the device cuts at the latest; None where it may cut at none.
+
+    What was sent and not confirmed may have arrived, although its answer did not.
+    """
+    held = in_force_wh(cut_off)
+    if held is None or cut_off.wanted_wh is None or cut_off.sent_wh == ENDLESS:
+        return None
+    return max(held, cut_off.sent_wh)
 
 
 def want(cut_off: CutOff, limit_wh: int | None, at: int) -> CutOff:
@@ -184,14 +199,20 @@ def sent(cut_off: CutOff, step: Step, at: int) -> CutOff:
         due_at=at + pause,
         asking=step is Step.ASK,
         written_at=cut_off.written_at if step is Step.ASK else at,
+        sent_wh=cut_off.sent_wh if step is Step.ASK else max(cut_off.sent_wh, _value(cut_off)),
     )
+
+
+def _value(cut_off: CutOff) -> int:
+    """Return what is to be held as a value that can be compared."""
+    return ENDLESS if cut_off.wanted_wh is None else cut_off.wanted_wh
 
 
 def observe(cut_off: CutOff, held: Held, held_wh: int | None, at: int) -> CutOff:
     """Return the cut-off after the device said what it holds, asked or not."""
     seen = replace(cut_off, held=held, held_wh=held_wh, held_at=at)
     if settled(seen):
-        return replace(seen, attempts=0, due_at=at + VERIFY_MS)
+        return replace(seen, attempts=0, due_at=at + VERIFY_MS, sent_wh=0)
     if held in (Held.FOREIGN, Held.UNABLE):
         return replace(seen, due_at=at + LONGEST_RETRY_MS)
     if cut_off.attempts and not cut_off.asking:

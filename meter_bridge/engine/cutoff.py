@@ -192,7 +192,7 @@ class CutOffs:
         if held is Held.ARMED and told.relay_address != kept.relay_address:
             held = Held.UNARMED
         before = kept.cut_off
-        kept.cut_off = rules.observe(before, held, told.limit_wh, at)
+        kept.cut_off, kept.heard = rules.observe(before, held, told.limit_wh, at), True
         kept.since = 0 if rules.settled(kept.cut_off) else kept.since or at
         if (before.held, before.held_wh) != (held, told.limit_wh):
             self._store(kept, at)

@@ -3,7 +3,7 @@
 from meter_bridge.core import cutoff as cutoff_rules
 from meter_bridge.core.exposure import Exposure, Outlet, exposure
 from meter_bridge.core.money import amount_digits
-from meter_bridge.engine.cutoff import place_of, protected, register_wh, spendable, versions
+from meter_bridge.engine.cutoff import place_of, protected, spendable, versions
 from meter_bridge.engine.relays import proven_open
 from meter_bridge.engine.state import Account, Installation, Meter, Supply
 from meter_bridge.protocol.exposure import AccountExposure
@@ -44,10 +44,19 @@ def _supply(installation: Installation, supply: Supply, now: int) -> Exposure:
 def _reach(installation: Installation, meter: Meter) -> int | None:
     """Return the energy until a meter's device cuts by itself, or None if it does not."""
     limit = _limit(installation, meter)
-    return None if limit is None else max(limit - register_wh(meter), 0)
+    return None if limit is None else max(limit - least_register_wh(meter), 0)
+
+
+def least_register_wh(meter: Meter) -> int:
+    """Return where a meter's register stands at least, doubted readings included: it may have been reset."""
+    register = meter.register
+    if register is None:
+        return 0
+    doubt = register.doubt
+    return register.watermark_wh if doubt is None else min(register.watermark_wh, doubt.register_wh)
 
 
 def _limit(installation: Installation, meter: Meter) -> int | None:
-    """Return the register value at which a meter's device said that it cuts."""
+    """Return the register value at which a meter's device cuts at the latest, as it said itself."""
     kept = installation.cut_offs.get(place_of(meter))
-    return None if kept is None else cutoff_rules.in_force_wh(kept.cut_off)
+    return None if kept is None or not kept.heard else cutoff_rules.sure_wh(kept.cut_off)

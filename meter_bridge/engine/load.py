@@ -377,7 +377,7 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
         )
         if not (cut_off.wanted_wh is None and settled(cut_off)):
             place = Place(row["address"], row["slot"])
-            kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True)
+            kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True, heard=settled(cut_off))
             installation.cut_offs[place] = kept
 
 

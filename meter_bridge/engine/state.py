@@ -411,6 +411,8 @@ class DeviceCutOff:
     cut_off: CutOff = field(default_factory=CutOff)
     stored: bool = False
     """Whether it is on disk that the device may hold what it is to hold."""
+    heard: bool = True
+    """Whether nothing that was sent before a start may have arrived unknown."""
     since: int = 0
     """Since when the device owes a confirmation; 0 while it owes none."""
     meter: Meter | None = None

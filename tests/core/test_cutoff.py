@@ -23,6 +23,7 @@ from meter_bridge.core.cutoff import (
     price_range,
     sent,
     settled,
+    sure_wh,
     unsure,
     want,
 )
@@ -218,6 +219,26 @@ def test_withdrawal_is_at_once_and_counts_when_read_back() -> None:
     gone = sent(gone, Step.WITHDRAW, NOW + 1_000)
     assert not settled(gone)
     assert settled(observe(gone, Held.ABSENT, None, NOW + 1_050))
+
+
+def test_what_was_written_and_not_confirmed_may_be_held_as_well() -> None:
+    """Its answer may be lost; the higher of both is what can be counted on until the newest is confirmed."""
+    raised = sent(want(confirmed(5_000), 9_000, NOW), Step.WRITE, NOW)
+    assert sure_wh(raised) == 9_000 + SLACK_WH
+    lowered = want(raised, 7_000, NOW + 1)
+    assert lowered.wanted_wh == 7_000 + SLACK_WH
+    late = observe(lowered, Held.ARMED, 5_000, NOW + 2)
+    assert sure_wh(late) == 9_000 + SLACK_WH
+    assert sure_wh(observe(late, Held.ARMED, 7_000 + SLACK_WH, NOW + 3)) == 7_000 + SLACK_WH
+
+
+def test_what_was_told_to_be_taken_out_may_be_gone() -> None:
+    """Also where a value is wanted again before the device was heard."""
+    withdrawn = sent(want(confirmed(5_000), None, NOW), Step.WITHDRAW, NOW)
+    assert sure_wh(withdrawn) is None
+    again = want(withdrawn, 6_000, NOW + 1)
+    assert sure_wh(again) is None
+    assert sure_wh(observe(again, Held.ARMED, 6_000 + SLACK_WH, NOW + 2)) == 6_000 + SLACK_WH
 
 
 def test_somebody_elses_rule_is_never_touched() -> None:

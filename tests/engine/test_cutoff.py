@@ -503,6 +503,76 @@ async def test_what_is_used_beyond_credit_stays_within_the_exposure(tmp_path: Pa
         assert (after.once_wh, after.once_amount) == (0, 0)
 
 
+def answers_of_writes_are_lost(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a device hear what is written into its rules, and its answers get lost."""
+    handle = plug.meter.handle
+
+    def handled(topic: str, payload: bytes) -> Sequence[Outbound]:
+        answers = handle(topic, payload)
+        return () if "Rule" in topic and payload else answers
+
+    monkeypatch.setattr(plug.meter, "handle", handled)
+
+
+@pytest.mark.invariant(11)
+async def test_a_value_whose_confirmation_was_lost_counts_in_the_exposure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a top-up the device cuts at the new value, whether the bridge heard so or not."""
+    site = CUTS.replace("prices: [2.00]", "blocks: [1 kWh]\n            prices: [2.00, 3.00]")
+    async with cutting(tmp_path, site) as (home, plug):
+        answers_of_writes_are_lost(plug, monkeypatch)
+        await home.top_up("20.00")
+        await run(home, plug, 5)
+        assert plug.limit_wh is not None
+        assert plug.limit_wh >= START_WH + 15_000
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert said.in_force == 1
+        alone(plug, 6 * 3_600)
+        monkeypatch.undo()
+        await back(home, plug)
+        beyond = -home.available
+        assert zar("13.90") <= beyond <= said.once_amount
+        assert said.once_amount <= zar("15.10")
+
+
+@pytest.mark.invariant(11)
+async def test_what_was_written_before_a_start_has_no_bound_until_the_device_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was sent is known in memory alone; the next answer tells."""
+    plug = Plug()
+    async with house(tmp_path, CUTS, "10.00", plug) as home:
+        await deliver(home, plug, plug.meter.come_online())
+        await run(home, plug, 3)
+        answers_of_writes_are_lost(plug, monkeypatch)
+        await home.top_up("20.00")
+        await run(home, plug, 5)
+        time = home.time
+    async with opened(tmp_path, time, plug) as home:
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.in_force, said.hourly_wh) == (0, 10_000)
+        await run(home, plug, 5)
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert (said.in_force, said.hourly_wh) == (1, 0)
+
+
+@pytest.mark.invariant(11)
+async def test_a_register_that_fell_is_far_from_its_value(tmp_path: Path) -> None:
+    """Until somebody decides the value stays, and from zero the device goes a long way to it."""
+    async with cutting(tmp_path) as (home, plug):
+        plug.meter.reset_register(with_witness=False)
+        await run(home, plug, 60)
+        (said,) = home.bridge.exposure(LANDLORD)
+        assert said.in_force == 1
+        begin = plug.register_wh
+        alone(plug, 5 * 3_600)
+        assert not plug.closed
+        used = plug.register_wh - begin
+        assert used >= START_WH + 4_900
+        assert used - 5_000 <= said.once_wh <= START_WH + 200
+
+
 async def test_a_relay_that_holds_has_no_bound_but_its_rating(tmp_path: Path) -> None:
     """Also one that was never confirmed to cut by itself; and nothing where credit cuts nobody."""
     async with cutting(tmp_path, SITE) as (home, plug):
