@@ -10,6 +10,7 @@ from meter_bridge.devices.cutoff import refusal
 from meter_bridge.devices.driver import CutsLocally, Family, HeldCutOff, Item, Publish
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import simulated_meter
+from meter_bridge.devices.simulators.physics import DailyProfile
 from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.simulators.tasmota_rules import RuleSet, matches, upper
 from meter_bridge.devices.tasmota import TasmotaDriver
@@ -115,6 +116,29 @@ def test_the_relay_opens_at_the_value_and_not_before(bench: Bench) -> None:
     bench.pass_s(600)
     assert not bench.closed
     assert 1_500 <= bench.meter.physics.register_wh <= 1_502
+
+
+def test_looks_that_find_nothing_are_left_out_and_change_nothing(bench: Bench) -> None:
+    """A load that may change at any time is looked at each second; both plugs open at the same instant."""
+    every = Bench()
+    every.meter.physics.load = DailyProfile({0: 3_600_000})
+    every.pass_s(10)
+    for each in (bench, every):
+        each.write(3_000)
+        each.pass_s(5)
+    assert bench.meter.due_ms - bench.meter.physics.now_ms > 1_000
+    assert every.meter.due_ms - every.meter.physics.now_ms <= 1_000
+    for each in (bench, every):
+        each.pass_s(2_500)
+        assert not each.closed
+    assert bench.meter.physics.register_uj == every.meter.physics.register_uj
+    for each in (bench, every):
+        each.write(4_000)
+        each.tell(each.driver.switch(ADDRESS, RelayPosition.CLOSED))
+        each.meter.physics.restart()
+        each.pass_s(1_500)
+        assert not each.closed
+    assert bench.meter.physics.register_uj == every.meter.physics.register_uj
 
 
 def test_a_relay_closed_by_hand_opens_again_at_once(bench: Bench) -> None:

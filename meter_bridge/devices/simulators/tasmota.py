@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 import json
+import math
 import random
 import struct
 from typing import Final, override
@@ -12,6 +13,7 @@ from typing import Final, override
 from meter_bridge.devices.driver import Family
 from meter_bridge.devices.outgoing import Outbound
 from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
+from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.devices.simulators.tasmota_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
@@ -22,6 +24,10 @@ RULES_AFTER_BOOT_MS: Final = 5_000
 """Sensors are left in peace for so long after a start."""
 RULES_AFTER_MOVE_MS: Final = 50
 """How soon rules hear that a relay moved."""
+NEAR: Final = 2.0**-20
+"""Share of a register, a float32 of kWh, before which a value is not near yet."""
+NEAR_KWH: Final = 0.001
+MICROJOULES_PER_KWH: Final = 1000 * MICROJOULES_PER_WH
 
 
 class TasmotaMeter(SimulatedMeter):
@@ -40,8 +46,7 @@ class TasmotaMeter(SimulatedMeter):
     @property
     @override
     def due_ms(self) -> int:
-        rules = self._rules_ms if self._has_rules() else NEVER
-        return min(super().due_ms, rules, self._moved_ms)
+        return min(super().due_ms, self._look_ms(), self._moved_ms)
 
     @override
     def move(self, *, closed: bool) -> None:
@@ -61,13 +66,30 @@ class TasmotaMeter(SimulatedMeter):
         if self._moved_ms <= self.physics.now_ms:
             self._moved_ms = NEVER
             messages += self._tell_rules({"Power1": {"State": int(self.physics.claimed_closed)}})
-        if self._rules_ms <= self.physics.now_ms:
+        if self._look_ms() <= self.physics.now_ms:
             self._rules_ms = self.physics.now_ms + RULES_EVERY_MS
             messages += self._tell_rules(self._sensors())
         return messages
 
-    def _has_rules(self) -> bool:
-        return any(each.enabled and each.text for each in self.rule_sets.values())
+    def _look_ms(self) -> int:
+        """Return when rules look next and may find something new; looks that find nothing are left out."""
+        enabled = [each for each in self.rule_sets.values() if each.enabled and each.text]
+        if not enabled:
+            return NEVER
+        soonest = self._soonest_ms(min(each.rests_until_kwh(self.total_kwh()) for each in enabled))
+        late = max(soonest - self._rules_ms, 0)
+        return NEVER if soonest == NEVER else self._rules_ms + -(-late // RULES_EVERY_MS) * RULES_EVERY_MS
+
+    def _soonest_ms(self, register_kwh: float) -> int:
+        """Return when the register may come near a value, no later than it does."""
+        now, load = self.physics.now_ms, self.physics.load
+        if self._boots != self.physics.boots or not isinstance(load, ConstantLoad):
+            return now
+        missing = (register_kwh * (1 - NEAR) - NEAR_KWH) * MICROJOULES_PER_KWH - self.physics.register_uj
+        if missing <= 0:
+            return now
+        power = self.physics.power_mw
+        return NEVER if power <= 0 or missing == math.inf else now + int(missing / power)
 
     def _notice_restart(self) -> None:
         """Forget what rules remember in memory, and leave the sensors in peace for a while."""

@@ -6,6 +6,8 @@ compared as float32; a rule set with its *once* flag remembers, in memory only, 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+import math
 import struct
 from typing import Final
 
@@ -75,6 +77,16 @@ class RuleSet:
             if self._acts(number, matches(trigger, event)):
                 yield command
 
+    def rests_until_kwh(self, total_kwh: float) -> float:
+        """Return up to which register looking again changes nothing: that of now where it may at any time."""
+        limits = limits_kwh(self.text)
+        above = {} if limits is None else {number: total_kwh > limit for number, limit in limits.items()}
+        if limits is None or any(
+            over is not (self.once and number in self.true) for number, over in above.items()
+        ):
+            return total_kwh
+        return min((limit for number, limit in limits.items() if not above[number]), default=math.inf)
+
     def _acts(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
         """Say whether a rule acts; None is an event that does not speak of its trigger."""
         if matched is None or not self.once:
@@ -96,6 +108,19 @@ def _rules(text: str) -> list[tuple[str, str]]:
             break
         found.append((upper[3:do].strip(), rest[do + 4 : min(ends)].strip()))
         rest = rest[min(ends) + len(" ENDON") :].strip()
+    return found
+
+
+@lru_cache(maxsize=512)
+def limits_kwh(text: str) -> Mapping[int, float] | None:
+    """Return by number the registers above which rules act; None where rules watch other sensors too."""
+    found: dict[int, float] = {}
+    for number, (trigger, _) in enumerate(_rules(text)):
+        name, _, wanted = trigger.partition(">")
+        if name == "ENERGY#TOTAL" and not wanted.startswith("="):
+            found[number] = _single(wanted)
+        elif not trigger.startswith("POWER1#"):
+            return None
     return found
 
 
