@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from meter_bridge.api.port import EVERYTHING, Actor, Refused
@@ -179,3 +180,13 @@ async def test_a_bridge_deletes_only_where_days_are_set(tmp_path: Path, days: in
     async with running(settings, None) as parts:
         told = {task.get_name() for task in parts.daemon._tasks}
     assert told & {"retention", "forgetting"} == jobs
+
+
+async def test_files_that_hold_less_than_was_charged_are_no_answer(flat: House) -> None:
+    await retention(flat).tick()
+    for name in flat.rows("SELECT name FROM export_file WHERE retired_at IS NULL AND kind = 'segments'"):
+        path = flat.data / "export" / str(name[0])
+        pq.write_table(pq.ParquetFile(path).read().slice(1), path)
+    with pytest.raises(Refused, match="they hold charges of") as refusal:
+        await asked(flat)
+    assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
