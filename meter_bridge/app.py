@@ -189,10 +189,10 @@ async def running(
     database = prepare(settings.data, None, ownership)
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
-    reader = open_reader(database)
-    if shard.whole:
-        _refuse_shards(reader)
-    with ownership.patient(), _uncollected():
+    reader = open_reader(database, kept=True)
+    with _disposed_of_at_failure(reader), ownership.patient(), _uncollected():
+        if shard.whole:
+            _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
     engine.patience = ownership.patient
     intake = Intake(engine, discovery)
@@ -230,8 +230,18 @@ async def running(
         await bridge.notices.stop()
         await daemon.stop()
         engine.feed.end()
-        store.close()
         reader.dispose()
+        store.close()
+
+
+@contextmanager
+def _disposed_of_at_failure(reader: SqlEngine) -> Iterator[None]:
+    """Close the connections of a reader that nobody will use."""
+    try:
+        yield
+    except BaseException:
+        reader.dispose()
+        raise
 
 
 @contextmanager

@@ -38,10 +38,13 @@ def open_writer(location: Location) -> Engine:
     return postgresql.open_writer(location)
 
 
-def open_reader(location: Location) -> Engine:
-    """Return an engine that only reads, beside a running writer."""
+def open_reader(location: Location, *, kept: bool = False) -> Engine:
+    """Return an engine that only reads, beside a running writer; ``kept`` connections are used again.
+
+    Those to a server are always kept. See ``sqlite.open_reader`` for what keeping asks for.
+    """
     if isinstance(location, Path):
-        return sqlite.open_reader(location)
+        return sqlite.open_reader(location, kept=kept)
     with _its_driver():
         from meter_bridge.storage import postgresql  # noqa: PLC0415 - as above
     return postgresql.open_reader(location)

@@ -6,9 +6,10 @@ from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 BUSY_MS: Final = 5_000
+READERS: Final = 4
 
 
 def open_writer(path: Path) -> Engine:
@@ -19,9 +20,25 @@ def open_writer(path: Path) -> Engine:
     return engine
 
 
-def open_reader(path: Path) -> Engine:
-    """Return an engine that only reads, beside a running writer."""
-    engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
+def open_reader(path: Path, *, kept: bool = False) -> Engine:
+    """Return an engine that only reads, beside a running writer.
+
+    To open a connection and read the schema takes some thirty times what a small question takes. ``kept``
+    ones are used again, the newest first; beyond ``READERS`` at once each is opened and closed as else.
+    Whoever keeps them disposes of the engine before the writer ends, which is to close the file last: its
+    log is then written back and removed.
+    """
+    if kept:
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: connect_read_only(path),
+            poolclass=QueuePool,
+            pool_size=READERS,
+            max_overflow=-1,
+            pool_use_lifo=True,
+        )
+    else:
+        engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "connect", _configure_reader)
     return engine
 

@@ -389,7 +389,7 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     """Open the bridge on a data directory, as after a start; without a transport one that records."""
     location = existing_or_new(data)
     pragmas: dict[str, int] = {}
-    writer, reader = open_writer(location), open_reader(location)
+    writer, reader = open_writer(location), open_reader(location, kept=True)
     event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))
     store = InlineWriter(writer)
     transport = transport or Recorder()
@@ -401,8 +401,8 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
         await house.tick(0)
         yield house
     finally:
-        store.close()
         reader.dispose()
+        store.close()
 
 
 @asynccontextmanager

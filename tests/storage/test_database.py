@@ -1,5 +1,6 @@
 """The database is written by one process, durably, and read by others beside it."""
 
+from contextlib import ExitStack, closing
 import os
 from pathlib import Path
 import sqlite3
@@ -7,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 
 from meter_bridge.app import prepare
 from meter_bridge.storage.database import (
@@ -17,8 +19,10 @@ from meter_bridge.storage.database import (
     LockedError,
     open_reader,
     open_writer,
+    snapshot,
 )
 from meter_bridge.storage.migrate import HEAD, schema_of
+from meter_bridge.storage.sqlite import READERS
 from tests.storage.template import new_database
 
 pytestmark = pytest.mark.sqlite("pragmas, locks and rights of the file")
@@ -92,3 +96,33 @@ def test_preparing_twice_changes_nothing(tmp_path: Path) -> None:
     before = (tmp_path / DATABASE_NAME).read_bytes()
     prepare(tmp_path, 2_000)
     assert (tmp_path / DATABASE_NAME).read_bytes() == before
+
+
+def test_readers_that_are_kept_see_what_was_committed_since_and_leave_the_file_alone(database: Path) -> None:
+    writer, reader = open_writer(database), open_reader(database, kept=True)
+    opened: list[object] = []
+    event.listen(reader, "connect", lambda connection, _: opened.append(connection))
+    names = []
+    with writer.connect() as writing:
+        for name in ("first", "second"):
+            with writing.begin():
+                writing.execute(text("UPDATE installation SET name = :name"), {"name": name})
+            with snapshot(reader) as connection:
+                names.append(connection.execute(text("SELECT name FROM installation")).scalar())
+        with closing(sqlite3.connect(database)) as other:
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0), "nobody reads"
+        reader.dispose()
+    assert names == ["first", "second"]
+    assert len(opened) == 1
+    assert [each.name for each in database.parent.iterdir()] == [DATABASE_NAME], "the writer closed it last"
+
+
+def test_any_number_may_read_at_once(database: Path) -> None:
+    reader = open_reader(database, kept=True)
+    with ExitStack() as stack:
+        for _ in range(3 * READERS):
+            connection = stack.enter_context(snapshot(reader))
+            assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
+    assert isinstance(reader.pool, QueuePool)
+    assert reader.pool.checkedin() == READERS
+    reader.dispose()
