@@ -1,9 +1,11 @@
 """Reading what a statement is made of from the journal, all of it as of one instant."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 import json
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
 
@@ -15,7 +17,15 @@ from meter_bridge.engine.document import open_wh
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
 from meter_bridge.statement.assembling import Books
-from meter_bridge.statement.holdings import holdings_of, is_holding, spent_on, sums_of, units_of
+from meter_bridge.statement.beside import reading_beside
+from meter_bridge.statement.holdings import (
+    holdings_of,
+    is_holding,
+    moved_by,
+    spent_on,
+    sums_of,
+    units_of,
+)
 from meter_bridge.statement.period import Period
 from meter_bridge.statement.span import Own, Span, span_of
 from meter_bridge.storage import tables
@@ -43,22 +53,29 @@ def read_books(
     own: Own,
 ) -> Books:
     """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
-    with snapshot(reader) as connection:
+    with snapshot(reader) as connection, reading_beside(reader, connection) as beside:
         span = span_of(connection, account_id, currency, period, own)
-        lines, sums = _lines(connection, span), sums_of(connection, span)
+        halves = span.halves(connection)
+        line_sums = [beside(partial(_line_sums, span=half)) for half in halves]
+        moved = [beside(partial(moved_by, span=half)) for half in halves]
+        days = _by_day(connection, archive, span) if by_day else None
         balances = (
             _balance_before(connection, account_id, span.first),
             _balance_before(connection, account_id, span.stop),
         )
+        units, entries = units_of(connection, span), _entries(connection, span)
+        pending = _pending(connection, account_id, period.start)
+        lines = _lines(part() for part in line_sums)
+        sums = sums_of(connection, span, (part() for part in moved))
         return Books(
             holdings=holdings_of(connection, span, sums),
-            units=units_of(connection, span),
+            units=units,
             balances=balances,
             sums=sums,
             lines=lines,
-            days=_by_day(connection, archive, span, lines) if by_day else None,
-            entries=_entries(connection, span),
-            pending=_pending(connection, account_id, period.start),
+            days=None if days is None else _priced(days, lines),
+            entries=entries,
+            pending=pending,
         )
 
 
@@ -75,8 +92,14 @@ def _of_span(span: Span, rows: FromClause, query: Select[tuple[object, ...]]) ->
     return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(span.entries)
 
 
-def _lines(connection: Connection, span: Span) -> tuple[ChargeLine, ...]:
-    """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
+type _LineKey = tuple[str, str, str, str, int | None, str | None, int | None]
+"""Period, supply, kind, tariff version, block, band, unit price."""
+type _LineSums = Mapping[_LineKey, tuple[int, int]]
+"""Quantity and amount of each line of the price list."""
+
+
+def _line_sums(connection: Connection, span: Span) -> _LineSums:
+    """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
     line = tables.charge_line
     keys = (
         line.c.period,
@@ -87,23 +110,34 @@ def _lines(connection: Connection, span: Span) -> tuple[ChargeLine, ...]:
         line.c.band,
         line.c.unit_price,
     )
-    query = select(
-        *keys, func.sum(line.c.quantity).label("quantity"), func.sum(line.c.amount).label("amount")
-    )
-    rows = connection.execute(_of_span(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1)).mappings()
+    query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
+    rows = connection.execute(_of_span(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1))
+    return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
+
+
+def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
+    """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
+    added: dict[_LineKey, tuple[int, int]] = {}
+    for part in parts:
+        for key, (quantity, amount) in part.items():
+            before = added.get(key, (0, 0))
+            added[key] = before[0] + quantity, before[1] + amount
     found = [
         ChargeLine(
-            kind=row["kind"],
-            supply_id=row["supply_id"],
-            period=row["period"],
-            tariff_version_id=row["version_id"],
-            block=row["block"],
-            band=row["band"],
-            quantity=row["quantity"],
-            unit_price=row["unit_price"],
-            amount=row["amount"],
+            kind=kind,
+            supply_id=supply_id,
+            period=period,
+            tariff_version_id=version_id,
+            block=block,
+            band=band,
+            quantity=quantity,
+            unit_price=unit_price,
+            amount=amount,
         )
-        for row in rows
+        for (
+            (period, supply_id, kind, version_id, block, band, unit_price),
+            (quantity, amount),
+        ) in added.items()
     ]
     return tuple(sorted(_bounded(found, MOST_CHARGES, "lines of charges"), key=_place))
 
@@ -119,6 +153,7 @@ def _place(line: ChargeLine) -> tuple[object, ...]:
         line.tariff_version_id,
         line.block or 0,
         line.band or "",
+        line.unit_price or 0,
     )
 
 
@@ -134,16 +169,26 @@ def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
     return prices
 
 
-def _by_day(
-    connection: Connection, archive: Archive | None, span: Span, lines: Sequence[ChargeLine]
-) -> tuple[DayCharge, ...]:
+def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[DayCharge, ...]:
+    """Return the charges by day with the unit price of their lines."""
+    prices = _prices(lines)
+    return tuple(
+        replace(
+            day,
+            unit_price=prices.get((day.kind, day.supply_id, day.tariff_version_id, day.block, day.band)),
+        )
+        for day in days
+    )
+
+
+def _by_day(connection: Connection, archive: Archive | None, span: Span) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
     with facts(connection, archive, span.account_id, span.first, span.stop - 1) as there:
-        return _days(there, span, _prices(lines))
+        return _days(there, span)
 
 
-def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None]) -> tuple[DayCharge, ...]:
-    """Return the charges by local day of use, oldest first."""
+def _days(connection: Connection, span: Span) -> tuple[DayCharge, ...]:
+    """Return the charges by local day of use, oldest first, without their prices."""
     segment = tables.segment
     keys = (
         segment.c.local_day,
@@ -172,9 +217,7 @@ def _days(connection: Connection, span: Span, prices: dict[_Priced, int | None])
             block=row["block"],
             band=row["band"],
             quantity=row["times"] if row["kind"] == LineKind.STANDING else row["wh"],
-            unit_price=prices.get(
-                (row["kind"], row["supply_id"], row["version_id"], row["block"], row["band"])
-            ),
+            unit_price=None,
             amount=row["amount"],
             tax=row["tax"],
             estimated_wh=row["estimated_wh"],

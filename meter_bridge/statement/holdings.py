@@ -5,7 +5,7 @@ running balance, with which they are compared.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select
 
@@ -28,16 +28,28 @@ def is_holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
     return and_(posting.c.asset == currency, or_(named, posting.c.bucket.startswith(debt_bucket(""))))
 
 
-def sums_of(connection: Connection, span: Span) -> tuple[KindSum, ...]:
-    """Return what the entries of each kind did, what they spent at once included."""
-    entry, posting, line = tables.journal_entry, tables.posting, tables.charge_line
-    moved = (
+type Moved = Mapping[tuple[str, str], int]
+"""What postings moved, by the kind of their entry and by bucket."""
+
+
+def moved_by(connection: Connection, span: Span) -> Moved:
+    """Return what the entries moved of what the customer has or owes in money."""
+    entry, posting = tables.journal_entry, tables.posting
+    query = (
         select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(span.entries, is_holding(posting, span.currency))
         .group_by(entry.c.kind, posting.c.bucket)
-        .order_by(posting.c.bucket)
     )
+    return {(kind, bucket): amount for kind, bucket, amount in connection.execute(query)}
+
+
+def sums_of(connection: Connection, span: Span, moved: Iterable[Moved]) -> tuple[KindSum, ...]:
+    """Return what the entries of each kind did, what they spent at once included.
+
+    ``moved`` is what they moved, part by part.
+    """
+    entry, line = tables.journal_entry, tables.charge_line
     spent = (
         select(entry.c.kind, func.sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
@@ -47,8 +59,12 @@ def sums_of(connection: Connection, span: Span) -> tuple[KindSum, ...]:
     changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for kind, amount in connection.execute(spent):
         changes[kind][spent_on(kind)] = amount
-    for kind, bucket, amount in connection.execute(moved):
-        changes[kind][bucket] = amount
+    added: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for part in moved:
+        for key, amount in part.items():
+            added[key] += amount
+    for kind, bucket in sorted(added, key=lambda key: key[1]):
+        changes[kind][bucket] = added[kind, bucket]
     counts = select(entry.c.kind, func.count()).where(span.entries).group_by(entry.c.kind)
     return tuple(
         KindSum(kind=kind, entries=entries, amount=sum(changes[kind].values()), changes=changes[kind])

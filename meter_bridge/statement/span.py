@@ -4,28 +4,41 @@ An account's entries stand in the order of ``seq``; a period begins with the fir
 it. So an entry with an instant of the past, such as a late reading's, never enters a statement already made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.statement.period import Period
 from meter_bridge.storage import tables
 
 LAST_SEQ: Final = 2**63 - 1
+WORTH_HALVING: Final = 500
+"""Entries from which on it pays to read them in two parts at the same time."""
 _MOVING: Final = tuple(kind for kind in EntryKind if kind is not EntryKind.SETTLEMENT)
 _CREDITING: Final = tuple(kind for kind in _MOVING if kind is not EntryKind.CHARGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Entries from ``first`` up to and without ``stop``."""
+    """Entries from ``first`` up to and without ``stop``, all of which are there already."""
 
     account_id: str
     currency: str
     first: int
     stop: int
+
+    def halves(self, connection: Connection) -> tuple[Span, ...]:
+        """Return the entries as two spans of about as many; as one where there are few."""
+        entry = tables.journal_entry.c
+        wanted = and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
+        count = connection.execute(select(func.count()).where(wanted)).scalar_one()
+        if count < WORTH_HALVING:
+            return (self,)
+        query = select(entry.seq).where(wanted).order_by(entry.seq).offset(count // 2).limit(1)
+        middle = connection.execute(query).scalar_one()
+        return replace(self, stop=middle), replace(self, first=middle)
 
     @property
     def entries(self) -> ColumnElement[bool]:
@@ -63,16 +76,21 @@ class Own:
 
 def span_of(connection: Connection, account_id: str, currency: str, period: Period, own: Own) -> Span:
     """Return the entries that were booked in a period, and are the own."""
-    first, stop = (
-        min(max(_first_seq(connection, account_id, at), own.first), own.stop)
-        for at in (period.start, period.end)
-    )
-    return Span(account_id, currency, first, stop)
+    first = _first_seq(connection, account_id, period.start, 0)
+    stop = _first_seq(connection, account_id, period.end, first)
+    return Span(account_id, currency, *(min(max(seq, own.first), own.stop) for seq in (first, stop)))
 
 
-def _first_seq(connection: Connection, account_id: str, at: int) -> int:
-    """Return the first entry that was booked at an instant or later."""
+def _first_seq(connection: Connection, account_id: str, at: int, after: int) -> int:
+    """Return the first entry not before another that was booked at an instant or later.
+
+    Where there is none, it is the place after the newest.
+    """
     entry = tables.journal_entry.c
-    query = select(entry.seq).where(entry.account_id == account_id, entry.at >= at).order_by(entry.seq)
+    own = entry.account_id == account_id
+    query = select(entry.seq).where(own, entry.seq >= after, entry.at >= at).order_by(entry.seq)
     found: int | None = connection.execute(query.limit(1)).scalar()
-    return LAST_SEQ if found is None else found
+    if found is not None:
+        return found
+    newest = connection.execute(select(func.max(entry.seq)).where(own)).scalar()
+    return (newest or 0) + 1

@@ -20,7 +20,7 @@ from meter_bridge.engine.journal import book
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
-from meter_bridge.statement import books, words
+from meter_bridge.statement import books, span, words
 from meter_bridge.statement.printing import printed
 from meter_bridge.statement.spreadsheet import as_csv
 from meter_bridge.storage.database import open_writer, snapshot
@@ -379,6 +379,27 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
     with pytest.raises(Refused, match="more than 1 entries") as refused:
         await statement_of(flat)
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
+
+
+async def test_a_long_statement_is_read_in_halves_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path, RICH) as flat:
+        await use(flat, (1000, 0), *((HOUR // 2, 300),) * 9, (30 * DAY, 900), (HOUR, 100))
+        await flat.top_up("50.00")
+        whole = await statement_of(flat, "2026-11", "2026-12")
+        monkeypatch.setattr(span, "WORTH_HALVING", 2)
+        halved = await statement_of(flat, "2026-11", "2026-12")
+    assert len(whole.lines) > 5
+    assert len(whole.days) > 5
+    assert halved == whole
+
+
+async def test_a_statement_of_too_many_lines_is_refused(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
+    monkeypatch.setattr(books, "MOST_CHARGES", 0)
+    with pytest.raises(Refused, match="more than 0 lines of charges"):
+        await statement_of(flat, detail=Detail.LINE)
 
 
 async def test_reading_neither_waits_for_the_writer_nor_sees_what_it_does(flat: House) -> None:
