@@ -6,7 +6,7 @@ it costs now, and the sums of all hours are the sums of the journal.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import json
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,6 +25,8 @@ from meter_bridge.storage.database import snapshot
 HOUR_MS: Final = 3_600_000
 MOST_HOURS: Final = 5_000
 """Hours of a page after which no further account is added to it."""
+FEW: Final = 20
+"""Accounts of which each is asked what was booked on it; of more, all that was booked is looked through."""
 _CORRECTING: Final = (EntryKind.CORRECTION, EntryKind.REVERSAL)
 
 
@@ -76,7 +78,7 @@ def history_page(
         span = Span(after, _newest(connection) if upto is None else upto)
         # What is not in the database any more is not looked through for the first hour that changed.
         known = span.after and span.after >= retired_upto(connection)
-        firsts = _first_changed(connection, span) if known else None
+        firsts = _first_changed(connection, span, wanted) if known else None
         room = most_hours
         for each in wanted:
             if room <= 0:
@@ -126,14 +128,25 @@ def _account(
     return AccountHistory(account_id=asked.account_id, hours=told) if told else None
 
 
-def _first_changed(connection: Connection, span: Span) -> dict[str, int]:
-    """Return the first hour of each account into which something was booked."""
-    table = tables.segment
+def _first_changed(connection: Connection, span: Span, wanted: Sequence[Asked]) -> dict[str, int]:
+    """Return the first hour of each account into which something was booked; of few, of no others."""
+    entry, table = tables.journal_entry, tables.segment
     query = (
         select(table.c.account_id, func.min(table.c.start_ms))
         .where(table.c.entry_seq > span.after, table.c.entry_seq <= span.upto)
         .group_by(table.c.account_id)
     )
+    if len(wanted) <= FEW:
+        query = (
+            select(entry.c.account_id, func.min(table.c.start_ms))
+            .select_from(entry.join(table, table.c.entry_seq == entry.c.seq))
+            .where(
+                entry.c.account_id.in_([each.account_id for each in wanted]),
+                entry.c.seq > span.after,
+                entry.c.seq <= span.upto,
+            )
+            .group_by(entry.c.account_id)
+        )
     return {account_id: first // HOUR_MS for account_id, first in connection.execute(query).tuples()}
 
 
@@ -176,6 +189,13 @@ def first_entry_since(connection: Connection, at: int, account_id: str | None = 
 def _corrections(connection: Connection, asked: Asked, span: Span) -> list[_Change]:
     """Return what was corrected, each at the hour of what it corrects."""
     entry, posting = tables.journal_entry, tables.posting
+    # Asked for by themselves, an index alone tells which they are; else every entry of the account is read.
+    own = select(entry.c.seq).where(
+        entry.c.kind.in_(_CORRECTING),
+        entry.c.account_id == asked.account_id,
+        entry.c.seq >= asked.first_seq,
+        entry.c.seq <= span.upto,
+    )
     query = (
         select(
             entry.c.seq,
@@ -185,13 +205,7 @@ def _corrections(connection: Connection, asked: Asked, span: Span) -> list[_Chan
             func.sum(posting.c.amount).label("amount"),
         )
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(
-            entry.c.kind.in_(_CORRECTING),
-            entry.c.account_id == asked.account_id,
-            entry.c.seq >= asked.first_seq,
-            entry.c.seq <= span.upto,
-            posting.c.bucket == Bucket.ADJUSTMENT,
-        )
+        .where(entry.c.seq.in_(own), posting.c.bucket == Bucket.ADJUSTMENT)
         .group_by(entry.c.seq, entry.c.at, entry.c.refers_to, entry.c.detail)
     )
     rows = connection.execute(query).mappings().all()

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from sqlite3 import Cursor
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event
 
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
+from meter_bridge.engine import history as history_module
 from meter_bridge.engine.history import Asked, history_page
 from meter_bridge.protocol.messages import HistoryPage, Role
 from tests.engine.dear import DAY, with_dear
@@ -51,7 +54,11 @@ async def test_hours_hold_what_was_used_in_them_and_what_it_cost(flat: House) ->
     assert [start for start, _, _ in told] == ["11-01T10:00", "11-01T11:00", "11-01T12:00"]
 
 
-async def test_only_accounts_that_changed_are_told_from_their_first_changed_hour_on(flat: House) -> None:
+@pytest.mark.parametrize("few", [history_module.FEW, 0], ids=["few accounts", "many accounts"])
+async def test_only_accounts_that_changed_are_told_from_their_first_changed_hour_on(
+    flat: House, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(history_module, "FEW", few)
     await flat.read(1_000, after=HOUR)
     await posted(flat)
     first = await history(flat)
@@ -72,6 +79,23 @@ async def test_the_sums_of_all_hours_are_those_of_the_journal(tmp_path: Path) ->
         ((wh, amount),) = made.rows("SELECT SUM(wh), SUM(amount + tax) FROM segment")
         told = await hours(made)
         assert (sum(each for _, each, _ in told), sum(each for _, _, each in told)) == (wh, amount)
+
+
+@pytest.mark.sqlite("its plans of queries")
+async def test_only_corrections_are_read_to_find_them(flat: House) -> None:
+    await flat.read(1_000, after=HOUR)
+    await posted(flat)
+    first = await history(flat)
+    steps: list[str] = []
+
+    def note(_: object, cursor: Cursor, words: str, given: tuple[object, ...], *__: object) -> None:
+        if "posting" in words:
+            steps.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {words}", given))
+
+    event.listen(flat.engine.reader, "before_cursor_execute", note)
+    await history(flat, first.seq)
+    assert any("COVERING INDEX ix_journal_entry_kind_account_seq" in step for step in steps)
+    assert not any("account_seq" in step and "COVERING" not in step for step in steps)
 
 
 async def test_a_correction_counts_when_it_was_booked(flat: House) -> None:
