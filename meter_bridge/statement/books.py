@@ -19,6 +19,7 @@ from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementE
 from meter_bridge.statement.assembling import Books
 from meter_bridge.statement.beside import reading_beside
 from meter_bridge.statement.holdings import (
+    balance_before,
     holdings_of,
     is_holding,
     moved_by,
@@ -60,8 +61,8 @@ def read_books(
         moved = [beside(partial(moved_by, span=half)) for half in halves]
         days = _by_day(connection, archive, span) if by_day else None
         balances = (
-            _balance_before(connection, account_id, span.first),
-            _balance_before(connection, account_id, span.stop),
+            balance_before(connection, account_id, span.first),
+            balance_before(connection, account_id, span.stop),
         )
         units, entries = units_of(connection, span), _entries(connection, span)
         pending = _pending(connection, account_id, period.start)
@@ -77,13 +78,6 @@ def read_books(
             entries=entries,
             pending=pending,
         )
-
-
-def _balance_before(connection: Connection, account_id: str, seq: int) -> int:
-    """Return the balance that the account had before an entry."""
-    entry = tables.journal_entry.c
-    query = select(entry.balance_after).where(entry.account_id == account_id, entry.seq < seq)
-    return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
 
 
 def _of_span(span: Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:

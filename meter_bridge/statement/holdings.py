@@ -1,7 +1,8 @@
 """What a customer had before and after a span of entries, and what moved it.
 
-Holdings are read back from the present ones by the postings since, so that they are not the journal's own
-running balance, with which they are compared.
+Holdings are read back from the present ones by the postings of the span, so that they are not the journal's
+own running balance, with which they are compared. Of the entries since then, whose number grows with the age
+of a statement, the running balance alone is asked where the account never had anything else.
 """
 
 from collections import defaultdict
@@ -13,7 +14,7 @@ from meter_bridge.core.ledger import Bucket, EntryKind, debt_bucket, units_asset
 from meter_bridge.core.rating import LineKind
 from meter_bridge.protocol.statements import Holding, KindSum, UnitsHeld
 from meter_bridge.statement.assembling import SPENT
-from meter_bridge.statement.span import Span
+from meter_bridge.statement.span import LAST_SEQ, Span
 from meter_bridge.storage import tables
 
 
@@ -79,8 +80,11 @@ def holdings_of(connection: Connection, span: Span, sums: Sequence[KindSum]) -> 
         select(balance.c.bucket, balance.c.amount)
         .where(balance.c.account_id == span.account_id, is_holding(balance, span.currency))
         .order_by(balance.c.bucket)
-    ).tuples()
-    since = _since(connection, span, is_holding(tables.posting, span.currency))
+    ).all()
+    if any(name != Bucket.BALANCE for name, _ in now):
+        since = _since(connection, span, is_holding(tables.posting, span.currency))
+    else:
+        since = {Bucket.BALANCE.value: _balance_since(connection, span)}
     found = []
     for name, amount in now:
         closing = amount - since.get(name, 0)
@@ -89,6 +93,19 @@ def holdings_of(connection: Connection, span: Span, sums: Sequence[KindSum]) -> 
     own = next((each for each in found if each.name == Bucket.BALANCE), None)
     others = (each for each in found if each.name != Bucket.BALANCE and (each.opening or each.closing))
     return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
+
+
+def balance_before(connection: Connection, account_id: str, seq: int) -> int:
+    """Return the balance that the account had before an entry, as the entries themselves tell it."""
+    entry = tables.journal_entry.c
+    query = select(entry.balance_after).where(entry.account_id == account_id, entry.seq < seq)
+    return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
+
+
+def _balance_since(connection: Connection, span: Span) -> int:
+    """Return what the entries after the span did to the balance, as they tell it."""
+    newest, then = (balance_before(connection, span.account_id, seq) for seq in (LAST_SEQ, span.stop))
+    return newest - then
 
 
 def _since(connection: Connection, span: Span, which: ColumnElement[bool]) -> dict[str, int]:

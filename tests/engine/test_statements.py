@@ -356,6 +356,19 @@ async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, da
     assert "verify" in (refused.value.remedy or "")
 
 
+async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_the_months_between(
+    flat: House,
+) -> None:
+    await use(flat, (1000, 0), (HOUR, 500), (30 * DAY, 0), (HOUR, 500), (HOUR, 500))
+    before = await statement_of(flat, "2026-11", "2026-11")
+    assert before.closing != flat.account.balance
+    flat.damage(f"DELETE FROM posting WHERE entry_seq > {flat.engine.installation.sequences.entry - 2}")
+    assert (await statement_of(flat, "2026-11", "2026-11")).holdings == before.holdings
+    flat.damage("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'")
+    with pytest.raises(Refused, match="balance by postings"):
+        await statement_of(flat, "2026-11", "2026-11")
+
+
 async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
     await operate(flat, Refund(amount="5.00", reason="moves away"))
     page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
