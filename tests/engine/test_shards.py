@@ -20,7 +20,7 @@ from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.look import make_feed
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.database import open_reader, open_writer
+from meter_bridge.storage.database import open_reader, open_writer, reading
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
 from meter_bridge.storage.verify import verify
@@ -105,7 +105,7 @@ class Street:
     def seqs(self, account_id: str) -> list[int]:
         """Return the numbers of an account's journal entries."""
         entry = tables.journal_entry
-        with open_reader(self.location).connect() as connection:
+        with reading(self.location) as reader, reader.connect() as connection:
             found = select(entry.c.seq).where(entry.c.account_id == account_id).order_by(entry.c.seq)
             return list(connection.execute(found).scalars())
 
