@@ -64,6 +64,10 @@ class Broker:
         """Called for every message that the bridge hands over."""
         self.on_restart: Callable[[], None] = lambda: None
         """Called when devices may connect again."""
+        self.on_stop: Callable[[], None] = lambda: None
+        """Called before it is killed."""
+        self.on_start: Callable[[], None] = lambda: None
+        """Called when it is back."""
         self._retained: dict[str, Outbound] = {}
         self._clients: list[SimulatedClient] = []
 
@@ -73,6 +77,7 @@ class Broker:
 
     def stop(self) -> None:
         """Be killed: forget what was retained or queued and lose every connection."""
+        self.on_stop()
         self.up = False
         self._retained.clear()
         for client in list(self._clients):
@@ -81,6 +86,7 @@ class Broker:
     def start(self) -> None:
         """Come back with nothing."""
         self.up = True
+        self.on_start()
         self.on_restart()
 
     def attach(self, client: SimulatedClient) -> None:

@@ -10,15 +10,16 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from dashboard.pricing import amounts
-from meter_bridge.core import ledger, metering, relay
+from meter_bridge.core import cutoff, ledger, metering, relay
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.credit import Split
+from meter_bridge.core.cutoff import Basis, CutOff
 from meter_bridge.core.metering import Advance, Register, RegisterReading
 from meter_bridge.core.rating import Line, LineKey
 from meter_bridge.core.relay import Observation, Position, Proof, Relay
 from meter_bridge.core.settlement import Sums
 from meter_bridge.core.tariff import TariffVersion
-from meter_bridge.engine import bridge, look, operations
+from meter_bridge.engine import bridge, cutoff as engine_cutoff, look, operations
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import Operations
 from meter_bridge.engine.time import EngineClock
@@ -208,6 +209,27 @@ def _sets_round_down() -> Patches:
     return (patch.object(amounts, "MACROS", (amounts.MACROS[0], macro)),)
 
 
+def _counts_on_what_is_wanted() -> Patches:
+    def wanted(cut_off: CutOff) -> int | None:
+        return cut_off.wanted_wh
+
+    return (patch.object(cutoff, "sure_wh", wanted),)
+
+
+def _gives_too_much() -> Patches:
+    honest = cutoff.cut_off_wh
+
+    def cut_off_wh(basis: Basis) -> int | None:
+        limit = honest(basis)
+        return None if limit is None else limit + 5_000
+
+    return (patch.object(cutoff, "cut_off_wh", cut_off_wh),)
+
+
+def _protects_nobody() -> Patches:
+    return (patch.object(engine_cutoff, "protected", lambda _account: False),)
+
+
 def _everywhere(kind: str) -> tuple[Fault, ...]:
     """Return the fault of every meter of the street, all of the time."""
     return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
@@ -219,6 +241,11 @@ CRASHES: Final = tuple(Fault(n, "crash untold", n * HOUR_S, 5.0) for n in range(
 CRASHES_OF_PAYMENTS: Final = (
     Fault(1, "disk slow", 0.0, 6 * HOUR_S, strength=10.0),
     *(Fault(n, "payment crash statement", n * 60.0, 5.0) for n in range(2, 12)),
+)
+DEAF_AND_RESET: Final = (
+    Fault(1, "meter deaf", HOUR_S, 30 * HOUR_S, "house-2"),
+    Fault(2, "counter told", 1.5 * HOUR_S, 1.0, "house-2"),
+    Fault(3, "kill", 2 * HOUR_S, 30 * HOUR_S),
 )
 BAD_DISK: Final = (Fault(1, "disk errors", HOUR_S, 10 * HOUR_S, strength=0.2),)
 
@@ -281,6 +308,24 @@ BUGS: Sequence[Bug] = (
         10,
         lambda: (patch.object(Unit, "after", lambda _self, effect: effect()),),
     ),
+    Bug(
+        "what a device is to hold counts as what it holds",
+        11,
+        _counts_on_what_is_wanted,
+        seed=13,
+        meters=2,
+        faults=DEAF_AND_RESET,
+    ),
+    Bug(
+        "a device may use five kWh more than its credit buys",
+        11,
+        _gives_too_much,
+        seed=20,
+        days=0.1,
+        meters=2,
+        faults=(),
+    ),
+    Bug("a device cuts a unit that is never to be cut", 11, _protects_nobody, seed=20, days=0.1, faults=()),
     Bug("event time follows the wall clock", 12, _trusts_the_wall_clock, seed=5, faults=JUMP_BACK),
     Bug("a failed commit goes unnoticed", 13, _swallows_failures),
     Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored, faults=BAD_DISK),

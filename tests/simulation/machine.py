@@ -70,6 +70,8 @@ class Machine:
         self._died = asyncio.Event()
         self.on_start: Callable[[Running], None] = lambda _parts: None
         """Called with a bridge that has just started, before it does anything."""
+        self.on_death: Callable[[Running], None] = lambda _parts: None
+        """Called with a bridge that is just about to die."""
         self.problems: list[str] = []
         self.starts = 0
 
@@ -111,6 +113,8 @@ class Machine:
 
     def died(self) -> None:
         """Note that the bridge is dead: nothing of it reaches disk or network any more."""
+        if self.parts is not None:
+            self.on_death(self.parts)
         self.parts = None
         self._broker.lose_connections()
         self._died.set()

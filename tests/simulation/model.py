@@ -37,6 +37,10 @@ class Truth:
     held_off: bool = False
     keys: dict[str, int] = field(default_factory=dict)
     """Amounts by the key of their top-up, once acknowledged."""
+    moves: int = 0
+    """How often the register was moved, or another took its place."""
+    moved_wh: int = 0
+    """Where it was then."""
 
     def energy_wh(self) -> tuple[int, int]:
         """Return the least and the most energy that may be charged."""
@@ -46,6 +50,11 @@ class Truth:
     def begin(self) -> None:
         """Note that the bridge charges from here."""
         self.most_wh = self.least_wh = -self.house.told_wh()
+        self._note_move()
+
+    def _note_move(self) -> None:
+        """Note from where the register counts now."""
+        self.moves, self.moved_wh = self.moves + 1, self.house.told_wh()
 
     def moved(self, before_wh: int, stored_wh: int, *, told: bool) -> None:
         """Note that the register was moved from ``before_wh`` to what it is now, with ``stored_wh`` charged.
@@ -55,12 +64,14 @@ class Truth:
         self.most_wh += before_wh - self.house.told_wh()
         self.least_wh = min(stored_wh, self.least_wh + (0 if self.undecided else before_wh))
         self.undecided = self.undecided or not told
+        self._note_move()
 
     def replaced(self, before_wh: int) -> None:
         """Note that another counter goes on where the old one, which was read to its end, ended."""
         self.most_wh += before_wh - self.house.told_wh()
         if not self.undecided:
             self.least_wh += before_wh - self.house.told_wh()
+        self._note_move()
 
     def decided(self) -> None:
         """Note that whatever was undecided is decided: all that flows from here is charged."""

@@ -16,6 +16,9 @@ CENT: Final = 10_000
 """Steps of an amount in a cent of rand."""
 RATING_W: Final = 10_000
 INTERVALS_S: Final = (60, 120, 300)
+CUTTING: Final = 0.2
+"""Share of streets in which devices cut by themselves without the bridge."""
+CUTS: Final = "        without the bridge: local cut-off\n"
 
 
 class Tariff(StrEnum):
@@ -88,6 +91,8 @@ class House:
     kind: Kind
     meter: SimulatedMeter
     interval_s: int
+    cuts: bool = False
+    """Whether its device is to cut by itself without the bridge."""
 
     @property
     def meter_id(self) -> str:
@@ -121,13 +126,22 @@ def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
         )
         kind = next(kinds) if chance.random() < 0.5 else Kind.PLAIN
         houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval))
+    _let_cut(houses, random.Random(f"{seed}/devices cut"))
     return houses
+
+
+def _let_cut(houses: list[House], chance: random.Random) -> None:
+    """Let the devices that can cut by themselves do so in some streets."""
+    if chance.random() < CUTTING:
+        for house in houses:
+            house.cuts = house.meter.family is Family.TASMOTA
 
 
 def site_file(houses: list[House]) -> str:
     """Return the site file of a street."""
     return HEAD + "".join(
         f"      {house.id}:\n        tariff: {house.tariff}\n{POLICIES[house.kind]}"
+        f"{CUTS if house.cuts else ''}"
         f'        meters: ["{house.meter.address}"]\n'
         for house in houses
     )

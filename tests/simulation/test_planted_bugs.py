@@ -29,5 +29,5 @@ def test_the_simulator_finds(bug: Bug) -> None:
     assert found(bug) != []
 
 
-def test_a_bug_is_planted_for_every_invariant_that_can_be_simulated() -> None:
-    assert {bug.invariant for bug in BUGS} >= {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16}
+def test_a_bug_is_planted_for_every_invariant() -> None:
+    assert {bug.invariant for bug in BUGS} == set(range(1, 17))

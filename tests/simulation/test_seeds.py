@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.invariant(1, 2, 3, 4, 5, 8, 9, 10, 12, 13, 16)
+@pytest.mark.invariant(1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 16)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_everything_is_right_once_faults_have_stopped(seed: int) -> None:
     outcome = simulate(Plan(seed=seed))

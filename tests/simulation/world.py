@@ -11,10 +11,12 @@ from typing import Final
 
 from meter_bridge.api.port import Refused
 from meter_bridge.api.voucher_requests import VoucherOrder
+from meter_bridge.app import Running
 from meter_bridge.config.site_file import load
 from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.engine import Engine
 from tests.simulation import checks
+from tests.simulation.alone import REWRITTEN_S, Alone, Away
 from tests.simulation.broker import Broker
 from tests.simulation.commands import CommandWatch
 from tests.simulation.devices import Devices
@@ -102,7 +104,11 @@ class World:
         self.truths = [Truth(house) for house in self.houses]
         self.devices = Devices(loop, self.broker, self.clock, self.houses)
         self.till = Till(self.machine, self._chance("till"))
-        self.machine.on_start = self.till.serve
+        self.alone = Alone(self.clock, self.truths)
+        self.machine.on_start = self._started
+        self.machine.on_death = lambda parts: self.alone.went(Away.BRIDGE, parts)
+        self.broker.on_stop = lambda: self.alone.went(Away.BROKER, self.machine.parts)
+        self.broker.on_start = lambda: self.alone.came(Away.BROKER)
         self.injector = Injector(loop, self.broker, self.machine, self.devices, self.truths, self.till)
         self.customers = [
             Customer(truth, self.machine, self.devices, self.till, self._chance(truth.house.id))
@@ -120,6 +126,11 @@ class World:
         """Return randomness that nothing else uses, so that nothing shifts when something is left out."""
         return random.Random(f"{self._plan.seed}/{name}")
 
+    def _started(self, parts: Running) -> None:
+        """Take note that a bridge has just started."""
+        self.till.serve(parts)
+        self.alone.came(Away.BRIDGE)
+
     async def live(self) -> Outcome:
         """Live from the first start to the last check."""
         outcome = Outcome()
@@ -130,6 +141,7 @@ class World:
             await self.machine.kill()
             return outcome
         faults = self._plan.all_faults() if self._plan.faults is None else self._plan.faults
+        self.alone.faults = faults
         tasks = [asyncio.create_task(self.injector.carry_out(fault), name=str(fault)) for fault in faults]
         watch = [
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
@@ -152,7 +164,7 @@ class World:
         outcome.top_ups = sum(len(truth.keys) for truth in self.truths)
         outcome.commits, outcome.starts = self.machine.disk.commits, self.machine.starts
         outcome.faults = len(faults)
-        await self.machine.kill()
+        await self._leave_alone(outcome)
         return outcome
 
     async def _days(self) -> None:
@@ -165,12 +177,24 @@ class World:
         """Say whether something was found and nothing more is wanted."""
         return self._plan.until_found and any(self._all_problems())
 
+    async def _leave_alone(self, outcome: Outcome) -> None:
+        """Kill the bridge for good, and see what devices do by themselves that are to cut."""
+        cutting = any(house.cuts for house in self.houses) and not outcome.problems
+        if cutting:
+            await asyncio.sleep(REWRITTEN_S)
+        await self.machine.kill()
+        if cutting:
+            self.alone.leave(self.begin_ms)
+            self.alone.came(Away.BRIDGE)
+            outcome.problems += self.alone.problems
+
     def _all_problems(self) -> Iterator[str]:
         """Yield what anybody found wrong."""
         yield from self.problems
         yield from self.machine.problems
         yield from self.injector.counters.problems
         yield from self.watch.problems
+        yield from self.alone.problems
         yield from self.landlord.problems
         yield from self.tenant.problems
         yield from self.till.problems
