@@ -15,7 +15,7 @@ from meter_bridge.engine.archive import Archive
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.retention import Retention
-from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.statements import Detail
 from meter_bridge.storage import work as ops
 from meter_bridge.storage.errors import StorageError
@@ -79,6 +79,16 @@ async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
     assert int(str(oldest)) >= flat.engine.clock.now() - (KEPT_DAYS + 1) * DAY
     assert await asked(flat) == before
     assert flat.problems() == []
+
+
+async def test_who_asks_again_after_a_long_time_misses_no_hour_that_changed(flat: House) -> None:
+    async def changed() -> tuple[HistoryHour, ...]:
+        page = await flat.bridge.history(READER, after=2, upto=None, account_id="flat-1", from_account=None)
+        return page.accounts[0].hours
+
+    before = await changed()
+    await retention(flat).tick()
+    assert (await changed())[-len(before) :] == before
 
 
 async def test_a_month_past_retention_is_repriced_as_it_would_have_been(tmp_path: Path, flat: House) -> None:
