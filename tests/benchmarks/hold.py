@@ -4,6 +4,9 @@ A minute by default, ten minutes with ``PREPAID_BENCHMARK_FULL=yes``. Beside the
 meters a second use up their credit; measured is from the reading that ends it to the relay command on the
 wire. Their relays obey and say so. The bridge's clock is set so that a quarter of an hour ends soon after the
 begin, when all that was used falls due to be posted.
+
+With ``PREPAID_BENCHMARK_BOUNDARY=midnight`` a local day ends then as well, so that standing charges are due
+besides; with ``month`` a billing period too.
 """
 
 import asyncio
@@ -15,13 +18,19 @@ from statistics import linear_regression, quantiles
 import tempfile
 import time
 from typing import Final
+from unittest.mock import patch
 
 from gmqtt import Client
+from sqlalchemy import text
 
+from meter_bridge.storage.database import reading
+from meter_bridge.storage.location import location_of
 from scripts.lib.demo.bridge import BridgeProcess
+from tests.benchmarks.boundary import Boundary, ahead_ms, chosen
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, cpu_s, load, mosquitto, quiet, resident_mb
 from tests.benchmarks.publisher import START_WH, telemetry
+from tests.benchmarks.shifted import ahead_of
 
 METERS: Final = 10_000
 EVERY_S: Final = 10
@@ -37,13 +46,17 @@ WARM_UP: Final = 3
 LOOK_EVERY_S: Final = 1.0
 GOAL_MS: Final = 250
 LAST_COMMANDS_S: Final = 2.0
-QUARTER_MS: Final = 900_000
+INSTALLED_S: Final = 600
+"""By how much earlier, by its clock, the installation is made: a bridge must not begin before its records."""
 PREPARED_S: Final = 120
-"""Time from the start of the bridge to the end of a quarter by its clock, in which all gets ready."""
+"""Time from the start of the bridge to the instant by its clock, in which all gets ready."""
 BEFORE_S: Final = 15.0
-"""How long the load is held before the quarter ends."""
+"""How long the load is held before the instant."""
 AFTER_S: Final = 30.0
-"""How long after that decisions are counted as those at the end of a quarter."""
+"""How long after the instant decisions are counted as those at it."""
+STANDING: Final = """\
+SELECT COUNT(*), MAX(at) FROM segment JOIN journal_entry ON seq = entry_seq
+WHERE segment.kind = 'standing' AND at >= :instant"""
 
 type Looks = list[tuple[float, float]]
 """Seconds since the begin, and resident memory in MB."""
@@ -113,11 +126,6 @@ async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[L
     return looks, kept
 
 
-def ahead_ms() -> int:
-    """Return by how much a clock is to be ahead for a quarter to end when everything is prepared."""
-    return -(time.time_ns() // 1_000_000 + PREPARED_S * 1000) % QUARTER_MS
-
-
 def p50_p99(delays: list[float]) -> str:
     """Return what half of the delays and 99 of 100 stay under."""
     if len(delays) < 2:
@@ -126,7 +134,9 @@ def p50_p99(delays: list[float]) -> str:
     return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
 
 
-def tell(looks: Looks, kept: float, used_s: float, switches: Switches, quarter: float) -> None:
+def tell(
+    looks: Looks, kept: float, used_s: float, switches: Switches, instant: float, ended: Boundary
+) -> None:
     """Print what was found."""
     delays = switches.delays_ms()
     print(
@@ -136,9 +146,9 @@ def tell(looks: Looks, kept: float, used_s: float, switches: Switches, quarter: 
         f" {p50_p99(delays)} (goal: p99 under {GOAL_MS})",
         flush=True,
     )
-    at_end = switches.delays_ms(quarter, quarter + AFTER_S)
+    at_end = switches.delays_ms(instant, instant + AFTER_S)
     print(
-        f"  of these in the {AFTER_S:.0f} s after the end of a quarter of an hour, {len(at_end)} cuts:"
+        f"  of these in the {AFTER_S:.0f} s after the end of {ended.text}, {len(at_end)} cuts:"
         f" {p50_p99(at_end)}",
         flush=True,
     )
@@ -152,21 +162,33 @@ def tell(looks: Looks, kept: float, used_s: float, switches: Switches, quarter: 
     )
 
 
+def tell_standing(data: Path, instant: int) -> None:
+    """Print how many standing charges were booked since an instant, and how long that took."""
+    with reading(location_of(data)) as reader, reader.connect() as connection:
+        count, last = connection.execute(text(STANDING), {"instant": instant}).one()
+    if count:
+        print(f"  {count:,} standing charges, the last {(last - instant) / 1000:.1f} s after", flush=True)
+
+
 async def main() -> None:
     """Hold the load and print decisions and memory."""
+    ended = chosen()
+    instant = ended.next(time.time_ns() // 1_000_000 + (INSTALLED_S + PREPARED_S) * 1000)
+    earlier = ahead_ms(instant, INSTALLED_S + PREPARED_S)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
-        await asyncio.to_thread(asyncio.run, install(data, METERS, CREDIT))
+        with patch.object(time, "time_ns", ahead_of(time.time_ns, earlier * 1_000_000)):
+            await asyncio.to_thread(asyncio.run, install(data, METERS, CREDIT))
         broker, port = await mosquitto(folder)
-        quarter = time.monotonic() + PREPARED_S
-        process = await bridge(folder, data, port, ahead_ms=ahead_ms())
+        at_instant = time.monotonic() + PREPARED_S
+        process = await bridge(folder, data, port, ahead_ms=ahead_ms(instant, PREPARED_S))
         switches = Switches()
         try:
             await switches.connect(port)
             await load(port, METERS, WARM_UP, start=0)
             await quiet(process)
-            await asyncio.sleep(max(quarter - BEFORE_S - time.monotonic(), 0))
+            await asyncio.sleep(max(at_instant - BEFORE_S - time.monotonic(), 0))
             before = cpu_s(process)
             looks, kept = await hold(process, port, switches)
             used = cpu_s(process) - before
@@ -174,4 +196,5 @@ async def main() -> None:
             await switches.client.disconnect()
             await process.stop()
             await broker.stop()
-    tell(looks, kept, used, switches, quarter)
+        tell(looks, kept, used, switches, at_instant, ended)
+        tell_standing(data, instant)
