@@ -1,5 +1,6 @@
 """Settlement: closing what was used and returning what that adds to each line."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from meter_bridge.core.calendar import next_slot
@@ -84,6 +85,24 @@ def closing_at(rating: Rating, at: int) -> dict[str, list[OpenSegment]]:
     """Return the open segments of each meter that a settlement up to an instant would close."""
     closing = {meter_id: _closing(parts, at)[0] for meter_id, parts in rating.open.items()}
     return {meter_id: parts for meter_id, parts in closing.items() if parts}
+
+
+def would_add(rating: Rating, timeline: Timeline, parts: Iterable[OpenSegment]) -> int:
+    """Return what settling open segments of plain consumption would charge next, taxes included."""
+    more: dict[LineKey, int] = {}
+    for part in parts:
+        more[part.key] = more.get(part.key, 0) + part.wh
+    for key, wh in list(more.items()):
+        for each in taxes_per_wh(rating, timeline.version(key.version_id), key):
+            if each.key.kind == LineKind.TAX:
+                more[each.key] = more.get(each.key, 0) + each.per_wh * wh
+    return sum(_gain(rating, timeline, key, quantity) for key, quantity in more.items())
+
+
+def _gain(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> int:
+    """Return what a line would be charged for so much more of its quantity."""
+    of = line(rating, key)
+    return due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled
 
 
 def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:

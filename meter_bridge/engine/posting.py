@@ -11,7 +11,6 @@ from itertools import count
 from typing import Final
 from zlib import crc32
 
-from meter_bridge.core.calendar import local_day
 from meter_bridge.core.rating import LineKind
 from meter_bridge.core.settlement import closing_at, settle
 from meter_bridge.engine.journal import book_settlement
@@ -26,22 +25,15 @@ PER_METER_MS: Final = 3
 
 
 def may_wait(supply: Supply, at: int) -> bool:
-    """Say whether what closed may be posted later with the same result: plain consumption of the same day.
+    """Say whether what closed may be posted later with the same result: plain consumption.
 
-    Values to date depend on all that was used until they are settled, and what a day cost is told from what
-    is posted of it.
+    Values to date depend on all that was used until they are settled.
     """
     closing = [part for parts in closing_at(supply.rating, at).values() for part in parts]
-    return all(part.key.kind == LineKind.CONSUMPTION for part in closing) and not any(
-        supply.timeline.derives(part.key.period) or _of_another_day(supply, part.start, at)
+    return all(
+        part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
         for part in closing
     )
-
-
-def _of_another_day(supply: Supply, start: int, at: int) -> bool:
-    """Say whether the local day of an instant is over at another."""
-    zone = supply.timeline.at(start).zone
-    return local_day(start, zone) != local_day(at, zone)
 
 
 def post_due(installation: Installation, account: Account, unit: Unit) -> None:

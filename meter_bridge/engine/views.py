@@ -1,5 +1,6 @@
 """Views of the state as they go over the wire."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from meter_bridge.core.alerts import AlertKey, AlertKind
@@ -19,9 +20,10 @@ from meter_bridge.core.holds import Hold
 from meter_bridge.core.ladder import Block, ladder
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.protection import Guard
-from meter_bridge.core.rating import LineKind, block_at, block_room, price_per_kwh, units_for
+from meter_bridge.core.rating import LineKind, OpenSegment, block_at, block_room, price_per_kwh, units_for
 from meter_bridge.core.relay import Proof, Relay
 from meter_bridge.core.run_out import RunOut
+from meter_bridge.core.settlement import would_add
 from meter_bridge.core.supply import Reason, restorable
 from meter_bridge.core.tariff import BlockBasis, next_price_change
 from meter_bridge.devices.driver import Phase
@@ -331,13 +333,27 @@ def _cost_today(account: Account, at: int) -> int | None:
 
 
 def _today(supply: Supply, at: int) -> tuple[int, int]:
-    """Return energy and cost of the local day: what was settled, and what is open."""
-    day = local_day(at, supply.timeline.at(at).zone).isoformat()
-    settled = next((total for total in supply.days if total.day == day), None)
-    parts = (part for parts in supply.rating.open.values() for part in parts)
-    open_wh = sum(part.wh for part in parts if part.key.kind != LineKind.VACANT)
+    """Return energy and cost of the local day: what was settled of it, and what of it is open."""
+    rating, timeline = supply.rating, supply.timeline
+    zone = timeline.at(at).zone
+    day = local_day(at, zone)
+    settled = next((total for total in supply.days if total.day == day.isoformat()), None)
     wh, amount = (settled.wh, settled.amount) if settled else (0, 0)
-    return wh + open_wh, amount + accrued(supply.rating, supply.timeline)
+    parts = [part for parts in rating.open.values() for part in parts if part.key.kind != LineKind.VACANT]
+    begun = day_start(day, zone)
+    earlier = [part for part in parts if part.start < begun]
+    open_wh = sum(part.wh for part in parts) - sum(part.wh for part in earlier)
+    return wh + open_wh, amount + accrued(rating, timeline) - _cost_of(supply, earlier)
+
+
+def _cost_of(supply: Supply, parts: Sequence[OpenSegment]) -> int:
+    """Return what open segments cost, where they have a price apart from the rest of their period."""
+    plain = (
+        part
+        for part in parts
+        if part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
+    )
+    return would_add(supply.rating, supply.timeline, plain)
 
 
 def _cost_period(account: Account, at: int) -> int | None:
