@@ -65,6 +65,7 @@ class Daemon:
             ("postings", pace.flush, self._post),
             ("relays", pace.relays, self._relays),
             ("cut-offs", pace.cut_offs, self._cut_offs),
+            ("protections", pace.clock, self._protect),
             ("clock", pace.clock, self._clock),
             ("silence", pace.silence, self._silence),
             ("attention", pace.clock, self._attend),
@@ -103,10 +104,13 @@ class Daemon:
         if self._engine.broken is None and self._engine.running.is_set():
             self._engine.cut_offs.tick()
 
-    async def _clock(self) -> None:
-        """Do what instants make due, protections first."""
-        self._engine.check_clock()
+    async def _protect(self) -> None:
+        """Let time pass for the guards, also while instants make so much due that it takes a while."""
         self._engine.protection_work()
+
+    async def _clock(self) -> None:
+        """Do what instants make due."""
+        self._engine.check_clock()
         await self._engine.clock_work()
 
     async def _silence(self) -> None:

@@ -8,11 +8,12 @@ the record, so no energy is lost and no money was promised.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 import logging
+from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
@@ -47,10 +48,12 @@ FLUSH_AFTER_MS: Final = 800
 HEARTBEAT_MS: Final = 30_000
 """Longest time without a stored instant, also where no meter is heard: readers tell by it that the bridge
 runs."""
-CLOCK_BATCH: Final = 100
+CLOCK_BATCH: Final = 20
 """Accounts whose clock work is done before messages get their turn again."""
 POSTED_AT_ONCE: Final = 10
 """Accounts that are posted before messages get their turn again."""
+MOST_WAITING: Final = 50
+"""Units on their way to disk with which clock work and postings go on; a decision's unit comes after them."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -322,23 +325,35 @@ class Engine:
         account.drop_lanes()
         self.touched.update(account.supplies)
 
-    def due_accounts(self) -> Iterable[Account]:
-        """Return the accounts for which the clock has something to do."""
+    def due_accounts(self) -> Sequence[Account]:
+        """Return the accounts for which the clock has something to do, those near a decision first."""
         now = self.clock.now()
-        return [account for account in self.installation.accounts.values() if account.wake_at <= now]
+        due = [account for account in self.installation.accounts.values() if account.wake_at <= now]
+        return sorted(due, key=attrgetter("room"))
 
     async def clock_work(self) -> None:
-        """Do what instants make due, a batch at a time."""
+        """Do what instants make due; messages, and decisions with them, come between a few accounts."""
         installation = self.installation
-        for number, account in enumerate(self.due_accounts()):
-            if number % CLOCK_BATCH == CLOCK_BATCH - 1:
-                await asyncio.sleep(0)
+        for number, account in enumerate(self.due_accounts(), 1):
             if self._waits or self.installation is not installation:
                 return  # what is due still is when storage works again or the site file is applied
-            unit = Unit(self.clock.now())
-            with self.whole():
-                self.evaluate(account, unit)
-            self.submit(unit)
+            now = self.clock.now()
+            if account.wake_at <= now:  # else a reading came first
+                unit = Unit(now)
+                with self.whole():
+                    self.evaluate(account, unit)
+                self.submit(unit)
+            if number % CLOCK_BATCH == 0:
+                await self._give_way()
+
+    async def _give_way(self) -> None:
+        """Let messages have their turn, and the disk take most of what was handed over.
+
+        Units are stored in their order, so that a decision that comes now goes out after all of them.
+        """
+        await asyncio.sleep(0)
+        while len(self._outstanding) > MOST_WAITING:
+            await asyncio.wait(self._outstanding, return_when=asyncio.FIRST_COMPLETED)
 
     async def post_waiting(self, *, everything: bool = False) -> None:
         """Post what waits for its turn; messages, and decisions with them, come between a few accounts.
@@ -354,7 +369,7 @@ class Engine:
                 return
             self._post(account)
             if number % POSTED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+                await self._give_way()
 
     def _post(self, account: Account) -> None:
         """Post what waits of an account, and look at what follows as after every posting."""
