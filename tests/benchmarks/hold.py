@@ -58,8 +58,8 @@ STANDING: Final = """\
 SELECT COUNT(*), MAX(at) FROM segment JOIN journal_entry ON seq = entry_seq
 WHERE segment.kind = 'standing' AND at >= :instant"""
 
-type Looks = list[tuple[float, float]]
-"""Seconds since the begin, and resident memory in MB."""
+type Looks = list[tuple[float, float, float]]
+"""Seconds since the begin, resident memory in MB, and processor time in seconds."""
 
 
 @dataclass
@@ -104,10 +104,10 @@ class Switches:
 
 
 async def memory(process: BridgeProcess, found: Looks) -> None:
-    """Note the resident memory every second."""
+    """Note the resident memory and the processor time every second."""
     begun = time.monotonic()
     while True:
-        found.append((time.monotonic() - begun, resident_mb(process)))
+        found.append((time.monotonic() - begun, resident_mb(process), cpu_s(process)))
         await asyncio.sleep(LOOK_EVERY_S)
 
 
@@ -149,17 +149,24 @@ def tell(
     at_end = switches.delays_ms(instant, instant + AFTER_S)
     print(
         f"  of these in the {AFTER_S:.0f} s after the end of {ended.text}, {len(at_end)} cuts:"
-        f" {p50_p99(at_end)}",
+        f" {p50_p99(at_end)}; {_used(looks, BEFORE_S, BEFORE_S + AFTER_S):.1f} s of processor,"
+        f" {_used(looks, BEFORE_S, BEFORE_S + EVERY_S):.1f} s of it in the first {EVERY_S} s",
         flush=True,
     )
     later = looks[len(looks) // 2 :]
-    slope = linear_regression([at for at, _ in later], [mb for _, mb in later]).slope
+    slope = linear_regression([at for at, _, _ in later], [mb for _, mb, _ in later]).slope
     start, middle, end = looks[0][1], looks[len(looks) // 2][1], looks[-1][1]
     print(
         f"  resident memory: {start:.1f} MB at the start, {middle:.1f} MB in the middle,"
         f" {end:.1f} MB at the end; {slope * 60:+.2f} MB a minute in the second half (goal: flat)",
         flush=True,
     )
+
+
+def _used(looks: Looks, first: float, last: float) -> float:
+    """Return the processor time between two instants, in seconds."""
+    used = [cpu for at, _, cpu in looks if first <= at <= last]
+    return used[-1] - used[0] if used else 0.0
 
 
 def tell_standing(data: Path, instant: int) -> None:
