@@ -82,11 +82,11 @@ class Server:
         """Make a database from another by copying its files: a tenth of what it costs page by page."""
         kept = self._kept()
         by_files = "STRATEGY FILE_COPY" if kept.info.server_version >= CHOICE_OF_STRATEGY else ""
-        kept.execute(f'CREATE DATABASE "{name}" TEMPLATE {template} {by_files}'.encode())
+        _patiently(kept, f'CREATE DATABASE "{name}" TEMPLATE {template} {by_files}')
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever still reads it."""
-        self._kept().execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+        _patiently(self._kept(), f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def _kept(self) -> psycopg.Connection:
         """Return the connection by which databases come and go; a new one costs the server a process."""
@@ -135,6 +135,16 @@ def shared() -> Server:
     server = opened.__enter__()
     atexit.register(opened.__exit__, None, None, None)
     return server
+
+
+def _patiently(connection: psycopg.Connection, statement: str) -> None:
+    """Execute what waits for others to leave a database, however long: the server gives up after five seconds."""
+    while True:
+        try:
+            connection.execute(statement.encode())
+        except psycopg.errors.ObjectInUse:
+            continue
+        return
 
 
 def _memory() -> Path | None:
