@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import os
+from pathlib import Path
 
 from hypothesis import settings
 import pytest
@@ -13,6 +14,15 @@ from tests.order import ByFile, ordered
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note what is executed on PostgreSQL, where ``scripts/test`` asks for it."""
+    folder = os.environ.get("PREPAID_TEST_EXECUTED")
+    if folder:
+        from tests.executed import Recorder  # noqa: PLC0415 - the component's tests have no bridge
+
+        config.pluginmanager.register(Recorder(Path(folder)))
 
 
 @pytest.hookimpl(optionalhook=True)
