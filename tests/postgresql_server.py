@@ -138,7 +138,7 @@ def shared() -> Server:
 
 
 def _patiently(connection: psycopg.Connection, statement: str) -> None:
-    """Execute what waits for others to leave a database, however long: the server gives up after five seconds."""
+    """Execute what waits for others to leave a database: the server itself gives up after five seconds."""
     while True:
         try:
             connection.execute(statement.encode())
