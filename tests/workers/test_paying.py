@@ -139,6 +139,15 @@ async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> 
     assert pair.owners[1].engine.installation.alerts == {}
 
 
+async def test_a_payment_is_dismissed_by_the_bridge_of_its_order(pair: Pair) -> None:
+    await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
+    before = [owner.engine.installation.sequences.event for owner in pair.owners]
+    assert await decide(pair, 0, "p1", "dismiss") == 200
+    assert await waiting(pair, 1) == []
+    after = [owner.engine.installation.sequences.event for owner in pair.owners]
+    assert (after[0] == before[0], after[1] > before[1]) == (True, True)
+
+
 async def test_an_event_that_another_bridge_has_to_keep_is_never_acknowledged_unstored(pair: Pair) -> None:
     ordered = await order(pair, 0, "s1")
     told = Told(
