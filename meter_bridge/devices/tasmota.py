@@ -125,8 +125,10 @@ class TasmotaDriver:
         self._assigned = frozenset(channels)
         for device in self._devices.values():
             device.use(frozenset())
-        for topic, used in channels.items():
-            self._device(topic).use(frozenset(used))
+        shared: dict[frozenset[str], frozenset[str]] = {}
+        for topic, names in channels.items():
+            used = frozenset(names)
+            self._device(topic).use(shared.setdefault(used, used))
 
     def switch(self, address: str, position: RelayPosition) -> Sequence[Publish]:
         """Ask the relay to move; every Tasmota device with a relay answers to ``POWER1``."""

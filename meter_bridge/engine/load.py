@@ -105,7 +105,7 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(select(sites).where(sites.c.id.in_(shard.sites()))).mappings():
         installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
     column = account_table.c
-    own = select(
+    query = select(
         column.id,
         column.site_id,
         column.name,
@@ -113,15 +113,20 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
         column.policy,
         column.opened_at,
         column.closed_at,
-    ).where(column.site_id.in_(shard.sites()))
+    )
+    if not shard.whole:
+        query = query.where(column.site_id.in_(shard.sites()))
     for account_id, site_id, name, customer, policy, opened_at, closed_at in connection.execute(
-        own.order_by(column.id)
+        query.order_by(column.id)
     ):
+        site = installation.sites.get(site_id)
+        if site is None:
+            continue
         if closed_at is not None:
             installation.closed.add(account_id)
             continue
         installation.accounts[account_id] = Account(
-            account_id, installation.sites[site_id], name, customer, decode_policy(policy), opened_at
+            account_id, site, name, customer, decode_policy(policy), opened_at
         )
     _load_tenancies(connection, installation)
     _load_top_ups(connection, installation)
@@ -154,18 +159,19 @@ def _load_balances(connection: Connection, installation: Installation) -> None:
 
 
 def _load_top_ups(connection: Connection, installation: Installation) -> None:
-    """Read each account's newest top-up."""
-    entry = tables.journal_entry
-    newest = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up").group_by(entry.c.account_id)
+    """Read each account's newest top-up, found for each by itself: the older ones are not looked at."""
+    entry, account = tables.journal_entry, tables.account
+    own = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up", entry.c.account_id == account.c.id)
+    newest = select(own.correlate(account).scalar_subquery()).select_from(account)
     if not installation.shard.whole:
-        newest = newest.where(entry.c.account_id.in_(installation.shard.accounts()))
+        newest = newest.where(account.c.id.in_(installation.shard.accounts()))
     taken_back = set(
         connection.execute(select(entry.c.refers_to).where(entry.c.kind == "reversal")).scalars()
     )
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
-        account = installation.accounts.get(row["account_id"])
-        if account is not None and _of_present(account.tenancy, row) and row["id"] not in taken_back:
-            account.last_top_up = top_up_view(row)
+        paid = installation.accounts.get(row["account_id"])
+        if paid is not None and _of_present(paid.tenancy, row) and row["id"] not in taken_back:
+            paid.last_top_up = top_up_view(row)
 
 
 def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:

@@ -13,7 +13,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.load import load
-from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, zar
 
 UNITS = 3
 OTHERS = "".join(
@@ -84,6 +84,22 @@ async def test_a_start_asks_no_more_where_more_accounts_paid(tmp_path: Path) -> 
             )
         await made.settle()
         assert questions(made) == before
+
+
+async def test_each_account_has_its_own_newest_top_up_after_a_start(tmp_path: Path) -> None:
+    async with house(tmp_path, STREET, credit=None) as made:
+        for round_ in range(2):
+            for n in range(1, UNITS):  # the last has none
+                amount, key = f"{n}{round_}.00", f"{n} {round_}"
+                await made.bridge.top_up(
+                    LANDLORD, f"flat-{n}", amount=amount, method="cash", reference=None, key=key
+                )
+        await made.settle()
+        before = [account.last_top_up for account in made.engine.installation.accounts.values()]
+    async with opened(tmp_path, made.time) as again:
+        after = [account.last_top_up for account in again.engine.installation.accounts.values()]
+        assert after == before
+        assert [top_up and top_up.amount for top_up in after] == [zar("11"), zar("21"), None]
 
 
 async def test_a_top_up_that_was_taken_back_is_no_accounts_newest_after_a_start(tmp_path: Path) -> None:
