@@ -239,6 +239,11 @@ class Engine:
             await asyncio.wait(list(self._outstanding))
             await asyncio.sleep(0)
 
+    async def handed_over(self) -> None:
+        """Wait until the units that were handed over so far have ended, stored or not."""
+        if self._outstanding:
+            await asyncio.wait(list(self._outstanding))
+
     async def try_recover(self) -> bool:
         """Look for room, read the state anew and probe a commit; True if storage works again."""
         try:

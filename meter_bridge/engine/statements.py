@@ -10,6 +10,7 @@ from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.former import PastTenancy, past_tenancy
 from meter_bridge.engine.operations import committed
+from meter_bridge.engine.posting import post_due
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode
@@ -35,14 +36,14 @@ class Wanted:
 async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> Statement:
     """Return an account's statement; raises ``Refused`` for a period of which there is none.
 
-    One whose period has not ended holds everything that was used until now: it is posted first.
+    One whose period has not ended holds everything that was used until now: it is posted first. So is what
+    closed in a period that has ended and still waits for its turn: what is stated once stays as it is.
     """
     now = engine.clock.now()
     past = await _tenancy(engine, account, wanted.tenancy)
     try:
         period = _period(account, wanted, past, now)
-        if period.end > now and account.closed_at is None:
-            await _post(engine, account)
+        await _post(engine, account.id, period.end)
         holder = await _holder(engine, account, past)
         own = Own() if past is None else Own(past.first, past.stop or Own().stop)
         books = await asyncio.to_thread(
@@ -136,16 +137,25 @@ async def _holder(engine: Engine, account: Account, past: PastTenancy | None) ->
     )
 
 
-async def _post(engine: Engine, account: Account) -> None:
-    """Post what was used so far and what the clock made due.
+async def _post(engine: Engine, account_id: str, end: int) -> None:
+    """Post what was used so far, or what closed before an end that has passed, and what the clock made due.
 
     Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
     """
-    if engine.broken is not None or not engine.running.is_set():
+    # Only now: what was read before may have taken so long that the state was read anew meanwhile.
+    account = engine.installation.accounts.get(account_id)
+    if account is None or engine.broken is not None or not engine.running.is_set():
         return
     unit = Unit(engine.clock.now())
+    if end > unit.at:
+        post = settle_all
+    elif any(supply.due is not None and supply.due.at < end for supply in account.supplies):
+        post = post_due
+    else:
+        await engine.handed_over()
+        return
     with engine.whole():
-        settle_all(engine.installation, account, unit)
+        post(engine.installation, account, unit)
         engine.evaluate(account, unit)
     with suppress(Refused):
         await committed(engine, unit)

@@ -15,6 +15,7 @@ from meter_bridge.engine.engine import CLOCK_BATCH, MOST_WAITING
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.statements import Detail
 from meter_bridge.storage.work import Work
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, opened, zar
 from tests.engine.test_posting import (
@@ -292,3 +293,28 @@ async def test_guards_let_time_pass_while_the_clock_waits_for_the_disk(
         disk.tell()
         monkeypatch.undo()
         await daemon.stop()
+
+
+async def test_a_statement_of_a_month_just_over_has_what_closed_in_it_and_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the same statement says more a moment later, and the next month begins with another balance."""
+    in_turns(monkeypatch)
+    async with house(tmp_path, BLOCKS) as made:
+        made.at_once = False
+        await made.tick(TO_DECEMBER - 17 * MINUTE)
+        await made.read(10_000, after=0)
+        await made.read(10_100, after=MINUTE)
+        await made.read(10_500, after=15 * MINUTE + 58 * SECOND)
+        assert made.account.supplies[0].due is not None
+        made.time.forward(3 * SECOND)
+        november = await made.bridge.statement(
+            LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY
+        )
+        await wait_long(made)
+        again = await made.bridge.statement(
+            LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY
+        )
+        assert not november.open
+        assert (november.charges, november.closing) == (again.charges, again.closing)
+        assert november.days == again.days

@@ -1,5 +1,6 @@
 """Statements of the real journal: they add up, join without a gap, never change, and disturb nobody."""
 
+import asyncio
 import csv
 from decimal import Decimal
 import io
@@ -443,3 +444,22 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
     finally:
         finish.set()
         thread.join()
+
+
+@pytest.mark.invariant(5)
+async def test_a_statement_never_posts_from_a_state_that_was_read_anew_meanwhile(flat: House) -> None:
+    """As where a site file is applied, or storage works again, while the tenancy is looked up."""
+    await use(flat, (1000, 0), (60_000, 40))
+    flat.engine.flush(everything=True)
+    await flat.settle()
+    asked = asyncio.create_task(
+        flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1)
+    )
+    await asyncio.sleep(0)
+    flat.engine.reload()
+    statement = await asked
+    await use(flat, (HOUR, 100))
+    later = await statement_of(flat)
+    assert (statement.closing, later.closing) == (zar("99.92"), zar("99.72"))
+    assert flat.rows("SELECT SUM(wh) FROM segment WHERE kind = 'consumption'") == [(40 + 100,)]
+    assert flat.problems() == []
