@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 import logging
-from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
@@ -331,10 +330,16 @@ class Engine:
         self.touched.update(account.supplies)
 
     def due_accounts(self) -> Sequence[Account]:
-        """Return the accounts for which the clock has something to do, those near a decision first."""
+        """Return the accounts for which the clock has something to do, those near a decision first.
+
+        Nothing is nearer than a cut that only waited for this instant.
+        """
         now = self.clock.now()
-        due = [account for account in self.installation.accounts.values() if account.wake_at <= now]
-        return sorted(due, key=attrgetter("room"))
+
+        def room(account: Account) -> int:
+            return -1 if account.cut_at is not None and account.cut_at <= now else account.room
+
+        return sorted((each for each in self.installation.accounts.values() if each.wake_at <= now), key=room)
 
     async def clock_work(self) -> None:
         """Do what instants make due; messages, and decisions with them, come between a few accounts."""

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.supply import Reason, SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.daemon import Daemon, Pace
 from meter_bridge.engine.engine import CLOCK_BATCH, MOST_WAITING
@@ -192,6 +192,26 @@ async def test_the_clock_charges_first_whoever_the_charge_may_cut(tmp_path: Path
         assert made.transport.switched == [(f"{poor}/main", RelayPosition.OPEN)]
         await working
         assert sorted(standing(made)) == sorted(names)
+
+
+async def test_the_clock_begins_with_whom_it_cuts_as_friendly_hours_end(tmp_path: Path) -> None:
+    """They have nothing left that they might use up, so that no use is near to a decision."""
+    sunday = BLOCKS.replace(
+        "        meters:",
+        '        friendly hours: [{days: sun, from: "00:00", to: "24:00"}]\n        meters:',
+    )
+    async with house(tmp_path, street(sunday, 3), credit=None) as made:
+        names = list(made.engine.installation.accounts)
+        for name, amount in zip(names, ("20.00", "0.20", "20.00"), strict=True):
+            await made.bridge.top_up(LANDLORD, name, amount=amount, method="cash", reference=None, key="k")
+        await made.tick(TO_MIDNIGHT - 5 * MINUTE)
+        for wh in (10_000, 10_400):
+            await made.report(*(read(name, wh) for name in names), after=2 * MINUTE)
+        assert made.engine.installation.accounts[names[1]].reason is Reason.FRIENDLY_HOURS
+        made.time.forward(2 * MINUTE)
+        due = made.engine.due_accounts()
+        assert sorted(each.id for each in due) == names
+        assert due[0].id == names[1]
 
 
 async def test_a_reading_comes_between_and_what_it_charged_is_not_looked_at_again(
