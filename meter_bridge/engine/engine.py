@@ -248,6 +248,7 @@ class Engine:
         try:
             await asyncio.to_thread(self.store.see_room)
             await self.drained()
+            self.reader.dispose()  # what is open on a disk that was away reads nothing any more
             self.reload()
             self.store.recover()
             await self.store.commit(self.heartbeat())

@@ -1,9 +1,10 @@
 """With the disk full or failing nothing is acknowledged, relays stay, health turns red, until it recovers."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -243,3 +244,32 @@ async def test_a_failure_that_comes_back_before_it_was_on_record_is_one(
     assert await flat.engine.try_recover()
     await flat.settle()
     assert flat.rows(STORED) == [(begun, begun + 2 * HOUR)]
+
+
+def descriptors(path: Path) -> set[int]:
+    """Return the open descriptors of a file and those beside it."""
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if each.readlink().name.startswith(path.name):
+                found.add(int(each.name))
+    return found
+
+
+@pytest.mark.sqlite("descriptors of the file")
+@pytest.mark.invariant(13)
+async def test_what_was_open_on_a_disk_that_was_away_is_opened_anew(flat: House) -> None:
+    assert isinstance(flat.location, Path)
+    flat.engine.reader.dispose()
+    before = descriptors(flat.location)
+    flat.engine.reload()
+    kept = descriptors(flat.location) - before
+    assert kept
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for each in kept:
+        os.dup2(nothing, each)
+    os.close(nothing)
+    flat.engine.fail("the disk is away")
+    assert await flat.engine.try_recover(), flat.engine.broken
+    await flat.top_up("1.00")
+    assert flat.problems() == []
