@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 import gc
 import logging
@@ -240,7 +240,8 @@ class Worker:
 
 async def _pause(stop: asyncio.Event) -> None:
     """Wait for a moment, or until told to stop."""
-    await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=LOOK_S)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), LOOK_S)
 
 
 def _info(reader: Engine) -> ServerInfo:
