@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from meter_bridge.engine.posting import LONGEST_WAIT_MS
 from meter_bridge.workers.directory import Times
-from meter_bridge.workers.following import OLDEST, OVERLAP_MS
+from meter_bridge.workers.following import OLDEST
 from meter_bridge.workers.merging import Answer, instant_of, number_of
 
 SPAN: Final = ("after", "upto")
+LATE_MS: Final = 2 * LONGEST_WAIT_MS
+"""How long after its instant an entry may come: it waits for its turn, then for the disk."""
 
 
 def spans(times: Times, query: Mapping[str, str], now: int) -> tuple[int, list[dict[str, str]]]:
     """Return the number up to which all is told, and the query for each shard.
 
-    What was booked within ``OVERLAP_MS`` before a number is told again: hours are written over, not added.
+    What was booked within ``LATE_MS`` before a number is told again: hours are written over, not added.
     """
     after, upto = (_number(query.get(name, "")) for name in SPAN)
     until = number_of(now) if upto is None or upto < OLDEST else upto
@@ -22,7 +25,7 @@ def spans(times: Times, query: Mapping[str, str], now: int) -> tuple[int, list[d
     ends = times.entries_before(instant_of(until))
     begins: Sequence[int | None] = [after] * len(ends)
     if after is not None and after >= OLDEST:
-        begins = times.entries_before(instant_of(after) - OVERLAP_MS)
+        begins = times.entries_before(instant_of(after) - LATE_MS)
     return until, [
         ({} if begin is None else {"after": str(begin)}) | {"upto": str(end)} | others
         for begin, end in zip(begins, ends, strict=True)

@@ -1,61 +1,45 @@
-"""One history of hours out of those of all shards."""
+"""The history of hours over all shards: numbers are instants, and what waits for its turn is not missed."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
-from meter_bridge.storage.shards import RANGE
+import pytest
+
+from meter_bridge.engine.posting import LONGEST_WAIT_MS
 from meter_bridge.workers.directory import Times
-from meter_bridge.workers.following import OVERLAP_MS
-from meter_bridge.workers.history import merged_history, spans
-from meter_bridge.workers.merging import number_of
-
-NOW = 1_793_527_200_000
+from meter_bridge.workers.history import spans
+from tests.engine.harness import LANDLORD, House, house
+from tests.engine.test_posting import MINUTE, SECOND, in_turns
 
 
-class Entries(Times):
-    """Two shards with some entries each."""
-
-    def __init__(self) -> None:
-        self.at = ({7: NOW - 10_000, 8: NOW - 1_000}, {RANGE + 1: NOW - 5_000})
-
-    def entries_before(self, instant: int) -> list[int]:
-        return [
-            max((seq for seq, at in entries.items() if at <= instant), default=n * RANGE)
-            for n, entries in enumerate(self.at)
-        ]
-
-
-def test_the_first_page_tells_all_up_to_now() -> None:
-    number, asked = spans(Entries(), {}, NOW)
-    assert number == number_of(NOW)
-    assert asked == [{"upto": "8"}, {"upto": str(RANGE + 1)}]
+async def told(made: House, after: int) -> tuple[int, int]:
+    """Ask as any worker does, from a number on; return the next number, and the energy of the hours told."""
+    query = {"after": str(after)} if after else {}
+    number, (asked,) = spans(Times(made.engine.reader, 1), query, made.engine.clock.now())
+    page = await made.bridge.history(
+        LANDLORD,
+        after=int(asked.get("after", 0)),
+        upto=int(asked["upto"]),
+        account_id="flat-1",
+        from_account=None,
+    )
+    return number, sum(hour.wh for each in page.accounts for hour in each.hours)
 
 
-def test_what_is_asked_for_later_overlaps_a_little_with_what_was_told() -> None:
-    seen = number_of(NOW - 1_000)
-    _, asked = spans(Entries(), {"after": str(seen)}, NOW)
-    assert [each["after"] for each in asked] == ["7", str(RANGE + 1)]
-    assert OVERLAP_MS > 1_000
-
-
-def test_a_number_from_before_the_division_is_good_for_every_shard() -> None:
-    _, asked = spans(Entries(), {"after": "5"}, NOW)
-    assert [each["after"] for each in asked] == ["5", "5"]
-
-
-def test_a_further_page_ends_where_the_first_did() -> None:
-    until = number_of(NOW - 4_000)
-    number, asked = spans(Entries(), {"after": "5", "upto": str(until), "from_account": "b"}, NOW)
-    assert number == until
-    assert asked[0] == {"from_account": "b", "after": "5", "upto": "7"}
-
-
-def page(accounts: Sequence[str], following: str | None) -> dict[str, object]:
-    """Return a shard's page."""
-    return {"seq": 1, "accounts": [{"account_id": each} for each in accounts], "next_account": following}
-
-
-def test_no_account_is_told_before_every_shard_came_so_far() -> None:
-    found = merged_history([page(["a", "d"], None), page(["b"], "c")], 99)
-    assert found == {"seq": 99, "accounts": [{"account_id": "a"}, {"account_id": "b"}], "next_account": "c"}
-    found = merged_history([page(["d"], None), page(["c"], None)], 99)
-    assert found == {"seq": 99, "accounts": [{"account_id": "c"}, {"account_id": "d"}], "next_account": None}
+@pytest.mark.parametrize("later", [SECOND, LONGEST_WAIT_MS - 2 * SECOND])
+async def test_an_hour_whose_last_quarter_was_posted_after_somebody_looked_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: int
+) -> None:
+    in_turns(monkeypatch)
+    async with house(tmp_path) as made:
+        made.at_once = False
+        await made.read(10_000, after=SECOND)
+        await made.read(10_400, after=58 * MINUTE)
+        await made.tick(LONGEST_WAIT_MS)
+        await made.read(10_500, after=2 * MINUTE)
+        assert made.account.supplies[0].due is not None
+        made.time.forward(later)
+        number, before = await told(made, 0)
+        await made.tick(LONGEST_WAIT_MS)
+        assert made.account.supplies[0].due is None
+        _, after = await told(made, number)
+        assert before < after
