@@ -8,6 +8,7 @@ from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import EntryKind, Posting
 from meter_bridge.engine import views
+from meter_bridge.engine.charging import uncharged
 from meter_bridge.engine.credit import credit_now
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce, book, entry_id
@@ -74,6 +75,23 @@ def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> in
         data={**told, "refers_to": entry.refers_to, "balance_after": account.balance},
     )
     return seq
+
+
+def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
+    """Refuse to settle what an instant made due and the clock has not charged: whose it is would be lost."""
+    if not uncharged(account, at):
+        return
+    if engine.clock.sure:
+        raise Refused(
+            ErrorCode.CONFLICT,
+            f"the charges of a day that has just begun are not booked yet for {account.name}",
+            remedy="ask again in a moment",
+        )
+    raise Refused(
+        ErrorCode.CONFLICT,
+        "the bridge does not believe its clock, so that charges by time wait, and nothing is settled before",
+        remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
+    )
 
 
 def other_account(engine: Engine, account: Account, to: str) -> Account:

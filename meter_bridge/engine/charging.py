@@ -22,6 +22,11 @@ def settle_all(installation: Installation, account: Account, unit: Unit) -> None
     account.drop_lanes()
 
 
+def uncharged(account: Account, at: int) -> bool:
+    """Say whether an instant made charges due that are not booked yet, as in the seconds after midnight."""
+    return any(supply.standing_due <= at for supply in account.supplies)
+
+
 def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
     """Charge what every local day that has begun makes due."""
     while supply.standing_due <= unit.at:

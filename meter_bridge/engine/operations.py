@@ -14,6 +14,7 @@ from sqlalchemy import select
 from meter_bridge.api.amounts import amount_in
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.core.money import SMALLEST_COIN, format_amount
+from meter_bridge.engine.charging import settle_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.unit import Unit
@@ -42,6 +43,11 @@ class Operation[T](ABC):
     def look_up(self, engine: Engine, account_id: str) -> None:
         """Read from the database what the change needs; raises ``Refused``. Runs in a thread."""
         del engine, account_id  # most changes need nothing but the state
+
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is to be booked first, and then looked up, for the change to be right."""
+        del engine, account  # most changes are right whatever waits
+        return False
 
     def account(self, engine: Engine, account_id: str) -> Account | None:
         """Return the account that the change is made to, or None where it is gone."""
@@ -98,16 +104,36 @@ class Operations:
                 self._check_tenancy(actor, account_id, key, at)
                 return known, result, True
             await asyncio.to_thread(operation.look_up, self._engine, account_id)
+            if await self._booked_first(operation, account_id):
+                await asyncio.to_thread(operation.look_up, self._engine, account_id)
             result = await self._carry_out(actor, account_id, operation, key, content)
             return content, result, False
+
+    async def _running(self) -> None:
+        """Wait while a site file is applied."""
+        while not self._engine.running.is_set():
+            await self._engine.running.wait()
+
+    async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
+        """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
+        engine = self._engine
+        await self._running()
+        account = operation.account(engine, account_id)
+        if account is None or engine.broken or not operation.lacks(engine, account):
+            return False
+        unit = Unit(engine.clock.now())
+        with engine.whole():
+            settle_all(engine.installation, account, unit)
+            engine.evaluate(account, unit)
+        await committed(engine, unit)
+        return True
 
     async def _carry_out[T](
         self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str
     ) -> T:
         """Carry an operation out with its key, in one transaction."""
         engine = self._engine
-        while not engine.running.is_set():
-            await engine.running.wait()
+        await self._running()
         account = operation.account(engine, account_id)
         if account is None and account_id in engine.installation.closed:
             raise closed(account_id)

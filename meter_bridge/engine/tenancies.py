@@ -16,8 +16,8 @@ from meter_bridge.core.purchase import give_back
 from meter_bridge.core.rating import Rating
 from meter_bridge.engine.adjustments import receive_transfer
 from meter_bridge.engine.alerting import close_all
-from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account
-from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.booking import BookOperation, Entry, book_entry, other_account, refuse_uncharged
+from meter_bridge.engine.charging import settle_all, uncharged
 from meter_bridge.engine.daily_use import forget_days
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce, book_settlement
@@ -72,6 +72,11 @@ class MoveOut(BookOperation):
         self.paid = paid_in_advance(engine.reader, account_id, engine.clock.now())
 
     @override
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is due: it is this customer's, and a part of it may be given back."""
+        return uncharged(account, engine.clock.now())
+
+    @override
     def check(self, engine: Engine, account: Account) -> None:
         if account.tenancy.end is not None:
             raise Refused(
@@ -82,6 +87,7 @@ class MoveOut(BookOperation):
         silent = silent_meters(account, engine.clock.now())
         if silent and not self.asked.unread:
             raise _unread(silent[0])
+        refuse_uncharged(engine, account, engine.clock.now())
         if self.asked.remainder != "transfer" and self.asked.to is not None:
             raise Refused(
                 ErrorCode.BAD_REQUEST,
@@ -157,6 +163,11 @@ class MoveIn(BookOperation):
         return [self.asked.customer, self.opening]
 
     @override
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is due: it is not the next customer's."""
+        return uncharged(account, engine.clock.now())
+
+    @override
     def check(self, engine: Engine, account: Account) -> None:
         if account.tenancy.end is None:
             raise Refused(
@@ -167,6 +178,7 @@ class MoveIn(BookOperation):
                 remedy="move the present customer out first; another spelling goes into the site file",
             )
         check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
+        refuse_uncharged(engine, account, engine.clock.now())
 
     @override
     def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:

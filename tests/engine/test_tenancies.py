@@ -24,6 +24,7 @@ from tests.engine.harness import (
     refusing,
     zar,
 )
+from tests.engine.test_midnight import TO_DECEMBER, TO_MIDNIGHT
 
 RULES = SITE.replace(
     "low credit: [5.00]\n",
@@ -397,4 +398,71 @@ async def test_a_reversal_while_a_customer_moves_out_gives_back_once(tmp_path: P
         reversal = Reversal(entry=page.entries[0].id, reason="waived")
         taken_back, moved = await asyncio.gather(operate(flat, reversal), operate(flat, OUT))
         assert (taken_back.operation, moved.detail["amount"]) == ("reversal", zar("200.00"))
+        assert flat.problems() == []
+
+
+SECOND = 1_000
+DAILY = RENT.replace("network: 7.00 per week", "network: 7.00 per day").replace(
+    "            taxes", "            minimum charge: 90.00 per month\n            taxes"
+)
+
+
+async def moved_out(data: Path, *, clock_first: bool) -> tuple[object, int]:
+    """Move a customer out a second after the end of a month; return what was paid out and what it cost."""
+    async with house(data, DAILY, credit="500.00") as flat:
+        await flat.read(0, after=0, power_w=0)
+        await flat.tick(TO_DECEMBER - SECOND)
+        await flat.read(1_000, after=0)
+        flat.time.forward(2 * SECOND)
+        if clock_first:
+            await flat.tick(0)
+        result = await operate(flat, OUT)
+        assert flat.problems() == []
+        stated = await flat.bridge.statement(
+            LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1
+        )
+        return result.detail["amount"], stated.charges
+
+
+@pytest.mark.invariant(15)
+async def test_who_moves_out_just_after_midnight_pays_what_is_due_whenever_the_clock_comes(
+    tmp_path: Path,
+) -> None:
+    """Else the day, and what the month made up, are left to the empty unit."""
+    before = await moved_out(tmp_path / "before", clock_first=True)
+    after = await moved_out(tmp_path / "after", clock_first=False)
+    assert before == after
+
+
+@pytest.mark.invariant(15)
+async def test_who_moves_in_just_after_midnight_pays_nothing_of_the_day_before(tmp_path: Path) -> None:
+    async with house(tmp_path, DAILY, credit="500.00") as flat:
+        await flat.read(0, after=0, power_w=0)
+        await operate(flat, OUT)
+        await flat.tick(TO_MIDNIGHT - SECOND)
+        await flat.read(0, after=0)
+        flat.time.forward(2 * SECOND)
+        await operate(flat, MoveIn(customer="B", opening_credit="100.00"))
+        await flat.tick()
+        assert flat.account.balance == zar("100.00")
+        assert flat.problems() == []
+
+
+@pytest.mark.invariant(15)
+async def test_nobody_moves_while_charges_wait_for_a_clock_that_is_believed(tmp_path: Path) -> None:
+    async with house(tmp_path, DAILY, credit="500.00") as flat:
+        await flat.read(0, after=0, power_w=0)
+        await flat.tick(TO_MIDNIGHT - SECOND)
+        await flat.read(0, after=0)
+        flat.time.wall += 3 * 24 * HOUR
+        flat.engine.check_clock()
+        flat.time.forward(2 * SECOND)
+        entries = flat.rows("SELECT count(*) FROM journal_entry")
+        with pytest.raises(Refused, match="does not believe its clock") as refusal:
+            await operate(flat, OUT)
+        assert refusal.value.remedy
+        assert flat.rows("SELECT count(*) FROM journal_entry") == entries
+        flat.time.wall -= 3 * 24 * HOUR
+        await flat.bridge.confirm_clock(LANDLORD)
+        await operate(flat, OUT)
         assert flat.problems() == []
