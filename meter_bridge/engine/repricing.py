@@ -20,11 +20,12 @@ from meter_bridge.core.rating import LineKind, Terms
 from meter_bridge.core.repricing import known_from, reprice
 from meter_bridge.core.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.archive import facts
-from meter_bridge.engine.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.charging import settle_all
+from meter_bridge.engine.booking import BookOperation, Entry, book_entry, refuse_uncharged
+from meter_bridge.engine.charging import settle_all, uncharged
 from meter_bridge.engine.credit import posted_credit
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.history import first_entry_since
+from meter_bridge.engine.operations import storage_unavailable
 from meter_bridge.engine.state import Account, Supply
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
@@ -42,6 +43,8 @@ class _Found:
     """What the journal says of the period, and what it comes to by the other price list."""
 
     period: str
+    end: int
+    tenancy: int
     version: TariffVersion
     priced: PricedPeriod
     charged: int
@@ -60,7 +63,7 @@ class Repricing(BookOperation):
     new price list. Doing it again finds what was corrected before.
     """
 
-    supply: Supply
+    supply_id: str
     asked: requests.Repricing
     found: list[_Found] = field(default_factory=list)
 
@@ -69,18 +72,23 @@ class Repricing(BookOperation):
 
     @override
     def content(self) -> list[object]:
-        return [self.supply.id, self.asked.day, self.asked.version, self.asked.reason]
+        return [self.supply_id, self.asked.day, self.asked.version, self.asked.reason]
 
     @override
     def look_up(self, engine: Engine, account_id: str) -> None:
         """Read the price list, the energy and what was charged; refuse what cannot be priced."""
+        # Only now: the state may have been read anew while the operation waited for its turn.
+        account = engine.installation.accounts.get(account_id)
+        if account is None:
+            return  # refused by what carries operations out
+        supply, tenancy = self._supply(account), account.tenancy
         with snapshot(engine.reader) as connection:
-            version = _version(connection, self.asked.version, self.supply.account.site.currency)
+            version = _version(connection, self.asked.version, account.site.currency)
             period = version.billing_period.text(_day(self.asked.day))
             start, end = (day_start(day, version.zone) for day in bounds(period))
             if end > engine.clock.now():
                 raise _refused("day", self.asked.day, "lies in a period that is not over", "wait for its end")
-            since = self.supply.account.tenancy.start
+            since = tenancy.start
             if end <= since:
                 what = "lies before the present customer moved in"
                 raise _refused("day", self.asked.day, what, "settle it with the customer of then")
@@ -88,20 +96,47 @@ class Repricing(BookOperation):
             early = min(start, known_from(version, period)) - EARLY_MS
             first = first_entry_since(connection, early, account_id)
             with facts(connection, engine.archive, account_id, first, LAST_SEQ) as there:
-                whole = _used_in(self.supply, first, start, end)
+                whole = _used_in(supply, first, start, end)
                 if _sold_units(there, whole):
                     what = "lies in a period whose energy was sold as units, at the price of then"
                     raise _refused("day", self.asked.day, what, "correct the balance instead")
                 known = max(known_from(version, period), since)
-                used = _energy(there, _used_in(self.supply, first, known, end))
+                used = _energy(there, _used_in(supply, first, known, end))
                 charged = _charged(there, whole)
-            charged += _corrected(connection, account_id, self.supply.id, period)
-        terms: Terms = self.supply.rating.terms
-        self.found = [_Found(period, version, reprice(version, terms, used, period, end), charged)]
+            charged += _corrected(connection, account_id, supply.id, period)
+        terms: Terms = supply.rating.terms
+        priced = reprice(version, terms, used, period, end)
+        self.found = [_Found(period, end, tenancy.n, version, priced, charged)]
+
+    def _supply(self, account: Account) -> Supply:
+        """Return the supply; refuse one that a site file has taken away meanwhile."""
+        for supply in account.supplies:
+            if supply.id == self.supply_id:
+                return supply
+        known = ", ".join(supply.id for supply in account.supplies)
+        raise _refused("supply", self.supply_id, "is not of this account", f"name one of {known}")
+
+    @override
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something of the period is not in the journal yet; it would be left out."""
+        if not self.found:
+            return False
+        supply, end = self._supply(account), self.found[0].end
+        is_open = any(part.start < end for parts in supply.rating.open.values() for part in parts)
+        return is_open or uncharged(account, end)
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
+        if not self.found:
+            raise storage_unavailable()  # closed when it was looked for, and opened again since
         found = self.found[0]
+        if account.tenancy.n != found.tenancy:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"a customer of {account.name} moved while {found.period} was priced",
+                remedy="ask again; who moved out is settled with by 'meter-bridge settle'",
+            )
+        refuse_uncharged(engine, account, found.end)
         if found.difference == 0:
             what = f"prices {found.period} at what was charged already"
             raise _refused("version", self.asked.version, what, "nothing needs to be done")
@@ -115,7 +150,7 @@ class Repricing(BookOperation):
             "amount": -found.difference,
             "reason": self.asked.reason,
             "repricing": {
-                "supply": self.supply.id,
+                "supply": self.supply_id,
                 _PERIOD_KEY: found.period,
                 "version": found.version.id,
                 "charged": found.charged,
@@ -139,7 +174,7 @@ def repricing(account: Account, asked: requests.Repricing) -> Repricing:
     if asked.supply is None and len(supplies) != 1:
         raise _refused("supply", "", "has to be named", f"name one of {', '.join(supplies)}")
     _day(asked.day)
-    return Repricing(supplies[asked.supply] if asked.supply else account.supplies[0], asked)
+    return Repricing(asked.supply or account.supplies[0].id, asked)
 
 
 def _refused(name: str, value: str, what: str, remedy: str) -> Refused:

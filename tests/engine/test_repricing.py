@@ -8,9 +8,13 @@ import pytest
 
 from meter_bridge.api.port import Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, Repricing
+from meter_bridge.engine.operations import Operations
+from meter_bridge.engine.repricing import repricing
 from meter_bridge.protocol.messages import ErrorCode
 from tests.engine.dear import DAY, with_dear
-from tests.engine.harness import HOUR, SITE, House, house, operate, zar
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
+from tests.engine.test_midnight import TO_DECEMBER
+from tests.engine.test_posting import MINUTE, SECOND, in_turns, wait_long
 from tests.engine.test_units_bought import SITE as UNITS
 
 
@@ -110,3 +114,55 @@ async def test_a_price_list_in_another_currency_is_refused(tmp_path: Path) -> No
             await flat.tick(DAY)
         with pytest.raises(Refused, match="prices in EUR"):
             await operate(flat, asked("piso@2026-01-01"))
+
+
+@pytest.mark.invariant(7)
+async def test_a_month_just_over_is_priced_with_what_waits_and_what_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its last quarters stay at the price of before, and asking again finds them."""
+    in_turns(monkeypatch)
+    async with house(tmp_path, with_dear()) as flat:
+        flat.at_once = False
+        await flat.read(0, after=0, power_w=0)
+        await flat.tick(TO_DECEMBER - 17 * MINUTE)
+        await flat.read(20_000, after=0)
+        await flat.read(20_100, after=MINUTE)
+        await flat.read(20_500, after=15 * MINUTE + 58 * SECOND)
+        assert flat.account.supplies[0].due is not None
+        flat.time.forward(3 * SECOND)
+        await operate(flat, asked())
+        await wait_long(flat)
+        await flat.read(20_500, after=HOUR)
+        await wait_long(flat)
+        with pytest.raises(Refused, match="charged already"):
+            await operate(flat, asked())
+        assert flat.problems() == []
+
+
+@pytest.mark.invariant(7)
+async def test_a_minimum_is_not_charged_twice_where_the_clock_comes_after_the_repricing(
+    tmp_path: Path,
+) -> None:
+    dear = with_dear().replace(
+        "prices: [2.00]\n", "prices: [2.00]\n            minimum charge: 50.00 per month\n", 1
+    )
+    async with house(tmp_path, dear, credit="500.00") as flat:
+        await flat.read(0, after=0, power_w=0)
+        await flat.tick(TO_DECEMBER - SECOND)
+        await flat.read(1_000, after=0)
+        flat.time.forward(2 * SECOND)
+        with pytest.raises(Refused, match="charged already"):
+            await operate(flat, asked("flat@2026-01-01"))
+
+
+@pytest.mark.invariant(15)
+async def test_a_repricing_that_waited_is_not_booked_on_who_moved_in_meanwhile(flat: House) -> None:
+    """Also where the state was read anew meanwhile, as after a site file: the supply is looked up again."""
+    waiting = repricing(flat.account, asked())
+    flat.engine.reload()
+    await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
+    await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
+    with pytest.raises(Refused, match="before the present customer"):
+        await Operations(flat.engine).run(LANDLORD, "flat-1", waiting, "late")
+    assert flat.account.balance == zar("50.00")
