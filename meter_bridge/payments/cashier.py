@@ -1,6 +1,7 @@
 """The cashier: customers' orders. Each is stored before anybody is sent to pay."""
 
 import asyncio
+from dataclasses import dataclass
 import json
 import logging
 import secrets
@@ -11,7 +12,7 @@ from meter_bridge.api.payment_requests import PaymentOrder
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.journal import announce
-from meter_bridge.engine.operations import KEY_LENGTH, Operations, check_text, committed
+from meter_bridge.engine.operations import KEY_LENGTH, Operations, check_text, closed, committed
 from meter_bridge.engine.state import Account
 from meter_bridge.engine.supplies import unit_of
 from meter_bridge.engine.top_ups import TopUp
@@ -36,6 +37,19 @@ MOST_PER_HOUR: Final = 30
 LISTED: Final = 50
 START_S: Final = 20.0
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """Who pays: an account and its tenancy then."""
+
+    account_id: str
+    tenancy: int
+
+    @classmethod
+    def of(cls, account: Account) -> _Customer:
+        """Return the present customer of an account."""
+        return cls(account.id, account.tenancy.n)
 
 
 class Cashier:
@@ -66,9 +80,10 @@ class Cashier:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
         provider = self._provider(account, asked.provider)
+        top_up, customer = TopUp.asked(account, asked.amount, provider.name, None), _Customer.of(account)
         lock = self._opening.setdefault((account.id, key), asyncio.Lock())
         async with lock:
-            order, known = await self._order(actor, account, provider, asked, key)
+            order, known = await self._order(actor, customer, provider, top_up, key)
             await self._start(provider, order)
             return await self.view(order), known
 
@@ -87,18 +102,17 @@ class Cashier:
         return offered[provider_id]
 
     async def _order(
-        self, actor: Actor, account: Account, provider: Provider, asked: PaymentOrder, key: str
+        self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
         """Return the order of a key, made now unless it was before."""
-        top_up = TopUp.asked(account, asked.amount, provider.name, None)
         reader = self._engine.reader
-        known = await asyncio.to_thread(order_book.order_by_key, reader, account.id, key)
+        known = await asyncio.to_thread(order_book.order_by_key, reader, customer.account_id, key)
         if known is None:
-            top_up.check(self._engine, account)
-            await self._refuse_too_many(account)
-            return await self._make(actor, account, provider, top_up.amount, key), False
+            top_up.check(self._engine, self._account_of(customer))
+            await self._refuse_too_many(customer.account_id)
+            return await self._make(actor, customer, provider, top_up.amount, key), False
         same = (known.provider, known.amount, known.tenancy)
-        if same != (provider.id, top_up.amount, account.tenancy.n):
+        if same != (provider.id, top_up.amount, customer.tenancy):
             raise Refused(
                 ErrorCode.IDEMPOTENCY_CONFLICT,
                 "this key was used before for another payment",
@@ -108,9 +122,9 @@ class Cashier:
             )
         return known, True
 
-    async def _refuse_too_many(self, account: Account) -> None:
+    async def _refuse_too_many(self, account_id: str) -> None:
         since = self._engine.clock.now() - HOUR_MS
-        made = await asyncio.to_thread(order_book.orders_since, self._engine.reader, account.id, since)
+        made = await asyncio.to_thread(order_book.orders_since, self._engine.reader, account_id, since)
         if made >= MOST_PER_HOUR:
             raise Refused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -118,14 +132,30 @@ class Cashier:
                 remedy="finish one of them, or try again in an hour",
             )
 
-    async def _make(self, actor: Actor, account: Account, provider: Provider, amount: int, key: str) -> Order:
-        """Store a new order."""
+    def _account_of(self, customer: _Customer) -> Account:
+        """Return a customer's account as it is now: the state may have been read anew since they asked."""
+        account = self._engine.installation.accounts.get(customer.account_id)
+        if account is None:
+            raise closed(customer.account_id)
         if account.tenancy.end is not None:
             raise Refused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name}: it takes no payments",
                 remedy="move the next customer in first",
             )
+        if account.tenancy.n != customer.tenancy:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} has moved out meanwhile; nothing was ordered",
+                remedy="look who lives there now, and ask again",
+            )
+        return account
+
+    async def _make(
+        self, actor: Actor, customer: _Customer, provider: Provider, amount: int, key: str
+    ) -> Order:
+        """Store a new order."""
+        account = self._account_of(customer)
         unit = unit_of(self._engine, actor)
         order = Order(
             id=f"pay-{secrets.token_hex(12)}",

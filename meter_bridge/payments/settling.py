@@ -41,6 +41,19 @@ class Slip:
     order_id: str | None
     amount: int
     note: str = ""
+    tenancy: int | None = None
+    """Tenancy of the order, whose customer alone it concerns; None where a person said whose it is."""
+
+    def check_tenancy(self, account: Account) -> None:
+        """Refuse a step of a customer who moved out since it was decided, for a person to decide anew."""
+        if self.tenancy is not None and (
+            account.tenancy.n != self.tenancy or account.tenancy.end is not None
+        ):
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} who ordered this payment has moved out",
+                remedy="'meter-bridge payments waiting' shows it",
+            )
 
     @property
     def operation_key(self) -> str:
@@ -79,6 +92,7 @@ class CreditPayment(Operation[TopUpResult]):
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
+        self.slip.check_tenancy(account)
         room = MAX_AMOUNT - abs(credit_now(account).balance)
         check_amount(account, self.slip.amount, 1, room, "a payment")
 
@@ -148,6 +162,7 @@ class TakeBack(BookOperation):
 
     @override
     def check(self, engine: Engine, account: Account) -> None:
+        self.slip.check_tenancy(account)
         if self.whole:
             self.reversal.check(engine, account)
 

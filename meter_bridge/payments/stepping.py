@@ -94,6 +94,7 @@ class Stepping:
             each.kind is Kind.CHARGED_BACK and each.reversal_id == step.key for each in case.told
         )
         what = "Charge-back" if charged_back else "Refund"
+        ordered = case.order is not None and case.order.account_id == step.account_of(case)
         return Slip(
             provider=subject.provider,
             name=f"{what} undone, {name}" if step.step is Step.GIVE_BACK else name,
@@ -103,6 +104,7 @@ class Stepping:
             order_id=None if case.order is None else case.order.id,
             amount=step.amount,
             note=f"{what}, {name}" if step.step is Step.TAKE_BACK else "",
+            tenancy=case.order.tenancy if case.order is not None and ordered else None,
         )
 
     async def _run[T](self, actor: Actor, account_id: str, operation: Operation[T], slip: Slip) -> None:

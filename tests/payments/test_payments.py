@@ -14,6 +14,8 @@ from meter_bridge.api.payment_requests import PaymentDecision
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.api.requests import MoveIn, MoveOut, Reversal
 from meter_bridge.core.alerts import AlertKey, AlertKind
+from meter_bridge.payments.order import Kind, Told, next_step
+from meter_bridge.payments.order_book import Subject
 from meter_bridge.payments.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payments import PaymentView
@@ -198,6 +200,62 @@ async def test_what_is_paid_for_a_customer_who_moved_out_waits(shop: Till) -> No
     assert one.reason == "closed_account"
     with pytest.raises(Refused):
         await shop.order(key="new", actor=LANDLORD)
+
+
+@pytest.mark.invariant(15)
+async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked_after(shop: Till) -> None:
+    """Credit of the one before would else be the next customer's, and a refund taken from them."""
+    order, late = await shop.order(), await shop.order(key="late")
+    await shop.pay(order)
+    cashier = shop.house.bridge.payments.cashier
+    stepping, decided = cashier.stepping, []
+    for told in (
+        Told(
+            event_id="e-r1",
+            kind=Kind.REFUNDED,
+            order_id=order.id,
+            payment_id="p1",
+            reversal_id="r1",
+            amount=zar("20.00"),
+            currency="ZAR",
+        ),
+        Told(
+            event_id="e-p2",
+            kind=Kind.SUCCEEDED,
+            order_id=late.id,
+            payment_id="p2",
+            amount=zar("50.00"),
+            currency="ZAR",
+        ),
+    ):
+        await cashier.hearing.keep("till", told, None)
+        subject = Subject("till", told.order_id, told.payment_id)
+        case = await stepping.case(subject)
+        step = next_step(case)
+        assert step is not None
+        decided.append((subject, case, step))
+    await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
+    await operate(shop.house, MoveIn(customer="Next"))
+    for subject, case, step in decided:
+        assert (await refused(stepping.take(subject, case, step))).code is ErrorCode.CONFLICT
+    assert shop.house.account.balance == 0
+    await cashier.hearing.sweep(decided=True)
+    waiting = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    assert [each.reason for each in waiting] == ["closed_account", "closed_account"]
+
+
+@pytest.mark.invariant(15)
+async def test_an_order_that_waited_is_not_made_once_its_customer_moved_out(shop: Till) -> None:
+    """Also where the state was read anew meanwhile: the account is looked up again."""
+    opening = shop.house.bridge.payments.cashier._opening
+    async with opening.setdefault(("flat-1", "o"), asyncio.Lock()):
+        ordered = asyncio.create_task(shop.order(actor=LANDLORD))
+        await asyncio.sleep(0)
+        shop.house.engine.reload()
+        await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
+        await operate(shop.house, MoveIn(customer="Next"))
+    assert (await refused(ordered)).code is ErrorCode.CONFLICT
+    assert shop.house.rows("SELECT count(*) FROM payment_order") == [(0,)]
 
 
 async def test_what_is_paid_for_a_unit_that_is_gone_waits(shop: Till) -> None:
