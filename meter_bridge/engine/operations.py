@@ -81,7 +81,8 @@ class Operations:
         while (under_way := self._under_way.get(place)) is not None:
             known, result, _ = await asyncio.shield(under_way)
             return _same(known, content, key, result), True
-        task = asyncio.create_task(self._run(actor, account_id, operation, key, content))
+        run = self._run(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
+        task = asyncio.create_task(run)
         self._under_way[place] = task
         task.add_done_callback(partial(self._ended, place))
         known, result, replayed = await asyncio.shield(task)
@@ -94,7 +95,13 @@ class Operations:
             task.exception()
 
     async def _run[T](
-        self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str
+        self,
+        actor: Actor,
+        account_id: str,
+        operation: Operation[T],
+        key: str,
+        content: str,
+        tenancy: int | None,
     ) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
         async with self._alone if operation.alone else nullcontext():
@@ -106,7 +113,7 @@ class Operations:
             await asyncio.to_thread(operation.look_up, self._engine, account_id)
             if await self._booked_first(operation, account_id):
                 await asyncio.to_thread(operation.look_up, self._engine, account_id)
-            result = await self._carry_out(actor, account_id, operation, key, content)
+            result = await self._carry_out(actor, account_id, operation, key, content, tenancy)
             return content, result, False
 
     async def _running(self) -> None:
@@ -129,7 +136,13 @@ class Operations:
         return True
 
     async def _carry_out[T](
-        self, actor: Actor, account_id: str, operation: Operation[T], key: str, content: str
+        self,
+        actor: Actor,
+        account_id: str,
+        operation: Operation[T],
+        key: str,
+        content: str,
+        tenancy: int | None,
     ) -> T:
         """Carry an operation out with its key, in one transaction."""
         engine = self._engine
@@ -139,6 +152,8 @@ class Operations:
             raise closed(account_id)
         if account is None or engine.broken:
             raise storage_unavailable()
+        if tenancy != self._tenancy(actor, account_id):
+            raise _moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(engine, account)
         unit = Unit(engine.clock.now(), actor=actor.name)
@@ -158,6 +173,13 @@ class Operations:
         )
         await committed(engine, unit)
         return result
+
+    def _tenancy(self, actor: Actor, account_id: str) -> int | None:
+        """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
+        account = self._engine.installation.accounts.get(account_id)
+        if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
+            return None
+        return account.tenancy.n
 
     def _check_tenancy(self, actor: Actor, account_id: str, key: str, at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
@@ -194,6 +216,17 @@ def closed(account_id: str) -> Refused:
         field="account",
         value=account_id,
         remedy="apply a site file that has the unit again; who moved out is settled with without it",
+    )
+
+
+def _moved_out(account: Account) -> Refused:
+    """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"the customer of {account.name} has moved out meanwhile; nothing was booked",
+        field="account",
+        value=account.id,
+        remedy="ask the landlord",
     )
 
 

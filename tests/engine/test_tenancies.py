@@ -466,3 +466,27 @@ async def test_nobody_moves_while_charges_wait_for_a_clock_that_is_believed(tmp_
         await flat.bridge.confirm_clock(LANDLORD)
         await operate(flat, OUT)
         assert flat.problems() == []
+
+
+@pytest.mark.invariant(15)
+async def test_what_a_tenant_asked_before_moving_out_is_not_booked_on_who_comes_next(let: House) -> None:
+    """As a voucher that was typed in while the landlord moved its owner out."""
+    actor = await tenant(let, "flat-1")
+    let.engine.running.clear()
+    moved = asyncio.create_task(operate(let, OUT))
+    await queued(let, 1)
+    paid = asyncio.create_task(
+        let.bridge.top_up(actor, "flat-1", amount="50.00", method="voucher", reference=None, key="late")
+    )
+    await queued(let, 2)
+    let.engine.running.set()
+    await moved
+    with pytest.raises(Refused, match="has moved out meanwhile"):
+        await paid
+    assert let.account.balance == 0
+
+
+async def queued(flat: House, count: int) -> None:
+    """Wait until operations wait for a site file to be applied."""
+    while len(flat.engine.running._waiters) < count:  # noqa: ASYNC110 - no event tells who waits
+        await asyncio.sleep(0)
