@@ -1,12 +1,14 @@
 """What every suite shares, in whichever environment it runs."""
 
 from collections.abc import Iterator
+import gc
 import os
 from pathlib import Path
 
 from hypothesis import settings
 import pytest
 from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
 from tests.order import ByFile, ordered
 
@@ -31,9 +33,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile 
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a worker, which does not see the option, whether files are given out."""
+    node.workerinput["by file"] = node.config.getoption("dist") == "loadfile"
+
+
+def pytest_collection_finish() -> None:
+    """Leave out what the collection of thousands of tests made whenever garbage is looked for."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about SQLite itself where the run is on PostgreSQL; put long files first."""
-    if config.getoption("dist", "no") != "no":
+    if getattr(config, "workerinput", {}).get("by file"):
         items[:] = ordered(items)
     if os.environ.get("PREPAID_TEST_DATABASE") == "postgresql":
         about_sqlite = [item for item in items if _reason(item)]

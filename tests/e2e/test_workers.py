@@ -297,7 +297,8 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
 
 async def taken_over_at(found: Workers, mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
     """Return what looks whether the broker ended a connection of a shard because its new owner came."""
-    installation = json.loads(await found.apis[2].get("/api/v1/info"))["installation_id"]
+    told = await answered(lambda: found.apis[2].get("/api/v1/info"))
+    installation = json.loads(told)["installation_id"]
     ids = [client_id_of(installation, n, PASSWORDS["bridge"]) for n in range(len(SITES))]
 
     async def look() -> bool:
