@@ -130,11 +130,11 @@ class Daemon:
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""
         engine = self._engine
-        await engine.drained()
         if not self._files_known:
             await self._begin_anew_where_files_are_gone()
         if not self._files_known:
             return
+        await engine.drained()
         after, upto = engine.installation.exported, engine.installation.sequences.entry
         if self._exporter is None or engine.broken is not None or upto <= after:
             return

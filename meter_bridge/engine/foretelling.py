@@ -259,4 +259,5 @@ def _look_ahead(supply: Supply, at: int) -> Iterator[None]:
     if points:
         plain = Outlook(tuple(points), sells_units(timeline, at))
         outlook = with_debts(plain, debts, timeline.versions[0].zone)
-    supply.foresight = Foresight(at, history.last, timeline, debts, outlook, bands)
+    if supply.history is history:  # else another customer moved in meanwhile, or a day ended
+        supply.foresight = Foresight(at, history.last, timeline, debts, outlook, bands)
