@@ -215,11 +215,10 @@ def _file(row: RowMapping) -> ExportFile:
 
 
 async def repeat(
-    name: str, pause: float, job: Callable[[], Awaitable[None]], *, at_once: bool = False
+    name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
 ) -> None:
-    """Run a job again and again, after a pause or at once; one that fails is told and tried again."""
-    if not at_once:
-        await asyncio.sleep(pause)
+    """Run a job again and again, the first time after another pause; one that fails is told and tried again."""
+    await asyncio.sleep(pause if first is None else first)
     while True:
         try:
             await job()

@@ -38,6 +38,8 @@ from meter_bridge.workers.reaching import Peers
 from meter_bridge.workers.registry import PREFIX, Look, Member, introduce, look
 
 LOOK_S: Final = 1.0
+EXPORT_AFTER_S: Final = 30.0
+"""From a worker's start to its first export: shards are taken first."""
 LOOPBACK: Final = "127.0.0.1"
 MOST_FAILURES: Final = 5
 """Times in a row that a worker fails to serve a shard before it leaves all to others and ends."""
@@ -109,7 +111,7 @@ class Worker:
         folder = self._settings.data / EXPORT_NAME
         exporting = Exporting(reader, Exporter(self._url, folder), folder, self._count)
         job = asyncio.create_task(
-            repeat("export", float(self._settings.export_every_s), exporting.export, at_once=True)
+            repeat("export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S)
         )
         try:
             yield

@@ -36,7 +36,7 @@ SETTLING_S: Final = 900.0
 LOAD_W: Final = 200
 CHECK_EVERY_S: Final = 6 * HOUR_S
 CARE_EVERY_S: Final = HOUR_S
-PACES: Final = (20, 30, 60, 60, 60)
+PACES: Final = (30, 60, 60, 60, 60)
 """How many times longer the daemon's pauses are; a day in which nothing waits is a day sooner over."""
 MEMORY: Final = Path("/dev/shm")
 
