@@ -15,6 +15,7 @@ from meter_bridge.devices.driver import Report
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.verify import verify
+from tests.effort import tries
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 
 RATING_W = 10_000
@@ -284,7 +285,7 @@ class Flat(RuleBasedStateMachine):
 
 TestFlat = Flat.TestCase
 TestFlat.settings = settings(
-    max_examples=25,
+    max_examples=tries(25, at_a_desk=10),
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
