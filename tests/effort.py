@@ -1,4 +1,4 @@
-"""How much is tried of what is drawn at random: all of it in CI, a part of it at a desk, where somebody waits."""
+"""How much is tried of what is drawn at random: all of it in CI, a part of it at a desk."""
 
 import os
 

@@ -217,7 +217,7 @@ def _file(row: RowMapping) -> ExportFile:
 async def repeat(
     name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
 ) -> None:
-    """Run a job again and again, the first after a pause of its own; one that fails is told and tried again."""
+    """Run a job again and again, the first after its own pause; one that fails is told and tried again."""
     await asyncio.sleep(pause if first is None else first)
     while True:
         try:
