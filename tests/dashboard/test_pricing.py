@@ -21,9 +21,10 @@ from meter_bridge.core.tariff import DemandCharge, TariffVersion, Timeline
 from tests.core.builders import tariff
 from tests.dashboard.pricing_cases import Case, case
 from tests.dashboard.pricing_features import CLAIMED, features
+from tests.effort import tries
 
 CASES = 48
-CASES_BY_DAY = 24
+CASES_BY_DAY = tries(24, at_a_desk=12)
 DAYS = 4
 MONTH_MS = 30 * 24 * 3_600_000
 LEAST_SHARE = 0.05

@@ -10,7 +10,7 @@ import pytest
 from tests.effort import tries
 from tests.simulation.world import Plan, simulate
 
-SEEDS = range(1, 1 + tries(20, at_a_desk=6))
+SEEDS = range(1, 1 + tries(20, at_a_desk=4))
 ROOT = Path(__file__).parents[2]
 
 
