@@ -13,10 +13,10 @@ from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.supply import SupplyState
 from meter_bridge.devices.driver import Report
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
-from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.verify import verify
 from tests.effort import tries
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
+from tests.storage.template import location_of
 
 RATING_W = 10_000
 MODULUS = 1_000_000
@@ -274,7 +274,7 @@ class Flat(RuleBasedStateMachine):
     @invariant()
     def books_are_right(self) -> None:
         """Invariants 1 to 5 and 10 on disk, at any instant: nothing is stored first, as before a crash."""
-        assert verify(self.folder / DATABASE_NAME) == []
+        assert verify(location_of(self.folder)) == []
 
     def teardown(self) -> None:
         """Close the bridge."""
