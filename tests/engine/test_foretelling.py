@@ -10,7 +10,9 @@ import pytest
 from meter_bridge.api.requests import MoveIn, MoveOut
 from meter_bridge.core.alerts import AlertKind
 from meter_bridge.devices.driver import Report
-from meter_bridge.engine.foretelling import Foretelling
+from meter_bridge.engine.daily_use import forget_days
+from meter_bridge.engine.foretelling import ROUND_MS, Foretelling
+from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import AccountView
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, operate, zar
 
@@ -212,6 +214,38 @@ async def test_the_work_is_done_in_small_steps(tmp_path: Path) -> None:
             steps += 1
             assert steps < 100
         assert steps > 10
+
+
+async def ticks(foretelling: Foretelling, many: int = 100) -> None:
+    """Let foretelling take so many steps while time stands still."""
+    for _ in range(many):
+        await foretelling.tick()
+
+
+async def test_a_forecast_of_a_customer_who_left_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    async with warned(tmp_path, "100.00") as made:
+        await live(made, 4)
+        (supply,) = made.account.supplies
+        supply.foresight = None
+        foretelling = Foretelling(made.engine)
+        await ticks(foretelling, 3)
+        forget_days(supply, Unit(made.engine.clock.now()))
+        await ticks(foretelling)
+        assert supply.foresight is None
+
+
+async def test_accounts_are_gone_round_again_after_a_while_and_not_at_once(tmp_path: Path) -> None:
+    async with warned(tmp_path, "100.00") as made:
+        await live(made, 4)
+        (supply,) = made.account.supplies
+        foretelling = Foretelling(made.engine)
+        await ticks(foretelling)
+        supply.foresight = None
+        await ticks(foretelling)
+        assert supply.foresight is None
+        made.time.forward(ROUND_MS)
+        await ticks(foretelling)
+        assert supply.foresight is not None
 
 
 async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -> None:
