@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from dashboard.settings import DATA_VARIABLE, OPEN_VARIABLE, YES
 from dashboard.signin.sessions import SESSIONS
@@ -35,9 +37,21 @@ def fresh_cache() -> Iterator[None]:
     st.cache_resource.clear()
 
 
+@pytest.fixture(scope="session")
+def components() -> BidiComponentManager:
+    """Return what a server looks for once, among all that is installed; each ``AppTest`` would again."""
+    found = BidiComponentManager()
+    found.discover_and_register_components(start_file_watching=False)
+    return found
+
+
 @pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Return a function that opens a page over a folder, at an instant: with a token, or without sign-in."""
+def open_page(monkeypatch: pytest.MonkeyPatch, components: BidiComponentManager) -> Callable[..., AppTest]:
+    """Return a function that opens a page over a folder, at an instant: with a token, or without sign-in.
+
+    It goes there at once, as by the page's address; raises ``ValueError`` where the person has no such page.
+    Without a page it is the person's first.
+    """
 
     def opened(
         folder: Path, page: str = "today", *, now: int = NOW_MS, token: str | None = None, **query: str
@@ -47,9 +61,14 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         cookie = SESSIONS.begin(token, 1) if token else None
         monkeypatch.setattr("dashboard.signin.current.session_cookie", lambda: cookie)
         monkeypatch.setattr("time.time", lambda: now / 1000)
-        app = AppTest.from_file(str(APP), default_timeout=120).run()
+        app = AppTest.from_file(str(APP), default_timeout=120)
+        app._bidi_component_manager = components
         for name, value in query.items():
             app.query_params[name] = value
-        return app.switch_page(f"views/{page}.py").run() if page else app.run()
+        app._page_hash = calc_hash(page.replace("_", "-")) if page else ""
+        app.run()
+        if page and app._finished_page_script_hash != app._page_hash:
+            raise ValueError(f"{page} is no page of whoever opened it, who was shown another")
+        return app
 
     return opened
