@@ -62,6 +62,20 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(MINOR, rounding=ROUND_HALF_EVEN)
 
 
+def by_features(examples: Sequence[Example]) -> list[Example]:
+    """Return examples so ordered that the first few have every feature, and the next few again."""
+    ordered: list[Example] = []
+    left = [(features(example), example) for example in examples]
+    missing: set[str] = set()
+    while left:
+        missing = missing or set[str]().union(*(has for has, _ in left))
+        place = max(range(len(left)), key=lambda each: len(left[each][0] & missing))
+        has, chosen = left.pop(place)
+        missing -= has
+        ordered.append(chosen)
+    return ordered
+
+
 def rare(examples: Sequence[Example], wanted: Sequence[str]) -> dict[str, int]:
     """Return the features that occur in too few examples to be proven by them."""
     counts = Counter(feature for example in examples for feature in features(example))
