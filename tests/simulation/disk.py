@@ -169,6 +169,8 @@ class SimulatedStore(ThreadWriter):
         self._pending: list[_Waiting] = []
         self._connection: Connection | None = None
         self._writing = False
+        self._set_to: tuple[sqlite3.Connection, int, bool] | None = None
+        """The connection that was given faults last, and which."""
         disk.stores.append(self)
         event.listen(engine, "connect", self._configure)
         event.listen(engine, "before_cursor_execute", lambda *_: disk.before_statement())
@@ -236,9 +238,13 @@ class SimulatedStore(ThreadWriter):
             self._set(driver)
 
     def _set(self, connection: sqlite3.Connection) -> None:
+        """Switch the faults of a connection, unless they are so already: SQLite then prepares all anew."""
         (pages,) = connection.execute("PRAGMA page_count").fetchone() if self._disk.full else (NO_LIMIT,)
-        connection.execute(f"PRAGMA max_page_count={pages}")
-        connection.execute(f"PRAGMA query_only={int(self._disk.read_only)}")
+        wanted = (connection, pages, self._disk.read_only)
+        if wanted != self._set_to:
+            connection.execute(f"PRAGMA max_page_count={pages}")
+            connection.execute(f"PRAGMA query_only={int(self._disk.read_only)}")
+            self._set_to = wanted
 
     def die(self) -> None:
         """Let nothing more reach the disk."""
