@@ -52,6 +52,8 @@ def execute(connection: Connection, works: Sequence[Work]) -> None:
         if op.driver_sql:
             words = op.sqlite_text if in_sqlite else op.postgresql_text
             connection.exec_driver_sql(words, _newest(cast("list[tuple[str, ...]]", rows)))
+        elif in_sqlite and op.sqlite_named is not None:
+            connection.exec_driver_sql(op.sqlite_named, cast("list[dict[str, object]]", rows))
         else:
             statement = op.sqlite if in_sqlite else op.postgresql
             connection.execute(statement, cast("list[Mapping[str, object]]", rows))
