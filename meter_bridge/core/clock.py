@@ -29,6 +29,10 @@ class GuardedClock:
         """Return event time; it never goes back within a process."""
         return max(self.floor, self.anchored(monotonic))
 
+    def ahead(self, monotonic: int) -> int:
+        """Return by how much event time is ahead of the wall clock that it waits for, standing still."""
+        return max(self.floor - self.anchored(monotonic), 0)
+
     def anchored(self, monotonic: int) -> int:
         """Return the anchor's wall time carried on by the monotonic clock."""
         return self.anchor + monotonic - self.anchor_monotonic

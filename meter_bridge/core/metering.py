@@ -8,6 +8,9 @@ arrive late, and quarantined when the doubt persists.
 A fall is no doubt where it is explained: by the register's modulus, where the turn is short and the rating
 allows it; by the device, where its witness says that the register was reset. A restart (boot identity) is the
 weaker witness, since most registers survive one: it is believed when the fall persists, and charges nothing.
+
+While event time stands still (``clock.confirm``), time passes none the less, and is known from how far event
+time is ahead of the wall clock: what flows meanwhile is plausible, and doubts last.
 """
 
 from dataclasses import dataclass, replace
@@ -60,7 +63,10 @@ class Doubt:
     modulus_wh: int | None = None
     """Modulus of the newest doubted reading."""
     since: int | None = None
-    """When the first of them was read; None in a state that an older version stored."""
+    """When the first of them was read, earlier by what event time stood still since; None in a state that an
+    older version stored."""
+    ahead_ms: int = 0
+    """How far event time was ahead of the wall clock when the newest was read."""
 
 
 @dataclass(slots=True)
@@ -83,6 +89,8 @@ class Register:
     """Boot of the device under which the watermark was read."""
     since: int = 0
     """When this epoch began."""
+    ahead_ms: int = 0
+    """How far event time was ahead of the wall clock at ``at``; 0 but while it stands still."""
 
     @property
     def charged_wh(self) -> int:
@@ -107,6 +115,8 @@ class RegisterReading:
     """Where the register begins again at zero; None where it is not known to."""
     boot: str | None = None
     """Boot of the device, where it tells one."""
+    ahead_ms: int = 0
+    """How far event time was ahead of the wall clock when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +131,23 @@ class Advance:
 def first(reading: RegisterReading) -> Register:
     """Return the state after a meter's first reading; nothing is charged for what was before."""
     return Register(
-        0, reading.wh, reading.wh, reading.at, reading.witness, boot=reading.boot, since=reading.at
+        0,
+        reading.wh,
+        reading.wh,
+        reading.at,
+        reading.witness,
+        boot=reading.boot,
+        since=reading.at,
+        ahead_ms=reading.ahead_ms,
     )
+
+
+def time_stops(state: Register, ahead_ms: int) -> Register:
+    """Return the state once event time begins to stand still, so far ahead of the wall clock."""
+    doubt = state.doubt
+    if doubt is not None and not doubt.ahead_ms:
+        doubt = replace(doubt, ahead_ms=ahead_ms)
+    return replace(state, doubt=doubt, ahead_ms=state.ahead_ms or ahead_ms)
 
 
 def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
@@ -159,6 +184,7 @@ def _seen(state: Register, reading: RegisterReading) -> Register:
         doubt=None,
         witness=reading.witness or state.witness,
         boot=reading.boot or state.boot,
+        ahead_ms=reading.ahead_ms,
     )
 
 
@@ -182,7 +208,13 @@ def _rise(state: Register, reading: RegisterReading, rating_w: int) -> int:
 
 def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
     """Return the largest rise since the watermark that the rating allows."""
-    return possible_wh(rating_w, reading.at - state.at + GRACE_MS) + reading.step_wh
+    elapsed = reading.at - state.at + _stood_ms(state, reading)
+    return possible_wh(rating_w, elapsed + GRACE_MS) + reading.step_wh
+
+
+def _stood_ms(before: Register | Doubt, reading: RegisterReading) -> int:
+    """Return for how long event time stood still since."""
+    return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
 def _stands_on_jump(state: Register, rise: int) -> bool:
@@ -210,6 +242,7 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
         retired=state.witness,
         boot=reading.boot or state.boot,
         since=reading.at,
+        ahead_ms=reading.ahead_ms,
     )
     return Advance(fresh, reading.wh - begin, state.at)
 
@@ -229,13 +262,16 @@ def _fallen(state: Register, reading: RegisterReading) -> Register:
         witness,
         boot=reading.boot,
         since=reading.at,
+        ahead_ms=reading.ahead_ms,
     )
 
 
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
     """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
-    since = reading.at if before is None or before.since is None else before.since
+    since = (
+        reading.at if before is None or before.since is None else before.since - _stood_ms(before, reading)
+    )
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
     if reading.wh > state.watermark_wh:
         jumps.append(reading.wh)
@@ -248,6 +284,7 @@ def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Registe
         min(jumps, default=None),
         reading.modulus_wh,
         since,
+        reading.ahead_ms,
     )
     return replace(state, doubt=doubt)
 
@@ -276,6 +313,7 @@ def decide(state: Register, decision: Decision) -> Advance:
         retired=retired,
         boot=state.boot,
         since=at,
+        ahead_ms=doubt.ahead_ms,
     )
     fell = doubt.register_wh < state.watermark_wh
     if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
@@ -296,6 +334,7 @@ def decide(state: Register, decision: Decision) -> Advance:
         witness=witness,
         retired=retired,
         turned_wh=state.turned_wh + turned,
+        ahead_ms=doubt.ahead_ms,
     )
     if decision == Decision.ACCEPT:
         return Advance(moved, rise, state.at)

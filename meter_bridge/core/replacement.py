@@ -33,7 +33,13 @@ def replaced(
         closed = _confirmed(state, closing)
     begun = closed.state
     opened = Register(
-        state.epoch + 1, opening_wh, opening_wh, begun.at, retired=state.witness, since=begun.at
+        state.epoch + 1,
+        opening_wh,
+        opening_wh,
+        begun.at,
+        retired=state.witness,
+        since=begun.at,
+        ahead_ms=begun.ahead_ms,
     )
     return Replacement(closed, opened)
 
@@ -48,7 +54,8 @@ def _confirmed(state: Register, closing: RegisterReading) -> Advance:
     """Return the step to a closing reading that only a person vouches for."""
     rise = max(closing.wh - state.watermark_wh, 0)
     at = max(closing.at, state.at)
-    moved = replace(state, watermark_wh=state.watermark_wh + rise, at=at, doubt=None)
+    watermark_wh = state.watermark_wh + rise
+    moved = replace(state, watermark_wh=watermark_wh, at=at, doubt=None, ahead_ms=closing.ahead_ms)
     return Advance(moved, rise, state.at)
 
 

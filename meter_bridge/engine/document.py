@@ -26,6 +26,7 @@ class _RegisterDocument(msgspec.Struct, array_like=True):
     turned_wh: int
     boot: str | None
     since: int
+    ahead_ms: int = 0
 
 
 class _MeterDocument(msgspec.Struct, array_like=True):
@@ -116,6 +117,7 @@ def _encode_register(register: Register) -> _RegisterDocument:
         register.turned_wh,
         register.boot,
         register.since,
+        register.ahead_ms,
     )
 
 

@@ -140,7 +140,9 @@ class Engine:
         self.relays.lets_close = self.cut_offs.lets_close
         self.relays.on_again = self.cut_offs.asked_again
         self.postings = Postings(self.installation)
-        self.metering = Metering(self.installation, self.relays, self.submit, self.touched, self.postings)
+        self.metering = Metering(
+            self.installation, self.relays, self.submit, self.touched, self.postings, self.clock.ahead
+        )
         for account in self.installation.accounts.values():
             account.wake_at = 0
             protecting.resume(account, self.clock.now())
@@ -437,6 +439,7 @@ class Engine:
             account.drop_lanes()
             account.wake_at = 0
             protecting.resume(account, unit.at)
+        self.metering.time_stops()
         self.submit(unit)
 
     def check_silence(self) -> None:

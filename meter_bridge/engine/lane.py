@@ -124,7 +124,9 @@ def enter(meter: Meter, at: int) -> None:
     meter.leave_lane()
     supply, rating, register = meter.supply, meter.supply.rating, meter.register
     parts = rating.open.get(meter.id)
-    if register is None or register.doubt is not None or not parts or next_slot(parts[-1].start) <= at:
+    if register is None or not parts or next_slot(parts[-1].start) <= at:
+        return
+    if register.doubt is not None or register.ahead_ms:
         return
     stretch = supply.timeline.stretch(at)
     key = _plain_key(supply, stretch)

@@ -45,13 +45,18 @@ class Metering:
         submit: Callable[[Unit], object],
         dirty: set[Supply],
         postings: Postings,
+        ahead: Callable[[], int],
     ) -> None:
-        """Keep the state, the relays, where units go, and what is to be stored and posted."""
+        """Keep the state, the relays, where units go, and what is to be stored and posted.
+
+        ``ahead`` tells by how many milliseconds event time is ahead of the wall clock that it waits for.
+        """
         self.installation = installation
         self._relays = relays
         self._submit = submit
         self._dirty = dirty
         self._postings = postings
+        self._ahead = ahead
 
     def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
@@ -136,6 +141,7 @@ class Metering:
             report.witness,
             meter.plan.register_modulus_wh or report.register_modulus_wh,
             meter.boot,
+            self._ahead(),
         )
         if meter.register is None:
             self._begin(meter, rules.first(reading))
@@ -143,8 +149,17 @@ class Metering:
         if _stands_still(meter, meter.register, reading, at):
             meter.leave_lane()
             meter.register.at = max(when, meter.register.at)
+            meter.register.ahead_ms = reading.ahead_ms
             return
         self._advance(meter, meter.register, reading, at)
+
+    def time_stops(self) -> None:
+        """Note on every register from where time passes although event time stands still, where it does."""
+        if not (ahead_ms := self._ahead()):
+            return
+        for meter in self.installation.meters.values():
+            if meter.register is not None:
+                meter.register = rules.time_stops(meter.register, ahead_ms)
 
     def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
         """Keep what flowed back, with its alert where nothing is expected to."""

@@ -18,7 +18,7 @@ async def take_reading(
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     check_clock(engine)
-    told = Told(*read_register("register", register), read_instant(at, unit.at))
+    told = Told(*read_register("register", register), read_instant(at, unit.at), engine.clock.ahead())
     before = meter.register
     if before is not None and told.at < before.since:
         raise too_early(meter, before, "reading")
@@ -39,7 +39,14 @@ async def take_reading(
 def _judge(engine: Engine, meter: Meter, unit: Unit, told: Told) -> Advance:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
-    reading = RegisterReading(told.wh, told.at, told.step_wh, modulus_wh=modulus, boot=meter.boot)
+    reading = RegisterReading(
+        told.wh,
+        told.at,
+        told.step_wh,
+        modulus_wh=modulus,
+        boot=meter.boot,
+        ahead_ms=told.ahead_ms,
+    )
     if meter.register is None:
         meter.register = first(reading)
         return Advance(meter.register)

@@ -59,7 +59,9 @@ class ReplaceMeter(Operation[MeterView]):
         """Refuse what is no register, no instant, no address, or implausible."""
         check_clock(engine)
         closing = Told(
-            *read_register("closing", self.order.closing), read_instant(self.order.at, engine.clock.now())
+            *read_register("closing", self.order.closing),
+            read_instant(self.order.at, engine.clock.now()),
+            engine.clock.ahead(),
         )
         opening_wh, _ = read_register("opening", self.order.opening)
         meter = self._meter(account)
@@ -135,7 +137,13 @@ def _replaced(meter: Meter, told: Told, opening_wh: int, *, confirmed: bool) -> 
         )
     if told.at < before.since:
         raise too_early(meter, before, "replacement")
-    closing = RegisterReading(told.wh, told.at, told.step_wh, modulus_wh=meter.plan.register_modulus_wh)
+    closing = RegisterReading(
+        told.wh,
+        told.at,
+        told.step_wh,
+        modulus_wh=meter.plan.register_modulus_wh,
+        ahead_ms=told.ahead_ms,
+    )
     try:
         return replaced(before, closing, opening_wh, meter.plan.rating_w, confirmed=confirmed)
     except ImplausibleError as error:

@@ -72,6 +72,10 @@ class EngineClock:
         now, floor = self._ahead + self._monotonic(), self._state.floor
         return now if now > floor else floor  # noqa: FURB136 - asked for by every message
 
+    def ahead(self) -> int:
+        """Return by how many milliseconds event time is ahead of the wall clock, which it waits for."""
+        return self._state.ahead(self._monotonic())
+
     def believed(self) -> int:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
         return self._ahead + self._monotonic()

@@ -26,6 +26,8 @@ class Told:
     wh: int
     step_wh: int
     at: int
+    ahead_ms: int
+    """How far event time was ahead of the wall clock when it was told."""
 
 
 def read_register(field: str, text: str) -> tuple[int, int]:

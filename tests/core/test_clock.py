@@ -44,6 +44,14 @@ class TestDatedReadings:
         assert dated(NOON, measured, buffered=buffered) == dated_at
 
 
+class TestHowFarItIsAhead:
+    def test_event_time_is_ahead_only_while_it_stands_still_for_a_clock_that_was_set_back(self) -> None:
+        clock = confirm(running(), NOON - HOUR, 0)
+        assert [clock.ahead(passed) for passed in (0, HOUR - 1, HOUR, DAY)] == [HOUR, 1, 0, 0]
+        assert running().ahead(DAY) == 0
+        assert confirm(running(), NOON + HOUR, 0).ahead(0) == 0
+
+
 class TestStart:
     @pytest.mark.parametrize(
         "wall, synchronised, now, sure",

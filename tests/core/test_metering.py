@@ -19,6 +19,7 @@ from meter_bridge.core.metering import (
     advance,
     decide,
     first,
+    time_stops,
 )
 from meter_bridge.devices.quantities import float32_step_wh, register_mwh
 from tests.core.builders import DAY, HOUR
@@ -49,9 +50,10 @@ class Meter:
         rating_w: int = RATING_W,
         modulus: int | None = None,
         boot: str | None = None,
+        ahead: int = 0,
     ) -> int:
         """Take a reading and return what it charges."""
-        reading = RegisterReading(wh, at, step, witness, modulus, boot)
+        reading = RegisterReading(wh, at, step, witness, modulus, boot, ahead)
         result = advance(self.register, reading, rating_w)
         assert result.delta_wh >= 0
         if result.delta_wh:
@@ -459,6 +461,63 @@ class TestImpossibleRegisters:
             assert meter.charged == meter.register.charged_wh >= 0
         readings = len(stream)
         assert meter.charged <= rating_w * (at - NOON + readings * GRACE_MS) // HOUR + 2 * readings
+
+
+class TestWhileEventTimeStandsStill:
+    """After a clock was corrected backwards every reading has the same instant, for hours."""
+
+    @pytest.mark.invariant(5)
+    @given(st.lists(st.integers(0, 30 * 60_000), max_size=20), st.integers(0, HOUR))
+    def test_what_the_rating_allows_is_charged_at_once(self, pauses: list[int], wrong_ms: int) -> None:
+        stops, ahead = NOON + wrong_ms, 11 * HOUR
+        meter, wh = Meter(time_stops(begin(), ahead)), 100_000
+        used = wrong_ms * RATING_W // HOUR
+        for pause in pauses:
+            ahead, used = max(ahead - pause, 0), used + pause * RATING_W // HOUR
+            wh = 100_000 + used
+            meter.read(wh, stops + max(sum(pauses) - 11 * HOUR, 0), ahead=ahead)
+            assert meter.register.doubt is None
+        assert meter.charged == wh - 100_000
+
+    @pytest.mark.invariant(6)
+    def test_more_than_the_rating_allows_is_doubted_and_then_quarantined(self) -> None:
+        meter = Meter(time_stops(begin(), 11 * HOUR))
+        counts = []
+        for number in range(1, 5):
+            assert meter.read(900_000, NOON, ahead=11 * HOUR - number * 5_000) == 0
+            assert meter.register.doubt is not None
+            counts.append((meter.register.doubt.count, meter.register.quarantined))
+        assert counts == [(1, False), (2, False), (3, True), (3, True)]
+
+    def test_a_doubt_from_before_goes_on(self) -> None:
+        meter = Meter(begin())
+        for millisecond in range(2):
+            meter.read(900_000, NOON + millisecond)
+        meter.register = time_stops(meter.register, HOUR)
+        meter.read(900_000, NOON + 2, ahead=HOUR - DOUBTS_LAST_MS)
+        assert meter.register.quarantined
+
+    @pytest.mark.parametrize("decision", list(Decision))
+    @pytest.mark.parametrize("wh, charged", [(101_000, 1_000), (103_000, 0)])
+    def test_what_follows_a_decision_is_judged_from_the_reading_that_was_decided(
+        self, decision: Decision, wh: int, charged: int
+    ) -> None:
+        meter = Meter(time_stops(begin(), 11 * HOUR))
+        for number in range(1, 5):
+            meter.read(900_000, NOON, ahead=11 * HOUR - number * 30 * 60_000)
+        meter.decide(decision)
+        later = 9 * HOUR - 6 * 60_000
+        assert meter.read(800_000 + wh, NOON, ahead=later) == charged
+
+    def test_time_that_goes_on_is_added_to_the_time_it_stood(self) -> None:
+        meter = Meter(time_stops(begin(), HOUR))
+        assert meter.read(100_000 + 2 * RATING_W, NOON + HOUR) == 2 * RATING_W
+        assert meter.register.ahead_ms == 0
+        assert meter.read(100_000 + 3 * RATING_W, NOON + HOUR) == 0
+
+    def test_to_stop_again_takes_nothing_from_what_stood(self) -> None:
+        again = time_stops(time_stops(begin(), 2 * HOUR), HOUR)
+        assert Meter(again).read(100_000 + RATING_W, NOON, ahead=HOUR) == RATING_W
 
 
 class TestWitnessedResets:

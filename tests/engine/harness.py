@@ -308,6 +308,13 @@ class House:
             self.engine.flush(everything=True)
         await self.settle()
 
+    async def set_clock_back(self, hours: int) -> None:
+        """Let the wall clock be set back and confirmed: event time stands still from here."""
+        self.time.wall -= hours * HOUR
+        await self.tick()
+        await self.bridge.confirm_clock(LANDLORD)
+        await self.tick()
+
     def problems(self) -> Sequence[str]:
         """Return what verification finds wrong."""
         self.engine.flush(everything=True)

@@ -73,6 +73,24 @@ async def test_a_replaced_meter_is_charged_to_its_end_and_from_its_new_beginning
         assert again.problems() == []
 
 
+@pytest.mark.invariant(5, 6, 12)
+async def test_what_people_tell_while_event_time_stands_still_is_judged_by_the_time_that_passed(
+    flat: House,
+) -> None:
+    await flat.read(10_000)
+    await flat.set_clock_back(11)
+    with pytest.raises(Refused, match=r"above 10\.000 kWh"):
+        await swap(flat, order("20.000"))
+    assert await tell(flat, "20.000") == "doubted"
+    flat.time.forward(HOUR)
+    assert await tell(flat, "19.000") == "charged"
+    flat.time.forward(HOUR)
+    await swap(flat, order("28.000"), key="other")
+    await flat.read(1_300, after=HOUR // 12)
+    assert (flat.meter.energy_wh, flat.alert_kinds()) == (18_800, set())
+    assert flat.problems() == []
+
+
 async def test_a_key_without_an_entry_is_no_fault_where_no_entry_is(tmp_path: Path) -> None:
     async with house(tmp_path, credit=None) as made:
         await made.read(10_000)
