@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import EntryKind
 from meter_bridge.core.rating import LineKind
-from meter_bridge.engine.export import COMPARED, MEASURED, SEGMENTS, Asked
+from meter_bridge.engine.exported import COMPARED, MEASURED, SEGMENTS, Asked
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
 

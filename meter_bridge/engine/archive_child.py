@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meter_bridge.engine.export import COMPARED, MEASURED, Asked
+from meter_bridge.engine.exported import COMPARED, MEASURED, Asked
 
 OVER: Final = 0
 FAILED: Final = 1

@@ -8,7 +8,7 @@ file that has grown large is left alone.
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.engine.export import ExportFile
+from meter_bridge.engine.exported import ExportFile
 
 MANY: Final = 24
 """Small files of the newest month that are merged: six hours of exports."""

@@ -12,7 +12,8 @@ from meter_bridge.engine.archive import retired_upto
 from meter_bridge.engine.attention import Attention
 from meter_bridge.engine.compaction import to_merge
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter, ExportError, ExportFile, manifest_rows, watermark_row
+from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.exported import ExportFile
 from meter_bridge.engine.unit import Unit
 from meter_bridge.storage import tables, work as ops
 

@@ -8,53 +8,23 @@ invisible.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 import json
 from pathlib import Path
 import sys
 from typing import Final, TypedDict, cast
 
+from meter_bridge.engine.exported import MANIFEST_NAME, ExportFile
 from meter_bridge.storage.location import Location, written
 
-MANIFEST_NAME: Final = "manifest.json"
-"""What a folder holds where bridges share the sites (``folder_manifest``)."""
 MERGER: Final = "meter_bridge.engine.merging"
 CHILD: Final = "meter_bridge.engine.export_process"
-COMPARED: Final = ("local_day", "kind", "band", "block", "version_id")
-"""What sums of files and of the database are compared by, before the database lets go of segments."""
-MEASURED: Final = ("start_ms", "end_ms", "wh", "amount", "tax")
-ROLLUP: Final = "rollup"
-SEGMENTS: Final = "segments"
 WATERMARK_ID: Final = 1
 """Key of the single row of ``export_watermark``."""
 
 
 class ExportError(RuntimeError):
     """An export run that failed; nothing of it is visible and it may be repeated."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportFile:
-    """One immutable Parquet file, named relative to the export folder."""
-
-    name: str
-    kind: str
-    first_seq: int
-    """First journal ``seq`` that the run looked at, not the first that it found."""
-    last_seq: int
-    rows: int
-    first_day: str | None
-    last_day: str | None
-
-
-class Asked(TypedDict):
-    """What is asked of exported segments: an account's, or the sums of all where none is named."""
-
-    export_dir: str
-    files: list[str]
-    first: int
-    last: int
-    account: str | None
 
 
 class _FileFields(TypedDict):

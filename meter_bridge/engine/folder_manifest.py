@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.engine.export import MANIFEST_NAME, ExportFile
+from meter_bridge.engine.exported import MANIFEST_NAME, ExportFile
 
 KEPT_MS: Final = 3_600_000
 """Who read the manifest before a file was retired may still read the file for so long."""

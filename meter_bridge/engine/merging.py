@@ -12,8 +12,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meter_bridge.engine.export import ROLLUP, SEGMENTS, ExportFile
-from meter_bridge.engine.export_child import (
+from meter_bridge.engine.exported import ROLLUP, SEGMENTS, ExportFile
+from meter_bridge.engine.parquet_file import (
     NICENESS,
     ROLLUP_KEYS,
     ROLLUP_SCHEMA,

@@ -7,13 +7,15 @@ such as the standard library's: closing a file in one copy drops the file locks 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from adbc_driver_manager import Error as AdbcError, dbapi
 import pyarrow as pa
-from sqlalchemy import URL
 
 from meter_bridge.storage.location import Location
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 __all__ = ("AdbcError", "Columns", "columns_of")
 

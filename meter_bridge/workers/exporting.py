@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, select
 
 from meter_bridge.engine.archive import retired_upto
 from meter_bridge.engine.compaction import to_merge
-from meter_bridge.engine.export import Exporter, ExportError, ExportFile
+from meter_bridge.engine.export import Exporter, ExportError
+from meter_bridge.engine.exported import ExportFile
 from meter_bridge.engine.folder_manifest import FolderManifest, Watermark, read_manifest, write_manifest
 from meter_bridge.engine.time import wall_ms
 from meter_bridge.storage import tables

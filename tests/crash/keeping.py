@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from meter_bridge.devices.driver import Report
 from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.export import ROLLUP, SEGMENTS, Exporter
-from meter_bridge.engine.export_child import SEGMENT_SCHEMA
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.exported import ROLLUP, SEGMENTS
+from meter_bridge.engine.parquet_file import SEGMENT_SCHEMA
 from meter_bridge.engine.retention import DAY_MS, Retention
 from meter_bridge.protocol.messages import HistoryPage
 from meter_bridge.storage import work as ops

@@ -19,7 +19,8 @@ from meter_bridge.engine.bridge import Bridge
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.discovery import Discovery
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter, ExportFile
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.exported import ExportFile
 from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.look import make_feed
 from meter_bridge.engine.time import Clocks, monotonic_ms

@@ -11,8 +11,9 @@ import pytest
 from meter_bridge.engine import compaction, merging
 from meter_bridge.engine.compaction import LARGE_ROWS, MANY, MOST_ROWS, to_merge
 from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.export import ROLLUP, SEGMENTS, Exporter, ExportFile
+from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.export_child import LEFTOVER_GRACE_S
+from meter_bridge.engine.exported import ROLLUP, SEGMENTS, ExportFile
 from tests.engine.harness import HOUR, House, house
 
 FEW = 3

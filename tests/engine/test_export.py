@@ -6,6 +6,8 @@ from datetime import date
 import os
 from pathlib import Path
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pyarrow as pa
@@ -13,15 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
-from meter_bridge.engine.export import (
-    ROLLUP,
-    Exporter,
-    ExportError,
-    ExportFile,
-    manifest_rows,
-    watermark_row,
-)
-from meter_bridge.engine.export_child import ParquetFile
+from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.exported import ROLLUP, ExportFile
+from meter_bridge.engine.parquet_file import ParquetFile
 from meter_bridge.storage import tables
 
 MEASURES = ("wh", "amount", "tax")
@@ -235,6 +231,21 @@ async def test_manifest_rows_fit_their_table(database: Path, export_dir: Path) -
 async def test_a_database_that_cannot_be_read_is_an_export_error(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="export failed"):
         await Exporter(tmp_path / "none.db", tmp_path / "export").run(0, 1)
+
+
+def test_children_load_nothing_that_they_do_not_need() -> None:
+    """Loading is most of what a small export costs."""
+    program = """
+import sys
+import meter_bridge.engine.archive_child, meter_bridge.engine.merging
+print({"adbc_driver_manager", "asyncio", "sqlalchemy"} & set(sys.modules))
+from meter_bridge.engine import export_process
+sys.meta_path.insert(0, export_process._Refusing())
+import meter_bridge.engine.export_child
+print({"asyncio", "pandas", "polars", "sqlalchemy"} & set(sys.modules))
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "set()\nset()\n"
 
 
 async def test_the_childs_peak_is_known(database: Path, export_dir: Path) -> None:

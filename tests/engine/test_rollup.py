@@ -5,7 +5,7 @@ from datetime import date
 import pyarrow as pa
 
 from meter_bridge.core.calendar import SLOT_MS
-from meter_bridge.engine.export_child import ROLLUP_SCHEMA, _summed
+from meter_bridge.engine.parquet_file import ROLLUP_SCHEMA, summed
 
 
 def _day(*parts: tuple[int, int, str]) -> pa.Table:
@@ -40,14 +40,14 @@ def parts(table: pa.Table) -> list[tuple[int, str, int]]:
 def test_the_rollup_keeps_apart_what_another_band_lies_between() -> None:
     day = _day((0, 17, "rest"), (17, 19, "peak"), (19, 24, "rest"))
     expected = [(0, "rest", 680), (17, "peak", 80), (19, "rest", 200)]
-    assert parts(_summed([day])) == expected
+    assert parts(summed([day])) == expected
     pieces = [day.slice(0, 30), day.slice(30, 50), day.slice(80)]
-    so_far = _summed(pieces[:1])
+    so_far = summed(pieces[:1])
     for piece in pieces[1:]:
-        so_far = _summed([so_far, piece])
+        so_far = summed([so_far, piece])
     assert parts(so_far) == expected
 
 
 def test_the_rollup_keeps_apart_what_a_gap_lies_between() -> None:
     morning_and_evening = _day((0, 17, "rest"), (19, 24, "rest"))
-    assert parts(_summed([morning_and_evening])) == [(0, "rest", 680), (19, "rest", 200)]
+    assert parts(summed([morning_and_evening])) == [(0, "rest", 680), (19, "rest", 200)]

@@ -19,7 +19,8 @@ from meter_bridge.devices.broker_url import parse_broker_url
 from meter_bridge.engine import compaction
 from meter_bridge.engine.archive import EXPORT_NAME
 from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.export import MANIFEST_NAME, Exporter
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.exported import MANIFEST_NAME
 from meter_bridge.engine.folder_manifest import read_manifest
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
