@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+import shutil
 import tempfile
 from threading import Event, Thread
 
@@ -12,8 +13,9 @@ from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.cli import main
 from tests.api.serving import serving_locally
 from tests.api.stand_in import StandIn
-from tests.storage.template import settings_of
+from tests.storage.template import ON_POSTGRESQL, settings_of
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 type Answer = tuple[int, str, str]
 type Command = Callable[..., Answer]
 
@@ -33,6 +35,24 @@ def own_database(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if settings.database is not None:
             monkeypatch.setenv("PREPAID_METER_DATABASE", settings.database)
         yield
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the command made of the documentation's example; it is copied, never used."""
+    folder = tmp_path_factory.mktemp("example")
+    assert main(("apply", str(EXAMPLE), "--yes", "--data", str(folder))) == 0
+    return folder
+
+
+@pytest.fixture
+def installed(run: Command, data: Path, own_database: None, request: pytest.FixtureRequest) -> Path:
+    """Return the folder of an installation made from the example of the documentation."""
+    if ON_POSTGRESQL:
+        assert run("apply", str(EXAMPLE), "--yes")[0] == 0
+    else:
+        shutil.copytree(request.getfixturevalue("example"), data, dirs_exist_ok=True)
+    return data
 
 
 @pytest.fixture

@@ -7,16 +7,7 @@ import re
 import pytest
 
 from meter_bridge.storage.database import DATABASE_NAME
-from tests.commands.conftest import Command
-
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
-
-
-@pytest.fixture
-def installed(run: Command, data: Path, own_database: None) -> Path:
-    """Return the folder of an installation made from the example of the documentation."""
-    assert run("apply", str(EXAMPLE), "--yes")[0] == 0
-    return data
+from tests.commands.conftest import EXAMPLE, Command
 
 
 @pytest.mark.invariant(8)

@@ -15,7 +15,6 @@ from meter_bridge.storage import backup as backing_up, encryption
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from tests.commands.conftest import Command
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 SQLITE = b"SQLite format 3"
 pytestmark = pytest.mark.sqlite(
     "what is restored is a file; tests/storage/test_backup_of_server.py has a server's"
@@ -23,11 +22,10 @@ pytestmark = pytest.mark.sqlite(
 
 
 @pytest.fixture
-def installed(run: Command, data: Path) -> Path:
+def installed(run: Command, installed: Path) -> Path:
     """Return the folder of an installation in which money was paid."""
-    assert run("apply", str(EXAMPLE), "--yes")[0] == 0
     assert run("top-up", "flat-1", "100.00", "--key", "k")[0] == 0
-    return data
+    return installed
 
 
 @pytest.fixture
