@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meter_bridge.engine import lean
 from meter_bridge.engine.exported import COMPARED, MEASURED, Asked
 
 OVER: Final = 0
@@ -57,6 +58,7 @@ def sums(asked: Asked) -> list[list[list[object]]]:
 
 def main() -> int:
     """Answer what standard input asks for, as JSON."""
+    lean.refuse()
     asked: Asked = json.loads(sys.stdin.read())
     pa.set_cpu_count(1)
     try:

@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meter_bridge.engine import lean
 from meter_bridge.engine.exported import ROLLUP, SEGMENTS, ExportFile
 from meter_bridge.engine.parquet_file import (
     NICENESS,
@@ -75,6 +76,7 @@ def _sums(held: Sequence[pa.Table]) -> dict[tuple[object, ...], tuple[object, ..
 
 def main() -> int:
     """Merge the files that standard input names, at low priority, and print the manifest as JSON."""
+    lean.refuse()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
     given = parser.parse_args()

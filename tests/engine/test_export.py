@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import closing, suppress
 from datetime import date
+import json
 import os
 from pathlib import Path
 import sqlite3
@@ -15,14 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
-from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
-from meter_bridge.engine.exported import ROLLUP, ExportFile
+from meter_bridge.engine import archive
+from meter_bridge.engine.export import CHILD, MERGER, Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.exported import ROLLUP, Asked, ExportFile
 from meter_bridge.engine.parquet_file import ParquetFile
 from meter_bridge.storage import tables
 
 MEASURES = ("wh", "amount", "tax")
 PER_ENTRY = 3
 type Row = dict[str, object]
+NEEDLESS = {"asyncio.base_events", "pandas.core", "polars.dataframe", "sqlalchemy.sql"}
 
 
 def _segment(entry: int, n: int) -> Row:
@@ -233,19 +236,34 @@ async def test_a_database_that_cannot_be_read_is_an_export_error(tmp_path: Path)
         await Exporter(tmp_path / "none.db", tmp_path / "export").run(0, 1)
 
 
-def test_children_load_nothing_that_they_do_not_need() -> None:
+def child_of(module: str, given: object, *arguments: str) -> tuple[str, set[str]]:
+    """Run a child of the bridge; return what it printed and the modules that it loaded."""
+    command = [sys.executable, "-X", "importtime", "-m", module, *arguments]
+    done = subprocess.run(
+        command,
+        input=given if isinstance(given, str) else json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+
+
+def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir: Path) -> None:
     """Loading is most of what a small export costs."""
-    program = """
-import sys
-import meter_bridge.engine.archive_child, meter_bridge.engine.merging
-print({"adbc_driver_manager", "asyncio", "sqlalchemy"} & set(sys.modules))
-from meter_bridge.engine import export_process
-sys.meta_path.insert(0, export_process._Refusing())
-import meter_bridge.engine.export_child
-print({"asyncio", "pandas", "polars", "sqlalchemy"} & set(sys.modules))
-"""
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout == "set()\nset()\n"
+    folder = f"--export-dir={export_dir}"
+    printed, loaded = child_of(CHILD, str(database), folder, "--after=0", "--upto=99")
+    files = json.loads(printed)["files"]
+    assert "adbc_driver_sqlite" in loaded
+    assert not loaded & NEEDLESS
+    for file in (files[0], files[-1]):
+        _, loaded = child_of(MERGER, [file], folder)
+        assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
+    asked = Asked(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
+    for account in (None, "unit-1"):
+        printed, loaded = child_of(archive.CHILD, asked | {"account": account})
+        assert json.loads(printed)
+        assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
 
 
 async def test_the_childs_peak_is_known(database: Path, export_dir: Path) -> None:

@@ -1,8 +1,11 @@
 """Old segments leave the database once exported files hold them; what is asked of them stays the same."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,8 +24,8 @@ from meter_bridge.storage import work as ops
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import written
 from tests.engine.dear import DAY, with_dear
-from tests.engine.harness import House, house, operate, read_only
-from tests.storage.template import existing_or_new
+from tests.engine.harness import House, VirtualTime, house, opened, operate, read_only
+from tests.storage.template import ON_POSTGRESQL, existing_or_new
 
 KEPT_DAYS = 1
 DAYS = 33
@@ -40,12 +43,39 @@ async def month(folder: Path) -> AsyncIterator[House]:
         yield made
 
 
-@pytest.fixture
-async def flat(tmp_path: Path) -> AsyncIterator[House]:
+@asynccontextmanager
+async def exported_month(folder: Path) -> AsyncIterator[House]:
     """Open a flat of a month, all of it exported."""
-    async with month(tmp_path) as made:
-        await Daemon(made.engine, Exporter(made.location, tmp_path / "export"), 1).export()
+    async with month(folder) as made:
+        await Daemon(made.engine, Exporter(made.location, folder / "export"), 1).export()
         yield made
+
+
+async def closed_month(folder: Path) -> VirtualTime:
+    """Leave a flat of a month behind, all of it exported, and return what time it is there."""
+    async with exported_month(folder) as made:
+        return made.time
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VirtualTime] | None:
+    """Return the folder of a month to copy, and what time it is there; none where the database is no file."""
+    if ON_POSTGRESQL:
+        return None
+    folder = tmp_path_factory.mktemp("month")
+    return folder, asyncio.run(closed_month(folder))
+
+
+@pytest.fixture
+async def flat(tmp_path: Path, kept: tuple[Path, VirtualTime] | None) -> AsyncIterator[House]:
+    """Open a flat of a month, all of it exported."""
+    if kept is None:
+        async with exported_month(tmp_path) as made:
+            yield made
+        return
+    shutil.copytree(kept[0], tmp_path, dirs_exist_ok=True)
+    async with opened(tmp_path, replace(kept[1])) as copied:
+        yield copied
 
 
 def retention(flat: House, days: int = KEPT_DAYS) -> Retention:
