@@ -10,15 +10,18 @@ from pathlib import Path
 import sys
 from typing import Final
 
-from dashboard.pricing.audit import audit
-from dashboard.settings import settings
-from dashboard.source import SourceError
+from meter_bridge.engine import lean
 
 NICENESS: Final = 10
 
 
 def main(arguments: list[str]) -> int:
     """Audit a data folder at low priority."""
+    lean.refuse()
+    from dashboard.pricing.audit import audit  # noqa: PLC0415 - without what is refused
+    from dashboard.settings import settings  # noqa: PLC0415 - as above
+    from dashboard.source import SourceError  # noqa: PLC0415 - as above
+
     if len(arguments) not in {1, 2}:
         print("give a data folder, and where there are several shards one", file=sys.stderr)  # noqa: T201
         return 2
