@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+import tomllib
 
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -14,6 +16,7 @@ from dashboard.signin.sessions import SESSIONS
 from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+CONFIG = APP.parent / ".streamlit" / "config.toml"
 SMALL = (
     Unit(id="one", name="Flat 1", customer="N. Dlamini", days=12, kwh_per_day=40),
     Unit(id="two", name="Flat 2", customer="J. van Wyk", days=12, end_balance=-5_000_000),
@@ -35,6 +38,13 @@ def fresh_cache() -> Iterator[None]:
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_served() -> None:
+    """Run pages with the settings that they are served with: ``AppTest`` does not look beside ``app.py``."""
+    for name, value in tomllib.loads(CONFIG.read_text(encoding="utf-8"))["runner"].items():
+        config.set_option(f"runner.{name}", value)
 
 
 @pytest.fixture(scope="session")
