@@ -29,6 +29,7 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.endpoint import Endpoint
 from tests.api.real_engine import TOKENS, RealEngine, real_engine
 from tests.api.test_openapi import DOCUMENT
+from tests.effort import tries
 
 SENDERS: Final = [*(str(each["name"]) for each in TOKENS), None]
 KNOWN: Final = {"id": ("flat-1", "flat-2", "flat-1%2Fmain"), "provider": ("till",), "file": ("app.js",)}
@@ -40,7 +41,7 @@ CHECKS: Final = [
     response_schema_conformance,
 ]
 MOSTLY: Final = st.sampled_from([True, True, False])
-EXAMPLES: Final = 16
+EXAMPLES: Final = tries(16, at_a_desk=8)
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS: Final = [each for each in ENDPOINTS if each.path != "/api/v1/ws"]
 """The WebSocket is not one request and one answer."""

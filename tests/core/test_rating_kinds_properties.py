@@ -27,6 +27,7 @@ from meter_bridge.core.tariff import (
     check_tariff,
 )
 from tests.core.builders import DAY, SLOT, instant, weekly_ladder
+from tests.effort import tries
 
 pytestmark = pytest.mark.invariant(7)
 ZONE = "Europe/London"
@@ -162,7 +163,7 @@ def _midnights() -> list[int]:
     return found
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(250, at_a_desk=100), deadline=None)
 @given(tariffs(), st.data())
 def test_every_line_ends_at_the_same_amount_however_the_period_is_cut(
     version: TariffVersion, data: st.DataObject
@@ -198,7 +199,7 @@ def test_every_line_ends_at_the_same_amount_however_the_period_is_cut(
         assert books.facts == sum(books.amounts.values()) - contained
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150, at_a_desk=60), deadline=None)
 @given(tariffs(), st.lists(st.tuples(st.integers(0, 3_000), st.sampled_from(Asked)), max_size=12))
 def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
     version: TariffVersion, readings: list[tuple[int, Asked]]
@@ -224,7 +225,7 @@ def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
     assert settle(asked, timeline).total == settle(never, timeline).total
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100, at_a_desk=40), deadline=None)
 @given(tariffs(), st.lists(st.integers(0, 5_000), min_size=1, max_size=5))
 def test_quantities_settled_and_current_agree_when_all_is_settled(
     version: TariffVersion, deltas: list[int]

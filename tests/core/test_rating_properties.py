@@ -14,9 +14,10 @@ from meter_bridge.core.standing import charge_day
 from meter_bridge.core.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, MINUTE, band, instant
 from tests.core.strategies import NaiveRating, ladders, naive_boundaries, partitions, timelines
+from tests.effort import tries
 
 pytestmark = pytest.mark.invariant(7)
-EXAMPLES = settings(max_examples=150)
+EXAMPLES = settings(max_examples=tries(150, at_a_desk=60))
 
 
 @dataclass
