@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 import json
 from pathlib import Path
 import random
 import sys
+import tempfile
 import time
 from zoneinfo import ZoneInfo
 
@@ -116,8 +118,8 @@ class House:
     def write(self) -> None:
         """Create the database and commit every remembered row."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.database.write_bytes(_without_rows())
         engine = self.engine()
-        tables.metadata.create_all(engine)
         with engine.begin() as connection:
             for table in tables.metadata.sorted_tables:
                 if rows := self.rows.get(table.name):
@@ -135,6 +137,17 @@ class House:
             connection.execute(tables.export_watermark.delete())
             connection.execute(insert(tables.export_watermark), [watermark_row(last)])
         engine.dispose()
+
+
+@cache
+def _without_rows() -> bytes:
+    """Return a database with every table and no row: making it takes longer than most houses."""
+    with tempfile.TemporaryDirectory(prefix="prepaid-invented-") as name:
+        made = House(Path(name))
+        engine = made.engine()
+        tables.metadata.create_all(engine)
+        engine.dispose()
+        return made.database.read_bytes()
 
 
 @dataclass

@@ -6,8 +6,10 @@ own) would drop each other's file locks.
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 import os
 from pathlib import Path
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -59,12 +61,18 @@ def _elsewhere(script: str, house: House, *numbers: int) -> None:
     )
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> House:
-    """Return a house that a test may change."""
-    made = build(tmp_path, (Unit(id="one", name="Flat 1", days=4),))
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Return a house, exported up to yesterday; nobody changes it."""
+    made = build(tmp_path_factory.mktemp("exported"), (Unit(id="one", name="Flat 1", days=4),))
     made.export(yesterday(made))
     return made
+
+
+@pytest.fixture
+def own(exported: House, tmp_path: Path) -> House:
+    """Return a copy of it that a test may change."""
+    return replace(exported, folder=shutil.copytree(exported.folder, tmp_path / "own"))
 
 
 def test_rows_exported_while_reading_are_counted_once(own: House, monkeypatch: pytest.MonkeyPatch) -> None:
