@@ -310,7 +310,7 @@ class TasmotaMeter(SimulatedMeter):
 
 
 def _local_time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(at_ms // 1000, UTC).replace(tzinfo=None).isoformat()
 
 
 def _duration(seconds: int) -> str:
