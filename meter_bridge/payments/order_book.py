@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from meter_bridge.payments.order import Booking, Case, Kind, Order, Step, Told
 from meter_bridge.storage import tables
@@ -13,6 +25,36 @@ from meter_bridge.storage.shards import Shard
 _ORDER: Final = tables.payment_order
 _EVENT: Final = tables.payment_event
 _BOOKING: Final = tables.payment_booking
+
+# Questions that are asked of every case are put into words once: to make them took longer than to ask them.
+_OURS: Final = _EVENT.c.provider == bindparam("provider")
+_ORDER_BY_ID: Final = select(_ORDER).where(_ORDER.c.id == bindparam("order_id"))
+_PAYMENTS_NAMED: Final = select(_EVENT.c.payment_id).where(
+    _OURS, _EVENT.c.order_id == bindparam("order_id"), _EVENT.c.payment_id.is_not(None)
+)
+_EVENTS_OF_ORDER: Final = (
+    select(_EVENT)
+    .where(
+        or_(
+            and_(_OURS, _EVENT.c.order_id == bindparam("order_id")),
+            and_(
+                _OURS,
+                _EVENT.c.order_id.is_(None),
+                _EVENT.c.payment_id.in_(bindparam("payments", expanding=True)),
+            ),
+        )
+    )
+    .order_by(_EVENT.c.n)
+)
+_BOOKED: Final = (
+    select(_BOOKING)
+    .where(
+        _BOOKING.c.provider == bindparam("provider"),
+        _BOOKING.c.payment_id.in_(bindparam("payments", expanding=True)),
+    )
+    .order_by(_BOOKING.c.at, _BOOKING.c.step, _BOOKING.c.key)
+)
+
 type IsOpen = Callable[[Connection, Order], bool]
 """Says whether the customer who ordered still has the account."""
 
@@ -142,18 +184,15 @@ def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> Case:
     """Return a case: events that name the order, and those that name only one of its payments."""
     order = None
     payments: set[str] = {subject.payment_id} if subject.payment_id is not None else set()
-    ours = _EVENT.c.provider == subject.provider
-    which = [and_(ours, _EVENT.c.payment_id == subject.payment_id, _EVENT.c.order_id.is_(None))]
-    if subject.order_id is not None:
-        row = connection.execute(select(_ORDER).where(_ORDER.c.id == subject.order_id)).mappings().one()
-        order = order_from(row)
-        named = select(_EVENT.c.payment_id).where(
-            ours, _EVENT.c.order_id == order.id, _EVENT.c.payment_id.is_not(None)
-        )
-        payments |= set(connection.execute(named).scalars())
-        unnamed = and_(ours, _EVENT.c.order_id.is_(None), _EVENT.c.payment_id.in_(payments))
-        which = [and_(ours, _EVENT.c.order_id == order.id), unnamed]
-    events = connection.execute(select(_EVENT).where(or_(*which)).order_by(_EVENT.c.n)).mappings()
+    asked: dict[str, object] = {"provider": subject.provider, "order_id": subject.order_id}
+    if subject.order_id is None:
+        ours, payment = _EVENT.c.provider == subject.provider, _EVENT.c.payment_id == subject.payment_id
+        query = select(_EVENT).where(ours, payment, _EVENT.c.order_id.is_(None)).order_by(_EVENT.c.n)
+        events = connection.execute(query).mappings()
+    else:
+        order = order_from(connection.execute(_ORDER_BY_ID, asked).mappings().one())
+        payments |= set(connection.execute(_PAYMENTS_NAMED, asked).scalars())
+        events = connection.execute(_EVENTS_OF_ORDER, asked | {"payments": sorted(payments)}).mappings()
     told = [_told(each) for each in events]
     return Case(
         order,
@@ -164,17 +203,14 @@ def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> Case:
 
 
 def _bookings(connection: Connection, provider: str, payments: Iterable[str]) -> list[Booking]:
-    query = select(_BOOKING).where(_BOOKING.c.provider == provider, _BOOKING.c.payment_id.in_(payments))
-    rows = connection.execute(query.order_by(_BOOKING.c.at, _BOOKING.c.step, _BOOKING.c.key)).mappings()
+    asked = {"provider": provider, "payments": sorted(payments)}
+    rows = connection.execute(_BOOKED, asked).mappings()
     names = ("key", "payment_id", "account_id", "amount", "entry_id")
     return [Booking(step=Step(row["step"]), **{name: row[name] for name in names}) for row in rows]
 
 
-def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[Subject]:
-    """Return what payments or reversals are about for which no step was taken, oldest first.
-
-    ``news`` limits it to some of the events.
-    """
+def _without_step() -> Select[tuple[str, str | None, str | None]]:
+    """Return the question what events are about for which no step was taken, oldest first."""
     done = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider,
         or_(_BOOKING.c.key == _EVENT.c.payment_id, _BOOKING.c.key == _EVENT.c.reversal_id),
@@ -185,10 +221,20 @@ def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[S
     )
     back = and_(_EVENT.c.kind.in_((Kind.REFUNDED, Kind.CHARGED_BACK)), ~by_reversal)
     query = select(_EVENT.c.provider, _EVENT.c.order_id, _EVENT.c.payment_id).where(or_(paid, back))
-    if news is not None:
-        query = query.where(news)
+    return query.order_by(_EVENT.c.n)
+
+
+_WITHOUT_STEP: Final = _without_step()
+
+
+def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[Subject]:
+    """Return what payments or reversals are about for which no step was taken, oldest first.
+
+    ``news`` limits it to some of the events.
+    """
+    query = _WITHOUT_STEP if news is None else _WITHOUT_STEP.where(news)
     with reader.connect() as connection:
-        found = connection.execute(query.order_by(_EVENT.c.n)).all()
+        found = connection.execute(query).all()
     subjects = dict.fromkeys(
         Subject(provider, order_id or _known_order(reader, provider, payment_id), payment_id)
         for provider, order_id, payment_id in found
