@@ -1,7 +1,9 @@
 """An installation moves between SQLite and PostgreSQL whole or not at all, and never exists twice."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+import shutil
 
 import pytest
 from sqlalchemy import URL, Connection, text
@@ -50,6 +52,18 @@ async def use(folder: Path) -> Path:
     return folder / DATABASE_NAME
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a used installation, to copy."""
+    return asyncio.run(use(tmp_path_factory.mktemp("original")))
+
+
+@pytest.fixture
+def source(tmp_path: Path, original: Path) -> Path:
+    """Return the file of a used installation."""
+    return Path(shutil.copyfile(original, tmp_path / DATABASE_NAME))
+
+
 async def use_more(folder: Path) -> None:
     """Go on with an installation for a while."""
     async with opened(folder, VirtualTime()) as flat:
@@ -64,13 +78,16 @@ def new_folder(path: Path) -> Path:
     return path
 
 
+def exists(path: Path) -> bool:
+    return path.exists()
+
+
 def contents(location: Location) -> dict[str, copying.Digest]:
     with reading(location) as reader, snapshot(reader) as connection:
         return copying.digests(connection)
 
 
-async def test_there_and_back_everything_is_equal(tmp_path: Path, server_empty: URL) -> None:
-    source = await use(tmp_path)
+async def test_there_and_back_everything_is_equal(tmp_path: Path, source: Path, server_empty: URL) -> None:
     before = contents(source)
     assert before["segment"].rows > 20
     there = await move(source, server_empty)
@@ -82,13 +99,12 @@ async def test_there_and_back_everything_is_equal(tmp_path: Path, server_empty: 
 
 
 async def test_a_running_installation_is_copied_first_and_the_rest_when_its_bridge_has_ended(
-    tmp_path: Path, server_empty: URL
+    tmp_path: Path, source: Path, server_empty: URL
 ) -> None:
-    source = await use(tmp_path)
     lock = InstallationLock(tmp_path)
     lock.acquire()
     first = await move(source, server_empty)
-    assert (first.finished, source.exists()) == (False, True)
+    assert (first.finished, exists(source)) == (False, True)
     lock.release()
     await use_more(tmp_path)
     rest = await move(source, server_empty)
@@ -98,9 +114,8 @@ async def test_a_running_installation_is_copied_first_and_the_rest_when_its_brid
 
 
 async def test_what_has_gone_from_a_source_since_goes_from_its_copy(
-    tmp_path: Path, server_empty: URL
+    tmp_path: Path, source: Path, server_empty: URL
 ) -> None:
-    source = await use(tmp_path)
     lock = InstallationLock(tmp_path)
     lock.acquire()
     await move(source, server_empty)
@@ -119,9 +134,8 @@ async def test_what_has_gone_from_a_source_since_goes_from_its_copy(
 
 
 async def test_the_server_waits_however_long_a_large_source_takes_to_read(
-    tmp_path: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, source: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = await use(tmp_path)
     allowed: list[object] = []
 
     def read(own: Connection, copied: Connection) -> int:
@@ -133,8 +147,7 @@ async def test_the_server_waits_however_long_a_large_source_takes_to_read(
     assert allowed == ["0"]
 
 
-async def test_no_bridge_starts_on_half_a_copy(tmp_path: Path, server_empty: URL) -> None:
-    source = await use(tmp_path)
+async def test_no_bridge_starts_on_half_a_copy(tmp_path: Path, source: Path, server_empty: URL) -> None:
     lock = InstallationLock(tmp_path)
     lock.acquire()
     await move(source, server_empty)
@@ -147,10 +160,11 @@ async def test_no_bridge_starts_on_half_a_copy(tmp_path: Path, server_empty: URL
         pass
 
 
-async def test_no_bridge_starts_on_what_was_moved_away(tmp_path: Path, server_empty: URL) -> None:
-    source = await use(tmp_path)
+async def test_no_bridge_starts_on_what_was_moved_away(
+    tmp_path: Path, source: Path, server_empty: URL
+) -> None:
     await move(source, server_empty)
-    assert not source.exists()
+    assert not exists(source)
     assert source.with_name("bridge.db.moved").exists()
     await move(server_empty, new_folder(tmp_path / "back") / DATABASE_NAME)
     with pytest.raises(LockedError, match="it was moved to"):
@@ -159,9 +173,8 @@ async def test_no_bridge_starts_on_what_was_moved_away(tmp_path: Path, server_em
 
 
 async def test_a_copy_that_is_not_equal_is_not_kept(
-    tmp_path: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, source: Path, server_empty: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = await use(tmp_path)
 
     def forgetful(own: Connection, copied: Connection) -> int:
         rows = copying.copy(own, copied)
@@ -171,25 +184,25 @@ async def test_a_copy_that_is_not_equal_is_not_kept(
     monkeypatch.setattr(moving, "copy", forgetful)
     with pytest.raises(StorageError, match="balance has other rows"):
         await move(source, server_empty)
-    assert source.exists()
+    assert exists(source)
     assert contents(server_empty)["installation"].rows == 0
     monkeypatch.undo()
     assert (await move(source, server_empty)).finished
 
 
-async def test_books_that_are_not_right_are_not_moved(tmp_path: Path, server_empty: URL) -> None:
-    source = await use(tmp_path)
+async def test_books_that_are_not_right_are_not_moved(
+    tmp_path: Path, source: Path, server_empty: URL
+) -> None:
     with open_writer(source).begin() as connection:
         connection.execute(text("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'"))
     with pytest.raises(StorageError, match="the books are not right: invariant 2"):
         await move(source, server_empty)
-    assert source.exists()
+    assert exists(source)
 
 
 async def test_nothing_is_copied_over_another_installation(
-    tmp_path: Path, server_empty: URL, server_database: URL
+    tmp_path: Path, source: Path, server_empty: URL, server_database: URL
 ) -> None:
-    source = await use(tmp_path)
     with pytest.raises(StorageError, match="another installation"):
         await move(source, server_database)
     other = tmp_path / "other.db"
@@ -199,9 +212,8 @@ async def test_nothing_is_copied_over_another_installation(
 
 
 async def test_a_database_in_use_is_no_target(
-    tmp_path: Path, server_empty: URL, server_database: URL
+    tmp_path: Path, source: Path, server_empty: URL, server_database: URL
 ) -> None:
-    source = await use(tmp_path)
     async with owned(tmp_path / "other", server_database):
         with pytest.raises(StorageError, match="is in use"):
             await move(source, server_database)

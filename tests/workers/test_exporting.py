@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 import os
 from pathlib import Path
 import shutil
@@ -31,7 +32,7 @@ from meter_bridge.workers.worker import Worker
 from tests.engine.harness import HOUR, LANDLORD, VirtualTime
 from tests.engine.test_shards import TWO, Owner, Street, street
 from tests.storage.conftest import server_database
-from tests.storage.template import forget, new_location
+from tests.storage.template import ON_POSTGRESQL, forget, new_location
 
 __all__ = ("server_database",)
 SEGMENTS = """
@@ -50,24 +51,6 @@ async def use(owners: dict[str, Owner], found: Street, *registers: int) -> None:
             await owner.engine.drained()
 
 
-@pytest.fixture
-async def exported(tmp_path: Path) -> AsyncIterator[Street]:
-    """Return an installation that a bridge alone exported, and that was divided afterwards and went on."""
-    found = Street(new_location(tmp_path / "a"), tmp_path / "a", VirtualTime())
-    async with found.owner(WHOLE) as owner:
-        await owner.apply(street(TWO))
-        await use({"n1": owner, "s1": owner}, found, 0, 1_000, 2_000)
-        await Daemon(owner.engine, Exporter(found.location, found.data / EXPORT_NAME), 1).export()
-    found.divide(2)
-    await go_on(found, 3_000, 4_000)
-    second = tmp_path / "b"
-    second.mkdir()
-    if isinstance(found.location, Path):
-        (second / DATABASE_NAME).symlink_to(found.location)
-    yield found
-    forget()
-
-
 async def go_on(found: Street, *registers: int) -> None:
     """Let the owners of both shards charge."""
     async with found.owner(Shard(0, 2)) as first, found.owner(Shard(1, 2)) as second:
@@ -81,6 +64,47 @@ async def export(found: Street, data: Path) -> None:
         await Exporting(reader, Exporter(found.location, folder), folder, 2).export()
     finally:
         reader.dispose()
+
+
+async def made(folder: Path) -> Street:
+    """Make an installation that a bridge alone exported, and then, divided, the second of two."""
+    found = Street(new_location(folder / "a"), folder / "a", VirtualTime())
+    async with found.owner(WHOLE) as owner:
+        await owner.apply(street(TWO))
+        await use({"n1": owner, "s1": owner}, found, 0, 1_000, 2_000)
+        await Daemon(owner.engine, Exporter(found.location, found.data / EXPORT_NAME), 1).export()
+    found.divide(2)
+    await go_on(found, 3_000, 4_000)
+    second = folder / "b"
+    second.mkdir()
+    if isinstance(found.location, Path):
+        (second / DATABASE_NAME).symlink_to(Path("..", "a", DATABASE_NAME))
+    await export(found, second)
+    return found
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Street | None:
+    """Return an installation to copy; None where its database is no file."""
+    return None if ON_POSTGRESQL else asyncio.run(made(tmp_path_factory.mktemp("street")))
+
+
+@pytest.fixture
+async def both(tmp_path: Path, original: Street | None) -> AsyncIterator[Street]:
+    """Return an installation that a bridge alone exported; once it was divided and went on, a second did."""
+    if original is None:
+        yield await made(tmp_path)
+    else:
+        shutil.copytree(original.data.parent, tmp_path, symlinks=True, dirs_exist_ok=True)
+        yield Street(tmp_path / "a" / DATABASE_NAME, tmp_path / "a", replace(original.time))
+    forget()
+
+
+@pytest.fixture
+def exported(both: Street) -> Street:
+    """Return an installation that a bridge alone exported, and that was divided afterwards and went on."""
+    shutil.rmtree(both.data.parent / "b" / EXPORT_NAME)
+    return both
 
 
 def database(found: Street) -> str | None:
@@ -120,41 +144,38 @@ async def test_what_a_bridge_alone_had_exported_is_kept_in_its_folder(exported: 
 
 
 @pytest.mark.parametrize("lost", ["a file", "everything"])
-async def test_a_folder_that_lost_files_is_filled_anew(exported: Street, lost: str) -> None:
-    data = exported.data.parent / "b"
-    await export(exported, data)
+async def test_a_folder_that_lost_files_is_filled_anew(both: Street, lost: str) -> None:
+    data = both.data.parent / "b"
     if lost == "everything":
         shutil.rmtree(data / EXPORT_NAME)
     else:
         next((data / EXPORT_NAME).glob("segments/*/*")).unlink()
-    await export(exported, data)
-    assert shown(exported, data) == ({"n1": 4_000, "s1": 4_000}, 0)
+    await export(both, data)
+    assert shown(both, data) == ({"n1": 4_000, "s1": 4_000}, 0)
 
 
-async def test_files_of_a_database_that_went_another_way_are_not_shown(exported: Street) -> None:
+async def test_files_of_a_database_that_went_another_way_are_not_shown(both: Street) -> None:
     """As after an older backup was restored: entries of the same numbers are others."""
-    data = exported.data.parent / "b"
-    await export(exported, data)
+    data = both.data.parent / "b"
     manifest = read_manifest(data / EXPORT_NAME)
     assert manifest is not None
     text = (data / EXPORT_NAME / MANIFEST_NAME).read_text()
     mark = manifest.watermarks[1]
     (data / EXPORT_NAME / MANIFEST_NAME).write_text(text.replace(str(mark.at), str(mark.at + 1)))
-    energy, waiting = shown(exported, data)
+    energy, waiting = shown(both, data)
     assert energy == {"n1": 4_000, "s1": 4_000}
     assert waiting
-    await export(exported, data)
-    assert shown(exported, data) == ({"n1": 4_000, "s1": 4_000}, 0)
+    await export(both, data)
+    assert shown(both, data) == ({"n1": 4_000, "s1": 4_000}, 0)
 
 
-async def test_old_files_of_the_folder_are_not_taken_for_leftovers(exported: Street) -> None:
-    data = exported.data.parent / "b"
-    await export(exported, data)
+async def test_old_files_of_the_folder_are_not_taken_for_leftovers(both: Street) -> None:
+    data = both.data.parent / "b"
     for path in (data / EXPORT_NAME).rglob("*.parquet"):
         os.utime(path, (time.time() - 7_200,) * 2)
-    await go_on(exported, 5_000)
-    await export(exported, data)
-    assert shown(exported, data) == ({"n1": 5_000, "s1": 5_000}, 0)
+    await go_on(both, 5_000)
+    await export(both, data)
+    assert shown(both, data) == ({"n1": 5_000, "s1": 5_000}, 0)
 
 
 async def test_small_files_of_both_shards_become_one(
@@ -194,10 +215,9 @@ async def test_readings_that_are_in_files_alone_are_never_exported_without_them(
 
 
 @pytest.mark.invariant(16)
-async def test_each_bridge_audits_the_accounts_of_its_shard_whatever_folder_it_has(exported: Street) -> None:
-    data = exported.data.parent / "b"
-    await export(exported, data)
-    every = [audit(data, database(exported), shard) for shard in (None, 0, 1)]
+async def test_each_bridge_audits_the_accounts_of_its_shard_whatever_folder_it_has(both: Street) -> None:
+    data = both.data.parent / "b"
+    every = [audit(data, database(both), shard) for shard in (None, 0, 1)]
     assert [each.supplies for each in every] == [3, 2, 1]
     assert [each.differences for each in every] == [[], [], []]
 
