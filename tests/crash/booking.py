@@ -1,9 +1,12 @@
-"""A child process that books top-ups and takes readings, and prints what was acknowledged.
+"""Child processes that book top-ups and take readings, and print what was acknowledged.
 
-Run as ``python booking.py FOLDER FIRST``: keys count from FIRST; each line is a key that was acknowledged.
+Run as ``python booking.py FOLDER``: each line on standard input is a number, for which a process begins whose
+keys count from it. It prints its own id and each key that was acknowledged; once it was killed, a line says
+``ended`` and its exit code. All have one parent, so that what they need is loaded once.
 """
 
 import asyncio
+import os
 from pathlib import Path
 import sys
 
@@ -64,5 +67,16 @@ async def _book(bridge: Bridge, number: int) -> None:
         number += 3
 
 
+def begin(folder: Path, first: int) -> None:
+    """Let a process book and read, and tell how it ended."""
+    child = os.fork()
+    if child == 0:
+        print(os.getpid(), flush=True)  # noqa: T201 - whom to kill
+        asyncio.run(main(folder, first))
+    _, status = os.waitpid(child, 0)
+    print(f"\nended {os.waitstatus_to_exitcode(status)}", flush=True)  # noqa: T201 - the last line of it
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    for line in sys.stdin:
+        begin(Path(sys.argv[1]), int(line))

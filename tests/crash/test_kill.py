@@ -1,6 +1,8 @@
 """Kill -9 at random instants: every acknowledged top-up is there once, and the books are right."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+import os
 from pathlib import Path
 import random
 import signal
@@ -26,19 +28,37 @@ async def set_up(folder: Path) -> None:
         await apply(house, BLOCKS.replace("tariff: blocks", "tariff: blocks\n        never cut: yes"))
 
 
-def run_and_kill(folder: Path, first: int, after_s: float) -> list[str]:
-    """Start the child, kill it after a while, and return the keys that it acknowledged."""
-    command = [sys.executable, str(BOOKING), str(folder), str(first)]
+@contextmanager
+def parent(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start what the processes that book come from."""
+    command = [sys.executable, str(BOOKING), str(folder)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
-    ) as child:
-        assert child.stdout is not None
-        acknowledged = [child.stdout.readline()]
-        time.sleep(after_s)
-        child.send_signal(signal.SIGKILL)
-        acknowledged += child.stdout.readlines()
-    assert child.returncode == -signal.SIGKILL
-    return [line.strip() for line in acknowledged if line.endswith("\n")]
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    ) as started:
+        yield started
+        started.communicate()
+
+
+def run_and_kill(started: subprocess.Popen[str], first: int, after_s: float) -> list[str]:
+    """Begin a process, kill it after a while, and return the keys that it acknowledged."""
+    assert started.stdin is not None
+    assert started.stdout is not None
+    print(first, file=started.stdin, flush=True)
+    child = int(started.stdout.readline())
+    acknowledged = [started.stdout.readline()]
+    time.sleep(after_s)
+    os.kill(child, signal.SIGKILL)
+    for line in started.stdout:
+        if line.startswith("ended"):
+            assert line == f"ended {-signal.SIGKILL}\n"
+            break
+        acknowledged.append(line)
+    return [line.strip() for line in acknowledged if line.startswith("key-")]
 
 
 def booked(folder: Path) -> dict[str, int]:
@@ -58,11 +78,12 @@ async def test_every_acknowledged_top_up_survives_kill_9_and_counts_once(tmp_pat
     chance = random.Random(8)
     await set_up(tmp_path)
     acknowledged: list[str] = []
-    for number in range(ROUNDS):
-        acknowledged += run_and_kill(tmp_path, number * 1_000_000, chance.uniform(0, 0.5))
-        found = booked(tmp_path)
-        assert [key for key in acknowledged if found.get(key) != 1] == []
-        assert verify(tmp_path / DATABASE_NAME) == []
+    with parent(tmp_path) as started:
+        for number in range(ROUNDS):
+            acknowledged += run_and_kill(started, number * 1_000_000, chance.uniform(0, 0.5))
+            found = booked(tmp_path)
+            assert [key for key in acknowledged if found.get(key) != 1] == []
+            assert verify(tmp_path / DATABASE_NAME) == []
     assert len(acknowledged) == len(set(acknowledged)) > ROUNDS
     assert (await charged(tmp_path)) > 0
 
