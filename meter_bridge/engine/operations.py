@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 import asyncio
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 import hashlib
 import json
@@ -62,6 +63,25 @@ class Operation[T](ABC):
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Request[T]:
+    """An operation as somebody asked for it."""
+
+    actor: Actor
+    account_id: str
+    operation: Operation[T]
+    key: str
+    content: str
+    """Digest of what tells it from another with the same key."""
+    tenancy: int | None
+    """For which a tenant asked; None for whoever acts for the account itself."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Return where its key is unique."""
+        return self.account_id, self.operation.name, self.key
+
+
 class Operations:
     """Carries out operations on one engine."""
 
@@ -77,14 +97,13 @@ class Operations:
         """Carry an operation out, or return what its key was first answered with, and say which."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
         content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
-        place = account_id, operation.name, key
-        while (under_way := self._under_way.get(place)) is not None:
+        asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
+        while (under_way := self._under_way.get(asked.place)) is not None:
             known, result, _ = await asyncio.shield(under_way)
             return _same(known, content, key, result), True
-        run = self._run(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
-        task = asyncio.create_task(run)
-        self._under_way[place] = task
-        task.add_done_callback(partial(self._ended, place))
+        task = asyncio.create_task(self._run(asked))
+        self._under_way[asked.place] = task
+        task.add_done_callback(partial(self._ended, asked.place))
         known, result, replayed = await asyncio.shield(task)
         return _same(known, content, key, result), replayed
 
@@ -94,27 +113,19 @@ class Operations:
         if not task.cancelled():
             task.exception()
 
-    async def _run[T](
-        self,
-        actor: Actor,
-        account_id: str,
-        operation: Operation[T],
-        key: str,
-        content: str,
-        tenancy: int | None,
-    ) -> tuple[str, T, bool]:
+    async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
+        operation, account_id = asked.operation, asked.account_id
         async with self._alone if operation.alone else nullcontext():
-            before = await asyncio.to_thread(self._find, account_id, operation, key)
+            before = await asyncio.to_thread(self._find, asked)
             if before is not None:
                 known, result, at = before
-                self._check_tenancy(actor, account_id, key, at)
+                self._check_tenancy(asked, at)
                 return known, result, True
             await asyncio.to_thread(operation.look_up, self._engine, account_id)
             if await self._booked_first(operation, account_id):
                 await asyncio.to_thread(operation.look_up, self._engine, account_id)
-            result = await self._carry_out(actor, account_id, operation, key, content, tenancy)
-            return content, result, False
+            return asked.content, await self._carry_out(asked), False
 
     async def _running(self) -> None:
         """Wait while a site file is applied."""
@@ -135,28 +146,20 @@ class Operations:
         await committed(engine, unit)
         return True
 
-    async def _carry_out[T](
-        self,
-        actor: Actor,
-        account_id: str,
-        operation: Operation[T],
-        key: str,
-        content: str,
-        tenancy: int | None,
-    ) -> T:
+    async def _carry_out[T](self, asked: _Request[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
-        engine = self._engine
+        engine, operation, account_id = self._engine, asked.operation, asked.account_id
         await self._running()
         account = operation.account(engine, account_id)
         if account is None and account_id in engine.installation.closed:
             raise closed(account_id)
         if account is None or engine.broken:
             raise storage_unavailable()
-        if tenancy != self._tenancy(actor, account_id):
+        if asked.tenancy != self._tenancy(asked.actor, account_id):
             raise _moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(engine, account)
-        unit = Unit(engine.clock.now(), actor=actor.name)
+        unit = Unit(engine.clock.now(), actor=asked.actor.name)
         with engine.whole():
             seq, result = operation.carry_out(engine, account, unit)
         unit.work.add(
@@ -164,8 +167,8 @@ class Operations:
             {
                 "account_id": account.id,
                 "operation": operation.name,
-                "key": key,
-                "content_hash": content,
+                "key": asked.key,
+                "content_hash": asked.content,
                 "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
                 "at": unit.at,
@@ -181,17 +184,19 @@ class Operations:
             return None
         return account.tenancy.n
 
-    def _check_tenancy(self, actor: Actor, account_id: str, key: str, at: int) -> None:
+    def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
-        account = self._engine.installation.accounts.get(account_id)
-        if actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
-            raise _key_used("this key was used before, with another customer", key)
+        account = self._engine.installation.accounts.get(asked.account_id)
+        if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
+            raise _key_used("this key was used before, with another customer", asked.key)
 
-    def _find[T](self, account_id: str, operation: Operation[T], key: str) -> tuple[str, T, int] | None:
+    def _find[T](self, asked: _Request[T]) -> tuple[str, T, int] | None:
         """Return content, answer and instant of a key that was used before."""
-        table = tables.operation
+        table, operation = tables.operation, asked.operation
         query = select(table.c.content_hash, table.c.result, table.c.at).where(
-            table.c.account_id == account_id, table.c.operation == operation.name, table.c.key == key
+            table.c.account_id == asked.account_id,
+            table.c.operation == operation.name,
+            table.c.key == asked.key,
         )
         with self._engine.reader.connect() as connection:
             row = connection.execute(query).first()
