@@ -3,7 +3,7 @@
 ``scripts/test`` gives each worker one file after the other (xdist's ``loadfile``), so that what a file
 shares is made once; a simulated life shares nothing and goes out alone. What takes long begins first:
 a worker that took a long file last would be waited for. Files that start real programs mostly wait for them,
-so they stand between files that compute, and a third worker uses the two processors meanwhile.
+so they stand between files that compute, and further workers use the two processors meanwhile.
 The tests that share Home Assistant and the broker of ``tests/e2e`` are one piece, so that both start once.
 """
 
