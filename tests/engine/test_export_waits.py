@@ -7,7 +7,8 @@ from typing import override
 import pytest
 
 from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.export import Exporter, ExportFile
+from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.exported import ExportFile
 from meter_bridge.storage.work import Work
 from tests.engine.harness import House
 
