@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import date
 import json
 import os
@@ -52,10 +53,9 @@ def _segment(entry: int, n: int) -> Row:
     }
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """Return a database whose name needs quoting, with the segments of 99 journal entries."""
-    path = tmp_path / "a bridge?#%20.db"
+def made(folder: Path) -> Path:
+    """Make a database whose name needs quoting, with the segments of 99 journal entries."""
+    path = folder / "a bridge?#%20.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     made = create_engine("sqlite://", creator=lambda: sqlite3.connect(path))
@@ -65,6 +65,30 @@ def database(tmp_path: Path) -> Path:
         connection.execute(insert(tables.segment), rows)
     made.dispose()
     return path
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return a database with the segments of 99 journal entries."""
+    return made(tmp_path)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What one run wrote."""
+
+    folder: Path
+    files: list[ExportFile]
+    peak_bytes: int | None
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Return all segments in files, which are only read."""
+    folder = tmp_path_factory.mktemp("exported")
+    exporter = Exporter(made(folder), folder / "export")
+    files = asyncio.run(exporter.run(0, 99))
+    return Exported(folder / "export", files, exporter.peak_bytes)
 
 
 @pytest.fixture
@@ -99,9 +123,8 @@ def keyed(rows: list[Row]) -> dict[tuple[object, object], Row]:
     return {(row["entry_seq"], row["n"]): row | {"local_day": str(row["local_day"])} for row in rows}
 
 
-async def test_every_segment_is_exported_once_with_every_column(database: Path, export_dir: Path) -> None:
-    files = await Exporter(database, export_dir).run(0, 99)
-    rows = read(export_dir, files, "segments")
+def test_every_segment_is_exported_once_with_every_column(exported: Exported) -> None:
+    rows = read(exported.folder, exported.files, "segments")
     assert len(rows) == 99 * PER_ENTRY
     assert keyed(rows) == keyed(expected(1, 99))
 
@@ -111,28 +134,27 @@ def _place(row: Row) -> tuple[str, bool, str, int]:
     return str(row["account_id"]), row["meter_id"] is None, str(row["meter_id"]), int(str(row["start_ms"]))
 
 
-async def test_there_is_one_sorted_file_for_each_local_month(database: Path, export_dir: Path) -> None:
-    files = [file for file in await Exporter(database, export_dir).run(0, 99) if file.kind == "segments"]
+def test_there_is_one_sorted_file_for_each_local_month(exported: Exported) -> None:
+    files = [file for file in exported.files if file.kind == "segments"]
     assert [file.name for file in files] == [
         "segments/month=2026-10/1-99-0.parquet",
         "segments/month=2026-11/1-99-0.parquet",
     ]
     for file in files:
-        rows = read(export_dir, [file], "segments")
+        rows = read(exported.folder, [file], "segments")
         assert rows == sorted(rows, key=_place)
         days = sorted(str(row["local_day"]) for row in rows)
         assert (file.rows, file.first_day, file.last_day) == (len(rows), days[0], days[-1])
 
 
-async def test_the_rollup_equals_the_segments(database: Path, export_dir: Path) -> None:
-    files = await Exporter(database, export_dir).run(0, 99)
+def test_the_rollup_equals_the_segments(exported: Exported) -> None:
     sums: dict[tuple[object, ...], list[int]] = {}
     names = ("account_id", "supply_id", "local_day", "kind", "band", "block", "version_id")
-    for row in read(export_dir, files, "segments"):
+    for row in read(exported.folder, exported.files, "segments"):
         total = sums.setdefault(tuple(row[name] for name in names), [0, 0, 0])
         for place, measure in enumerate(MEASURES):
             total[place] += int(str(row[measure]))
-    rollup = read(export_dir, files, "rollup")
+    rollup = read(exported.folder, exported.files, "rollup")
     summed: dict[tuple[object, ...], list[int]] = {}
     for row in rollup:
         total = summed.setdefault(tuple(row[name] for name in names), [0, 0, 0])
@@ -266,8 +288,6 @@ def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir:
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
 
 
-async def test_the_childs_peak_is_known(database: Path, export_dir: Path) -> None:
-    exporter = Exporter(database, export_dir)
-    await exporter.run(0, 99)
-    assert exporter.peak_bytes is not None
-    assert 10_000_000 < exporter.peak_bytes < 400_000_000
+def test_the_childs_peak_is_known(exported: Exported) -> None:
+    assert exported.peak_bytes is not None
+    assert 10_000_000 < exported.peak_bytes < 400_000_000
