@@ -101,7 +101,7 @@ def _statements(viewer: Viewer, known: Sequence[Place], chosen: date) -> None:
     """Make the statements of some units, with a progress bar."""
     st.subheader(say("Statements"), anchor=False)
     if viewer.token is None:
-        st.caption(say("Sign in with a token to make statements; the bridge states accounts."))
+        st.caption(say("Sign in with a token to make statements; they come from the bridge itself."))
         return
     text = st.text_input(
         say("Units"),
