@@ -40,6 +40,8 @@ ORDERS = {
     "unit and time": "unit, run",
     "month, unit and time": "run // 30, unit, run",
     "unit and time but for a stretch": "NOT (unit = 1 AND run BETWEEN 20 AND 60), unit, run",
+    "unit and month, the newest ten first": "unit, way, -(run // 10), run",
+    "unit and month, every other first": "unit, way, run % 2, run",
     "time": "run, unit",
     "none": "hash(unit, run, wh)",
 }
