@@ -27,9 +27,13 @@ ELSEWHERE = {"cursor", "whole"}
 """Who executes elsewhere: the cursor of a driver of columns, and a database in memory for old segments."""
 OF_SQLITE = ("PRAGMA", "BEGIN")
 INTO_SQLITE = {
-    ("meter_bridge/storage/copying.py", "target.execute(insert(table), [row._asdict() for row in rows])")
+    ("meter_bridge/storage/copying.py", "target.execute(insert(table), [row._asdict() for row in rows])"),
+    (
+        "meter_bridge/storage/writer.py",
+        "connection.exec_driver_sql(op.sqlite_named, cast('list[dict[str, object]]', rows))",
+    ),
 }
-"""A copy to a server goes another way."""
+"""What goes another way to a server."""
 
 
 class Recorder:
