@@ -5,7 +5,7 @@ are many of them, or as many rows as are merged at once; of a month that is over
 file that has grown large is left alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from meter_bridge.engine.exported import ExportFile
@@ -17,15 +17,27 @@ LARGE_ROWS: Final = 262_144
 MOST_ROWS: Final = 524_288
 """Rows that are merged at once, which bounds the memory of it."""
 
+type Group = tuple[str, str]
+"""Kind and month of files."""
 
-def to_merge(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
-    """Return files in force of one kind and month that should become one; none where all is well."""
-    groups: dict[tuple[str, str], list[ExportFile]] = {}
+
+def group_of(file: ExportFile) -> Group:
+    """Return with which other files one may be merged."""
+    return file.kind, (file.first_day or "")[:7]
+
+
+def to_merge(files: Sequence[ExportFile], last: Collection[Group] = ()) -> tuple[ExportFile, ...]:
+    """Return files in force of one kind and month that should become one; none where all is well.
+
+    ``last`` are those that could not be merged before: a damaged file keeps no other month from its turn.
+    """
+    groups: dict[Group, list[ExportFile]] = {}
     for file in sorted(files, key=lambda each: (each.first_seq, each.name)):
         if file.rows < LARGE_ROWS and file.first_day is not None:
-            groups.setdefault((file.kind, file.first_day[:7]), []).append(file)
+            groups.setdefault(group_of(file), []).append(file)
     newest = max((month for _, month in groups), default="")
-    for (_, month), small in sorted(groups.items()):
+    for group in sorted(groups, key=lambda each: (each in last, each)):
+        small, (_, month) = groups[group], group
         chosen = _bounded(small)
         waits = month == newest and len(chosen) == len(small)
         if len(chosen) >= (MANY if waits else 2):

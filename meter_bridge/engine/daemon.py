@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, select
 
 from meter_bridge.engine.archive import retired_upto
 from meter_bridge.engine.attention import Attention
-from meter_bridge.engine.compaction import to_merge
+from meter_bridge.engine.compaction import Group, group_of, to_merge
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.exported import ExportFile
@@ -54,6 +54,8 @@ class Daemon:
         self._engine = engine
         self._exporter = exporter
         self._files_known = False
+        self._unmerged: set[Group] = set()
+        """What could not be merged when it was tried last."""
         self._export_every_s = export_every_s
         self._attention = Attention(engine.transport)
         self._tasks: list[asyncio.Task[None]] = []
@@ -157,14 +159,16 @@ class Daemon:
         """Let many small exported files become one; those it replaces are kept for who still reads them."""
         engine = self._engine
         manifest = {row["name"]: row for row in self._manifest()}
-        chosen = to_merge([_file(row) for row in manifest.values()])
+        chosen = to_merge([_file(row) for row in manifest.values()], self._unmerged)
         if self._exporter is None or engine.broken is not None or not chosen:
             return
         try:
             file = await self._exporter.merge(chosen)
         except ExportError as error:
             _LOGGER.warning("Exported files could not be merged, which will be tried again: %s", error)
+            self._unmerged.add(group_of(chosen[0]))
             return
+        self._unmerged.discard(group_of(chosen[0]))
         unit = Unit(engine.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
         unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])

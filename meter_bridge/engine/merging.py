@@ -45,7 +45,11 @@ def merged(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
 
 def _whole(export_dir: Path, file: ExportFile) -> pa.Table:
     """Return what a file holds; raises ``ArrowInvalid`` where it is not all that was written."""
-    held = pq.ParquetFile(export_dir / file.name).read()
+    try:
+        held = pq.ParquetFile(export_dir / file.name).read()
+    except pa.ArrowException as error:
+        msg = f"{file.name} cannot be read: {error}"
+        raise pa.ArrowInvalid(msg) from error
     if held.num_rows != file.rows:
         msg = f"{file.name} has {held.num_rows} rows, not {file.rows}"
         raise pa.ArrowInvalid(msg)

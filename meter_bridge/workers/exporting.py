@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, select
 
 from meter_bridge.engine.archive import retired_upto
-from meter_bridge.engine.compaction import to_merge
+from meter_bridge.engine.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export import Exporter, ExportError
 from meter_bridge.engine.exported import ExportFile
 from meter_bridge.engine.folder_manifest import FolderManifest, Watermark, read_manifest, write_manifest
@@ -38,6 +38,8 @@ class Exporting:
         self._folder = export_dir
         self._shards = [Shard(n, count) for n in range(count)]
         self._now = now
+        self._unmerged: set[Group] = set()
+        """What could not be merged when it was tried last."""
 
     async def export(self) -> None:
         """Export what every shard posted since the last time, in child processes; raises ``OSError``."""
@@ -64,9 +66,12 @@ class Exporting:
 
     async def _merge(self, manifest: FolderManifest) -> None:
         """Let many small files become one; raises ``ExportError``."""
-        chosen = to_merge(manifest.files)
+        chosen = to_merge(manifest.files, self._unmerged)
         if chosen:
+            group = group_of(chosen[0])
+            self._unmerged.add(group)
             merged = manifest.merged(chosen, await self._exporter.merge(chosen), self._now())
+            self._unmerged.discard(group)
             await asyncio.to_thread(write_manifest, self._folder, merged)
 
     def _newest(self, shard: Shard) -> Watermark | None:

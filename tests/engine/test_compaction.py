@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meter_bridge.engine import compaction, merging
-from meter_bridge.engine.compaction import LARGE_ROWS, MANY, MOST_ROWS, to_merge
+from meter_bridge.engine.compaction import LARGE_ROWS, MANY, MOST_ROWS, group_of, to_merge
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.export_child import LEFTOVER_GRACE_S
@@ -48,6 +48,14 @@ def test_kinds_are_merged_apart_and_large_files_not_at_all() -> None:
     mixed = [*_files(MANY - 1), *_files(MANY, kind=ROLLUP)]
     assert {file.kind for file in to_merge(mixed)} == {ROLLUP}
     assert to_merge(_files(MANY, rows=LARGE_ROWS)) == ()
+
+
+def test_what_could_not_be_merged_is_tried_after_all_else() -> None:
+    damaged, sound = _files(2, "2026-09"), _files(2, "2026-10")
+    files = [*damaged, *sound, *_files(1)]
+    assert to_merge(files) == tuple(damaged)
+    assert to_merge(files, {group_of(damaged[0])}) == tuple(sound)
+    assert to_merge([*damaged, *_files(1)], {group_of(damaged[0])}) == tuple(damaged)
 
 
 def test_no_more_rows_are_merged_than_memory_is_meant_for() -> None:
@@ -101,6 +109,25 @@ async def test_files_of_many_exports_become_one_that_holds_the_same(
         await daemon.export()
         assert not any((folder / name).exists() for name in retired)
         assert all((folder / name).is_file() for name in current(flat, SEGMENTS))
+
+
+async def test_a_damaged_file_is_named_and_keeps_no_other_from_being_merged(
+    flat: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", FEW)
+    folder = tmp_path / "export"
+    daemon = Daemon(flat.engine, Exporter(flat.location, folder), 1)
+    await flat.read(10_000, power_w=500)
+    for hour in range(1, FEW + 2):
+        await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
+        await flat.tick()
+        await daemon.export()
+        if hour == 1:
+            (damaged,) = current(flat, ROLLUP)
+            (folder / damaged).write_bytes(b"no parquet")
+    assert len(current(flat, ROLLUP)) == FEW + 1
+    assert len(current(flat, SEGMENTS)) < FEW
+    assert f"{damaged} cannot be read" in caplog.text
 
 
 def _make_old(folder: Path) -> None:
