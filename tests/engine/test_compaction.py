@@ -118,13 +118,13 @@ async def test_a_damaged_file_is_named_and_keeps_no_other_from_being_merged(
     folder = tmp_path / "export"
     daemon = Daemon(flat.engine, Exporter(flat.location, folder), 1)
     await flat.read(10_000, power_w=500)
+    damaged = ""
     for hour in range(1, FEW + 2):
         await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
         await flat.tick()
         await daemon.export()
-        if hour == 1:
-            (damaged,) = current(flat, ROLLUP)
-            (folder / damaged).write_bytes(b"no parquet")
+        damaged = damaged or current(flat, ROLLUP)[0]
+        (folder / damaged).write_bytes(b"no parquet")
     assert len(current(flat, ROLLUP)) == FEW + 1
     assert len(current(flat, SEGMENTS)) < FEW
     assert f"{damaged} cannot be read" in caplog.text
