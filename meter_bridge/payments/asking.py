@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import logging
 from typing import Final
 
+from meter_bridge.api.port import Refused
 from meter_bridge.engine.engine import Engine
 from meter_bridge.payments import order_book
 from meter_bridge.payments.hearing import Hearing
@@ -13,6 +14,7 @@ from meter_bridge.payments.order_book import Subject
 from meter_bridge.payments.payment_views import started_of
 from meter_bridge.payments.provider import Provider, ProviderDownError
 from meter_bridge.payments.stepping import Stepping
+from meter_bridge.protocol.messages import ErrorCode
 
 _LOGGER: Final = logging.getLogger(__name__)
 PAUSES_MS: Final = (15_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000)
@@ -48,13 +50,15 @@ class Asking:
     async def look(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
         last = self._last.get(order.id)
-        if last is not None and self._engine.clock.steady() - last >= AGAIN_MS:
+        if last is not None and self._can_store() and self._engine.clock.steady() - last >= AGAIN_MS:
             await self._ask(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
         now, steady = self._engine.clock.now(), self._engine.clock.steady()
         for order_id, times in list(self._times.items()):
+            if not self._can_store():
+                return
             if steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]:
                 order = await asyncio.to_thread(order_book.order_of, self._engine.reader, order_id)
                 if order is None or now - order.created_at > FOR_MS:
@@ -62,11 +66,15 @@ class Asking:
                 else:
                     await self._ask(order)
 
+    def _can_store(self) -> bool:
+        """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
+        return self._engine.broken is None and self._engine.running.is_set()
+
     def _forget(self, order_id: str) -> None:
         del self._times[order_id], self._last[order_id]
 
     async def _ask(self, order: Order) -> None:
-        """Ask a provider what became of an order; one that does not answer is asked again later."""
+        """Ask a provider what became of an order; again later where nothing is answered or stored."""
         self._times[order.id] += 1
         self._last[order.id] = self._engine.clock.steady()
         case = await self._stepping.case(Subject(order.provider, order.id, None))
@@ -83,5 +91,13 @@ class Asking:
             why = str(error) or "no answer in time"
             _LOGGER.warning("%s was asked for %s: %s", order.provider, order.id, why)
             return
-        for told in found:
-            await self._hearing.take(order.provider, told)
+        try:
+            for told in found:
+                await self._hearing.take(order.provider, told)
+        except Refused as refused:
+            if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
+                raise
+            what = "What %s told of %s could not be settled yet, it is asked again: %s"
+            _LOGGER.warning(what, order.provider, order.id, refused.message)
+            if order.id in self._times:
+                self._times[order.id] = 0  # the next pause is the first one's, not up to an hour

@@ -19,7 +19,7 @@ from meter_bridge.payments.stripe_amounts import NotPayableError, from_stripe, t
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import PaymentView
 from scripts.lib.demo.waiting import until
-from tests.engine.harness import HOUR, House, house, zar
+from tests.engine.harness import HOUR, House, house, refusing, zar
 from tests.payments.checkout import KEY, SECRET, Checkout, checkout, event, signed
 from tests.payments.till import TENANT, write_file
 
@@ -166,6 +166,78 @@ async def test_where_no_webhook_comes_the_provider_is_asked(shop: Shop) -> None:
     shop.house.time.forward(HOUR)
     await shop.house.bridge.payments.tick()
     assert shop.stripe.asked.count("retrieve") == 1
+
+
+@pytest.mark.invariant(13)
+@pytest.mark.parametrize("table", ["payment_event", "payment_booking"])
+async def test_what_a_provider_was_asked_and_cannot_be_stored_is_asked_again_and_credited_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    orders = [await shop.order(), await shop.order("another")]
+    await shop.stripe.pay("cs_test_1")
+    await shop.stripe.pay("cs_test_2")
+    shop.house.time.forward(15_000)
+    with refusing(shop.house, "INSERT", table):
+        await shop.house.bridge.payments.tick()
+        shop.house.time.forward(3_000)
+        assert await shop.state(orders[1]) == "open"
+    assert shop.stripe.asked.count("retrieve") == 1
+    ours = [each for each in caplog.records if each.name.startswith("meter_bridge.payments")]
+    assert [each.exc_info for each in ours] == [None]
+    assert orders[0].id in ours[0].message
+    assert shop.house.rows("SELECT count(*) FROM payment_booking") == [(0,)]
+    assert await shop.house.engine.try_recover()
+    shop.house.time.forward(15_000)
+    await shop.house.bridge.payments.tick()
+    await shop.house.settle()
+    assert shop.house.available == zar("200.00")
+    assert [await shop.state(each) for each in orders] == ["paid", "paid"]
+    assert shop.house.problems() == []
+
+
+async def test_an_order_whose_answer_could_not_be_stored_does_not_wait_for_the_next_of_its_long_pauses(
+    shop: Shop,
+) -> None:
+    order = await shop.order()
+    for _ in range(10):
+        shop.house.time.forward(HOUR)
+        await shop.house.bridge.payments.tick()
+    await shop.stripe.pay("cs_test_1")
+    shop.house.time.forward(HOUR)
+    with refusing(shop.house, "INSERT", "payment_event"):
+        await shop.house.bridge.payments.tick()
+    assert await shop.house.engine.try_recover()
+    shop.house.time.forward(15_000)
+    await shop.house.bridge.payments.tick()
+    await shop.house.settle()
+    assert shop.house.available == zar("150.00")
+    assert await shop.state(order) == "paid"
+
+
+async def test_a_customer_who_looks_sees_the_order_as_it_stands_while_nothing_can_be_stored(
+    shop: Shop,
+) -> None:
+    order = await shop.order()
+    await shop.stripe.pay("cs_test_1")
+    with refusing(shop.house, "INSERT", "payment_event"):
+        for _ in range(2):
+            shop.house.time.forward(3_000)
+            assert await shop.state(order) == "open"
+    assert shop.stripe.asked.count("retrieve") == 1
+    assert await shop.house.engine.try_recover()
+    shop.house.time.forward(3_000)
+    assert await shop.state(order) == "paid"
+
+
+async def test_an_answer_that_makes_no_sense_is_no_matter_of_storage(shop: Shop) -> None:
+    order = await shop.order()
+    session = await shop.stripe.pay("cs_test_1")
+    session["payment_intent"] = "p" * 201
+    shop.house.time.forward(15_000)
+    with pytest.raises(Refused) as refused:
+        await shop.house.bridge.payments.tick()
+    assert refused.value.code is ErrorCode.BAD_REQUEST
+    assert await shop.state(order) == "open"
 
 
 async def test_a_customer_who_comes_back_before_the_webhook_is_answered_at_once(shop: Shop) -> None:
