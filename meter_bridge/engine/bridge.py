@@ -38,6 +38,7 @@ from meter_bridge.engine.site_files import SiteFiles
 from meter_bridge.engine.supplies import Supplies, unit_of
 from meter_bridge.engine.token_book import TokenBook
 from meter_bridge.engine.top_ups import TopUp
+from meter_bridge.engine.wall_time import keep_wall_time
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers_file import load_providers
@@ -274,6 +275,7 @@ class Bridge:
             data={"wall": iso(self.engine.clock.wall()), "by": actor.name},
         )
         unit.after(self.engine.confirm_clock)
+        unit.after(lambda: keep_wall_time(self.engine))
         await committed(self.engine, unit)
         return iso(self.engine.clock.now())
 

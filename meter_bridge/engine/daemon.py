@@ -15,6 +15,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.exported import ExportFile
 from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.wall_time import keep_wall_time
 from meter_bridge.storage import tables, work as ops
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ class Daemon:
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
+        keep_wall_time(self._engine)
         await self._engine.clock_work()
 
     async def _silence(self) -> None:
@@ -129,6 +131,7 @@ class Daemon:
         """Take up work again when storage does."""
         if self._engine.broken is not None:
             await self._engine.try_recover()
+            keep_wall_time(self._engine)
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from meter_bridge.core import supply as rules
 from meter_bridge.core.friendly import respite
@@ -17,6 +17,8 @@ from meter_bridge.engine.status import store_status
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
+
+_FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
 
 
 class RelayRequests(Protocol):
@@ -59,7 +61,8 @@ def decide_supply(
     """Decide an account's supply and carry it out as part of the unit."""
     if wishes.confirmed:
         protecting.confirmed(account)
-    now = _situation(account, wishes, credit, unit.at)
+    wall = unit.at - installation.ahead_ms
+    now = _situation(account, wishes, credit, unit.at, wall)
     decision = rules.decide(account.policy, now)
     kept = (account.ran_out, account.switchings)
     account.ran_out = rules.ran_out(account.policy, now, decision)
@@ -78,8 +81,14 @@ def decide_supply(
             _tell(installation, account, unit, was)
     elif kept != (account.ran_out, account.switchings):
         store_status(account, unit)
-    supply_alerts.keep(installation, account, unit, decision)
+    told_by = wall if by_wall_clock(decision) else unit.at
+    supply_alerts.keep(installation, account, unit, decision, told_by)
     return decision
+
+
+def by_wall_clock(decision: Decision) -> bool:
+    """Say whether the instants of a decision are meant by the wall clock, not by event time."""
+    return decision.reason in _FRIENDLY
 
 
 def instants(account: Account, decision: Decision) -> Iterator[int]:
@@ -94,7 +103,7 @@ def instants(account: Account, decision: Decision) -> Iterator[int]:
         yield warn
 
 
-def _situation(account: Account, wishes: Wishes, credit: Credit, at: int) -> Situation:
+def _situation(account: Account, wishes: Wishes, credit: Credit, at: int, wall: int) -> Situation:
     """Return what the decision looks at; friendly hours and wear matter only without credit."""
     policy, exhausted = account.policy, credit.headroom <= 0
     return Situation(
@@ -105,7 +114,7 @@ def _situation(account: Account, wishes: Wishes, credit: Credit, at: int) -> Sit
         tripped=bool(protecting.trips(account)),
         load_trip=protecting.load_trip(account),
         power_trip=protecting.power_trip(account),
-        respite=respite(policy.friendly_hours, at, account.site.time_zone) if exhausted else None,
+        respite=respite(policy.friendly_hours, wall, account.site.time_zone) if exhausted else None,
         worn_until=worn_until(account.switchings, policy.switchings_per_day, at) if exhausted else None,
         clock_sure=wishes.clock_sure,
         confirmed=wishes.confirmed,

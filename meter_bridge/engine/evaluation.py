@@ -10,7 +10,7 @@ from meter_bridge.engine.alerting import set_alert
 from meter_bridge.engine.charging import charge_time
 from meter_bridge.engine.credit import credit_now
 from meter_bridge.engine.debts import collect_debts
-from meter_bridge.engine.deciding import Credit, RelayRequests, Wishes, decide_supply, instants
+from meter_bridge.engine.deciding import Credit, RelayRequests, Wishes, by_wall_clock, decide_supply, instants
 from meter_bridge.engine.emergency import keep_emergency_credit
 from meter_bridge.engine.lane import measure_room
 from meter_bridge.engine.purchases import units_worth
@@ -36,7 +36,8 @@ def evaluate(
     left = Credit(usable(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
     decision = decide_supply(installation, account, unit, relays, wishes, left)
     measure_room(account, unit.at)
-    account.wake_at = _wake_at(account, decision, unit.at)
+    account.wall_due = _wall_due(account, decision, unit.at - installation.ahead_ms)
+    account.wake_at = _wake_at(account, decision, unit.at, installation.ahead_ms)
 
 
 def _warn(installation: Installation, account: Account, unit: Unit, available: int) -> None:
@@ -54,11 +55,19 @@ def _warn(installation: Installation, account: Account, unit: Unit, available: i
     store_status(account, unit)
 
 
-def _wake_at(account: Account, decision: Decision, at: int) -> int:
+def _wall_due(account: Account, decision: Decision, wall: int) -> int:
+    """Return the next instant of the wall clock at which it alone may change a decision."""
+    if not by_wall_clock(decision):
+        return UNLIMITED
+    return min((instant for instant in instants(account, decision) if instant > wall), default=UNLIMITED)
+
+
+def _wake_at(account: Account, decision: Decision, at: int, ahead_ms: int) -> int:
     """Return the next instant at which the clock alone may change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
     recovery = next_recovery(account.debts)
     if recovery is not None:
         due.append(recovery)
-    due += [instant for instant in instants(account, decision) if instant > at]
-    return min(due, default=UNLIMITED)
+    if not by_wall_clock(decision):
+        due += [instant for instant in instants(account, decision) if instant > at]
+    return min((*due, account.wall_due + ahead_ms))

@@ -24,6 +24,8 @@ class Intake:
         engine = self._engine
         try:
             at = engine.clock.now()
+            if engine.installation.ahead_ms:
+                engine.installation.ahead_ms = engine.clock.ahead()
             for item in items:
                 if type(item) is Report:
                     engine.counts.reports += 1

@@ -20,6 +20,7 @@ from meter_bridge.engine.load import begun_versions, newest_applied, plan_of, pr
 from meter_bridge.engine.look import Look
 from meter_bridge.engine.operations import committed, storage_unavailable
 from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import (
     ErrorCode,
     ProblemDetail,
@@ -210,10 +211,12 @@ class SiteFiles:
                 unit = make()
         except BaseException:
             self.engine.reload()
+            keep_wall_time(self.engine)
             raise
         await committed(self.engine, unit)
         await self.engine.drained()
         self.engine.reload()
+        keep_wall_time(self.engine)
         for account_id, site_id in gone:
             self.engine.feed.remove(account_id, site_id)
         for account_id in self.engine.installation.accounts:

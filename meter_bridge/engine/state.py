@@ -364,6 +364,8 @@ class Account:
     room: int = 0
     """What may still be used before something is to be decided, as an exact value."""
     wake_at: int = UNLIMITED
+    wall_due: int = UNLIMITED
+    """Next instant of the wall clock at which friendly hours or their warning change something."""
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None
     friendly: tuple[int, int] | None = None
@@ -447,6 +449,8 @@ class Installation:
     name: str
     created_at: int
     shard: Shard = WHOLE
+    ahead_ms: int = 0
+    """By how many milliseconds event time is ahead of the wall clock, as it was looked at last."""
     sites: dict[str, Site] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)

@@ -25,9 +25,9 @@ KINDS: Final = frozenset(
 _OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
 
 
-def keep(installation: Installation, account: Account, unit: Unit, decision: Decision) -> None:
-    """Open and close what follows from a decision."""
-    wanted = dict(_wanted(account, decision, unit.at))
+def keep(installation: Installation, account: Account, unit: Unit, decision: Decision, at: int) -> None:
+    """Open and close what follows from a decision; ``at`` is by the clock that its cut goes by."""
+    wanted = dict(_wanted(account, decision, at))
     changes = reconcile(frozenset(key for key in account.alerts if key.kind in KINDS), wanted)
     for key in changes.closed:
         set_alert(installation, account, unit, key, None)

@@ -30,6 +30,7 @@ from meter_bridge.engine.intake import Intake
 from meter_bridge.engine.look import make_feed
 from meter_bridge.engine.state import Account, Meter, Place
 from meter_bridge.engine.time import Clocks
+from meter_bridge.engine.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
@@ -298,6 +299,7 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
+        keep_wall_time(self.engine)
         self.engine.protection_work()
         await self.engine.clock_work()
         await self.engine.post_waiting()
