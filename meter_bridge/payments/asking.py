@@ -56,22 +56,30 @@ class Asking:
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
         now, steady = self._engine.clock.now(), self._engine.clock.steady()
-        for order_id, times in list(self._times.items()):
+        for order_id in list(self._times):
             if not self._can_store():
                 return
-            if steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]:
+            if self._is_due(order_id, steady):
                 order = await asyncio.to_thread(order_book.order_of, self._engine.reader, order_id)
                 if order is None or now - order.created_at > FOR_MS:
                     self._forget(order_id)
-                else:
+                elif self._is_due(order_id, steady):  # no customer looked meanwhile
                     await self._ask(order)
+
+    def _is_due(self, order_id: str, steady: int) -> bool:
+        """Say whether it is time to ask for an order that is still followed."""
+        times = self._times.get(order_id)
+        if times is None:
+            return False
+        return steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]
 
     def _can_store(self) -> bool:
         """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
         return self._engine.broken is None and self._engine.running.is_set()
 
     def _forget(self, order_id: str) -> None:
-        del self._times[order_id], self._last[order_id]
+        self._times.pop(order_id, None)
+        self._last.pop(order_id, None)
 
     async def _ask(self, order: Order) -> None:
         """Ask a provider what became of an order; again later where nothing is answered or stored."""

@@ -41,6 +41,12 @@ class Checkout:
     by_key: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     down: bool = False
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared while questions are left waiting for their answer."""
+
+    def __post_init__(self) -> None:
+        """Answer at once."""
+        self.answering.set()
 
     @property
     def url(self) -> str:
@@ -78,6 +84,7 @@ class Checkout:
     async def retrieve(self, request: web.Request) -> web.Response:
         """Return a session."""
         self.asked.append("retrieve")
+        await self.answering.wait()
         if self.down:
             return web.json_response({"error": {"message": "down"}}, status=500)
         return web.json_response(self.sessions[request.match_info["id"]])

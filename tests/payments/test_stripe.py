@@ -1,5 +1,6 @@
 """Stripe Checkout through its official library, against localstripe as a process and signed events."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 import json
@@ -65,6 +66,10 @@ class Shop:
 
 async def paid(shop: Shop, order: PaymentView) -> bool | None:
     return await shop.state(order) == "paid" or None
+
+
+async def asked_for(shop: Shop) -> bool | None:
+    return "retrieve" in shop.stripe.asked or None
 
 
 @pytest_asyncio.fixture
@@ -227,6 +232,23 @@ async def test_a_customer_who_looks_sees_the_order_as_it_stands_while_nothing_ca
     assert await shop.house.engine.try_recover()
     shop.house.time.forward(3_000)
     assert await shop.state(order) == "paid"
+
+
+async def test_an_order_that_a_customer_saw_paid_while_another_was_asked_for_is_followed_no_more(
+    shop: Shop,
+) -> None:
+    orders = [await shop.order(), await shop.order("another")]
+    session = await shop.stripe.pay("cs_test_2")
+    await shop.hear("checkout.session.completed", session)
+    shop.house.time.forward(15_000)
+    shop.stripe.answering.clear()
+    asking = asyncio.create_task(shop.house.bridge.payments.tick())
+    await until("the first is asked for", lambda: asked_for(shop), 20.0)
+    assert await shop.state(orders[1]) == "paid"
+    shop.stripe.answering.set()
+    await asking
+    assert await shop.state(orders[0]) == "open"
+    assert shop.stripe.asked.count("retrieve") == 1
 
 
 async def test_an_answer_that_makes_no_sense_is_no_matter_of_storage(shop: Shop) -> None:
