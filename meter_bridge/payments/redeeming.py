@@ -44,7 +44,7 @@ class RedeemVoucher(Operation[TopUpResult]):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         voucher = self._voucher()
-        refuse_unusable(voucher, engine.clock.now())
+        refuse_unusable(voucher, engine.clock.believed())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
             raise Refused(
                 ErrorCode.VOUCHER_NOT_VALID,

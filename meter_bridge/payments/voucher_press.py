@@ -49,6 +49,7 @@ class VoucherPress:
         currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
         unit = unit_of(self._engine, actor)
+        today = self._engine.clock.believed()
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
         made = [
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
@@ -67,7 +68,7 @@ class VoucherPress:
                 "key_id": self._key.id,
                 "actor": unit.actor,
                 "created_at": unit.at,
-                "expires_at": None if order.days is None else unit.at + order.days * DAY_MS,
+                "expires_at": None if order.days is None else today + order.days * DAY_MS,
             },
         )
         nothing = dict.fromkeys(
@@ -82,7 +83,7 @@ class VoucherPress:
         )
         self._tell(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
         await committed(self._engine, unit)
-        (batch,) = voucher_book.batches(self._engine.reader, unit.at, batch_id)
+        (batch,) = voucher_book.batches(self._engine.reader, today, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
@@ -134,13 +135,13 @@ class VoucherPress:
 
     async def batches(self, actor: Actor) -> VoucherBatches:
         """Return the batches that the actor may see."""
-        at = self._engine.clock.now()
+        at = self._engine.clock.believed()
         found = await asyncio.to_thread(voucher_book.batches, self._engine.reader, at)
         return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
 
     async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
         """Return the vouchers of a batch; raises ``Refused`` where the actor may not see it."""
-        at = self._engine.clock.now()
+        at = self._engine.clock.believed()
         found = voucher_book.batches(self._engine.reader, at, batch_id)
         if not found or not _sees(actor, found[0].site_id):
             raise _unknown("batch", batch_id)
@@ -152,7 +153,7 @@ class VoucherPress:
         unit = unit_of(self._engine, actor)
         found = self._found(actor, serials)
         for voucher in found:
-            state = voucher.state(unit.at)
+            state = voucher.state(self._engine.clock.believed())
             if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
                 what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
                 raise Refused(

@@ -153,6 +153,25 @@ async def test_the_database_refuses_a_second_redemption_and_any_change_of_one(st
             street.change(statement)
 
 
+async def test_a_voucher_lasts_as_many_days_as_the_wall_clock_says(street: House) -> None:
+    """A clock that was ahead by hours is set back: event time is past the end, or would end later."""
+    made = await make(street, 2, days=1, needs_sale=True)
+    await street.tick(30 * HOUR)
+    await street.set_clock_back(20)  # a day is over by event time alone
+    serials = [each.serial for each in made.vouchers]
+    (batch,) = (await street.bridge.payments.vouchers(LANDLORD)).batches
+    assert batch.states == {VoucherState.UNSOLD: 2}
+    listed = (await street.bridge.payments.voucher_batch(LANDLORD, batch.id)).vouchers
+    assert {each.state for each in listed} == {VoucherState.UNSOLD}
+    await street.bridge.payments.sell_vouchers(LANDLORD, serials, to="Kiosk")
+    assert await redeem(street, made.vouchers[0].code) == zar("50.00")
+    later = await make(street, 1, days=1)
+    street.time.forward(15 * HOUR)
+    assert (await refusal(street, made.vouchers[1].code, "k2")).code is ErrorCode.VOUCHER_EXPIRED
+    street.time.forward(9 * HOUR)
+    assert (await refusal(street, later.vouchers[0].code, "k3")).code is ErrorCode.VOUCHER_EXPIRED
+
+
 async def test_an_expired_voucher_says_so_to_its_last_millisecond(street: House) -> None:
     made = await make(street, 2, days=30)
     street.time.forward(30 * DAY - 1)
