@@ -11,6 +11,8 @@ from typing import Final
 TOLERANCE_MS: Final = 60_000
 TRUSTED_GAP_MS: Final = 86_400_000
 """Longest time since the last committed instant that an unsynchronised clock may claim at the start."""
+SLOWER: Final = 2
+"""Event time that is ahead of a wall clock found right passes so many times slower until both agree."""
 DEVICE_TOLERANCE_MS: Final = 60_000
 """How far a device's own time of a live reading may be from its receipt."""
 
@@ -22,16 +24,38 @@ class GuardedClock:
     anchor: int
     anchor_monotonic: int
     sure: bool
-    floor: int = 0
-    """Event time stands still here until a wall clock that was found right but behind has caught up."""
+    floor: int | None = None
+    """From here it passes slowly, until a wall clock that was found right but behind has caught up."""
+    floor_monotonic: int = 0
+
+    @property
+    def even_at(self) -> int:
+        """Return from when on, by the monotonic clock, event time is what the wall clock says."""
+        if self.floor is None:
+            return 0
+        return SLOWER * (self.floor - self.anchored(0)) - self.floor_monotonic
 
     def now(self, monotonic: int) -> int:
         """Return event time; it never goes back within a process."""
-        return max(self.floor, self.anchored(monotonic))
+        if self.floor is None or monotonic >= self.even_at:
+            return self.anchored(monotonic)
+        return self.floor + (monotonic - self.floor_monotonic) // SLOWER
 
     def ahead(self, monotonic: int) -> int:
-        """Return by how much event time is ahead of the wall clock that it waits for, standing still."""
-        return max(self.floor - self.anchored(monotonic), 0)
+        """Return by how much event time is ahead of the wall clock that it waits for."""
+        return self.now(monotonic) - self.anchored(monotonic)
+
+    def ahead_at(self, instant: int) -> int:
+        """Return by how much event time was ahead at an instant of it; before it slowed down, as then."""
+        if self.floor is None:
+            return 0
+        since = SLOWER * max(instant - self.floor, 0)
+        return max(max(instant, self.floor) - self.anchored(self.floor_monotonic + since), 0)
+
+    def told(self, wall: int) -> int:
+        """Return the event time of an instant by a right clock; before it slowed down they are the same."""
+        monotonic = wall - self.anchored(0)
+        return self.now(monotonic) if monotonic >= self.floor_monotonic else wall
 
     def anchored(self, monotonic: int) -> int:
         """Return the anchor's wall time carried on by the monotonic clock."""
@@ -71,9 +95,10 @@ def check(clock: GuardedClock, wall: int, monotonic: int, *, synchronised: bool)
 def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
     """Return the clock after a person said that the wall clock is right.
 
-    Event time never goes back: where it is ahead it stands still until the wall clock has caught up.
+    Event time never goes back, nor does it stand still, so that whatever lasts comes to its end: where it is
+    ahead it passes slowly until the wall clock has caught up.
     """
-    return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic))
+    return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic), floor_monotonic=monotonic)
 
 
 def dated(received: int, measured: int | None, *, buffered: bool = False) -> int:

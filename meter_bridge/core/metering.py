@@ -9,8 +9,8 @@ A fall is no doubt where it is explained: by the register's modulus, where the t
 allows it; by the device, where its witness says that the register was reset. A restart (boot identity) is the
 weaker witness, since most registers survive one: it is believed when the fall persists, and charges nothing.
 
-While event time stands still (``clock.confirm``), time passes none the less, and is known from how far event
-time is ahead of the wall clock: what flows meanwhile is plausible, and doubts last.
+Event time that is ahead of a right wall clock passes slowly (``clock.confirm``). How long it was in truth is
+known from how far ahead it was at either end: what flows meanwhile is plausible, and doubts last as long.
 """
 
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ class Doubt:
     modulus_wh: int | None = None
     """Modulus of the newest doubted reading."""
     since: int | None = None
-    """When the first of them was read, earlier by what event time stood still since; None in a state that an
+    """When the first of them was read, earlier by what event time was too slow since; None in a state that an
     older version stored."""
     ahead_ms: int = 0
     """How far event time was ahead of the wall clock when the newest was read."""
@@ -90,7 +90,7 @@ class Register:
     since: int = 0
     """When this epoch began."""
     ahead_ms: int = 0
-    """How far event time was ahead of the wall clock at ``at``; 0 but while it stands still."""
+    """How far event time was ahead of the wall clock at ``at``."""
 
     @property
     def charged_wh(self) -> int:
@@ -116,7 +116,7 @@ class RegisterReading:
     boot: str | None = None
     """Boot of the device, where it tells one."""
     ahead_ms: int = 0
-    """How far event time was ahead of the wall clock when it came."""
+    """How far event time was ahead of the wall clock at ``at``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,20 @@ def first(reading: RegisterReading) -> Register:
     )
 
 
-def time_stops(state: Register, ahead_ms: int) -> Register:
-    """Return the state once event time begins to stand still, so far ahead of the wall clock."""
+def clock_set(state: Register, before_ms: int | None, after_ms: int) -> Register:
+    """Return the state once the wall clock was set: event time was ahead of it, and is now, by so much.
+
+    ``before_ms`` is None where nobody knows, since the bridge began meanwhile.
+    """
     doubt = state.doubt
-    if doubt is not None and not doubt.ahead_ms:
-        doubt = replace(doubt, ahead_ms=ahead_ms)
-    return replace(state, doubt=doubt, ahead_ms=state.ahead_ms or ahead_ms)
+    if doubt is not None:
+        doubt = replace(doubt, ahead_ms=_ahead_ms(doubt, before_ms, after_ms))
+    return replace(state, doubt=doubt, ahead_ms=_ahead_ms(state, before_ms, after_ms))
+
+
+def _ahead_ms(of: Register | Doubt, before_ms: int | None, after_ms: int) -> int:
+    """Return how far ahead event time was then, by the clock as it is set now."""
+    return max(of.ahead_ms, after_ms) if before_ms is None else max(of.ahead_ms + after_ms - before_ms, 0)
 
 
 def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
@@ -159,7 +167,7 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance
     """
     late = reading.at < state.at
     if late:
-        reading = replace(reading, at=state.at)
+        reading = replace(reading, at=state.at, ahead_ms=min(reading.ahead_ms, state.ahead_ms))
     rise = _rise(state, reading, rating_w)
     if reading.witness is not None and reading.witness == state.retired:
         return Advance(_doubted(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
@@ -208,12 +216,12 @@ def _rise(state: Register, reading: RegisterReading, rating_w: int) -> int:
 
 def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
     """Return the largest rise since the watermark that the rating allows."""
-    elapsed = reading.at - state.at + _stood_ms(state, reading)
+    elapsed = reading.at - state.at + _slow_ms(state, reading)
     return possible_wh(rating_w, elapsed + GRACE_MS) + reading.step_wh
 
 
-def _stood_ms(before: Register | Doubt, reading: RegisterReading) -> int:
-    """Return for how long event time stood still since."""
+def _slow_ms(before: Register | Doubt, reading: RegisterReading) -> int:
+    """Return by how much less event time passed since than time."""
     return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
@@ -269,9 +277,7 @@ def _fallen(state: Register, reading: RegisterReading) -> Register:
 def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
     """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
-    since = (
-        reading.at if before is None or before.since is None else before.since - _stood_ms(before, reading)
-    )
+    since = reading.at if before is None or before.since is None else before.since - _slow_ms(before, reading)
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
     if reading.wh > state.watermark_wh:
         jumps.append(reading.wh)

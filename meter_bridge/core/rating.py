@@ -234,7 +234,7 @@ class Settlement:
         return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
 
 
-def allocate(
+def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them once
     rating: Rating,
     timeline: Timeline,
     meter_id: str,
@@ -243,13 +243,15 @@ def allocate(
     wh: int,
     *,
     moved_in: int = 0,
+    timed: bool = True,
 ) -> None:
     """Spread energy of (start, end] over time and put each part on its line.
 
     It is spread linearly; over a longer time without a reading by the tariff's load profile, if it has one.
     Such parts are marked as estimated. The cumulative energy is floored at every boundary (slot, band, local
     midnight, tariff version), blocks are cut where the ladder says. Energy of no duration belongs to the
-    instant ``start``. What falls before the customer ``moved_in`` is on record, and costs nothing.
+    instant ``start``. What falls before the customer ``moved_in`` is on record, and costs nothing. Unless
+    ``timed`` nobody knows in what time it was used, and it counts to no maximum demand.
     """
     elapsed = end - start
     estimated = elapsed > LONGEST_KNOWN_MS
@@ -272,7 +274,8 @@ def allocate(
             if at < moved_in:
                 _note_vacant(rating, stretch, meter_id, span)
             else:
-                _count_demand(rating, stretch, at, upto - given)
+                if timed:
+                    _count_demand(rating, stretch, at, upto - given)
                 climb(rating, stretch, meter_id, span)
         given, at = upto, until
         if at >= end:

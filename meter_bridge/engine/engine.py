@@ -118,6 +118,8 @@ class Engine:
         self._flushing: asyncio.Future[None] | None = None
         self._heartbeat_at = 0
         self._outstanding: set[asyncio.Future[None]] = set()
+        self._clock_known = False
+        """Whether registers are noted by the wall clock as this process last found it set."""
         self._conditions: dict[AlertKind, str | None] = {}
         """What was last said of alerts that belong to no account."""
         self._attach()
@@ -141,7 +143,7 @@ class Engine:
         self.relays.on_again = self.cut_offs.asked_again
         self.postings = Postings(self.installation)
         self.metering = Metering(
-            self.installation, self.relays, self.submit, self.touched, self.postings, self.clock.ahead
+            self.installation, self.relays, self.submit, self.touched, self.postings, self.clock
         )
         for account in self.installation.accounts.values():
             account.wake_at = 0
@@ -154,6 +156,7 @@ class Engine:
             self._dirty.clear()
             self.touched.clear()
             self._attach()
+            self.metering.clock_set(None)
         self.feed.seq = self.installation.sequences.event
 
     @property
@@ -417,16 +420,21 @@ class Engine:
         if self.broken:
             return
         told_wrong = self.own_alert(AlertKind.CLOCK_WRONG) in self.installation.alerts
+        before_ms = self.clock.ahead()
         if self.clock.check() or self.clock.sure is told_wrong:
-            self.clock_changed()
+            self.clock_changed(before_ms)
 
     def confirm_clock(self) -> None:
         """Take the wall clock as right because a person said so, and go on."""
+        before_ms = self.clock.ahead()
         self.clock.confirm()
-        self.clock_changed()
+        self.clock_changed(before_ms)
 
-    def clock_changed(self) -> None:
-        """Keep the alert of the clock, and let every account be evaluated anew."""
+    def clock_changed(self, before_ms: int) -> None:
+        """Keep the alert of the clock, and let every account be evaluated anew.
+
+        ``before_ms`` is how far event time was ahead of the wall clock until now.
+        """
         unit = Unit(self.clock.now())
         message = (
             None
@@ -439,7 +447,8 @@ class Engine:
             account.drop_lanes()
             account.wake_at = 0
             protecting.resume(account, unit.at)
-        self.metering.time_stops()
+        self.metering.clock_set(before_ms if self._clock_known else None)
+        self._clock_known = self._clock_known or self.clock.sure
         self.submit(unit)
 
     def check_silence(self) -> None:

@@ -24,6 +24,7 @@ from meter_bridge.engine.posting import Postings, may_wait, post_due
 from meter_bridge.engine.relays import Relays, says_open
 from meter_bridge.engine.state import Installation, Meter, Supply
 from meter_bridge.engine.status import store_status
+from meter_bridge.engine.time import EngineClock
 from meter_bridge.engine.unit import Unit
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import work as ops
@@ -45,18 +46,15 @@ class Metering:
         submit: Callable[[Unit], object],
         dirty: set[Supply],
         postings: Postings,
-        ahead: Callable[[], int],
+        clock: EngineClock,
     ) -> None:
-        """Keep the state, the relays, where units go, and what is to be stored and posted.
-
-        ``ahead`` tells by how many milliseconds event time is ahead of the wall clock that it waits for.
-        """
+        """Keep the state, the relays, where units go, what is to be stored and posted, and the clock."""
         self.installation = installation
         self._relays = relays
         self._submit = submit
         self._dirty = dirty
         self._postings = postings
-        self._ahead = ahead
+        self._clock = clock
 
     def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
@@ -128,7 +126,9 @@ class Metering:
     def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
         """Charge what the register shows; the fast lane first."""
         measured = report.measured_at_ms
-        when = at if measured is None else dated(at, measured, buffered=report.buffered)
+        when = at
+        if measured is not None:
+            when = dated(at, self._clock.told(measured), buffered=report.buffered)
         if lane.follow(meter, register_wh, report.witness, when):
             return
         if lane.cross(meter, register_wh, report.witness, when, at):
@@ -141,7 +141,7 @@ class Metering:
             report.witness,
             meter.plan.register_modulus_wh or report.register_modulus_wh,
             meter.boot,
-            self._ahead(),
+            self._clock.ahead_at(when),
         )
         if meter.register is None:
             self._begin(meter, rules.first(reading))
@@ -153,13 +153,14 @@ class Metering:
             return
         self._advance(meter, meter.register, reading, at)
 
-    def time_stops(self) -> None:
-        """Note on every register from where time passes although event time stands still, where it does."""
-        if not (ahead_ms := self._ahead()):
+    def clock_set(self, before_ms: int | None) -> None:
+        """Note on every register how far event time was ahead of the wall clock as it is set now."""
+        after_ms = self._clock.ahead()
+        if after_ms == before_ms:
             return
         for meter in self.installation.meters.values():
             if meter.register is not None:
-                meter.register = rules.time_stops(meter.register, ahead_ms)
+                meter.register = rules.clock_set(meter.register, before_ms, after_ms)
 
     def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
         """Keep what flowed back, with its alert where nothing is expected to."""
@@ -241,6 +242,7 @@ class Metering:
                 step.state.at,
                 step.delta_wh,
                 moved_in=supply.account.tenancy.begun,
+                timed=not (step.state.ahead_ms or (register is not None and register.ahead_ms)),
             )
         if register is not None and step.state.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh

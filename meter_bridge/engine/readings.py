@@ -7,7 +7,7 @@ from meter_bridge.devices.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import committed
 from meter_bridge.engine.state import Meter
-from meter_bridge.engine.told import Told, check_clock, keep, read_instant, read_register, tell, too_early
+from meter_bridge.engine.told import Told, check_clock, keep, read_told, tell, too_early
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import meter_view
 from meter_bridge.protocol.messages import EventKind, Role
@@ -18,7 +18,7 @@ async def take_reading(
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     check_clock(engine)
-    told = Told(*read_register("register", register), read_instant(at, unit.at), engine.clock.ahead())
+    told = read_told(engine, "register", register, at, unit.at)
     before = meter.register
     if before is not None and told.at < before.since:
         raise too_early(meter, before, "reading")

@@ -50,7 +50,7 @@ class Relays:
         now: Callable[[], int],
         steady: Callable[[], int],
     ) -> None:
-        """Keep where relays are and how to reach them; ``steady`` goes on while event time stands still."""
+        """Keep where relays are and how to reach them; ``steady`` is never slower, as event time may be."""
         self.installation = installation
         self._transport = transport
         self._now = now

@@ -15,7 +15,7 @@ from meter_bridge.engine.load import present_plan
 from meter_bridge.engine.new_device import new_plan
 from meter_bridge.engine.operations import Operation, storage_unavailable
 from meter_bridge.engine.state import Account, Meter
-from meter_bridge.engine.told import Told, check_clock, keep, read_instant, read_register, tell, too_early
+from meter_bridge.engine.told import Told, check_clock, keep, read_register, read_told, tell, too_early
 from meter_bridge.engine.unit import Unit
 from meter_bridge.engine.views import meter_view
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
@@ -58,11 +58,7 @@ class ReplaceMeter(Operation[MeterView]):
     def check(self, engine: Engine, account: Account) -> None:
         """Refuse what is no register, no instant, no address, or implausible."""
         check_clock(engine)
-        closing = Told(
-            *read_register("closing", self.order.closing),
-            read_instant(self.order.at, engine.clock.now()),
-            engine.clock.ahead(),
-        )
+        closing = read_told(engine, "closing", self.order.closing, self.order.at, engine.clock.now())
         opening_wh, _ = read_register("opening", self.order.opening)
         meter = self._meter(account)
         plan = new_plan(engine.installation, meter, self.order)

@@ -63,18 +63,26 @@ class EngineClock:
     def _take(self, state: rules.GuardedClock) -> None:
         """Go on with another anchor; what every message asks for is kept at hand."""
         self._state = state
-        self._ahead = state.anchored(0)
+        self._ahead, self._even_at = state.anchored(0), state.even_at
         self.sure = state.sure
         """Whether time-based charges and cuts may happen."""
 
     def now(self) -> int:
         """Return event time in milliseconds; it never goes back."""
-        now, floor = self._ahead + self._monotonic(), self._state.floor
-        return now if now > floor else floor  # noqa: FURB136 - asked for by every message
+        monotonic = self._monotonic()
+        return self._ahead + monotonic if monotonic >= self._even_at else self._state.now(monotonic)
 
     def ahead(self) -> int:
         """Return by how many milliseconds event time is ahead of the wall clock, which it waits for."""
         return self._state.ahead(self._monotonic())
+
+    def ahead_at(self, instant: int) -> int:
+        """Return by how many milliseconds it was ahead at an instant of event time."""
+        return self._state.ahead_at(instant)
+
+    def told(self, wall: int) -> int:
+        """Return the event time of an instant that a device or a person told by a right clock."""
+        return self._state.told(wall)
 
     def believed(self) -> int:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
@@ -85,7 +93,7 @@ class EngineClock:
         return self._clocks.wall()
 
     def steady(self) -> int:
-        """Return milliseconds for pauses, which have to end also while event time stands still."""
+        """Return milliseconds for pauses, which have to be as long also while event time passes slowly."""
         return self._monotonic()
 
     def check(self) -> bool:

@@ -27,7 +27,15 @@ class Told:
     step_wh: int
     at: int
     ahead_ms: int
-    """How far event time was ahead of the wall clock when it was told."""
+    """How far event time was ahead of the wall clock then."""
+
+
+def read_told(engine: Engine, field: str, register: str, at: str | None, now: int) -> Told:
+    """Return a register as somebody told it, at an instant by a right clock; raises ``Refused``."""
+    wh, step_wh = read_register(field, register)
+    read_at = read_instant(at, now)
+    when = now if at is None else min(engine.clock.told(read_at), now)
+    return Told(wh, step_wh, when, engine.clock.ahead_at(when))
 
 
 def read_register(field: str, text: str) -> tuple[int, int]:

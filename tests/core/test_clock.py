@@ -45,11 +45,34 @@ class TestDatedReadings:
 
 
 class TestHowFarItIsAhead:
-    def test_event_time_is_ahead_only_while_it_stands_still_for_a_clock_that_was_set_back(self) -> None:
+    def test_it_is_ahead_until_a_clock_that_was_set_back_has_caught_up(self) -> None:
         clock = confirm(running(), NOON - HOUR, 0)
-        assert [clock.ahead(passed) for passed in (0, HOUR - 1, HOUR, DAY)] == [HOUR, 1, 0, 0]
+        assert [clock.ahead(passed) for passed in (0, HOUR, 2 * HOUR - 2, 2 * HOUR, DAY)] == [
+            HOUR,
+            HOUR // 2,
+            1,
+            0,
+            0,
+        ]
         assert running().ahead(DAY) == 0
         assert confirm(running(), NOON + HOUR, 0).ahead(0) == 0
+
+    @given(ahead=st.integers(0, 2 * DAY), begun=st.integers(0, DAY), passed=st.integers(0, 5 * DAY))
+    def test_how_far_it_was_ahead_is_known_of_every_instant_of_it(
+        self, *, ahead: int, begun: int, passed: int
+    ) -> None:
+        clock = confirm(running(), NOON + begun - ahead, begun)
+        monotonic = begun + passed
+        now = clock.now(monotonic)
+        assert abs(clock.ahead_at(now) - clock.ahead(monotonic)) <= 1
+        assert clock.ahead_at(NOON + begun - 1) == ahead
+        assert clock.told(clock.anchored(monotonic)) == now
+
+    def test_what_was_told_before_it_slowed_down_is_left_as_it_was_told(self) -> None:
+        clock = confirm(running(), NOON - HOUR, 0)
+        assert clock.told(NOON - HOUR - 1) == NOON - HOUR - 1
+        assert running().told(NOON + 5) == NOON + 5
+        assert running().ahead_at(NOON + 5) == 0
 
 
 class TestStart:
@@ -122,7 +145,7 @@ class TestWhileRunning:
             assert (clock.now(hour * HOUR), clock.sure) == (NOON + hour * HOUR, False)
 
     @pytest.mark.parametrize("by_person", [False, True])
-    def test_where_event_time_was_ahead_it_stands_still_until_a_trusted_wall_clock_has_caught_up(
+    def test_where_event_time_was_ahead_it_passes_at_half_speed_until_a_trusted_wall_clock_has_caught_up(
         self,
         *,
         by_person: bool,
@@ -131,11 +154,12 @@ class TestWhileRunning:
         assert not clock.sure
         wall = NOON - 2 * HOUR
         clock = confirm(clock, wall, 0) if by_person else check(clock, wall, 0, synchronised=True)
-        for hour in range(5):
+        for hour in range(7):
             clock = check(clock, wall + hour * HOUR, hour * HOUR, synchronised=False)
-            assert (clock.now(hour * HOUR), clock.sure) == (max(NOON, wall + hour * HOUR), True)
+            event = max(NOON + hour * HOUR // 2, wall + hour * HOUR)
+            assert (clock.now(hour * HOUR), clock.sure) == (event, True)
 
-    def test_more_than_a_day_ahead_only_a_person_stops_event_time(self) -> None:
+    def test_more_than_a_day_ahead_only_a_person_slows_event_time_down(self) -> None:
         wall = NOON - TRUSTED_GAP_MS - 1
         clock = check(running(), wall, 0, synchronised=False)
         assert not check(clock, wall, 0, synchronised=True).sure

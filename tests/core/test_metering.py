@@ -17,9 +17,9 @@ from meter_bridge.core.metering import (
     Register,
     RegisterReading,
     advance,
+    clock_set,
     decide,
     first,
-    time_stops,
 )
 from meter_bridge.devices.quantities import float32_step_wh, register_mwh
 from tests.core.builders import DAY, HOUR
@@ -463,25 +463,34 @@ class TestImpossibleRegisters:
         assert meter.charged <= rating_w * (at - NOON + readings * GRACE_MS) // HOUR + 2 * readings
 
 
-class TestWhileEventTimeStandsStill:
-    """After a clock was corrected backwards every reading has the same instant, for hours."""
+def set_back(state: Register, ahead_ms: int) -> Register:
+    """Return a register once the wall clock was set back by so much."""
+    return clock_set(state, 0, ahead_ms)
+
+
+class TestWhileEventTimeIsAhead:
+    """Event time passes slowly after a correction; how far it is ahead tells how long it was in truth."""
 
     @pytest.mark.invariant(5)
-    @given(st.lists(st.integers(0, 30 * 60_000), max_size=20), st.integers(0, HOUR))
-    def test_what_the_rating_allows_is_charged_at_once(self, pauses: list[int], wrong_ms: int) -> None:
-        stops, ahead = NOON + wrong_ms, 11 * HOUR
-        meter, wh = Meter(time_stops(begin(), ahead)), 100_000
-        used = wrong_ms * RATING_W // HOUR
-        for pause in pauses:
-            ahead, used = max(ahead - pause, 0), used + pause * RATING_W // HOUR
+    @given(
+        st.lists(st.tuples(st.integers(0, 30 * 60_000), st.integers(1, 5)), max_size=20), st.integers(0, HOUR)
+    )
+    def test_what_the_rating_allows_is_charged_at_once(
+        self, pauses: list[tuple[int, int]], wrong_ms: int
+    ) -> None:
+        at, ahead, wh = NOON + wrong_ms, 11 * HOUR, 100_000
+        meter, used = Meter(set_back(begin(), ahead)), wrong_ms * RATING_W // HOUR
+        for pause, slower in pauses:
+            passed = pause // slower
+            at, ahead, used = at + passed, ahead - pause + passed, used + pause * RATING_W // HOUR
             wh = 100_000 + used
-            meter.read(wh, stops + max(sum(pauses) - 11 * HOUR, 0), ahead=ahead)
+            meter.read(wh, at, ahead=ahead)
             assert meter.register.doubt is None
         assert meter.charged == wh - 100_000
 
     @pytest.mark.invariant(6)
     def test_more_than_the_rating_allows_is_doubted_and_then_quarantined(self) -> None:
-        meter = Meter(time_stops(begin(), 11 * HOUR))
+        meter = Meter(set_back(begin(), 11 * HOUR))
         counts = []
         for number in range(1, 5):
             assert meter.read(900_000, NOON, ahead=11 * HOUR - number * 5_000) == 0
@@ -493,7 +502,7 @@ class TestWhileEventTimeStandsStill:
         meter = Meter(begin())
         for millisecond in range(2):
             meter.read(900_000, NOON + millisecond)
-        meter.register = time_stops(meter.register, HOUR)
+        meter.register = set_back(meter.register, HOUR)
         meter.read(900_000, NOON + 2, ahead=HOUR - DOUBTS_LAST_MS)
         assert meter.register.quarantined
 
@@ -502,22 +511,43 @@ class TestWhileEventTimeStandsStill:
     def test_what_follows_a_decision_is_judged_from_the_reading_that_was_decided(
         self, decision: Decision, wh: int, charged: int
     ) -> None:
-        meter = Meter(time_stops(begin(), 11 * HOUR))
+        meter = Meter(set_back(begin(), 11 * HOUR))
         for number in range(1, 5):
             meter.read(900_000, NOON, ahead=11 * HOUR - number * 30 * 60_000)
         meter.decide(decision)
         later = 9 * HOUR - 6 * 60_000
         assert meter.read(800_000 + wh, NOON, ahead=later) == charged
 
-    def test_time_that_goes_on_is_added_to_the_time_it_stood(self) -> None:
-        meter = Meter(time_stops(begin(), HOUR))
+    def test_what_event_time_lacked_is_added_once(self) -> None:
+        meter = Meter(set_back(begin(), HOUR))
         assert meter.read(100_000 + 2 * RATING_W, NOON + HOUR) == 2 * RATING_W
         assert meter.register.ahead_ms == 0
         assert meter.read(100_000 + 3 * RATING_W, NOON + HOUR) == 0
 
-    def test_to_stop_again_takes_nothing_from_what_stood(self) -> None:
-        again = time_stops(time_stops(begin(), 2 * HOUR), HOUR)
-        assert Meter(again).read(100_000 + RATING_W, NOON, ahead=HOUR) == RATING_W
+    def test_a_late_reading_takes_no_time_from_those_that_follow(self) -> None:
+        meter = Meter(set_back(begin(), 2 * HOUR))
+        meter.read(100_000 + RATING_W, NOON, ahead=HOUR)
+        assert meter.read(100_000 + RATING_W + 10, NOON - HOUR, ahead=2 * HOUR) == 10
+        assert meter.register.ahead_ms == HOUR
+
+    @pytest.mark.invariant(5)
+    def test_a_second_correction_backwards_adds_to_the_first(self) -> None:
+        meter = Meter(set_back(begin(), 2 * HOUR))
+        meter.read(100_010, NOON, ahead=HOUR)
+        meter.register = clock_set(meter.register, HOUR // 2, 6 * HOUR)
+        assert meter.read(100_010 + RATING_W, NOON, ahead=5 * HOUR + HOUR // 2) == RATING_W
+
+    @pytest.mark.invariant(6)
+    def test_a_correction_that_is_undone_is_no_time_that_passed(self) -> None:
+        meter = Meter(set_back(begin(), 11 * HOUR))
+        meter.read(100_010, NOON, ahead=11 * HOUR)
+        meter.register = clock_set(meter.register, 11 * HOUR, 0)
+        assert meter.read(140_000, NOON + 10_000) == 0
+
+    @pytest.mark.parametrize("stored, known", [(0, 5 * HOUR), (6 * HOUR, 6 * HOUR)])
+    def test_after_a_start_what_was_stored_counts_where_it_is_more(self, stored: int, known: int) -> None:
+        state = clock_set(replace(begin(), ahead_ms=stored), None, 5 * HOUR)
+        assert state.ahead_ms == known
 
 
 class TestWitnessedResets:

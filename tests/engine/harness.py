@@ -311,7 +311,7 @@ class House:
         await self.settle()
 
     async def set_clock_back(self, hours: int) -> None:
-        """Let the wall clock be set back and confirmed: event time stands still from here."""
+        """Let the wall clock be set back and confirmed: event time is ahead and passes slowly from here."""
         self.time.wall -= hours * HOUR
         await self.tick()
         await self.bridge.confirm_clock(LANDLORD)

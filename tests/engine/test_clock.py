@@ -90,66 +90,6 @@ async def test_a_payment_restores_also_while_the_clock_is_wrong(flat: House) -> 
     assert flat.state() is SupplyState.CONNECTED
 
 
-@pytest.mark.invariant(5, 12)
-async def test_what_is_used_while_event_time_stands_still_is_charged_as_it_is_told(flat: House) -> None:
-    await flat.read(0)
-    await flat.set_clock_back(11)
-    stood, before = flat.engine.clock.now(), flat.available
-    for number in range(1, 25):
-        await flat.read(number * 800, after=HOUR // 12)
-        assert flat.engine.clock.now() == stood
-        assert flat.available == before - number * zar("1.60")
-    assert flat.alert_kinds() == set()
-
-
-@pytest.mark.invariant(5, 12)
-@pytest.mark.parametrize("heard", [True, False])
-async def test_a_state_that_is_read_anew_knows_how_long_event_time_stood(flat: House, *, heard: bool) -> None:
-    await flat.read(0)
-    await flat.set_clock_back(11)
-    if heard:
-        await flat.read(0, after=HOUR // 12)
-    await flat.tick()
-    flat.engine.reload()
-    before = flat.available
-    await flat.read(800, after=HOUR // 12)
-    assert flat.available == before - zar("1.60")
-
-
-@pytest.mark.invariant(6, 12)
-async def test_what_can_have_been_used_is_counted_from_the_last_reading_also_of_a_register_at_rest(
-    flat: House,
-) -> None:
-    await flat.read(0)
-    await flat.set_clock_back(11)
-    await flat.read(0, after=10 * HOUR)
-    before = flat.available
-    await flat.read(2_000, after=HOUR // 12)
-    assert flat.available == before
-
-
-@pytest.mark.invariant(6, 12)
-async def test_what_cannot_have_been_used_while_event_time_stands_still_is_asked_about(flat: House) -> None:
-    await flat.read(0)
-    await flat.set_clock_back(11)
-    before = flat.available
-    for _ in range(3):
-        await flat.read(500_000, after=10_000)
-    assert flat.available == before
-    assert AlertKind.REGISTER_QUARANTINED in flat.alert_kinds()
-
-
-async def test_meters_ride_their_lanes_again_once_event_time_goes_on(flat: House) -> None:
-    await flat.read(0)
-    await flat.set_clock_back(1)
-    await flat.read(100, after=HOUR // 2)
-    assert flat.meter.lane is None
-    await flat.read(200, after=HOUR)
-    assert flat.meter.lane is not None
-    assert flat.meter.register is not None
-    assert flat.meter.register.ahead_ms == 0
-
-
 async def test_midnight_of_many_accounts_is_not_charged_twice_when_the_state_is_read_anew_in_its_middle(
     tmp_path: Path,
 ) -> None:

@@ -74,7 +74,7 @@ async def test_a_replaced_meter_is_charged_to_its_end_and_from_its_new_beginning
 
 
 @pytest.mark.invariant(5, 6, 12)
-async def test_what_people_tell_while_event_time_stands_still_is_judged_by_the_time_that_passed(
+async def test_what_people_tell_while_event_time_passes_slowly_is_judged_by_the_time_that_passed(
     flat: House,
 ) -> None:
     await flat.read(10_000)

@@ -273,7 +273,7 @@ async def test_the_newest_command_is_taken_up_after_a_restart(tmp_path: Path) ->
 
 
 @pytest.mark.invariant(9)
-async def test_a_command_is_repeated_also_while_event_time_stands_after_a_clock_that_was_ahead(
+async def test_a_command_is_repeated_as_soon_while_event_time_passes_slowly_after_a_clock_that_was_ahead(
     flat: House,
 ) -> None:
     flat.time.wall -= HOUR
@@ -284,6 +284,6 @@ async def test_a_command_is_repeated_also_while_event_time_stands_after_a_clock_
     for _ in range(4):
         await flat.tick(60_000)
         await flat.tick(500)
-    assert flat.engine.clock.now() == before
+    assert flat.engine.clock.now() == before + 2 * 60_500
     assert len(sent(flat)) >= told + 3
     assert len(flat.transport.queried) > asked

@@ -316,7 +316,7 @@ async def test_a_refund_that_is_undone_gives_nothing_back_while_another_stands_f
     assert shop.house.problems() == []
 
 
-async def test_a_message_is_taken_while_event_time_stands_after_a_clock_that_was_ahead(shop: Till) -> None:
+async def test_a_message_is_taken_while_event_time_is_ahead_of_a_clock_that_was_set_back(shop: Till) -> None:
     order = await shop.order()
     clock = shop.house.engine.clock
     shop.house.time.wall -= HOUR
