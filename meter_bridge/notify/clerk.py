@@ -79,14 +79,15 @@ class Clerk:
         told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
         contacts = await self._contacts(told)
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
-        made = await self._without_repeats(made, now)
+        made = await self._without_repeats(made, engine.clock.believed())
         await self._store(made, notice_book.Mark(happened[-1].seq if happened else upto, mark.digests))
 
     async def _without_repeats(self, made: Sequence[Notice], now: int) -> list[Notice]:
         """Leave out what comes and goes and was told to the same person within the hour."""
         if not any(notice.topic in RESTLESS for notice in made):
             return list(made)
-        recent = set(await asyncio.to_thread(notice_book.told_since, self._engine.reader, now - REPEAT_MS))
+        reader, since = self._engine.reader, now - REPEAT_MS
+        recent = set(await asyncio.to_thread(notice_book.told_within, reader, since, now))
         kept: list[Notice] = []
         for notice in made:
             what = (notice.recipient, notice.topic, notice.account_id)
@@ -109,7 +110,7 @@ class Clerk:
         if event.account_id is not None and account is None:
             return []
         unit = None if account is None else self._unit(account, event, contacts, now)
-        return list(notices(event, unit, self._people, now, self._zone()))
+        return list(notices(event, unit, self._people, self._engine.clock.believed(), self._zone()))
 
     def _unit(
         self,
@@ -147,36 +148,37 @@ class Clerk:
 
     async def _sum_up(self, mark: notice_book.Mark) -> None:
         """Make the digests whose time of day has come; none is made up for days without a bridge."""
-        now, made, digests = self._engine.clock.now(), list[Notice](), dict(mark.digests)
+        wall, made, digests = self._engine.clock.believed(), list[Notice](), dict(mark.digests)
         zones = await self._zones()
         for person in self._people.staff.values():
-            local = local_time(now, _zone_of(person, zones))
+            local = local_time(wall, _zone_of(person, zones))
             today = local.date().isoformat()
-            if person.digest is None or local.time() < person.digest or digests.get(person.id) == today:
+            if person.digest is None or local.time() < person.digest or digests.get(person.id, "") >= today:
                 continue
             if person.id in digests or _just_now(local, person):
-                made.append(await self._digest(person, today, now))
+                made.append(await self._digest(person, today, wall))
             digests[person.id] = today
         if digests != mark.digests:
             seq = mark.event_seq if self._mark is None else self._mark.event_seq
             await self._store(made, notice_book.Mark(seq, digests))
 
-    async def _digest(self, person: Person, today: str, now: int) -> Notice:
-        """Return the notice that sums up a person's day."""
+    async def _digest(self, person: Person, today: str, wall: int) -> Notice:
+        """Return the notice that sums up a person's day; payments are by event time, notices are not."""
         engine = self._engine
         accounts = [each for each in await self._seen() if not person.sites or each.site_id in person.sites]
-        paid = await asyncio.to_thread(notice_book.top_ups_since, engine.reader, now - DAY_MS)
+        paid = await asyncio.to_thread(notice_book.top_ups_since, engine.reader, engine.clock.now() - DAY_MS)
         unknown = 0
         if not person.sites:
-            unknown = await asyncio.to_thread(notice_book.uncertain_since, engine.reader, now - DAY_MS)
+            unknown = await asyncio.to_thread(notice_book.uncertain_since, engine.reader, wall - DAY_MS)
         shown = figures(accounts, paid, unknown)
         told: Message = digest_message(person.language, engine.installation.name, shown)
-        return Notice(0, person.id, DIGEST, told, now, key=f"{DIGEST} {today}:{person.id}")
+        return Notice(0, person.id, DIGEST, told, wall, key=f"{DIGEST} {today}:{person.id}")
 
     async def _store(self, made: Sequence[Notice], mark: notice_book.Mark) -> None:
         """Store notices and mark as one unit."""
-        unit = units.Unit(self._engine.clock.now())
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, unit.at) for notice in made])
+        clock = self._engine.clock
+        unit, made_at = units.Unit(clock.now()), clock.believed()
+        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
             "id": notice_book.mark_id(self._engine.shard),
             "event_seq": mark.event_seq,

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
+from meter_bridge.core.clock import TOLERANCE_MS
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.notices import NoticeView
 from meter_bridge.protocol.payments import NotificationSettings
@@ -85,9 +86,11 @@ def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Wait
     """Return the notices that the bridge of a shard is to send and that are due, the oldest first.
 
     Those of an account belong to its shard, also where it was another's when they were made; digests, which
-    are of no event, belong to the first.
+    are of no event, belong to the first. ``now`` is by the wall clock that is believed: where that was ahead
+    when a notice was made, and was set back since, the notice is due.
     """
-    query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), _NOTICE.c.next_at <= now)
+    due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + TOLERANCE_MS)
+    query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), due)
     if not shard.whole:
         column = _NOTICE.c.event_seq
         own = shard.numbers(column) if shard.n else shard.numbers(column) | (column == 0)
@@ -127,11 +130,11 @@ def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) 
     )
 
 
-def told_since(reader: Engine, since: int) -> frozenset[tuple[str, str, str | None]]:
-    """Return of what was told whom about which account since an instant."""
+def told_within(reader: Engine, since: int, now: int) -> frozenset[tuple[str, str, str | None]]:
+    """Return of what was told whom about which account between two instants of the wall clock."""
     columns = (_NOTICE.c.recipient, _NOTICE.c.topic, _NOTICE.c.account_id)
     with reader.connect() as connection:
-        rows = connection.execute(select(*columns).where(_NOTICE.c.made_at > since))
+        rows = connection.execute(select(*columns).where(_NOTICE.c.made_at > since, _NOTICE.c.made_at <= now))
         return frozenset((row[0], row[1], row[2]) for row in rows)
 
 

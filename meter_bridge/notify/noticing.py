@@ -122,6 +122,7 @@ class Own(NamedTuple):
     """What else a warning of somebody's own needs: when it is, and the language of who chose none."""
 
     at: int
+    """By the wall clock, which may go back: only with ``seq`` it is unlike every other."""
     seq: int
     """Newest event then: it tells whose bridge sends it where several share the sites."""
     language: str
@@ -203,7 +204,7 @@ def own_warning(
     facts = unit.facts if recipient == CUSTOMER else replace(unit.facts, link="")
     told = message(topic, who.language or own.language, facts)
     due = _due(topic, quiet, own.at, unit.zone)
-    key = f"{warning_id} {own.at}"
+    key = f"{warning_id} {own.at} {own.seq}"
     return Notice(own.seq, recipient, topic, told, due, unit.account_id, unit.tenancy, warning_id, key)
 
 

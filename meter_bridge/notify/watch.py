@@ -50,10 +50,10 @@ class Watch:
     async def tick(self) -> None:
         """Tell who is to be told, at most every ten seconds."""
         engine = self._engine
-        now = engine.clock.now()
-        if engine.broken is not None or not engine.running.is_set() or 0 <= self._next_at - now <= PAUSE_MS:
+        now, steady = engine.clock.now(), engine.clock.steady()
+        if engine.broken is not None or not engine.running.is_set() or steady < self._next_at:
             return
-        self._next_at = now + PAUSE_MS
+        self._next_at = steady + PAUSE_MS
         below = await self._read()
         made: list[Notice] = []
         changed: dict[str, bool] = {}
@@ -62,7 +62,8 @@ class Watch:
                 for topic, is_low in _judged(account, who, now, recipient, below):
                     warning = _id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
-                        own = Own(now, max(engine.feed.seq, engine.shard.first + 1), self._people.language)
+                        seq = max(engine.feed.seq, engine.shard.first + 1)
+                        own = Own(engine.clock.believed(), seq, self._people.language)
                         told = unit_of(account, now, self._link)
                         made.append(own_warning(warning, recipient, topic, told, who, own))
                     if is_low is not below.get(warning):
@@ -95,8 +96,8 @@ class Watch:
 
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
-        unit = Unit(now)
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, now) for notice in made])
+        unit, made_at = Unit(now), self._engine.clock.believed()
+        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
         unit.work.extend(ops.UPSERT_OWN_WARNING, rows)
         await committed(self._engine, unit)

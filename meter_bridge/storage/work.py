@@ -218,7 +218,7 @@ UPSERT_CONTACT: Final = _upsert(tables.contact)
 INSERT_NOTICE: Final = _insert(tables.notice)
 UPSERT_OWN_WARNING: Final = _upsert(tables.own_warning)
 UPSERT_NOTICE_MARK: Final = _upsert(tables.notice_mark)
-TRY_NOTICE: Final = _close(tables.notice, "attempts", "next_at", "sent", "sending", "uncertain")
+TRY_NOTICE: Final = _close(tables.notice, "made_at", "attempts", "next_at", "sent", "sending", "uncertain")
 END_NOTICE: Final = _close(tables.notice, "ended_at", "outcome", "sent", "sending", "uncertain")
 
 RETIRE_ENERGY: Final = _register(
