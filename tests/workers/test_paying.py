@@ -7,8 +7,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from meter_bridge.api.payment_requests import PaymentDecision
+from meter_bridge.api.port import Actor, Refused
 from meter_bridge.payments.order import Kind, Told
 from meter_bridge.payments.signature import HEADER, sign
+from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.shards import RANGE, shard_of
@@ -137,6 +140,17 @@ async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> 
     assert booked(pair, "n2") == [("credit", 0)]
     await pair.owners[1].bridge.payments.tick()
     assert pair.owners[1].engine.installation.alerts == {}
+
+
+async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_shard(pair: Pair) -> None:
+    await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
+    payments = pair.owners[0].bridge.payments
+    asked = PaymentDecision(provider="till", payment="p1", decision="credit", account="n2", reason="asked")
+    with pytest.raises(Refused, match="does not wait for a decision"):
+        await payments.decide_payment(Actor("north", Role.LANDLORD, frozenset({"north"})), asked)
+    assert booked(pair, "n2") == []
+    await payments.decide_payment(Actor("both", Role.LANDLORD, frozenset({"north", "south"})), asked)
+    assert booked(pair, "n2") == [("credit", 0)]
 
 
 async def test_a_payment_is_dismissed_by_the_bridge_of_its_order(pair: Pair) -> None:
