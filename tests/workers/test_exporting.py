@@ -192,6 +192,24 @@ async def test_small_files_of_both_shards_become_one(
     assert shown(exported, exported.data) == ({"n1": 6_000, "s1": 6_000}, 0)
 
 
+async def test_a_damaged_file_keeps_no_other_of_a_worker_s_from_being_merged(
+    exported: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    reader, folder = open_reader(exported.location), exported.data / EXPORT_NAME
+    exporting = Exporting(reader, Exporter(exported.location, folder), folder, 2)
+    damaged = min(path for path in folder.rglob("*.parquet") if "rollup" in path.parts)
+    for wh in (5_000, 6_000, 7_000):
+        damaged.write_bytes(b"no parquet")
+        await exporting.export()
+        await go_on(exported, wh)
+    reader.dispose()
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    retired = {Path(name).parts[0] for name in map(str, manifest.retired)}
+    assert retired == {"segments"}
+
+
 async def test_a_bridge_that_is_alone_again_goes_on_from_what_the_database_says(exported: Street) -> None:
     await export(exported, exported.data)
     exported.divide(1)
