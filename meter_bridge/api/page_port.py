@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.messages import TopUpResult
 from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (

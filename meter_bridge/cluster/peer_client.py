@@ -14,8 +14,8 @@ from meter_bridge.api.http.peers import (
     SHARD_HEADER,
     WORD_HEADER,
 )
-from meter_bridge.api.port import Refused
 from meter_bridge.cluster.registry import Member
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 PATIENCE_S: Final = 60.0

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.model import Account
+from meter_bridge.errors import Refused
 from meter_bridge.notify import queries
 from meter_bridge.notify.delivery import Channels, Postman, named
 from meter_bridge.notify.event_consumer import Clerk

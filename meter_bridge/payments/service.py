@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine

@@ -5,20 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from meter_bridge import VERSION
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Health,
-    PolicyChange,
-    ReadingResult,
-    Refused,
-    ReplacementOrder,
-    TokenInfo,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.access.token_service import TokenBook
+from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.engine.access.visibility import Look
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
@@ -28,16 +20,19 @@ from meter_bridge.engine.alerts.service import AlertBook
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.manual_readings import take_reading
+from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metrics import render
-from meter_bridge.engine.operations.operation import ACCOUNTS, Operations, committed
+from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
-from meter_bridge.engine.sites.policies import change_account_policy
-from meter_bridge.engine.sites.service import SiteFiles
+from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
+from meter_bridge.engine.sites.service import ApplyResult, SiteFiles
+from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.holds import Supplies, unit_of
+from meter_bridge.errors import ACCOUNTS, Refused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers.settings_file import load_providers

@@ -16,9 +16,9 @@ from typing import Final, cast
 from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.pool import StaticPool
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
 from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, Asked

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 FOLDER: Final = Path(__file__).parent / "static"

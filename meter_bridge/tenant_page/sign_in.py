@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.engine import Engine
@@ -13,6 +13,7 @@ from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import AccessView, SignedIn
 from meter_bridge.storage import changeset as ops

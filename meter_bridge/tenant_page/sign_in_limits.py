@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.access.failed_attempts import GuessBook
 from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.access.throttle import peer_of
 from meter_bridge.engine.engine import Engine
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 BOTH: Final = "code"

@@ -10,19 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.examples import BOOKED
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Health,
-    PolicyChange,
-    ReadingOutcome,
-    ReadingResult,
-    Refused,
-    ReplacementOrder,
-    TokenInfo,
-)
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.engine.metering.manual_readings import ReadingOutcome, ReadingResult
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.engine.state.session import Health
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountHistory,

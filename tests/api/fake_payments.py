@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 

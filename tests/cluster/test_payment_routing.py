@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders.order import Kind, Told
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role

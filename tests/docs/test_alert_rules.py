@@ -13,11 +13,11 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.engine import Audited
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Work
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped

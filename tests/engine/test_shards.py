@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from meter_bridge.api.port import PolicyChange, Refused
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
@@ -17,6 +16,8 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Transfer
 from meter_bridge.runtime.application import Bridge

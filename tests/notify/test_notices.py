@@ -11,8 +11,9 @@ from typing import override
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import Refused
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.notify.templates import LANGUAGES
 from meter_bridge.payments import receipt
 from meter_bridge.payments.receipt_words import WORDS

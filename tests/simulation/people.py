@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 import random
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from meter_bridge.runtime.application import Bridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices

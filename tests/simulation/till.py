@@ -8,9 +8,10 @@ from pathlib import Path
 import random
 from typing import Final, cast, override
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders.order import Kind, Order, Told
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started

@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut

@@ -5,9 +5,11 @@ from typing import Final
 
 from aiohttp import web
 
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.api.http.peers import PASSED_ON_FOR_OPERATOR
-from meter_bridge.api.port import EVERYTHING, Actor, BridgePort, Refused
+from meter_bridge.api.port import BridgePort
 from meter_bridge.engine.access.throttle import Throttle
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))

@@ -9,10 +9,12 @@ from typing import Final, TypedDict, Unpack
 from aiohttp import web
 import msgspec
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.authentication import actor_of
 from meter_bridge.api.http.request_decoding import BODY_BYTES, decode_body, decode_query, read_body
 from meter_bridge.api.http.roles import ANONYMOUS, Rights
-from meter_bridge.api.port import Actor, BridgePort, Refused
+from meter_bridge.api.port import BridgePort
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 PORT: Final = web.AppKey("port", BridgePort)

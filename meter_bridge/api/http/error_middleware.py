@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from meter_bridge.api.http.errors import problem_of, problem_response
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Problem
 
 _LOGGER: Final = logging.getLogger(__name__)

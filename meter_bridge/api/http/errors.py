@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Problem, ProblemDetail
 
 SHOWN_CHARACTERS: Final = 80

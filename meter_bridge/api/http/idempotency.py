@@ -5,7 +5,7 @@ from typing import Final
 
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 KEY_HEADER: Final = "Idempotency-Key"

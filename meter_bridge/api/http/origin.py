@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 ORIGINS: Final = web.AppKey("origins", frozenset[str])

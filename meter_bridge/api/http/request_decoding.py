@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import REMEDIES
 

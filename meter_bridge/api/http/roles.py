@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 
 ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)

@@ -6,9 +6,10 @@ ever forgot stays unseen.
 
 from dataclasses import replace
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
 
 

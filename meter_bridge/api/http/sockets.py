@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, web
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 MAX_SOCKETS: Final = 256

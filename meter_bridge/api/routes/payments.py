@@ -8,7 +8,7 @@ from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEF
 from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import (
     KeypadRequest,

@@ -7,7 +7,8 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import PolicyChange, Refused
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT
 

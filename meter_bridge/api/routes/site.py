@@ -8,9 +8,10 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
-from meter_bridge.api.port import ApplyResult, Refused
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
+from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, ProblemDetail
 from meter_bridge.protocol.patterns import TEXT
 

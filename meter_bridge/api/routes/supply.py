@@ -10,7 +10,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.api.http.roles import PEOPLE, STAFF
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     HoldPosition,

@@ -8,7 +8,8 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
-from meter_bridge.api.port import Refused, TokenInfo
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.patterns import TEXT
 

@@ -18,7 +18,7 @@ from meter_bridge.api.http.request_decoding import decode_body
 from meter_bridge.api.http.roles import PEOPLE
 from meter_bridge.api.http.scope_check import in_reach
 from meter_bridge.api.http.sockets import SOCKETS
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 
 _LOGGER: Final = logging.getLogger(__name__)

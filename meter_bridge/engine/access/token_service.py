@@ -7,13 +7,10 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import (
-    Actor,
-    Refused,
-    TokenInfo,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.tokens import (
     StoredToken,
+    TokenInfo,
     authenticate,
     compose,
     digest,
@@ -24,6 +21,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     Role,

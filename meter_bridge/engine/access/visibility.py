@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import read_events
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.operations.operation import ACCOUNTS
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.stream.feed import Feed, Views
+from meter_bridge.errors import ACCOUNTS, Refused
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,

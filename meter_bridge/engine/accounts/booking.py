@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
@@ -12,9 +11,10 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
 from meter_bridge.engine.ledger.journal import announce, book, entry_id
-from meter_bridge.engine.operations.operation import ACCOUNTS, Operation
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import ACCOUNTS, Refused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import ClassVar, override
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.debt import PPM, Debt, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
@@ -14,10 +13,11 @@ from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import no_debt, write_off
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 

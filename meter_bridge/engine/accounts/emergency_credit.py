@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import BookOperation
@@ -13,6 +12,7 @@ from meter_bridge.engine.ledger.emergency import select
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
 _SELECTED: Final = "is selected already"

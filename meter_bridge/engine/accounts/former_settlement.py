@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
@@ -12,12 +11,13 @@ from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 

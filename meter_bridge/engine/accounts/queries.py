@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Look
 from meter_bridge.engine.accounts.outstanding import owed_of
 from meter_bridge.engine.engine import Engine
@@ -14,6 +14,7 @@ from meter_bridge.engine.ledger.hourly_history import Asked, history_page
 from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.statement.service import Wanted, make_statement, no_tenancy
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 

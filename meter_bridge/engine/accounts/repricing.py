@@ -7,7 +7,6 @@ from typing import ClassVar, Final, override
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.ledger import journal
@@ -27,6 +26,7 @@ from meter_bridge.engine.operations.operation import storage_unavailable
 from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.statement.entry_range import LAST_SEQ
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 from meter_bridge.storage import tables

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import emergency_left, spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
@@ -17,6 +16,7 @@ from meter_bridge.engine.ledger.credit import posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 from meter_bridge.storage import tables

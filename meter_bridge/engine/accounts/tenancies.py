@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
@@ -24,13 +23,14 @@ from meter_bridge.engine.accounts.booking import (
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.daily_use import forget_days
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
 from meter_bridge.engine.ledger.journal import announce, book_settlement
 from meter_bridge.engine.ledger.prepaid_charges import paid_in_advance
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.restore import terms_of
 from meter_bridge.engine.state.model import Account, Meter, Tenancy
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import changeset as ops

@@ -10,13 +10,15 @@ from meter_bridge.core.ledger.credit import Split, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts.view import supply_view
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_id
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
-from meter_bridge.engine.operations.operation import Operation, check_amount, check_text, parsed_amount
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 
 METHOD_LENGTH: Final = 40

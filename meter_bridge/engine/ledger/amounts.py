@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 
 SHOWN_OF_VALUE: Final = 40

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.energy import EnergyError, parse_register
 from meter_bridge.core.register.register import Register
@@ -12,6 +11,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops, tables
 

@@ -1,6 +1,9 @@
 """Readings that somebody tells: a person, or a device that only speaks HTTP."""
 
-from meter_bridge.api.port import Actor, ReadingOutcome, ReadingResult
+from dataclasses import dataclass
+from typing import Literal
+
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
 from meter_bridge.devices.base.driver import Report
@@ -10,7 +13,11 @@ from meter_bridge.engine.metering.manual_reading import Told, check_clock, keep,
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.transaction import Unit
-from meter_bridge.protocol.messages import EventKind, Role
+from meter_bridge.protocol.messages import (
+    EventKind,
+    MeterView,
+    Role,
+)
 
 
 async def take_reading(
@@ -68,3 +75,16 @@ def _outcome(before: Register | None, step: Advance) -> ReadingOutcome:
         return "charged"
     doubted = step.state.doubt is not None and step.state.doubt is not before.doubt
     return "doubted" if doubted else "unchanged"
+
+
+type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
+"""What became of a reading: it began the counter, was charged, told nothing new, or contradicts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """Answer to a reading that somebody told."""
+
+    meter: MeterView
+    outcome: ReadingOutcome
+    charged_wh: int

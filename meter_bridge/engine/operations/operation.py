@@ -12,20 +12,17 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import select
 
-from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.money import SMALLEST_COIN, format_amount
+from meter_bridge.actor import Actor
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.amounts import amount_in
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused, check_text
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import StorageError
 
 KEY_LENGTH: Final = 255
-ACCOUNTS: Final = "'meter-bridge accounts' lists those that there are"
-"""What to do where an account is not there."""
 
 
 class Operation[T](ABC):
@@ -242,50 +239,6 @@ def storage_unavailable() -> Refused:
         "the bridge cannot store anything now; nothing was booked or changed",
         remedy="try again with the same key in a minute; /health says why",
     )
-
-
-def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
-    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
-    return amount_in(account.site.currency, text, field)
-
-
-def check_amount(
-    account: Account,
-    value: int,
-    low: int,
-    high: int,
-    what: str,
-    *,
-    why: str = "",
-    otherwise: str = "see 'meter-bridge accounts' for what there is",
-) -> None:
-    """Refuse an amount outside a range, naming both ends; ``otherwise`` helps where no amount would do."""
-    currency = account.site.currency
-    if low <= value <= high:
-        return
-    low = max(low, SMALLEST_COIN) if low > 0 else low
-    limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
-    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
-    raise Refused(
-        ErrorCode.AMOUNT_OUT_OF_RANGE,
-        f"{message}{why}",
-        field="amount",
-        value=format_amount(value, currency),
-        remedy="choose an amount in that range" if low <= high else otherwise,
-    )
-
-
-def check_text(field: str, text: str, length: int) -> None:
-    """Refuse a text that is too long or that no database can keep (half of a surrogate pair, a zero)."""
-    whole = "\0" not in text and (text.isascii() or text.encode(errors="ignore").decode() == text)
-    if len(text) > length or not whole:
-        raise Refused(
-            ErrorCode.BAD_REQUEST,
-            f"{field} is longer than {length} characters or not Unicode",
-            field=field,
-            value=ascii(text[:40]),
-            remedy="shorten it, and write it in whole characters",
-        )
 
 
 def _same[T](known: str, content: str, key: str, result: T) -> T:

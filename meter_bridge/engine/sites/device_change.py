@@ -1,15 +1,17 @@
 """Another device in the place of a meter's: which addresses it may have."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.meters import has_relay
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.devices.base.addresses import AddressError, parse_address
 from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.engine.state.model import Installation, Meter
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.errors import Refused
+from meter_bridge.protocol.messages import (
+    ErrorCode,
+)
 
 
 def new_plan(installation: Installation, meter: Meter, order: ReplacementOrder) -> MeterPlan:
@@ -86,3 +88,20 @@ def _taken(field: str, address: str | None, owner: Meter) -> Refused:
         value=address,
         remedy="take it from that meter in the site file first",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementOrder:
+    """A meter that was replaced: what the old counter showed at last and the new one at first, in kWh."""
+
+    closing: str
+    opening: str
+    reason: str
+    at: str | None = None
+    """When it was replaced, with its offset; None is now."""
+    address: str | None = None
+    """Address of the new device, where it has another."""
+    relay: str | None = None
+    """Address of its relay, where that is another device's."""
+    confirmed: bool = False
+    """A person vouches for a closing reading that is implausible."""

@@ -3,7 +3,6 @@
 from dataclasses import astuple, dataclass, field
 from typing import ClassVar, override
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, RegisterReading
@@ -23,9 +22,10 @@ from meter_bridge.engine.metering.manual_reading import (
 from meter_bridge.engine.operations.operation import Operation, storage_unavailable
 from meter_bridge.engine.restore import present_plan
 from meter_bridge.engine.sites.apply import change_meter
-from meter_bridge.engine.sites.device_change import new_plan
+from meter_bridge.engine.sites.device_change import ReplacementOrder, new_plan
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 

@@ -1,10 +1,10 @@
 """Changing an account's policy while the bridge runs; the next site file does not undo it by accident."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from meter_bridge.api.port import Actor, PolicyChange, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
@@ -12,13 +12,19 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import parsed_amount
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed, parsed_amount, storage_unavailable
+from meter_bridge.engine.operations.operation import committed, storage_unavailable
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply.holds import unit_of
-from meter_bridge.protocol.messages import AccountView, ErrorCode, EventKind
+from meter_bridge.errors import Refused
+from meter_bridge.protocol.messages import (
+    AccountView,
+    ErrorCode,
+    EventKind,
+)
 
 MILLIWATTS: Final = 1000
 
@@ -115,3 +121,12 @@ def _drop_warnings(engine: Engine, unit: Unit, account: Account) -> None:
         if key.detail not in kept:
             set_alert(engine.installation, account, unit, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What is to be changed of an account's policy; None leaves as it is."""
+
+    low_credit: tuple[str, ...] | None = None
+    """Warning thresholds as decimals in the account's currency."""
+    load_limit_w: int | None = None

@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
 
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Refused,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.visibility import Look
@@ -21,6 +18,7 @@ from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, sit
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     ProblemDetail,
@@ -246,3 +244,13 @@ def _refused(refusals: Sequence[Refusal]) -> Refused:
             for each in refusals
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What applying a site file did, or would do."""
+
+    changes: tuple[str, ...]
+    applied: bool
+    pending: tuple[str, ...] = ()
+    """What is not in force yet, because a device has to confirm it first."""

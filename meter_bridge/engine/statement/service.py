@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.deferred_posting import post_due
 from meter_bridge.engine.ledger.fixed_charges import settle_all
@@ -17,6 +16,7 @@ from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, ass
 from meter_bridge.engine.statement.entry_range import Own
 from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
 from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
 
 INTERVAL_S: Final = 0.1

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
 from meter_bridge.engine.accounts import view as views
@@ -13,6 +13,7 @@ from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply import protections
+from meter_bridge.errors import Refused
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, func, select
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.engine.engine import Engine
@@ -14,6 +14,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.keypad.tokens import (
     Keypad,
     KeypadError,

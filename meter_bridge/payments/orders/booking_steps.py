@@ -7,10 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation, Operations, committed
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, GiveBack, Slip, TakeBack
 from meter_bridge.payments.orders.order import Case, Kind, Next, Order, Step

@@ -5,7 +5,6 @@ from typing import ClassVar, Final, override
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
@@ -13,12 +12,14 @@ from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entr
 from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
-from meter_bridge.engine.operations.operation import Operation, check_amount
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders.order import Step
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
 from meter_bridge.engine.engine import Engine
@@ -12,6 +12,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import Operations, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, Slip
 from meter_bridge.payments.orders.order import Case, Order, Step, Trouble, Waiting, waiting

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import logging
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.engine import Engine
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.order import Order, State, state_of

@@ -8,13 +8,14 @@ import secrets
 from typing import Final
 from weakref import WeakValueDictionary
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, check_text, closed, committed
+from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused, check_text
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.order import Kind, Order, Told

@@ -7,8 +7,8 @@ from io import StringIO
 import re
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import UnreadableLine
 

@@ -15,12 +15,13 @@ import logging
 from math import inf
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders import order_queries, shard_lookup
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.bookings import KEY_LENGTH

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import secrets
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
@@ -15,6 +15,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, grouped, with_check_digits
 from meter_bridge.payments.vouchers.voucher import Voucher

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.errors import Refused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.voucher import Voucher
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult

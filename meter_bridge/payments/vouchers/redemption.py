@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
 from meter_bridge.engine.access.failed_attempts import GuessBook
@@ -16,6 +16,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import Operations, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import Refused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import digits_of, is_whole
 from meter_bridge.payments.vouchers.redeem_operation import RedeemVoucher, mistyped

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits

@@ -11,7 +11,7 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.request_decoding import decode_body, decode_query
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.factories import SECRET, token_of
 from tests.api.serving import Served

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served
 

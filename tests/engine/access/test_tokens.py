@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import HOUR, LANDLORD, House, opened, read_only
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.statement.document import Figure, printed
 from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Event, OperationResult, OwedView, Role, TenancyView
 from meter_bridge.protocol.requests import MoveIn, MoveOut, OpenDebt, Settlement
 from meter_bridge.protocol.statements import Detail, Statement

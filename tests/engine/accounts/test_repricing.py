@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.accounts.repricing import repricing
 from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import MoveIn, MoveOut, Repricing
 from tests.engine.accounts.test_units_bought import SITE as UNITS

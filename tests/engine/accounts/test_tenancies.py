@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.requests import (
     MoveIn,

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.statement import labels
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.requests import MoveIn, MoveOut
 from meter_bridge.protocol.statements import Detail, Statement

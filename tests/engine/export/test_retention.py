@@ -10,12 +10,13 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
 from meter_bridge.engine.jobs import Daemon
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
 from meter_bridge.protocol.statements import Detail

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.requests import (
     ChangeDebt,
     CloseDebt,

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.ledger import hourly_history as history_module
 from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
 from tests.engine.accounts.test_units_bought import SITE as UNITS

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import Refused
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode, LedgerEntry
 from meter_bridge.protocol.requests import (
     ChangeDebt,

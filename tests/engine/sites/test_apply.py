@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.config import holidays
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.sites.apply import site_unit
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition
 from meter_bridge.storage import tables
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused, ReplacementOrder
+from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, MeterView, RelayPosition, Role
 from tests.engine.harness import (
     HOUR,

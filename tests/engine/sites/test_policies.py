@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import PolicyChange, Refused
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
 from tests.engine.harness import LANDLORD, SITE, House, apply, house, opened, zar
 

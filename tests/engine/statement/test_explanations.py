@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.register.register import Decision
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import EntryExplanation
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, zar

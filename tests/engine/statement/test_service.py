@@ -11,7 +11,6 @@ import threading
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, debt_bucket, entry
@@ -21,6 +20,7 @@ from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.statement import entry_range, journal_reader, labels
 from meter_bridge.engine.statement.document import printed
 from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import Refund
 from meter_bridge.protocol.statements import Detail, Statement

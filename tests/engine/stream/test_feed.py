@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.stream import feed as feed_module
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
 from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 

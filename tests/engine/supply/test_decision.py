@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, house, opened, zar
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened
 from tests.engine.supply.test_decision import deplete, site

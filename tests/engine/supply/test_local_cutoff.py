@@ -12,7 +12,6 @@ from typing import override
 
 import pytest
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
@@ -24,9 +23,11 @@ from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
 from meter_bridge.engine.ledger.emergency import select
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state.model import Meter, Place
 from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.engine.supply.local_cutoff import longest_friendly
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import (
     HOUR,

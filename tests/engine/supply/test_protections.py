@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import ErrorCode, Protection, RelayPosition, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, house, opened
 from tests.engine.supply.test_decision import deplete, site

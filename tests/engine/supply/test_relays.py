@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import Refused
 from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.writer import Store

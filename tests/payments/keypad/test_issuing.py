@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.payments.keypad.tokens import (
     MOST_COUNT,
     MOST_TOKENS,

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders.order import Kind, Told, next_step
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.providers.signature import HEADER, sign

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import Refused
 from meter_bridge.payments.orders.statement_file import plain_number, read_statement
 from meter_bridge.protocol.payment_requests import PaymentDecision, ReconcileQuery
 from meter_bridge.protocol.payments import Reconciliation

@@ -11,10 +11,10 @@ from hypothesis import given, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.core.money import SMALLEST_COIN, parse_amount
 from meter_bridge.engine.state.clock import wall_ms
+from meter_bridge.errors import Refused
 from meter_bridge.payments.providers.stripe_amounts import NotPayableError, from_stripe, to_stripe
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payment_requests import PaymentOrder

@@ -8,9 +8,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.access.secret_key import KEY_NAME, KeyFileError, load_key
+from meter_bridge.errors import Refused
 from meter_bridge.payments.vouchers.code import is_whole, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NewVouchers, VoucherState
