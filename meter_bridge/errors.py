@@ -8,7 +8,7 @@ from meter_bridge.protocol.messages import (
 )
 
 
-class Refused(Exception):  # noqa: N818 - not a fault of the program but an answer
+class RequestRefused(Exception):  # noqa: N818 - not a fault of the program but an answer
     """A request that the bridge does not carry out; nothing of it was done."""
 
     def __init__(
@@ -39,7 +39,7 @@ def check_text(field: str, text: str, length: int) -> None:
     """Refuse a text that is too long or that no database can keep (half of a surrogate pair, a zero)."""
     whole = "\0" not in text and (text.isascii() or text.encode(errors="ignore").decode() == text)
     if len(text) > length or not whole:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{field} is longer than {length} characters or not Unicode",
             field=field,

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 class BridgePort(Protocol):
     """The engine as the API and the command line see it.
 
-    Every method raises ``Refused`` where it does not do what was asked; accounts that the actor may not see
-    are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
+    Every method raises ``RequestRefused`` where it does not do what was asked; accounts that the actor may
+    not see are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
     """
 
     @property
@@ -93,7 +93,7 @@ class BridgePort(Protocol):
     ) -> Statement:
         """Return the statement of a period, of the account or of a tenancy; None stands for what is usual.
 
-        Raises ``Refused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
+        Raises ``RequestRefused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
         """
 
     async def top_up(
@@ -101,7 +101,7 @@ class BridgePort(Protocol):
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up; the flag says that the key was seen before and the first answer is given again.
 
-        Raises ``Refused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
+        Raises ``RequestRefused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
         """
 
     async def operate(
@@ -214,5 +214,5 @@ class BridgePort(Protocol):
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, the durable events after ``since``, then events and updates as they happen.
 
-        Ends with ``Refused`` when the reader is too slow or its token was revoked.
+        Ends with ``RequestRefused`` when the reader is too slow or its token was revoked.
         """

@@ -39,7 +39,7 @@ from meter_bridge.protocol.payments import (
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 type FindAccount = Callable[[Actor, str], Account]
-"""Returns an account that an actor may see; raises ``Refused`` for any other."""
+"""Returns an account that an actor may see; raises ``RequestRefused`` for any other."""
 
 
 class Payments:

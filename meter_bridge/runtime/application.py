@@ -32,7 +32,7 @@ from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.holds import Supplies, unit_of
-from meter_bridge.errors import ACCOUNTS, Refused
+from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers.settings_file import load_providers
@@ -166,7 +166,7 @@ class Bridge:
         account = self.engine.installation.accounts.get(account_id or "")
         gone = account_id is None or account_id in self.engine.installation.closed
         if account is None and not gone and not self.engine.shard.whole:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_SUPPORTED,
                 f"account {account_id!r} is not of the same shard of the sites",
                 field="to",
@@ -174,7 +174,7 @@ class Bridge:
                 remedy="refund at the one account and top the other up",
             )
         if account is not None and not actor.sees(account.id, account.site.id):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no account {account_id!r}",
                 field="to",

@@ -13,7 +13,7 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.sites.device_change import ReplacementOrder
-from meter_bridge.errors import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
@@ -181,7 +181,7 @@ class Flat(RuleBasedStateMachine):
         self.book(key, self.model.top_ups[key])
         try:
             self.book(key, self.model.top_ups[key] + 1)
-        except Refused:
+        except RequestRefused:
             return
         raise AssertionError(f"{key} was booked with other content")
 

@@ -3,12 +3,12 @@
 from meter_bridge.core.money import SMALLEST_COIN, format_amount
 from meter_bridge.engine.ledger.amounts import amount_in
 from meter_bridge.engine.state.model import Account
-from meter_bridge.errors import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 
 def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
-    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
+    """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy."""
     return amount_in(account.site.currency, text, field)
 
 
@@ -29,7 +29,7 @@ def check_amount(
     low = max(low, SMALLEST_COIN) if low > 0 else low
     limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
     message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
-    raise Refused(
+    raise RequestRefused(
         ErrorCode.AMOUNT_OUT_OF_RANGE,
         f"{message}{why}",
         field="amount",

@@ -10,7 +10,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.supply.holds import unit_of
-from meter_bridge.errors import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 _UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wait for a decision"
@@ -44,11 +44,14 @@ async def decide_quarantine(
 
 
 def _decided(meter: Meter, decision: str) -> Advance:
-    """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
+    """Return what a decision does to a meter's register.
+
+    Raises ``RequestRefused`` where there is none to take.
+    """
     try:
         if meter.register is not None:
             return decide(meter.register, Decision(decision))
         what = f"{meter.id} has not been read yet"
     except ValueError as error:
         what = str(error)
-    raise Refused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)
+    raise RequestRefused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)

@@ -8,14 +8,17 @@ from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.devices.base.addresses import AddressError, parse_address
 from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.engine.state.model import Installation, Meter
-from meter_bridge.errors import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
 )
 
 
 def new_plan(installation: Installation, meter: Meter, order: ReplacementOrder) -> MeterPlan:
-    """Return the plan of a meter whose device is replaced; raises ``Refused`` for addresses not to be had."""
+    """Return the plan of a meter whose device is replaced.
+
+    Raises ``RequestRefused`` for addresses not to be had.
+    """
     for field, text in (("address", order.address), ("relay", order.relay)):
         _check_address(field, text)
     address = order.address or meter.plan.energy_address
@@ -34,7 +37,7 @@ def _check_address(field: str, text: str | None) -> None:
         if text is not None:
             parse_address(text)
     except AddressError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             str(error),
             field=field,
@@ -46,7 +49,7 @@ def _check_address(field: str, text: str | None) -> None:
 def _check_device(meter: Meter, plan: MeterPlan) -> None:
     """Refuse a device that cannot be reached or switched as this meter is."""
     if plan.host is not None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_SUPPORTED,
             f"{meter.id} is spoken to at {plan.host} without a broker; the site file changes its address",
             field="address",
@@ -54,14 +57,14 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
         )
     reason = refusal(plan.energy_address, plan.relay_address)
     if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_SUPPORTED,
             f"{reason} ({plan.energy_address}), but {meter.id} is to cut by itself without the bridge",
             field="address",
             remedy="write without the bridge: hold for it in the site file and apply it first",
         )
     if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{plan.energy_address!r} only measures",
             field="relay",
@@ -79,9 +82,9 @@ def _check_claims(installation: Installation, meter: Meter, plan: MeterPlan) -> 
             raise _taken("relay", plan.relay_address, other)
 
 
-def _taken(field: str, address: str | None, owner: Meter) -> Refused:
+def _taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
     """Return the refusal of an address that serves somebody else."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"{address} serves {owner.id} already",
         field=field,
