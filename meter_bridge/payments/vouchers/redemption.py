@@ -84,7 +84,7 @@ class VoucherTill:
             return connection.execute(query).first() is not None
 
     def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
-        """Raise ``RequestRefused`` while an account or token is locked, unless the key was answered before."""
+        """Raise ``RequestRefused`` while locked, unless the key was answered before."""
         at = self._engine.clock.now()
         until = max((self._guard.locked_until(each, at) or 0 for each in who), default=0)
         if until and not self._answered(account, key):
