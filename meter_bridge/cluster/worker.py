@@ -223,7 +223,7 @@ class Worker:
             try:
                 await until_any(held.release, ownership.lost)
                 if ownership.lost.is_set():
-                    parts.engine.fail("another worker may own the shard")
+                    parts.engine.session.fail("another worker may own the shard")
             finally:
                 del peers.here[shard.n]
                 await server.stop()
