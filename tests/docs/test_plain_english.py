@@ -116,8 +116,8 @@ def tenant_page() -> Iterator[Text]:
 
 def dashboard() -> Iterator[Text]:
     """Yield the English texts of the dashboard, which are the keys of its translations."""
-    yield from _english("dashboard", ROOT / "none.json")
-    file = ROOT / "dashboard" / "languages" / "de.toml"
+    yield from _translated("dashboard")
+    file = ROOT / "dashboard" / "text" / "languages" / "de.toml"
     if file.exists():
         yield from _keys(tomllib.loads(file.read_text("utf-8")))
 
@@ -126,6 +126,10 @@ def _english(domain: str, file: Path) -> Iterator[Text]:
     """Yield the English texts of a catalogue, from a file of words or the ids of its German translation."""
     if file.exists():
         yield from _leaves(file.name, json.loads(file.read_text("utf-8")))
+    yield from _translated(domain)
+
+
+def _translated(domain: str) -> Iterator[Text]:
     for translation in sorted(ROOT.glob(f"*/**/locale/de/**/{domain}.po")):
         with translation.open("rb") as opened:
             for message in read_po(opened):
