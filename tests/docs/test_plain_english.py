@@ -166,9 +166,7 @@ SURFACES: Final[dict[str, Callable[[], Iterator[Text]]]] = {
     "tenant page": tenant_page,
     "dashboard": dashboard,
 }
-PENDING: Final = frozenset(
-    {"help of commands", "openapi", "home assistant", "notices", "tenant page", "dashboard"}
-)
+PENDING: Final = frozenset({"help of commands", "home assistant", "notices", "tenant page", "dashboard"})
 """Surfaces that still contain such phrases. Remove a name as soon as its surface is clean."""
 
 
