@@ -57,6 +57,16 @@ def comments_of_deployment() -> Iterator[Text]:
                 yield f"{file.relative_to(ROOT)}:{number}", found[1] or found[2]
 
 
+def examples() -> Iterator[Text]:
+    """Yield the comments of the site files to copy, and the blueprints of Home Assistant."""
+    for file in sorted((ROOT / "docs" / "examples").rglob("*.yaml")):
+        yield file.name, " ".join(re.findall(r"(?:^|\s)# ?(.*)", file.read_text("utf-8")))
+    for file in sorted((ROOT / "blueprints").rglob("*.yaml")):
+        written = re.sub(r"\{[{%].*?[%}]\}", "", file.read_text("utf-8"), flags=re.DOTALL)
+        for paragraph in re.split(r"\n(?=\s*\w+:)", written):
+            yield file.name, paragraph
+
+
 def help_of_commands() -> Iterator[Text]:
     """Yield the introduction, summaries, descriptions and options of the command line."""
     yield "meter-bridge", INTRODUCTION
@@ -159,6 +169,7 @@ def _keys(node: dict[str, object]) -> Iterator[Text]:
 SURFACES: Final[dict[str, Callable[[], Iterator[Text]]]] = {
     "pages": pages,
     "comments of deployment": comments_of_deployment,
+    "examples": examples,
     "help of commands": help_of_commands,
     "openapi": openapi,
     "home assistant": home_assistant,
