@@ -262,7 +262,7 @@ class Engine:
             self.broken = f"storage fails: {error}"
             return False
         reason, self.broken = self.broken, None
-        _LOGGER.warning("Storage works again; the state was read anew")
+        _LOGGER.warning("Storage works again; the state was reloaded")
         self._tell_everything()
         unit = Unit(self.clock.now())
         self.failing.tell(self.installation, unit, self.own_alert(AlertKind.STORAGE_FAILING), reason or "")

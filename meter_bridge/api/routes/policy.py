@@ -63,7 +63,7 @@ async def set_policy(call: Call) -> Reply:
     if body.low_credit is None and body.load_limit_w is None:
         raise Refused(
             ErrorCode.BAD_REQUEST,
-            "nothing is to be changed",
+            "no change was requested",
             field="low_credit",
             remedy="give low_credit, load_limit_w or both",
         )

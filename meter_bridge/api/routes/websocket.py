@@ -130,7 +130,7 @@ class _Conversation:
             raise Refused(
                 ErrorCode.BAD_REQUEST,
                 "nothing is expected after the subscription",
-                remedy="open another WebSocket to subscribe anew",
+                remedy="open another WebSocket to subscribe again",
             )
 
     async def _send(self, data: bytes) -> None:
