@@ -8,6 +8,7 @@ is clean, its test fails until the name is removed there, so that it stays clean
 import argparse
 import ast
 from collections.abc import Callable, Iterator
+import itertools
 import json
 from pathlib import Path
 import re
@@ -91,6 +92,16 @@ def _help_of(parser: argparse.ArgumentParser) -> Iterator[Text]:
                 yield f"{parser.prog} {choice.dest}", choice.help or ""
             for inner in set(action.choices.values()):
                 yield from _help_of(inner)
+
+
+def help_of_scripts() -> Iterator[Text]:
+    """Yield the introductions of the scripts, which are their help."""
+    for file in [ROOT / ".ci" / "run", *sorted((ROOT / "scripts").iterdir())]:
+        if file.is_file():
+            for line in itertools.takewhile(
+                lambda line: line[:1] == "#", file.read_text("utf-8").splitlines()
+            ):
+                yield file.name, line
 
 
 def messages() -> Iterator[Text]:
@@ -187,6 +198,7 @@ SURFACES: Final[dict[str, Callable[[], Iterator[Text]]]] = {
     "comments of deployment": comments_of_deployment,
     "examples": examples,
     "help of commands": help_of_commands,
+    "help of scripts": help_of_scripts,
     "messages": messages,
     "openapi": openapi,
     "home assistant": home_assistant,
