@@ -409,7 +409,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
     from meter_bridge.devices.broker.embedded import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
     async with EmbeddedBroker(settings.embedded_port) as embedded:
-        _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
+        _LOGGER.info("Started the built-in MQTT broker: %s (this machine only)", embedded.url)
         yield parse_broker_url(embedded.url)
 
 

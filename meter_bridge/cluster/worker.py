@@ -202,7 +202,7 @@ class Worker:
                     await self._serve(shard, ownership, held, peers)
         except Exception:
             self._failures += 1
-            _LOGGER.exception("Shard %d ended with an error; whoever is free takes it", shard.n)
+            _LOGGER.exception("Shard %d stopped with an error; another bridge can take it", shard.n)
             await asyncio.sleep(LOOK_S)
         finally:
             leases.close()

@@ -110,7 +110,7 @@ class Engine:
             session.storage_error = f"storage fails: {error}"
             return False
         reason, session.storage_error = session.storage_error, None
-        _LOGGER.warning("Storage works again; the state was read anew")
+        _LOGGER.warning("Storage works again; the state was reloaded")
         self._tell_everything()
         unit = Transaction(session.clock.now())
         record_outage(session, unit, reason or "")

@@ -205,7 +205,7 @@ class Daemon:
             return
         self._exporter.alone()
         if missing:
-            _LOGGER.warning("Exported files are missing here; everything is exported anew")
+            _LOGGER.warning("Exported files are missing here; everything is exported again")
             unit = Transaction(engine.session.clock.now())
             unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
             unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))

@@ -26,32 +26,30 @@ class EngineCollector:
         yield self._alerts()
         yield GaugeMetricFamily("prepaid_meters", "Assigned meters", len(meters))
         offline = sum(meter.online is False for meter in meters)
-        yield GaugeMetricFamily("prepaid_meters_offline", "Meters not heard of", offline)
+        yield GaugeMetricFamily("prepaid_meters_offline", "Assigned meters that are offline", offline)
         quarantined = sum(meter.quarantine_id is not None for meter in meters)
         yield GaugeMetricFamily("prepaid_registers_quarantined", "Registers awaiting a decision", quarantined)
-        yield CounterMetricFamily("prepaid_reports", "Reports of meters taken", session.counts.reports)
+        yield CounterMetricFamily("prepaid_reports", "Meter reports received", session.counts.reports)
         yield self._rejections()
-        yield GaugeMetricFamily(
-            "prepaid_units_waiting", "Units of work on their way to disk", session.waiting
-        )
+        yield GaugeMetricFamily("prepaid_units_waiting", "Transactions waiting for the disk", session.waiting)
         written = session.installation.sequences.entry - session.shard.first
         yield CounterMetricFamily("prepaid_journal_entries", "Journal entries written", written)
         yield GaugeMetricFamily(
             "prepaid_storage_failing", "1 while storage fails", session.storage_error is not None
         )
-        yield GaugeMetricFamily("prepaid_clock_sure", "1 while the clock is believed", session.clock.sure)
+        yield GaugeMetricFamily("prepaid_clock_sure", "1 while the clock is trusted", session.clock.sure)
         yield from self._audit()
         yield GaugeMetricFamily("prepaid_subscribers", "Open WebSockets", session.feed.subscribers)
 
     def _audit(self) -> Iterable[Metric]:
         """Yield what the newest audit of the ledger found; nothing before the first."""
         found = self._session.audited
-        yield CounterMetricFamily("prepaid_audit_failures", "Audits that could not be made", found.failures)
+        yield CounterMetricFamily("prepaid_audit_failures", "Audits that failed", found.failures)
         if found.at is None:
             return
-        yield GaugeMetricFamily("prepaid_audit_time_seconds", "Up to when was audited", found.at / 1000)
-        yield GaugeMetricFamily("prepaid_audit_supplies", "Supplies priced anew", found.supplies)
-        yield GaugeMetricFamily("prepaid_audit_skipped", "Supplies that sets cannot price", found.skipped)
+        yield GaugeMetricFamily("prepaid_audit_time_seconds", "End of the audited period", found.at / 1000)
+        yield GaugeMetricFamily("prepaid_audit_supplies", "Supplies recalculated", found.supplies)
+        yield GaugeMetricFamily("prepaid_audit_skipped", "Supplies not recalculated", found.skipped)
         yield GaugeMetricFamily(
             "prepaid_audit_differences", "Ledgers that differ from their price list", found.differing
         )

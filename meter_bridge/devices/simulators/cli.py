@@ -127,7 +127,7 @@ async def run_from_args(
         await fleet.stop()
         return _failed(
             f"no broker at {arguments.url}: start one, or name it with --url;"
-            f" 'meter-bridge run' brings one along at {BROUGHT_ALONG}"
+            f" 'meter-bridge run' starts one at {BROUGHT_ALONG}"
         )
     number = "1 simulated meter" if len(meters) == 1 else f"{len(meters)} simulated meters"
     sys.stdout.write(f"{number} at {arguments.url}; end with Ctrl+C\n")

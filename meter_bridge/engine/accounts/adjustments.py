@@ -170,7 +170,7 @@ class WriteOff(BookOperation):
                 f"{account.id} owes nothing of its {what}",
                 field="debt",
                 value=self.asked.debt,
-                remedy=f"name a debt: {debts}" if debts else "nothing is to be written off",
+                remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
             )
         if self.amount is not None:
             check_amount(account, self.amount, 1, owed, "a write-off")

@@ -153,7 +153,7 @@ class Settlement(BookOperation):
         )
 
 
-_LIST: Final = "'meter-bridge tenancies' lists what is left with whom"
+_LIST: Final = "'meter-bridge tenancies' lists the open balances"
 _WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
 
 

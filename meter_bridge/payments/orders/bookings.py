@@ -158,7 +158,7 @@ class TakeBack(BookOperation):
                 f"entry {self.entry} was taken back by {found}",
                 field="entry",
                 value=self.entry,
-                remedy="nothing is to be done",
+                remedy="there is nothing to do",
             )
 
     @override

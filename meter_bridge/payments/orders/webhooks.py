@@ -64,7 +64,7 @@ class Hearing:
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"
-            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it anew") from error
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it again") from error
         except UnreadableError as error:
             _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
             raise RequestRefused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
