@@ -1,118 +1,74 @@
-"""From written charges besides energy, and taxes, to the tariff's own."""
+"""From a written lifeline and written taxes to the tariff's own."""
 
 from collections.abc import Sequence
 
-from meter_bridge.config.amounts import amount
 from meter_bridge.config.ladders import KWH_PER_MWH, check_bands_priced, price_list
 from meter_bridge.config.nearest import suggest
-from meter_bridge.config.reading import Reading
-from meter_bridge.config.tariff_shapes import ONE_CHARGE, TaxDraft, VersionDraft
+from meter_bridge.config.node import Node
+from meter_bridge.config.tariff_parts import TaxPart, VersionPart
 from meter_bridge.config.tariff_words import TAX_BASES
-from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.tariff.tariff import DemandCharge, Lifeline, StandingCharge, Tax, TaxBase, TaxKind
+from meter_bridge.core.tariff.tariff import Lifeline, Tax, TaxBase, TaxKind
 
 
-def standing_charges(
-    reading: Reading, path: Path, draft: VersionDraft, currency: str
-) -> tuple[StandingCharge, ...]:
-    """Return the standing charges of a version."""
-    at = (*path, ONE_CHARGE)
-    named = isinstance(reading.document.get(at), dict)
-    return tuple(
-        StandingCharge(
-            name, amount(reading, (*at, name) if named else at, written.amount, currency), written.per
-        )
-        for name, written in draft.get("standing charge", {}).items()
-    )
-
-
-def demand_charge(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> DemandCharge | None:
-    """Return the demand charge of a version, or None."""
-    written = draft.get("demand charge")
-    if written is None:
-        return None
-    per_kw = amount(reading, (*path, "demand charge"), written.amount, currency)
-    return DemandCharge(per_kw, written.of, written.interval_min)
-
-
-def minimum_charge(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> int:
-    """Return the minimum charge of a version, or 0."""
-    return amount(reading, (*path, "minimum charge"), draft.get("minimum charge", "0"), currency)
-
-
-def lifeline(
-    reading: Reading, path: Path, draft: VersionDraft, names: Sequence[str], currency: str
-) -> Lifeline | None:
+def lifeline(node: Node, part: VersionPart) -> Lifeline | None:
     """Return the lifeline of a version, or None where there is none or after reporting what is wrong."""
-    written = draft.get("lifeline")
+    written = part.lifeline
     if written is None:
         return None
-    before, at = len(reading.problems), (*path, "lifeline")
-    if not written["up to"]:
-        reading.add((*at, "up to"), "a lifeline up to 0 kWh helps nobody", "write it like 50 kWh")
-    prices, where = written["prices"], (*at, "prices")
-    if "bands" in draft and not isinstance(reading.document.get(where), dict):
-        reading.add(where, "one price for several bands", f"write a price for each of {', '.join(names)}")
-    else:
-        check_bands_priced(reading, where, prices, names)
-    if len(reading.problems) != before:
+    problems, names = len(node.problems), [band.name for band in part.bands]
+    if not written.up_to:
+        node.at("up to").report("a lifeline of up to 0 kWh helps nobody", "write it like 50 kWh")
+    check_bands_priced(node.at("prices"), part, written.prices, names)
+    if len(node.problems) != problems:
         return None
-    found = [price_list(reading, where, name, prices, currency)[0] for name in names]
-    return Lifeline(written["up to"], tuple(found))
+    return Lifeline(written.up_to, tuple(price_list(written.prices, name)[0] for name in names))
 
 
-def taxes(reading: Reading, path: Path, draft: VersionDraft, currency: str) -> tuple[Tax, ...]:
+def taxes(node: Node, part: VersionPart) -> tuple[Tax, ...]:
     """Return the taxes, levies and rebates of a version, in the order in which they are raised."""
     found: list[Tax] = []
-    for index, written in enumerate(draft.get("taxes", ())):
-        at, earlier = (*path, "taxes", index), [tax.name for tax in found]
-        if written["name"] in TAX_BASES or written["name"] in set(TaxBase):
-            reading.add(
-                (*at, "name"), f"{written['name']!r} is the name of a charge", "name the tax otherwise"
-            )
-        on = _raised_on(reading, at, written, earlier)
-        sign = -1 if written.get("kind") is TaxKind.REBATE else 1
-        per_kwh = amount(reading, (*at, "per kWh"), written.get("per kWh", "0"), currency)
+    for index, written in enumerate(part.taxes):
+        place, earlier = node.at(index), [tax.name for tax in found]
+        if written.name in TAX_BASES or written.name in set(TaxBase):
+            place.at("name").report(f"{written.name!r} is the name of a charge", "give the tax another name")
+        sign = -1 if written.kind is TaxKind.REBATE else 1
         found.append(
             Tax(
-                name=written["name"],
-                rate_ppm=sign * written.get("percent", 0),
-                on=on,
-                kind=written.get("kind", TaxKind.TAX),
-                inclusive=written.get("included in prices", False),
-                per_mwh=sign * per_kwh * KWH_PER_MWH,
+                name=written.name,
+                rate_ppm=sign * written.percent,
+                on=_raised_on(place, written, earlier),
+                kind=written.kind,
+                inclusive=written.included_in_prices,
+                per_mwh=sign * written.per_kwh * KWH_PER_MWH,
             )
         )
     return tuple(found)
 
 
-def _raised_on(reading: Reading, at: Path, written: TaxDraft, earlier: Sequence[str]) -> frozenset[str]:
+def _raised_on(node: Node, tax: TaxPart, earlier: Sequence[str]) -> frozenset[str]:
     """Return what a tax is raised on, after reporting what about it is wrong."""
-    if "percent" not in written and "per kWh" not in written:
-        reading.add(at, "'percent' is missing", "add percent: 15, or per kWh: and an amount")
-    if "per kWh" in written:
+    if not {"percent", "per kWh"} & tax.written:
+        node.report("'percent' is missing", "add percent: 15, or per kWh: and an amount")
+    if "per kWh" in tax.written:
         for key in ("percent", "applies to", "included in prices"):
-            if key in written:
+            if key in tax.written:
                 message = f"{key!r} does not go with 'per kWh'"
-                reading.add((*at, key), message, "write two entries, or take one key away", key=True)
+                node.at(key).report(message, "write two entries, or remove one key", key=True)
         return frozenset()
-    if written.get("included in prices") and written.get("kind") is TaxKind.REBATE:
-        reading.add((*at, "included in prices"), "a rebate is not in the prices", "take this key away")
-    named = written.get("applies to")
-    if named is None:
+    if tax.included_in_prices and tax.kind is TaxKind.REBATE:
+        node.at("included in prices").report("a rebate cannot be included in prices", "remove this key")
+    if tax.applies_to is None:
         return frozenset(TaxBase)
-    return frozenset(
-        _base(reading, (*at, "applies to", index), name, earlier, written) for index, name in enumerate(named)
-    )
+    named = enumerate(tax.applies_to)
+    return frozenset(_base(node.at("applies to", index), name, earlier, tax) for index, name in named)
 
 
-def _base(reading: Reading, at: Path, name: str, earlier: Sequence[str], written: TaxDraft) -> str:
+def _base(node: Node, name: str, earlier: Sequence[str], tax: TaxPart) -> str:
     """Return a charge or an earlier tax by the name that the file gives it."""
     known = [*TAX_BASES, *earlier]
     if name not in known:
         message = f"{name!r} is not one of {', '.join(known)}"
-        remedy = "put that tax first" if name == written["name"] else suggest(name, known)
-        reading.add(at, message, remedy)
-    elif name in earlier and written.get("included in prices"):
-        reading.add(at, f"what is in the prices has no {name!r} on it", "name charges only")
+        node.report(message, "put that tax first" if name == tax.name else suggest(name, known))
+    elif name in earlier and tax.included_in_prices:
+        node.report(f"a tax that is included in prices cannot apply to {name!r}", "name charges only")
     return TAX_BASES.get(name, name)

@@ -5,12 +5,11 @@ from decimal import Decimal
 from typing import Final
 
 from meter_bridge.config.describe import show_amount
-from meter_bridge.config.tariff_words import TAX_BASES
+from meter_bridge.config.tariff_words import BLOCKS_APPLY, TAX_BASES
 from meter_bridge.core.energy import WH_PER_KWH
 from meter_bridge.core.tariff.bands import WEEKDAYS
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
-    BlockBandMeaning,
     BlockBasis,
     DemandCharge,
     DemandOf,
@@ -19,12 +18,8 @@ from meter_bridge.core.tariff.tariff import (
     TaxBase,
 )
 
-_MEANINGS: Final = {
-    BlockBandMeaning.POOLED_CHRONOLOGICAL: "to all bands in order of use",
-    BlockBandMeaning.POOLED_PRO_RATA: "to all bands in proportion",
-    BlockBandMeaning.LADDER_PER_BAND: "to each band",
-}
 _NAMES: Final = {base: name for name, base in TAX_BASES.items()}
+_BLOCKS_APPLY: Final = {meaning: words for words, meaning in BLOCKS_APPLY.items()}
 _KWH_PER_MWH: Final = 1000
 
 
@@ -93,7 +88,7 @@ def _blocks(version: TariffVersion) -> Iterator[tuple[str, str]]:
     if any(ladder.limits for ladder in version.ladders):
         yield "blocks reset", _reset(version.block_period)
         if len(version.bands) > 1:
-            yield "blocks apply", _MEANINGS[version.meaning]
+            yield "blocks apply", _BLOCKS_APPLY[version.meaning]
     if version.history_periods:
         yield "block by", f"the mean of the last {version.history_periods} months"
     if version.basis is BlockBasis.PURCHASE_TIME:

@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Protocol
 
 import yaml
 
-from meter_bridge.config.problems import MAX_PROBLEMS, ProblemCode, SiteFileError, SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, Path, ProblemCode, SiteFileError, SiteProblem, shorten
 
 MAX_BYTES: Final = 20_000_000
 """A hundred thousand units take some 16 MB."""
@@ -21,7 +21,6 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u202
 _CHECK: Final = "check indentation, quotes and brackets near this place; quote a text that holds ': ' or ' #'"
 
 type Data = str | list[Data] | dict[str, Data]
-type Path = tuple[str | int, ...]
 type Place = tuple[int, int]
 """Line and column, counted from 1."""
 
@@ -72,8 +71,8 @@ def name_of(path: Path) -> str:
 def read_yaml(text: str) -> Document:
     """Return the document of a text; raises ``SiteFileError``.
 
-    Refused are more than 2 MB, duplicate keys, anchors and aliases (a few lines of them can stand for
-    gigabytes), tags, several documents, deep nesting and characters that no editor shows.
+    It refuses more than ``MAX_BYTES``, duplicate keys, anchors and aliases (a few lines of them can stand
+    for gigabytes), tags, several documents, deep nesting and characters that no editor shows.
     """
     _check_characters(text)
     builder = _Builder()

@@ -390,7 +390,7 @@ MISTAKES = [
     (LOW, "maximum balance: 0", 24, 9, f"{FLAT_1}.maximum balance", "allows no top-up", "or write none"),
     (LOW, "overdraft: -20", 24, 20, f"{FLAT_1}.overdraft", "negative", "zero"),
     (LOW, "opening credit: -1", 24, 25, f"{FLAT_1}.opening credit", "negative", "zero"),
-    (LOW, "customer: ''", 24, 19, f"{FLAT_1}.customer", "has no value", "take the key away"),
+    (LOW, "customer: ''", 24, 19, f"{FLAT_1}.customer", "has no value", "remove the key"),
     (LOW, f"customer: {'x' * 121}", 24, 19, f"{FLAT_1}.customer", "longer", "shorten"),
     (LOW, "low credit: [" + "1," * 51 + "]", 24, 21, f"{FLAT_1}.low credit", "51 items", "at most 50"),
     ("flat-2:", "Flat 2:", 25, 7, "sites.rose-street.units.Flat 2", "cannot be an id", "flat-1"),
