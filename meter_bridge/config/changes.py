@@ -95,8 +95,6 @@ class Difference:
     changes: tuple[Change, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
-    closed_accounts: tuple[str, ...] = ()
-    """Accounts that are closed because their unit is gone."""
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def compare(
         found.change(Subject.INSTALLATION, "", "name", repr(old.name), repr(after.name))
     _compare_sites(found, old, after)
     compare_tariffs(found, old, after, now_ms, charged_versions)
-    closed = _compare_accounts(found, old, after)
+    _compare_accounts(found, old, after)
     compare_meters(found, old, after)
     _check_ids(found, after)
     check_in_force(found, after, now_ms)
@@ -56,7 +56,7 @@ def compare(
     check_units(found, after)
     check_claims(found, after)
     _check_edits(found, old, undo)
-    return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings), closed)
+    return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings))
 
 
 def _compare_sites(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
@@ -83,8 +83,8 @@ def _compare_fixed(found: Findings, old: SitePlan, new: SitePlan, name: str, bef
         found.refuse(RefusalCode.SITE_IN_USE, new.id, after, message, remedy)
 
 
-def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationPlan) -> tuple[str, ...]:
-    """Note units that come, go and change; return the accounts that are closed."""
+def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+    """Note units that are new, gone or changed."""
     before = {each.plan.id: each for each in accounts(old)}
     for each in accounts(new):
         known = before.pop(each.plan.id, None)
@@ -100,7 +100,6 @@ def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationP
             f"The account of {gone.plan.id} {gone.plan.name!r} is closed: it is charged no more,"
             " takes no top-up, and its balance stays on record."
         )
-    return tuple(before)
 
 
 def _show_new(new: Placed[AccountPlan]) -> str:
