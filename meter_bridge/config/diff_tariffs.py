@@ -1,7 +1,6 @@
 """What changes in tariffs; prices of time that was charged already stay as they are."""
 
 from dataclasses import replace
-from typing import Final
 
 from meter_bridge.config.changes import (
     Action,
@@ -27,21 +26,15 @@ def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> I
     A newer calendar of holidays would make a version that has begun another one. Only a rule that is written
     otherwise changes its days.
     """
-    known = {version.id: version for each in tariffs(before or _NOTHING) for version in each.plan.versions}
-    sites = tuple(
-        replace(
-            site,
-            tariffs=tuple(
-                replace(
-                    tariff,
-                    versions=tuple(_kept(version, known.get(version.id)) for version in tariff.versions),
-                )
-                for tariff in site.tariffs
-            ),
-        )
-        for site in after.sites
-    )
-    return replace(after, sites=sites)
+    old = before or InstallationPlan("", ())
+    known = {version.id: version for tariff in tariffs(old) for version in tariff.plan.versions}
+
+    def kept(tariff: TariffPlan) -> TariffPlan:
+        versions = (_kept(version, known.get(version.id)) for version in tariff.versions)
+        return replace(tariff, versions=tuple(versions))
+
+    sites = (replace(site, tariffs=tuple(map(kept, site.tariffs))) for site in after.sites)
+    return replace(after, sites=tuple(sites))
 
 
 def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
@@ -49,9 +42,6 @@ def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
     if known is None or known.calendar.holiday_rule != version.calendar.holiday_rule:
         return version
     return replace(version, calendar=replace(version.calendar, holidays=known.calendar.holidays))
-
-
-_NOTHING: Final = InstallationPlan("", ())
 
 
 def compare_tariffs(

@@ -33,12 +33,6 @@ def resolve(
     return _resolve(country, region, first_year, last_year)
 
 
-def known_country(country: str) -> str:
-    """Return a country's code; raises ``InvalidValueError`` where it is unknown."""
-    check(country, None)
-    return country
-
-
 def check(country: str, region: str | None) -> None:
     """Raise ``InvalidValueError`` where a country or its region is unknown, with the one probably meant."""
     if country not in _CODES.values():

@@ -1,4 +1,4 @@
-"""From written blocks and prices to the ladders that energy climbs."""
+"""From written blocks and prices to the ladders and the lifeline of a tariff."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -6,7 +6,7 @@ from itertools import pairwise
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
 from meter_bridge.config.tariff_parts import BlockSetPart, Prices, VersionPart
-from meter_bridge.core.tariff.tariff import BlockBandMeaning, Ladder
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, Ladder, Lifeline
 
 KWH_PER_MWH = 1000
 
@@ -17,7 +17,7 @@ def check_ladders(node: Node, part: VersionPart) -> None:
     names = [band.name for band in part.bands]
     _check_sets(node, part, names)
     prices = node.at("prices")
-    if len(node.problems) != problems or not check_bands_priced(prices, part, part.prices, names):
+    if len(node.problems) != problems or not _check_bands_priced(prices, part, part.prices, names):
         return
     keyed = isinstance(prices.data, dict)
     for band, written in part.prices.items():
@@ -63,7 +63,7 @@ def _report_ladder(node: Node, given: int, blocks: int) -> None:
     node.report(message, remedy)
 
 
-def check_bands_priced(node: Node, part: VersionPart, prices: Prices, names: Sequence[str]) -> bool:
+def _check_bands_priced(node: Node, part: VersionPart, prices: Prices, names: Sequence[str]) -> bool:
     """Check that prices name every band and nothing else; return whether each band has its own price."""
     if "bands" in part.written and not isinstance(node.data, dict):
         node.report("one price for several bands", f"write a price for each of {', '.join(names)}")
@@ -82,7 +82,7 @@ def ladders(part: VersionPart) -> tuple[Ladder, ...]:
     return tuple(
         Ladder(
             group,
-            tuple(zip(*(price_list(part.prices, band) for band in group), strict=True)),
+            tuple(zip(*(_price_list(part.prices, band) for band in group), strict=True)),
             _limits(part, group[0]),
         )
         for group in _groups(part)
@@ -104,6 +104,20 @@ def _limits(part: VersionPart, band: str) -> tuple[int, ...]:
     return next((group.up_to for group in part.blocks if not group.bands or band in group.bands), ())
 
 
-def price_list(prices: Prices, band: str) -> tuple[int, ...]:
+def _price_list(prices: Prices, band: str) -> tuple[int, ...]:
     """Return the prices per MWh of one band, one for each block."""
     return tuple(price * KWH_PER_MWH for price in prices[band])
+
+
+def lifeline(node: Node, part: VersionPart) -> Lifeline | None:
+    """Return the lifeline of a version, or None where there is none or after reporting what is wrong."""
+    written = part.lifeline
+    if written is None:
+        return None
+    problems, names = len(node.problems), [band.name for band in part.bands]
+    if not written.up_to:
+        node.at("up to").report("a lifeline of up to 0 kWh helps nobody", "write it like 50 kWh")
+    _check_bands_priced(node.at("prices"), part, written.prices, names)
+    if len(node.problems) != problems:
+        return None
+    return Lifeline(written.up_to, tuple(_price_list(written.prices, name)[0] for name in names))

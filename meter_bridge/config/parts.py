@@ -149,7 +149,7 @@ def part_as[P: Part, T](model: type[P], convert: Callable[[P], T]) -> Reader[T]:
     return lambda value, currency=None, /: convert(read_part(model, value, currency))
 
 
-def nested[P: Part](model: type[P]) -> Reader[P]:
+def part[P: Part](model: type[P]) -> Reader[P]:
     """Return a reader of a part within a part."""
     return lambda value, currency=None, /: read_part(model, value, currency)
 

@@ -7,7 +7,16 @@ from typing import Final
 
 from meter_bridge.config import holidays, quantities, scalars, times
 from meter_bridge.config.describe import show_without_bridge
-from meter_bridge.config.parts import Part, key, list_of, nested, part_as, separate_list, separate_mapping
+from meter_bridge.config.parts import (
+    Part,
+    key,
+    list_of,
+    part,
+    part_as,
+    read_part,
+    separate_list,
+    separate_mapping,
+)
 from meter_bridge.config.plan import DEFAULT_RULE_SLOT
 from meter_bridge.config.problems import invalid
 from meter_bridge.config.quantities import Rating, duration_ms, money, whole
@@ -73,11 +82,12 @@ class WindowPart(Part):
     start: int = key(times.minute_of_day, name="from", example="from: with a date, or a time of day")
     end: int = key(times.minute_of_day, name="to", example='to: "09:00"')
 
-    def window(self, seasons: frozenset[str] = frozenset()) -> Window:
-        """Return the window of these keys."""
-        if self.start in {MINUTES_PER_DAY, self.end}:
-            raise invalid("begins where it ends", "write 00:00 to 24:00 for a whole day")
-        return Window(self.days, self.start, self.end % MINUTES_PER_DAY, seasons)
+
+def window(written: WindowPart, seasons: frozenset[str] = frozenset()) -> Window:
+    """Return the window of what is written."""
+    if written.start in {MINUTES_PER_DAY, written.end}:
+        raise invalid("begins where it ends", "write 00:00 to 24:00 for a whole day")
+    return Window(written.days, written.start, written.end % MINUTES_PER_DAY, seasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +98,6 @@ class RulePart(Part):
     reset: int | None = key(protection_reset, default=_RULE.reset_after_ms)
     resets_per_hour: int = key(whole(0, MOST_RESETS), default=_RULE.resets_per_hour)
 
-    def rule(self) -> Rule:
-        """Return the rule of these keys."""
-        return Rule(self.delay, self.reset, self.resets_per_hour)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRulePart(Part):
@@ -101,12 +107,11 @@ class LoadRulePart(Part):
     reconnect_after: int | None = key(duration_ms, default=LOAD_RULE.reset_after_ms)
     attempts_per_hour: int = key(whole(0, MOST_RESETS), default=LOAD_RULE.resets_per_hour)
 
-    def rule(self) -> Rule:
-        """Return the rule of these keys."""
-        return Rule(self.delay, self.reconnect_after, self.attempts_per_hour)
 
-
-protection_rule: Final = part_as(RulePart, RulePart.rule)
+protection_rule: Final = part_as(RulePart, lambda part: Rule(part.delay, part.reset, part.resets_per_hour))
+load_rule: Final = part_as(
+    LoadRulePart, lambda part: Rule(part.delay, part.reconnect_after, part.attempts_per_hour)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +122,10 @@ class ProtectPart(Part):
     under_voltage: Rule | None = key(protection_rule, default=None)
     overload: Rule | None = key(protection_rule, default=None)
 
-    def protections(self) -> Protections:
-        """Return the protections of these keys."""
-        return Protections(self.over_voltage, self.under_voltage, self.overload)
+
+protections: Final = part_as(
+    ProtectPart, lambda part: Protections(part.over_voltage, part.under_voltage, part.overload)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +159,8 @@ def site_holidays(value: object, currency: str | None = None, /) -> tuple[date, 
     """Read whose public holidays count: a country, or a country with a region; returns their dates."""
     if isinstance(value, str):
         return holidays.resolve(value, None)
-    return part_as(SiteHolidaysPart, lambda part: holidays.resolve(part.country, part.region))(
-        value, currency
-    )
+    written = read_part(SiteHolidaysPart, value, currency)
+    return holidays.resolve(written.country, written.region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +197,7 @@ class MeterDefaultsPart(Part):
 
     rating: Rating | None = key(quantities.rating, default=None)
     offline_after: int = key(quantities.duration, default=OFFLINE_AFTER_S)
-    limits: LimitsPart = key(nested(LimitsPart), default=LimitsPart())
+    limits: LimitsPart = key(part(LimitsPart), default=LimitsPart())
     without_the_bridge: WithoutBridge = key(
         choice({show_without_bridge(policy): policy for policy in WithoutBridge}), default=WithoutBridge.HOLD
     )
@@ -214,24 +219,24 @@ class DefaultsPart(MeterDefaultsPart):
     low_credit: tuple[int, ...] = key(list_of(money), default=_POLICY.low_credit)
     low_credit_hysteresis: int = key(money, default=_POLICY.low_credit_hysteresis)
     days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0), default=_POLICY.days_left)
-    friendly_hours: tuple[Window, ...] = key(list_of(part_as(WindowPart, WindowPart.window)), default=())
+    friendly_hours: tuple[Window, ...] = key(list_of(part_as(WindowPart, window)), default=())
     friendly_dates: tuple[date, ...] = key(list_of(times.day), default=())
     grace: int = key(optional(duration_ms, none=0), default=0)
     warning_before_cut: int = key(optional(duration_ms, none=0), default=_POLICY.warning_ms)
     when_exhausted: int | None = key(exhausted_action, default=None)
-    load_limit: Rule = key(part_as(LoadRulePart, LoadRulePart.rule), default=LOAD_RULE)
+    load_limit: Rule = key(load_rule, default=LOAD_RULE)
     power_limit: int | None = key(optional(quantities.load), default=None)
     credit_switchings_per_day: int | None = key(
         optional(whole(1, MOST_SWITCHINGS)), default=_POLICY.switchings_per_day
     )
-    protect: Protections = key(part_as(ProtectPart, ProtectPart.protections), default=_POLICY.protections)
+    protect: Protections = key(protections, default=_POLICY.protections)
     contracted_load: int = key(quantities.watts, default=_POLICY.contracted_w)
     free_units: bool = key(flag, default=_POLICY.free_units)
     minimum_top_up: int = key(money, name="minimum top-up", default=0)
     maximum_top_up: int | None = key(optional(money), name="maximum top-up", default=None)
     maximum_balance: int | None = key(optional(money), default=None)
     overdraft: int = key(money, default=0)
-    emergency_credit: EmergencyPart | None = key(optional(nested(EmergencyPart)), default=None)
+    emergency_credit: EmergencyPart | None = key(optional(part(EmergencyPart)), default=None)
     debt_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
     debt_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
     standing_charge_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)

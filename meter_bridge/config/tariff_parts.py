@@ -11,8 +11,8 @@ from meter_bridge.config.parts import (
     by_name,
     key,
     list_of,
-    nested,
     one_or_more,
+    part,
     part_as,
     read_part,
     separate_list,
@@ -20,10 +20,10 @@ from meter_bridge.config.parts import (
 from meter_bridge.config.problems import InvalidValueError, invalid
 from meter_bridge.config.quantities import kwh, money, not_negative
 from meter_bridge.config.scalars import Reader, choice, flag, reader, text
-from meter_bridge.config.site_parts import WindowPart
+from meter_bridge.config.site_parts import WindowPart, window
 from meter_bridge.config.tariff_words import BlockReset
 from meter_bridge.config.times import Start
-from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, Band, Season, Window
+from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, Band, Season
 from meter_bridge.core.tariff.load_profile import HOURS, LoadProfile, profile_of
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
@@ -52,10 +52,6 @@ class BandWindowPart(WindowPart):
 
     season: tuple[str, ...] = key(one_or_more(text), default=())
 
-    def band_window(self) -> Window:
-        """Return the window of these keys."""
-        return self.window(frozenset(self.season))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeasonSpanPart(Part):
@@ -73,11 +69,17 @@ class BlockSetPart(Part):
     up_to: tuple[int, ...] = key(one_or_more(kwh), example="up to: with the limit of the block")
 
 
+@reader
+def _country(value: str) -> str:
+    holidays.check(value, None)
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolidaysPart(Part):
     """Which days are public holidays, and what they are like."""
 
-    country: str | None = key(reader(holidays.known_country), default=None)
+    country: str | None = key(_country, default=None)
     region: str | None = key(text, default=None)
     dates: tuple[date, ...] = key(list_of(times.day), default=())
     like: int | None = key(times.weekday, default=None)
@@ -102,13 +104,9 @@ class HolidaysPart(Part):
 
 def version_holidays(value: object, currency: str | None = None, /) -> HolidaysPart:
     """Read which days are public holidays: of a country or region, and single dates."""
-    written = {"country": value} if isinstance(value, str) else value
-    try:
-        return read_part(HolidaysPart, written, currency).checked()
-    except InvalidValueError as error:
-        if written is value:
-            raise
-        raise invalid(error.mistakes[0].message, error.remedy) from None
+    if isinstance(value, str):
+        return HolidaysPart(country=_country(value))
+    return read_part(HolidaysPart, value, currency).checked()
 
 
 def _or_rest[T](read: Reader[T], message: str, remedy: str) -> Reader[tuple[T, ...] | None]:
@@ -127,7 +125,7 @@ def _or_rest[T](read: Reader[T], message: str, remedy: str) -> Reader[tuple[T, .
 
 _BANDS: Final = by_name(
     _or_rest(
-        part_as(BandWindowPart, BandWindowPart.band_window),
+        part_as(BandWindowPart, lambda part: window(part, frozenset(part.season))),
         "has no hours",
         "write its windows, or the word rest",
     )
@@ -160,7 +158,7 @@ def read_seasons(value: object, currency: str | None = None, /) -> tuple[Season,
 def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSetPart, ...]:
     """Read block limits: one list for all bands, or a list for each of several groups of bands."""
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return list_of(nested(BlockSetPart))(value, currency)
+        return list_of(part(BlockSetPart))(value, currency)
     return (BlockSetPart(bands=(), up_to=list_of(kwh)(value, currency)),)
 
 
@@ -273,7 +271,7 @@ class VersionPart(Part):
     block_by: int = key(tariff_words.block_by, default=0)
     sold_as: BlockBasis = key(tariff_words.sold_as, default=BlockBasis.CONSUMPTION_TIME)
     prices: Prices = key(_prices(_block_prices), example="prices: 2.50")
-    lifeline: LifelinePart | None = key(nested(LifelinePart), default=None)
+    lifeline: LifelinePart | None = key(part(LifelinePart), default=None)
     free_units: int = key(kwh, default=0)
     free_units_count_in_blocks: bool = key(flag, default=True)
     standing_charge: tuple[StandingCharge, ...] = key(standing_charges, default=())
@@ -283,7 +281,7 @@ class VersionPart(Part):
     pro_rata_first_period: bool = key(flag, default=False)
     pro_rata_last_period: bool = key(flag, default=False)
     load_profile: LoadProfile | None = key(read_load_profile, default=None)
-    taxes: tuple[TaxPart, ...] = key(list_of(nested(TaxPart)), default=())
+    taxes: tuple[TaxPart, ...] = key(list_of(part(TaxPart)), default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

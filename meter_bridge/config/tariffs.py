@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.config import charges, holidays
-from meter_bridge.config.ladders import check_ladders, ladders
+from meter_bridge.config import holidays
+from meter_bridge.config.ladders import check_ladders, ladders, lifeline
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import TariffPlan
 from meter_bridge.config.problems import ProblemCode
 from meter_bridge.config.tariff_parts import TariffPart, VersionPart
+from meter_bridge.config.taxes import taxes
 from meter_bridge.config.times import HOLIDAYS, Start
 from meter_bridge.config.yaml_text import Data
 from meter_bridge.core.calendar import day_start
@@ -100,8 +101,8 @@ def _read_version(node: Node, tariff_id: str, place: Place | None) -> TariffVers
         minimum=part.minimum_charge,
         free_wh=part.free_units,
         free_climbs=part.free_units_count_in_blocks,
-        lifeline=charges.lifeline(node.at("lifeline"), part),
-        taxes=charges.taxes(node.at("taxes"), part),
+        lifeline=lifeline(node.at("lifeline"), part),
+        taxes=taxes(node.at("taxes"), part.taxes),
         source=part.source,
         profile=part.load_profile,
     )

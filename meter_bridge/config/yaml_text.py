@@ -4,7 +4,6 @@ A site file holds money, times of day and words. YAML's own guesses would make `
 number 360 (YAML 1.1) and ``no`` a boolean, so nothing is guessed: who reads a value says what it must be.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 import re
 from typing import Final, NoReturn, Protocol
@@ -77,7 +76,7 @@ def read_yaml(text: str) -> Document:
     _check_characters(text)
     builder = _Builder()
     try:
-        for event in _events(text):
+        for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         # What never ends is reported where it began, not at the end of the file.
@@ -90,10 +89,6 @@ def read_yaml(text: str) -> Document:
     except (yaml.YAMLError, ValueError) as error:
         builder.stop((1, 1), "", f"not readable as YAML: {shorten(str(error))}", _CHECK)
     return builder.finish()
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    return yaml.parse(text, Loader=_LOADER)
 
 
 class _Mark(Protocol):

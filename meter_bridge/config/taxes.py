@@ -1,33 +1,19 @@
-"""From a written lifeline and written taxes to the tariff's own."""
+"""From written taxes, levies and rebates to the tariff's own."""
 
 from collections.abc import Sequence
 
-from meter_bridge.config.ladders import KWH_PER_MWH, check_bands_priced, price_list
+from meter_bridge.config.ladders import KWH_PER_MWH
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
-from meter_bridge.config.tariff_parts import TaxPart, VersionPart
+from meter_bridge.config.tariff_parts import TaxPart
 from meter_bridge.config.tariff_words import TAX_BASES
-from meter_bridge.core.tariff.tariff import Lifeline, Tax, TaxBase, TaxKind
+from meter_bridge.core.tariff.tariff import Tax, TaxBase, TaxKind
 
 
-def lifeline(node: Node, part: VersionPart) -> Lifeline | None:
-    """Return the lifeline of a version, or None where there is none or after reporting what is wrong."""
-    written = part.lifeline
-    if written is None:
-        return None
-    problems, names = len(node.problems), [band.name for band in part.bands]
-    if not written.up_to:
-        node.at("up to").report("a lifeline of up to 0 kWh helps nobody", "write it like 50 kWh")
-    check_bands_priced(node.at("prices"), part, written.prices, names)
-    if len(node.problems) != problems:
-        return None
-    return Lifeline(written.up_to, tuple(price_list(written.prices, name)[0] for name in names))
-
-
-def taxes(node: Node, part: VersionPart) -> tuple[Tax, ...]:
+def taxes(node: Node, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
     """Return the taxes, levies and rebates of a version, in the order in which they are raised."""
     found: list[Tax] = []
-    for index, written in enumerate(part.taxes):
+    for index, written in enumerate(parts):
         place, earlier = node.at(index), [tax.name for tax in found]
         if written.name in TAX_BASES or written.name in set(TaxBase):
             place.at("name").report(f"{written.name!r} is the name of a charge", "give the tax another name")
