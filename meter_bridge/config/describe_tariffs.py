@@ -1,4 +1,4 @@
-"""A tariff version in the words of the site file."""
+"""A tariff version as the site file writes it."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -42,7 +42,7 @@ def show_blocks(limits: Sequence[int]) -> tuple[str, ...]:
 
 
 def show_charges(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield name and words of everything that a version says besides its bands and prices."""
+    """Yield name and value of everything in a version besides its bands and prices."""
     yield from _blocks(version)
     yield from _fixed(version)
     yield from _units(version)
@@ -84,7 +84,6 @@ def _holidays(version: TariffVersion) -> tuple[object, ...]:
 
 
 def _blocks(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield what is said of blocks."""
     if any(ladder.limits for ladder in version.ladders):
         yield "blocks reset", _reset(version.block_period)
         if len(version.bands) > 1:
@@ -106,7 +105,7 @@ def _fixed(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _units(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield what makes units cheaper."""
+    """Yield the lifeline and free units."""
     if version.lifeline is not None:
         named = zip(version.bands, version.lifeline.prices, strict=True)
         prices = [show_price(price, version.currency) for price in version.lifeline.prices]
@@ -120,7 +119,6 @@ def _units(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _reset(rule: PeriodRule) -> str:
-    """Return when blocks begin anew."""
     match rule.unit:
         case PeriodUnit.DAY:
             return "daily"
@@ -145,7 +143,6 @@ def show_percent(rate_ppm: int) -> str:
 
 
 def _tax(tax: Tax, currency: str) -> str:
-    """Return a tax, levy or rebate."""
     if tax.per_mwh:
         return f"{tax.kind}, {show_price(tax.per_mwh, currency)} per kWh"
     bases = [_NAMES[base] for base in TaxBase if base in tax.on]

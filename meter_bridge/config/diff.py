@@ -1,4 +1,4 @@
-"""What applying a site file changes, and what of it is refused."""
+"""Compares two plans: what applying a site file changes, and what is refused."""
 
 from meter_bridge.config.changes import (
     Action,
@@ -17,7 +17,7 @@ from meter_bridge.config.describe import show_amount, show_dates, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
 from meter_bridge.config.diff_tariffs import (
     check_in_force,
-    check_turns,
+    check_tariff_changes,
     check_units,
     compare_tariffs,
     keep_holidays,
@@ -36,7 +36,7 @@ def compare(
     charged_versions: frozenset[str] = frozenset(),
     undo: frozenset[str] = frozenset(),
 ) -> Difference:
-    """Return what applying ``after`` changes at an instant, and what must keep it from being applied.
+    """Return what applying ``after`` changes at an instant, and what keeps it from being applied.
 
     ``charged_versions`` names tariff versions that the ledger refers to, also for accounts that are closed;
     they cannot change, whoever uses their site now. ``undo`` names the units and meters of which the file may
@@ -52,7 +52,7 @@ def compare(
     compare_meters(found, old, after)
     _check_ids(found, after)
     check_in_force(found, after, now_ms)
-    check_turns(found, old, after, now_ms)
+    check_tariff_changes(found, old, after, now_ms)
     check_units(found, after)
     check_claims(found, after)
     _check_edits(found, old, undo)
@@ -75,7 +75,7 @@ def _compare_sites(found: Findings, old: InstallationPlan, new: InstallationPlan
 
 
 def _compare_fixed(found: Findings, old: SitePlan, new: SitePlan, name: str, before: str, after: str) -> None:
-    """Note a change of what accounts are kept in, refused where there are any."""
+    """Record a change of the currency or time zone, refused where the site has accounts."""
     found.change(Subject.SITE, new.id, name, before, after)
     if before != after and old.accounts:
         message = f"the {name} of site {new.id} cannot change from {before} to {after}: it has accounts"
@@ -90,7 +90,7 @@ def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationP
         known = before.pop(each.plan.id, None)
         if known is None:
             found.add(Subject.UNIT, each.plan.id, _show_new(each))
-            _warn_of_darkness(found, each.plan)
+            _warn_of_cut(found, each.plan)
         else:
             _compare_account(found, known, each)
     for gone in before.values():
@@ -103,7 +103,6 @@ def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationP
 
 
 def _show_new(new: Placed[AccountPlan]) -> str:
-    """Return what is said of a unit that is new."""
     text = f"unit {new.plan.id} {new.plan.name!r} at {new.site.id}"
     text += "".join(f", tariff {supply.tariff_id}" for supply in new.plan.supplies)
     if new.plan.opening_credit:
@@ -111,8 +110,8 @@ def _show_new(new: Placed[AccountPlan]) -> str:
     return text
 
 
-def _warn_of_darkness(found: Findings, new: AccountPlan) -> None:
-    """Note that a new unit begins with its supply cut (docs/decisions/0010)."""
+def _warn_of_cut(found: Findings, new: AccountPlan) -> None:
+    """Warn that a new unit starts with its supply cut (docs/decisions/0010)."""
     policy = new.policy
     cuttable = policy.payment_mode is PaymentMode.PREPAYMENT and not policy.never_cut
     if cuttable and not new.opening_credit:
@@ -160,7 +159,7 @@ def _compare_supplies(found: Findings, old: AccountPlan, new: AccountPlan) -> No
 
 
 def _check_edits(found: Findings, old: InstallationPlan, undo: frozenset[str]) -> None:
-    """Refuse to undo what was changed while the bridge ran, unless that is asked for."""
+    """Refuse to undo what was changed while the bridge ran, unless ``undo`` names it."""
     edits = {(edit.subject, edit.id, edit.key): edit for edit in old.edits}
     for change in list(found.changes):
         edit = edits.get((change.subject.value, change.id, change.field or ""))
@@ -175,7 +174,7 @@ def _check_edits(found: Findings, old: InstallationPlan, undo: frozenset[str]) -
 
 
 def _check_ids(found: Findings, plan: InstallationPlan) -> None:
-    """Refuse an id that stands for two things."""
+    """Refuse an id that two objects have."""
     named = [
         *((Subject.SITE, site.id) for site in plan.sites),
         *((Subject.TARIFF, each.plan.id) for each in tariffs(plan)),

@@ -1,4 +1,4 @@
-"""What changes in meters, and who claims them."""
+"""Compares the meters of two plans, and refuses registers and relays that are used twice."""
 
 from meter_bridge.config.changes import Findings, RefusalCode, Subject, accounts, meters
 from meter_bridge.config.describe import show_limits, show_without_bridge
@@ -7,7 +7,7 @@ from meter_bridge.core.energy import format_kwh
 
 
 def compare_meters(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
-    """Note meters that come, go and change; one that moves to another unit leaves and is assigned anew."""
+    """Record meters that are new, gone or changed; one that moves to another unit is removed and added."""
     before = {meter.id: meter for meter in meters(old)}
     came_from = {meter.energy_address: meter.id for meter in before.values()}
     after = {meter.id: meter for meter in meters(new)}
@@ -39,7 +39,7 @@ def _compare_meter(found: Findings, old: MeterPlan, new: MeterPlan) -> None:
 
 
 def _show_meter(meter: MeterPlan) -> dict[str, str]:
-    """Return what a meter is told, by its key in the site file."""
+    """Return the settings of a meter by their keys in the site file."""
     return {
         "name": repr(meter.name),
         "address": meter.energy_address,

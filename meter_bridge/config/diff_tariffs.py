@@ -1,4 +1,4 @@
-"""What changes in tariffs; prices of time that was charged already stay as they are."""
+"""Compares the tariffs of two plans; prices of time that is already charged cannot change."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> I
 
 
 def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
-    """Return a version with the holidays that it had, if its rule is still the same."""
+    """Return a version with the holidays that it had, if its rule has not changed."""
     if known is None or known.calendar.holiday_rule != version.calendar.holiday_rule:
         return version
     return replace(version, calendar=replace(version.calendar, holidays=known.calendar.holidays))
@@ -47,7 +47,7 @@ def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
 def compare_tariffs(
     found: Findings, old: InstallationPlan, new: InstallationPlan, now_ms: int, charged: frozenset[str]
 ) -> None:
-    """Note tariffs and versions that come, go and change."""
+    """Record tariffs and versions that are new, gone or changed."""
     before = {each.plan.id: each for each in tariffs(old)}
     for each in tariffs(new):
         known = before.pop(each.plan.id, None)
@@ -72,7 +72,7 @@ def _compare_versions(
     now_ms: int,
     charged: frozenset[str],
 ) -> None:
-    """Note added, changed and withdrawn versions; those that have begun stay as they are."""
+    """Record added, changed and withdrawn versions; those that have begun cannot change."""
     before = {version.id: version for version in (old.plan.versions if old else ())}
     in_use = old is not None and bool(old.site.accounts)
     fixed = {
@@ -110,7 +110,7 @@ def _refuse_fixed(found: Findings, version: TariffVersion, fixed: set[str], what
 
 
 def _check_retroactive(found: Findings, version: TariffVersion, now_ms: int, *, in_use: bool) -> None:
-    """Refuse prices for time that was charged already."""
+    """Refuse prices for time that is already charged."""
     if not in_use or version.valid_from > now_ms:
         return
     start = show_instant(version.valid_from, version.time_zone)
@@ -119,8 +119,8 @@ def _check_retroactive(found: Findings, version: TariffVersion, now_ms: int, *, 
     found.refuse(RefusalCode.VERSION_IN_PAST, version.id, start, message, remedy)
 
 
-def check_turns(found: Findings, old: InstallationPlan, new: InstallationPlan, now_ms: int) -> None:
-    """Refuse to give a supply another tariff in a way that would leave this month half priced."""
+def check_tariff_changes(found: Findings, old: InstallationPlan, new: InstallationPlan, now_ms: int) -> None:
+    """Refuse a change of tariff that would leave this month half priced."""
     before = {each.plan.id: each for each in supplies(old)}
     for each in supplies(new):
         known = before.get(each.plan.id)
@@ -145,7 +145,7 @@ def check_turns(found: Findings, old: InstallationPlan, new: InstallationPlan, n
 
 
 def check_units(found: Findings, plan: InstallationPlan) -> None:
-    """Refuse several supplies on an account of which one sells units.
+    """Refuse an account with several supplies of which one sells units.
 
     A top-up could buy units of one supply alone, and would leave the others to credit that is spent already.
     """
@@ -165,7 +165,6 @@ def check_units(found: Findings, plan: InstallationPlan) -> None:
 
 
 def _versions(site: SitePlan, supply: SupplyPlan) -> tuple[TariffVersion, ...]:
-    """Return the versions of a supply's tariff."""
     found = (tariff.versions for tariff in site.tariffs if tariff.id == supply.tariff_id)
     return next(found, ())
 
@@ -177,7 +176,7 @@ def _in_force(supply: Placed[SupplyPlan], now_ms: int) -> TariffVersion | None:
 
 
 def check_in_force(found: Findings, plan: InstallationPlan, now_ms: int) -> None:
-    """Refuse a supply that nothing would price now."""
+    """Refuse a supply that has no price now."""
     for each in supplies(plan):
         tariffs = (tariff for tariff in each.site.tariffs if tariff.id == each.plan.tariff_id)
         starts = [version.valid_from for tariff in tariffs for version in tariff.versions]

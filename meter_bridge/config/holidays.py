@@ -1,6 +1,6 @@
 """Public holidays by country and region, from the ``holidays`` library.
 
-What is resolved is stored with what uses it, so that a newer library changes nothing by itself.
+The dates are stored with what uses them, so that a newer library changes nothing by itself.
 """
 
 from collections.abc import Mapping

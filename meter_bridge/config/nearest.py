@@ -1,4 +1,4 @@
-"""The nearest known word, for messages that say how to mend a slip."""
+"""The nearest known word, for messages about a misspelt one."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ _SIMILAR: Final = 0.6
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Return the known word that was probably meant; case, dashes and underscores do not count."""
-    plain = {_plain(each): each for each in known}
+    plain = {_plain(candidate): candidate for candidate in known}
     found = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
     return plain[found[0]] if found else None
 
@@ -21,7 +21,7 @@ def suggest(word: str, known: Collection[str]) -> str:
     if found is not None:
         return f"did you mean {found!r}?"
     listed = ", ".join(sorted(known)[:MAX_LISTED])
-    return f"write one of {listed}" if listed else "there is none yet; add it first"
+    return f"write one of {listed}" if listed else "there are none yet; add one first"
 
 
 def _plain(word: str) -> str:

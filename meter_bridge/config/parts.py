@@ -1,11 +1,11 @@
 """Parts of a site file: dataclasses whose fields declare the keys, and the reader of each key.
 
-A part is the only list of its keys. Reading, what is said about missing and unknown keys, and the test of the
-documentation all come from it.
+A part is the only list of its keys. Reading, messages about missing and unknown keys, and the test of the
+documentation come from it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, cast, overload
 
 from meter_bridge.config.nearest import suggest
@@ -20,20 +20,6 @@ SECRET_KEYS: Final = frozenset({"password", "secret", "token"})
 _AS_LIST: Final = "write its items in [ ], or each on a line that begins with a dash"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What is declared of a key."""
-
-    name: str
-    """As the file writes it."""
-    field: str
-    """Field of the part that holds its value."""
-    read: Reader[object]
-    example: str
-    """How it is written, for somebody who left it out."""
-    required: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A part of the file as it was read."""
@@ -42,40 +28,27 @@ class Part:
     """Keys that the file has here, or in the part from which this one inherits."""
 
 
-_KEYS: Final[dict[type[Part], Mapping[str, Key]]] = {}
+_KEYS: Final[dict[type[Part], Mapping[str, Field[Any]]]] = {}
 
 
 @overload
-def key[T](read: Reader[T], *, name: str = "", example: str = "") -> T: ...
+def key[T](read: Reader[T], *, example: str, name: str = "") -> T: ...
 @overload
-def key[T, D](read: Reader[T], *, default: D, name: str = "", example: str = "") -> T | D: ...
+def key[T, D](read: Reader[T], *, default: D, name: str = "") -> T | D: ...
 def key(read: Reader[object], *, default: Any = MISSING, name: str = "", example: str = "") -> Any:
-    """Declare a key of a part; without a default it is required.
+    """Declare a key of a part: its reader and its default, or what to add where it is missing and has none.
 
-    The key is named like the field, with spaces, unless ``name`` says otherwise.
+    It is named like the field, with spaces, unless ``name`` says otherwise.
     """
     return field(default=default, metadata={"read": read, "name": name, "example": example})
 
 
-def keys_of(model: type[Part]) -> Mapping[str, Key]:
-    """Return the keys of a part by their names."""
+def keys_of(model: type[Part]) -> Mapping[str, Field[Any]]:
+    """Return the fields of a part by their keys."""
     if model not in _KEYS:
-        _KEYS[model] = {entry.name: entry for entry in _declared(model)}
+        declared = [entry for entry in fields(model) if entry.metadata]
+        _KEYS[model] = {entry.metadata["name"] or entry.name.replace("_", " "): entry for entry in declared}
     return _KEYS[model]
-
-
-def _declared(model: type[Part]) -> Iterator[Key]:
-    return (
-        Key(
-            declared.metadata["name"] or declared.name.replace("_", " "),
-            declared.name,
-            declared.metadata["read"],
-            declared.metadata["example"],
-            declared.default is MISSING,
-        )
-        for declared in fields(model)
-        if declared.metadata
-    )
 
 
 def read_part[P: Part](
@@ -97,13 +70,18 @@ def read_part[P: Part](
         known = keys.get(name)
         if known is not None:
             try:
-                values[known.field] = _merged(known.read(written, currency), values.get(known.field))
+                found = known.metadata["read"](written, currency)
+                values[known.name] = _merged(found, values.get(known.name))
             except InvalidValueError as error:
                 mistakes.extend(error.within(name))
         elif not others:
             mistakes.append(_unknown(name, keys))
     names = frozenset(mapping(value))
-    mistakes.extend(_missing(entry) for entry in keys.values() if entry.required and entry.name not in names)
+    mistakes.extend(
+        _missing(name, declared.metadata["example"])
+        for name, declared in keys.items()
+        if name not in names and declared.default is MISSING
+    )
     if mistakes:
         raise InvalidValueError(*mistakes)
     return model(written=names | (inherited.written if inherited else frozenset()), **values)
@@ -115,10 +93,10 @@ def narrowed[P: Part](model: type[P], part: P) -> P:
     return model(written=part.written & keys.keys(), **_values(part, keys))
 
 
-def _values(part: Part | None, keys: Mapping[str, Key]) -> dict[str, Any]:
+def _values(part: Part | None, keys: Mapping[str, Field[Any]]) -> dict[str, Any]:
     """Return by field what a part says under any of the keys."""
     names = part.written & keys.keys() if part else ()
-    return {keys[name].field: getattr(part, keys[name].field) for name in names}
+    return {keys[name].name: getattr(part, keys[name].name) for name in names}
 
 
 def _merged(value: object, inherited: object) -> object:
@@ -129,14 +107,11 @@ def _merged(value: object, inherited: object) -> object:
     return replace(value, written=value.written | inherited.written, **_values(inherited, keys))
 
 
-def _missing(entry: Key) -> Mistake:
-    """Return what is said of a required key that is not there."""
-    remedy = f"add {entry.example or f'{entry.name}:'}"
-    return Mistake(f"{entry.name!r} is missing", remedy, ProblemCode.MISSING_KEY, (entry.name,))
+def _missing(name: str, example: str) -> Mistake:
+    return Mistake(f"{name!r} is missing", f"add {example}", ProblemCode.MISSING_KEY, (name,))
 
 
-def _unknown(name: str, known: Mapping[str, Key]) -> Mistake:
-    """Return what is said of a key that is not known here."""
+def _unknown(name: str, known: Collection[str]) -> Mistake:
     if name in SECRET_KEYS:
         remedy = "put it into an environment variable and name that: password variable: SHELLY_PASSWORD"
         return Mistake("secrets do not belong in a site file", remedy, ProblemCode.SECRET_IN_FILE, (name,))

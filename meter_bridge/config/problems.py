@@ -11,7 +11,7 @@ type Path = tuple[str | int, ...]
 MAX_SHOWN: Final = 50
 """Problems that the error's text lists; ``problems`` holds all."""
 MAX_PROBLEMS: Final = 1000
-"""Problems after which reading ends: such a file is something else."""
+"""Problems after which reading ends: such a file is not a site file."""
 VALUE_LENGTH: Final = 80
 
 
@@ -19,7 +19,7 @@ class ProblemCode(StrEnum):
     """What kind of mistake it is; stable, for programs."""
 
     NOT_READABLE = "not_readable"
-    """The text is no YAML, or holds what is not allowed in it."""
+    """The text is not YAML, or contains something that is not allowed in it."""
     UNKNOWN_KEY = "unknown_key"
     MISSING_KEY = "missing_key"
     SECRET_IN_FILE = "secret_in_file"  # noqa: S105 - a code, not a secret
@@ -35,7 +35,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SiteProblem:
-    """One mistake: where it stands, what is wrong and what would be right. Lines and columns count from 1."""
+    """One problem: its place, what is wrong, and the remedy. Lines and columns count from 1."""
 
     line: int
     column: int

@@ -27,7 +27,7 @@ NO: Final = frozenset({"0", "no", "false", "off"})
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be accepted: which one, its value, and the way out."""
+    """A setting that cannot be accepted: which one, its value, and the remedy."""
 
     def __init__(self, variable: str, value: str, message: str, remedy: str) -> None:
         """Keep the parts, so that an interface can show them apart."""
@@ -41,6 +41,10 @@ class SettingsError(ValueError):
 def variable_of(setting: str) -> str:
     """Return the environment variable of a setting, such as ``PREPAID_METER_DATA``."""
     return PREFIX + setting.upper()
+
+
+def _invalid(name: str, value: str, message: str, remedy: str) -> SettingsError:
+    return SettingsError(variable_of(name), value, message, remedy)
 
 
 def _path(_name: str, value: str) -> Path:
@@ -66,7 +70,7 @@ def _level(_name: str, value: str) -> str:
 def _flag(name: str, value: str) -> bool:
     word = value.lower()
     if word not in YES | NO:
-        raise SettingsError(variable_of(name), value, "is neither yes nor no", "write yes or no")
+        raise _invalid(name, value, "is neither yes nor no", "write yes or no")
     return word in YES
 
 
@@ -80,7 +84,7 @@ def _seconds(name: str, value: str) -> int:
     seconds = _whole(value, SECONDS_PER_DAY)
     if seconds < 0:
         remedy = "write whole seconds, for example 900"
-        raise SettingsError(variable_of(name), value, "is not a number of seconds", remedy)
+        raise _invalid(name, value, "is not a number of seconds", remedy)
     return seconds
 
 
@@ -88,7 +92,7 @@ def _days(name: str, value: str) -> int:
     days = _whole(value, LONGEST_KEPT_DAYS)
     if days != KEEP_EVERYTHING and not SHORTEST_KEPT_DAYS <= days <= LONGEST_KEPT_DAYS:
         remedy = f"write {SHORTEST_KEPT_DAYS} to {LONGEST_KEPT_DAYS} days, for example 400, or 0 to keep all"
-        raise SettingsError(variable_of(name), value, "is not a number of days to keep", remedy)
+        raise _invalid(name, value, "is not a number of days to keep", remedy)
     return days
 
 
@@ -96,7 +100,7 @@ def _port(name: str, value: str) -> int:
     port = _whole(value, MAX_PORT)
     if not 0 <= port <= MAX_PORT:
         remedy = f"write a port up to {MAX_PORT}, for example {DEFAULT_EMBEDDED_PORT}, or 0 for any free one"
-        raise SettingsError(variable_of(name), value, "is not a port", remedy)
+        raise _invalid(name, value, "is not a port", remedy)
     return port
 
 
@@ -181,8 +185,8 @@ class Settings:
 def load_settings(environment: Mapping[str, str], **overrides: str | int | bool | Path | None) -> Settings:
     """Return the settings of an environment; a keyword that is not None comes before its variable.
 
-    Raises ``SettingsError`` for a value that cannot be read, an unknown variable with our prefix, or settings that do
-    not go together.
+    Raises ``SettingsError`` for a value that cannot be read, an unknown variable with our prefix, or settings
+    that contradict each other.
     """
     _check_names(environment)
     texts = {name: text for name in _names() if (text := environment.get(variable_of(name), "").strip())}
@@ -227,42 +231,37 @@ def _check_broker(settings: Settings) -> None:
         if parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
             remedy = "write mqtt://host:1883, mqtts://user:password@host:8883, or embedded"
             shown = without_password(settings.broker)
-            raise SettingsError(variable_of("broker"), shown, "is not the address of an MQTT broker", remedy)
+            raise _invalid("broker", shown, "is not the address of an MQTT broker", remedy)
     if settings.broker_ca is None:
         return
     if settings.broker is None or not settings.broker.startswith("mqtts://"):
         remedy = f"set {variable_of('broker')} to an mqtts:// address, or unset this variable"
-        raise SettingsError(
-            variable_of("broker_ca"), str(settings.broker_ca), "is only used with TLS", remedy
-        )
+        raise _invalid("broker_ca", str(settings.broker_ca), "is only used with TLS", remedy)
     _check_file("broker_ca", settings.broker_ca)
 
 
 def _check_database(settings: Settings) -> None:
-    """Reject an address that names no server's database, and a standby that nobody could hand over to."""
-    variable = variable_of("database")
+    """Reject an address of no database server, and a standby without shared database and broker."""
     if settings.database is not None:
         _check_server(settings, settings.database)
     if settings.standby and settings.database is None:
-        remedy = f"set {variable} to the database that both bridges use"
-        raise SettingsError(variable_of("standby"), "yes", "needs a database that can be shared", remedy)
+        remedy = f"set {variable_of('database')} to the database that both bridges use"
+        raise _invalid("standby", "yes", "needs a database that can be shared", remedy)
     if settings.standby and settings.broker is None:
         remedy = f"set {variable_of('broker')} to the broker that both bridges use"
-        raise SettingsError(variable_of("standby"), "yes", "needs a broker that can be shared", remedy)
+        raise _invalid("standby", "yes", "needs a broker that can be shared", remedy)
 
 
 def _check_server(settings: Settings, address: str) -> None:
-    """Reject an address that names no server's database."""
     from meter_bridge.storage.location import EXAMPLE, LocationError  # noqa: PLC0415 - as above
 
-    variable = variable_of("database")
     try:
         location = settings.location
     except LocationError as error:
-        raise SettingsError(variable, error.shown, error.message, error.remedy) from error
+        raise _invalid("database", error.shown, error.message, error.remedy) from error
     if isinstance(location, Path):
         remedy = f"write {EXAMPLE}, or leave it out: a file of SQLite is in the data folder"
-        raise SettingsError(variable, address, "is not the address of a database server", remedy)
+        raise _invalid("database", address, "is not the address of a database server", remedy)
 
 
 def _split(address: str) -> SplitResult | None:
@@ -276,13 +275,12 @@ def _split(address: str) -> SplitResult | None:
 
 
 def _check_worker(settings: Settings) -> None:
-    """Reject an address that no other worker could ask."""
+    """Reject an address that no other worker could call."""
     if settings.worker_address is not None:
         parts = _split(settings.worker_address)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
             remedy = "write for example https://bridge-2.example:8126"
-            message = "is not the address of an API"
-            raise SettingsError(variable_of("worker_address"), settings.worker_address, message, remedy)
+            raise _invalid("worker_address", settings.worker_address, "is not the address of an API", remedy)
 
 
 def _check_tls(settings: Settings) -> None:
@@ -293,7 +291,7 @@ def _check_tls(settings: Settings) -> None:
         present = next(name for name in pair if name not in missing)
         remedy = f"set {variable_of(missing[0])} as well, or neither"
         message = f"needs {variable_of(missing[0])}"
-        raise SettingsError(variable_of(present), str(pair[present]), message, remedy)
+        raise _invalid(present, str(pair[present]), message, remedy)
     for name, path in pair.items():
         if path is not None:
             _check_file(name, path)
@@ -302,11 +300,11 @@ def _check_tls(settings: Settings) -> None:
 def _check_file(name: str, path: Path) -> None:
     if not path.is_file():
         remedy = "name a file that exists and that the bridge may read"
-        raise SettingsError(variable_of(name), str(path), "is not a file", remedy)
+        raise _invalid(name, str(path), "is not a file", remedy)
 
 
 def _check_listen(settings: Settings) -> None:
-    """Reject to serve other hosts in plain text unless the owner says so."""
+    """Reject serving other hosts in plain text unless the owner allows it."""
     _host_and_port(settings.listen)
     if _is_open(settings) and not settings.allow_plain_http:
         remedy = (
@@ -314,7 +312,7 @@ def _check_listen(settings: Settings) -> None:
             f" {variable_of('allow_plain_http')}=yes where you trust everyone on that network"
         )
         message = "would send tokens in plain text to other machines"
-        raise SettingsError(variable_of("listen"), settings.listen, message, remedy)
+        raise _invalid("listen", settings.listen, message, remedy)
 
 
 def _is_open(settings: Settings) -> bool:
@@ -336,21 +334,24 @@ def _host_and_port(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     bracketed = host.startswith("[") and host.endswith("]")
-    numeric = port.isascii() and port.isdigit() and len(port) <= len(str(MAX_PORT)) and int(port) <= MAX_PORT
-    if not numeric or not bare or (":" in bare and not bracketed) or any(mark in bare for mark in " /[]"):
+    number = _whole(port, MAX_PORT)
+    if (
+        not 0 <= number <= MAX_PORT
+        or not bare
+        or (":" in bare and not bracketed)
+        or any(mark in bare for mark in " /[]")
+    ):
         remedy = f"write for example {DEFAULT_LISTEN} or [::1]:8126"
-        raise SettingsError(variable_of("listen"), listen, "is not host:port", remedy)
-    return bare, int(port)
+        raise _invalid("listen", listen, "is not host:port", remedy)
+    return bare, number
 
 
 def _check_choices(settings: Settings) -> None:
     """Reject a log level or an interval that does not exist."""
     if settings.log_level not in LOG_LEVELS:
         remedy = "write one of " + ", ".join(LOG_LEVELS)
-        raise SettingsError(variable_of("log_level"), settings.log_level, "is not a log level", remedy)
+        raise _invalid("log_level", settings.log_level, "is not a log level", remedy)
     if not 1 <= settings.export_every_s <= SECONDS_PER_DAY:
         remedy = f"write between 1 and {SECONDS_PER_DAY} seconds"
-        value = str(settings.export_every_s)
-        raise SettingsError(
-            variable_of("export_every_s"), value, "is not between one second and a day", remedy
-        )
+        message = "is not between one second and a day"
+        raise _invalid("export_every_s", str(settings.export_every_s), message, remedy)

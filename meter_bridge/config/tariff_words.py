@@ -96,7 +96,7 @@ def _anchor(unit: PeriodUnit, written: str, value: str) -> PeriodRule:
     month, day = divmod(times.day_of_year(written), 100)
     if day > LATEST_ANCHOR_DAY:
         raise invalid(
-            f"{value!r} is a day that not every month has", f"choose a day up to {LATEST_ANCHOR_DAY}"
+            f"{value!r} is a day that some months do not have", f"choose a day up to {LATEST_ANCHOR_DAY}"
         )
     return PeriodRule(unit, day, month)
 

@@ -1,7 +1,7 @@
 """YAML text with the place of everything in it; every scalar stays the text that was written.
 
 A site file holds money, times of day and words. YAML's own guesses would make ``2.10`` a float, ``06:00`` the
-number 360 (YAML 1.1) and ``no`` a boolean, so nothing is guessed: who reads a value says what it must be.
+number 360 (YAML 1.1) and ``no`` a boolean, so nothing is guessed: the reader of a value says what it must be.
 """
 
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ import yaml
 from meter_bridge.config.problems import MAX_PROBLEMS, Path, ProblemCode, SiteFileError, SiteProblem, shorten
 
 MAX_BYTES: Final = 20_000_000
-"""A hundred thousand units take some 16 MB."""
+"""A file of a hundred thousand units has about 16 MB."""
 MAX_DEPTH: Final = 16
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""What YAML forbids, and line separators that no editor shows and that would put each place below off."""
+"""What YAML forbids, and line separators that editors do not show and that would shift all lines below."""
 _CHECK: Final = "check indentation, quotes and brackets near this place; quote a text that holds ': ' or ' #'"
 
 type Data = str | list[Data] | dict[str, Data]
@@ -79,7 +79,7 @@ def read_yaml(text: str) -> Document:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        # What never ends is reported where it began, not at the end of the file.
+        # What is not closed is reported where it begins, not at the end of the file.
         endless = error.context_mark is not None and "end of stream" in (error.problem or "")
         place = _place(error.context_mark if endless else error.problem_mark or error.context_mark)
         message = f"not readable as YAML: {error.problem or error.context}"
@@ -103,14 +103,14 @@ def _place(mark: _Mark | None) -> Place:
 
 
 def _remedy(text: str, place: Place) -> str:
-    """Return how to mend a syntax error; a tab is the one that cannot be seen."""
+    """Return how to correct a syntax error; a tab is the one that cannot be seen."""
     lines = text.splitlines()
     line = lines[place[0] - 1] if place[0] <= len(lines) else ""
     return "indent with spaces, not with a tab" if "\t" in line else _CHECK
 
 
 def _check_characters(text: str) -> None:
-    """Refuse a text that is empty, too large, or holds characters that YAML forbids."""
+    """Reject a text that is empty, too large, or contains characters that YAML forbids."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         _refuse(
@@ -155,7 +155,7 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        """Add what one event says."""
+        """Handle one event."""
         place = _place(event.start_mark)
         match event:
             case yaml.DocumentStartEvent():
@@ -173,7 +173,7 @@ class _Builder:
                 self._frames.pop()
 
     def stop(self, place: Place, value: str, message: str, remedy: str) -> NoReturn:
-        """Give up with this problem and those found before."""
+        """Stop with this problem and those found before."""
         self._problem(place, value, message, remedy)
         raise SiteFileError(self._problems)
 
@@ -189,7 +189,6 @@ class _Builder:
             self.stop(place, "---", "a second document begins here", "keep one installation in one file")
 
     def _check_plain(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place) -> None:
-        """Report an anchor or a tag."""
         if event.anchor is not None:
             self._anchor(f"&{event.anchor}", place)
         if event.tag is not None:
@@ -222,9 +221,7 @@ class _Builder:
 
     def _open(self, data: list[Data] | dict[str, Data], place: Place) -> None:
         if len(self._frames) >= MAX_DEPTH:
-            self.stop(
-                place, "", f"nested deeper than {MAX_DEPTH} levels", "take brackets or indentation away"
-            )
+            self.stop(place, "", f"nested deeper than {MAX_DEPTH} levels", "remove brackets or indentation")
         path = self._add(data, place)
         self._frames.append(_Frame(data, path))
 

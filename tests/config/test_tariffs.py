@@ -342,7 +342,7 @@ MISTAKES = [
     (SEASONS.replace("[0.60, 0.70]", "0.60"), 14, "1 price for 2 blocks", "write 2"),
     (f"blocks reset: monthly on day 29\n{BLOCKS}", 0, "not a day that every month has", "1 to 28"),
     (f"blocks reset: yearly on 02-30\n{BLOCKS}", 0, "not a day of the year", "06-01"),
-    (f"blocks reset: yearly on 01-31\n{BLOCKS}", 0, "a day that not every month has", "28"),
+    (f"blocks reset: yearly on 01-31\n{BLOCKS}", 0, "a day that some months do not have", "28"),
     (f"blocks reset: hourly\n{BLOCKS}", 0, "not a period of blocks", "monthly"),
     (f"blocks reset: daily on mon\n{BLOCKS}", 0, "does not say when", "weekly on mon"),
     (f"blocks reset: yearly\n{PLAIN}", 0, "there are no blocks", "add blocks:"),
