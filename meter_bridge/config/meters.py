@@ -18,7 +18,7 @@ DEFAULT_VOLTAGE_MV: Final = 230_000
 TOLERANCE_PERCENT: Final = 10
 """How far the voltage of a supply may be from nominal (EN 50160)."""
 _CANNOT_CLOSE: Final = (
-    "its firmware sees the broker go, not the bridge, and would close what a hold or protection keeps open"
+    "its firmware notices a lost broker, not a lost bridge, and would override a hold or protection"
 )
 """Why no family closes by itself: a Tasmota rule can wait for ``Mqtt#Disconnected``, and for nothing else."""
 

@@ -15,13 +15,13 @@ def nearest(word: str, known: Collection[str]) -> str | None:
     return plain[found[0]] if found else None
 
 
-def suggest(word: str, known: Collection[str]) -> str:
-    """Return the remedy for an unknown word: the nearest known one, or all of them."""
-    found = nearest(word, known)
-    if found is not None:
-        return f"did you mean {found!r}?"
+def suggest(word: str, known: Collection[str], otherwise: str = "") -> str:
+    """Return the remedy for an unknown word: the nearest known one, or else ``otherwise`` or all of them."""
+    probable = nearest(word, known)
+    if probable is not None:
+        return f"did you mean {probable!r}?"
     listed = ", ".join(sorted(known)[:MAX_LISTED])
-    return f"write one of {listed}" if listed else "there are none yet; add one first"
+    return otherwise or (f"write one of {listed}" if listed else "there are none yet; add one first")
 
 
 def _plain(word: str) -> str:

@@ -151,7 +151,7 @@ def separate_list(value: object, currency: str | None = None, /) -> object:  # n
 
 def _check_length(value: list[object], most: int) -> None:
     if len(value) > most:
-        raise invalid(f"{len(value)} items are more than {most}", f"write at most {most}")
+        raise invalid(f"{len(value)} items are too many", f"write at most {most}")
 
 
 def list_of[T](read: Reader[T]) -> Reader[tuple[T, ...]]:

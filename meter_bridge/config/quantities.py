@@ -95,7 +95,9 @@ def _scaled(value: str, factors: Mapping[str, int], example: str) -> int:
         raise invalid(f"{value!r} needs a unit: {' or '.join(factors)}", f"write it like {example}")
     steps = _decimal(number) * factors[unit]
     if steps <= 0 or steps != steps.to_integral_value():
-        raise invalid(f"{value!r} is not above zero, or finer than can be kept", f"write it like {example}")
+        raise invalid(
+            f"{value!r} is not above zero, or has too many decimal places", f"write it like {example}"
+        )
     return int(steps)
 
 
@@ -113,7 +115,7 @@ def load(value: str) -> int:
     """Read a power; returns mW."""
     milliwatts = _scaled(value, {"W": 1000, "kW": 1_000_000}, "12 kW")
     if milliwatts > MAX_RATING_W * 1000:
-        raise invalid(f"{value!r} is more than any supply of a unit", "write at most 10000 kW")
+        raise invalid(f"{value!r} is more than any unit can be supplied with", "write at most 10000 kW")
     return milliwatts
 
 
@@ -122,7 +124,7 @@ def watts(value: str) -> int:
     """Read a power; returns whole W."""
     found = _scaled(value, {"W": 1, "kW": 1000}, "2 kW")
     if found > MAX_RATING_W:
-        raise invalid(f"{value!r} is more than any supply of a unit", "write at most 10000 kW")
+        raise invalid(f"{value!r} is more than any unit can be supplied with", "write at most 10000 kW")
     return found
 
 

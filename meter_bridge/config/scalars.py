@@ -1,11 +1,11 @@
 """Readers of single values: the file's text in, a value of the right type out, or ``InvalidValueError``."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 import re
 from typing import Final, Protocol
 
 from meter_bridge.config.currencies import CURRENCIES
-from meter_bridge.config.nearest import nearest, suggest
+from meter_bridge.config.nearest import suggest
 from meter_bridge.config.problems import invalid
 from meter_bridge.devices.base.addresses import AddressError, parse_address
 
@@ -80,17 +80,11 @@ def identifier(value: str) -> str:
     return value
 
 
-def nearest_or(word: str, known: Collection[str], otherwise: str) -> str:
-    """Return the remedy for a word of a long list: the nearest of them, or else how such a word looks."""
-    near = nearest(word, known)
-    return f"did you mean {near!r}?" if near else otherwise
-
-
 @reader
 def currency_code(value: str) -> str:
     """Read a currency code of ISO 4217."""
     if value not in CURRENCIES:
-        remedy = nearest_or(value, CURRENCIES, "write its three capital letters, such as ZAR, KES or EUR")
+        remedy = suggest(value, CURRENCIES, "write its three capital letters, such as ZAR, KES or EUR")
         raise invalid(f"{value!r} is not a currency code", remedy)
     return value
 

@@ -3,13 +3,10 @@
 The format is described in ``docs/site-file.md``.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
 from meter_bridge.config import quantities, scalars, times
 from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.node import Node
-from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
 from meter_bridge.config.site_parts import (
     DefaultsPart,
@@ -26,19 +23,15 @@ from meter_bridge.core.tariff.tariff import DemandOf
 __all__ = ["SiteFileError", "SiteProblem", "load", "load_tariffs"]
 
 
-@dataclass(frozen=True, slots=True)
-class _PlacedUnit:
-    """A unit with the place where it is written."""
-
-    node: Node
-    account: AccountPlan
+type _Units = list[tuple[Node, AccountPlan]]
+"""Units with the places where they are written."""
 
 
 def load(text: str) -> InstallationPlan:
     """Return the plan of a site file; raises ``SiteFileError`` with all its problems."""
     root = Node(read_yaml(text))
     head, named = root.part(InstallationPart), root.at("sites")
-    units: list[_PlacedUnit] = []
+    units: _Units = []
     sites = [_site(node, units) for node in named.children()]
     if not sites and isinstance(named.data, dict):
         named.report("no site is named", "add the id of a property, such as rose-street:", key=True)
@@ -78,7 +71,7 @@ def _place(node: Node) -> Place | None:
     return Place(zone, currency) if zone and currency else None
 
 
-def _site(node: Node, units: list[_PlacedUnit]) -> SitePlan | None:
+def _site(node: Node, units: _Units) -> SitePlan | None:
     """Return the site at a place, or None after reporting what is wrong; adds its units to ``units``."""
     head, place = node.part(SitePart), _place(node)
     tariffs = _tariffs(node, place)
@@ -93,12 +86,12 @@ def _tariffs(node: Node, place: Place | None) -> tuple[TariffPlan, ...]:
     return tuple(tariff for tariff in found if tariff is not None)
 
 
-def _units(node: Node, site: SiteContext, units: list[_PlacedUnit]) -> tuple[AccountPlan, ...]:
-    """Return the units of a site that are right."""
-    found = [(unit, read_unit(unit, site)) for unit in node.children()]
-    right = [_PlacedUnit(unit, account) for unit, account in found if account is not None]
-    units.extend(right)
-    return tuple(unit.account for unit in right)
+def _units(node: Node, site: SiteContext, units: _Units) -> tuple[AccountPlan, ...]:
+    """Return the valid units of a site; adds them to ``units``."""
+    read = [(unit, read_unit(unit, site)) for unit in node.children()]
+    valid = [(unit, account) for unit, account in read if account is not None]
+    units.extend(valid)
+    return tuple(account for _, account in valid)
 
 
 def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
@@ -136,26 +129,25 @@ def _check_ids(sites: Node, kind: str) -> None:
             first.setdefault(item.name, site.name)
 
 
-def _check_addresses(units: Sequence[_PlacedUnit]) -> None:
+def _check_addresses(units: _Units) -> None:
     """Check that every register is charged once, and that no relay switches two units."""
     registers: dict[str, str] = {}
     relays: dict[str, str] = {}
-    for unit, node, meter in _all_meters(units):
+    placed = (
+        (unit, account.id, meter)
+        for unit, account in units
+        for meter in enumerate(account.supplies[0].meters)
+    )
+    for node, unit, (index, meter) in placed:
+        at = node.at("meters", index)
         other = registers.setdefault(meter.energy_address, meter.id)
         if other != meter.id:
             message = f"the energy of {meter.energy_address!r} is already charged by {other}"
-            _written(node, "address").report(message, "every register belongs to one meter")
+            _written(at, "address").report(message, "every register belongs to one meter")
         owner = relays.setdefault(meter.relay_address, unit) if meter.relay_address else unit
         if owner != unit and other == meter.id:
             message = f"relay {meter.relay_address!r} also switches {owner}"
-            _written(node, "relay").report(message, "a relay can only cut one unit")
-
-
-def _all_meters(units: Sequence[_PlacedUnit]) -> Iterator[tuple[str, Node, MeterPlan]]:
-    """Yield unit id, place and plan of every meter."""
-    for unit in units:
-        for index, meter in enumerate(unit.account.supplies[0].meters):
-            yield unit.account.id, unit.node.at("meters", index), meter
+            _written(at, "relay").report(message, "a relay can only cut one unit")
 
 
 def _written(node: Node, key: str) -> Node:

@@ -60,7 +60,11 @@ def _either[T](
 
 
 protection_reset: Final = _either(
-    "manual", "automatic after", duration_ms, "is no way to reset", "write automatic after 5 min, or manual"
+    "manual",
+    "automatic after",
+    duration_ms,
+    "is not a way to reset",
+    "write automatic after 5 min, or manual",
 )
 """Reads how a protection resets: the time after which it does by itself, or None for by hand."""
 exhausted_action: Final = _either(
@@ -86,7 +90,7 @@ class WindowPart(Part):
 def window(written: WindowPart, seasons: frozenset[str] = frozenset()) -> Window:
     """Return the window of what is written."""
     if written.start in {MINUTES_PER_DAY, written.end}:
-        raise invalid("begins where it ends", "write 00:00 to 24:00 for a whole day")
+        raise invalid("starts and ends at the same time", "write 00:00 to 24:00 for a whole day")
     return Window(written.days, written.start, written.end % MINUTES_PER_DAY, seasons)
 
 

@@ -230,7 +230,7 @@ def _weight(value: str) -> int:
     scaled = not_negative(value).scaleb(_WEIGHT_DIGITS)
     if scaled != int(scaled) or scaled > _MOST_WEIGHT * 10**_WEIGHT_DIGITS:
         remedy = f"write at most {_WEIGHT_DIGITS} decimal places and {_MOST_WEIGHT}"
-        raise invalid(f"{value!r} is no weight", remedy)
+        raise invalid(f"{value!r} is not a weight", remedy)
     return int(scaled)
 
 

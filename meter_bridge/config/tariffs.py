@@ -33,28 +33,12 @@ HOLIDAY_YEARS: Final = 10
 _ABOUT_BLOCKS: Final = ("blocks apply", "blocks reset", "block by")
 
 
-class StartError(ValueError):
-    """A local time that is skipped or repeated where the clocks change."""
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """The currency and time zone of the site that a tariff belongs to."""
 
     time_zone: str
     currency: str
-
-
-def instant_of(start: Start, zone: ZoneInfo) -> int:
-    """Return the instant of a local date or time; a date starts at its first instant."""
-    if start.at is None:
-        return day_start(start.day, zone)
-    local = datetime.combine(start.day, start.at, zone)
-    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise StartError("does not exist: the clocks are put forward over it")
-    if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise StartError("happens twice: the clocks are put back over it")
-    return int(local.timestamp()) * 1000
 
 
 def read_tariff(node: Node, place: Place | None) -> TariffPlan | None:
@@ -137,12 +121,19 @@ def _block_period(part: VersionPart, billing: PeriodRule) -> PeriodRule:
 
 
 def _valid_from(node: Node, start: Start, place: Place) -> int:
-    try:
-        return instant_of(start, ZoneInfo(place.time_zone))
-    except StartError as error:
-        remedy = "write a time an hour earlier or later"
-        node.report(f"'{start}' {error} in {place.time_zone}", remedy)
-        return 0
+    """Return the instant of a local start, after reporting one that the clocks skip or repeat."""
+    zone = ZoneInfo(place.time_zone)
+    if start.at is None:
+        return day_start(start.day, zone)
+    local, problem = datetime.combine(start.day, start.at, zone), ""
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        problem = "does not exist: the clocks are put forward over it"
+    elif local.utcoffset() != local.replace(fold=1).utcoffset():
+        problem = "happens twice: the clocks are put back over it"
+    if problem:
+        message = f"'{start}' {problem} in {place.time_zone}"
+        node.report(message, "write a time an hour earlier or later")
+    return int(local.timestamp()) * 1000
 
 
 def _check_seasons(node: Node, part: VersionPart) -> None:
@@ -174,7 +165,7 @@ def _check_holidays(node: Node, part: VersionPart) -> None:
                 days.report("nothing says which days are holidays", "add holidays: {country: ZA}")
             else:
                 remedy = "remove like: from holidays:, or holidays from these days"
-                days.report("holidays are like another day here", remedy)
+                days.report("holidays are treated like another day here", remedy)
 
 
 def _names_holidays(days: Data | None) -> bool:
@@ -210,7 +201,7 @@ def _check_units_bought(node: Node, part: VersionPart) -> None:
         node.at("sold as").report(message, "write sold as: energy used, or leave bands out")
     for key, value in {"lifeline": part.lifeline, "block by": part.block_by}.items():
         if value:
-            message = f"units that are bought keep their price, whatever {key!r} says of the period later"
+            message = f"units that are bought keep their price, so {key!r} cannot change it later"
             node.at(key).report(message, f"remove {key}:, or write sold as: energy used", key=True)
 
 

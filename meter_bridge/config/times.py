@@ -6,8 +6,9 @@ import re
 from typing import Final, NamedTuple
 from zoneinfo import available_timezones
 
+from meter_bridge.config.nearest import suggest
 from meter_bridge.config.problems import invalid
-from meter_bridge.config.scalars import nearest_or, reader
+from meter_bridge.config.scalars import reader
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, WEEKDAYS
 
@@ -85,7 +86,7 @@ def day(value: str) -> date:
     """Read a local date."""
     found = start(value)
     if found.at is not None or len(value) != len("2026-12-24"):
-        raise invalid(f"{value!r} is not a date alone", "write it like 2026-12-24")
+        raise invalid(f"{value!r} is not a date without a time", "write it like 2026-12-24")
     return found.day
 
 
@@ -125,6 +126,6 @@ def _time_zones() -> frozenset[str]:
 def time_zone(value: str) -> str:
     """Read the name of a time zone of the IANA database."""
     if value not in _time_zones():
-        remedy = nearest_or(value, _time_zones(), "write a name such as Africa/Johannesburg or Europe/Berlin")
+        remedy = suggest(value, _time_zones(), "write a name such as Africa/Johannesburg or Europe/Berlin")
         raise invalid(f"{value!r} is not a known time zone", remedy)
     return value

@@ -183,7 +183,7 @@ def _check_limits(unit: _Unit) -> None:
         remedy = "add when exhausted: load limit 500 W, or power limit: 3 kW"
         own.report(message, remedy, key=True)
     if exhausted_mw is not None and always_mw is not None and exhausted_mw > always_mw:
-        message = "a supply without credit may use more than it ever may"
+        message = "the load limit without credit is above the power limit"
         unit.at("when exhausted").report(message, "lower it, or raise power limit:")
 
 

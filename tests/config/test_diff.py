@@ -354,4 +354,4 @@ def test_several_supplies_of_which_one_sells_units_are_refused(site_file: str) -
     several = replace(plan, sites=(replace(site, accounts=(both, *site.accounts[1:])),))
     difference = compare(plan, several, NOW)
     assert codes(difference) == [RefusalCode.UNITS_BESIDE_OTHERS]
-    assert "unit of its own" in difference.refusals[0].remedy
+    assert "its own unit" in difference.refusals[0].remedy

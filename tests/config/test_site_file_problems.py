@@ -73,7 +73,7 @@ MISTAKES = [
     ),
     ("06:00", "6:00", 12, 44, f"{VERSION}.bands.peak[0].from", "not a time of day", '"06:00"'),
     ("06:00", "24:30", 12, 44, f"{VERSION}.bands.peak[0].from", "not a time of day", '"06:00"'),
-    ("06:00", "09:00", 12, 22, f"{VERSION}.bands.peak[0]", "begins where it ends", "24:00"),
+    ("06:00", "09:00", 12, 22, f"{VERSION}.bands.peak[0]", "starts and ends at the same time", "24:00"),
     (", to: 09:00", "", 12, 22, f"{VERSION}.bands.peak[0].to", "missing", "to:"),
     ("to: 09:00", "til: 09:00", 12, 51, f"{VERSION}.bands.peak[0].til", "unknown key", "days, from"),
     ("off-peak: rest", "off-peak: []", 13, 25, f"{VERSION}.bands.off-peak", "has no hours", "rest"),
@@ -290,7 +290,7 @@ MISTAKES = [
         25,
         25,
         f"{FLAT_1}.when exhausted",
-        "more than it ever may",
+        "above the power limit",
         "power limit",
     ),
     (
@@ -317,7 +317,7 @@ MISTAKES = [
         24,
         41,
         f"{FLAT_1}.protect.over voltage.reset",
-        "no way to reset",
+        "not a way to reset",
         "manual",
     ),
     (
