@@ -98,7 +98,7 @@ def decode_meter(
 def _meter_settings(document: str) -> Mapping[str, Any]:
     """Return what a meter's ``settings`` say, by field of its plan."""
     kept = _decode(_METER_SETTINGS, document, "meter settings")
-    return {each.name: getattr(kept, each.name) for each in fields(kept)}
+    return {kept_field.name: getattr(kept, kept_field.name) for kept_field in fields(kept)}
 
 
 def _encode(value: InstallationPlan | TariffVersion | Policy | MeterSettings) -> str:

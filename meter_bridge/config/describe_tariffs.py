@@ -69,13 +69,13 @@ def show_changes(before: TariffVersion, after: TariffVersion) -> str:
         "source": (before.source, after.source),
     }
     old, new = dict(show_charges(before)), dict(show_charges(after))
-    found = [name for name, (was, now) in parts.items() if was != now]
-    found += [
+    changes = [name for name, (was, now) in parts.items() if was != now]
+    changes += [
         f"{name} {old.get(name, 'none')} → {new.get(name, 'none')}"
         for name in {**old, **new}
         if old.get(name) != new.get(name)
     ]
-    return ", ".join(found)
+    return ", ".join(changes)
 
 
 def _holidays(version: TariffVersion) -> tuple[object, ...]:

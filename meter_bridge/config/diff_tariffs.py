@@ -169,8 +169,8 @@ def check_units(findings: Findings, plan: InstallationPlan) -> None:
 
 
 def _versions(site: SitePlan, supply: SupplyPlan) -> tuple[TariffVersion, ...]:
-    found = (tariff.versions for tariff in site.tariffs if tariff.id == supply.tariff_id)
-    return next(found, ())
+    versions = (tariff.versions for tariff in site.tariffs if tariff.id == supply.tariff_id)
+    return next(versions, ())
 
 
 def _in_force(supply: Placed[SupplyPlan], now_ms: int) -> TariffVersion | None:

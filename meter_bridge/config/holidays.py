@@ -59,5 +59,5 @@ def _regions(country: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _resolve(country: str, region: str | None, first_year: int, last_year: int) -> tuple[date, ...]:
-    found = country_holidays(country, subdiv=region, years=range(first_year, last_year + 1))
-    return tuple(sorted(day for day in found if first_year <= day.year <= last_year))
+    days = country_holidays(country, subdiv=region, years=range(first_year, last_year + 1))
+    return tuple(sorted(day for day in days if first_year <= day.year <= last_year))

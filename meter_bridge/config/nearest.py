@@ -11,8 +11,8 @@ _SIMILAR: Final = 0.6
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Return the known word that was probably meant; case, dashes and underscores do not count."""
     plain = {_plain(candidate): candidate for candidate in known}
-    found = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
-    return plain[found[0]] if found else None
+    matches = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
+    return plain[matches[0]] if matches else None
 
 
 def suggest(word: str, known: Collection[str], otherwise: str = "") -> str:

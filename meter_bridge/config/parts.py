@@ -70,8 +70,8 @@ def read_part[P: Part](
         known = keys.get(name)
         if known is not None:
             try:
-                found = known.metadata["read"](written, currency)
-                values[known.name] = _merged(found, values.get(known.name))
+                item = known.metadata["read"](written, currency)
+                values[known.name] = _merged(item, values.get(known.name))
             except InvalidValueError as error:
                 mistakes.extend(error.within(name))
         elif not others:
@@ -194,13 +194,13 @@ def _read_all[S: (str, int), T](
     read: Reader[T], values: Mapping[S, object], currency: str | None
 ) -> dict[S, T]:
     """Read several values; raises ``InvalidValueError`` with the mistakes of all of them."""
-    found: dict[S, T] = {}
+    items: dict[S, T] = {}
     mistakes: list[Mistake] = []
     for step, value in values.items():
         try:
-            found[step] = read(value, currency)
+            items[step] = read(value, currency)
         except InvalidValueError as error:
             mistakes.extend(error.within(step))
     if mistakes:
         raise InvalidValueError(*mistakes)
-    return found
+    return items

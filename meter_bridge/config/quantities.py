@@ -82,10 +82,10 @@ def modulus(value: str) -> int:
 
 def _quantity(value: str, example: str) -> tuple[str, str]:
     """Return number and unit of a quantity."""
-    found = _QUANTITY.fullmatch(value.strip())
-    if not found:
+    match = _QUANTITY.fullmatch(value.strip())
+    if not match:
         raise invalid(f"{value!r} is not a number with its unit", f"write it like {example}")
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def _scaled(value: str, factors: Mapping[str, int], example: str) -> int:
@@ -122,22 +122,22 @@ def load(value: str) -> int:
 @reader
 def watts(value: str) -> int:
     """Read a power; returns whole W."""
-    found = _scaled(value, {"W": 1, "kW": 1000}, "2 kW")
-    if found > MAX_RATING_W:
+    power = _scaled(value, {"W": 1, "kW": 1000}, "2 kW")
+    if power > MAX_RATING_W:
         raise invalid(f"{value!r} is more than any unit can be supplied with", "write at most 10000 kW")
-    return found
+    return power
 
 
 @reader
 def rating(value: str) -> Rating:
     """Read a rating: ``60 A``, ``3x63 A``, ``14.5 kW`` or ``14500 W``."""
-    found = _RATING.fullmatch(value.strip())
-    if not found:
+    match = _RATING.fullmatch(value.strip())
+    if not match:
         remedy = "write it like 60 A, 3x63 A or 14.5 kW"
         raise invalid(f"{value!r} is not a rating with its unit", remedy)
-    number = _decimal(found[2]) * int(found[1] or 1)
-    amperes = number if found[3] == "A" else None
-    watts = Decimal(0) if amperes else number * (1000 if found[3] == "kW" else 1)
+    number = _decimal(match[2]) * int(match[1] or 1)
+    amperes = number if match[3] == "A" else None
+    watts = Decimal(0) if amperes else number * (1000 if match[3] == "kW" else 1)
     if number <= 0 or number > MAX_RATING_W or watts > MAX_RATING_W:
         raise invalid(f"{value!r} is not the rating of a supply", "write it like 60 A, 3x63 A or 14.5 kW")
     return Rating(amperes, int(watts.to_integral_value(ROUND_CEILING)))

@@ -103,8 +103,8 @@ def address(value: str) -> str:
 @reader
 def host(value: str) -> str:
     """Read a host name or network address, with a port where it is not the usual one."""
-    found = _HOST.fullmatch(value)
-    if found is None or int(found["port"] or 0) > _LARGEST_PORT:
+    match = _HOST.fullmatch(value)
+    if match is None or int(match["port"] or 0) > _LARGEST_PORT:
         raise invalid(
             f"{value!r} is not a host name or address", "write it like 192.168.1.20, without http://"
         )

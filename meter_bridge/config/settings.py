@@ -171,15 +171,17 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what the owner should know about these settings."""
-        found = []
+        warnings = []
         if _is_open(self):
-            found.append(
+            warnings.append(
                 f"The API listens on {self.listen} without TLS: anyone on that network can read its tokens."
                 f" Set {variable_of('tls_certificate')} and {variable_of('tls_key')}."
             )
         if self.decode_only:
-            found.append(f"{variable_of('decode_only')} is set: messages are decoded and nothing is charged.")
-        return tuple(found)
+            warnings.append(
+                f"{variable_of('decode_only')} is set: messages are decoded and nothing is charged."
+            )
+        return tuple(warnings)
 
 
 def load_settings(environment: Mapping[str, str], **overrides: str | int | bool | Path | None) -> Settings:
@@ -191,7 +193,7 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
     _check_names(environment)
     texts = {name: text for name in _names() if (text := environment.get(variable_of(name), "").strip())}
     texts |= {name: str(value) for name, value in overrides.items() if value is not None}
-    declared = [(each.name, each.metadata["read"]) for each in fields(Settings) if each.metadata]
+    declared = [(entry.name, entry.metadata["read"]) for entry in fields(Settings) if entry.metadata]
     values = {name: read(name, texts[name]) for name, read in declared if name in texts}
     return Settings(Path(texts.get("data") or default_data(environment)).expanduser(), **values)
 
@@ -211,7 +213,7 @@ def without_password(address: str) -> str:
 
 
 def _names() -> tuple[str, ...]:
-    return tuple(each.name for each in fields(Settings))
+    return tuple(entry.name for entry in fields(Settings))
 
 
 def _check_names(environment: Mapping[str, str]) -> None:

@@ -49,19 +49,19 @@ def load_tariffs(text: str) -> tuple[SitePlan, ...]:
     Raises ``SiteFileError`` with all problems of tariffs, and of the sites' time zones and currencies.
     """
     named = Node(read_yaml(text)).at("sites")
-    found: list[SitePlan] = []
+    sites: list[SitePlan] = []
     for node in named.children():
         head = node.part(PricedSitePart, others=True)
         tariffs = _tariffs(node, _place(node))
         if head is not None:
             name = head.name or node.name
-            found.append(SitePlan(node.name, name, head.time_zone, head.currency, tariffs, ()))
+            sites.append(SitePlan(node.name, name, head.time_zone, head.currency, tariffs, ()))
     _check_ids(named, "tariffs")
     if not any(node.at("tariffs").data for node in named.children()):
         named.report("no tariff is named", "add tariffs: and the id of one, below a site", key=True)
     if named.problems:
         raise SiteFileError(named.problems)
-    return tuple(found)
+    return tuple(sites)
 
 
 def _place(node: Node) -> Place | None:
@@ -82,8 +82,8 @@ def _site(node: Node, units: _Units) -> SitePlan | None:
 
 
 def _tariffs(node: Node, place: Place | None) -> tuple[TariffPlan, ...]:
-    found = [read_tariff(tariff, place) for tariff in node.at("tariffs").children()]
-    return tuple(tariff for tariff in found if tariff is not None)
+    tariffs = [read_tariff(tariff, place) for tariff in node.at("tariffs").children()]
+    return tuple(tariff for tariff in tariffs if tariff is not None)
 
 
 def _units(node: Node, site: SiteContext, units: _Units) -> tuple[AccountPlan, ...]:

@@ -141,18 +141,18 @@ _SEASONS: Final = by_name(
 
 def read_bands(value: object, currency: str | None = None, /) -> tuple[Band, ...]:
     """Read time-of-use bands: by name, their windows or the word ``rest``."""
-    found = _BANDS(value, currency)
-    if not found:
+    named = _BANDS(value, currency)
+    if not named:
         raise invalid("has no band", "name a band, or leave bands out for one price at all times")
-    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in found.items())
+    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in named.items())
 
 
 def read_seasons(value: object, currency: str | None = None, /) -> tuple[Season, ...]:
     """Read seasons: by name, their first and last days or the word ``rest``."""
-    found = _SEASONS(value, currency)
-    if not found:
+    named = _SEASONS(value, currency)
+    if not named:
         raise invalid("has no season", "name a season, or leave seasons out for the same all year")
-    return tuple(Season(name, spans or (), rest=spans is None) for name, spans in found.items())
+    return tuple(Season(name, spans or (), rest=spans is None) for name, spans in named.items())
 
 
 def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSetPart, ...]:
@@ -188,7 +188,7 @@ def standing_charges(value: object, currency: str | None = None, /) -> tuple[Sta
     read = tariff_words.standing_charge
     if not isinstance(value, dict):
         return (StandingCharge(ONE_CHARGE, *read(value, currency)),)
-    return tuple(StandingCharge(name, *found) for name, found in by_name(read)(value, currency).items())
+    return tuple(StandingCharge(name, *charge) for name, charge in by_name(read)(value, currency).items())
 
 
 def read_load_profile(value: object, currency: str | None = None, /) -> LoadProfile:

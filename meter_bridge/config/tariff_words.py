@@ -117,8 +117,8 @@ def block_by(value: str) -> int:
     """Read what sets the block; returns months of history, 0 for the use in the period."""
     if value == IN_THE_PERIOD:
         return 0
-    found = _HISTORY.fullmatch(value)
-    months = int(found[1]) if found else MAX_HISTORY + 1
+    match = _HISTORY.fullmatch(value)
+    months = int(match[1]) if match else MAX_HISTORY + 1
     if months > MAX_HISTORY:
         remedy = f"write the mean of the last 3 months (at most {MAX_HISTORY}), or {IN_THE_PERIOD}"
         raise invalid(f"{value!r} is not a way to choose the block", remedy)
@@ -146,13 +146,13 @@ def per_month(value: object, currency: str | None = None, /) -> int:
 def demand_charge(value: object, currency: str | None = None, /) -> DemandCharge:
     """Read a demand charge, such as ``42 per kW, contracted`` or ``42 per kW, maximum of 15 min``."""
     text = single(value)
-    found = _DEMAND.fullmatch(text)
-    if found is None:
+    match = _DEMAND.fullmatch(text)
+    if match is None:
         remedy = "write it like 42.00 per kW, contracted or 42.00 per kW, maximum of 15 min"
         raise invalid(f"{text!r} is not a charge per kW", remedy)
-    per_kw = money(found[1], currency)
-    if found[2]:
+    per_kw = money(match[1], currency)
+    if match[2]:
         return DemandCharge(per_kw, DemandOf.CONTRACTED)
-    if int(found[3]) not in INTERVALS_MIN:
-        raise invalid(f"a maximum of {found[3]} min cannot be measured", "write 15, 30 or 60 min")
-    return DemandCharge(per_kw, DemandOf.MAXIMUM, int(found[3]))
+    if int(match[3]) not in INTERVALS_MIN:
+        raise invalid(f"a maximum of {match[3]} min cannot be measured", "write 15, 30 or 60 min")
+    return DemandCharge(per_kw, DemandOf.MAXIMUM, int(match[3]))

@@ -224,8 +224,8 @@ def _nearest(node: Node, key: str) -> Node:
 
 def _key_and_code(message: str) -> tuple[str, ProblemCode]:
     """Return the key that a message of the tariff's check is about, and the code of the problem."""
-    found = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
-    return next(found, ("bands", ProblemCode.WRONG_VALUE))
+    matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
+    return next(matches, ("bands", ProblemCode.WRONG_VALUE))
 
 
 _KEYS_OF_MESSAGES: Final = {
@@ -251,8 +251,8 @@ def _check_order(nodes: Sequence[Node], versions: Sequence[TariffVersion | None]
             message = f"{start} does not begin after the version before it, {newest.id}"
             node.at("from").report(message, "put versions in the order of their start, each with its own")
         elif newest is not None:
-            found = obstacle(newest, version, version.valid_from)
-            if found is not None:
+            reason = obstacle(newest, version, version.valid_from)
+            if reason is not None:
                 code = ProblemCode.VERSION_CANNOT_FOLLOW
-                _nearest(node, found.key).report(found.message, found.remedy, code=code)
+                _nearest(node, reason.key).report(reason.message, reason.remedy, code=code)
         newest = version

@@ -12,13 +12,13 @@ from meter_bridge.core.tariff.tariff import Tax, TaxBase, TaxKind
 
 def taxes(node: Node, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
     """Return the taxes, levies and rebates of a version, in the order in which they are raised."""
-    found: list[Tax] = []
+    taxes: list[Tax] = []
     for index, written in enumerate(parts):
-        place, earlier = node.at(index), [tax.name for tax in found]
+        place, earlier = node.at(index), [tax.name for tax in taxes]
         if written.name in TAX_BASES or written.name in set(TaxBase):
             place.at("name").report(f"{written.name!r} is the name of a charge", "give the tax another name")
         sign = -1 if written.kind is TaxKind.REBATE else 1
-        found.append(
+        taxes.append(
             Tax(
                 name=written.name,
                 rate_ppm=sign * written.percent,
@@ -28,7 +28,7 @@ def taxes(node: Node, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
                 per_mwh=sign * written.per_kwh * KWH_PER_MWH,
             )
         )
-    return tuple(found)
+    return tuple(taxes)
 
 
 def _raised_on(node: Node, tax: TaxPart, earlier: Sequence[str]) -> frozenset[str]:

@@ -35,8 +35,8 @@ class Start(NamedTuple):
 @reader
 def minute_of_day(value: str) -> int:
     """Read a time of day; returns its minute, 1440 for 24:00."""
-    found = _TIME.fullmatch(value)
-    minute = int(found[1]) * 60 + int(found[2]) if found else MINUTES_PER_DAY + 1
+    match = _TIME.fullmatch(value)
+    minute = int(match[1]) * 60 + int(match[2]) if match else MINUTES_PER_DAY + 1
     if minute > MINUTES_PER_DAY:
         remedy = 'write hours and minutes with two digits each, such as "06:00"'
         raise invalid(f"{value!r} is not a time of day", remedy)
@@ -66,8 +66,8 @@ def days(value: object, _currency: str | None = None, /) -> frozenset[int]:
 def _days(value: str) -> frozenset[int]:
     parts = [part.strip() for part in value.split(",")]
     named = ",".join(part for part in parts if part != HOLIDAYS)
-    found = _weekdays(named) if named or HOLIDAYS not in parts else frozenset()
-    return found | {HOLIDAY} if HOLIDAYS in parts else found
+    days = _weekdays(named) if named or HOLIDAYS not in parts else frozenset()
+    return days | {HOLIDAY} if HOLIDAYS in parts else days
 
 
 def _weekday(name: str) -> int:
@@ -84,17 +84,17 @@ weekday: Final = reader(_weekday)
 @reader
 def day(value: str) -> date:
     """Read a local date."""
-    found = start(value)
-    if found.at is not None or len(value) != len("2026-12-24"):
+    moment = start(value)
+    if moment.at is not None or len(value) != len("2026-12-24"):
         raise invalid(f"{value!r} is not a date without a time", "write it like 2026-12-24")
-    return found.day
+    return moment.day
 
 
 @reader
 def day_of_year(value: str) -> int:
     """Read a day of every year, month first; returns month x 100 + day."""
-    found = _DAY_OF_YEAR.fullmatch(value)
-    month, number = (int(found[1]), int(found[2])) if found else (0, 0)
+    match = _DAY_OF_YEAR.fullmatch(value)
+    month, number = (int(match[1]), int(match[2])) if match else (0, 0)
     try:
         date(_LEAP_YEAR, month, number)
     except ValueError:
@@ -105,9 +105,9 @@ def day_of_year(value: str) -> int:
 @reader
 def start(value: str) -> Start:
     """Read a local date, or a local date-time to the minute."""
-    found = _START.fullmatch(value)
+    match = _START.fullmatch(value)
     try:
-        moment = datetime.fromisoformat(f"{found[1]}T{found[2] or '00:00'}") if found else None
+        moment = datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00'}") if match else None
     except ValueError:
         moment = None
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:

@@ -73,15 +73,15 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
 def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
     """Return the meters of a unit, or none after reporting what is wrong with one of them."""
     items = node.at("meters").items()
-    found = [read_meter(item, context) for item in items]
+    meters = [read_meter(item, context) for item in items]
     seen: set[str] = set()
-    for item, meter in zip(items, found, strict=True):
+    for item, meter in zip(items, meters, strict=True):
         if meter is not None and meter.id in seen:
             name = meter.id.rpartition("/")[2]
             message = f"two meters of {context.unit_id} have the id {name!r}"
             item.report(message, "give each of them its own id, such as id: geyser")
         seen.add(meter.id if meter else "")
-    return tuple(meter for meter in found if meter is not None) if all(found) else ()
+    return tuple(meter for meter in meters if meter is not None) if all(meters) else ()
 
 
 def _tariff_id(unit: _Unit) -> str | None:

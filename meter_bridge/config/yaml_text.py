@@ -37,24 +37,24 @@ class Document:
 
     def get(self, path: Path) -> Data | None:
         """Return what stands at a path, or None."""
-        found: Data = self.data
+        data: Data = self.data
         for step in path:
-            match found, step:
-                case dict(), str() if step in found:
-                    found = found[step]
-                case list(), int() if step < len(found):
-                    found = found[step]
+            match data, step:
+                case dict(), str() if step in data:
+                    data = data[step]
+                case list(), int() if step < len(data):
+                    data = data[step]
                 case _:
                     return None
-        return found
+        return data
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Return the place of a value, or of its key; of the nearest that exists around it."""
         while path:
             own, other = (self.keys, self.values) if key else (self.values, self.keys)
-            found = own.get(path) or other.get(path)
-            if found is not None:
-                return found
+            place = own.get(path) or other.get(path)
+            if place is not None:
+                return place
             path, key = path[:-1], True
         return (1, 1)
 
@@ -118,13 +118,13 @@ def _check_characters(text: str) -> None:
             f"{size:,} bytes are more than {MAX_BYTES:,}",
             "split the installation over several bridges",
         )
-    found = _UNPRINTABLE.search(text)
-    if found:
-        before = text[: found.start()]
-        place = (before.count("\n") + 1, found.start() - before.rfind("\n"))
+    match = _UNPRINTABLE.search(text)
+    if match:
+        before = text[: match.start()]
+        place = (before.count("\n") + 1, match.start() - before.rfind("\n"))
         _refuse(
             place,
-            f"character {found.group()!r} is not allowed in a text",
+            f"character {match.group()!r} is not allowed in a text",
             "remove it; save the file as UTF-8",
         )
     if not text.strip():
