@@ -1,8 +1,8 @@
 """Parts of a site file besides tariffs, with all of their keys: installation, site, unit and meter.
 
 A new key is declared here, goes into the plan in ``units.py`` or ``meters.py``, is shown by ``describe.py``
-or ``diff_meters.py`` and explained in ``docs/site-file.md``; a test fails where one of
-the last two is forgotten.
+or ``diff_meters.py``, and is explained in ``docs/site-file.md``. A test fails where one of the last two is
+forgotten.
 """
 
 from collections.abc import Callable
