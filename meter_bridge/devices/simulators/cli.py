@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 import yaml
 
-from meter_bridge.config.settings import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
