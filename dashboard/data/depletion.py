@@ -14,7 +14,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.forecasts import sights
 from dashboard.queries.units import Unit, units
 from meter_bridge.core.forecast.consumption_model import PPM
-from meter_bridge.core.forecast.depletion import RunOut, Sight, run_out
+from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
 
@@ -29,7 +29,7 @@ class Lasts:
 
     days: float | None = None
     """None while too little is known; ``BEYOND`` for longer than is foretold."""
-    out: RunOut | None = None
+    out: Depletion | None = None
 
 
 NOT_KNOWN: Final = Lasts()
@@ -57,7 +57,7 @@ class Foretold:
     """Enough is known of the past for a band."""
 
 
-def lasts(unit: Unit, known: Sequence[Sight], now: int) -> Lasts:
+def lasts(unit: Unit, known: Sequence[SupplyForecast], now: int) -> Lasts:
     """Return how long the credit of a unit lasts."""
     policy = policy_of(unit.policy)
     if policy is None or policy.payment_mode is not PaymentMode.PREPAYMENT:
@@ -65,7 +65,7 @@ def lasts(unit: Unit, known: Sequence[Sight], now: int) -> Lasts:
     left = left_of(unit, policy)
     if not known:
         return Lasts(0.0 if left <= 0 and unit.read_at is not None else None)
-    out = run_out(known, left, now)
+    out = forecast_depletion(known, left, now)
     return Lasts(BEYOND) if out is None else Lasts((out.at - now) / DAY_MS, out)
 
 
@@ -84,18 +84,22 @@ def foretold(opened: Warehouse, viewer: Viewer, account_id: str) -> Foretold | N
         return None
     left = left_of(unit, policy)
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
-    if not prepaid or left <= 0 or any(each.outlook.in_units for each in known):
+    if not prepaid or left <= 0 or any(each.projection.in_units for each in known):
         return None
-    return _ahead(known, unit.available, policy.credit.disablement_threshold, run_out(known, left, now), now)
+    return _ahead(
+        known, unit.available, policy.credit.disablement_threshold, forecast_depletion(known, left, now), now
+    )
 
 
-def _ahead(known: Sequence[Sight], available: int, least: int, out: RunOut | None, now: int) -> Foretold:
+def _ahead(
+    known: Sequence[SupplyForecast], available: int, least: int, out: Depletion | None, now: int
+) -> Foretold:
     """Return the balance at each coming midnight, and where nothing is left.
 
     At the least that is its own the balance stays while emergency credit bears what is used.
     """
     floor = min(available, least)
-    outlooks = [each.outlook for each in known]
+    outlooks = [each.projection for each in known]
     base = sum(each.spent(now) for each in outlooks)
     instants = sorted({point.at for each in outlooks for point in each.points if point.at > now})
     points = [Ahead(now, available, now, now)]
@@ -112,7 +116,7 @@ def _ahead(known: Sequence[Sight], available: int, least: int, out: RunOut | Non
     )
 
 
-def _within(at: int, balance: int, now: int, out: RunOut | None) -> Ahead:
+def _within(at: int, balance: int, now: int, out: Depletion | None) -> Ahead:
     """Return a balance with the instants between which it is likely to be reached."""
     if out is None or out.soonest is None or out.latest is None or out.at <= now:
         return Ahead(at, balance, at, at)

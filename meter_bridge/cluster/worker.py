@@ -25,7 +25,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import repeat
+from meter_bridge.engine.jobs import run_periodically
 from meter_bridge.engine.restore import identity
 from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
@@ -111,7 +111,9 @@ class Worker:
         folder = self._settings.data / EXPORT_NAME
         exporting = Exporting(reader, Exporter(self._url, folder), folder, self._count)
         job = asyncio.create_task(
-            repeat("export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S)
+            run_periodically(
+                "export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S
+            )
         )
         try:
             yield

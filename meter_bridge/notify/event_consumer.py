@@ -180,13 +180,13 @@ class Clerk:
         """Store notices and mark as one unit."""
         clock = self._session.clock
         unit, made_at = units.Transaction(clock.now()), clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
             "id": queries.mark_id(self._session.shard),
             "event_seq": mark.event_seq,
             "digests": json.dumps(dict(mark.digests)),
         }
-        unit.work.add(ops.UPSERT_NOTICE_MARK, row)
+        unit.changeset.add(ops.UPSERT_NOTICE_MARK, row)
         await self._session.commit(unit)
         self._mark = mark
 

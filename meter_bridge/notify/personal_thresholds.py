@@ -96,9 +96,9 @@ class Watch:
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
         unit, made_at = Transaction(now), self._session.clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
-        unit.work.extend(ops.UPSERT_OWN_WARNING, rows)
+        unit.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
         await self._session.commit(unit)
         if self._below is not None:
             self._below |= changed

@@ -111,7 +111,7 @@ class Payments:
         if amount is None:
             possible = self.options(actor, account_id)
             return preview(account, possible.to_restore or possible.smallest, now)
-        asked = TopUp.asked(account, amount, "preview", None)
+        asked = TopUp.from_request(account, amount, "preview", None)
         asked.check(self._session, account)
         return preview(account, asked.amount, now)
 

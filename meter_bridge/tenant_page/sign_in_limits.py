@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from meter_bridge.engine.access.failed_attempts import GuessBook
-from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
+from meter_bridge.engine.access.failed_attempts import FailedAttempts
+from meter_bridge.engine.access.lockout_rules import WRONG, Lockout, LockoutLimits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.access.throttle import peer_of
 from meter_bridge.engine.state.session import Session
@@ -22,7 +22,7 @@ FROM_ONE_PLACE_IN_ALL: Final = 20
 """The same for whatever numbers."""
 
 
-class Lockout:
+class SignInLimits:
     """Counts wrong codes by number, by place, and by both.
 
     A number is counted as it was typed, whether or not there is such a room, so that the count tells nothing.
@@ -32,11 +32,11 @@ class Lockout:
     def __init__(self, session: Session, key: SecretKey) -> None:
         """Take up what was tried before the start."""
         self._guards = {
-            BOTH: Guard(Limits(each=FROM_ONE_PLACE * WRONG)),
-            NUMBER: Guard(Limits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
-            PLACE: Guard(Limits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
+            BOTH: Lockout(LockoutLimits(each=FROM_ONE_PLACE * WRONG)),
+            NUMBER: Lockout(LockoutLimits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
+            PLACE: Lockout(LockoutLimits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
         }
-        self._book = GuessBook(session, key, self._guards)
+        self._book = FailedAttempts(session, key, self._guards)
 
     def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
         """Return the guards that a try goes through, with whom each counts."""
@@ -47,7 +47,7 @@ class Lockout:
 
     async def look(self, number: str, peer: str | None) -> None:
         """Take up what was tried where somebody whose code is of another shard comes in."""
-        await self._book.look(self._counts(number, peer))
+        await self._book.refresh(self._counts(number, peer))
 
     def refuse(self, number: str, peer: str | None, at: int) -> None:
         """Raise ``RequestRefused`` while somebody is not heard."""
@@ -69,11 +69,11 @@ class Lockout:
         counts = self._counts(number, peer)
         verdicts = [self._guards[name].wrong(who, mark, WRONG, at) for name, who in counts]
         if set(verdicts) != {Verdict.KNOWN}:
-            await self._book.keep(counts)
+            await self._book.save(counts)
         return Verdict.LOCKED in verdicts
 
     async def right(self, number: str, peer: str | None) -> None:
         """Forget the slips of who has now shown the right code."""
         name, who = self._counts(number, peer)[0]
         if self._guards[name].forgive(who):
-            await self._book.keep([(name, who)])
+            await self._book.save([(name, who)])

@@ -36,10 +36,10 @@ async def test_an_hour_whose_last_quarter_was_posted_after_somebody_looked_is_to
         await made.read(10_400, after=58 * MINUTE)
         await made.tick(LONGEST_WAIT_MS)
         await made.read(10_500, after=2 * MINUTE)
-        assert made.account.supplies[0].due is not None
+        assert made.account.supplies[0].deferred_posting is not None
         made.time.forward(later)
         number, before = await told(made, 0)
         await made.tick(LONGEST_WAIT_MS)
-        assert made.account.supplies[0].due is None
+        assert made.account.supplies[0].deferred_posting is None
         _, after = await told(made, number)
         assert before < after

@@ -13,9 +13,9 @@ from dashboard.data.snapshot import read_snapshot
 from dashboard.data.unit_status import standings_of
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
-from meter_bridge.core.forecast.depletion import RunOut
-from meter_bridge.engine.forecasting.account_forecast import run_out
-from meter_bridge.engine.forecasting.forecaster import Foretelling
+from meter_bridge.core.forecast.depletion import Depletion
+from meter_bridge.engine.forecasting.account_forecast import account_depletion
+from meter_bridge.engine.forecasting.forecaster import Forecaster
 from meter_bridge.protocol.requests import SelectEmergencyCredit
 from tests.dashboard.real_house import SITE, WATTS, Street
 from tests.dashboard.sample_house import House, Unit, build
@@ -61,7 +61,7 @@ HOMES = (
 )
 
 
-async def live(folder: Path) -> dict[str, RunOut | None]:
+async def live(folder: Path) -> dict[str, Depletion | None]:
     """Let the engine run for some days and foretell; return what it says of each unit."""
     async with opened(folder, VirtualTime(synchronised=True)) as made:
         await apply(
@@ -74,14 +74,14 @@ async def live(folder: Path) -> dict[str, RunOut | None]:
         await street.operate("flat-2", SelectEmergencyCredit(), "e1")
         for _ in range(DAYS):
             await street.run(96)
-            await Foretelling(made.engine.session).whole_round()
+            await Forecaster(made.engine.session).whole_round()
             await made.settle()
         await street.run(7)
         made.engine.session.flush(everything=True)
         await made.engine.session.drained()
         now = made.engine.session.clock.now()
         told = {
-            account.id: run_out(account, now)
+            account.id: account_depletion(account, now)
             for account in made.engine.session.installation.accounts.values()
         }
         made.engine.session.reader.dispose()
@@ -89,12 +89,12 @@ async def live(folder: Path) -> dict[str, RunOut | None]:
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, RunOut | None]]:
+def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Depletion | None]]:
     folder = tmp_path_factory.mktemp("foretold")
     return folder, asyncio.run(live(folder))
 
 
-def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, RunOut | None]]) -> None:
+def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, Depletion | None]]) -> None:
     folder, told = street
     found = {
         each.unit.id: each.lasts.out for each in standings_of(Warehouse(read_snapshot(folder)), LANDLORD)
@@ -108,7 +108,7 @@ def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, RunOut |
 
 @pytest.mark.parametrize("unit", LOADS)
 def test_a_units_page_tells_what_the_bridge_tells(
-    street: tuple[Path, dict[str, RunOut | None]], unit: str
+    street: tuple[Path, dict[str, Depletion | None]], unit: str
 ) -> None:
     folder, told = street
     warehouse = Warehouse(read_snapshot(folder, unit))
@@ -124,7 +124,7 @@ def test_a_units_page_tells_what_the_bridge_tells(
 
 
 def test_the_curve_ends_where_overdraft_and_emergency_credit_end(
-    street: tuple[Path, dict[str, RunOut | None]],
+    street: tuple[Path, dict[str, Depletion | None]],
 ) -> None:
     for unit, end in (("flat-1", 0), ("flat-2", 0), ("flat-6", -15)):
         ahead = foretold(Warehouse(read_snapshot(street[0], unit)), LANDLORD, unit)

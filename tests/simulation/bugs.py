@@ -13,7 +13,7 @@ from dashboard.pricing import amounts
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Split
-from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
 from meter_bridge.core.register import register
 from meter_bridge.core.register.register import Advance, Register, RegisterReading
@@ -115,16 +115,16 @@ def _late_readings_count() -> Patches:
 
 
 def _rounds_each_charge() -> Patches:
-    honest = Sums.add_to
+    honest = ChargesBuilder.add_to
 
-    def add_to(self: Sums, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+    def add_to(self: ChargesBuilder, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
         amount = honest(self, version, key, each, natural)
         wrong = -(-amount // 100) * 100
         if key in self.added:
             self.added[key][1] += wrong - amount
         return wrong
 
-    return (patch.object(Sums, "add_to", add_to),)
+    return (patch.object(ChargesBuilder, "add_to", add_to),)
 
 
 def _acknowledges_first() -> Patches:
@@ -136,7 +136,7 @@ def _does_not_wait_for(kind: ops.Op) -> Patches:
     honest = Session.commit
 
     async def commit(self: Session, unit: Transaction) -> None:
-        if kind in unit.work.rows:
+        if kind in unit.changeset.rows:
             self.submit(unit)
         else:
             await honest(self, unit)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine as SqlEngine, func, select
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
@@ -78,11 +78,11 @@ class KeypadDesk:
         for each in minted:
             row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
             row |= {"kind": each.kind.value, "units": each.units, "actor": unit.actor, "at": unit.at}
-            unit.work.add(ops.INSERT_KEYPAD_TOKEN, row)
+            unit.changeset.add(ops.INSERT_KEYPAD_TOKEN, row)
         told = {"serial": keypad.serial, "tokens": len(minted), "kind": minted[0].kind.value}
         told |= {"units": sum(each.units for each in minted), "by": unit.actor}
         kind = EventKind.KEYPAD_TOKENS
-        announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
         await self._session.commit(unit)
 
 

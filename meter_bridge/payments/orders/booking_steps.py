@@ -114,5 +114,5 @@ class Stepping:
         """Write a step down that moved no money."""
         unit = self._session.begin(actor)
         row = slip.row(account_id, None, unit) | {"note": note}
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, row)
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, row)
         await self._session.commit(unit)

@@ -88,7 +88,7 @@ class CreditPayment(Operation[TopUpResult]):
     answer: ClassVar[type] = TopUpResult
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.slip.amount, self.slip.order_id]
 
     @override
@@ -98,10 +98,10 @@ class CreditPayment(Operation[TopUpResult]):
         check_amount(account, self.slip.amount, 1, room, "a payment")
 
     @override
-    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         top_up = TopUp(self.slip.amount, self.slip.name[:METHOD_LENGTH], self.slip.payment_id)
-        seq, result = top_up.carry_out(session, account, unit)
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
+        seq, result = top_up.execute(session, account, unit)
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
         return seq, result
 
 
@@ -130,20 +130,20 @@ class TakeBack(BookOperation):
     reversal: Reversal = field(init=False)
 
     name: ClassVar[str] = "payment_taken_back"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.reversal = Reversal(requests.Reversal(entry=self.entry, reason=self.slip.note))
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.slip.amount, self.entry]
 
     @override
-    def look_up(self, session: Session, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Find the top-up; raises ``RequestRefused`` with ALREADY_REVERSED where a person took it back."""
         if self.whole:
-            self.reversal.look_up(session, account_id)
+            self.reversal.prefetch(session, account_id)
         if self.whole or not self.first:
             return
         entry = tables.journal_entry.c
@@ -168,15 +168,15 @@ class TakeBack(BookOperation):
             self.reversal.check(session, account)
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         if self.whole:
-            seq, result = self.reversal.carry_out(session, account, unit)
+            seq, result = self.reversal.execute(session, account, unit)
         else:
             seq, result = self._part(session, account, unit)
         entry = None if seq is None else entry_id(seq)
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
         return seq, result
 
     def _part(

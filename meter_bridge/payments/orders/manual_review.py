@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -162,7 +162,7 @@ class Desk:
         account_id = asked.account or (case.order.account_id if case.order else None)
         if case.order is not None and account_id == case.order.account_id:
             data["tenancy"] = case.order.tenancy
-        announce(
+        record_event(
             self._session.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
         )
         await self._session.commit(unit)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -80,7 +80,10 @@ class Cashier:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
         provider = self._provider(account, asked.provider)
-        top_up, customer = TopUp.asked(account, asked.amount, provider.name, None), _Customer.of(account)
+        top_up, customer = (
+            TopUp.from_request(account, asked.amount, provider.name, None),
+            _Customer.of(account),
+        )
         lock = self._opening.setdefault((account.id, key), asyncio.Lock())
         async with lock:
             order, known = await self._order(actor, customer, provider, top_up, key)
@@ -169,10 +172,10 @@ class Cashier:
             created_at=unit.at,
         )
         row = {name: getattr(order, name) for name in Order.__slots__} | {"key": key}
-        unit.work.add(ops.INSERT_PAYMENT_ORDER, row)
+        unit.changeset.add(ops.INSERT_PAYMENT_ORDER, row)
         told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
         kind = EventKind.PAYMENT_ORDERED
-        announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
         await self._session.commit(unit)
         self._asking.follow([order])
         return order

@@ -18,7 +18,7 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries, shard_lookup
@@ -138,11 +138,11 @@ class Hearing:
         self._newest += 1
         row = {name: getattr(told, name) for name in Told.__slots__ if name != "reference"}
         row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
-        unit.work.add(ops.INSERT_PAYMENT_EVENT, row)
+        unit.changeset.add(ops.INSERT_PAYMENT_EVENT, row)
         if told.kind is not Kind.STARTED:
             kind, account_id = EventKind.PAYMENT_HEARD, None if order is None else order.account_id
             data = _record(provider_id, told) | ({} if order is None else {"tenancy": order.tenancy})
-            announce(self._session.installation, unit, kind, account_id=account_id, data=data)
+            record_event(self._session.installation, unit, kind, account_id=account_id, data=data)
         await self._session.commit(unit)
 
     async def _settle(self, subject: Subject) -> bool:

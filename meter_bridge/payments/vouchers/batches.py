@@ -10,7 +10,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import amount_in
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
@@ -54,7 +54,7 @@ class VoucherPress:
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
             for n in range(1, order.count + 1)
         ]
-        unit.work.add(
+        unit.changeset.add(
             ops.INSERT_VOUCHER_BATCH,
             {
                 "id": batch_id,
@@ -73,7 +73,7 @@ class VoucherPress:
         nothing = dict.fromkeys(
             ("sold_at", "sold_to", "sold_by", "blocked_at", "blocked_by", "blocked_reason")
         )
-        unit.work.extend(
+        unit.changeset.extend(
             ops.INSERT_VOUCHER,
             [
                 nothing | {"id": serial, "batch_id": batch_id, "code_hash": code_hash(self._key, code)}
@@ -166,7 +166,7 @@ class VoucherPress:
                     remedy="leave it out, and sell another",
                 )
             row = {"row_id": voucher.serial, "new_sold_at": unit.at}
-            unit.work.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
+            unit.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
         return await self._changed(unit, "sold", found, to=to)
 
     async def block(
@@ -191,7 +191,7 @@ class VoucherPress:
         found = [voucher for voucher in found if voucher.blocked_at is None]
         for voucher in found:
             row = {"row_id": voucher.serial, "new_blocked_at": unit.at}
-            unit.work.add(
+            unit.changeset.add(
                 ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
             )
         return await self._changed(unit, "blocked", found, reason=reason)
@@ -216,7 +216,7 @@ class VoucherPress:
 
     def _tell(self, unit: Transaction, what: str, **data: object) -> None:
         told = {"what": what, "by": unit.actor, **data}
-        announce(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
+        record_event(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
-from meter_bridge.engine.access.failed_attempts import GuessBook
-from meter_bridge.engine.access.keyed_lock import Turns
+from meter_bridge.engine.access.failed_attempts import FailedAttempts
+from meter_bridge.engine.access.keyed_lock import KeyedLock
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -36,9 +36,9 @@ class VoucherTill:
         self._session = session
         self._operations = operations
         self._key = key
-        self._guard = lockout_rules.Guard()
-        self._book = GuessBook(session, key, {GUARD: self._guard})
-        self._turns = Turns()
+        self._guard = lockout_rules.Lockout()
+        self._book = FailedAttempts(session, key, {GUARD: self._guard})
+        self._turns = KeyedLock()
 
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
@@ -71,7 +71,7 @@ class VoucherTill:
             raise
         forgiven = [(GUARD, each) for each in who if self._guard.forgive(each)]
         if forgiven:
-            await self._book.keep(forgiven)
+            await self._book.save(forgiven)
         return result
 
     def _answered(self, account: Account, key: str) -> bool:
@@ -105,7 +105,7 @@ class VoucherTill:
         verdicts = {self._guard.wrong(each, mark, weight, at) for each in who}
         locked = lockout_rules.Verdict.LOCKED in verdicts
         if verdicts != {lockout_rules.Verdict.KNOWN}:
-            await self._book.keep((GUARD, each) for each in who)
+            await self._book.save((GUARD, each) for each in who)
         if locked or (weight == lockout_rules.WRONG and lockout_rules.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
             await self._record(actor, account, data | {"turned_away_before": away})
@@ -123,7 +123,7 @@ class VoucherTill:
             unit = self._session.begin(actor)
             told = {"by": unit.actor, **data}
             kind = EventKind.VOUCHER_REFUSED
-            announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+            record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
             await self._session.commit(unit)
 
     def _check_key(self, refused: RequestRefused) -> None:
