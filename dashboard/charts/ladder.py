@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import (
     Chart,
-    Ink,
+    Palette,
     band_colours,
     band_name,
     band_order,
@@ -41,7 +41,7 @@ def block_names(ladder: BlockSchedule) -> list[str]:
     return names
 
 
-def block_ladder(version: TariffVersion, ink: Ink) -> Chart:
+def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
     """Return the price per kWh of each block, taxes included, with a bar for each band."""
     figure = go.Figure(layout=layout(ink))
     bands = [band.name for band in version.bands]

@@ -17,7 +17,7 @@ _QUERY: Final = """
     ORDER BY s.account_id, s.id"""
 
 
-def sights(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyForecast, ...]]:
+def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyForecast, ...]]:
     """Return what is foretold of each account; units that were bought count as of the newest posting."""
     found: dict[str, list[SupplyForecast | None]] = {}
     for row in warehouse.rows(_QUERY, viewer.parameters()):

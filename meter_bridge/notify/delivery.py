@@ -46,7 +46,7 @@ class Known:
         }
 
 
-class Postman:
+class NoticeDelivery:
     """Sends what is due."""
 
     def __init__(self, session: Session, people: People, sender: Sender) -> None:

@@ -31,7 +31,7 @@ type FindAccount = Callable[[Actor, str], Account]
 _LONGEST: Final = 100
 
 
-class Door:
+class CustomerSignIn:
     """Lets customers in to the one account that is theirs."""
 
     def __init__(self, session: Session, key: SecretKey, page: str | None, account: FindAccount) -> None:
@@ -40,7 +40,7 @@ class Door:
         self._key = key
         self._page = page
         self._account = account
-        self._lockout = SignInLimits(session, key)
+        self._limits = SignInLimits(session, key)
         with session.reader.connect() as connection:
             found = load_accesses(connection)
         self._by_id = {each.id: each for each in found}
@@ -63,7 +63,7 @@ class Door:
         self._revoke(unit, account.id)
         unit.changeset.add(ops.INSERT_TENANT_ACCESS, made.access.row())
         unit.after_commit(lambda: self._keep(made.access))
-        self._tell(unit, account.id, "made")
+        self._record_event(unit, account.id, "made")
         await self._session.commit(unit)
         page = None if self._page is None else f"{self._page}/my/#in={made.link}"
         return AccessView(
@@ -80,7 +80,7 @@ class Door:
         account = self._account(actor, account_id)
         unit = self._session.begin(actor)
         if self._revoke(unit, account.id):
-            self._tell(unit, account.id, "revoked")
+            self._record_event(unit, account.id, "revoked")
             await self._session.commit(unit)
 
     def _revoke(self, unit: Transaction, account_id: str) -> bool:
@@ -102,7 +102,7 @@ class Door:
         self._by_link.pop(access.link_hash, None)
         self._session.feed.end_for_token(_token_id(access))
 
-    def _tell(self, unit: Transaction, account_id: str, what: str) -> None:
+    def _record_event(self, unit: Transaction, account_id: str, what: str) -> None:
         data = {"what": what, "by": unit.actor}
         record_event(
             self._session.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data
@@ -114,16 +114,16 @@ class Door:
         Whatever is wrong, and whether or not there is such a number, the answer is the same.
         """
         at, typed = self._session.clock.now(), simple(number[:_LONGEST])
-        await self._lockout.look(typed, peer)
-        self._lockout.refuse(typed, peer, at)
+        await self._limits.refresh(typed, peer)
+        self._limits.refuse(typed, peer, at)
         digest = code_digest(self._key, code[:_LONGEST])
         access = self._by_code.get(digest)
         account = self._opened(access)
         if access is None or account is None or typed not in numbers_of(account):
-            if await self._lockout.wrong(typed, peer, digest.hex()[:8], at):
+            if await self._limits.wrong(typed, peer, digest.hex()[:8], at):
                 await self._note_lock(typed)
             raise _wrong()
-        await self._lockout.right(typed, peer)
+        await self._limits.right(typed, peer)
         return self._in(access, account)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:

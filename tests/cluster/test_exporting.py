@@ -15,7 +15,7 @@ from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.audit import audit
-from meter_bridge.cluster.exporting import Exporting
+from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.worker import Worker
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import parse_broker_url
@@ -61,7 +61,7 @@ async def export(found: Street, data: Path) -> None:
     """Export as the worker with a data folder does."""
     reader, folder = open_reader(found.location), data / EXPORT_NAME
     try:
-        await Exporting(reader, Exporter(found.location, folder), folder, 2).export()
+        await ClusterExport(reader, Exporter(found.location, folder), folder, 2).export()
     finally:
         reader.dispose()
 
@@ -197,7 +197,7 @@ async def test_a_damaged_file_keeps_no_other_of_a_worker_s_from_being_merged(
 ) -> None:
     monkeypatch.setattr(compaction, "MANY", 3)
     reader, folder = open_reader(exported.location), exported.data / EXPORT_NAME
-    exporting = Exporting(reader, Exporter(exported.location, folder), folder, 2)
+    exporting = ClusterExport(reader, Exporter(exported.location, folder), folder, 2)
     damaged = min(path for path in folder.rglob("*.parquet") if "rollup" in path.parts)
     for wh in (5_000, 6_000, 7_000):
         damaged.write_bytes(b"no parquet")

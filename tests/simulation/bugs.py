@@ -30,7 +30,7 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
 from meter_bridge.payments.orders import order
-from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.vouchers import redeem_operation
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Row, Work
@@ -204,18 +204,18 @@ def _answers_web_hooks_first() -> Patches:
 def _late_failures_count() -> Patches:
     honest = order._credit
 
-    def credit(case: order.Case) -> order.Next | None:
-        failed = any(each.kind is order.Kind.FAILED for each in case.told)
+    def credit(case: order.PaymentCase) -> order.NextStep | None:
+        failed = any(each.kind is order.ProviderEventKind.FAILED for each in case.events)
         return None if failed else honest(case)
 
     return (patch.object(order, "_credit", credit),)
 
 
 def _asks_no_provider() -> Patches:
-    async def tick(_self: Asking) -> None:
+    async def tick(_self: ProviderPolling) -> None:
         """Ask for nothing."""
 
-    return (patch.object(Asking, "tick", tick),)
+    return (patch.object(ProviderPolling, "tick", tick),)
 
 
 def _sets_round_down() -> Patches:

@@ -35,7 +35,7 @@ ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LIST: Final = "'meter-bridge voucher list' shows those that there are"
 
 
-class VoucherPress:
+class VoucherBatchService:
     """Vouchers of one session, as the landlord deals with them."""
 
     def __init__(self, session: Session, key: SecretKey) -> None:
@@ -80,7 +80,7 @@ class VoucherPress:
                 for serial, code in made
             ],
         )
-        self._tell(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
+        self._record_event(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
         await self._session.commit(unit)
         (batch,) = queries.batches(self._session.reader, today, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
@@ -167,7 +167,7 @@ class VoucherPress:
                 )
             row = {"row_id": voucher.serial, "new_sold_at": unit.at}
             unit.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
-        return await self._changed(unit, "sold", found, to=to)
+        return await self._save_changes(unit, "sold", found, to=to)
 
     async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, reason: str
@@ -194,7 +194,7 @@ class VoucherPress:
             unit.changeset.add(
                 ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
             )
-        return await self._changed(unit, "blocked", found, reason=reason)
+        return await self._save_changes(unit, "blocked", found, reason=reason)
 
     def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
         """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
@@ -204,17 +204,17 @@ class VoucherPress:
                 raise _unknown("voucher", serial)
         return list(found.values())
 
-    async def _changed(
+    async def _save_changes(
         self, unit: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
         """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
         if serials:
-            self._tell(unit, what, serials=serials, **more)
+            self._record_event(unit, what, serials=serials, **more)
             await self._session.commit(unit)
         return VouchersChanged(serials)
 
-    def _tell(self, unit: Transaction, what: str, **data: object) -> None:
+    def _record_event(self, unit: Transaction, what: str, **data: object) -> None:
         told = {"what": what, "by": unit.actor, **data}
         record_event(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
 
