@@ -27,7 +27,6 @@ from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.devices.base.driver import Item, Sink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.event_retention import EventRetention
@@ -37,7 +36,6 @@ from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Fo
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Scheduler
 from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.restore import load
 from meter_bridge.engine.sites.service import FOLLOW_S
@@ -135,10 +133,10 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
             _refuse_shards(reader)
-            engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
+            engine = Engine(reader, store, NoDevices(), Clocks())
             try:
                 await engine.run_due_accounts()
-                yield Bridge(engine, Discovery(), settings.data)
+                yield Bridge(engine, settings.data)
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
                 await engine.session.drained()
@@ -189,17 +187,16 @@ async def running(
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
-    transport, discovery = LateTransport(), Discovery()
+    transport = LateTransport()
     reader = open_reader(database, kept=True)
     with _disposed_of_at_failure(reader), ownership.patient(), _uncollected():
         if shard.whole:
             _refuse_shards(reader)
-        engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
+        engine = Engine(reader, store, transport, outside.clocks, shard)
     engine.session.suspend_watchdog = ownership.patient
-    intake = ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
-        _guarded(intake),
+        _guarded(engine.intake),
         lambda connected: _broker_changed(engine, connected=connected),
         shard=shard,
         make_client=outside.make_client,
@@ -207,7 +204,7 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
-    bridge = Bridge(engine, discovery, settings.data)
+    bridge = Bridge(engine, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)

@@ -25,13 +25,13 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import run_periodically
-from meter_bridge.engine.restore import identity
+from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.identity import identity
 from meter_bridge.storage.lease import Leases
 from meter_bridge.storage.leased import LeasedOwnership, name_of_process
 from meter_bridge.storage.segment_archive import EXPORT_NAME

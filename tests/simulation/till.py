@@ -12,7 +12,8 @@ from meter_bridge.actor import Actor
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.orders.order import Order
+from meter_bridge.payments.providers.event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
 from meter_bridge.payments.providers.settings_file import FILE_NAME

@@ -18,8 +18,9 @@ from meter_bridge.payments.orders.bookings import (
     ReinstatePayment,
     ReversePayment,
 )
-from meter_bridge.payments.orders.order import BookingStep, NextStep, Order, PaymentCase, ProviderEventKind
+from meter_bridge.payments.orders.order import BookingStep, NextStep, Order, PaymentCase
 from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.providers.event import ProviderEventKind
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops
 

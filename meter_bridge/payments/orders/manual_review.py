@@ -7,8 +7,8 @@ from typing import Final
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused

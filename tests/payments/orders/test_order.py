@@ -13,13 +13,12 @@ from meter_bridge.payments.orders.order import (
     Order,
     OrderState,
     PaymentCase,
-    ProviderEvent,
-    ProviderEventKind,
     ReviewReason,
     next_step,
     review_items,
     state_of,
 )
+from meter_bridge.payments.providers.event import ProviderEvent, ProviderEventKind
 
 ORDER = Order(
     id="pay-1",
