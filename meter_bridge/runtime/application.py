@@ -36,8 +36,8 @@ from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.payments.service import Payments
+from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (

@@ -12,11 +12,11 @@ import tempfile
 import time
 from typing import Final
 
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.writer import execute

@@ -11,7 +11,6 @@ from pathlib import Path
 import sys
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.jobs import Scheduler
@@ -19,6 +18,7 @@ from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.writer import ThreadWriter
 

@@ -11,7 +11,6 @@ from typing import override
 
 from sqlalchemy import Connection
 
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import compaction, retention
@@ -20,6 +19,7 @@ from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer

@@ -20,7 +20,7 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import BookingStep
+from meter_bridge.payments.order import BookingStep
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult
 from meter_bridge.storage import changeset as ops, tables

@@ -10,9 +10,9 @@ import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
 from meter_bridge.engine.statement.labels import money
-from meter_bridge.payments.orders.order import Order
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
-from meter_bridge.payments.providers.event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Links, Started, UnreadableError
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]

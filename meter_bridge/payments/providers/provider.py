@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from meter_bridge.payments.orders.order import Order
-from meter_bridge.payments.providers.event import ProviderEvent
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import ProviderEvent
 
 
 class WrongSignatureError(Exception):

@@ -12,9 +12,9 @@ from aiohttp import ClientSession
 import msgspec
 import stripe
 
-from meter_bridge.payments.orders.order import Order
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
-from meter_bridge.payments.providers.event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import (
     Links,
     ProviderDownError,

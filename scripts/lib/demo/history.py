@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.rating import units_for
@@ -34,6 +33,7 @@ from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME

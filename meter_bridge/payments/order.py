@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from meter_bridge.payments.providers.event import REVERSALS, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 
 
 class BookingStep(StrEnum):

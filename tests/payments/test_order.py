@@ -7,7 +7,7 @@ from itertools import permutations
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.payments.orders.order import (
+from meter_bridge.payments.order import (
     Booking,
     BookingStep,
     Order,
@@ -18,7 +18,7 @@ from meter_bridge.payments.orders.order import (
     review_items,
     state_of,
 )
-from meter_bridge.payments.providers.event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 
 ORDER = Order(
     id="pay-1",

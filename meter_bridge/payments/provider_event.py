@@ -1,4 +1,4 @@
-"""What a provider reports of an order."""
+"""What a provider reports of a payment."""
 
 from dataclasses import dataclass
 from enum import StrEnum
