@@ -9,7 +9,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.prepaid_meter import friendly
+from custom_components.prepaid_meter import friendly_hours
 from custom_components.prepaid_meter.client.protocol import (
     EmergencyCreditState,
     FriendlyHoursView,
@@ -153,7 +153,7 @@ async def test_friendly_hours_begin_and_end_by_the_clock(
     await eventually(lambda: getattr(hass.states.get(entity), "attributes", {}).get("start") == start)
     assert value(hass, entity) == "off"
     for at, shown in ((start, "on"), (end, "off")):
-        monkeypatch.setattr(friendly, "utcnow", lambda at=at: at)
+        monkeypatch.setattr(friendly_hours, "utcnow", lambda at=at: at)
         async_fire_time_changed(hass, at + timedelta(seconds=1))
         await hass.async_block_till_done()
         assert value(hass, entity) == shown

@@ -26,7 +26,7 @@ from custom_components.prepaid_meter.client import (
     from_dict,
     stream as stream_module,
 )
-from custom_components.prepaid_meter.client.connection import agreed_schema
+from custom_components.prepaid_meter.client.connection import negotiate_schema
 from custom_components.prepaid_meter.client.errors import BridgeTooNewError, BridgeTooOldError, refusal
 from custom_components.prepaid_meter.client.protocol import (
     AccountView,
@@ -117,12 +117,12 @@ def info(newest: int, oldest: int) -> ServerInfo:
 
 
 def test_the_newest_common_schema_is_agreed() -> None:
-    assert agreed_schema(info(1, 1)) == 1
-    assert agreed_schema(info(5, 1)) == 1
+    assert negotiate_schema(info(1, 1)) == 1
+    assert negotiate_schema(info(5, 1)) == 1
     with pytest.raises(BridgeTooNewError):
-        agreed_schema(info(5, 2))
+        negotiate_schema(info(5, 2))
     with pytest.raises(BridgeTooOldError):
-        agreed_schema(info(0, 0))
+        negotiate_schema(info(0, 0))
 
 
 def test_a_refusal_has_its_class_and_its_way_out() -> None:
@@ -198,8 +198,8 @@ async def test_silence_is_noticed(
     stream = follow(connection, Recorder())
     await stream.connect()
     monkeypatch.setattr(stream_module, "SILENCE_SECONDS", 0.05)
-    with pytest.raises(CannotConnectError, match="silent"):
-        await stream._follow()
+    with pytest.raises(CannotConnectError, match="stopped responding"):
+        await stream._read()
     await stream.close()
 
 
@@ -214,7 +214,7 @@ async def test_a_bridge_that_never_greets_is_given_up(
 
 async def test_there_is_nothing_to_follow_before_connecting(connection: BridgeConnection) -> None:
     with pytest.raises(CannotConnectError):
-        await follow(connection, Recorder())._follow()
+        await follow(connection, Recorder())._read()
 
 
 async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
@@ -227,7 +227,7 @@ async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
     await bridge.send({"type": "news"})
     await bridge.send({"type": "error", "code": "not_allowed", "message": "No more."})
     with pytest.raises(NotAllowedError):
-        await stream._follow()
+        await stream._read()
     await stream.close()
 
 

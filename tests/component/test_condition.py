@@ -11,7 +11,7 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.prepaid_meter import condition, friendly
+from custom_components.prepaid_meter import condition, friendly_hours
 from custom_components.prepaid_meter.client.protocol import AccountView, SupplyState
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, ZAR, FakeBridge, account_view, rich_account
@@ -84,7 +84,7 @@ async def test_friendly_hours_are_told_by_the_clock(
     await two.update(flat)
     await eventually(lambda: hass.states.get("binary_sensor.flat_1_friendly_hours"))
     now = datetime.fromisoformat(f"2026-11-10T{at}").replace(tzinfo=UTC)
-    monkeypatch.setattr(friendly, "utcnow", lambda: now)
+    monkeypatch.setattr(friendly_hours, "utcnow", lambda: now)
     assert await holds(hass, "in_friendly_hours", {"entity_id": "sensor.flat_1_balance"}) is on
 
 

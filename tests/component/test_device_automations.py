@@ -108,7 +108,7 @@ async def test_a_device_trigger_fires_once_for_what_happened_to_its_account(
     await bridge.happen(EventKind.ALERT_OPENED, alert, account_id="flat-2")
     await bridge.happen(EventKind.ALERT_OPENED, alert)
     await eventually(lambda: runs)
-    assert [run.data for run in runs] == [{"what": "low credit of Flat 1", "platform": "device"}]
+    assert [run.data for run in runs] == [{"what": "low credit for Flat 1", "platform": "device"}]
 
 
 async def test_a_device_trigger_takes_its_time(
@@ -124,7 +124,7 @@ async def test_a_device_trigger_takes_its_time(
     await bridge.update(account_view(seconds_left=80_000))
     await bridge.update(account_view(seconds_left=40_000))
     await eventually(lambda: runs)
-    assert runs[0].data["what"] == "run-out of Flat 1"
+    assert runs[0].data["what"] == "credit running out for Flat 1"
 
 
 async def test_device_conditions_hold_as_the_integrations_own_do(

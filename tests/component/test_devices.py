@@ -206,7 +206,7 @@ async def test_many_accounts_begin_with_what_matters_most(
     accounts: int,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 2)
-    monkeypatch.setattr(entity, "PAUSE_S", 0)
+    monkeypatch.setattr(entity, "BACKGROUND_PAUSE_SECONDS", 0)
     bridge.accounts = {f"flat-{n}": account_view(f"flat-{n}") for n in range(accounts)}
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
@@ -217,8 +217,8 @@ async def test_many_accounts_begin_with_what_matters_most(
     ]
     enabled = {each.unique_id.split("/", 2)[2] for each in of_flat if not each.disabled}
     # A thousand accounts times this many stay below Home Assistant's limit of 10,000.
-    assert (enabled == entity.ESSENTIAL) is (accounts == 3)
-    assert len(entity.ESSENTIAL) < 10
+    assert (enabled == entity.ESSENTIAL_KEYS) is (accounts == 3)
+    assert len(entity.ESSENTIAL_KEYS) < 10
     assert len(of_flat) > 30
     assert await hass.config_entries.async_unload(entry.entry_id)
 
@@ -231,7 +231,7 @@ async def test_what_is_disabled_is_made_once_it_is_enabled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 0)
-    monkeypatch.setattr(entity, "PAUSE_S", 0)
+    monkeypatch.setattr(entity, "BACKGROUND_PAUSE_SECONDS", 0)
     for shown in (False, True):
         assert await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()

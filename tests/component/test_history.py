@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 from custom_components.prepaid_meter import history
 from custom_components.prepaid_meter.client import CannotConnectError
 from custom_components.prepaid_meter.client.protocol import AccountHistory, HistoryHour, HistoryPage
-from custom_components.prepaid_meter.series import energy_series
+from custom_components.prepaid_meter.statistics_series import energy_series
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import FakeBridge, account_view
 
@@ -101,7 +101,7 @@ class Recorded:
 
     async def read_upto(self, seq: int) -> None:
         """Wait until the journal is in the statistics up to an entry."""
-        await self.eventually(lambda: self.entry.runtime_data.memory.history == seq)
+        await self.eventually(lambda: self.entry.runtime_data.store.history == seq)
 
     async def post(self, balance: int) -> None:
         """Let the posted balance change."""
@@ -171,7 +171,7 @@ async def test_nothing_counts_twice_whatever_is_told_again(recorded: Recorded) -
     recorded.journal.book([(8, 1_000, 268), (9, 500, 134)])
     await recorded.up()
     await recorded.read_upto(1)
-    recorded.entry.runtime_data.memory.async_keep_history(0)  # as if it had been lost before it was written
+    recorded.entry.runtime_data.store.async_set_history(0)  # as if it had been lost before it was written
     await recorded.down()
     await recorded.up()
     await recorded.read_upto(1)
@@ -299,7 +299,7 @@ async def test_a_journal_that_is_shorter_than_remembered_is_read_from_its_beginn
     recorded.journal.book([(8, 1_000, 268)])
     await recorded.up()
     await recorded.read_upto(1)
-    recorded.entry.runtime_data.memory.async_keep_history(900)
+    recorded.entry.runtime_data.store.async_set_history(900)
     await recorded.post(1)
     await recorded.read_upto(1)
     assert [query["after"] for query in recorded.bridge.history_requests] == ["0", "900", "0"]
@@ -333,11 +333,11 @@ async def test_a_bridge_that_tells_no_history_is_left_in_peace(
 ) -> None:
     recorded.bridge.history = None
     await recorded.up()
-    await recorded.eventually(lambda: "tell its history" in caplog.text)
+    await recorded.eventually(lambda: "provide its history" in caplog.text)
     await recorded.down()
     ours = [each for each in caplog.records if each.name.startswith("custom_components")]
     assert [each.getMessage() for each in ours if "history" in each.message] == [
-        "Long Street is too old to tell its history"
+        "Long Street is too old to provide its history"
     ]
     assert {each.levelno for each in ours} == {logging.DEBUG}
 
@@ -367,7 +367,7 @@ async def test_a_history_that_cannot_be_read_is_said_once_and_read_later(
 async def test_what_a_broken_connection_kept_back_is_read_regularly_and_no_second_line_is_logged(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(history, "REGULARLY_SECONDS", 0.01)
+    monkeypatch.setattr(history, "INTERVAL_SECONDS", 0.01)
     recorded.journal.book([(8, 1_000, 268)])
     await recorded.up()
     await recorded.read_upto(1)
@@ -386,7 +386,7 @@ async def test_what_a_broken_connection_kept_back_is_read_regularly_and_no_secon
 async def test_nothing_is_asked_while_the_bridge_is_away(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "REGULARLY_SECONDS", 0.01)
+    monkeypatch.setattr(history, "INTERVAL_SECONDS", 0.01)
     recorded.journal.book([(8, 1_000, 268)])
     await recorded.up()
     await recorded.read_upto(1)

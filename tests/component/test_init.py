@@ -81,8 +81,8 @@ async def test_entities_are_unavailable_while_the_connection_is_lost_and_recover
     assert state_of(hass, "binary_sensor.long_street_connection") == "on"
     assert loaded.state is ConfigEntryState.LOADED
     lines = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len([line for line in lines if "is lost" in line]) == 1
-    assert len([line for line in lines if "is back" in line]) == 1
+    assert len([line for line in lines if " lost: " in line]) == 1
+    assert len([line for line in lines if line.endswith(" restored")]) == 1
 
 
 async def test_events_of_a_broken_connection_arrive_once_and_in_order(
@@ -250,8 +250,8 @@ async def test_an_entry_that_cannot_be_unloaded_goes_on(
 ) -> None:
     with patch.object(hass.config_entries, "async_unload_platforms", return_value=False):
         assert not await async_unload_entry(hass, loaded)
-    loaded.runtime_data.memory.async_keep_event(99)
-    assert loaded.runtime_data.memory.last_event == 99
+    loaded.runtime_data.store.async_set_last_event(99)
+    assert loaded.runtime_data.store.last_event == 99
 
 
 async def test_what_belongs_to_no_account_or_to_one_that_is_gone_is_passed_over(
@@ -263,5 +263,5 @@ async def test_what_belongs_to_no_account_or_to_one_that_is_gone_is_passed_over(
     coordinator.async_apply_supply("flat-9", CONNECTED)
     assert set(coordinator.accounts) == {"flat-1"}
     await bridge.happen(EventKind.ALERT_OPENED, {"kind": "broker_lost"}, account_id=None)
-    await eventually(lambda: coordinator.memory.last_event == 8)
+    await eventually(lambda: coordinator.store.last_event == 8)
     assert state_of(hass, "event.flat_1_alert") == "unknown"

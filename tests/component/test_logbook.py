@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.prepaid_meter.client.protocol import EventKind
-from custom_components.prepaid_meter.const import EVENT_HAPPENED
+from custom_components.prepaid_meter.const import EVENT_ACCOUNT
 from custom_components.prepaid_meter.logbook import async_describe_events
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import FakeBridge
@@ -44,9 +44,9 @@ async def test_what_happened_is_said_in_a_sentence(
     describe = Mock()
     async_describe_events(hass, describe)
     domain, event_type, said = describe.call_args.args
-    assert (domain, event_type) == ("prepaid_meter", EVENT_HAPPENED)
+    assert (domain, event_type) == ("prepaid_meter", EVENT_ACCOUNT)
     await eventually(lambda: bridge.open_sockets)
-    fired = async_capture_events(hass, EVENT_HAPPENED)
+    fired = async_capture_events(hass, EVENT_ACCOUNT)
 
     await bridge.happen(kind, data)
     await eventually(lambda: fired)
@@ -60,7 +60,7 @@ async def test_what_is_no_news_to_people_is_not_told(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
-    fired = async_capture_events(hass, EVENT_HAPPENED)
+    fired = async_capture_events(hass, EVENT_ACCOUNT)
     await bridge.happen(EventKind.DEBT_CHANGED, {})
     await bridge.happen(EventKind.TOP_UP, {"amount": "of a newer bridge"})
     await eventually(lambda: fired)

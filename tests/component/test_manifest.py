@@ -170,8 +170,8 @@ def test_every_translated_error_has_its_text() -> None:
     descriptions = {key for keys in entity_keys().values() for key in keys}
     known = set(ENGLISH["exceptions"]) | set(ENGLISH["issues"]) | set(ENGLISH["selector"])
     assert used - descriptions <= known | {"bridge_too_old", "bridge_too_new"}
-    keys = {key for _, key in helpers._KEYS} | {"unknown"}
-    assert keys | {code.value for code in helpers._REFUSALS} <= set(ENGLISH["exceptions"])
+    keys = {key for _, key in helpers._ERROR_KEYS} | {"unknown"}
+    assert keys | {code.value for code in helpers._TRANSLATED_CODES} <= set(ENGLISH["exceptions"])
     assert keys <= set(ENGLISH["config"]["error"])
 
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.prepaid_meter import binary_sensor, const, friendly, sensor
+from custom_components.prepaid_meter import binary_sensor, const, friendly_hours, sensor
 from custom_components.prepaid_meter.client.protocol import (
     AlertKind,
     EventKind,
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the sensors' clock: forecasts and days depend on it."""
     clock = Clock()
     monkeypatch.setattr(sensor, "utcnow", lambda: clock.now)
-    monkeypatch.setattr(friendly, "utcnow", lambda: clock.now)
+    monkeypatch.setattr(friendly_hours, "utcnow", lambda: clock.now)
     monkeypatch.setattr(binary_sensor, "utcnow", lambda: clock.now)
     return clock
 

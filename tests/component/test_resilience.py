@@ -108,8 +108,8 @@ async def test_an_hour_without_network_is_one_line_and_one_change_and_is_caught_
     assert len(once) == entities - 1
     assert set(once.values()) == {1}
     (lost, back) = of_us(caplog)
-    assert lost.startswith("Connection to Long Street is lost: ")
-    assert back == "Connection to Long Street is back"
+    assert lost.startswith("Connection to Long Street lost: ")
+    assert back == "Connection to Long Street restored"
     assert [run["late"] for run in told(runs)] == [True]
     assert event_types(changes, ALERT) == ["opened"] * 3
     assert loaded.state is ConfigEntryState.LOADED
@@ -140,7 +140,7 @@ async def test_what_happened_while_home_assistant_was_away_reaches_event_entitie
     assert await hass.config_entries.async_setup(entry.entry_id)
     await eventually(lambda: bridge.open_sockets)
     await bridge.happen(EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Low"})
-    await eventually(lambda: entry.runtime_data.memory.last_event == 8)
+    await eventually(lambda: entry.runtime_data.store.last_event == 8)
     # Home Assistant stops without unloading entries; it has what is still to be written written.
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
@@ -154,7 +154,7 @@ async def test_what_happened_while_home_assistant_was_away_reaches_event_entitie
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for since in (8, 11):
         assert await hass.config_entries.async_setup(entry.entry_id)
-        await eventually(lambda: bridge.open_sockets and entry.runtime_data.memory.last_event == 11)
+        await eventually(lambda: bridge.open_sockets and entry.runtime_data.store.last_event == 11)
         assert bridge.subscriptions[-1]["since"] == since
         assert event_types(changes, ALERT).count("closed") == 2
         assert await hass.config_entries.async_unload(entry.entry_id)
@@ -208,7 +208,7 @@ async def test_a_bridge_that_becomes_too_new_while_running_is_told_and_taken_up_
     await eventually(lambda: hass.states.is_state(BALANCE, "187.12"))
     assert not issue_registry.async_get_issue(DOMAIN, issue_id)
     assert loaded.runtime_data is coordinator
-    assert len([line for line in of_us(caplog) if "is lost" in line]) == 1
+    assert len([line for line in of_us(caplog) if " lost: " in line]) == 1
 
 
 async def test_a_bridge_whose_clock_is_wrong_stays_connected_and_asks_for_a_person(
