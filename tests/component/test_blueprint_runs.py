@@ -99,7 +99,7 @@ async def test_an_early_warning_comes_once_until_a_top_up(
     await forecast(following, 5 * DAY, 3 * DAY - 60)
     await eventually(lambda: messages)
     assert texts(messages) == [
-        ("Top up soon: Flat 1", "ZAR 187.12 left. At the recent pace it lasts about 2 days.")
+        ("Top up soon: Flat 1", "ZAR 187.12 left. At the current rate of use it will last about 2 days.")
     ]
     assert messages[0].data["entity_id"] == ["notify.thandi"]
     await eventually(lambda: others)
@@ -126,7 +126,7 @@ async def test_without_a_forecast_the_threshold_warns(
     await forecast(following, None, last_top_up=None)
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await eventually(lambda: messages)
-    assert "a time that is not known yet" in messages[0].data["message"]
+    assert "for an unknown time" in messages[0].data["message"]
 
 
 @pytest.mark.parametrize("days_ago, warned_again", [(1, False), (5, True)])
@@ -209,7 +209,7 @@ async def test_the_evening_warns_of_a_night_or_a_weekend_that_the_credit_does_no
     await settle(hass, following, eventually)
     await strike(hass, loaded, weekday)
     assert [each[0] for each in texts(messages)] == ([title] if title else [])
-    assert all("is used up at 20" in each[1] for each in texts(messages))
+    assert all("will run out at 20" in each[1] for each in texts(messages))
 
 
 async def test_the_evening_is_silent_where_the_supply_is_off_already(
@@ -401,15 +401,15 @@ async def test_the_family_is_asked_and_a_top_up_clears_the_question(
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await soon(lambda: sent["Thandi"] and sent["Sipho"])
     question = sent["Sipho"][0].data
-    assert question["title"] == "Who tops up Flat 1?"
-    assert question["message"] == "ZAR 187.12 left. At the recent pace it lasts about 4 days."
+    assert question["title"] == "Who will top up Flat 1?"
+    assert question["message"] == "ZAR 187.12 left. At the current rate of use it will last about 4 days."
     mine, not_now, pay = question["data"]["actions"]
     assert [mine["title"], not_now["title"], pay["title"]] == ["I'll do it", "Later", "Pay now"]
     assert (pay["action"], pay["uri"]) == ("URI", "/lovelace/electricity")
 
     touch(hass, mine)
     await soon(lambda: len(sent["Sipho"]) == 2)
-    assert sent["Sipho"][1].data["message"] == "Thandi tops up Flat 1."
+    assert sent["Sipho"][1].data["message"] == "Thandi will top up Flat 1."
     await following.happen(EventKind.TOP_UP, TOP_UP)
     await soon(lambda: len(sent["Sipho"]) == 3)
     assert sent["Sipho"][2].data["message"] == "clear_notification"
@@ -453,7 +453,7 @@ async def test_one_phone_that_is_gone_does_not_keep_the_others_from_being_asked(
     await soon(lambda: sent["Sipho"])
     touch(hass, sent["Sipho"][0].data["data"]["actions"][0], user_id="a stranger")
     await soon(lambda: len(sent["Sipho"]) == 2)
-    assert sent["Sipho"][1].data["message"] == "Somebody tops up Flat 1."
+    assert sent["Sipho"][1].data["message"] == "Someone will top up Flat 1."
     await hours_pass(hass, 3, lambda: not asking(hass))
 
 
@@ -474,7 +474,7 @@ async def test_a_top_up_is_celebrated_once(
     await following.happen(EventKind.TOP_UP, TOP_UP)
     await eventually(lambda: flashes)
     await settle(hass, following, eventually)
-    assert texts(messages) == [("Thank you!", "ZAR 100.00 arrived for Flat 1. There are ZAR 187.12 now.")]
+    assert texts(messages) == [("Thank you!", "ZAR 100.00 received for Flat 1. New balance: ZAR 187.12.")]
     assert flashes[0].data == {"entity_id": ["light.porch"], "flash": "long"}
 
 

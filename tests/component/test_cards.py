@@ -16,9 +16,7 @@ from custom_components.prepaid_meter import cards
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.fake_bridge import FakeBridge, account_view
 
-ASKS_FOR = (
-    r"\b(?:(?:state|value|text|number|attribute|entity|has|_press|_more|figure)\(|_canPress\(account, )"
-)
+ASKS_FOR = r"\b(?:(?:state|value|text|number|attribute|entity|has|_pressButton|_showMoreInfo|showMoreInfo|figure)\(|_canPress\(account, )"
 ADD_URL = "homeassistant.components.frontend.add_extra_js_url"
 
 
@@ -36,7 +34,7 @@ async def test_every_page_loads_the_cards_from_an_address_of_their_content(
     assert answer.status == 200
     assert "javascript" in answer.headers["Content-Type"]
     assert "max-age=2678400" in answer.headers["Cache-Control"]
-    assert (await client.get(url.replace("prepaid-meter.js", "words/en.json"))).status == 200
+    assert (await client.get(url.replace("prepaid-meter.js", "locales/en.json"))).status == 200
 
 
 async def test_without_a_frontend_nothing_is_served(

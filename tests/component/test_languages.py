@@ -15,8 +15,8 @@ import custom_components.prepaid_meter as integration
 from custom_components.prepaid_meter.const import DOMAIN
 
 FOLDER = Path(integration.__file__).parent
-TEXTS, WORDS = FOLDER / "translations", FOLDER / "frontend" / "words"
-OTHERS = sorted(path.stem for path in TEXTS.glob("*.json") if path.stem != "en")
+TRANSLATIONS, LOCALES = FOLDER / "translations", FOLDER / "frontend" / "locales"
+OTHERS = sorted(path.stem for path in TRANSLATIONS.glob("*.json") if path.stem != "en")
 MARKUP = re.compile(r"'\{[^}]*\}'|<[a-z/]|https?://")
 
 
@@ -40,10 +40,10 @@ def marks(text: str) -> list[str]:
 def test_there_are_five_languages_besides_english_and_home_assistant_knows_them() -> None:
     assert len(OTHERS) >= 5
     assert set(OTHERS) <= LANGUAGES
-    assert sorted(path.stem for path in WORDS.glob("*.json")) == sorted([*OTHERS, "en"])
+    assert sorted(path.stem for path in LOCALES.glob("*.json")) == sorted([*OTHERS, "en"])
 
 
-@pytest.mark.parametrize("folder", [TEXTS, WORDS], ids=["component", "cards"])
+@pytest.mark.parametrize("folder", [TRANSLATIONS, LOCALES], ids=["component", "cards"])
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_has_every_text_with_the_same_placeholders(language: str, folder: Path) -> None:
     english, own = texts(folder, "en"), texts(folder, language)
@@ -55,7 +55,7 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, fol
         assert not MARKUP.search(text), path
 
 
-@pytest.mark.parametrize("folder", [TEXTS, WORDS], ids=["component", "cards"])
+@pytest.mark.parametrize("folder", [TRANSLATIONS, LOCALES], ids=["component", "cards"])
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_sentence_is_left_in_english(language: str, folder: Path) -> None:
     english, own = texts(folder, "en"), texts(folder, language)
@@ -67,7 +67,7 @@ def test_no_sentence_is_left_in_english(language: str, folder: Path) -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_options_and_states_of_one_list_are_told_apart(language: str) -> None:
     """Two reasons with one name could not be told apart in a drop-down list."""
-    own = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    own = json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))
     lists = [each["options"] for each in own["selector"].values() if "options" in each]
     lists += [each["state"] for kind in own["entity"].values() for each in kind.values() if "state" in each]
     assert lists
@@ -76,7 +76,7 @@ def test_options_and_states_of_one_list_are_told_apart(language: str) -> None:
 
 
 def test_the_cards_offer_exactly_the_languages_that_there_are() -> None:
-    script = (FOLDER / "frontend" / "words.js").read_text(encoding="utf-8")
+    script = (FOLDER / "frontend" / "localize.js").read_text(encoding="utf-8")
     found = re.search(r"const AVAILABLE = (\[[^\]]+\])", script)
     assert found
     assert sorted(json.loads(found[1])) == sorted([*OTHERS, "en"])

@@ -22,14 +22,14 @@ CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted"
         (EventKind.TOP_UP, {"amount": 100_000_000, "method": "cash"}, "was topped up with ZAR 100.00"),
         (EventKind.SUPPLY_CHANGED, CUT, "supply is Disconnected: Credit exhausted"),
         (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Flat 1: Low."}, "alert: Low."),
-        (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert is over: Low."),
+        (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert closed: Low."),
         (
             EventKind.ALERT_ACKNOWLEDGED,
             {"message": "Low.", "by": "Anna"},
-            "alert was acknowledged by Anna: Low.",
+            "alert acknowledged by Anna: Low.",
         ),
-        (EventKind.HOLD_PLACED, {"reason": "Rewiring", "by": "Anna"}, "supply is held by Anna: Rewiring"),
-        (EventKind.HOLD_LIFTED, {"reason": None, "by": "Anna"}, "hold was lifted by Anna"),
+        (EventKind.HOLD_PLACED, {"reason": "Rewiring", "by": "Anna"}, "hold placed by Anna: Rewiring"),
+        (EventKind.HOLD_LIFTED, {"reason": None, "by": "Anna"}, "hold lifted by Anna"),
     ],
 )
 async def test_what_happened_is_said_in_a_sentence(

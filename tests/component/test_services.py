@@ -85,7 +85,9 @@ async def test_a_tenant_is_told_who_may_top_up(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
 
-    with pytest.raises(ServiceValidationError, match="Only a landlord's token may top up Flat 1") as error:
+    with pytest.raises(
+        ServiceValidationError, match="Topping up Flat 1 by an amount requires a landlord's token"
+    ) as error:
         await top_up(hass, entity_id=BALANCE, amount=10)
 
     assert error.value.translation_key == "top_up_not_allowed"
@@ -188,11 +190,11 @@ async def test_a_bridge_without_vouchers_is_said_to_be_too_old_for_them(
 @pytest.mark.parametrize(
     "code, sentence",
     [
-        ("voucher_not_valid", "This is no valid voucher. Check every digit of the code."),
-        ("voucher_used", "This voucher was redeemed before."),
-        ("voucher_blocked", "This voucher is blocked. Ask whoever sold it."),
-        ("voucher_expired", "This voucher has expired. Ask whoever sold it."),
-        ("too_many_requests", "That was tried too often. Wait, then try again: No more. Wait an hour."),
+        ("voucher_not_valid", "This voucher is not valid. Check each digit of the code."),
+        ("voucher_used", "This voucher has already been redeemed."),
+        ("voucher_blocked", "This voucher is blocked. Contact the seller."),
+        ("voucher_expired", "This voucher has expired. Contact the seller."),
+        ("too_many_requests", "Too many attempts. Wait before you try again: No more. Wait an hour."),
     ],
 )
 async def test_a_voucher_that_is_refused_says_why(
