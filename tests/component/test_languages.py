@@ -1,4 +1,4 @@
-"""Every language says everything that English says, with the same placeholders."""
+"""Every language has all texts of English, with the same placeholders."""
 
 from collections.abc import Iterator
 import json
@@ -37,7 +37,7 @@ def marks(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}|`[^`]+`|\n", text))
 
 
-def test_there_are_five_languages_besides_english_and_home_assistant_knows_them() -> None:
+def test_there_are_five_languages_besides_english_which_home_assistant_supports() -> None:
     assert len(OTHERS) >= 5
     assert set(OTHERS) <= LANGUAGES
     assert sorted(path.stem for path in LOCALES.glob("*.json")) == sorted([*OTHERS, "en"])
@@ -65,21 +65,23 @@ def test_no_sentence_is_left_in_english(language: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_options_and_states_of_one_list_are_told_apart(language: str) -> None:
-    """Two reasons with one name could not be told apart in a drop-down list."""
+def test_options_and_states_of_a_list_have_distinct_names(language: str) -> None:
+    """Two reasons with the same name would be indistinguishable in a drop-down list."""
     own = json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))
-    lists = [each["options"] for each in own["selector"].values() if "options" in each]
-    lists += [each["state"] for kind in own["entity"].values() for each in kind.values() if "state" in each]
+    lists = [select["options"] for select in own["selector"].values() if "options" in select]
+    lists += [
+        entity["state"] for kind in own["entity"].values() for entity in kind.values() if "state" in entity
+    ]
     assert lists
-    for each in lists:
-        assert len(set(each.values())) == len(each), each
+    for names in lists:
+        assert len(set(names.values())) == len(names), names
 
 
-def test_the_cards_offer_exactly_the_languages_that_there_are() -> None:
+def test_the_cards_offer_exactly_the_available_languages() -> None:
     script = (FOLDER / "frontend" / "localize.js").read_text(encoding="utf-8")
-    found = re.search(r"const AVAILABLE = (\[[^\]]+\])", script)
-    assert found
-    assert sorted(json.loads(found[1])) == sorted([*OTHERS, "en"])
+    match = re.search(r"const AVAILABLE = (\[[^\]]+\])", script)
+    assert match
+    assert sorted(json.loads(match[1])) == sorted([*OTHERS, "en"])
 
 
 @pytest.mark.parametrize("language", OTHERS)

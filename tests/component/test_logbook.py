@@ -1,4 +1,4 @@
-"""What the logbook says, and which events others may listen to."""
+"""The texts of the logbook, and the events on the event bus."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -32,7 +32,7 @@ CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted"
         (EventKind.HOLD_LIFTED, {"reason": None, "by": "Anna"}, "hold lifted by Anna"),
     ],
 )
-async def test_what_happened_is_said_in_a_sentence(
+async def test_an_event_is_described_in_a_sentence(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -43,7 +43,7 @@ async def test_what_happened_is_said_in_a_sentence(
 ) -> None:
     describe = Mock()
     async_describe_events(hass, describe)
-    domain, event_type, said = describe.call_args.args
+    domain, event_type, describe_event = describe.call_args.args
     assert (domain, event_type) == ("prepaid_meter", EVENT_ACCOUNT)
     await eventually(lambda: bridge.open_sockets)
     fired = async_capture_events(hass, EVENT_ACCOUNT)
@@ -53,10 +53,10 @@ async def test_what_happened_is_said_in_a_sentence(
 
     assert fired[0].data["type"] == kind.value
     assert fired[0].data["device_id"]
-    assert said(fired[0]) == {"name": "Flat 1", "message": sentence}
+    assert describe_event(fired[0]) == {"name": "Flat 1", "message": sentence}
 
 
-async def test_what_is_no_news_to_people_is_not_told(
+async def test_internal_events_are_not_in_the_logbook(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
