@@ -22,37 +22,38 @@ from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.cutoff import Step
-from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
-from meter_bridge.devices.driver import Item, Sink
-from meter_bridge.devices.session import MakeClient, gmqtt_client
-from meter_bridge.engine.archive import EXPORT_NAME
-from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.daemon import Daemon, Pace
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.devices.base.driver import Item, Sink
+from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
+from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
+from meter_bridge.engine.access.visibility import make_feed
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
-from meter_bridge.engine.forgetting import Forgetting
+from meter_bridge.engine.export.event_retention import Forgetting
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.export.retention import Retention
+from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Foretelling
 from meter_bridge.engine.gateway import Gateway
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.load import load
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.retention import Retention
-from meter_bridge.engine.site_files import FOLLOW_S
-from meter_bridge.engine.state import Meter, Place
-from meter_bridge.engine.time import Clocks, wall_ms
+from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.restore import load
+from meter_bridge.engine.sites.service import FOLLOW_S
+from meter_bridge.engine.state.clock import Clocks, wall_ms
+from meter_bridge.engine.state.model import Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import InstallationLock, open_reader, reading
 from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
 from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
 RETENTION_S: Final = 600.0
@@ -139,8 +140,8 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
                 await engine.clock_work()
                 yield Bridge(engine, Discovery(), settings.data)
                 await engine.clock_work()
-                engine.flush(everything=True)
-                await engine.drained()
+                engine.session.flush(everything=True)
+                await engine.session.drained()
             finally:
                 store.close()
 
@@ -194,8 +195,8 @@ async def running(
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
-    engine.patience = ownership.patient
-    intake = Intake(engine, discovery)
+    engine.session.suspend_watchdog = ownership.patient
+    intake = Intake(engine.session, engine.metering, engine.cut_offs, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _guarded(intake),
@@ -204,25 +205,25 @@ async def running(
         make_client=outside.make_client,
     )
     transport.gateway = gateway
-    engine.on_assigned = lambda: gateway.assign(engine.installation)
+    engine.on_assigned = lambda: gateway.assign(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
+    foretelling = ("foretelling", FORETELL_S, Foretelling(engine.session).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)
     jobs = [payments, foretelling, notices]
     if not shard.whole:
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
     if exporter is not None or not shard.whole:
-        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
-    if settings.keep_readings_days and shard.whole and engine.archive is not None:
-        retention = Retention(engine, engine.archive, settings.keep_readings_days)
+        jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
+    if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
+        retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
         jobs.append(("retention", RETENTION_S, retention.tick))
     if settings.keep_events_days and shard.whole:
-        jobs.append(("forgetting", FORGET_S, Forgetting(engine, settings.keep_events_days).tick))
+        jobs.append(("forgetting", FORGET_S, Forgetting(engine.session, settings.keep_events_days).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
-        gateway.start(engine.installation)
+        gateway.start(engine.session.installation)
         daemon.start()
         yield Running(engine, bridge, gateway, daemon)
     finally:
@@ -278,7 +279,10 @@ def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -
     """
     if broker is None or isinstance(database, Path):
         return broker
-    return replace(broker, client_id=client_id_of(engine.installation.id, engine.shard.n, broker.password))
+    return replace(
+        broker,
+        client_id=client_id_of(engine.session.installation.id, engine.session.shard.n, broker.password),
+    )
 
 
 def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
@@ -307,7 +311,7 @@ def _guarded(intake: Intake) -> Sink:
 def _broker_changed(engine: Engine, *, connected: bool) -> None:
     """Tell whether the broker is there, and take up what waits for it."""
     message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    engine.set_installation_alert(AlertKind.BROKER_LOST, message)
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()
@@ -350,7 +354,7 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
 
 async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
     """Work as one of several bridges until a signal."""
-    from meter_bridge.workers.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
+    from meter_bridge.cluster.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
 
     _refuse_letting_go(settings, count)
     if settings.broker is None or isinstance(settings.location, Path):
@@ -402,10 +406,10 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
             settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca)
         )
         return
-    from meter_bridge.devices.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - only where it is used
+    from meter_bridge.devices.broker.embedded import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
     async with EmbeddedBroker(settings.embedded_port) as embedded:
-        _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
+        _LOGGER.info("Started the built-in MQTT broker: %s (this machine only)", embedded.url)
         yield parse_broker_url(embedded.url)
 
 
@@ -428,7 +432,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         try:
             await until_any(stop, ownership.lost)
             if ownership.lost.is_set():
-                parts.engine.fail("another bridge may own the installation")
+                parts.engine.session.fail("another bridge may own the installation")
         finally:
             await server.stop()
 

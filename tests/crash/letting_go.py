@@ -12,21 +12,21 @@ from typing import override
 from sqlalchemy import Connection
 
 from meter_bridge.app import NoDevices
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine import compaction, retention
-from meter_bridge.engine.archive import EXPORT_NAME, Archive, Sums
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.exported import ExportFile
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.time import Clocks, monotonic_ms
-from meter_bridge.storage import work as ops
+from meter_bridge.engine.export import compaction, retention
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks, monotonic_ms
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
-from meter_bridge.storage.work import Work
+from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive, Sums
+from meter_bridge.storage.segment_files import ExportFile
 from meter_bridge.storage.writer import ThreadWriter
 from tests.crash.booking import last_instant
 
@@ -108,17 +108,17 @@ async def main(folder: Path) -> None:
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
     discovery = Discovery()
     Bridge(engine, discovery, folder)
-    letting_go = retention.Retention(engine, _Archive(export_dir), KEPT_DAYS)
+    letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)
     Daemon(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
-    await _read(Intake(engine, discovery), engine)
+    await _read(Intake(engine.session, engine.metering, engine.cut_offs, discovery), engine)
 
 
 async def _read(intake: Intake, engine: Engine) -> None:
     """Take readings of all meters, again and again."""
     while True:
-        wh = register(engine.clock.now())
-        addresses = engine.installation.by_energy
+        wh = register(engine.session.clock.now())
+        addresses = engine.session.installation.by_energy
         intake.take([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
         await asyncio.sleep(0.05)
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from meter_bridge.app import Running
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.engine.credit import available_credit
-from meter_bridge.engine.exposure import account_exposure, least_register_wh
-from meter_bridge.engine.state import Account
+from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.supply.exposure import account_exposure, least_register_wh
 from meter_bridge.protocol.exposure import AccountExposure
 from tests.simulation.faults import DAY_S, HOUR_S, Fault
 from tests.simulation.machine import WallClock
@@ -80,11 +80,11 @@ class Alone:
         """Note what is said of every unit, unless the other one was away already."""
         if not self._away and parts is not None:
             engine = parts.engine
-            now = engine.clock.now()
+            now = engine.session.clock.now()
             for truth in self._truths:
-                account = engine.installation.accounts.get(truth.house.id)
+                account = engine.session.installation.accounts.get(truth.house.id)
                 if account is not None and truth.moves:
-                    said = account_exposure(engine.installation, account, now)
+                    said = account_exposure(engine.session.installation, account, now)
                     self._said.append((truth, self._note(truth, account, said)))
         self._away.add(who)
 

@@ -8,17 +8,18 @@ from pathlib import Path
 import random
 from typing import Final, cast, override
 
-from meter_bridge.api.payment_requests import PaymentOrder
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.payments.order import Kind, Order, Told
-from meter_bridge.payments.provider import Links, Provider, ProviderDownError, Started
-from meter_bridge.payments.providers_file import FILE_NAME
-from meter_bridge.payments.signature import HEADER, TOLERANCE_S, sign
-from meter_bridge.payments.webhook_provider import WebhookProvider
+from meter_bridge.errors import RequestRefused
+from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.providers.generic_webhook import WebhookProvider
+from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
+from meter_bridge.payments.providers.settings_file import FILE_NAME
+from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
 from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.payment_requests import PaymentOrder
+from meter_bridge.runtime.application import Bridge
 from tests.simulation.faults import DAY_S
 from tests.simulation.machine import Machine, PowerLostError
 from tests.simulation.model import Truth
@@ -269,14 +270,14 @@ class Till:
         parts = self._machine.parts
         if parts is None:
             return None
-        age_s = parts.engine.clock.believed() // 1000 - signed_s
+        age_s = parts.engine.session.clock.believed() // 1000 - signed_s
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:
             heard = await self._machine.ask(parts.bridge.payments.hear("till", {HEADER: signature}, body))
         except PowerLostError:
             return None
-        except Refused as refused:
+        except RequestRefused as refused:
             fresh = abs(age_s) < TOLERANCE_S - CLOCK_S
             if refused.code not in UNHEARD or (refused.code is ErrorCode.NOT_AUTHENTICATED and fresh):
                 self.problems.append(f"the message {body.decode()} was refused: {refused}")
@@ -301,7 +302,7 @@ class Till:
         try:
             header = {HEADER: sign("what a cheat guessed", body, now_s)}
             await self._machine.ask(parts.bridge.payments.hear("till", header, body))
-        except PowerLostError, Refused:
+        except PowerLostError, RequestRefused:
             return
         self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
 

@@ -16,30 +16,30 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
-from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating import units_for
-from meter_bridge.core.supply import PaymentMode, SupplyState
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine.archive import EXPORT_NAME
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.credit import available_credit
-from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.daily_use import close_day
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.rating.rating import units_for
+from meter_bridge.core.supply.decision import PaymentMode, SupplyState
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.state import Account, Meter, Place
-from meter_bridge.engine.time import Clocks
-from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.forecasting.daily_use import close_day
+from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
-from meter_bridge.storage.work import Work
+from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
 from scripts.lib.demo.cast import HOUSEHOLD, RESIDENTS
 from scripts.lib.demo.routine import QUARTER_MS
@@ -134,7 +134,7 @@ class Past:
         self._until = until
         self._landing = landing
         self._bridge = bridge
-        self._intake = Intake(engine, Discovery())
+        self._intake = Intake(engine.session, engine.metering, engine.cut_offs, Discovery())
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
             address: self._chance.randrange(400_000, 4_000_000)
@@ -150,7 +150,7 @@ class Past:
     async def live(self) -> dict[str, int]:
         """Let the time until the present pass; return the registers by address."""
         await self._pay(self._account(HOUSEHOLD), FIRST_PAYMENT)
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             if account.id != HOUSEHOLD and account.policy.payment_mode is PaymentMode.PREPAYMENT:
                 await self._pay(account, FIRST_PAYMENT)
         self._store.gathering = True
@@ -160,30 +160,30 @@ class Past:
             await asyncio.sleep(0)
             step += 1
             if step % QUARTERS_PER_DAY == 0:
-                self.engine.flush(everything=True)
+                self.engine.session.flush(everything=True)
                 self._close_days()
                 self._store.store()
-        self.engine.flush(everything=True)
-        await self.engine.drained()
+        self.engine.session.flush(everything=True)
+        await self.engine.session.drained()
         self._store.store()
         return self._registers
 
     def _close_days(self) -> None:
         """Keep what each supply used on the day that is over: the forecast learns from it."""
-        unit = Unit(self._time.now)
-        for account in self.engine.installation.accounts.values():
+        unit = Transaction(self._time.now)
+        for account in self.engine.session.installation.accounts.values():
             for supply in account.supplies:
                 close_day(supply, unit)
-        self.engine.submit(unit)
+        self.engine.session.submit(unit)
 
     def _account(self, account_id: str) -> Account:
-        return self.engine.installation.accounts[account_id]
+        return self.engine.session.installation.accounts[account_id]
 
     async def _quarter(self, end: int) -> None:
         """Let everybody use electricity until an instant, hear their meters, and let some pay."""
         began, self._time.now = self._time.now, end
         await self.engine.clock_work()
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
             self._hear(account, self._used(account, local, began))
             await self.engine.post_waiting(everything=True)
@@ -280,5 +280,5 @@ async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[s
         await past.apply(document)
         registers = await past.live()
         await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
-        await past.engine.drained()
+        await past.engine.session.drained()
     return registers

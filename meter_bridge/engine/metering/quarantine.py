@@ -1,0 +1,57 @@
+"""What a person decides about a register that contradicts itself."""
+
+from typing import Final
+
+from meter_bridge.actor import Actor
+from meter_bridge.core.register.register import Advance, Decision, decide
+from meter_bridge.engine.accounts.view import meter_view
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
+
+_UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wait for a decision"
+
+
+async def decide_quarantine(
+    session: Session, readings: Metering, actor: Actor, meter: Meter, decision: str, reason: str
+) -> MeterView:
+    """Apply a person's decision on a quarantined register, with who took it and why."""
+    unit = session.begin(actor)
+    step = _decided(meter, decision)
+    with session.atomic():
+        readings.charge(meter, unit, step)
+        readings.end_quarantine(meter, unit, decision, actor.name, reason)
+        announce(
+            session.installation,
+            unit,
+            EventKind.QUARANTINE_DECIDED,
+            account_id=meter.supply.account.id,
+            meter_id=meter.id,
+            data={
+                "decision": decision,
+                "by": actor.name,
+                "reason": reason,
+                "charged_wh": step.delta_wh,
+            },
+        )
+        evaluate(session, meter.supply.account, unit)
+    await session.commit(unit)
+    return meter_view(meter)
+
+
+def _decided(meter: Meter, decision: str) -> Advance:
+    """Return what a decision does to a meter's register.
+
+    Raises ``RequestRefused`` where there is none to take.
+    """
+    try:
+        if meter.register is not None:
+            return decide(meter.register, Decision(decision))
+        what = f"{meter.id} has not been read yet"
+    except ValueError as error:
+        what = str(error)
+    raise RequestRefused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)

@@ -1,0 +1,240 @@
+"""Operations on an account that happen once for each key, whoever asks how often."""
+
+from abc import ABC, abstractmethod
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+import hashlib
+import json
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import select
+
+from meter_bridge.actor import Actor
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session, storage_unavailable
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.errors import RequestRefused, check_text
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.storage import changeset as ops, tables
+
+KEY_LENGTH: Final = 255
+
+
+class Operation[T](ABC):
+    """A change of an account's books; ``T`` is its answer, which its key gives again for ever."""
+
+    name: ClassVar[str]
+    """Keys are unique per account and this name."""
+    answer: ClassVar[type]
+    alone: ClassVar[bool] = False
+    """Wait for every other such operation, because it looks at what is on disk."""
+
+    @abstractmethod
+    def content(self) -> list[object]:
+        """Return what tells this request from another with the same key."""
+
+    def look_up(self, session: Session, account_id: str) -> None:
+        """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
+        del session, account_id  # most changes need nothing but the state
+
+    def lacks(self, session: Session, account: Account) -> bool:
+        """Say whether something is to be booked first, and then looked up, for the change to be right."""
+        del session, account  # most changes are right whatever waits
+        return False
+
+    def account(self, session: Session, account_id: str) -> Account | None:
+        """Return the account that the change is made to, or None where it is gone."""
+        return session.installation.accounts.get(account_id)
+
+    @abstractmethod
+    def check(self, session: Session, account: Account) -> None:
+        """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
+
+    @abstractmethod
+    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
+        """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request[T]:
+    """An operation as somebody asked for it."""
+
+    actor: Actor
+    account_id: str
+    operation: Operation[T]
+    key: str
+    content: str
+    """Digest of what tells it from another with the same key."""
+    tenancy: int | None
+    """For which a tenant asked; None for whoever acts for the account itself."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Return where its key is unique."""
+        return self.account_id, self.operation.name, self.key
+
+
+class Operations:
+    """Carries out operations on one session."""
+
+    def __init__(self, session: Session) -> None:
+        """Keep the engine; keys under way are remembered until they are on disk."""
+        self._session = session
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
+        self._alone = asyncio.Lock()
+
+    async def run[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str
+    ) -> tuple[T, bool]:
+        """Carry an operation out, or return what its key was first answered with, and say which."""
+        check_text("Idempotency-Key", key, KEY_LENGTH)
+        content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
+        asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
+        while (under_way := self._under_way.get(asked.place)) is not None:
+            known, result, _ = await asyncio.shield(under_way)
+            return _same(known, content, key, result), True
+        task = asyncio.create_task(self._run(asked))
+        self._under_way[asked.place] = task
+        task.add_done_callback(partial(self._ended, asked.place))
+        known, result, replayed = await asyncio.shield(task)
+        return _same(known, content, key, result), replayed
+
+    def _ended(self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]) -> None:
+        """Forget an operation that is over; why it failed need not be told where nobody waits any more."""
+        self._under_way.pop(place, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
+        """Look the key up, else carry out; returns the content that the key was first used with."""
+        operation, account_id = asked.operation, asked.account_id
+        async with self._alone if operation.alone else nullcontext():
+            before = await asyncio.to_thread(self._find, asked)
+            if before is not None:
+                known, result, at = before
+                self._check_tenancy(asked, at)
+                return known, result, True
+            await asyncio.to_thread(operation.look_up, self._session, account_id)
+            if await self._booked_first(operation, account_id):
+                await asyncio.to_thread(operation.look_up, self._session, account_id)
+            return asked.content, await self._carry_out(asked), False
+
+    async def _running(self) -> None:
+        """Wait while a site file is applied."""
+        while not self._session.accepting.is_set():
+            await self._session.accepting.wait()
+
+    async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
+        """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
+        session = self._session
+        await self._running()
+        account = operation.account(session, account_id)
+        if account is None or session.storage_error or not operation.lacks(session, account):
+            return False
+        unit = Transaction(session.clock.now())
+        with session.atomic():
+            settle_all(session.installation, account, unit)
+            evaluate(session, account, unit)
+        await session.commit(unit)
+        return True
+
+    async def _carry_out[T](self, asked: _Request[T]) -> T:
+        """Carry an operation out with its key, in one transaction."""
+        session, operation, account_id = self._session, asked.operation, asked.account_id
+        await self._running()
+        account = operation.account(session, account_id)
+        if account is None and account_id in session.installation.closed:
+            raise closed(account_id)
+        if account is None or session.storage_error:
+            raise storage_unavailable()
+        if asked.tenancy != self._tenancy(asked.actor, account_id):
+            raise _moved_out(account)
+        # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
+        operation.check(session, account)
+        unit = Transaction(session.clock.now(), actor=asked.actor.name)
+        with session.atomic():
+            seq, result = operation.carry_out(session, account, unit)
+        unit.work.add(
+            ops.INSERT_OPERATION,
+            {
+                "account_id": account.id,
+                "operation": operation.name,
+                "key": asked.key,
+                "content_hash": asked.content,
+                "entry_seq": seq,
+                "result": msgspec.json.encode(result).decode(),
+                "at": unit.at,
+            },
+        )
+        await session.commit(unit)
+        return result
+
+    def _tenancy(self, actor: Actor, account_id: str) -> int | None:
+        """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
+        account = self._session.installation.accounts.get(account_id)
+        if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
+            return None
+        return account.tenancy.n
+
+    def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
+        """Refuse to answer a tenant with what an earlier customer of the account was answered."""
+        account = self._session.installation.accounts.get(asked.account_id)
+        if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
+            raise _key_used("this key was used before, with another customer", asked.key)
+
+    def _find[T](self, asked: _Request[T]) -> tuple[str, T, int] | None:
+        """Return content, answer and instant of a key that was used before."""
+        table, operation = tables.operation, asked.operation
+        query = select(table.c.content_hash, table.c.result, table.c.at).where(
+            table.c.account_id == asked.account_id,
+            table.c.operation == operation.name,
+            table.c.key == asked.key,
+        )
+        with self._session.reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
+
+
+def closed(account_id: str) -> RequestRefused:
+    """Return the refusal to change the books of a unit that is no longer served."""
+    return RequestRefused(
+        ErrorCode.CONFLICT,
+        f"{account_id} is closed: its unit is in the site file no more",
+        field="account",
+        value=account_id,
+        remedy="apply a site file that has the unit again; who moved out is settled with without it",
+    )
+
+
+def _moved_out(account: Account) -> RequestRefused:
+    """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
+    return RequestRefused(
+        ErrorCode.CONFLICT,
+        f"the customer of {account.name} has moved out meanwhile; nothing was booked",
+        field="account",
+        value=account.id,
+        remedy="ask the landlord",
+    )
+
+
+def _same[T](known: str, content: str, key: str, result: T) -> T:
+    """Return the result if the content is the one first booked; raises ``RequestRefused`` otherwise."""
+    if known != content:
+        raise _key_used("this key was used before with other content", key)
+    return result
+
+
+def _key_used(message: str, key: str) -> RequestRefused:
+    """Return the refusal of a key that stands for something else."""
+    return RequestRefused(
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        message,
+        field="Idempotency-Key",
+        value=key,
+        remedy="use a new key for a new request; repeat an old one with the same content",
+    )

@@ -1,0 +1,162 @@
+"""Telling subscribers: durable events in order, and changed accounts at most ten times a second."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
+
+INTERVAL_S: Final = 0.1
+LARGEST_BACKLOG: Final = 10_000
+"""Events that a subscriber may be behind before it is cut off."""
+
+type ReadEvents = Callable[[int, int], Sequence[Event]]
+"""Returns the durable events after one ``seq`` up to another."""
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """A subscriber with what it has not yet been told."""
+
+    actor: Actor
+    events: deque[Event] = field(default_factory=deque)
+    accounts: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    alerts_changed: bool = False
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: RequestRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How the feed looks at the state."""
+
+    snapshot: Callable[[Actor], Snapshot]
+    account: Callable[[Actor, str], AccountView | None]
+    alerts: Callable[[Actor], tuple[AlertView, ...]]
+    may_hear: Callable[[Actor, Event], bool]
+
+
+class Feed:
+    """All subscribers of the bridge."""
+
+    def __init__(self, views: Views, read_events: ReadEvents) -> None:
+        """Keep how to look at the state and at past events."""
+        self._views = views
+        self._read_events = read_events
+        self._subscriptions: set[Subscription] = set()
+        self.seq = 0
+        """Newest durable event that was committed."""
+
+    @property
+    def subscribers(self) -> int:
+        """Return how many are listening."""
+        return len(self._subscriptions)
+
+    def publish(self, event: Event) -> None:
+        """Tell an event that was committed."""
+        self.seq = event.seq
+        for subscription in list(self._subscriptions):
+            if self._views.may_hear(subscription.actor, event):
+                subscription.events.append(event)
+                subscription.wake.set()
+                if len(subscription.events) > LARGEST_BACKLOG:
+                    self._end(
+                        subscription,
+                        ErrorCode.TOO_MANY_REQUESTS,
+                        "reading too slowly",
+                        "subscribe again with the last seq as since",
+                    )
+
+    def _end(self, subscription: Subscription, code: ErrorCode, message: str, remedy: str) -> None:
+        """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
+        subscription.ended = RequestRefused(code, message, remedy=remedy)
+        subscription.events.clear()
+        subscription.wake.set()
+        self._subscriptions.discard(subscription)
+
+    def touch(self, account_id: str) -> None:
+        """Note that an account changed."""
+        for subscription in self._subscriptions:
+            subscription.accounts.add(account_id)
+            subscription.wake.set()
+
+    def remove(self, account_id: str, site_id: str) -> None:
+        """Note that an account is gone; only those hear of it who could see it (invariant 15)."""
+        for subscription in self._subscriptions:
+            if subscription.actor.sees(account_id, site_id):
+                subscription.removed.add(account_id)
+                subscription.wake.set()
+
+    def touch_alerts(self) -> None:
+        """Note that an alert of the installation opened or closed."""
+        for subscription in self._subscriptions:
+            subscription.alerts_changed = True
+            subscription.wake.set()
+
+    def cut_off(self, token_id: str) -> None:
+        """End the subscriptions of a revoked token."""
+        for subscription in list(self._subscriptions):
+            if subscription.actor.token_id == token_id:
+                self._end(
+                    subscription, ErrorCode.NOT_AUTHENTICATED, "the token was revoked", "use another token"
+                )
+
+    def end(self) -> None:
+        """End every subscription, as when the bridge stops."""
+        for subscription in list(self._subscriptions):
+            self._end(
+                subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping", "connect again later"
+            )
+
+    async def stream(self, actor: Actor, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
+        """Yield a snapshot, what was missed, then what happens."""
+        subscription = Subscription(actor)
+        self._subscriptions.add(subscription)
+        try:
+            upto = self.seq
+            yield self._views.snapshot(actor)
+            while since is not None and since < upto:
+                missed = await asyncio.to_thread(self._read_events, since, upto)
+                for event in missed:
+                    if self._views.may_hear(actor, event):
+                        yield event
+                since = missed[-1].seq if missed else None
+            while True:
+                async for message in self._next(subscription):
+                    yield message
+        finally:
+            self._subscriptions.discard(subscription)
+
+    async def _next(self, subscription: Subscription) -> AsyncIterator[Event | Update]:
+        """Wait for something and yield it."""
+        await subscription.wake.wait()
+        subscription.wake.clear()
+        while subscription.events:
+            yield subscription.events.popleft()
+        if subscription.ended is not None:
+            raise subscription.ended
+        update = self._update(subscription)
+        if update is not None:
+            yield update
+            await asyncio.sleep(INTERVAL_S)
+
+    def _update(self, subscription: Subscription) -> Update | None:
+        """Return the changed accounts that the subscriber may see, or None."""
+        changed, subscription.accounts = subscription.accounts, set()
+        removed, subscription.removed = subscription.removed, set()
+        alerts, subscription.alerts_changed = subscription.alerts_changed, False
+        views = [self._views.account(subscription.actor, account_id) for account_id in sorted(changed)]
+        accounts = tuple(view for view in views if view is not None)
+        if not accounts and not removed and not alerts:
+            return None
+        return Update(
+            type="update",
+            accounts=accounts,
+            removed=tuple(sorted(removed)),
+            alerts=self._views.alerts(subscription.actor) if alerts else None,
+        )
