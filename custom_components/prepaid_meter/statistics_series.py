@@ -1,7 +1,7 @@
-"""The two long-term statistics of an account: energy used, and what it cost.
+"""The two long-term statistics of an account: energy used, and its cost.
 
-They are statistics of their own and not those of an entity, because only such ones may be filled in later:
-what was used while Home Assistant was away, and what was corrected afterwards.
+They are external statistics, not those of an entity, because only external statistics may be filled in
+later: with what was used while Home Assistant was not running, and with later corrections.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,15 +18,15 @@ from homeassistant.util.unit_conversion import EnergyConverter
 from .client.protocol import AccountView, HistoryHour
 from .const import DOMAIN
 
-type Hours = Mapping[datetime, int]
-"""What each hour adds, by its beginning."""
+type HourlyValues = Mapping[datetime, int]
+"""The amount that each hour adds, by the start of the hour."""
 
-_NO_SLUG: Final = re.compile(r"[^a-z0-9]+")
+_NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
 _KILO_DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class StatisticsSeries:
     """A statistic; its values are integers of 10 ** -``digits`` of its unit, so that sums stay exact."""
 
     statistic_id: str
@@ -37,7 +37,7 @@ class Series:
 
     @property
     def metadata(self) -> StatisticMetaData:
-        """Return how the recorder describes it."""
+        """Return the metadata for the recorder."""
         return StatisticMetaData(
             mean_type=StatisticMeanType.NONE,
             has_sum=True,
@@ -48,46 +48,49 @@ class Series:
             unit_of_measurement=self.unit,
         )
 
-    def whole(self, value: float) -> int:
+    def to_integer(self, value: float) -> int:
         """Return a value of the recorder as an integer."""
         return round(value * self._scale)
 
-    def rows(self, hours: Hours, before: int) -> list[StatisticData]:
-        """Return hours with their running sum, which begins at ``before``."""
+    def rows(self, hours: HourlyValues, previous_sum: int) -> list[StatisticData]:
+        """Return the hours with their running sum, which starts at ``previous_sum``."""
         rows = []
+        total = previous_sum
         for start in sorted(hours):
-            before += hours[start]
-            rows.append(StatisticData(start=start, state=self._told(hours[start]), sum=self._told(before)))
+            total += hours[start]
+            rows.append(
+                StatisticData(start=start, state=self._to_float(hours[start]), sum=self._to_float(total))
+            )
         return rows
 
     @property
     def _scale(self) -> int:
         return cast("int", 10**self.digits)
 
-    def _told(self, value: int) -> float:
+    def _to_float(self, value: int) -> float:
         return value / self._scale
 
 
-def energy_series(installation_id: str, account: AccountView, name: str) -> Series:
+def energy_series(installation_id: str, account: AccountView, name: str) -> StatisticsSeries:
     """Return the statistic of an account's energy in kWh."""
     statistic_id = f"{_object_id(installation_id, account)}_energy"
     unit = UnitOfEnergy.KILO_WATT_HOUR
-    return Series(statistic_id, name, unit, EnergyConverter.UNIT_CLASS, _KILO_DIGITS)
+    return StatisticsSeries(statistic_id, name, unit, EnergyConverter.UNIT_CLASS, _KILO_DIGITS)
 
 
-def cost_series(installation_id: str, account: AccountView, name: str) -> Series:
-    """Return the statistic of what an account's energy cost, in the account's own currency."""
+def cost_series(installation_id: str, account: AccountView, name: str) -> StatisticsSeries:
+    """Return the statistic of an account's energy cost in the account's currency."""
     statistic_id = f"{_object_id(installation_id, account)}_cost"
-    return Series(statistic_id, name, account.currency, None, account.amount_digits)
+    return StatisticsSeries(statistic_id, name, account.currency, None, account.amount_digits)
 
 
-def energy_of(hours: Iterable[HistoryHour]) -> Hours:
+def energy_by_hour(hours: Iterable[HistoryHour]) -> HourlyValues:
     """Return the energy of each hour in Wh."""
     return {datetime.fromisoformat(hour.start): hour.wh for hour in hours}
 
 
-def cost_of(hours: Iterable[HistoryHour]) -> Hours:
-    """Return the cost of each hour as amounts."""
+def cost_by_hour(hours: Iterable[HistoryHour]) -> HourlyValues:
+    """Return the cost of each hour in the wire's integer amounts."""
     return {datetime.fromisoformat(hour.start): hour.amount for hour in hours}
 
 
@@ -96,8 +99,8 @@ def _object_id(installation_id: str, account: AccountView) -> str:
 
 
 def _slug(name: str) -> str:
-    """Return a name as statistics may have it; what loses something by that is told apart by a hash."""
-    slug = _NO_SLUG.sub("_", name.lower()).strip("_")
+    """Return a name as a valid part of a statistic id; a lossy conversion gets a hash to stay unique."""
+    slug = _NOT_ALPHANUMERIC.sub("_", name.lower()).strip("_")
     if slug.replace("_", "-") == name:
         return slug
     return f"{slug}_{sha256(name.encode()).hexdigest()[:8]}".lstrip("_")

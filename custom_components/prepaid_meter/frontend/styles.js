@@ -1,4 +1,4 @@
-/** How the cards look: Home Assistant's theme, tabular figures, one accent, colours only for states. */
+/** Styles of the cards: Home Assistant's theme, tabular figures, one accent colour, other colours only for states. */
 
 const BASE = `
   :host {
@@ -167,8 +167,8 @@ const UNITS = `
 
 const sheets = new Map();
 
-/** Return the style sheets of one card, made once for all of its kind. */
-export function look(...names) {
+/** Return the style sheets of a card, which all cards of its kind share. */
+export function styleSheets(...names) {
   return ["base", ...names].map((name) => {
     if (!sheets.has(name)) {
       const sheet = new CSSStyleSheet();

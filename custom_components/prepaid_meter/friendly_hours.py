@@ -1,4 +1,4 @@
-"""Friendly hours as the bridge tells them: the stretch that is on, or the next."""
+"""The friendly hours that the bridge reports for an account: the current ones, or else the next."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from .client.protocol import AccountView
 
 
 def friendly_hours(account: AccountView) -> tuple[datetime, datetime] | None:
-    """Return start and end of the friendly hours that are on or come next, or None if there are none."""
+    """Return start and end of the current or next friendly hours, or None if there are none."""
     if account.friendly_hours is None:
         return None
     start, end = (parse_datetime(text) for text in (account.friendly_hours.start, account.friendly_hours.end))
@@ -16,6 +16,6 @@ def friendly_hours(account: AccountView) -> tuple[datetime, datetime] | None:
 
 
 def in_friendly_hours(account: AccountView) -> bool:
-    """Return whether friendly hours are on now, by Home Assistant's clock."""
+    """Return whether friendly hours apply now, by Home Assistant's clock."""
     hours = friendly_hours(account)
     return hours is not None and hours[0] <= utcnow() < hours[1]
