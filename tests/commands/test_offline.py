@@ -10,6 +10,7 @@ from meter_bridge.storage.database import DATABASE_NAME
 from tests.commands.conftest import EXAMPLE, Command
 
 
+@pytest.mark.both_databases
 @pytest.mark.invariant(8)
 def test_a_top_up_outlives_the_command_and_counts_once(run: Command, installed: Path) -> None:
     for _ in range(2):
@@ -75,6 +76,7 @@ def test_a_backup_never_overwrites(run: Command, installed: Path) -> None:
     assert (installed / "copy.db").read_text() == "mine"
 
 
+@pytest.mark.both_databases
 def test_a_backup_is_for_its_owner_alone_and_one_file(run: Command, installed: Path) -> None:
     folder = installed / "backups"
     folder.mkdir()

@@ -1,8 +1,11 @@
 """Guessing is counted by person and place and locks after five; an attack everywhere makes counts strict."""
 
 from hypothesis import given, strategies as st
+import pytest
 
 from meter_bridge.payments.guessing import MISTYPED, MOST_REMEMBERED, WRONG, Guard, Limits, Verdict
+
+pytestmark = pytest.mark.both_databases
 
 MINUTE = 60_000
 LIMITS = Limits()
