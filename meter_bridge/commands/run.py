@@ -54,12 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         help="days of events, settled relay commands and sent messages that are kept (default: all)",
     )
-    parser.add_argument(
-        "--decode-only",
-        action="store_true",
-        default=None,
-        help="receive and decode only, charge nothing: the base line of the benchmark",
-    )
 
 
 def _add_broker(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +109,6 @@ def run(arguments: argparse.Namespace) -> int:
         "allow_plain_http",
         "announce",
         "log_level",
-        "decode_only",
         "export_every_s",
         "keep_readings_days",
         "keep_events_days",

@@ -63,8 +63,6 @@ class Settings:
     announce: bool = False
     """Announce the API on the local network (zeroconf)."""
     log_level: str = "INFO"
-    decode_only: bool = False
-    """Only receive and decode messages: the base line of the benchmark; nothing is charged."""
     export_every_s: int = DEFAULT_EXPORT_EVERY_S
     """Time between two exports for the dashboard."""
     keep_readings_days: int = KEEP_EVERYTHING
@@ -114,8 +112,6 @@ class Settings:
                 f"The API listens on {self.listen} without TLS: anyone on that network can read its tokens."
                 f" Set {variable_of('tls_certificate')} and {variable_of('tls_key')}."
             )
-        if self.decode_only:
-            found.append(f"{variable_of('decode_only')} is set: messages are decoded and nothing is charged.")
         return tuple(found)
 
 
@@ -140,7 +136,6 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
         allow_plain_http=_flag(given, texts, "allow_plain_http"),
         announce=_flag(given, texts, "announce"),
         log_level=(_text(given, texts, "log_level") or "INFO").upper(),
-        decode_only=_flag(given, texts, "decode_only"),
         export_every_s=_seconds(given, texts, "export_every_s"),
         keep_readings_days=_days(given, texts, "keep_readings_days"),
         keep_events_days=_days(given, texts, "keep_events_days"),
