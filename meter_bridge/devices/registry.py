@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from meter_bridge.devices.driver import Driver, Family
-from meter_bridge.devices.shelly import ShellyDriver
-from meter_bridge.devices.tasmota import TasmotaDriver
-from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
+from meter_bridge.devices.base.driver import Driver, Family
+from meter_bridge.devices.shelly.driver import ShellyDriver
+from meter_bridge.devices.tasmota.driver import TasmotaDriver
+from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
 
 SOURCE: Final = "prepaid-meter-bridge"
 ZIGBEE2MQTT_BASE: Final = "zigbee2mqtt"

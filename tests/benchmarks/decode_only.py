@@ -13,11 +13,11 @@ import sys
 from typing import Final
 
 from meter_bridge.commands.logs import set_up
-from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
-from meter_bridge.devices.driver import Item, Report
-from meter_bridge.devices.mqtt import MqttConnection
+from meter_bridge.devices.base.driver import Item, Report
+from meter_bridge.devices.broker.connection import MqttConnection
+from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.devices.registry import build_drivers
-from meter_bridge.engine.load import load
+from meter_bridge.engine.restore import load
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.location import location_of
 
