@@ -6,7 +6,7 @@ import json
 from meter_bridge.config.codec import encode_tariff_version
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.forecast.consumption_model import History, learn
-from meter_bridge.core.forecast.cost_projection import look_ahead
+from meter_bridge.core.forecast.cost_projection import coming
 from meter_bridge.core.forecast.prediction_interval import HORIZONS, band, errors
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
@@ -81,16 +81,16 @@ def foresight_row(
     opened, now = span
     days = _whole_days(uses, local_day(opened, version.zone), local_day(now, version.zone))
     history = History(local_day(now, version.zone) - timedelta(days=1), days)
-    habit, outlook = learn(history), None
+    habit, points = learn(history), b""
     if habit is not None:
         rating = rating_of(document, Terms(local_day(opened, version.zone)))
-        outlook = look_ahead(rating, Timeline((version,)), habit, now)
+        points = pack(tuple(coming(rating, Timeline((version,)), habit, now)))
     return {
         "supply_id": supply_id,
         "account_id": account_id,
         "made_at": now,
         "in_units": False,
-        "points": b"" if outlook is None else pack(outlook.points),
+        "points": points,
         "bands": bands_text({days: band(errors(history, days)) for days in HORIZONS}),
     }
 

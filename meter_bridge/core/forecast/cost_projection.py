@@ -100,15 +100,6 @@ def _just_before(outlook: Outlook, at: int) -> int:
     return next((point.spent for point in outlook.points if point.at == at), outlook.spent(at))
 
 
-def look_ahead(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Outlook:
-    """Return what a supply will spend if it goes on as its habit is, from an instant on.
-
-    The present day counts with the part of it that is to come.
-    """
-    points = tuple(coming(rating, timeline, habit, at))
-    return Outlook(points, sells_units(timeline, at))
-
-
 def sells_units(timeline: Timeline, at: int) -> bool:
     """Say whether the tariff in force sells units."""
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME

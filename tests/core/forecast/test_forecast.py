@@ -6,7 +6,14 @@ from datetime import date
 import pytest
 
 from meter_bridge.core.forecast.consumption_model import LEAST_DAYS, PPM, History, learn
-from meter_bridge.core.forecast.cost_projection import Outlook, Point, look_ahead, runs_out, with_debts
+from meter_bridge.core.forecast.cost_projection import (
+    Outlook,
+    Point,
+    coming,
+    runs_out,
+    sells_units,
+    with_debts,
+)
 from meter_bridge.core.forecast.prediction_interval import LEAST_ERRORS, band, errors, lasts
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.rating.rating import Lot, Rating, Rung, Terms
@@ -26,7 +33,9 @@ def steady(wh: int = 8_000, days: int = 40, last: date = SATURDAY) -> History:
 def outlook(version: TariffVersion, at: str, history: History, rating: Rating | None = None) -> Outlook:
     habit = learn(history)
     assert habit is not None
-    return look_ahead(rating or Rating(terms=Terms()), Timeline((version,)), habit, instant(at, ZONE))
+    timeline, now = Timeline((version,)), instant(at, ZONE)
+    points = coming(rating or Rating(terms=Terms()), timeline, habit, now)
+    return Outlook(tuple(points), sells_units(timeline, now))
 
 
 def days_left(
