@@ -21,7 +21,7 @@ def test_a_top_up_outlives_the_command_and_counts_once(run: Command, installed: 
 
 def test_applying_the_same_file_again_changes_nothing(run: Command, installed: Path) -> None:
     code, out, _ = run("apply", str(EXAMPLE))
-    assert (code, out) == (0, "The installation is as the file says; nothing changes.\n")
+    assert (code, out) == (0, "No changes: the installation matches the file.\n")
 
 
 @pytest.mark.sqlite("the backup is looked at as the file of another installation")
@@ -29,7 +29,7 @@ def test_applying_the_same_file_again_changes_nothing(run: Command, installed: P
 def test_the_books_of_an_installation_and_of_its_backup_are_right(run: Command, installed: Path) -> None:
     run("top-up", "flat-1", "100.00")
     code, out, _ = run("verify")
-    assert (code, out) == (0, f"{installed / DATABASE_NAME}: the books are right\n")
+    assert (code, out) == (0, f"{installed / DATABASE_NAME}: the books are correct\n")
     copied = installed / "copy"
     copied.mkdir()
     assert run("backup", str(copied / DATABASE_NAME))[0] == 0
@@ -155,10 +155,10 @@ def test_moving_out_tells_the_final_settlement(run: Command, installed: Path) ->
 def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -> None:
     assert run("debt", "open", "flat-1", "old", "30.00", "--rate", "1", "--reason", "r")[0] == 0
     for rest, what in (
-        (("change", "flat-1", "old"), "wants something to change"),
+        (("change", "flat-1", "old"), "requires something to change"),
         (("change", "flat-1", "old", "10.00", "--rate", "2"), "takes no AMOUNT (10.00)"),
         (("close", "flat-1", "old", "--rate", "2"), "takes no --rate"),
-        (("open", "flat-1", "new", "--rate", "2"), "wants what is owed"),
+        (("open", "flat-1", "new", "--rate", "2"), "requires the amount owed"),
     ):
         code, _, err = run("debt", *rest, "--reason", "r")
         assert (code, what in err) == (2, True)
@@ -167,7 +167,7 @@ def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -
 def test_only_a_running_bridge_has_a_clock_to_confirm(run: Command, installed: Path) -> None:
     code, out, err = run("clock", "confirm")
     assert (code, out) == (3, "")
-    assert "no bridge runs in" in err
+    assert "no bridge is running in" in err
     assert "'meter-bridge run'" in err
 
 
