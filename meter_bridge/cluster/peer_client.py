@@ -9,13 +9,13 @@ from yarl import URL
 from meter_bridge.api.http.authentication import came_over_unix_socket
 from meter_bridge.api.http.peers import (
     OPERATOR_HEADER,
+    PROOF_HEADER,
     SCHEME_HEADER,
     SENDER_HEADER,
     SHARD_HEADER,
-    WORD_HEADER,
 )
-from meter_bridge.api.port import Refused
 from meter_bridge.cluster.registry import Member
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 PATIENCE_S: Final = 60.0
@@ -26,7 +26,7 @@ _ONE_HOP: Final = frozenset(
      "sec-websocket-extensions", "sec-websocket-protocol"}
 )  # fmt: skip
 _OURS: Final = frozenset(
-    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER)
+    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, PROOF_HEADER)
 )
 
 
@@ -83,7 +83,7 @@ class Peers:
             headers |= {name: value for name, value in request.headers.items() if name.lower() in _OURS}
         else:
             headers |= {
-                WORD_HEADER: member.word,
+                PROOF_HEADER: member.shared_secret,
                 SENDER_HEADER: request.remote or "local",
                 SCHEME_HEADER: request.scheme,
             }
@@ -98,9 +98,9 @@ def _passed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _ONE_HOP | _OURS}
 
 
-def away(shard: int) -> Refused:
+def away(shard: int) -> RequestRefused:
     """Return the refusal of what concerns a shard that nobody serves now."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.STORAGE_UNAVAILABLE,
         f"shard {shard} of the installation is being taken over by another worker",
         remedy="ask again in some seconds; with the same key nothing is booked twice",

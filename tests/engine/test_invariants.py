@@ -9,10 +9,11 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
@@ -92,7 +93,9 @@ class Flat(RuleBasedStateMachine):
     def hear_shown(self, wh: int, after: int, witness: int | None = None) -> None:
         """Hear what a register shows, true or not."""
         told = f"reset {self.model.witness if witness is None else witness}"
-        self.run(self.house.report(Report(ADDRESS, register_wh=wh, power_mw=0, witness=told), after=after))
+        self.run(
+            self.house.report(Report(ADDRESS, register_wh=wh, power_mw=0, reset_marker=told), after=after)
+        )
 
     @rule(minutes=st.integers(1, 300), percent=st.integers(0, 100))
     def use_energy(self, minutes: int, percent: int) -> None:
@@ -180,7 +183,7 @@ class Flat(RuleBasedStateMachine):
         self.book(key, self.model.top_ups[key])
         try:
             self.book(key, self.model.top_ups[key] + 1)
-        except Refused:
+        except RequestRefused:
             return
         raise AssertionError(f"{key} was booked with other content")
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.engine.alerts.alerting import set_installation_alert
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
@@ -39,7 +41,7 @@ async def fail(flat: House) -> list[str]:
         for n in range(200):
             await flat.top_up("1.00", key=f"key {n}")
             acknowledged.append(f"key {n}")
-    except Refused as refusal:
+    except RequestRefused as refusal:
         code = refusal.code
     assert code is ErrorCode.STORAGE_UNAVAILABLE
     return acknowledged
@@ -80,7 +82,7 @@ async def test_health_is_down_meanwhile_and_every_change_is_refused(flat: House,
     with fault(flat):
         await fail(flat)
         assert flat.bridge.health().status == "down"
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RequestRefused) as refusal:
             await flat.supply(SupplyAction.OFF)
         assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
         assert flat.account.hold is None
@@ -99,7 +101,7 @@ async def test_health_stays_down_as_long_as_the_disk_is_full_although_little_wou
     assert not await flat.engine.try_recover()
     assert flat.bridge.health().status == "down"
     assert "no room" in flat.bridge.health().reasons[0]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await flat.top_up("1.00", key="little")
     monkeypatch.undo()
     assert await flat.engine.try_recover()
@@ -127,11 +129,11 @@ async def test_energy_used_meanwhile_is_charged_afterwards(flat: House, fault: F
 
 
 async def test_what_the_broker_did_meanwhile_is_told_afterwards(flat: House) -> None:
-    flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "the broker is away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "the broker is away")
     await flat.settle()
     with read_only(flat):
         await fail(flat)
-        flat.engine.set_installation_alert(AlertKind.BROKER_LOST, None)
+        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)
     assert await flat.engine.try_recover()
     await flat.settle()
     assert flat.bridge.health().status == "ok"
@@ -161,7 +163,7 @@ async def test_an_error_of_ours_half_way_leaves_nothing_half_charged(
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await flat.tick()
-    monkeypatch.setattr("meter_bridge.engine.metering.readings.evaluate", lambda *_: 1 // 0)
+    monkeypatch.setattr("meter_bridge.engine.metering.readings.evaluate_account", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         await flat.read(11_000, after=HOUR)
     monkeypatch.undo()
@@ -262,16 +264,16 @@ def descriptors(path: Path) -> set[int]:
 @pytest.mark.invariant(13)
 async def test_what_was_open_on_a_disk_that_was_away_is_opened_anew(flat: House) -> None:
     assert isinstance(flat.location, Path)
-    flat.engine.reader.dispose()
+    flat.engine.session.reader.dispose()
     before = descriptors(flat.location)
-    flat.engine.reload()
+    flat.engine.session.reload()
     kept = descriptors(flat.location) - before
     assert kept
     nothing = os.open(os.devnull, os.O_RDONLY)
     for each in kept:
         os.dup2(nothing, each)
     os.close(nothing)
-    flat.engine.fail("the disk is away")
-    assert await flat.engine.try_recover(), flat.engine.broken
+    flat.engine.session.fail("the disk is away")
+    assert await flat.engine.try_recover(), flat.engine.session.storage_error
     await flat.top_up("1.00")
     assert flat.problems() == []

@@ -1,8 +1,8 @@
 """A child process that tells people what is due, through apprise, until it is killed or done.
 
-Run as ``python delivery_child.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills
-itself with SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on record
-(``answered``).
+Run as ``python delivery_child.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills itself
+with SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on
+record (``answered``).
 """
 
 import asyncio
@@ -45,7 +45,9 @@ def due(house: House) -> bool:
 async def main(folder: Path, hours: float, instant: str) -> None:
     """Tell what is due."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as house:
-        made = Notices(house.engine, load_people(folder), None, house.bridge.look.account, Mortal(instant))
+        made = Notices(
+            house.engine.session, load_people(folder), None, house.bridge.look.account, Mortal(instant)
+        )
         await made.tick()
         await made.tick()
         await made.stop()

@@ -11,8 +11,9 @@ from typing import override
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import RequestRefused
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
@@ -56,7 +57,7 @@ def write(flat: House, text: str) -> None:
 def notices(flat: House) -> Notices:
     """Return the messages of a bridge that has just started."""
     people = load_people(flat.data)
-    return Notices(flat.engine, people, "https://pay.example.org/my/", flat.bridge.look.account)
+    return Notices(flat.engine.session, people, "https://pay.example.org/my/", flat.bridge.look.account)
 
 
 async def told(made: Notices) -> None:
@@ -228,10 +229,10 @@ async def test_a_test_message_says_which_channel_took_it(flat: House, staff_hook
     made = notices(flat)
     sent = await made.try_person("anna")
     assert [(each.channel, each.sent) for each in sent.channels] == [("json 1", True), ("json 2", False)]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await made.try_person("anna")
     assert refused.value.code is ErrorCode.TOO_MANY_REQUESTS
-    with pytest.raises(Refused) as unknown:
+    with pytest.raises(RequestRefused) as unknown:
         await made.try_person("bert")
     assert unknown.value.code is ErrorCode.NOT_FOUND
 
@@ -281,7 +282,7 @@ class Stalled:
 async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     write(flat, staff("json://127.0.0.1:9/x"))
     stalled = Stalled()
-    made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, stalled)
+    made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, stalled)
     await made.tick()
     await used_up(flat)
     for _ in range(4):
@@ -313,11 +314,11 @@ async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_
     write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
     with ExitStack() as failing:
         sender = Choking(flat, failing)
-        made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, sender)
+        made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, sender)
         await told(made)
         await used_up(flat)
         await told(made)
-        assert flat.engine.broken is not None
+        assert flat.engine.session.storage_error is not None
     assert await flat.engine.try_recover()
     flat.time.forward(2 * MINUTE)
     await told(made)
@@ -345,7 +346,7 @@ async def test_staff_hear_of_a_disk_that_failed_as_soon_as_it_works_again(
     made = notices(flat)
     await told(made)
     with read_only(flat):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             await flat.top_up("1.00")
         await told(made)
         assert staff_hook.heard == []

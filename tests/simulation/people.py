@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 import random
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from meter_bridge.runtime.application import Bridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
@@ -50,7 +51,7 @@ async def until_answered(
                 return
         except PowerLostError:
             pass
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code not in LATER:
                 problems.append(f"an order was refused: {refused}")
                 return
@@ -165,7 +166,7 @@ class Customer:
                     return
             except PowerLostError:
                 pass
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code is ErrorCode.VOUCHER_USED and key not in self.truth.keys:
                     return
                 if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
@@ -191,7 +192,7 @@ class Customer:
             await self._machine.ask(self._request(parts.bridge, key, other))
         except PowerLostError:
             return
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code in (ErrorCode.IDEMPOTENCY_CONFLICT, ErrorCode.STORAGE_UNAVAILABLE):
                 return
             self.problems.append(f"invariant 4: the key {key} with other content got {refused.code}")
@@ -243,7 +244,7 @@ class Landlord:
                     return
             except PowerLostError:
                 pass
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code is ErrorCode.NOT_FOUND:
                     return
                 if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
@@ -294,13 +295,13 @@ class Caretaker:
         if parts is None:
             return
         try:
-            await self._machine.ask(self._look(parts.bridge, parts.engine.clock.sure))
-        except PowerLostError, Refused:
+            await self._machine.ask(self._look(parts.bridge, parts.engine.session.clock.sure))
+        except PowerLostError, RequestRefused:
             return
 
     async def _decide(self, bridge: Bridge, truth: Truth) -> None:
         """Decide a register in quarantine, as somebody who looks at the meter would."""
-        register = bridge.engine.installation.meters[truth.house.meter_id].register
+        register = bridge.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
         if register.doubt.cause is Cause.FELL and truth.house.told_wh() >= register.watermark_wh:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from meter_bridge.api.http.errors import problem_of, problem_response
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ def _is_text(header: tuple[bytes, bytes]) -> bool:
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer with a `Problem` where the handler raises, and where a header is not text."""
     if not all(map(_is_text, request.raw_headers)):
         return problem_response(_NOT_TEXT)
     try:
         return await handler(request)
-    except Refused as refused:
+    except RequestRefused as refused:
         return problem_response(problem_of(refused))
     except web.HTTPException as error:
         return _of_http(error)

@@ -8,7 +8,8 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
-from meter_bridge.api.port import Refused, TokenInfo
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.patterns import TEXT
 
@@ -42,36 +43,36 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token as it is shown this once."""
+    """A new token; shown only once."""
 
     id: str
     token: str
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom a new token is to speak for."""
+    """A token to create."""
 
     name: Annotated[
         str,
-        msgspec.Meta(min_length=1, max_length=100, pattern=TEXT, description="Who or what will use it."),
+        msgspec.Meta(
+            min_length=1, max_length=100, pattern=TEXT, description="Person or program that will use it."
+        ),
     ]
     role: Literal["landlord", "caretaker", "tenant", "device"]
     sites: Annotated[
         tuple[Id, ...],
         msgspec.Meta(
-            max_length=MAX_IDS, description='Landlord and caretaker: sites that it sees; `["*"]` for all.'
+            max_length=MAX_IDS, description='Landlord and caretaker: sites that it may see; `["*"]` for all.'
         ),
     ] = ()
     accounts: Annotated[
         tuple[Id, ...],
-        msgspec.Meta(max_length=MAX_IDS, description="Tenant and device: accounts that it sees."),
+        msgspec.Meta(max_length=MAX_IDS, description="Tenant and device: accounts that it may see."),
     ] = ()
     days: (
         Annotated[
             int,
-            msgspec.Meta(
-                ge=1, le=MAX_DAYS, description="How long it is good for; without end where left out."
-            ),
+            msgspec.Meta(ge=1, le=MAX_DAYS, description="Days until it expires; default: never."),
         ]
         | None
     ) = None
@@ -79,7 +80,7 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @endpoint("GET", "/api/v1/tokens", rights=LANDLORD_OF_EVERYTHING, answer=Tokens)
 async def list_tokens(call: Call) -> Reply:
-    """List the tokens of the installation; a secret is never shown again."""
+    """List the tokens of the installation, without their secrets."""
     return Reply(Tokens(tuple(_view(token) for token in await call.port.tokens(call.actor))))
 
 
@@ -94,7 +95,7 @@ async def list_tokens(call: Call) -> Reply:
     refusals=(ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def create_token(call: Call) -> Reply:
-    """Make a token; it is shown this once."""
+    """Create a token; it is shown only once."""
     body = await call.body(TokenRequest)
     role = Role(body.role)
     _check_reach(role, body)
@@ -118,7 +119,7 @@ async def create_token(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def revoke_token(call: Call) -> Reply:
-    """Revoke a token at once; what is connected with it is cut off."""
+    """Revoke a token at once and disconnect its clients."""
     await call.port.revoke_token(call.actor, call.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
@@ -127,14 +128,14 @@ def _check_reach(role: Role, body: TokenRequest) -> None:
     """Refuse a token that would see nothing, or that mixes what it sees by."""
     wanted, unwanted = ("sites", "accounts") if role in BY_SITES else ("accounts", "sites")
     if not getattr(body, wanted):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"a token of role {role} without {wanted} sees nothing",
             field=wanted,
             remedy=f"name its {wanted}" + (', or ["*"] for all' if role in BY_SITES else ""),
         )
     if getattr(body, unwanted):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"a token of role {role} sees by {wanted}, not by {unwanted}",
             field=unwanted,

@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
-from meter_bridge.engine.ledger.journal import announce, book, entry_id
-from meter_bridge.engine.operations.operation import ACCOUNTS, Operation
+from meter_bridge.engine.ledger.journal import book, entry_id, record_event
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
 
@@ -24,10 +25,15 @@ class BookOperation(Operation[OperationResult]):
     answer: ClassVar[type] = OperationResult
 
     def result(
-        self, engine: Engine, account: Account, unit: Unit, seq: int | None, detail: Mapping[str, object]
+        self,
+        session: Session,
+        account: Account,
+        unit: Transaction,
+        seq: int | None,
+        detail: Mapping[str, object],
     ) -> tuple[int | None, OperationResult]:
         """Decide on supply from what there is now, and answer."""
-        engine.evaluate(account, unit)
+        evaluate(session, account, unit)
         view = views.account_view(account, unit.at)
         return seq, OperationResult(
             operation=self.name,
@@ -54,10 +60,10 @@ class Entry:
     refers_to: str | None = None
 
 
-def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> int:
+def book_entry(session: Session, account: Account, unit: Transaction, entry: Entry) -> int:
     """Book an entry, tell it, and return its ``seq``."""
     seq = book(
-        engine.installation,
+        session.installation,
         account,
         unit,
         entry.kind,
@@ -67,8 +73,8 @@ def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> in
         refers_to=entry.refers_to,
     )
     told = {"id": entry_id(seq), "kind": entry.kind.value, "by": unit.actor, **entry.detail}
-    announce(
-        engine.installation,
+    record_event(
+        session.installation,
         unit,
         EventKind.LEDGER_ENTRY,
         account_id=account.id,
@@ -77,28 +83,28 @@ def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> in
     return seq
 
 
-def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
+def refuse_uncharged(session: Session, account: Account, at: int) -> None:
     """Refuse to settle what an instant made due and the clock has not charged: whose it is would be lost."""
     if not uncharged(account, at):
         return
-    if engine.clock.sure:
-        raise Refused(
+    if session.clock.sure:
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"the charges of a day that has just begun are not booked yet for {account.name}",
             remedy="ask again in a moment",
         )
-    raise Refused(
+    raise RequestRefused(
         ErrorCode.CONFLICT,
         "the bridge does not believe its clock, so that charges by time wait, and nothing is settled before",
         remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
     )
 
 
-def other_account(engine: Engine, account: Account, to: str) -> Account:
-    """Return the account that a transfer goes to; raises ``Refused`` where it cannot."""
-    target = engine.installation.accounts.get(to)
+def other_account(session: Session, account: Account, to: str) -> Account:
+    """Return the account that a transfer goes to; raises ``RequestRefused`` where it cannot."""
+    target = session.installation.accounts.get(to)
     if target is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_FOUND,
             f"there is no account {to!r} in use",
             field="to",
@@ -106,7 +112,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
             remedy=ACCOUNTS,
         )
     if target is account:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "an account transfers nothing to itself",
             field="to",
@@ -114,7 +120,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
             remedy="name another account",
         )
     if target.site.currency != account.site.currency:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{to} is kept in {target.site.currency}, {account.id} in {account.site.currency}",
             field="to",

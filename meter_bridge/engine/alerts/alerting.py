@@ -2,16 +2,17 @@
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView, EventKind
 from meter_bridge.storage import changeset as ops
 
 
 def set_alert(
-    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str | None
+    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, message: str | None
 ) -> None:
     """Open the alert with its message, or close it where the message is None; no change is no work."""
     book = installation.alerts if account is None else account.alerts
@@ -22,8 +23,18 @@ def set_alert(
         _close(installation, account, unit, key, present)
 
 
+def set_installation_alert(session: Session, kind: AlertKind, message: str | None) -> None:
+    """Open or close an alert that belongs to no account; while storage fails it is kept for later."""
+    session.conditions[kind] = message
+    if session.storage_error:
+        return
+    unit = Transaction(session.clock.now())
+    set_alert(session.installation, None, unit, session.own_alert(kind), message)
+    session.submit(unit)
+
+
 def keep_past_alert(
-    installation: Installation, unit: Unit, key: AlertKey, message: str, opened_at: int
+    installation: Installation, unit: Transaction, key: AlertKey, message: str, opened_at: int
 ) -> None:
     """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
     _open(installation, None, unit, key, message, opened_at)
@@ -33,7 +44,7 @@ def keep_past_alert(
 def _open(
     installation: Installation,
     account: Account | None,
-    unit: Unit,
+    unit: Transaction,
     key: AlertKey,
     message: str,
     opened_at: int | None = None,
@@ -43,7 +54,7 @@ def _open(
     alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
     (installation.alerts if account is None else account.alerts)[key] = alert
     site_id = account.site.id if account else None
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_ALERT,
         {
             "id": alert.id,
@@ -63,24 +74,24 @@ def _open(
 
 
 def _close(
-    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, alert: OpenAlert
+    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, alert: OpenAlert
 ) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
-    unit.work.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
+    unit.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
     _tell(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
 
 
 def _tell(
     installation: Installation,
     account: Account | None,
-    unit: Unit,
+    unit: Transaction,
     key: AlertKey,
     alert: OpenAlert,
     kind: EventKind,
 ) -> None:
     """Announce the opening or closing of an alert."""
-    announce(
+    record_event(
         installation,
         unit,
         kind,
@@ -91,7 +102,7 @@ def _tell(
 
 
 def close_all(
-    installation: Installation, account: Account, unit: Unit, kind: AlertKind, keep: AlertKey | None
+    installation: Installation, account: Account, unit: Transaction, kind: AlertKind, keep: AlertKey | None
 ) -> None:
     """Close every open alert of a kind but one."""
     for key in [key for key in account.alerts if key.kind is kind and key != keep]:

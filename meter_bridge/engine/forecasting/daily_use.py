@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.engine.forecasting.stored_forecast import nothing_of
+from meter_bridge.engine.forecasting.stored_forecast import empty_forecast_row
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
 KEPT_DAYS: Final = 180
@@ -31,7 +31,7 @@ def load_daily_use(connection: Connection, installation: Installation) -> None:
             supply.history = stored.get(supply.id)
 
 
-def close_day(supply: Supply, unit: Unit) -> bool:
+def close_day(supply: Supply, unit: Transaction) -> bool:
     """Add the local days that are over and known to the history; say whether one was added."""
     zone = supply.timeline.versions[0].zone
     if supply.history is not None and unit.at < day_end(supply.history.last + timedelta(days=1), zone):
@@ -47,22 +47,22 @@ def close_day(supply: Supply, unit: Unit) -> bool:
         day += timedelta(days=1)
         uses.append(_use(supply, day))
     supply.history = History(day, tuple(uses[-KEPT_DAYS:]))
-    unit.work.add(
+    unit.changeset.add(
         ops.UPSERT_DAILY_USE,
         {"supply_id": supply.id, "last_day": day.isoformat(), "uses": json.dumps(supply.history.uses)},
     )
     return True
 
 
-def forget_days(supply: Supply, unit: Unit) -> None:
+def clear_daily_use(supply: Supply, unit: Transaction) -> None:
     """Begin anew: what another customer used teaches nothing."""
     if supply.history is not None:
         day = local_day(unit.at, supply.timeline.versions[0].zone)
-        supply.history, supply.foresight = History(day, ()), None
-        unit.work.add(
+        supply.history, supply.forecast = History(day, ()), None
+        unit.changeset.add(
             ops.UPSERT_DAILY_USE, {"supply_id": supply.id, "last_day": day.isoformat(), "uses": "[]"}
         )
-        unit.work.add(ops.UPSERT_FORESIGHT, nothing_of(supply, unit.at))
+        unit.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, unit.at))
 
 
 def _read_upto(supply: Supply, at: int) -> bool:

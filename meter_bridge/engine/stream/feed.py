@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
 
 INTERVAL_S: Final = 0.1
@@ -27,7 +28,7 @@ class Subscription:
     removed: set[str] = field(default_factory=set)
     alerts_changed: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: Refused | None = None
+    ended: RequestRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Views:
     snapshot: Callable[[Actor], Snapshot]
     account: Callable[[Actor, str], AccountView | None]
     alerts: Callable[[Actor], tuple[AlertView, ...]]
-    may_hear: Callable[[Actor, Event], bool]
+    may_receive: Callable[[Actor, Event], bool]
 
 
 class Feed:
@@ -60,7 +61,7 @@ class Feed:
         """Tell an event that was committed."""
         self.seq = event.seq
         for subscription in list(self._subscriptions):
-            if self._views.may_hear(subscription.actor, event):
+            if self._views.may_receive(subscription.actor, event):
                 subscription.events.append(event)
                 subscription.wake.set()
                 if len(subscription.events) > LARGEST_BACKLOG:
@@ -73,12 +74,12 @@ class Feed:
 
     def _end(self, subscription: Subscription, code: ErrorCode, message: str, remedy: str) -> None:
         """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
-        subscription.ended = Refused(code, message, remedy=remedy)
+        subscription.ended = RequestRefused(code, message, remedy=remedy)
         subscription.events.clear()
         subscription.wake.set()
         self._subscriptions.discard(subscription)
 
-    def touch(self, account_id: str) -> None:
+    def mark_changed(self, account_id: str) -> None:
         """Note that an account changed."""
         for subscription in self._subscriptions:
             subscription.accounts.add(account_id)
@@ -91,13 +92,13 @@ class Feed:
                 subscription.removed.add(account_id)
                 subscription.wake.set()
 
-    def touch_alerts(self) -> None:
+    def mark_alerts_changed(self) -> None:
         """Note that an alert of the installation opened or closed."""
         for subscription in self._subscriptions:
             subscription.alerts_changed = True
             subscription.wake.set()
 
-    def cut_off(self, token_id: str) -> None:
+    def end_for_token(self, token_id: str) -> None:
         """End the subscriptions of a revoked token."""
         for subscription in list(self._subscriptions):
             if subscription.actor.token_id == token_id:
@@ -122,7 +123,7 @@ class Feed:
             while since is not None and since < upto:
                 missed = await asyncio.to_thread(self._read_events, since, upto)
                 for event in missed:
-                    if self._views.may_hear(actor, event):
+                    if self._views.may_receive(actor, event):
                         yield event
                 since = missed[-1].seq if missed else None
             while True:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.voucher import Voucher
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -28,34 +28,34 @@ class RedeemVoucher(Operation[TopUpResult]):
 
     name: ClassVar[str] = "voucher"
     answer: ClassVar[type] = TopUpResult
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.code_hash.hex()]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the voucher; refuse a code that belongs to none."""
-        self.found = queries.by_code(engine.reader, self.code_hash)
+        self.found = queries.by_code(session.reader, self.code_hash)
         if self.found is None:
             raise not_valid()
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         voucher = self._voucher()
-        refuse_unusable(voucher, engine.clock.believed())
+        refuse_unusable(voucher, session.clock.believed())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.VOUCHER_NOT_VALID,
                 f"this voucher is in {voucher.currency} and not for {account.name}; it was not used up",
                 field="code",
                 remedy="use it where it was sold for, or give it back to the shop",
             )
         try:
-            self._top_up().check(engine, account)
-        except Refused as refused:
-            raise Refused(
+            self._top_up().check(session, account)
+        except RequestRefused as refused:
+            raise RequestRefused(
                 refused.code,
                 f"{refused.message}; the voucher was not used up",
                 field="code",
@@ -64,10 +64,10 @@ class RedeemVoucher(Operation[TopUpResult]):
             ) from refused
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Book the top-up and use the voucher up, in one transaction."""
-        seq, result = self._top_up().carry_out(engine, account, unit)
-        unit.work.add(
+        seq, result = self._top_up().execute(session, account, unit)
+        unit.changeset.add(
             ops.INSERT_REDEMPTION,
             {
                 "voucher_id": self._voucher().serial,
@@ -87,9 +87,9 @@ class RedeemVoucher(Operation[TopUpResult]):
         return TopUp(self._voucher().amount, METHOD, self._voucher().serial)
 
 
-def not_valid() -> Refused:
+def not_valid() -> RequestRefused:
     """Return the refusal of a code that was never printed."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this voucher is not valid",
         field="code",
@@ -97,9 +97,9 @@ def not_valid() -> Refused:
     )
 
 
-def mistyped() -> Refused:
+def mistyped() -> RequestRefused:
     """Return the refusal of a code in which a digit is wrong, or two changed places."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this is not a voucher code: a digit is wrong, missing, or two have changed places",
         field="code",
@@ -108,7 +108,10 @@ def mistyped() -> Refused:
 
 
 def refuse_unusable(voucher: Voucher, at: int) -> None:
-    """Raise ``Refused`` where a voucher is not good any more, or not yet; each has an answer of its own."""
+    """Raise ``RequestRefused`` where a voucher is not good any more, or not yet.
+
+    Each has an answer of its own.
+    """
     state = voucher.state(at)
     if state is VoucherState.REDEEMED:
         used = iso(voucher.redeemed_at or 0)[:_DAY]
@@ -129,5 +132,5 @@ def refuse_unusable(voucher: Voucher, at: int) -> None:
 _DAY: Final = len("2026-03-01")
 
 
-def _refused(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> Refused:
-    return Refused(code, f"this voucher {what}", field="code", value=voucher.serial, remedy=remedy)
+def _refused(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> RequestRefused:
+    return RequestRefused(code, f"this voucher {what}", field="code", value=voucher.serial, remedy=remedy)

@@ -11,16 +11,16 @@ import threading
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, debt_bucket, entry
 from meter_bridge.core.money import to_decimal
 from meter_bridge.engine.ledger.journal import book
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement import entry_range, journal_reader, labels
 from meter_bridge.engine.statement.document import printed
 from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import Refund
 from meter_bridge.protocol.statements import Detail, Statement
@@ -34,7 +34,7 @@ DAY = 24 * HOUR
 async def statement_of(
     flat: House, begin: str | None = None, end: str | None = None, detail: Detail = Detail.DAY
 ) -> Statement:
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     return await flat.bridge.statement(LANDLORD, "flat-1", begin=begin, end=end, detail=detail)
 
@@ -49,10 +49,18 @@ async def use(flat: House, *steps: tuple[int, int]) -> None:
 
 async def move(flat: House, kind: EntryKind, amount: int, description: str) -> None:
     """Book an entry as some part of the bridge would."""
-    unit = Unit(flat.engine.clock.now(), actor="landlord")
+    unit = Transaction(flat.engine.session.clock.now(), actor="landlord")
     postings = (Posting(Bucket.BALANCE, "ZAR", amount), Posting(Bucket.ADJUSTMENT, "ZAR", -amount))
-    book(flat.engine.installation, flat.account, unit, kind, postings, description=description, detail={})
-    done = flat.engine.submit(unit)
+    book(
+        flat.engine.session.installation,
+        flat.account,
+        unit,
+        kind,
+        postings,
+        description=description,
+        detail={},
+    )
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
 
@@ -142,9 +150,11 @@ async def test_a_statement_until_now_posts_what_was_used_first(flat: House) -> N
     statement = await statement_of(flat)
     assert (statement.charges, statement.not_yet_posted) == (zar("0.08"), None)
     assert statement.closing == flat.available == flat.account.balance == zar("99.92")
-    booked = flat.engine.installation.sequences.entry
+    booked = flat.engine.session.installation.sequences.entry
     assert (await statement_of(flat)).closing == statement.closing
-    assert flat.engine.installation.sequences.entry == booked, "nothing was used, so nothing is booked"
+    assert flat.engine.session.installation.sequences.entry == booked, (
+        "nothing was used, so nothing is booked"
+    )
     await use(flat, (60_000, 40))
     assert flat.available == zar("99.84")
     assert flat.problems() == []
@@ -152,14 +162,14 @@ async def test_a_statement_until_now_posts_what_was_used_first(flat: House) -> N
 
 async def test_a_statement_of_the_past_posts_nothing(flat: House) -> None:
     await use(flat, (1000, 0), (30 * DAY, 0), (60_000, 40))
-    booked = flat.engine.installation.sequences.entry
+    booked = flat.engine.session.installation.sequences.entry
     await statement_of(flat, "2026-11", "2026-11")
-    assert flat.engine.installation.sequences.entry == booked
+    assert flat.engine.session.installation.sequences.entry == booked
 
 
 async def test_what_cannot_be_posted_now_is_told_beside_the_balance(flat: House) -> None:
     await use(flat, (1000, 0), (60_000, 40))
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     with refusing(flat, "INSERT", "journal_entry"):
         statement = await statement_of(flat)
@@ -217,7 +227,7 @@ async def test_what_is_lent_and_repaid_adds_up_and_is_told_by_holding(tmp_path: 
 
 
 async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> None:
-    unit = Unit(flat.engine.clock.now())
+    unit = Transaction(flat.engine.session.clock.now())
     for kind, changes, against in (
         (EntryKind.DEBT, {debt_bucket("boiler"): -zar("40.00")}, Bucket.ADJUSTMENT),
         (
@@ -227,7 +237,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
         ),
     ):
         book(
-            flat.engine.installation,
+            flat.engine.session.installation,
             flat.account,
             unit,
             kind,
@@ -235,7 +245,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
             description="Boiler",
             detail={},
         )
-    done = flat.engine.submit(unit)
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
     statement = await statement_of(flat)
@@ -295,7 +305,7 @@ async def test_statements_of_one_day_after_the_other_join_to_the_whole(
             await use(flat, (after, wh))
             if pays:
                 await flat.top_up("20.00")
-        days = range(NOON // DAY, flat.engine.clock.now() // DAY + 1)
+        days = range(NOON // DAY, flat.engine.session.clock.now() // DAY + 1)
         borders = [iso(day * DAY) for day in days]
         parts = [
             await statement_of(flat, begin, end)
@@ -314,10 +324,10 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (DAY, 100))
     begin, end = iso(NOON), iso(NOON + DAY)
     first = await statement_of(flat, begin, end)
-    unit = Unit(NOON + HOUR)
+    unit = Transaction(NOON + HOUR)
     postings = (Posting(Bucket.BALANCE, "ZAR", -1), Posting(Bucket.ADJUSTMENT, "ZAR", 1))
     book(
-        flat.engine.installation,
+        flat.engine.session.installation,
         flat.account,
         unit,
         EntryKind.CORRECTION,
@@ -325,7 +335,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
         description="of an hour long past",
         detail={},
     )
-    done = flat.engine.submit(unit)
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
     again = await statement_of(flat, begin, end)
@@ -352,7 +362,7 @@ async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, da
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
     assert (await statement_of(flat)).charges > 0
     flat.damage(damage)
-    with pytest.raises(Refused, match="does not add up") as refused:
+    with pytest.raises(RequestRefused, match="does not add up") as refused:
         await statement_of(flat)
     assert refused.value.code is ErrorCode.BOOKS_WRONG
     assert "verify" in (refused.value.remedy or "")
@@ -364,10 +374,12 @@ async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_th
     await use(flat, (1000, 0), (HOUR, 500), (30 * DAY, 0), (HOUR, 500), (HOUR, 500))
     before = await statement_of(flat, "2026-11", "2026-11")
     assert before.closing != flat.account.balance
-    flat.damage(f"DELETE FROM posting WHERE entry_seq > {flat.engine.installation.sequences.entry - 2}")
+    flat.damage(
+        f"DELETE FROM posting WHERE entry_seq > {flat.engine.session.installation.sequences.entry - 2}"
+    )
     assert (await statement_of(flat, "2026-11", "2026-11")).holdings == before.holdings
     flat.damage("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'")
-    with pytest.raises(Refused, match="balance by postings"):
+    with pytest.raises(RequestRefused, match="balance by postings"):
         await statement_of(flat, "2026-11", "2026-11")
 
 
@@ -391,7 +403,7 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
 ) -> None:
     await flat.top_up("1.00")
     monkeypatch.setattr(journal_reader, "MOST_ENTRIES", 1)
-    with pytest.raises(Refused, match="more than 1 entries") as refused:
+    with pytest.raises(RequestRefused, match="more than 1 entries") as refused:
         await statement_of(flat)
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
 
@@ -414,13 +426,13 @@ async def test_a_long_statement_is_read_in_halves_and_is_the_same(
 async def test_a_statement_of_too_many_lines_is_refused(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
     monkeypatch.setattr(journal_reader, "MOST_CHARGES", 0)
-    with pytest.raises(Refused, match="more than 0 lines of charges"):
+    with pytest.raises(RequestRefused, match="more than 0 lines of charges"):
         await statement_of(flat, detail=Detail.LINE)
 
 
 async def test_reading_neither_waits_for_the_writer_nor_sees_what_it_does(flat: House) -> None:
     before = flat.account.balance
-    with snapshot(flat.engine.reader) as connection:
+    with snapshot(flat.engine.session.reader) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
         await flat.top_up("50.00")
         assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
@@ -452,13 +464,13 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
 async def test_a_statement_never_posts_from_a_state_that_was_read_anew_meanwhile(flat: House) -> None:
     """As where a site file is applied, or storage works again, while the tenancy is looked up."""
     await use(flat, (1000, 0), (60_000, 40))
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     asked = asyncio.create_task(
         flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1)
     )
     await asyncio.sleep(0)
-    flat.engine.reload()
+    flat.engine.session.reload()
     statement = await asked
     await use(flat, (HOUR, 100))
     later = await statement_of(flat)

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.stream import feed as feed_module
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
 from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 
@@ -40,7 +42,7 @@ async def test_a_stream_begins_with_everything_as_it_is(flat: House) -> None:
     snapshot = await anext(flat.bridge.stream(LANDLORD, since=None))
     assert isinstance(snapshot, Snapshot)
     assert [account.balance for account in snapshot.accounts] == [zar("100")]
-    assert snapshot.seq == flat.engine.installation.sequences.event
+    assert snapshot.seq == flat.engine.session.installation.sequences.event
 
 
 async def test_a_resumed_stream_has_neither_a_gap_nor_a_double(flat: House) -> None:
@@ -70,7 +72,7 @@ async def test_a_subscriber_who_reads_too_slowly_is_cut_off_and_forgotten(
     for _ in range(6):
         await flat.top_up("1.00")
     assert flat.engine.feed.subscribers == 0
-    with pytest.raises(Refused) as ended:
+    with pytest.raises(RequestRefused) as ended:
         await some(stream)
     assert ended.value.code is ErrorCode.TOO_MANY_REQUESTS
 
@@ -87,7 +89,7 @@ async def test_a_revoked_token_hears_nothing_more(flat: House) -> None:
     await flat.top_up("1.00")
     await flat.bridge.revoke_token(LANDLORD, str(actor.token_id))
     await flat.settle()
-    with pytest.raises(Refused) as ended:
+    with pytest.raises(RequestRefused) as ended:
         await anext(stream)
     assert ended.value.code is ErrorCode.NOT_AUTHENTICATED
 
@@ -121,7 +123,7 @@ async def test_a_tenant_does_not_hear_that_another_account_is_gone(flat: House) 
 @pytest.mark.invariant(15)
 async def test_a_tenant_sees_the_own_alerts_however_many_others_there_are(flat: House) -> None:
     await apply(flat, BOTH.replace("low credit: [5.00]", "low credit: [150.00]"))
-    flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
     await flat.settle()
     alerts = await flat.bridge.alerts(TENANT, only_open=True, limit=1)
     assert [alert.account_id for alert in alerts] == ["flat-1"]
@@ -137,7 +139,7 @@ async def test_nobody_hears_of_what_was_not_stored(flat: House) -> None:
     stream = flat.bridge.stream(LANDLORD, since=None)
     await anext(stream)
     before = flat.engine.feed.seq
-    with read_only(flat), pytest.raises(Refused):
+    with read_only(flat), pytest.raises(RequestRefused):
         await flat.top_up("1.00")
     assert seqs(await some(stream)) == []
     assert flat.engine.feed.seq == before
@@ -149,7 +151,7 @@ async def test_changes_of_an_account_are_gathered_into_updates(flat: House) -> N
     await flat.read(10_000)
     for wh in range(10_001, 10_030):
         await flat.read(wh)
-        flat.engine.flush()
+        flat.engine.session.flush()
     updates = [message for message in await some(stream) if isinstance(message, Update)]
     assert 1 <= len(updates) <= 3
     assert updates[-1].accounts[0].energy_wh == 29
@@ -159,5 +161,5 @@ async def test_subscribers_end_when_the_bridge_stops(flat: House) -> None:
     stream = flat.bridge.stream(LANDLORD, since=None)
     await anext(stream)
     flat.engine.feed.end()
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await anext(stream)

@@ -11,13 +11,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
     MOST_COUNT,
     MOST_TOKENS,
+    IssuedToken,
     Keypad,
     KeypadError,
-    Minted,
     digits_of,
     next_tokens,
     special_token,
@@ -143,7 +143,7 @@ async def test_nothing_stored_holds_a_token_or_the_key_and_a_count_is_kept_for_e
 
 async def test_an_account_without_a_keypad_is_told_so(tmp_path: Path) -> None:
     async with house(tmp_path) as plain:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await issued(plain)
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
 
@@ -171,7 +171,7 @@ def test_more_than_a_token_carries_is_several_and_never_more_than_a_meter_follow
 @pytest.mark.parametrize("units", [-1, 996, 0])
 def test_a_value_that_the_library_would_take_wrongly_is_refused(units: int) -> None:
     with pytest.raises(KeypadError):
-        digits_of(KEYPAD, Minted(2, KeypadTokenKind.ADD, units))
+        digits_of(KEYPAD, IssuedToken(2, KeypadTokenKind.ADD, units))
     if units < 0:
         with pytest.raises(KeypadError):
             next_tokens(0, units)
