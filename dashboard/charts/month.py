@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import Final
 
 import plotly.graph_objects as go
 
@@ -21,8 +20,6 @@ from dashboard.charts.template import (
 from dashboard.queries.usage import Usage
 from dashboard.text.formatting import day as day_text, main_units, money
 from dashboard.text.translate import say
-
-LONGEST: Final = 366
 
 
 @dataclass(frozen=True, slots=True)

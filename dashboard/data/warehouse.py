@@ -150,11 +150,6 @@ class Warehouse:
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
-    def arrow(self, query: str, parameters: Mapping[str, object]) -> pa.Table:
-        """Return the answer to a query as a table of Arrow, for what is shown or exported by the thousand."""
-        with self._lock:
-            return self._connection.execute(query, dict(parameters)).to_arrow_table()
-
     def once[**P, T](
         self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs
     ) -> T:

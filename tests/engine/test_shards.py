@@ -28,6 +28,8 @@ from meter_bridge.storage.writer import InlineWriter
 from tests.engine.harness import HOUR, LANDLORD, Recorder, VirtualTime
 from tests.storage.template import forget, new_location
 
+pytestmark = pytest.mark.both_databases
+
 SITE = """\
   {name}:
     time zone: Africa/Johannesburg

@@ -24,6 +24,8 @@ from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
 
+pytestmark = pytest.mark.both_databases
+
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
 MINUTE = 60_000
 

@@ -15,6 +15,8 @@ from meter_bridge.protocol.payments import NotificationSettings
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, house, opened
 from tests.notify.channels import Hook, hook
 
+pytestmark = pytest.mark.both_databases
+
 RAND = parse_amount("1.00", "ZAR")
 CHOSEN = 20 * RAND
 

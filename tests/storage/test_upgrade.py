@@ -20,6 +20,8 @@ from meter_bridge.storage.migrate import HEAD, main, migrate, schema_of
 from tests.engine.harness import HOUR, House, VirtualTime, opened, zar
 from tests.storage.template import empty_location
 
+pytestmark = pytest.mark.both_databases
+
 DUMPS = sorted((Path(__file__).parent / "dumps").glob("schema_*.sql"))
 BALANCE = 113_350_500
 """What the older bridge told last."""

@@ -15,6 +15,8 @@ from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
 from tests.storage.template import ON_POSTGRESQL
 
+pytestmark = pytest.mark.both_databases
+
 SOON_S = 60.0
 
 

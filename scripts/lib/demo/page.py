@@ -27,7 +27,3 @@ class UnitPage:
         """Return the balance that the page shows."""
         found = BALANCE.search(await self.text())
         return Decimal(found[1].replace(",", "").replace("\u2212", "-")) if found else None
-
-    async def says(self, words: str) -> bool:
-        """Say whether the page shows some words."""
-        return words in await self.text()

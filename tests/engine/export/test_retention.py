@@ -101,6 +101,7 @@ async def asked(flat: House) -> list[object]:
     return [statement.days, statement.closing, facts, hours, late.accounts[0].hours[-1]]
 
 
+@pytest.mark.both_databases
 async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
     before, count = await asked(flat), segments(flat)
     assert flat.problems() == []

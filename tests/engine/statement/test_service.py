@@ -261,6 +261,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
     assert statement.closing == zar("60.00")
 
 
+@pytest.mark.both_databases
 async def test_units_that_top_ups_bought_are_stated_beside_the_money(tmp_path: Path) -> None:
     async with house(tmp_path, SELLING, credit=None) as flat:
         await flat.read(0, power_w=2_000)
@@ -407,6 +408,7 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
 
 
+@pytest.mark.both_databases
 async def test_a_long_statement_is_read_in_halves_and_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
