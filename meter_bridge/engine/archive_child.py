@@ -6,10 +6,14 @@ from pathlib import Path
 import sys
 from typing import Final
 
+from meter_bridge.engine import lean
+
+if __name__ == "__main__":
+    lean.refuse("numpy")
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meter_bridge.engine import lean
 from meter_bridge.engine.exported import COMPARED, MEASURED, Asked
 
 OVER: Final = 0
@@ -58,7 +62,6 @@ def sums(asked: Asked) -> list[list[list[object]]]:
 
 def main() -> int:
     """Answer what standard input asks for, as JSON."""
-    lean.refuse()
     asked: Asked = json.loads(sys.stdin.read())
     pa.set_cpu_count(1)
     try:

@@ -5,7 +5,7 @@ import sys
 from meter_bridge.engine import lean
 
 if __name__ == "__main__":
-    lean.refuse()
+    lean.refuse("numpy")
     from meter_bridge.engine.export_child import main
 
     sys.exit(main())

@@ -29,11 +29,12 @@ from meter_bridge.core.supply import Policy
 from meter_bridge.core.tariff import Ladder, TariffVersion, Timeline
 from meter_bridge.engine.export import manifest_rows, watermark_row
 from meter_bridge.engine.exported import ExportFile
-from meter_bridge.engine.parquet_file import ROLLUP_SCHEMA, ROW_GROUP_ROWS
+from meter_bridge.engine.parquet_file import ROW_GROUP_ROWS
 from meter_bridge.storage import tables
 from tests.benchmarks.portfolio import YEAR, account, version, write_month, year
 from tests.benchmarks.progress import bar
 from tests.dashboard.invented_house import House
+from tests.exported import ROLLUP_SCHEMA
 
 UNITS: Final = 500
 FULL: Final = 10_000

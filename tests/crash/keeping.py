@@ -21,7 +21,6 @@ from meter_bridge.engine.archive import EXPORT_NAME, Archive
 from meter_bridge.engine.daemon import Daemon
 from meter_bridge.engine.export import Exporter
 from meter_bridge.engine.exported import ROLLUP, SEGMENTS
-from meter_bridge.engine.parquet_file import SEGMENT_SCHEMA
 from meter_bridge.engine.retention import DAY_MS, Retention
 from meter_bridge.protocol.messages import HistoryPage
 from meter_bridge.storage import work as ops
@@ -31,6 +30,7 @@ from meter_bridge.storage.verify import verify
 from tests.crash.booking import last_instant
 from tests.crash.letting_go import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened
+from tests.exported import SEGMENT_SCHEMA
 
 CHILD: Final = Path(__file__).with_name("letting_go.py")
 ROOT: Final = Path(__file__).parents[2]
