@@ -16,7 +16,7 @@ import pytest
 
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.notify.wording import words
+from meter_bridge.notify.templates import words
 from tests.engine.harness import HOUR, LANDLORD, NOON, VirtualTime, house, opened
 
 pytestmark = pytest.mark.sqlite("a process of its own finds the database in its folder")

@@ -8,13 +8,13 @@ import zlib
 import pytest
 
 from meter_bridge.api.port import Refused
-from meter_bridge.api.requests import Reversal
-from meter_bridge.notify.wording import LANGUAGES
+from meter_bridge.notify.templates import LANGUAGES
 from meter_bridge.payments import receipt
 from meter_bridge.payments.receipt_words import WORDS
+from meter_bridge.printing.typesetter import Printer
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
-from meter_bridge.statement.pdf import Printer
+from meter_bridge.protocol.requests import Reversal
 from tests.engine.harness import LANDLORD, SITE, House, house, operate, zar
 
 BOUGHT = """prices: [2.00]
