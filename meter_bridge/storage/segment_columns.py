@@ -35,9 +35,7 @@ class SegmentColumn:
     @property
     def typed(self) -> str:
         """Return how DuckDB turns what was selected so into what exported files hold."""
-        value = f"{self.name}::VARCHAR" if self.type in {DATE, VARCHAR} else self.name
-        if self._optional_text:
-            value = f"nullif({value}, '')"
+        value = f"nullif({self.name}, '')" if self._optional_text else self.name
         return f"{value}::{self.type} AS {self.name}"
 
     @property
@@ -95,3 +93,8 @@ def typed(columns: Iterable[SegmentColumn] = EXPORTED) -> str:
 def names(columns: Iterable[SegmentColumn] = EXPORTED) -> str:
     """Return the select list of segments that have their types."""
     return ", ".join(column.name for column in columns)
+
+
+def sums() -> str:
+    """Return the select list of the sums of energy and money, as DuckDB makes them."""
+    return ", ".join(f"sum({name})::{BIGINT} AS {name}" for name in ROLLUP_SUMS)

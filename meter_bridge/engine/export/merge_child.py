@@ -31,8 +31,7 @@ from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile
 _FILE: Final = "SELECT {} FROM read_parquet($path, hive_partitioning = false)"
 _SEGMENTS: Final = f"FROM held ORDER BY {SEGMENT_ORDER}"
 _SUMS: Final = f"""
-    SELECT {", ".join(segment_columns.ROLLUP_KEYS)},
-           {", ".join(f"sum({name})" for name in segment_columns.ROLLUP_SUMS)}
+    SELECT {", ".join(segment_columns.ROLLUP_KEYS)}, {segment_columns.sums()}
     FROM {{}} GROUP BY ALL"""  # noqa: S608 - of constants
 _HELD: Final = _SUMS.format("held")
 _MADE: Final = _SUMS.format("read_parquet($path, hive_partitioning = false)")

@@ -31,7 +31,7 @@ _LATEST_MS: Final = 1 << 42
 # partition for each day of a supply would say the same and take twice the time.
 _DAILY_SUMS: Final = f"""
     SELECT {", ".join(segment_columns.ROLLUP_KEYS)}, min(start_ms) AS start_ms, max(end_ms) AS end_ms,
-           {", ".join(f"sum({name})::BIGINT AS {name}" for name in segment_columns.ROLLUP_SUMS)}
+           {segment_columns.sums()}
     FROM (
         SELECT *, sum(begins::TINYINT) OVER (ROWS UNBOUNDED PRECEDING) AS part
         FROM (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
+from meter_bridge.engine.export.compaction import group_of
 from meter_bridge.engine.export.exporter import (
     CHILD,
     MERGER,
@@ -25,8 +27,20 @@ from meter_bridge.engine.export.exporter import (
 )
 from meter_bridge.engine.export.parquet_file import ParquetFile, open_duckdb
 from meter_bridge.storage import segment_archive, tables
-from meter_bridge.storage.segment_files import ROLLUP, Asked, ExportFile
+from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, Asked, ExportFile
 
+DUMPS = Path(__file__).with_name("dumps")
+IMPORT_ALL = """
+import importlib, pkgutil
+from meter_bridge.storage import import_guard
+import_guard.refuse("numpy")
+import meter_bridge
+modules = [each.name for each in pkgutil.walk_packages(meter_bridge.__path__, "meter_bridge.")]
+modules = [name for name in modules if ".migrations." not in name and not name.endswith("__main__")]
+for name in modules:
+    importlib.import_module(name)
+print(len(modules))
+"""
 MEASURES = ("wh", "amount", "tax")
 PER_ENTRY = 3
 type Row = dict[str, object]
@@ -290,6 +304,44 @@ def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir:
         printed, loaded = child_of(segment_archive.CHILD, asked | {"account": account})
         assert json.loads(printed)
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
+
+
+async def test_files_of_an_earlier_release_are_merged_with_new_ones(database: Path, tmp_path: Path) -> None:
+    """They were written by another library, with other encodings (commit 515b651)."""
+    export_dir = tmp_path / "export"
+    shutil.copytree(DUMPS / "515b651", export_dir)
+    old = [ExportFile(**each) for each in json.loads((export_dir / "files.json").read_bytes())]
+    exporter = Exporter(database, export_dir)
+    new = await exporter.run(40, 99)
+    for earlier, later in ((old, []), ([file for file in old if file.last_seq == 40], new)):
+        groups: dict[tuple[str, str], list[ExportFile]] = {}
+        for file in (*earlier, *later):
+            groups.setdefault(group_of(file) if file.kind == SEGMENTS else (ROLLUP, ""), []).append(file)
+        made = [await exporter.merge(files) for files in groups.values()]
+        assert keyed(read(export_dir, made, SEGMENTS)) == keyed(expected(1, 99))
+        for measure in MEASURES:
+            sums = [
+                sum(int(str(row[measure])) for row in rows)
+                for rows in (read(export_dir, made, ROLLUP), expected(1, 99))
+            ]
+            assert sums[0] == sums[1]
+        asked = Asked(
+            export_dir=str(export_dir),
+            files=[file.name for file in made if file.kind == SEGMENTS],
+            first=1,
+            last=99,
+            account="unit-1",
+        )
+        printed, _ = child_of(segment_archive.CHILD, asked)
+        own = {key: row for key, row in keyed(expected(1, 99)).items() if row["account_id"] == "unit-1"}
+        assert keyed(json.loads(printed)) == {key: row | {"register_wh": None} for key, row in own.items()}
+
+
+def test_nothing_of_the_bridge_needs_numpy() -> None:
+    """It comes with the dashboard alone; what exports and merges refuses to load it (see above)."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 100
 
 
 def test_the_childs_peak_is_known(exported: Exported) -> None:
