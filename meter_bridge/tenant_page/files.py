@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 FOLDER: Final = Path(__file__).parent / "static"
@@ -53,10 +53,10 @@ class Files:
         self._files = {each.name: _read(each) for each in sorted(folder.iterdir()) if each.suffix in _MEDIA}
 
     def find(self, name: str) -> File:
-        """Return a file by its name; raises ``Refused`` for any that there is not."""
+        """Return a file by its name; raises ``RequestRefused`` for any that there is not."""
         found = self._files.get(INDEX if name in ADDRESSES else name)
         if found is None:
-            raise Refused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
+            raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
         return found
 
 

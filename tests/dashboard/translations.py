@@ -22,7 +22,7 @@ NAMED = {
     "parts/tariff_editor.py": {"EDIT", "NOUNS", "OTHER", "TEXT"},
     "parts/unit_table.py": {"ORDERS"},
     "parts/what_if.py": {"EVERY", "OF_TARIFF", "SOME"},
-    "parts/where_it_went.py": {"SPANS"},
+    "parts/credit_breakdown.py": {"SPANS"},
     "reconciling/reading.py": {"ORDERS"},
     "views/debt.py": {"EVERY", "ORDERS"},
     "views/energy_balance.py": {"HOW"},
@@ -30,7 +30,7 @@ NAMED = {
     "views/tariffs.py": {"NONE_YET"},
     "views/top_ups.py": {"HEADERS"},
     "views/unit.py": {"RANGES"},
-    "words.py": {"CAUSES", "METHODS", "OUTCOMES", "POSITIONS", "REASONS", "SPLITS"},
+    "text/labels.py": {"CAUSES", "METHODS", "OUTCOMES", "POSITIONS", "REASONS", "SPLITS"},
 }
 """Constants whose texts are said."""
 MADE = (
