@@ -456,8 +456,9 @@ retention = Table(
 )
 """One row, where retention let go of any: segments up to this journal ``seq`` are in exported files alone."""
 
-retired_energy = _compact(
+retired_energy = Table(
     "retired_energy",
+    metadata,
     Column("meter_id", ForeignKey("meter.id"), primary_key=True),
     Column("assigned_at", BigInteger, primary_key=True),
     Column("wh", BigInteger, nullable=False),
