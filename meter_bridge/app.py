@@ -50,7 +50,8 @@ from meter_bridge.storage.database import InstallationLock, open_reader, reading
 from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
 from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
@@ -341,7 +342,7 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
-    from meter_bridge.storage.leased import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import ready  # noqa: PLC0415 - its driver is not needed for SQLite
 
     await ready(settings.location, wait=settings.standby, stop=stop)
     with reading(settings.location) as reader, reader.connect() as connection:

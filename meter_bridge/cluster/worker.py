@@ -32,8 +32,7 @@ from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, S
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.lease import Leases
-from meter_bridge.storage.leased import LeasedOwnership, name_of_process
+from meter_bridge.storage.lease import LeasedOwnership, Leases, name_of_process
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
 

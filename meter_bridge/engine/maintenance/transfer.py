@@ -96,7 +96,7 @@ async def _owned(source: Location) -> AsyncIterator[None]:
         finally:
             lock.release()
         return
-    from meter_bridge.storage.leased import leased  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import leased  # noqa: PLC0415 - its driver is not needed for SQLite
 
     async with leased(source, wait=False, stop=asyncio.Event()):
         yield
