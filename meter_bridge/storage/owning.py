@@ -1,4 +1,4 @@
-"""Becoming the owner of an installation: by a file lock, and on PostgreSQL by a lease of its database as well."""
+"""Becoming an installation's owner: by a lock on its folder, on PostgreSQL also by a lease of the database."""
 
 import asyncio
 from collections.abc import AsyncIterator
