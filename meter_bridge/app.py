@@ -45,7 +45,7 @@ from meter_bridge.engine.state.model import Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import InstallationLock, open_reader, reading
 from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
 from meter_bridge.storage.location import Location, location_of, shown
@@ -115,7 +115,7 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
     migrate(database)
     with ownership.writer().begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
-            work, now = Work(), wall_ms() if now is None else now
+            work, now = Changeset(), wall_ms() if now is None else now
             row = {
                 "id": secrets.token_hex(16),
                 "name": "Prepaid electricity",
@@ -191,11 +191,11 @@ async def running(
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport, discovery = LateTransport(), Discovery()
     reader = open_reader(database, kept=True)
-    with _disposed_of_at_failure(reader), ownership.patient(), _uncollected():
+    with _disposed_of_at_failure(reader), ownership.suspend_watchdog(), _uncollected():
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
-    engine.patience = ownership.patient
+    engine.patience = ownership.suspend_watchdog
     intake = Intake(engine, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
@@ -342,9 +342,9 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
-    from meter_bridge.storage.lease import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import prepare_server  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    await ready(settings.location, wait=settings.standby, stop=stop)
+    await prepare_server(settings.location, wait=settings.standby, stop=stop)
     with reading(settings.location) as reader, reader.connect() as connection:
         return count_of(connection)
 

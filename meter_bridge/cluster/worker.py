@@ -32,7 +32,7 @@ from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, S
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.lease import LeasedOwnership, Leases, name_of_process
+from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
 
@@ -135,7 +135,7 @@ class Worker:
         """Own what falls to this worker, as long as its own lease lasts."""
         leases = Leases(self._url)
         try:
-            async with self._owned(leases, self._name, name_of_process()) as presence:
+            async with self._owned(leases, self._name, process_name()) as presence:
                 if presence is None:
                     await _pause(stop)
                     return

@@ -37,7 +37,7 @@ from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays, Transport
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
 from meter_bridge.storage.segment_archive import Archive
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -252,7 +252,7 @@ class Engine:
     async def try_recover(self) -> bool:
         """Look for room, read the state anew and probe a commit; True if storage works again."""
         try:
-            await asyncio.to_thread(self.store.see_room)
+            await asyncio.to_thread(self.store.check_disk_space)
             await self.drained()
             self.reader.dispose()  # what is open on a disk that was away reads nothing any more
             self.reload()
@@ -278,9 +278,9 @@ class Engine:
             self.feed.touch(account_id)
         self.feed.touch_alerts()
 
-    def heartbeat(self) -> Work:
+    def heartbeat(self) -> Changeset:
         """Return work that stores the newest event time, of a shard in its own row, and the name."""
-        work = Work()
+        work = Changeset()
         if not self.shard.whole:
             applied = self.installation.sequences.applied_here
             row = {"n": self.shard.n, "last_instant": self.clock.now(), "applied": applied}

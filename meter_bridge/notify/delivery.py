@@ -174,7 +174,7 @@ class Postman:
         ended = {"new_ended_at": self._engine.clock.believed(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 
-    async def _store(self, op: ops.Op, row: dict[str, object]) -> None:
+    async def _store(self, op: ops.Statement, row: dict[str, object]) -> None:
         unit = Transaction(self._engine.clock.now())
         unit.work.add(op, row)
         await committed(self._engine, unit)

@@ -25,11 +25,11 @@ FIRST: Final = "0014"
 HEAD: Final = "0014"
 """Newest revision; a test compares it with the newest file."""
 ALONE: Final = 7_305_802_607
-"""Key of PostgreSQL's advisory lock under which one process at a time changes the schema."""
+"""Key of the PostgreSQL advisory lock that lets only one process change the schema."""
 
 
 def schema_of(location: Location) -> str | None:
-    """Return the revision of a database, or None if it is new; raises ``StorageError`` if it is damaged."""
+    """Return the schema revision, None for a new database; raises ``StorageError`` for a damaged one."""
     return _schema_of_file(location) if isinstance(location, Path) else _schema_of_server(location)
 
 
@@ -101,7 +101,7 @@ def main(location: Location) -> None:
 
 
 def _alone(connection: Connection) -> None:
-    """Wait until no other process changes the schema; SQLite's write lock sees to it by itself."""
+    """Wait until no other process changes the schema; on SQLite the write lock ensures this already."""
     if not on_sqlite(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
 

@@ -1,4 +1,4 @@
-"""What the owner of an installation holds."""
+"""The right to write to an installation."""
 
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
@@ -10,18 +10,18 @@ from meter_bridge.storage.location import Location
 
 
 class Ownership:
-    """The right to write to an installation; on SQLite it is never lost."""
+    """Ownership of an installation; on SQLite it is never lost."""
 
     def __init__(self, location: Location) -> None:
-        """Start as the owner of a location."""
+        """Store the location that is owned."""
         self.location = location
         self.lost = asyncio.Event()
         """Set once another bridge may own the installation."""
 
     def writer(self) -> Engine:
-        """Return an engine that writes as the owner and never after that."""
+        """Return an engine that can write only while the ownership lasts."""
         return open_writer(self.location)
 
-    def patient(self) -> AbstractContextManager[None]:
-        """Return a context in which the owner may be busy for longer than a moment."""
+    def suspend_watchdog(self) -> AbstractContextManager[None]:
+        """Return a context in which a long task may block the event loop."""
         return nullcontext()

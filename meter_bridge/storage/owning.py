@@ -1,4 +1,4 @@
-"""Becoming an installation's owner: by a lock on its folder, on PostgreSQL also by a lease of the database."""
+"""Taking ownership of an installation: a lock on its folder, on PostgreSQL also a lease of its database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ async def owned(
 ) -> AsyncIterator[Ownership]:
     """Own an installation; raises ``LockedError`` where another bridge does, unless asked to wait.
 
-    Raises ``NotOwnedError`` where ``stop`` ends the wait.
+    Raises ``NotOwnedError`` if ``stop`` ends the wait.
     """
     lock = InstallationLock(data)
     await asyncio.to_thread(lock.acquire)

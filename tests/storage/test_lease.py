@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from meter_bridge.storage import changeset as ops, lease
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import (
     LeaseLostError,
@@ -44,8 +44,8 @@ def expire(url: URL) -> None:
         connection.execute(text("UPDATE lease SET expires_at = 1"))
 
 
-def rename(n: int) -> Work:
-    work = Work()
+def rename(n: int) -> Changeset:
+    work = Changeset()
     row = {"id": "one", "name": str(n), "created_at": 0, "last_instant": 0}
     work.add(ops.UPSERT_INSTALLATION, row)
     return work
@@ -243,7 +243,7 @@ async def test_a_bridge_that_reads_a_large_state_keeps_its_lease_meanwhile(
     for name, value in (("RENEW_S", 0.05), ("STALL_S", 0.0)):
         monkeypatch.setattr(lease, name, value)
     async with owned(tmp_path / "a", server_database) as ownership:
-        with ownership.patient(), open_writer(server_database).connect() as connection:
+        with ownership.suspend_watchdog(), open_writer(server_database).connect() as connection:
             query = text("SELECT expires_at FROM lease")
             before = connection.execute(query).scalar_one()
             deadline = time.monotonic() + 20

@@ -23,7 +23,7 @@ BATCH: Final = 500
 class _Kind:
     """What is forgotten alike."""
 
-    forget: ops.Op
+    forget: ops.Statement
     ended: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
@@ -55,10 +55,10 @@ def _files(before: int) -> Select[tuple[object, ...]]:
 
 
 _KINDS: Final = (
-    _Kind(ops.FORGET_EVENT, _events),
-    _Kind(ops.FORGET_COMMAND, _commands),
-    _Kind(ops.FORGET_NOTICE, _messages),
-    _Kind(ops.FORGET_FILE, _files),
+    _Kind(ops.PURGE_EVENT, _events),
+    _Kind(ops.PURGE_COMMAND, _commands),
+    _Kind(ops.PURGE_NOTICE, _messages),
+    _Kind(ops.PURGE_FILE, _files),
 )
 
 

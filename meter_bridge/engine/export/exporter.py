@@ -57,11 +57,11 @@ class Exporter:
         self.peak_bytes: int | None = None
         """Peak resident memory of the last child."""
 
-    def lacks(self, names: Iterable[str]) -> bool:
+    def any_missing(self, names: Iterable[str]) -> bool:
         """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
         return not all((self._export_dir / name).is_file() for name in names)
 
-    def alone(self) -> None:
+    def discard_folder_manifest(self) -> None:
         """Forget the folder's own manifest: where one bridge serves all sites the database has it."""
         (self._export_dir / MANIFEST_NAME).unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from typing import Final
 from meter_bridge.storage import import_guard
 
 if __name__ == "__main__":
-    import_guard.refuse("numpy")
+    import_guard.block_imports("numpy")
 
 import duckdb
 

@@ -77,9 +77,9 @@ def _claim(target: Location) -> Location:
         return part
     from meter_bridge.storage import lease, postgresql  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    postgresql.reach(target)
+    postgresql.check_reachable(target)
     migrate(target)
-    if not lease.claim(target, UNFINISHED):
+    if not lease.seal_if_free(target, UNFINISHED):
         msg = f"{shown(target)} is in use; end its bridge, or name an empty database"
         raise StorageError(msg)
     return target

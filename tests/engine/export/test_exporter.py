@@ -27,7 +27,7 @@ from meter_bridge.engine.export.exporter import (
 )
 from meter_bridge.engine.export.parquet_file import ParquetFile, open_duckdb
 from meter_bridge.storage import segment_archive, tables
-from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, Asked, ExportFile
+from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile, SegmentQuery
 
 DUMPS = Path(__file__).with_name("dumps")
 IMPORT_ALL = """
@@ -299,7 +299,7 @@ def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir:
     for file in (files[0], files[-1]):
         _, loaded = child_of(MERGER, [file], folder)
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
-    asked = Asked(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
+    asked = SegmentQuery(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
     for account in (None, "unit-1"):
         printed, loaded = child_of(segment_archive.CHILD, asked | {"account": account})
         assert json.loads(printed)
@@ -325,7 +325,7 @@ async def test_files_of_an_earlier_release_are_merged_with_new_ones(database: Pa
                 for rows in (read(export_dir, made, ROLLUP), expected(1, 99))
             ]
             assert sums[0] == sums[1]
-        asked = Asked(
+        asked = SegmentQuery(
             export_dir=str(export_dir),
             files=[file.name for file in made if file.kind == SEGMENTS],
             first=1,
