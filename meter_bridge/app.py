@@ -28,6 +28,7 @@ from meter_bridge.devices.base.driver import Item, Sink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.engine.access.visibility import make_feed
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.event_retention import Forgetting
 from meter_bridge.engine.export.exporter import Exporter
@@ -140,8 +141,8 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
                 await engine.clock_work()
                 yield Bridge(engine, Discovery(), settings.data)
                 await engine.clock_work()
-                engine.flush(everything=True)
-                await engine.drained()
+                engine.session.flush(everything=True)
+                await engine.session.drained()
             finally:
                 store.close()
 
@@ -195,8 +196,8 @@ async def running(
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
-    engine.patience = ownership.suspend_watchdog
-    intake = Intake(engine, discovery)
+    engine.session.suspend_watchdog = ownership.suspend_watchdog
+    intake = Intake(engine.session, engine.metering, engine.cut_offs, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _guarded(intake),
@@ -205,25 +206,25 @@ async def running(
         make_client=outside.make_client,
     )
     transport.gateway = gateway
-    engine.on_assigned = lambda: gateway.assign(engine.installation)
+    engine.on_assigned = lambda: gateway.assign(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
+    foretelling = ("foretelling", FORETELL_S, Foretelling(engine.session).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)
     jobs = [payments, foretelling, notices]
     if not shard.whole:
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
     if exporter is not None or not shard.whole:
-        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
-    if settings.keep_readings_days and shard.whole and engine.archive is not None:
-        retention = Retention(engine, engine.archive, settings.keep_readings_days)
+        jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
+    if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
+        retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
         jobs.append(("retention", RETENTION_S, retention.tick))
     if settings.keep_events_days and shard.whole:
-        jobs.append(("forgetting", FORGET_S, Forgetting(engine, settings.keep_events_days).tick))
+        jobs.append(("forgetting", FORGET_S, Forgetting(engine.session, settings.keep_events_days).tick))
     daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
-        gateway.start(engine.installation)
+        gateway.start(engine.session.installation)
         daemon.start()
         yield Running(engine, bridge, gateway, daemon)
     finally:
@@ -279,7 +280,10 @@ def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -
     """
     if broker is None or isinstance(database, Path):
         return broker
-    return replace(broker, client_id=client_id_of(engine.installation.id, engine.shard.n, broker.password))
+    return replace(
+        broker,
+        client_id=client_id_of(engine.session.installation.id, engine.session.shard.n, broker.password),
+    )
 
 
 def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
@@ -308,7 +312,7 @@ def _guarded(intake: Intake) -> Sink:
 def _broker_changed(engine: Engine, *, connected: bool) -> None:
     """Tell whether the broker is there, and take up what waits for it."""
     message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    engine.set_installation_alert(AlertKind.BROKER_LOST, message)
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()
@@ -406,7 +410,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
     from meter_bridge.devices.broker.embedded import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
     async with EmbeddedBroker(settings.embedded_port) as embedded:
-        _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
+        _LOGGER.info("Started the built-in MQTT broker: %s (this machine only)", embedded.url)
         yield parse_broker_url(embedded.url)
 
 
@@ -429,7 +433,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         try:
             await until_any(stop, ownership.lost)
             if ownership.lost.is_set():
-                parts.engine.fail("another bridge may own the installation")
+                parts.engine.session.fail("another bridge may own the installation")
         finally:
             await server.stop()
 

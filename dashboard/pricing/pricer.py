@@ -130,7 +130,7 @@ class Pricer:
     def add(self, query: str, *, in_order: bool = False) -> None:
         """Add the loads that a query returns, in the columns of ``LOAD``.
 
-        ``merged_statements`` says that most rows come in the order of unit and time, and few of them in one run. It
+        ``in_order`` says that most rows come in the order of unit and time, and few of them in one run. It
         changes nothing but the time that pricing takes.
         """
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW loads AS {query}")

@@ -109,7 +109,7 @@ class Exporting:
                     self._folder,
                 )
                 return None
-        _LOGGER.warning("Exported files are missing in %s; everything is exported anew", self._folder)
+        _LOGGER.warning("Exported files are missing in %s; everything is exported again", self._folder)
         return FolderManifest()
 
 

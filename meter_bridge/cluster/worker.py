@@ -201,7 +201,7 @@ class Worker:
                     await self._serve(shard, ownership, held, peers)
         except Exception:
             self._failures += 1
-            _LOGGER.exception("Shard %d ended with an error; whoever is free takes it", shard.n)
+            _LOGGER.exception("Shard %d stopped with an error; another bridge can take it", shard.n)
             await asyncio.sleep(LOOK_S)
         finally:
             leases.close()
@@ -222,7 +222,7 @@ class Worker:
             try:
                 await until_any(held.release, ownership.lost)
                 if ownership.lost.is_set():
-                    parts.engine.fail("another worker may own the shard")
+                    parts.engine.session.fail("another worker may own the shard")
             finally:
                 del peers.here[shard.n]
                 await server.stop()

@@ -85,14 +85,14 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._engine.broken is None:
-            self._engine.flush(everything=True)
-        await self._engine.drained()
+        if self._engine.session.storage_error is None:
+            self._engine.session.flush(everything=True)
+        await self._engine.session.drained()
 
     async def _flush(self) -> None:
         """Store what changed."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            self._engine.flush()
+        if self._engine.session.can_change:
+            self._engine.session.flush()
 
     async def _post(self) -> None:
         """Post what waits for its turn."""
@@ -100,12 +100,12 @@ class Daemon:
 
     async def _relays(self) -> None:
         """Send relay commands that are due."""
-        if self._engine.broken is None:
+        if self._engine.session.storage_error is None:
             self._engine.relays.tick()
 
     async def _cut_offs(self) -> None:
         """Keep the values up at which devices cut by themselves."""
-        if self._engine.broken is None and self._engine.running.is_set():
+        if self._engine.session.can_change:
             self._engine.cut_offs.tick()
 
     async def _protect(self) -> None:
@@ -115,7 +115,7 @@ class Daemon:
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
-        keep_wall_time(self._engine)
+        keep_wall_time(self._engine.session)
         await self._engine.clock_work()
 
     async def _silence(self) -> None:
@@ -124,14 +124,14 @@ class Daemon:
 
     async def _attend(self) -> None:
         """Ask meters more often whose credit ends soon."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            self._attention.tick(self._engine.installation, self._engine.clock.now())
+        if self._engine.session.can_change:
+            self._attention.tick(self._engine.session.installation, self._engine.session.clock.now())
 
     async def _recover(self) -> None:
         """Take up work again when storage does."""
-        if self._engine.broken is not None:
+        if self._engine.session.storage_error is not None:
             await self._engine.try_recover()
-            keep_wall_time(self._engine)
+            keep_wall_time(self._engine.session)
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""
@@ -140,22 +140,22 @@ class Daemon:
             await self._begin_anew_where_files_are_gone()
         if not self._files_known:
             return
-        await engine.drained()
-        after, upto = engine.installation.exported, engine.installation.sequences.entry
-        if self._exporter is None or engine.broken is not None or upto <= after:
+        await engine.session.drained()
+        after, upto = engine.session.installation.exported, engine.session.installation.sequences.entry
+        if self._exporter is None or engine.session.storage_error is not None or upto <= after:
             return
         try:
             files = await self._exporter.run(after, upto)
         except ExportError as error:
             _LOGGER.warning("The export failed and will be repeated: %s", error)
             return
-        unit = Transaction(engine.clock.now())
+        unit = Transaction(engine.session.clock.now())
         unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
         unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
-        done = engine.submit(unit)
+        done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
-        engine.installation.exported = upto
+        engine.session.installation.exported = upto
         await self._merge()
 
     async def _merge(self) -> None:
@@ -163,7 +163,7 @@ class Daemon:
         engine = self._engine
         manifest = {row["name"]: row for row in self._manifest()}
         chosen = to_merge([_file(row) for row in manifest.values()], self._unmerged)
-        if self._exporter is None or engine.broken is not None or not chosen:
+        if self._exporter is None or engine.session.storage_error is not None or not chosen:
             return
         try:
             file = await self._exporter.merge(chosen)
@@ -172,28 +172,28 @@ class Daemon:
             self._unmerged.add(group_of(chosen[0]))
             return
         self._unmerged.discard(group_of(chosen[0]))
-        unit = Transaction(engine.clock.now())
+        unit = Transaction(engine.session.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
         unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
-        done = engine.submit(unit)
+        done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
 
     def _manifest(self) -> Sequence[RowMapping]:
         """Return the exported files in force."""
         table = tables.export_file
-        with self._engine.reader.connect() as connection:
+        with self._engine.session.reader.connect() as connection:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
     def _retired(self) -> bool:
         """Say whether retention let go of any segments."""
-        with self._engine.reader.connect() as connection:
+        with self._engine.session.reader.connect() as connection:
             return retired_upto(connection) > 0
 
     async def _begin_anew_where_files_are_gone(self) -> None:
         """Retire the manifest and export everything again where its files are not in this folder."""
         engine = self._engine
-        if self._exporter is None or engine.broken is not None:
+        if self._exporter is None or engine.session.storage_error is not None:
             return
         manifest = self._manifest()
         missing = self._exporter.any_missing(row["name"] for row in manifest)
@@ -205,14 +205,14 @@ class Daemon:
             return
         self._exporter.discard_folder_manifest()
         if missing:
-            _LOGGER.warning("Exported files are missing here; everything is exported anew")
-            unit = Transaction(engine.clock.now())
+            _LOGGER.warning("Exported files are missing here; everything is exported again")
+            unit = Transaction(engine.session.clock.now())
             unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
             unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
-            done = engine.submit(unit)
+            done = engine.session.submit(unit)
             if done is not None:
                 await asyncio.shield(done)
-            engine.installation.exported = 0
+            engine.session.installation.exported = 0
         self._files_known = True
 
 

@@ -55,6 +55,12 @@ def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
     return installation
 
 
+def stored_state(connection: Connection, shard: Shard) -> tuple[Installation, int | None] | None:
+    """Return everything that the owner of a shard serves and its newest event time, or None."""
+    installation = load(connection, shard)
+    return None if installation is None else (installation, last_instant(connection, shard))
+
+
 def identity(connection: Connection) -> tuple[str, str]:
     """Return id and name of the installation."""
     row = connection.execute(select(tables.installation.c.id, tables.installation.c.name)).one()

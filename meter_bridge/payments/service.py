@@ -1,4 +1,4 @@
-"""Payments beside an engine, as the API sees them."""
+"""Payments beside an session, as the API sees them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.payments.keypad.issuing import KeypadDesk
 from meter_bridge.payments.orders.manual_review import Desk
 from meter_bridge.payments.orders.quote import options, preview
@@ -43,24 +43,24 @@ type FindAccount = Callable[[Actor, str], Account]
 
 
 class Payments:
-    """Implements ``PaymentsPort`` beside an engine."""
+    """Implements ``PaymentsPort`` beside an session."""
 
     def __init__(
         self,
-        engine: Engine,
+        session: Session,
         operations: Operations,
         key: SecretKey,
         file: ProvidersFile,
         account: FindAccount,
     ) -> None:
         """Open for business."""
-        self._engine = engine
+        self._session = session
         self._account = account
-        self.cashier = Cashier(engine, operations, file)
-        self._desk = Desk(engine, operations, self.cashier, account)
-        self._keypads = KeypadDesk(engine, file.keypads)
-        self._press = VoucherPress(engine, key)
-        self._till = VoucherTill(engine, operations, key)
+        self.cashier = Cashier(session, operations, file)
+        self._desk = Desk(session, operations, self.cashier, account)
+        self._keypads = KeypadDesk(session, file.keypads)
+        self._press = VoucherPress(session, key)
+        self._till = VoucherTill(session, operations, key)
 
     async def create_vouchers(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
         """Make vouchers; their codes are shown this once."""
@@ -93,7 +93,7 @@ class Payments:
     def options(self, actor: Actor, account_id: str) -> PaymentOptions:
         """Return how a customer may pay, and how much."""
         account = self._account(actor, account_id)
-        offered, now = self.cashier.offered(account), self._engine.clock.now()
+        offered, now = self.cashier.offered(account), self._session.clock.now()
         return options(account, offered, now, keypad=self._keypads.has(account.id))
 
     async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:
@@ -107,12 +107,12 @@ class Payments:
 
     def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
         """Return where a top-up would go if it were booked now."""
-        account, now = self._account(actor, account_id), self._engine.clock.now()
+        account, now = self._account(actor, account_id), self._session.clock.now()
         if amount is None:
             possible = self.options(actor, account_id)
             return preview(account, possible.to_restore or possible.smallest, now)
         asked = TopUp.asked(account, amount, "preview", None)
-        asked.check(self._engine, account)
+        asked.check(self._session, account)
         return preview(account, asked.amount, now)
 
     async def start_payment(
@@ -140,7 +140,7 @@ class Payments:
 
         def compare() -> Reconciliation:
             file = read_statement(raw, query.columns(), query.currency)
-            books = books_of(self._engine.reader, provider_id)
+            books = books_of(self._session.reader, provider_id)
             return reconcile(provider_id, file, books, query.first, query.last)
 
         return await asyncio.to_thread(compare)

@@ -6,7 +6,7 @@ from meter_bridge.engine.access.failed_attempts import GuessBook
 from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.access.throttle import peer_of
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -29,14 +29,14 @@ class Lockout:
     A proxy on this machine hides places: then only numbers count. A restart forgets nothing.
     """
 
-    def __init__(self, engine: Engine, key: SecretKey) -> None:
+    def __init__(self, session: Session, key: SecretKey) -> None:
         """Take up what was tried before the start."""
         self._guards = {
             BOTH: Guard(Limits(each=FROM_ONE_PLACE * WRONG)),
             NUMBER: Guard(Limits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
             PLACE: Guard(Limits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
         }
-        self._book = GuessBook(engine, key, self._guards)
+        self._book = GuessBook(session, key, self._guards)
 
     def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
         """Return the guards that a try goes through, with whom each counts."""

@@ -83,8 +83,8 @@ class Stages:
         database = data / "bridge.db"
         self._writer = open_writer(database)
         self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks(), make_feed)
-        self._intake = Intake(self._engine, Discovery())
-        installation = self._engine.installation
+        self._intake = Intake(self._engine.session, self._engine.metering, self._engine.cut_offs, Discovery())
+        installation = self._engine.session.installation
         addresses = [*installation.by_energy, *installation.by_relay]
         self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]
         self._topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
@@ -109,7 +109,7 @@ class Stages:
     def keep(self) -> None:
         """Store a row of every supply, and what waits besides."""
         with self._watch.on(ROWS):
-            self._engine.flush(everything=True)
+            self._engine.session.flush(everything=True)
         works, self._store.works = self._store.works, []
         self.rows += sum(len(rows) for work in works for rows in work.rows.values())
         with self._watch.on(STORE), self._writer.connect() as connection, connection.begin():

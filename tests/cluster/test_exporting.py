@@ -48,7 +48,7 @@ async def use(owners: dict[str, Owner], found: Street, *registers: int) -> None:
         for unit, owner in owners.items():
             await owner.read(unit, wh)
             await owner.engine.post_waiting(everything=True)
-            await owner.engine.drained()
+            await owner.engine.session.drained()
 
 
 async def go_on(found: Street, *registers: int) -> None:
@@ -251,8 +251,8 @@ async def test_payments_of_every_shard_are_shown_the_newest_first(exported: Stre
             for each in (first, second):
                 each.engine.check_clock()
                 await each.engine.clock_work()
-                each.engine.flush(everything=True)
-                await each.engine.drained()
+                each.engine.session.flush(everything=True)
+                await each.engine.session.drained()
     since = exported.time.wall - 9 * 24 * HOUR
     for scope, least in ((Scope(kind="top_ups", since=since), 9), (Scope(kind="portfolio"), 14)):
         found = read_snapshot(exported.data, scope, database(exported)).tables["top_up"].to_pylist()

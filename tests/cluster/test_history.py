@@ -14,7 +14,7 @@ from tests.engine.ledger.test_deferred_posting import MINUTE, SECOND, in_turns
 async def told(made: House, after: int) -> tuple[int, int]:
     """Ask as any worker does, from a number on; return the next number, and the energy of the hours told."""
     query = {"after": str(after)} if after else {}
-    number, (asked,) = spans(Times(made.engine.reader, 1), query, made.engine.clock.now())
+    number, (asked,) = spans(Times(made.engine.session.reader, 1), query, made.engine.session.clock.now())
     page = await made.bridge.history(
         LANDLORD,
         after=int(asked.get("after", 0)),

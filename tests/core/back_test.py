@@ -110,7 +110,7 @@ def _mean_error(errors_: list[int]) -> float:
 
 def main() -> int:
     """Print the table as it stands in docs/forecast.md."""
-    print("| days ahead | home | forecasts | plain, days | forecast, days | better by | band holds |")  # noqa: T201
+    print("| days ahead | home | forecasts | plain, days | forecast, days | better by | interval holds |")  # noqa: T201
     print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
     for days in HORIZONS:
         for row in rows(days):

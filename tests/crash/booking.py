@@ -36,7 +36,10 @@ async def main(folder: Path, first: int) -> None:
     begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
-    bridge, intake = Bridge(engine, Discovery(), folder), Intake(engine, Discovery())
+    bridge, intake = (
+        Bridge(engine, Discovery(), folder),
+        Intake(engine.session, engine.metering, engine.cut_offs, Discovery()),
+    )
     Daemon(engine, None, 60).start()
     async with asyncio.TaskGroup() as group:
         group.create_task(_read(intake, engine))
@@ -53,7 +56,7 @@ def last_instant(folder: Path) -> int:
 async def _read(intake: Intake, engine: Engine) -> None:
     """Take a reading of a true register that rises 100 Wh a minute, again and again."""
     while True:
-        register = engine.clock.now() // 600
+        register = engine.session.clock.now() // 600
         intake.take([Report("tasmota:flat-1/1", register_wh=register - 2_980_000_000, power_mw=6_000_000)])
         await asyncio.sleep(0.002)
 

@@ -108,17 +108,17 @@ async def main(folder: Path) -> None:
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
     discovery = Discovery()
     Bridge(engine, discovery, folder)
-    letting_go = retention.Retention(engine, _Archive(export_dir), KEPT_DAYS)
+    letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)
     Daemon(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
-    await _read(Intake(engine, discovery), engine)
+    await _read(Intake(engine.session, engine.metering, engine.cut_offs, discovery), engine)
 
 
 async def _read(intake: Intake, engine: Engine) -> None:
     """Take readings of all meters, again and again."""
     while True:
-        wh = register(engine.clock.now())
-        addresses = engine.installation.by_energy
+        wh = register(engine.session.clock.now())
+        addresses = engine.session.installation.by_energy
         intake.take([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
         await asyncio.sleep(0.05)
 

@@ -74,14 +74,17 @@ async def live(folder: Path) -> dict[str, RunOut | None]:
         await street.operate("flat-2", SelectEmergencyCredit(), "e1")
         for _ in range(DAYS):
             await street.run(96)
-            await Foretelling(made.engine).whole_round()
+            await Foretelling(made.engine.session).whole_round()
             await made.settle()
         await street.run(7)
-        made.engine.flush(everything=True)
-        await made.engine.drained()
-        now = made.engine.clock.now()
-        told = {account.id: run_out(account, now) for account in made.engine.installation.accounts.values()}
-        made.engine.reader.dispose()
+        made.engine.session.flush(everything=True)
+        await made.engine.session.drained()
+        now = made.engine.session.clock.now()
+        told = {
+            account.id: run_out(account, now)
+            for account in made.engine.session.installation.accounts.values()
+        }
+        made.engine.session.reader.dispose()
     return told
 
 

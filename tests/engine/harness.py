@@ -167,7 +167,7 @@ class House:
     @property
     def account(self) -> Account:
         """Return the first account."""
-        return next(iter(self.engine.installation.accounts.values()))
+        return next(iter(self.engine.session.installation.accounts.values()))
 
     @property
     def meter(self) -> Meter:
@@ -189,7 +189,7 @@ class House:
 
     async def apply_begun(self) -> None:
         """Wait until a site file is being applied."""
-        while self.engine.running.is_set():  # noqa: ASYNC110 - an event tells its setting, not its clearing
+        while self.engine.session.accepting.is_set():  # noqa: ASYNC110 - an event tells its setting, not its clearing
             await asyncio.sleep(0)
 
     def alert_kinds(self) -> set[AlertKind]:
@@ -198,7 +198,7 @@ class House:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query, as another process sees them."""
-        with self.engine.reader.connect().execution_options(no_parameters=True) as connection:
+        with self.engine.session.reader.connect().execution_options(no_parameters=True) as connection:
             return [tuple(row) for row in connection.exec_driver_sql(query)]
 
     def change(self, *statements: str) -> None:
@@ -246,7 +246,7 @@ class House:
 
     async def settle(self) -> None:
         """Let effects of commits happen."""
-        await self.engine.drained()
+        await self.engine.session.drained()
 
     async def report(self, *reports: Report, after: int = 0) -> None:
         """Let time pass, then hear reports in one message."""
@@ -299,15 +299,15 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
-        keep_wall_time(self.engine)
+        keep_wall_time(self.engine.session)
         self.engine.protection_work()
         await self.engine.clock_work()
         await self.engine.post_waiting()
-        if self.engine.broken is None:
+        if self.engine.session.storage_error is None:
             self.engine.cut_offs.tick()
             self.engine.relays.tick()
             self.engine.check_silence()
-            self.engine.flush(everything=True)
+            self.engine.session.flush(everything=True)
         await self.settle()
 
     async def set_clock_back(self, hours: int) -> None:
@@ -319,7 +319,7 @@ class House:
 
     def problems(self) -> Sequence[str]:
         """Return what verification finds wrong."""
-        self.engine.flush(everything=True)
+        self.engine.session.flush(everything=True)
         return verify(self.location)
 
 
@@ -404,7 +404,10 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     transport = transport or Recorder()
     engine = Engine(reader, store, transport, time.clocks(), make_feed)
     discovery = Discovery()
-    bridge, intake = Bridge(engine, discovery, data), Intake(engine, discovery)
+    bridge, intake = (
+        Bridge(engine, discovery, data),
+        Intake(engine.session, engine.metering, engine.cut_offs, discovery),
+    )
     house = House(data, time, transport, engine, bridge, intake, store, pragmas, location)
     try:
         await house.tick(0)

@@ -38,7 +38,7 @@ class Home:
             "flat-1", load_w=1_000, interval_s=interval_s, register_wh=100_000, start_ms=made.time.wall
         )
         (self._driver,) = build_drivers([self.meter.address], families=[self.meter.family])
-        self._foretelling = Foretelling(made.engine)
+        self._foretelling = Foretelling(made.engine.session)
         self._told = 0
         self._carry(self.meter.come_online())
 
@@ -86,7 +86,7 @@ class Home:
     async def is_over(self, kind: AlertKind) -> None:
         """Fail unless no such alert is open, and one was told to have closed."""
         assert kind not in {
-            key.kind for key in (*self.house.account.alerts, *self.house.engine.installation.alerts)
+            key.kind for key in (*self.house.account.alerts, *self.house.engine.session.installation.alerts)
         }
         assert kind in {event["kind"] for event in self.house.events("alert_closed")}
 

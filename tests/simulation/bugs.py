@@ -26,9 +26,10 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
-from meter_bridge.payments.orders import order, webhooks
+from meter_bridge.payments.orders import order
 from meter_bridge.payments.orders.polling import Asking
 from meter_bridge.payments.vouchers import redeem_operation
 from meter_bridge.storage import changeset as ops
@@ -127,10 +128,20 @@ def _rounds_each_charge() -> Patches:
 
 
 def _acknowledges_first() -> Patches:
-    async def committed(engine: Engine, unit: Transaction) -> None:
-        engine.submit(unit)
+    return _does_not_wait_for(ops.INSERT_OPERATION)
 
-    return (patch.object(operation, "committed", committed),)
+
+def _does_not_wait_for(kind: ops.Statement) -> Patches:
+    """Return what answers before a transaction with such a row is on disk."""
+    honest = Session.commit
+
+    async def commit(self: Session, unit: Transaction) -> None:
+        if kind in unit.work.rows:
+            self.submit(unit)
+        else:
+            await honest(self, unit)
+
+    return (patch.object(Session, "commit", commit),)
 
 
 def _tells_once() -> Patches:
@@ -166,15 +177,16 @@ def _trusts_the_wall_clock() -> Patches:
 
 
 def _swallows_failures() -> Patches:
-    return (patch.object(Engine, "fail", lambda _self, _reason: None),)
+    return (patch.object(Session, "fail", lambda _self, _reason: None),)
 
 
 def _keeps_what_was_not_stored() -> Patches:
     async def try_recover(self: Engine) -> bool:
-        await self.drained()
-        self.store.recover()
-        await self.store.commit(self.heartbeat())
-        self.broken = None
+        session = self.session
+        await session.drained()
+        session.store.recover()
+        await session.store.commit(session.heartbeat())
+        session.storage_error = None
         return True
 
     return (patch.object(Engine, "try_recover", try_recover),)
@@ -186,10 +198,7 @@ def _another_time_each_run() -> Patches:
 
 
 def _answers_web_hooks_first() -> Patches:
-    async def committed(engine: Engine, unit: Transaction) -> None:
-        engine.submit(unit)
-
-    return (patch.object(webhooks, "committed", committed),)
+    return _does_not_wait_for(ops.INSERT_PAYMENT_EVENT)
 
 
 def _late_failures_count() -> Patches:

@@ -19,14 +19,14 @@ from meter_bridge.protocol.payments import Receipt
 
 
 class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Money that a customer paid."""
+    """A payment by a customer."""
 
     amount: Annotated[
         str,
         msgspec.Meta(
             max_length=40,
             pattern=AMOUNT,
-            description="Decimal number in the account's currency, written as text.",
+            description="Amount in the account's currency, as a decimal string.",
             examples=["100.00"],
         ),
     ]
@@ -68,7 +68,7 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ),
 )
 async def top_up(call: Call) -> Reply:
-    """Book a top-up; the same key and content again give the first answer and book nothing."""
+    """Book a top-up; repeating the same key and content returns the first response and books nothing."""
     key = idempotency_key(call, "a top-up")
     body = await call.body(TopUpRequest)
     account = account_in_reach(call)

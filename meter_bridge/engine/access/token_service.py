@@ -17,10 +17,8 @@ from meter_bridge.engine.access.tokens import (
     load_tokens,
     new_secret,
 )
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.holds import unit_of
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
@@ -34,9 +32,9 @@ DAY_MS: Final = 86_400_000
 class TokenBook:
     """Keeps the tokens of an engine's installation."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, session: Session) -> None:
         """Load the tokens."""
-        self.engine = engine
+        self.engine = session
         self._tokens = self._read_tokens()
 
     async def create(
@@ -51,13 +49,13 @@ class TokenBook:
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
         await asyncio.to_thread(self._check_reach, sites, accounts)
-        unit = unit_of(self.engine, actor)
+        unit = self.engine.begin(actor)
         token_id, secret = new_secret()
         expires = None if days is None else unit.at + days * DAY_MS
         stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
         unit.work.add(ops.UPSERT_TOKEN, stored.row())
         unit.after(lambda: self._tokens.update({token_id: stored}))
-        await committed(self.engine, unit)
+        await self.engine.commit(unit)
         return compose(token_id, secret)
 
     def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
@@ -107,9 +105,9 @@ class TokenBook:
                 value=token_id,
                 remedy="'meter-bridge token list' shows those that there are",
             )
-        unit = unit_of(self.engine, actor)
+        unit = self.engine.begin(actor)
         self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
-        await committed(self.engine, unit)
+        await self.engine.commit(unit)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""

@@ -8,13 +8,14 @@ from meter_bridge.core.ledger.credit import spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
@@ -36,20 +37,20 @@ class Refund(BookOperation):
         return [self.amount, self.asked.reason, self.asked.reference]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         check_amount(
             account, self.amount, 1, max(credit_now(account).balance, 0), "a refund", otherwise=_NO_CREDIT
         )
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         detail = {"amount": self.amount, "reason": self.asked.reason, "reference": self.asked.reference}
         postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
-        seq = book_entry(engine, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
-        return self.result(engine, account, unit, seq, detail)
+        seq = book_entry(session, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
+        return self.result(session, account, unit, seq, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Correction(BookOperation):
         return [self.amount, self.asked.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         room = MAX_AMOUNT - abs(credit_now(account).balance)
         if not self.amount:
             raise RequestRefused(
@@ -80,14 +81,14 @@ class Correction(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), -self.amount)
         detail = {"amount": self.amount, "reason": self.asked.reason}
         postings = journal.correction(account.site.currency, spending)
         entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.asked.reason}", detail)
-        return self.result(engine, account, unit, book_entry(engine, account, unit, entry), detail)
+        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ class Transfer(BookOperation):
         return [self.amount, self.asked.to, self.asked.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        target = other_account(engine, account, self.asked.to)
+    def check(self, session: Session, account: Account) -> None:
+        target = other_account(session, account, self.asked.to)
         room = MAX_AMOUNT - abs(credit_now(target).balance)
         check_amount(
             account,
@@ -118,31 +119,31 @@ class Transfer(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         currency, reason = account.site.currency, self.asked.reason
         detail = {"amount": self.amount, "to": self.asked.to, "reason": reason}
         postings = journal.entry(currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER)
         entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.asked.to}", detail)
-        seq = book_entry(engine, account, unit, entry)
-        target = other_account(engine, account, self.asked.to)
-        receive_transfer(engine, target, unit, self.amount, seq, reason)
-        return self.result(engine, account, unit, seq, detail)
+        seq = book_entry(session, account, unit, entry)
+        target = other_account(session, account, self.asked.to)
+        receive_transfer(session, target, unit, self.amount, seq, reason)
+        return self.result(session, account, unit, seq, detail)
 
 
 def receive_transfer(
-    engine: Engine, target: Account, unit: Transaction, amount: int, seq: int, reason: str
+    session: Session, target: Account, unit: Transaction, amount: int, seq: int, reason: str
 ) -> None:
     """Book credit that another account gave; it repays emergency credit first."""
-    settle_all(engine.installation, target, unit)
+    settle_all(session.installation, target, unit)
     spending = spend(target.policy.credit, posted_credit(target), -amount)
     postings = journal.entry(target.site.currency, journal.borne(spending), against=Bucket.TRANSFER)
     # The other account is not named: its customer may be a stranger.
     detail = {"amount": amount, "reason": reason}
     entry = Entry(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
-    book_entry(engine, target, unit, entry)
-    engine.evaluate(target, unit)
+    book_entry(session, target, unit, entry)
+    evaluate(session, target, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class WriteOff(BookOperation):
         return [self.amount, self.asked.debt, self.asked.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         owed = owed_of(account, self.asked.debt)
         if not owed:
             what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
@@ -169,20 +170,20 @@ class WriteOff(BookOperation):
                 f"{account.id} owes nothing of its {what}",
                 field="debt",
                 value=self.asked.debt,
-                remedy=f"name a debt: {debts}" if debts else "nothing is to be written off",
+                remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
             )
         if self.amount is not None:
             check_amount(account, self.amount, 1, owed, "a write-off")
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         debt_id = self.asked.debt
         amount = owed_of(account, debt_id) if self.amount is None else self.amount
-        seq = write_off(engine, account, unit, debt_id, amount, self.asked.reason)
+        seq = write_off(session, account, unit, debt_id, amount, self.asked.reason)
         detail = {"amount": amount, "debt": debt_id, "reason": self.asked.reason}
-        return self.result(engine, account, unit, seq, detail)
+        return self.result(session, account, unit, seq, detail)
 
 
 def owed_of(account: Account, debt_id: str | None) -> int:
@@ -210,7 +211,7 @@ def no_debt(account: Account, debt_id: str) -> RequestRefused:
 
 
 def write_off(
-    engine: Engine, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
+    session: Session, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
 ) -> int:
     """Book a write-off and return its entry."""
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
@@ -218,7 +219,7 @@ def write_off(
     detail = {"amount": amount, "debt": debt_id, "reason": reason}
     postings = journal.entry(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
-    return book_entry(engine, account, unit, entry)
+    return book_entry(session, account, unit, entry)
 
 
 def refund(account: Account, asked: requests.Refund) -> Refund:

@@ -12,10 +12,10 @@ from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import no_debt, write_off
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -38,7 +38,7 @@ class OpenDebt(BookOperation):
         return [*_terms(self.debt), self.debt.owed, self.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.debt.id in account.debts:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -60,7 +60,7 @@ class OpenDebt(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         zone, owed = ZoneInfo(account.site.time_zone), self.debt.owed
         account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, unit.at, zone))
@@ -70,7 +70,7 @@ class OpenDebt(BookOperation):
             account.site.currency, {journal.debt_bucket(self.debt.id): -owed}, against=Bucket.ADJUSTMENT
         )
         entry = Entry(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
-        return self.result(engine, account, unit, book_entry(engine, account, unit, entry), detail)
+        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class ChangeDebt(BookOperation):
         ]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.asked.debt not in account.debts:
             raise no_debt(account, self.asked.debt)
         if not self._names_a_term():
@@ -135,7 +135,7 @@ class ChangeDebt(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         before = account.debts[self.asked.debt]
         debt = self._changed(before)
@@ -145,8 +145,8 @@ class ChangeDebt(BookOperation):
         account.debts[debt.id] = debt
         unit.keep_account(account)
         detail = {"debt": debt.id, "reason": self.asked.reason, "by": unit.actor}
-        announce(engine.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(engine, account, unit, None, detail)
+        announce(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, unit, None, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,23 +162,23 @@ class CloseDebt(BookOperation):
         return [self.asked.debt, self.asked.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.asked.debt not in account.debts:
             raise no_debt(account, self.asked.debt)
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         debt_id, reason = self.asked.debt, self.asked.reason
         owed, seq = account.debts[debt_id].owed, None
         if owed:
-            seq = write_off(engine, account, unit, debt_id, owed, reason)
+            seq = write_off(session, account, unit, debt_id, owed, reason)
         del account.debts[debt_id]
         unit.keep_account(account)
         detail = {"debt": debt_id, "amount": owed, "reason": reason, "by": unit.actor}
-        announce(engine.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(engine, account, unit, seq, detail)
+        announce(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, unit, seq, detail)
 
 
 def check_terms(debt: Debt, currency: str) -> None:

@@ -10,12 +10,12 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -54,19 +54,19 @@ class Settlement(BookOperation):
         return [asked.tenancy, self.amount, asked.how, asked.reason, asked.reference]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def look_up(self, session: Session, account_id: str) -> None:
         """Read the tenancy and what is left with its customer."""
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             self.past = past_tenancy(connection, account_id, self.asked.tenancy)
             self.closed = closed_account(connection, account_id)
 
     @override
-    def account(self, engine: Engine, account_id: str) -> Account | None:
+    def account(self, session: Session, account_id: str) -> Account | None:
         """Return the account, also one whose unit is no longer served."""
-        return engine.installation.accounts.get(account_id) or self.closed
+        return session.installation.accounts.get(account_id) or self.closed
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.past is None:
             raise _refused(
                 ErrorCode.NOT_FOUND,
@@ -111,7 +111,7 @@ class Settlement(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         asked, amount = self.asked, self._settled
         change = amount if asked.how in _REDUCES_DEBT else -amount
@@ -128,10 +128,10 @@ class Settlement(BookOperation):
         }
         postings = journal.entry(account.site.currency, {bucket: change}, against=_AGAINST[asked.how])
         seq = book_entry(
-            engine, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
+            session, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
         )
         if account.closed_at is None:
-            return self.result(engine, account, unit, seq, detail)
+            return self.result(session, account, unit, seq, detail)
         return seq, self._of_closed(account, unit, seq, detail)
 
     def _of_closed(
@@ -153,7 +153,7 @@ class Settlement(BookOperation):
         )
 
 
-_LIST: Final = "'meter-bridge tenancies' lists what is left with whom"
+_LIST: Final = "'meter-bridge tenancies' lists the open balances"
 _WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
 
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Look
 from meter_bridge.engine.accounts.outstanding import owed_of
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
 from meter_bridge.engine.ledger.hourly_history import Asked, history_page
 from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.statement.service import Wanted, make_statement, no_tenancy
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
@@ -22,9 +22,9 @@ from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 class Books:
     """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
 
-    def __init__(self, engine: Engine, look: Look) -> None:
-        """Keep the engine, and who may see what."""
-        self._engine = engine
+    def __init__(self, session: Session, look: Look) -> None:
+        """Keep the session, and who may see what."""
+        self._session = session
         self._look = look
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
@@ -32,7 +32,7 @@ class Books:
         account = self._look.books_of(actor, account_id)
         first = _first_seq(actor, account)
         return await asyncio.to_thread(
-            ledger_page, self._engine.reader, account.id, before, limit, first=first
+            ledger_page, self._session.reader, account.id, before, limit, first=first
         )
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
@@ -40,7 +40,7 @@ class Books:
         account = self._look.books_of(actor, account_id)
         first = _first_seq(actor, account)
         found = await asyncio.to_thread(
-            explain_entry, self._engine.reader, self._engine.archive, account.id, entry_id, first=first
+            explain_entry, self._session.reader, self._session.archive, account.id, entry_id, first=first
         )
         if found is None:
             raise RequestRefused(
@@ -70,7 +70,7 @@ class Books:
         wanted = Wanted(begin, end, detail, tenancy)
         if actor.role is Role.TENANT:
             wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
-        return await make_statement(self._engine, account, wanted)
+        return await make_statement(self._session, account, wanted)
 
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
@@ -80,7 +80,7 @@ class Books:
             account_id = self._look.books_of(actor, account_id).id
         return await asyncio.to_thread(
             read_tenancies,
-            self._engine.reader,
+            self._session.reader,
             actor,
             account_id=account_id,
             only_outstanding=only_outstanding,
@@ -89,7 +89,7 @@ class Books:
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
         present = [owed for account in self._look.visible(actor) for owed in owed_of(account)]
-        return [*present, *await asyncio.to_thread(owed_by_former, self._engine.reader, actor)]
+        return [*present, *await asyncio.to_thread(owed_by_former, self._session.reader, actor)]
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
@@ -102,12 +102,12 @@ class Books:
         ]
         return await asyncio.to_thread(
             history_page,
-            self._engine.reader,
+            self._session.reader,
             asked,
             after=after,
             upto=upto,
             from_account=from_account,
-            archive=self._engine.archive,
+            archive=self._session.archive,
         )
 
 

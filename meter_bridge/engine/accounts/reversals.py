@@ -11,10 +11,10 @@ from meter_bridge.core.ledger.credit import emergency_left, spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
 from meter_bridge.core.rating.unit_purchase import give_back
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -52,7 +52,7 @@ class Reversal(BookOperation):
         return [self.asked.entry, self.asked.reason]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def look_up(self, session: Session, account_id: str) -> None:
         """Read the entry from the journal; refuse one that is not there, or was taken back."""
         entry, posting = tables.journal_entry, tables.posting
         own = entry.c.account_id == account_id
@@ -62,7 +62,7 @@ class Reversal(BookOperation):
             entry.c.refers_to == self.asked.entry,
             entry.c.kind.in_((EntryKind.REVERSAL, EntryKind.REFUND)),
         )
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             row = connection.execute(wanted).mappings().first()
             if row is None:
                 raise _refused(ErrorCode.NOT_FOUND, self.asked.entry, "is not in this ledger", _LIST)
@@ -81,7 +81,7 @@ class Reversal(BookOperation):
         self.found = _Found(row["seq"], row["at"], row["kind"], row["description"], changes)
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.found.kind == EntryKind.CHARGE and not _given_back(account, self.found):
             what = "took units and no money"
             raise _refused(ErrorCode.CONFLICT, self.asked.entry, what, "book a correction")
@@ -95,9 +95,9 @@ class Reversal(BookOperation):
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         top_up = self.found.kind == EntryKind.TOP_UP
         units: list[Posting] = []
         if top_up:
@@ -116,12 +116,12 @@ class Reversal(BookOperation):
         postings = (*journal.entry(account.site.currency, changes, against=against), *units)
         description = f"Reversal: {self.found.description}"
         entry = Entry(EntryKind.REVERSAL, postings, description, detail, self.asked.entry)
-        seq = book_entry(engine, account, unit, entry)
+        seq = book_entry(session, account, unit, entry)
         if top_up:
             _free_caps(account, self.found)
             if account.last_top_up is not None and account.last_top_up.id == self.asked.entry:
                 account.last_top_up = None
-        return self.result(engine, account, unit, seq, detail)
+        return self.result(session, account, unit, seq, detail)
 
 
 _LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"

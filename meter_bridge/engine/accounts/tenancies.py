@@ -21,7 +21,6 @@ from meter_bridge.engine.accounts.booking import (
     refuse_uncharged,
 )
 from meter_bridge.engine.alerts.alerting import close_all
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.daily_use import forget_days
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
@@ -29,6 +28,7 @@ from meter_bridge.engine.ledger.journal import announce, book_settlement
 from meter_bridge.engine.ledger.prepaid_charges import paid_in_advance
 from meter_bridge.engine.restore import terms_of
 from meter_bridge.engine.state.model import Account, Meter, Tenancy
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -73,27 +73,27 @@ class MoveOut(BookOperation):
         return [asked.remainder, asked.to, asked.reason, *([True] if asked.unread else [])]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def look_up(self, session: Session, account_id: str) -> None:
         """Read the fixed charges of which a part may be given back."""
-        self.paid = paid_in_advance(engine.reader, account_id, engine.clock.now())
+        self.paid = paid_in_advance(session.reader, account_id, session.clock.now())
 
     @override
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def lacks(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is this customer's, and a part of it may be given back."""
-        return uncharged(account, engine.clock.now())
+        return uncharged(account, session.clock.now())
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if account.tenancy.end is not None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
                 remedy="move the next customer in",
             )
-        silent = silent_meters(account, engine.clock.now())
+        silent = silent_meters(account, session.clock.now())
         if silent and not self.asked.unread:
             raise _unread(silent[0])
-        refuse_uncharged(engine, account, engine.clock.now())
+        refuse_uncharged(session, account, session.clock.now())
         if self.asked.remainder != "transfer" and self.asked.to is not None:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -110,28 +110,28 @@ class MoveOut(BookOperation):
                     field="to",
                     remedy="name the account",
                 )
-            other_account(engine, account, self.asked.to)
+            other_account(session, account, self.asked.to)
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         for supply in account.supplies:
             settled = leave(supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at)
-            book_settlement(engine.installation, supply, unit, settled)
-        seq, detail = self._settle_finally(engine, account, unit)
+            book_settlement(session.installation, supply, unit, settled)
+        seq, detail = self._settle_finally(session, account, unit)
         begin_anew(account)
         account.tenancy = replace(account.tenancy, end=unit.at)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
-        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        _forget(engine, account, unit, customer=None)
+        announce(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        _forget(session, account, unit, customer=None)
         self.revoke(unit, account.id)
-        return self.result(engine, account, unit, seq, detail)
+        return self.result(session, account, unit, seq, detail)
 
     def _settle_finally(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
         worth, units = _units_back(account, unit)
@@ -152,10 +152,10 @@ class MoveOut(BookOperation):
         }
         postings = journal.entry(account.site.currency, changes, against=moved if remains > 0 else kept_in)
         entry = Entry(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
-        seq = book_entry(engine, account, unit, entry)
+        seq = book_entry(session, account, unit, entry)
         if self.asked.remainder == "transfer" and remains > 0:
-            target = other_account(engine, account, self.asked.to or "")
-            receive_transfer(engine, target, unit, remains, seq, self.asked.reason)
+            target = other_account(session, account, self.asked.to or "")
+            receive_transfer(session, target, unit, remains, seq, self.asked.reason)
         return seq, detail
 
 
@@ -173,12 +173,12 @@ class MoveIn(BookOperation):
         return [self.asked.customer, self.opening]
 
     @override
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def lacks(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is not the next customer's."""
-        return uncharged(account, engine.clock.now())
+        return uncharged(account, session.clock.now())
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if account.tenancy.end is None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -188,21 +188,21 @@ class MoveIn(BookOperation):
                 remedy="move the present customer out first; another spelling goes into the site file",
             )
         check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
-        refuse_uncharged(engine, account, engine.clock.now())
+        refuse_uncharged(session, account, session.clock.now())
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
-        seq = _close_vacancy(engine, account, unit)
-        sequences = engine.installation.sequences
-        _forget(engine, account, unit, customer=self.asked.customer)
+        settle_all(session.installation, account, unit)
+        seq = _close_vacancy(session, account, unit)
+        sequences = session.installation.sequences
+        _forget(session, account, unit, customer=self.asked.customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
         begin_anew(account)
         unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
-        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        announce(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
         silent = {meter.id: iso(read_at(meter)) for meter in silent_meters(account, unit.at)}
         detail: dict[str, object] = {"amount": self.opening, "customer": self.asked.customer}
         if silent:
@@ -211,8 +211,8 @@ class MoveIn(BookOperation):
             postings = journal.opening(account.site.currency, self.opening)
             split = {"split": {"balance": self.opening}}
             entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
-            seq = book_entry(engine, account, unit, entry)
-        return self.result(engine, account, unit, seq, detail)
+            seq = book_entry(session, account, unit, entry)
+        return self.result(session, account, unit, seq, detail)
 
 
 def begin_anew(account: Account) -> None:
@@ -270,14 +270,14 @@ def _all_held(account: Account) -> dict[str, int]:
     }
 
 
-def _forget(engine: Engine, account: Account, unit: Transaction, *, customer: str | None) -> None:
+def _forget(session: Session, account: Account, unit: Transaction, *, customer: str | None) -> None:
     """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
     account.emergency_selected = False
     account.low_level = 0
     for kind in _OF_THE_CUSTOMER:
-        close_all(engine.installation, account, unit, kind, None)
+        close_all(session.installation, account, unit, kind, None)
     for supply in account.supplies:
         supply.days = []
         forget_days(supply, unit)
@@ -286,7 +286,7 @@ def _forget(engine: Engine, account: Account, unit: Transaction, *, customer: st
     unit.keep_account(account)
 
 
-def _close_vacancy(engine: Engine, account: Account, unit: Transaction) -> int | None:
+def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
     Credit that was paid in for whoever comes next is theirs; units become money at their price.
@@ -299,7 +299,7 @@ def _close_vacancy(engine: Engine, account: Account, unit: Transaction) -> int |
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
     postings = journal.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
-    return book_entry(engine, account, unit, entry)
+    return book_entry(session, account, unit, entry)
 
 
 def tenancy_row(account: Account) -> dict[str, object]:

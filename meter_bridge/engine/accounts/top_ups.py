@@ -9,7 +9,6 @@ from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Split, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts.view import supply_view
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
@@ -17,7 +16,9 @@ from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 
@@ -49,12 +50,12 @@ class TopUp(Operation[TopUpResult]):
         return [self.amount, self.method, self.reference]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         """Refuse an amount outside the limits of the account."""
         credit = credit_now(account)
         # What units are worth is credit as well: else they would pass every maximum.
         held = replace(credit, balance=credit.balance + units_worth(account))
-        possible = payments(account, held, engine.clock.now())
+        possible = payments(account, held, session.clock.now())
         largest, why = possible.most, ""
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest(), largest)
@@ -64,15 +65,15 @@ class TopUp(Operation[TopUpResult]):
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         zone = ZoneInfo(account.site.time_zone)
         debts = tuple(account.debts.values())
         split = split_top_up(
             account.policy.credit, posted_credit(account), debts, self.amount, at=unit.at, zone=zone
         )
-        lot_id = entry_id(engine.installation.sequences.entry + 1)
+        lot_id = entry_id(session.installation.sequences.entry + 1)
         supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
         shown = split.shown()
         if purchase.wh:
@@ -89,7 +90,7 @@ class TopUp(Operation[TopUpResult]):
         if supply is not None and purchase.wh:
             postings += postings_of(supply, purchase)
         seq = book(
-            engine.installation,
+            session.installation,
             account,
             unit,
             EntryKind.TOP_UP,
@@ -112,10 +113,10 @@ class TopUp(Operation[TopUpResult]):
         )
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        announce(session.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
-        engine.evaluate(account, unit)
+        evaluate(session, account, unit)
         return seq, TopUpResult(
             top_up=top_up,
             balance=account.balance,

@@ -4,6 +4,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView, EventKind
@@ -20,6 +21,16 @@ def set_alert(
         _open(installation, account, unit, key, message)
     elif message is None and present is not None:
         _close(installation, account, unit, key, present)
+
+
+def set_installation_alert(session: Session, kind: AlertKind, message: str | None) -> None:
+    """Open or close an alert that belongs to no account; while storage fails it is kept for later."""
+    session.conditions[kind] = message
+    if session.storage_error:
+        return
+    unit = Transaction(session.clock.now())
+    set_alert(session.installation, None, unit, session.own_alert(kind), message)
+    session.submit(unit)
 
 
 def keep_past_alert(

@@ -27,11 +27,11 @@ from meter_bridge.core.forecast.prediction_interval import HORIZONS, Band, band,
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.account_forecast import days_left, debts_of, foretold
 from meter_bridge.engine.forecasting.daily_use import close_day, over_days, read_on, used_on
 from meter_bridge.engine.forecasting.stored_forecast import row_of
 from meter_bridge.engine.state.model import Account, Site, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
@@ -60,11 +60,11 @@ class _Similar:
 
 
 class Foretelling:
-    """Goes round the accounts of an engine."""
+    """Goes round the accounts of an session."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Keep the engine."""
-        self._engine = engine
+    def __init__(self, session: Session) -> None:
+        """Keep the session."""
+        self._session = session
         self._round: deque[str] = deque()
         self._round_at = -inf
         """When the round began, by the steady clock."""
@@ -73,25 +73,25 @@ class Foretelling:
 
     async def tick(self) -> None:
         """Do one step of what is under way, or look at the next accounts."""
-        engine = self._engine
-        if engine.broken is not None or not engine.running.is_set() or not engine.clock.sure:
+        session = self._session
+        if not session.can_change or not session.clock.sure:
             self._work = None
             return
         if self._work is not None:
             self._step()
             return
-        now = engine.clock.steady()
+        now = session.clock.steady()
         if not self._round and now - self._round_at >= ROUND_MS:
-            self._round.extend(engine.installation.accounts)
+            self._round.extend(session.installation.accounts)
             self._round_at = now
         for _ in range(min(AT_ONCE, len(self._round))):
-            account = engine.installation.accounts.get(self._round.popleft())
+            account = session.installation.accounts.get(self._round.popleft())
             if account is not None and self._look_at(account):
                 return
 
     async def whole_round(self) -> None:
         """Look at every account, and do what there is to do."""
-        for account in list(self._engine.installation.accounts.values()):
+        for account in list(self._session.installation.accounts.values()):
             self._look_at(account)
             while self._work is not None:
                 self._step()
@@ -107,26 +107,26 @@ class Foretelling:
 
     def _look_at(self, account: Account) -> bool:
         """Close days, keep alerts; begin work if a supply is to be foretold anew."""
-        unit = Transaction(self._engine.clock.now())
+        unit = Transaction(self._session.clock.now())
         if [supply for supply in account.supplies if close_day(supply, unit)]:
             self._tell_unusual(account, unit)
             if account.policy.building_meter:
                 self._tell_unaccounted(account, unit)
         self._tell_days_left(account, unit)
-        self._engine.submit(unit)
+        self._session.submit(unit)
         stale = next((supply for supply in account.supplies if _stale(supply, unit.at)), None)
         if stale is not None:
             self._work = self._foretell(stale, unit.at)
-            self._engine.feed.touch(account.id)
+            self._session.feed.touch(account.id)
         return stale is not None
 
     def _foretell(self, supply: Supply, at: int) -> Iterator[None]:
         """Look ahead, step by step, then store what was seen for those who only read."""
         yield from _look_ahead(supply, at)
         if supply.foresight is not None:
-            unit = Transaction(self._engine.clock.now())
+            unit = Transaction(self._session.clock.now())
             unit.work.add(ops.UPSERT_FORESIGHT, row_of(supply, supply.foresight))
-            self._engine.submit(unit)
+            self._session.submit(unit)
 
     def _tell_days_left(self, account: Account, unit: Transaction) -> None:
         """Open or close the alert of days left."""
@@ -139,7 +139,7 @@ class Foretelling:
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
             message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
         if left is not None or not threshold or foretold(account):
-            set_alert(self._engine.installation, account, unit, key, message)
+            set_alert(self._session.installation, account, unit, key, message)
 
     def _tell_unusual(self, account: Account, unit: Transaction) -> None:
         """Open or close the alerts of consumption, once a day."""
@@ -155,14 +155,14 @@ class Foretelling:
                 wanted[past] = _against_past(account, uses, present=past in account.alerts)
                 wanted[similar] = self._against_similar(account.site, supply, unit.at)
             for key, message in wanted.items():
-                set_alert(self._engine.installation, account, unit, key, message)
+                set_alert(self._session.installation, account, unit, key, message)
 
     def _tell_unaccounted(self, building: Account, unit: Transaction) -> None:
         """Hold a building's newest days that are over against the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [
             supply
-            for account in self._engine.installation.accounts.values()
+            for account in self._session.installation.accounts.values()
             if account.site is building.site and not account.policy.building_meter
             for supply in account.supplies
         ]
@@ -182,7 +182,7 @@ class Foretelling:
                 f" days ({found.percent} %) went through no unit's meter; losses, a meter that stands still,"
                 " or a tap"
             )
-        set_alert(self._engine.installation, building, unit, key, message)
+        set_alert(self._session.installation, building, unit, key, message)
 
     def _against_similar(self, site: Site, supply: Supply, now: int) -> str | None:
         """Return what to say of a supply whose week stands out in its site."""
@@ -202,7 +202,7 @@ class Foretelling:
         """Hold the supplies of a commodity in a site against each other."""
         weeks = {
             supply.id: week
-            for account in self._engine.installation.accounts.values()
+            for account in self._session.installation.accounts.values()
             if account.site is site and not account.policy.building_meter
             for supply in account.supplies
             if supply.commodity == commodity and supply.history is not None

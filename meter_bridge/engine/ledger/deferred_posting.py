@@ -16,6 +16,7 @@ from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.engine.ledger.journal import book_settlement
 from meter_bridge.engine.ledger.register_trail import newest_readings
 from meter_bridge.engine.state.model import Account, Due, Installation, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 
 LONGEST_WAIT_MS: Final = 30_000
@@ -60,9 +61,14 @@ def _keep_lanes(supply: Supply) -> None:
 class Postings:
     """The supplies with something to post, in the order of their turns."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, session: Session) -> None:
         """Take up what waited when the state was stored."""
-        self._installation = installation
+        self._session = session
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        installation = self._installation = self._session.installation
         self._turns: list[tuple[int, int, Supply]] = []
         self._numbers = count()
         for account in installation.accounts.values():

@@ -73,7 +73,7 @@ def _check_nothing_due(account: Account) -> None:
     """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
     waiting = next((supply.id for supply in account.supplies if supply.due is not None), None)
     if waiting is not None:
-        msg = f"what closed of {waiting} is to be posted before anything else of {account.id}"
+        msg = f"what closed of {waiting} must be posted before anything else of {account.id}"
         raise journal.LedgerError(msg)
 
 

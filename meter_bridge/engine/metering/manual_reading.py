@@ -7,9 +7,9 @@ from typing import Final
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.energy import EnergyError, parse_register
 from meter_bridge.core.register.register import Register
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind
@@ -30,12 +30,12 @@ class Told:
     """How far event time was ahead of the wall clock then."""
 
 
-def read_told(engine: Engine, field: str, register: str, at: str | None, now: int) -> Told:
+def read_told(session: Session, field: str, register: str, at: str | None, now: int) -> Told:
     """Return a register as somebody told it, at an instant by a right clock; raises ``RequestRefused``."""
     wh, step_wh = read_register(field, register)
     read_at = read_instant(at, now)
-    when = now if at is None else min(engine.clock.told(read_at), now)
-    return Told(wh, step_wh, when, engine.clock.ahead_at(when))
+    when = now if at is None else min(session.clock.told(read_at), now)
+    return Told(wh, step_wh, when, session.clock.ahead_at(when))
 
 
 def read_register(field: str, text: str) -> tuple[int, int]:
@@ -83,9 +83,9 @@ def read_instant(text: str | None, now: int) -> int:
     return min(at, now)
 
 
-def check_clock(engine: Engine) -> None:
+def check_clock(session: Session) -> None:
     """Refuse to date anything by a clock that is not believed."""
-    if not engine.clock.sure:
+    if not session.clock.sure:
         raise RequestRefused(
             ErrorCode.CONFLICT,
             "the bridge does not believe its clock, so that it cannot date a reading",
@@ -105,16 +105,16 @@ def too_early(meter: Meter, register: Register, what: str) -> RequestRefused:
 
 
 def keep(
-    engine: Engine, meter: Meter, unit: Transaction, told: Told, kind: EventKind, **what: object
+    session: Session, meter: Meter, unit: Transaction, told: Told, kind: EventKind, **what: object
 ) -> None:
     """Keep for good what somebody told of a register, and who."""
     row: dict[str, object] = dict.fromkeys(column.name for column in tables.register_record.columns)
-    row |= {"id": f"register-{engine.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
+    row |= {"id": f"register-{session.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
     row |= {"at": told.at, "told_at": unit.at, "register_wh": told.wh, "actor": unit.actor}
     unit.work.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
 
 
-def tell(engine: Engine, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]) -> None:
+def tell(session: Session, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]) -> None:
     """Tell what somebody told of a register."""
     account_id = meter.supply.account.id
-    announce(engine.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)
+    announce(session.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)

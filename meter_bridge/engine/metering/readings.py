@@ -1,6 +1,5 @@
 """Taking reports of meters: the way of a reading from the driver to the account."""
 
-from collections.abc import Callable
 import logging
 from typing import Final
 
@@ -21,12 +20,12 @@ from meter_bridge.engine.ledger.deferred_posting import Postings, may_wait, post
 from meter_bridge.engine.ledger.journal import announce, book_settlement
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.state.account_status import store_status
-from meter_bridge.engine.state.clock import EngineClock
-from meter_bridge.engine.state.model import Installation, Meter, Supply
+from meter_bridge.engine.state.model import Meter, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import Wishes
-from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.evaluation import evaluate_account
 from meter_bridge.engine.supply.relays import Relays, says_open
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
@@ -41,22 +40,19 @@ _LOGGER: Final = logging.getLogger(__name__)
 class Metering:
     """Turns reports into state, charges and decisions."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        relays: Relays,
-        submit: Callable[[Transaction], object],
-        dirty: set[Supply],
-        postings: Postings,
-        clock: EngineClock,
-    ) -> None:
-        """Keep the state, the relays, where units go, what is to be stored and posted, and the clock."""
-        self.installation = installation
-        self._relays = relays
-        self._submit = submit
-        self._dirty = dirty
+    def __init__(self, session: Session, relays: Relays, postings: Postings) -> None:
+        """Keep the session, the relays and what is to be posted."""
+        self._session = session
+        self.relays = relays
+        self._submit = session.submit
+        self._dirty = session.touched
         self._postings = postings
-        self._clock = clock
+        self._clock = session.clock
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self.installation = self._session.installation
 
     def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
@@ -101,7 +97,7 @@ class Metering:
         if online != meter.online:
             unit = Transaction(at)
             if online and meter.online is False:
-                self._relays.told_again(meter, unit)
+                self.relays.told_again(meter, unit)
             self.set_online(meter, unit, online=online)
 
     def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
@@ -110,7 +106,7 @@ class Metering:
         meter.leave_lane()
         if before is not None:
             unit = Transaction(at)
-            self._relays.told_again(meter, unit)
+            self.relays.told_again(meter, unit)
             self._submit(unit)
 
     def set_online(self, meter: Meter, unit: Transaction, *, online: bool) -> None:
@@ -209,8 +205,8 @@ class Metering:
         self._tell_of_counter(meter, unit, register, step)
         self._watch_quarantine(meter, unit)
         if step.delta_wh > reading.step_wh and says_open(meter, step.from_at):
-            self._relays.energy_while_open(meter, unit)
-        self._relays.calm(meter, unit)
+            self.relays.energy_while_open(meter, unit)
+        self.relays.calm(meter, unit)
         return step
 
     def _tell_of_counter(
@@ -268,7 +264,7 @@ class Metering:
 
     def evaluate(self, meter: Meter, unit: Transaction) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate(self.installation, meter.supply.account, unit, self._relays, Wishes())
+        evaluate_account(self.installation, meter.supply.account, unit, self.relays, Wishes())
         if meter.relay.requested is not Position.OPEN:
             fast_path.enter(meter, unit.at)
         self._dirty.add(meter.supply)
@@ -351,13 +347,13 @@ class Metering:
         account = meter.supply.account
         seen = protections.Seen() if report.stale or report.buffered else protections.watch(meter, report, at)
         if seen.began:
-            self._relays.ask(meter)
+            self.relays.ask(meter)
             account.drop_lanes()
         if not seen.changed:
             return
         unit = Transaction(at)
         store_status(account, unit)
-        evaluate(self.installation, account, unit, self._relays, Wishes(clock_sure))
+        evaluate_account(self.installation, account, unit, self.relays, Wishes(clock_sure))
         account.drop_lanes()
         self._submit(unit)
 
@@ -367,7 +363,7 @@ class Metering:
         if _proves_nothing(meter.relay, position, load):
             return
         unit = Transaction(at)
-        self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
+        self.relays.observe(meter, Observation(at, position, load, report.stale), unit)
         self._submit(unit)
 
 

@@ -13,14 +13,14 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.database import StorageError
 
 KEY_LENGTH: Final = 255
 
@@ -38,25 +38,25 @@ class Operation[T](ABC):
     def content(self) -> list[object]:
         """Return what tells this request from another with the same key."""
 
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def look_up(self, session: Session, account_id: str) -> None:
         """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
-        del engine, account_id  # most changes need nothing but the state
+        del session, account_id  # most changes need nothing but the state
 
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def lacks(self, session: Session, account: Account) -> bool:
         """Say whether something is to be booked first, and then looked up, for the change to be right."""
-        del engine, account  # most changes are right whatever waits
+        del session, account  # most changes are right whatever waits
         return False
 
-    def account(self, engine: Engine, account_id: str) -> Account | None:
+    def account(self, session: Session, account_id: str) -> Account | None:
         """Return the account that the change is made to, or None where it is gone."""
-        return engine.installation.accounts.get(account_id)
+        return session.installation.accounts.get(account_id)
 
     @abstractmethod
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int | None, T]:
+    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
@@ -80,11 +80,11 @@ class _Request[T]:
 
 
 class Operations:
-    """Carries out operations on one engine."""
+    """Carries out operations on one session."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, session: Session) -> None:
         """Keep the engine; keys under way are remembered until they are on disk."""
-        self._engine = engine
+        self._session = session
         self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
         self._alone = asyncio.Lock()
 
@@ -119,46 +119,46 @@ class Operations:
                 known, result, at = before
                 self._check_tenancy(asked, at)
                 return known, result, True
-            await asyncio.to_thread(operation.look_up, self._engine, account_id)
+            await asyncio.to_thread(operation.look_up, self._session, account_id)
             if await self._booked_first(operation, account_id):
-                await asyncio.to_thread(operation.look_up, self._engine, account_id)
+                await asyncio.to_thread(operation.look_up, self._session, account_id)
             return asked.content, await self._carry_out(asked), False
 
     async def _running(self) -> None:
         """Wait while a site file is applied."""
-        while not self._engine.running.is_set():
-            await self._engine.running.wait()
+        while not self._session.accepting.is_set():
+            await self._session.accepting.wait()
 
     async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
         """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
-        engine = self._engine
+        session = self._session
         await self._running()
-        account = operation.account(engine, account_id)
-        if account is None or engine.broken or not operation.lacks(engine, account):
+        account = operation.account(session, account_id)
+        if account is None or session.storage_error or not operation.lacks(session, account):
             return False
-        unit = Transaction(engine.clock.now())
-        with engine.whole():
-            settle_all(engine.installation, account, unit)
-            engine.evaluate(account, unit)
-        await committed(engine, unit)
+        unit = Transaction(session.clock.now())
+        with session.atomic():
+            settle_all(session.installation, account, unit)
+            evaluate(session, account, unit)
+        await session.commit(unit)
         return True
 
     async def _carry_out[T](self, asked: _Request[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
-        engine, operation, account_id = self._engine, asked.operation, asked.account_id
+        session, operation, account_id = self._session, asked.operation, asked.account_id
         await self._running()
-        account = operation.account(engine, account_id)
-        if account is None and account_id in engine.installation.closed:
+        account = operation.account(session, account_id)
+        if account is None and account_id in session.installation.closed:
             raise closed(account_id)
-        if account is None or engine.broken:
+        if account is None or session.storage_error:
             raise storage_unavailable()
         if asked.tenancy != self._tenancy(asked.actor, account_id):
             raise _moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
-        operation.check(engine, account)
-        unit = Transaction(engine.clock.now(), actor=asked.actor.name)
-        with engine.whole():
-            seq, result = operation.carry_out(engine, account, unit)
+        operation.check(session, account)
+        unit = Transaction(session.clock.now(), actor=asked.actor.name)
+        with session.atomic():
+            seq, result = operation.carry_out(session, account, unit)
         unit.work.add(
             ops.INSERT_OPERATION,
             {
@@ -171,19 +171,19 @@ class Operations:
                 "at": unit.at,
             },
         )
-        await committed(engine, unit)
+        await session.commit(unit)
         return result
 
     def _tenancy(self, actor: Actor, account_id: str) -> int | None:
         """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
-        account = self._engine.installation.accounts.get(account_id)
+        account = self._session.installation.accounts.get(account_id)
         if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
             return None
         return account.tenancy.n
 
     def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
-        account = self._engine.installation.accounts.get(asked.account_id)
+        account = self._session.installation.accounts.get(asked.account_id)
         if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
             raise _key_used("this key was used before, with another customer", asked.key)
 
@@ -195,19 +195,9 @@ class Operations:
             table.c.operation == operation.name,
             table.c.key == asked.key,
         )
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
-
-
-async def committed(engine: Engine, unit: Transaction) -> None:
-    """Wait until a unit is on disk; raises ``RequestRefused`` if it was not stored."""
-    done = engine.submit(unit)
-    try:
-        if done is not None:
-            await engine.ended(done)
-    except StorageError as error:
-        raise storage_unavailable() from error
 
 
 def closed(account_id: str) -> RequestRefused:
@@ -229,15 +219,6 @@ def _moved_out(account: Account) -> RequestRefused:
         field="account",
         value=account.id,
         remedy="ask the landlord",
-    )
-
-
-def storage_unavailable() -> RequestRefused:
-    """Return the refusal of a request that cannot be stored now."""
-    return RequestRefused(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        "the bridge cannot store anything now; nothing was booked or changed",
-        remedy="try again with the same key in a minute; /health says why",
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from meter_bridge.core.supply import decision as rules
 from meter_bridge.core.supply.decision import Decision, Reason, Situation, SupplyState
@@ -13,19 +13,13 @@ from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.session import RelayRequests
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
 
 _FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
-
-
-class RelayRequests(Protocol):
-    """Where decisions ask relays to move."""
-
-    def request(self, account: Account, unit: Transaction) -> None:
-        """Ask every relay of the account to follow its supply state, as part of the unit."""
 
 
 @dataclass(frozen=True, slots=True)

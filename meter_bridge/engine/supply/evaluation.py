@@ -15,10 +15,10 @@ from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.metering.fast_path import measure_room
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
+from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
     Credit,
-    RelayRequests,
     Wishes,
     by_wall_clock,
     decide_supply,
@@ -27,6 +27,22 @@ from meter_bridge.engine.supply.decision import (
 
 
 def evaluate(
+    session: Session,
+    account: Account,
+    unit: Transaction,
+    *,
+    confirmed: bool = False,
+    by_person: bool = False,
+    note: str | None = None,
+) -> None:
+    """Evaluate an account as part of a transaction; its meters take the full way next."""
+    wishes = Wishes(session.clock.sure, confirmed, by_person, note)
+    evaluate_account(session.installation, account, unit, session.relays, wishes)
+    account.drop_lanes()
+    session.touched.update(account.supplies)
+
+
+def evaluate_account(
     installation: Installation, account: Account, unit: Transaction, relays: RelayRequests, wishes: Wishes
 ) -> None:
     """Charge what the clock made due, then decide warnings and supply from what is left."""

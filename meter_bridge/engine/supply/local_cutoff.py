@@ -26,7 +26,8 @@ from meter_bridge.devices.base.driver import HeldCutOff
 from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.state.model import Account, DeviceCutOff, Installation, Meter, Place, Supply
+from meter_bridge.engine.state.model import Account, DeviceCutOff, Meter, Place, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
@@ -67,19 +68,19 @@ class CutOffs:
     """Every local cut-off of the installation."""
 
     def __init__(
-        self,
-        installation: Installation,
-        transport: CutOffTransport,
-        now: Callable[[], int],
-        submit: Callable[[Transaction], object],
-        demand: Callable[[Meter, Transaction], None],
+        self, session: Session, transport: CutOffTransport, demand: Callable[[Meter, Transaction], None]
     ) -> None:
         """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
-        self._installation = installation
+        self._session = session
         self._transport = transport
-        self._now = now
-        self._submit = submit
+        self._now = session.clock.now
+        self._submit = session.submit
         self._demand = demand
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self._installation = self._session.installation
         self._watched: dict[Place, _Watched] = {}
         self._waiting: dict[str, int] = {}
         """Since when a relay waits to close."""

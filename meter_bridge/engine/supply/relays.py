@@ -16,7 +16,8 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.state.model import Account, Installation, Meter, Place
+from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import changeset as ops
@@ -43,26 +44,27 @@ class Transport(Protocol):
 class Relays:
     """Every relay of the installation that is not yet where it is to be."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        transport: Transport,
-        now: Callable[[], int],
-        steady: Callable[[], int],
-    ) -> None:
-        """Keep where relays are and how to reach them; ``steady`` is never slower, as event time may be."""
-        self.installation = installation
+    def __init__(self, session: Session, transport: Transport) -> None:
+        """Keep where relays are and how to reach them."""
+        self._session = session
         self._transport = transport
-        self._now = now
-        self._steady = steady
-        self._sent: dict[str, int] = {}
-        """When each relay was told last, by the steady clock."""
+        self._now = session.clock.now
+        self._steady = session.clock.steady
+        """Never slower, as event time may be."""
         self.lets_close: Callable[[Meter], bool] = lambda _meter: True
         """Says whether a relay may be told to close now, or its device is told something first."""
         self.on_again: Callable[[Meter], None] = lambda _meter: None
         """Called when a device was away or restarted."""
-        self._unproven = {meter.id: meter for meter in installation.meters.values() if _is_unproven(meter)}
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self.installation = self._session.installation
+        meters = self.installation.meters.values()
+        self._unproven = {meter.id: meter for meter in meters if _is_unproven(meter)}
         """Relays with work to do; after a start those whose commands were not settled before."""
+        self._sent: dict[str, int] = {}
+        """When each relay was told last, by the steady clock."""
         self._read_back: dict[str, int] = {}
         self._uncommitted: dict[str, int] = {}
         """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""

@@ -9,11 +9,9 @@ from sqlalchemy import Engine as SqlEngine, func, select
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
     Keypad,
@@ -32,11 +30,11 @@ _TABLE: Final = tables.keypad_token
 
 
 class KeypadDesk:
-    """Tokens of the keypad meters of one engine."""
+    """Tokens of the keypad meters of one session."""
 
-    def __init__(self, engine: Engine, keypads: Mapping[str, Keypad]) -> None:
+    def __init__(self, session: Session, keypads: Mapping[str, Keypad]) -> None:
         """Keep the meters by their accounts."""
-        self._engine = engine
+        self._session = session
         self._keypads = keypads
         self._one_at_a_time = asyncio.Lock()
 
@@ -60,11 +58,11 @@ class KeypadDesk:
             if minted:
                 await self._keep(actor, keypad, account, minted)
         since = account.tenancy.start if actor.role is Role.TENANT else 0
-        return await asyncio.to_thread(_newest, self._engine.reader, keypad, since)
+        return await asyncio.to_thread(_newest, self._session.reader, keypad, since)
 
     async def _due(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[Minted]:
         """Return the tokens that are due now."""
-        bought, issued, count = await asyncio.to_thread(_books, self._engine.reader, keypad)
+        bought, issued, count = await asyncio.to_thread(_books, self._session.reader, keypad)
         try:
             if kind is not KeypadTokenKind.ADD:
                 return [special_token(count, kind)]
@@ -76,7 +74,7 @@ class KeypadDesk:
 
     async def _keep(self, actor: Actor, keypad: Keypad, account: Account, minted: list[Minted]) -> None:
         """Store tokens before anybody sees their digits; the database refuses a count twice."""
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         for each in minted:
             row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
             row |= {"kind": each.kind.value, "units": each.units, "actor": unit.actor, "at": unit.at}
@@ -84,8 +82,8 @@ class KeypadDesk:
         told = {"serial": keypad.serial, "tokens": len(minted), "kind": minted[0].kind.value}
         told |= {"units": sum(each.units for each in minted), "by": unit.actor}
         kind = EventKind.KEYPAD_TOKENS
-        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
-        await committed(self._engine, unit)
+        announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+        await self._session.commit(unit)
 
 
 def _books(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:

@@ -8,9 +8,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import Operation, Operations, committed
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.operations.operation import Operation, Operations
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, GiveBack, Slip, TakeBack
@@ -24,24 +23,24 @@ NOTHING: Final = "other refunds and charge-backs still stand for all of the paym
 
 
 class Stepping:
-    """Books steps on one engine."""
+    """Books steps on one session."""
 
-    def __init__(self, engine: Engine, operations: Operations, name_of: Callable[[str], str]) -> None:
+    def __init__(self, session: Session, operations: Operations, name_of: Callable[[str], str]) -> None:
         """Keep what steps go through; ``name_of`` names a provider for people."""
-        self._engine = engine
+        self._session = session
         self._operations = operations
         self._name_of = name_of
 
     async def case(self, subject: Subject) -> Case:
         """Return all that is known of a subject now."""
-        return await asyncio.to_thread(order_queries.case_of, self._engine.reader, subject, self.is_open)
+        return await asyncio.to_thread(order_queries.case_of, self._session.reader, subject, self.is_open)
 
     async def named(self, subject: Subject) -> Subject:
         """Return a subject with the order of its payment, where the payment alone was named."""
         if subject.order_id is not None or subject.payment_id is None:
             return subject
         provider, payment = subject.provider, subject.payment_id
-        reader = self._engine.reader
+        reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_of_payment, reader, provider, payment)
         return replace(subject, order_id=known)
 
@@ -49,14 +48,14 @@ class Stepping:
         """Say whether the customer who ordered still has the account, which may be another shard's."""
         if not self.is_here(order.account_id):
             return order_queries.lives_there(connection, order)
-        account = self._engine.installation.accounts.get(order.account_id)
+        account = self._session.installation.accounts.get(order.account_id)
         return account is not None and account.tenancy.n == order.tenancy and account.tenancy.end is None
 
     def is_here(self, account_id: str) -> bool:
-        """Say whether this engine keeps the books of an account: no other bridge may write in them."""
-        installation = self._engine.installation
+        """Say whether this session keeps the books of an account: no other bridge may write in them."""
+        installation = self._session.installation
         return (
-            self._engine.shard.whole
+            self._session.shard.whole
             or account_id in installation.accounts
             or account_id in installation.closed
         )
@@ -113,7 +112,7 @@ class Stepping:
 
     async def note(self, actor: Actor, slip: Slip, account_id: str | None, note: str) -> None:
         """Write a step down that moved no money."""
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         row = slip.row(account_id, None, unit) | {"note": note}
         unit.work.add(ops.INSERT_PAYMENT_BOOKING, row)
-        await committed(self._engine, unit)
+        await self._session.commit(unit)

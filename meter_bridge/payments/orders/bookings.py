@@ -11,13 +11,13 @@ from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.order import Step
@@ -92,15 +92,15 @@ class CreditPayment(Operation[TopUpResult]):
         return [self.slip.amount, self.slip.order_id]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         self.slip.check_tenancy(account)
         room = MAX_AMOUNT - abs(credit_now(account).balance)
         check_amount(account, self.slip.amount, 1, room, "a payment")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         top_up = TopUp(self.slip.amount, self.slip.name[:METHOD_LENGTH], self.slip.payment_id)
-        seq, result = top_up.carry_out(engine, account, unit)
+        seq, result = top_up.carry_out(session, account, unit)
         unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
         return seq, result
 
@@ -140,17 +140,17 @@ class TakeBack(BookOperation):
         return [self.slip.amount, self.entry]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def look_up(self, session: Session, account_id: str) -> None:
         """Find the top-up; raises ``RequestRefused`` with ALREADY_REVERSED where a person took it back."""
         if self.whole:
-            self.reversal.look_up(engine, account_id)
+            self.reversal.look_up(session, account_id)
         if self.whole or not self.first:
             return
         entry = tables.journal_entry.c
         query = select(entry.id).where(
             entry.account_id == account_id, entry.refers_to == self.entry, entry.kind == EntryKind.REVERSAL
         )
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             found = connection.execute(query).scalar()
         if found is not None:
             raise RequestRefused(
@@ -158,36 +158,36 @@ class TakeBack(BookOperation):
                 f"entry {self.entry} was taken back by {found}",
                 field="entry",
                 value=self.entry,
-                remedy="nothing is to be done",
+                remedy="there is nothing to do",
             )
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         self.slip.check_tenancy(account)
         if self.whole:
-            self.reversal.check(engine, account)
+            self.reversal.check(session, account)
 
     @override
     def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         if self.whole:
-            seq, result = self.reversal.carry_out(engine, account, unit)
+            seq, result = self.reversal.carry_out(session, account, unit)
         else:
-            seq, result = self._part(engine, account, unit)
+            seq, result = self._part(session, account, unit)
         entry = None if seq is None else entry_id(seq)
         unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
         return seq, result
 
     def _part(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         detail = {"amount": -self.slip.amount, "reason": self.slip.note, "reference": self.slip.key}
         seq = None
         if self.slip.amount:
             moved: dict[str, int] = {Bucket.BALANCE: self.slip.amount}
             postings = journal.entry(account.site.currency, moved, against=Bucket.FUNDS)
             entry = Entry(EntryKind.REFUND, postings, self.slip.note, detail, self.entry)
-            seq = book_entry(engine, account, unit, entry)
-        return self.result(engine, account, unit, seq, detail)
+            seq = book_entry(session, account, unit, entry)
+        return self.result(session, account, unit, seq, detail)

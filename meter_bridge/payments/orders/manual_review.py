@@ -7,11 +7,10 @@ from typing import Final
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, Slip
@@ -36,10 +35,10 @@ class Desk:
     """Where the landlord looks at payments that wait."""
 
     def __init__(
-        self, engine: Engine, operations: Operations, cashier: Cashier, account: FindAccount
+        self, session: Session, operations: Operations, cashier: Cashier, account: FindAccount
     ) -> None:
         """Keep what decisions go through; ``account`` finds an account that an actor may see."""
-        self._engine = engine
+        self._session = session
         self._operations = operations
         self._cashier = cashier
         self._account = account
@@ -47,7 +46,7 @@ class Desk:
     async def waiting(self, actor: Actor) -> WaitingPayments:
         """Return what waits for a person and what the actor may see of it."""
         found = []
-        for subject in await asyncio.to_thread(order_queries.unsettled, self._engine.reader):
+        for subject in await asyncio.to_thread(order_queries.unsettled, self._session.reader):
             case = await self._cashier.stepping.case(subject)
             if self._cashier.hearing.tells_of(case) and await self._sees(actor, case.order):
                 found += [self._view(subject, case, each) for each in waiting(case)]
@@ -60,9 +59,9 @@ class Desk:
         if order is None:
             return False
         if not self._cashier.stepping.is_here(order.account_id):
-            site = await asyncio.to_thread(order_queries.site_of, self._engine.reader, order.account_id)
+            site = await asyncio.to_thread(order_queries.site_of, self._session.reader, order.account_id)
             return site is not None and actor.sees(order.account_id, site)
-        account = self._engine.installation.accounts.get(order.account_id)
+        account = self._session.installation.accounts.get(order.account_id)
         return account is not None and actor.sees(account.id, account.site.id)
 
     def _view(self, subject: Subject, case: Case, one: Waiting) -> WaitingPayment:
@@ -91,7 +90,7 @@ class Desk:
 
     async def _decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
         order_id = await asyncio.to_thread(
-            order_queries.order_of_payment, self._engine.reader, asked.provider, asked.payment
+            order_queries.order_of_payment, self._session.reader, asked.provider, asked.payment
         )
         subject = Subject(asked.provider, order_id, asked.payment)
         case = await self._cashier.stepping.case(subject)
@@ -156,15 +155,17 @@ class Desk:
         )
 
     async def _tell(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         data: dict[str, object] = {"provider": asked.provider, "payment": asked.payment}
         data |= {"decision": asked.decision}
         data |= {"reason": asked.reason, "by": unit.actor}
         account_id = asked.account or (case.order.account_id if case.order else None)
         if case.order is not None and account_id == case.order.account_id:
             data["tenancy"] = case.order.tenancy
-        announce(self._engine.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data)
-        await committed(self._engine, unit)
+        announce(
+            self._session.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
+        )
+        await self._session.commit(unit)
 
 
 def _message(case: Case, one: Waiting) -> str:

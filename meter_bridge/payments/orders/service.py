@@ -10,11 +10,10 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed, committed
+from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import Stepping
@@ -54,16 +53,16 @@ class _Customer:
 
 
 class Cashier:
-    """Orders and payments of one engine."""
+    """Orders and payments of one session."""
 
-    def __init__(self, engine: Engine, operations: Operations, file: ProvidersFile) -> None:
+    def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
         """Keep the providers, and take up what was ordered and heard before the start."""
-        self._engine = engine
+        self._session = session
         self._opening: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
-        self.stepping = Stepping(engine, operations, self.name_of)
-        self.hearing = Hearing(engine, self.stepping, file.providers)
-        self._asking = Asking(engine, self.stepping, self.hearing, file.providers)
+        self.stepping = Stepping(session, operations, self.name_of)
+        self.hearing = Hearing(session, self.stepping, file.providers)
+        self._asking = Asking(session, self.stepping, self.hearing, file.providers)
 
     def name_of(self, provider_id: str) -> str:
         """Return the name of a provider, also of one that is configured no more."""
@@ -106,10 +105,10 @@ class Cashier:
         self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
         """Return the order of a key, made now unless it was before."""
-        reader = self._engine.reader
+        reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
-            top_up.check(self._engine, self._account_of(customer))
+            top_up.check(self._session, self._account_of(customer))
             await self._refuse_too_many(customer.account_id)
             return await self._make(actor, customer, provider, top_up.amount, key), False
         same = (known.provider, known.amount, known.tenancy)
@@ -124,8 +123,8 @@ class Cashier:
         return known, True
 
     async def _refuse_too_many(self, account_id: str) -> None:
-        since = self._engine.clock.now() - HOUR_MS
-        made = await asyncio.to_thread(order_queries.orders_since, self._engine.reader, account_id, since)
+        since = self._session.clock.now() - HOUR_MS
+        made = await asyncio.to_thread(order_queries.orders_since, self._session.reader, account_id, since)
         if made >= MOST_PER_HOUR:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -135,7 +134,7 @@ class Cashier:
 
     def _account_of(self, customer: _Customer) -> Account:
         """Return a customer's account as it is now: the state may have been read anew since they asked."""
-        account = self._engine.installation.accounts.get(customer.account_id)
+        account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
             raise closed(customer.account_id)
         if account.tenancy.end is not None:
@@ -157,7 +156,7 @@ class Cashier:
     ) -> Order:
         """Store a new order."""
         account = self._account_of(customer)
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         order = Order(
             id=f"pay-{secrets.token_hex(12)}",
             account_id=account.id,
@@ -173,8 +172,8 @@ class Cashier:
         unit.work.add(ops.INSERT_PAYMENT_ORDER, row)
         told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
         kind = EventKind.PAYMENT_ORDERED
-        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
-        await committed(self._engine, unit)
+        announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+        await self._session.commit(unit)
         self._asking.follow([order])
         return order
 
@@ -209,13 +208,13 @@ class Cashier:
 
     async def list(self, account: Account, tenancy: int | None) -> PaymentList:
         """Return the newest orders of an account, of one tenancy or of all."""
-        reader = self._engine.reader
+        reader = self._session.reader
         found = await asyncio.to_thread(order_queries.orders_of, reader, account.id, tenancy, LISTED)
         return PaymentList(tuple([await self.view(each) for each in found]))
 
     async def look(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
         """Return an order; where nothing was heard of it yet, its provider is asked first."""
-        order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
+        order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
         if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
@@ -229,7 +228,7 @@ class Cashier:
 
     async def tick(self) -> None:
         """Settle what a stop left behind, and ask providers that are silent."""
-        if self._engine.broken is None and self._engine.running.is_set():
+        if self._session.can_change:
             await self.hearing.sweep()
             await self._asking.tick()
 

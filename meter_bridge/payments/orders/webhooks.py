@@ -17,10 +17,9 @@ from typing import Final
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries, shard_lookup
 from meter_bridge.payments.orders.booking_steps import Stepping
@@ -41,15 +40,15 @@ WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting
 class Hearing:
     """Takes what providers tell, one event at a time."""
 
-    def __init__(self, engine: Engine, stepping: Stepping, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, session: Session, stepping: Stepping, providers: Mapping[str, Provider]) -> None:
         """Keep the providers, and note what was heard and not settled before the start."""
-        self._engine = engine
+        self._session = session
         self._stepping = stepping
         self._providers = providers
         self.alone = asyncio.Lock()
         """Held while an event or a decision is stored and settled."""
-        self._newest = order_queries.newest_event(engine.reader, engine.shard)
-        self._unsettled = bool(order_queries.unsettled(engine.reader))
+        self._newest = order_queries.newest_event(session.reader, session.shard)
+        self._unsettled = bool(order_queries.unsettled(session.reader))
         """Something may be settled, or was told anew, since the last look."""
         self._look_at: float = inf
         """When what waits for a person is looked at again, by the steady clock."""
@@ -61,11 +60,11 @@ class Hearing:
         if provider is None:
             raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:
-            told = provider.read(headers, body, self._engine.clock.believed())
+            told = provider.read(headers, body, self._session.clock.believed())
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"
-            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it anew") from error
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it again") from error
         except UnreadableError as error:
             _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
             raise RequestRefused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
@@ -78,12 +77,12 @@ class Hearing:
 
         Raises ``RequestRefused`` where another has to and has not.
         """
-        if self._engine.shard.whole:
+        if self._session.shard.whole:
             return True
-        reader = self._engine.reader
+        reader = self._session.reader
         if (
             await asyncio.to_thread(shard_lookup.shard_of_told, reader, provider_id, told)
-            == self._engine.shard.n
+            == self._session.shard.n
         ):
             return True
         if await asyncio.to_thread(order_queries.event_of, reader, provider_id, told.event_id) is not None:
@@ -127,7 +126,7 @@ class Hearing:
 
     def _looked_up(self, provider_id: str, told: Told) -> tuple[Told, Told | None, Order | None]:
         """Return an event with the id of its order, as it was told before, and the order itself."""
-        reader = self._engine.reader
+        reader = self._session.reader
         order = shard_lookup.order_told(reader, provider_id, told)
         known = order_queries.event_of(reader, provider_id, told.event_id)
         told = replace(told, order_id=None if order is None else order.id, reference=None)
@@ -135,7 +134,7 @@ class Hearing:
 
     async def keep(self, provider_id: str, told: Told, order: Order | None) -> None:
         """Store an event, with a record of it for the account and tenancy of its order."""
-        unit = unit_of(self._engine, provider_actor(provider_id))
+        unit = self._session.begin(provider_actor(provider_id))
         self._newest += 1
         row = {name: getattr(told, name) for name in Told.__slots__ if name != "reference"}
         row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
@@ -143,8 +142,8 @@ class Hearing:
         if told.kind is not Kind.STARTED:
             kind, account_id = EventKind.PAYMENT_HEARD, None if order is None else order.account_id
             data = _record(provider_id, told) | ({} if order is None else {"tenancy": order.tenancy})
-            announce(self._engine.installation, unit, kind, account_id=account_id, data=data)
-        await committed(self._engine, unit)
+            announce(self._session.installation, unit, kind, account_id=account_id, data=data)
+        await self._session.commit(unit)
 
     async def _settle(self, subject: Subject) -> bool:
         """Book every step that is due here, one after the other; say whether a person must decide the rest.
@@ -158,30 +157,30 @@ class Hearing:
             case = await self._stepping.case(subject)
         waits = bool(waiting(case)) and self.tells_of(case)
         if waits:
-            self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING)
+            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, WAITING)
         return waits
 
     def tells_of(self, case: Case) -> bool:
         """Say whether this bridge tells people of a case that waits; one without an order is the first's."""
         if case.order is None:
-            return self._engine.shard.n == shard_lookup.NOBODY_S
+            return self._session.shard.n == shard_lookup.NOBODY_S
         return self._stepping.is_here(case.order.account_id)
 
     def _heard_elsewhere(self) -> dict[Shard, int]:
         """Return the newest event of every other shard."""
-        own = self._engine.shard
+        own = self._session.shard
         others = (Shard(n, own.count) for n in range(own.count) if n != own.n)
-        return {shard: order_queries.newest_event(self._engine.reader, shard) for shard in others}
+        return {shard: order_queries.newest_event(self._session.reader, shard) for shard in others}
 
     async def _look_elsewhere(self) -> None:
         """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
-        if self._engine.shard.whole or not self._providers:
+        if self._session.shard.whole or not self._providers:
             return
         newest = await asyncio.to_thread(self._heard_elsewhere)
         if newest == self._others:
             return
         news = order_queries.newer_than(self._others)
-        for subject in await asyncio.to_thread(order_queries.unsettled, self._engine.reader, news):
+        for subject in await asyncio.to_thread(order_queries.unsettled, self._session.reader, news):
             case = await self._stepping.case(subject)
             step = next_step(case)
             if step is not None and self._stepping.is_here(step.account_of(case)):
@@ -195,17 +194,19 @@ class Hearing:
         """
         self._unsettled = self._unsettled or decided
         await self._look_elsewhere()
-        if not self._unsettled and self._engine.clock.steady() < self._look_at:
+        if not self._unsettled and self._session.clock.steady() < self._look_at:
             return
-        found = await asyncio.to_thread(order_queries.unsettled, self._engine.reader)
+        found = await asyncio.to_thread(order_queries.unsettled, self._session.reader)
         self._unsettled, refused = False, True  # what arrives meanwhile sets it again
         try:
             refused, waits = await self._settle_all(found)
         finally:
             self._unsettled = self._unsettled or refused
-        pause = LOOK_AGAIN_MS if self._engine.shard.whole else 0
-        self._look_at = self._engine.clock.steady() + pause if waits else inf
-        self._engine.set_installation_alert(AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None)
+        pause = LOOK_AGAIN_MS if self._session.shard.whole else 0
+        self._look_at = self._session.clock.steady() + pause if waits else inf
+        set_installation_alert(
+            self._session, AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None
+        )
 
     async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
         """Settle what is due; say whether some was refused for now, and whether some waits for a person."""

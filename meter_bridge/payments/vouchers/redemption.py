@@ -11,11 +11,11 @@ from meter_bridge.engine.access import lockout_rules
 from meter_bridge.engine.access.failed_attempts import GuessBook
 from meter_bridge.engine.access.keyed_lock import Turns
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import digits_of, is_whole
@@ -31,13 +31,13 @@ _ON_RECORD: Final = (ErrorCode.VOUCHER_USED, ErrorCode.VOUCHER_BLOCKED, ErrorCod
 class VoucherTill:
     """Where codes become credit; wrong ones count beyond a restart."""
 
-    def __init__(self, engine: Engine, operations: Operations, key: SecretKey) -> None:
+    def __init__(self, session: Session, operations: Operations, key: SecretKey) -> None:
         """Keep what effects go through, and take up what was guessed before the start."""
-        self._engine = engine
+        self._session = session
         self._operations = operations
         self._key = key
         self._guard = lockout_rules.Guard()
-        self._book = GuessBook(engine, key, {GUARD: self._guard})
+        self._book = GuessBook(session, key, {GUARD: self._guard})
         self._turns = Turns()
 
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
@@ -80,12 +80,12 @@ class VoucherTill:
         query = select(done.at).where(
             done.account_id == account.id, done.operation == RedeemVoucher.name, done.key == key
         )
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             return connection.execute(query).first() is not None
 
     def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
-        """Raise ``RequestRefused`` while an account or token is locked, unless the key was answered before."""
-        at = self._engine.clock.now()
+        """Raise ``RequestRefused`` while locked, unless the key was answered before."""
+        at = self._session.clock.now()
         until = max((self._guard.locked_until(each, at) or 0 for each in who), default=0)
         if until and not self._answered(account, key):
             minutes = max((until - at + 59_999) // 60_000, 1)
@@ -100,7 +100,7 @@ class VoucherTill:
         self, actor: Actor, account: Account, who: Sequence[str], mark: str, weight: int
     ) -> None:
         """Count a wrong code, lock where there were too many, and keep it on record."""
-        at = self._engine.clock.now()
+        at = self._session.clock.now()
         away = max(self._guard.turned_away(each) for each in who)
         verdicts = {self._guard.wrong(each, mark, weight, at) for each in who}
         locked = lockout_rules.Verdict.LOCKED in verdicts
@@ -113,21 +113,21 @@ class VoucherTill:
 
     def watch(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
-        attacked = self._guard.attacked(self._engine.clock.now())
+        attacked = self._guard.attacked(self._session.clock.now())
         message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
-        self._engine.set_installation_alert(AlertKind.VOUCHER_GUESSING, message if attacked else None)
+        set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
 
     async def _record(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
         """Keep a refused code on record, unless nothing can be stored."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            unit = unit_of(self._engine, actor)
+        if self._session.can_change:
+            unit = self._session.begin(actor)
             told = {"by": unit.actor, **data}
             kind = EventKind.VOUCHER_REFUSED
-            announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
-            await committed(self._engine, unit)
+            announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+            await self._session.commit(unit)
 
     def _check_key(self, refused: RequestRefused) -> None:
         """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
-        if queries.other_keys(self._engine.reader, self._key.id):
+        if queries.other_keys(self._session.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"
             refused.remedy = f"{refused.remedy}; {lost}"

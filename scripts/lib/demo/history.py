@@ -134,7 +134,7 @@ class Past:
         self._until = until
         self._landing = landing
         self._bridge = bridge
-        self._intake = Intake(engine, Discovery())
+        self._intake = Intake(engine.session, engine.metering, engine.cut_offs, Discovery())
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
             address: self._chance.randrange(400_000, 4_000_000)
@@ -150,7 +150,7 @@ class Past:
     async def live(self) -> dict[str, int]:
         """Let the time until the present pass; return the registers by address."""
         await self._pay(self._account(HOUSEHOLD), FIRST_PAYMENT)
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             if account.id != HOUSEHOLD and account.policy.payment_mode is PaymentMode.PREPAYMENT:
                 await self._pay(account, FIRST_PAYMENT)
         self._store.gathering = True
@@ -160,30 +160,30 @@ class Past:
             await asyncio.sleep(0)
             step += 1
             if step % QUARTERS_PER_DAY == 0:
-                self.engine.flush(everything=True)
+                self.engine.session.flush(everything=True)
                 self._close_days()
                 self._store.store()
-        self.engine.flush(everything=True)
-        await self.engine.drained()
+        self.engine.session.flush(everything=True)
+        await self.engine.session.drained()
         self._store.store()
         return self._registers
 
     def _close_days(self) -> None:
         """Keep what each supply used on the day that is over: the forecast learns from it."""
         unit = Transaction(self._time.now)
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             for supply in account.supplies:
                 close_day(supply, unit)
-        self.engine.submit(unit)
+        self.engine.session.submit(unit)
 
     def _account(self, account_id: str) -> Account:
-        return self.engine.installation.accounts[account_id]
+        return self.engine.session.installation.accounts[account_id]
 
     async def _quarter(self, end: int) -> None:
         """Let everybody use electricity until an instant, hear their meters, and let some pay."""
         began, self._time.now = self._time.now, end
         await self.engine.clock_work()
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
             self._hear(account, self._used(account, local, began))
             await self.engine.post_waiting(everything=True)
@@ -280,5 +280,5 @@ async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[s
         await past.apply(document)
         registers = await past.live()
         await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
-        await past.engine.drained()
+        await past.engine.session.drained()
     return registers

@@ -144,7 +144,7 @@ async def _two_files(flat: House, folder: Path) -> list[ExportFile]:
     for hour in (1, 2):
         await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
         await flat.tick()
-        upto = flat.engine.installation.sequences.entry
+        upto = flat.engine.session.installation.sequences.entry
         written += await exporter.run(written[-1].last_seq if written else 0, upto)
     return [file for file in written if file.kind == SEGMENTS]
 

@@ -87,7 +87,7 @@ async def a_day(made: House) -> None:
     """Let three flats and one of two meters use energy past bands, blocks and midnight, and be paid for."""
     chance = random.Random(11)
     registers = dict.fromkeys(("flat-1", "flat-2", "flat-3", "a", "b"), 10_000)
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         await made.bridge.top_up(LANDLORD, account.id, amount="60.00", method="cash", reference=None, key="k")
         for meter in account.meters:
             await made.report(Report(meter.plan.energy_address, relay=RelayPosition.CLOSED, power_mw=0))
@@ -100,7 +100,7 @@ async def a_day(made: House) -> None:
         if step % 70 == 0:
             await made.tick(SECOND)
         if step % 97 == 0:
-            paid = chance.choice(list(made.engine.installation.accounts))
+            paid = chance.choice(list(made.engine.session.installation.accounts))
             await made.bridge.top_up(
                 LANDLORD, paid, amount="5.00", method="cash", reference=None, key=f"{step}"
             )
@@ -115,7 +115,7 @@ async def test_the_journal_is_the_same_whenever_what_closed_is_posted(tmp_path: 
             async with house(tmp_path / way, street(RICH, 3) + TWO, credit=None) as made:
                 made.at_once = way == "soon"
                 await a_day(made)
-                accounts = made.engine.installation.accounts.values()
+                accounts = made.engine.session.installation.accounts.values()
                 waited += sum(supply.due is not None for each in accounts for supply in each.supplies)
                 await wait_long(made)
                 assert made.problems() == []
@@ -135,7 +135,7 @@ async def everybody_reads(made: House, names: list[str], wh: int) -> None:
 async def before_the_end(made: House, units: int) -> list[str]:
     """Bring every flat's meter on its lane within a quarter, and let the quarter end."""
     names = [f"flat-{n}" for n in range(1, units + 1)]
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         await made.bridge.top_up(LANDLORD, account.id, amount="1.00", method="cash", reference=None, key="k")
         await made.report(Report(f"tasmota:{account.id}/1", relay=RelayPosition.CLOSED, power_mw=0))
     await made.tick()
@@ -205,7 +205,7 @@ async def test_what_waits_is_posted_as_of_the_same_instant_after_a_crash(
             made.at_once = False
             names = await before_the_end(made, 3)
             await everybody_reads(made, names, 10_040)
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             await made.settle()
             assert posted(made) == 0
             if not crashed:
@@ -242,7 +242,7 @@ async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
     postings = ledger.entry("ZAR", {Bucket.BALANCE: 1}, against=Bucket.ADJUSTMENT)
     with pytest.raises(ledger.LedgerError, match="before anything else"):
         book(
-            crowd.engine.installation,
+            crowd.engine.session.installation,
             crowd.account,
             unit,
             EntryKind.CORRECTION,

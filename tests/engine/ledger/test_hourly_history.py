@@ -93,7 +93,7 @@ async def test_only_corrections_are_read_to_find_them(flat: House) -> None:
         if "posting" in words:
             steps.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {words}", given))
 
-    event.listen(flat.engine.reader, "before_cursor_execute", note)
+    event.listen(flat.engine.session.reader, "before_cursor_execute", note)
     await history(flat, first.seq)
     assert any("COVERING INDEX ix_journal_entry_kind_account_seq" in step for step in steps)
     assert not any("account_seq" in step and "COVERING" not in step for step in steps)
@@ -167,7 +167,7 @@ async def test_pages_join_without_gap_and_all_speak_of_the_same_entry(tmp_path: 
         await posted(made)
         await made.bridge.top_up(LANDLORD, "flat-2", amount="5", method="cash", reference=None, key="k")
         asked = [Asked(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
-        reader = made.engine.reader
+        reader = made.engine.session.reader
         page = history_page(reader, asked, after=0, most_hours=1)
         assert [each.account_id for each in page.accounts] == ["flat-1"]
         assert page.next_account == "flat-2"

@@ -29,7 +29,7 @@ async def test_a_meter_whose_credit_ends_soon_is_asked_every_few_seconds(flat: H
     watch = await used_up_to(flat, 47_450, power_w=3_000)
     for _ in range(20):
         flat.time.forward(1_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == ["flat-1/main"] * 4
 
 
@@ -37,7 +37,7 @@ async def test_a_meter_with_credit_for_long_is_left_alone(flat: House) -> None:
     watch = await used_up_to(flat, 20_000, power_w=3_000)
     for _ in range(20):
         flat.time.forward(1_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == []
 
 
@@ -45,7 +45,7 @@ async def test_a_meter_that_reports_often_enough_is_not_asked(flat: House) -> No
     watch = await used_up_to(flat, 47_450, power_w=3_000)
     for step in range(10):
         await flat.read(47_450 + step // 5, after=2_000, power_w=3_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == []
 
 
@@ -65,6 +65,6 @@ async def test_of_many_meters_one_that_was_found_is_asked_as_often_as_of_few(
             watch = Attention(made.transport)
             for _ in range(20):
                 made.time.forward(1_000)
-                watch.tick(made.engine.installation, made.engine.clock.now())
+                watch.tick(made.engine.session.installation, made.engine.session.clock.now())
             asked.append(made.transport.queried)
     assert asked[0] == asked[1] == ["flat-1/a"] * 4

@@ -55,6 +55,6 @@ async def test_the_oldest_are_forgotten_beyond_the_bound(
 async def test_unreadable_payloads_are_counted_by_a_bounded_number_of_kinds(flat: House) -> None:
     flat.intake.take([Rejected(f"kind {n}", "topic") for n in range(1_000)])
     flat.intake.take([Rejected("kind 0", "topic")])
-    rejected = flat.engine.counts.rejected
+    rejected = flat.engine.session.counts.rejected
     assert len(rejected) == KINDS_COUNTED
     assert rejected["kind 0"] == 2

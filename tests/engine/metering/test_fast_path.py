@@ -135,7 +135,7 @@ async def test_a_lane_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: 
                 await made.report(report, after=chance.choice((SECOND, 20 * SECOND, 70 * SECOND)))
                 if at_once and made.meter.lane is not None:
                     made.meter.lane.hand_over()
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             decided = made.rows("SELECT seq, at, state, reason, available FROM supply_decision ORDER BY seq")
             state = made.rows("SELECT at, accrued, energy_wh, document FROM supply_status")
             told.append((decided, state, made.rows("SELECT seq, at FROM journal_entry ORDER BY seq")))

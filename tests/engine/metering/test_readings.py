@@ -283,7 +283,7 @@ async def test_the_journal_grows_with_time_not_with_messages(flat: House) -> Non
     await flat.read(10_000)
     for step in range(1, 600):
         await flat.read(10_000 + step, after=1_000)
-    first = flat.engine.installation.sequences.entry
+    first = flat.engine.session.installation.sequences.entry
     assert first <= 3
 
 
@@ -298,7 +298,7 @@ async def test_the_fast_lane_and_the_full_way_end_in_the_same_state(tmp_path: Pa
                 if not fast:
                     made.account.drop_lanes()
                 await made.read(wh, after=61_000)
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             assert made.problems() == []
             results.append(
                 (
@@ -346,13 +346,13 @@ async def test_invariant_12_a_jump_of_the_wall_clock_changes_no_money(tmp_path: 
         before = made.bridge.account(LANDLORD, "flat-1").available
         made.time.wall += jump
         await made.tick()
-        assert not made.engine.clock.sure
+        assert not made.engine.session.clock.sure
         assert [alert.kind for alert in made.bridge.snapshot(LANDLORD).alerts] == ["clock_wrong"]
         await made.read(3_000, after=60_000)
         assert made.bridge.account(LANDLORD, "flat-1").available == before
         made.time.wall -= jump
         await made.tick()
-        assert made.engine.clock.sure
+        assert made.engine.session.clock.sure
         assert made.bridge.snapshot(LANDLORD).alerts == ()
         await made.read(3_000, after=HOUR)
         assert made.meter.energy_wh == 3_000

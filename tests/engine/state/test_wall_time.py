@@ -87,20 +87,20 @@ async def test_the_bridge_looks_by_itself(friendly: House) -> None:
     try:
         friendly.time.synchronised = True
         friendly.time.wall -= 11 * HOUR
-        await eventually(lambda: friendly.engine.installation.ahead_ms > 10 * HOUR)
+        await eventually(lambda: friendly.engine.session.installation.ahead_ms > 10 * HOUR)
     finally:
         await daemon.stop()
 
 
 async def test_what_was_read_anew_after_storage_failed_knows_it_at_once(friendly: House) -> None:
     await friendly.set_clock_back(11)
-    before = friendly.engine.installation
-    friendly.engine.fail("a test says so")
+    before = friendly.engine.session.installation
+    friendly.engine.session.fail("a test says so")
     daemon = Daemon(friendly.engine, None, 60, pace=Pace(clock=600, recovery=0.001))
     daemon.start()
     try:
-        await eventually(lambda: friendly.engine.broken is None)
+        await eventually(lambda: friendly.engine.session.storage_error is None)
     finally:
         await daemon.stop()
-    assert friendly.engine.installation is not before
-    assert friendly.engine.installation.ahead_ms > 10 * HOUR
+    assert friendly.engine.session.installation is not before
+    assert friendly.engine.session.installation.ahead_ms > 10 * HOUR

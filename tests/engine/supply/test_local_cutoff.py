@@ -199,7 +199,7 @@ async def test_a_device_is_told_nothing_that_did_not_come_to_disk(tmp_path: Path
         with refusing(home, "INSERT", "cut_off"):
             home.engine.cut_offs.tick()
             await home.settle()
-            assert home.engine.broken is not None
+            assert home.engine.session.storage_error is not None
             assert not plug.cut_offs
         assert await home.engine.try_recover()
         await home.tick()
@@ -317,7 +317,7 @@ async def test_an_account_that_becomes_protected_has_it_withdrawn(tmp_path: Path
         await run(home, plug, 3)
         assert plug.limit_wh is None
         assert plug.meter.rule_sets[3].text == ""
-        assert home.engine.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ABSENT
+        assert home.engine.session.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ABSENT
         await run(home, plug, 6_000, step_s=60)
         assert plug.closed
 
@@ -415,7 +415,7 @@ async def test_a_value_is_taken_out_where_it_is_no_longer_wanted(tmp_path: Path,
         plug.driver.assign([ADDRESS])
         await run(home, plug, 5)
         assert plug.meter.rule_sets[3].text == ""
-        assert Place(ADDRESS, 3) not in home.engine.installation.cut_offs
+        assert Place(ADDRESS, 3) not in home.engine.session.installation.cut_offs
         assert bool(plug.meter.rule_sets[2].text) == change.startswith("rule")
 
 
@@ -434,7 +434,7 @@ async def test_a_value_is_taken_out_of_a_device_that_left(tmp_path: Path) -> Non
     async with opened(tmp_path, time, plug) as home:
         await run(home, plug, 30)
         assert plug.limit_wh is None
-        assert not home.engine.installation.cut_offs
+        assert not home.engine.session.installation.cut_offs
 
 
 async def test_after_a_restart_the_bridge_asks_and_writes_nothing_again(tmp_path: Path) -> None:
@@ -448,7 +448,7 @@ async def test_after_a_restart_the_bridge_asks_and_writes_nothing_again(tmp_path
     async with opened(tmp_path, time, plug) as home:
         await run(home, plug, 30)
         assert plug.meter.rule_sets[3].writes == writes
-        assert home.engine.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ARMED
+        assert home.engine.session.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ARMED
 
 
 async def test_free_energy_leaves_no_value(tmp_path: Path) -> None:
@@ -478,9 +478,9 @@ async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> No
     async with cutting(tmp_path, site) as (home, plug):
         assert plug.limit_wh is not None
         assert plug.limit_wh <= START_WH + 5_020
-        unit = Transaction(home.engine.clock.now())
-        select(home.engine.installation, home.account, unit, selected=True)
-        home.engine.submit(unit)
+        unit = Transaction(home.engine.session.clock.now())
+        select(home.engine.session.installation, home.account, unit, selected=True)
+        home.engine.session.submit(unit)
         await run(home, plug, 3)
         assert START_WH + 15_000 <= plug.limit_wh <= START_WH + 15_020
 
@@ -597,14 +597,14 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
         await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
         await home.tick()
         await home.tick()
-        kept = home.engine.installation.cut_offs
+        kept = home.engine.session.installation.cut_offs
         assert set(kept) == {Place(ADDRESS, 3), Place("tasmota:new/1", 3)}
         new = kept[Place("tasmota:new/1", 3)].cut_off.wanted_wh
         assert new is not None
         assert 4_900 <= new <= 5_020
         await back(home, plug)
         assert plug.limit_wh is None
-        assert set(home.engine.installation.cut_offs) == {Place("tasmota:new/1", 3)}
+        assert set(home.engine.session.installation.cut_offs) == {Place("tasmota:new/1", 3)}
 
 
 async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tmp_path: Path) -> None:

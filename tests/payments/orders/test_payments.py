@@ -148,7 +148,7 @@ async def test_what_was_paid_otherwise_than_ordered_credits_nothing_and_waits_fo
     assert shop.house.available == zar("100.00")
     (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
     assert (one.reason, one.payment) == (reason, "p1")
-    assert WAITS in shop.house.engine.installation.alerts
+    assert WAITS in shop.house.engine.session.installation.alerts
     assert await shop.state(order) == ("open" if reason == "unknown_order" else "review")
 
 
@@ -164,7 +164,7 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
     assert decided.top_up is not None
     rows = shop.house.rows(f"SELECT account_id FROM journal_entry WHERE id = '{decided.top_up}'")
     assert rows == [(credited,)]
-    assert WAITS not in shop.house.engine.installation.alerts
+    assert WAITS not in shop.house.engine.session.installation.alerts
     again = await refused(payments.decide_payment(LANDLORD, asked))
     assert again.code is ErrorCode.NOT_FOUND
     await shop.tell("refunded", payment="p1", reversal="r1", amount="40.00", currency="ZAR")
@@ -252,7 +252,7 @@ async def test_an_order_that_waited_is_not_made_once_its_customer_moved_out(shop
     async with opening.setdefault(("flat-1", "o"), asyncio.Lock()):
         ordered = asyncio.create_task(shop.order(actor=LANDLORD))
         await asyncio.sleep(0)
-        shop.house.engine.reload()
+        shop.house.engine.session.reload()
         await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
         await operate(shop.house, MoveIn(customer="Next"))
     assert (await refused(ordered)).code is ErrorCode.CONFLICT
@@ -319,7 +319,7 @@ async def test_a_refund_that_is_undone_gives_nothing_back_while_another_stands_f
 
 async def test_a_message_is_taken_while_event_time_is_ahead_of_a_clock_that_was_set_back(shop: Till) -> None:
     order = await shop.order()
-    clock = shop.house.engine.clock
+    clock = shop.house.engine.session.clock
     shop.house.time.wall -= HOUR
     await shop.house.bridge.confirm_clock(LANDLORD)
     assert clock.now() - clock.believed() == HOUR
@@ -511,9 +511,9 @@ async def test_orders_that_are_never_paid_are_bounded(shop: Till) -> None:
 
 async def test_the_preview_is_what_the_top_up_then_does_and_changes_nothing(shop: Till) -> None:
     payments = shop.house.bridge.payments
-    before = shop.house.engine.installation.sequences.entry
+    before = shop.house.engine.session.installation.sequences.entry
     shown = payments.preview(TENANT, "flat-1", "50.00")
-    assert shop.house.engine.installation.sequences.entry == before
+    assert shop.house.engine.session.installation.sequences.entry == before
     booked = await shop.house.top_up("50.00")
     assert shown.split == booked.top_up.split
     assert shown.balance_after == booked.top_up.balance_after
