@@ -33,7 +33,7 @@ DUMPS = Path(__file__).with_name("dumps")
 IMPORT_ALL = """
 import importlib, pkgutil
 from meter_bridge.storage import import_guard
-import_guard.refuse("numpy")
+import_guard.block_imports("numpy")
 import meter_bridge
 modules = [each.name for each in pkgutil.walk_packages(meter_bridge.__path__, "meter_bridge.")]
 modules = [name for name in modules if ".migrations." not in name and not name.endswith("__main__")]
