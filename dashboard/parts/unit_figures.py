@@ -6,9 +6,9 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.charts.template import band_name
-from dashboard.data.attention import Standing
+from dashboard.data.attention import UnitStatus
 from dashboard.data.current_price import PriceNow
-from dashboard.data.depletion import BEYOND
+from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
 from dashboard.queries.units import Unit
@@ -21,7 +21,7 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 def unit_figures(
-    opened: Warehouse, viewer: Viewer, standing: Standing, price: PriceNow | None
+    opened: Warehouse, viewer: Viewer, standing: UnitStatus, price: PriceNow | None
 ) -> list[Figure]:
     """Return a unit's figures."""
     unit = standing.unit
@@ -41,15 +41,17 @@ def _accrued(unit: Unit) -> str:
     return say("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
-def why_days(standing: Standing, now: int) -> str:
+def why_days(standing: UnitStatus, now: int) -> str:
     """Return until when credit lasts, with the band where there is one, or why that is not told."""
     if standing.unit.never_ends:
         return say("billed later, never cut")
     if standing.days_left is None:
         return say("needs three full days of use")
-    out = standing.lasts.out
+    out = standing.duration.depletion
     if out is None:
-        return say("nothing is left") if standing.days_left < BEYOND else say("no end is in sight yet")
+        return (
+            say("nothing is left") if standing.days_left < BEYOND_FORECAST else say("no end is in sight yet")
+        )
     zone = standing.unit.time_zone
     if standing.days_left <= 0:
         return say("nothing is left")

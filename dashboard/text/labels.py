@@ -10,7 +10,7 @@ from dashboard.text.translate import say
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Label:
     """A state in words, with a Material Symbol and a tone: green, amber, red or grey."""
 
     text: str
@@ -24,12 +24,12 @@ class Word:
         return say(self.text)
 
 
-UNKNOWN: Final = Word("Not known", "help", "grey")
+UNKNOWN: Final = Label("Not known", "help", "grey")
 
 SUPPLY: Final = {
-    "connected": Word("Connected", "power", "green"),
-    "disconnected": Word("Disconnected", "power_off", "red"),
-    "armed": Word("Armed", "touch_app", "amber"),
+    "connected": Label("Connected", "power", "green"),
+    "disconnected": Label("Disconnected", "power_off", "red"),
+    "armed": Label("Armed", "touch_app", "amber"),
 }
 REASONS: Final = {
     "in_credit": "in credit",
@@ -49,32 +49,32 @@ REASONS: Final = {
     "wear_limit": "cut waits to spare the contactor",
 }
 ALERTS: Final = {
-    "low_credit": Word("Low credit", "account_balance_wallet", "amber"),
-    "supply_cut": Word("Supply cut", "power_off", "red"),
-    "supply_armed": Word("Supply armed", "touch_app", "amber"),
-    "cut_soon": Word("Cut soon", "timer", "amber"),
-    "load_limited": Word("Load limited", "speed", "amber"),
-    "protection_tripped": Word("Protection tripped", "electric_bolt", "red"),
-    "emergency_credit_available": Word("Emergency credit available", "add_card", "grey"),
-    "emergency_credit_in_use": Word("Emergency credit in use", "credit_score", "amber"),
-    "emergency_credit_exhausted": Word("Emergency credit used up", "credit_card_off", "red"),
-    "meter_offline": Word("Meter offline", "sensors_off", "amber"),
-    "relay_disobeys": Word("Relay disobeys", "sync_problem", "red"),
-    "tamper": Word("Tamper", "gpp_maybe", "red"),
-    "register_quarantined": Word("Reading in quarantine", "rule", "amber"),
-    "local_cut_off": Word("Local cut-off not in force", "content_cut", "amber"),
-    "over_voltage": Word("Over-voltage", "electric_bolt", "amber"),
-    "under_voltage": Word("Under-voltage", "electric_bolt", "amber"),
-    "overload": Word("Overload", "electric_bolt", "amber"),
-    "power_outage": Word("Power outage", "flash_off", "amber"),
-    "broker_lost": Word("Broker lost", "cloud_off", "red"),
-    "clock_wrong": Word("Clock wrong", "schedule", "red"),
-    "storage_failing": Word("Storage failing", "hard_drive", "red"),
-    "days_left": Word("Few days left", "hourglass_bottom", "amber"),
-    "unusual_consumption": Word("Unusual consumption", "query_stats", "amber"),
-    "no_consumption": Word("No consumption", "power_settings_new", "amber"),
-    "energy_unaccounted": Word("Energy unaccounted for", "leak_remove", "amber"),
-    "ledger_audit": Word("Ledger differs from prices", "balance", "red"),
+    "low_credit": Label("Low credit", "account_balance_wallet", "amber"),
+    "supply_cut": Label("Supply cut", "power_off", "red"),
+    "supply_armed": Label("Supply armed", "touch_app", "amber"),
+    "cut_soon": Label("Cut soon", "timer", "amber"),
+    "load_limited": Label("Load limited", "speed", "amber"),
+    "protection_tripped": Label("Protection tripped", "electric_bolt", "red"),
+    "emergency_credit_available": Label("Emergency credit available", "add_card", "grey"),
+    "emergency_credit_in_use": Label("Emergency credit in use", "credit_score", "amber"),
+    "emergency_credit_exhausted": Label("Emergency credit used up", "credit_card_off", "red"),
+    "meter_offline": Label("Meter offline", "sensors_off", "amber"),
+    "relay_disobeys": Label("Relay disobeys", "sync_problem", "red"),
+    "tamper": Label("Tamper", "gpp_maybe", "red"),
+    "register_quarantined": Label("Reading in quarantine", "rule", "amber"),
+    "local_cut_off": Label("Local cut-off not in force", "content_cut", "amber"),
+    "over_voltage": Label("Over-voltage", "electric_bolt", "amber"),
+    "under_voltage": Label("Under-voltage", "electric_bolt", "amber"),
+    "overload": Label("Overload", "electric_bolt", "amber"),
+    "power_outage": Label("Power outage", "flash_off", "amber"),
+    "broker_lost": Label("Broker lost", "cloud_off", "red"),
+    "clock_wrong": Label("Clock wrong", "schedule", "red"),
+    "storage_failing": Label("Storage failing", "hard_drive", "red"),
+    "days_left": Label("Few days left", "hourglass_bottom", "amber"),
+    "unusual_consumption": Label("Unusual consumption", "query_stats", "amber"),
+    "no_consumption": Label("No consumption", "power_settings_new", "amber"),
+    "energy_unaccounted": Label("Energy unaccounted for", "leak_remove", "amber"),
+    "ledger_audit": Label("Ledger differs from prices", "balance", "red"),
 }
 METHODS: Final = {"cash": "Cash", "voucher": "Voucher", "card": "Card", "api": "API", "transfer": "Transfer"}
 SPLITS: Final = {
@@ -87,13 +87,13 @@ SPLITS: Final = {
     "units": "units",
 }
 PROOFS: Final = {
-    "pending": Word("Pending", "pending", "amber"),
-    "reported": Word("Reported", "chat", "grey"),
-    "confirmed": Word("Proven", "verified", "green"),
-    "no_load": Word("No load to prove", "check", "grey"),
-    "disobeys": Word("Disobeys", "sync_problem", "red"),
+    "pending": Label("Pending", "pending", "amber"),
+    "reported": Label("Reported", "chat", "grey"),
+    "confirmed": Label("Proven", "verified", "green"),
+    "no_load": Label("No load to prove", "check", "grey"),
+    "disobeys": Label("Disobeys", "sync_problem", "red"),
 }
-NEVER_ASKED: Final = Word("Not switched yet", "radio_button_unchecked", "grey")
+NEVER_ASKED: Final = Label("Not switched yet", "radio_button_unchecked", "grey")
 OUTCOMES: Final = {
     "confirmed": "proven",
     "no_load": "no load to prove",
@@ -108,7 +108,7 @@ CAUSES: Final = {"fell": "register fell", "jumped": "register jumped"}
 FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
-def supply_word(state: str | None) -> Word:
+def supply_word(state: str | None) -> Label:
     """Return the word of a supply state."""
     return SUPPLY.get(state or "", UNKNOWN)
 
@@ -118,12 +118,12 @@ def reason_text(reason: str | None) -> str:
     return say(REASONS.get(reason or "", spelled(reason or "")))
 
 
-def alert_word(kind: str) -> Word:
+def alert_word(kind: str) -> Label:
     """Return the word of an alert, also of a kind that is newer than this dashboard."""
-    return ALERTS.get(kind) or Word(spelled(kind).capitalize(), "notifications", "amber")
+    return ALERTS.get(kind) or Label(spelled(kind).capitalize(), "notifications", "amber")
 
 
-def proof_word(proof: str) -> Word:
+def proof_word(proof: str) -> Label:
     """Return how far a relay is proven to be where it should."""
     return PROOFS.get(proof, UNKNOWN)
 

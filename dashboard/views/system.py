@@ -21,13 +21,13 @@ from dashboard.queries.meters import Meter, Quarantine, exported, meters, quaran
 from dashboard.queries.places import places
 from dashboard.queries.site_alerts import site_alerts
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Word, alert_word, counted, family_name
+from dashboard.text.labels import CAUSES, Label, alert_word, counted, family_name
 from dashboard.text.markup import Cell, chip, page_title, plain, soft, unit_link
 from dashboard.text.translate import say
 
-OFFLINE: Final = Word("Offline", "sensors_off", "amber")
-HEARD: Final = Word("Heard", "sensors", "green")
-SILENT: Final = Word("Never heard", "help", "grey")
+OFFLINE: Final = Label("Offline", "sensors_off", "amber")
+HEARD: Final = Label("Heard", "sensors", "green")
+SILENT: Final = Label("Never heard", "help", "grey")
 ABOUT: Final = """
 Every figure comes from the bridge's ledger: posted balances, what was used since, and the segments of at most
 15 minutes that each charge consists of. Reading never changes anything and never makes the bridge wait; what

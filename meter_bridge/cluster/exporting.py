@@ -26,7 +26,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 _ENTRY: Final = tables.journal_entry.c
 
 
-class Exporting:
+class ClusterExport:
     """Keeps the export folder of a worker; what it reads is never changed by anybody."""
 
     def __init__(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
 from meter_bridge.config.tariff_parts import BlockSetPart, Prices, VersionPart
-from meter_bridge.core.tariff.tariff import BlockBandMeaning, Ladder, Lifeline
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline
 
 KWH_PER_MWH = 1000
 
@@ -77,10 +77,10 @@ def _check_bands_priced(node: Node, part: VersionPart, prices: Prices, names: Se
     return True
 
 
-def ladders(part: VersionPart) -> tuple[Ladder, ...]:
+def ladders(part: VersionPart) -> tuple[BlockSchedule, ...]:
     """Return the ladders of a version whose blocks and prices were checked; prices are per MWh."""
     return tuple(
-        Ladder(
+        BlockSchedule(
             group,
             tuple(zip(*(_price_list(part.prices, band) for band in group), strict=True)),
             _limits(part, group[0]),

@@ -12,8 +12,8 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import outages
 from meter_bridge.engine.alerts.storage_outage import record_outage
-from meter_bridge.engine.ledger.deferred_posting import Postings, post_due
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, post_deferred
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import stored_state
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.clock import Clocks
@@ -22,7 +22,7 @@ from meter_bridge.engine.state.session import Publisher, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply import protections
-from meter_bridge.engine.supply.decision import Wishes
+from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays, Transport
@@ -33,7 +33,7 @@ CLOCK_BATCH: Final = 20
 """Accounts whose clock work is done before messages get their turn again."""
 POSTED_AT_ONCE: Final = 10
 """Accounts that are posted before messages get their turn again."""
-MOST_WAITING: Final = 50
+MAX_PENDING_TRANSACTIONS: Final = 50
 """Transactions on their way to disk with which clock work and postings go on; a decision comes after them."""
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ class Engine:
         self._clock_known = False
         """Whether registers are noted by the wall clock as this process last found it set."""
         self.relays = session.relays = Relays(session, transport)
-        self.cut_offs = CutOffs(session, transport, self.relays.demand)
-        self.relays.lets_close = self.cut_offs.lets_close
-        self.relays.on_again = self.cut_offs.asked_again
-        self.postings = Postings(session)
-        self.metering = Metering(session, self.relays, self.postings)
+        self.cut_offs = CutOffs(session, transport, self.relays.reassert)
+        self.relays.may_close = self.cut_offs.may_close
+        self.relays.on_device_back = self.cut_offs.recheck
+        self.deferred_postings = DeferredPostings(session)
+        self.reports = MeterReports(session, self.relays, self.deferred_postings)
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
-        session.on_reloaded, session.on_assigned = self._attach, self.assigned
+        session.on_reloaded, session.on_assigned = self._attach, self.meters_changed
         self._wake_accounts()
 
     def _publisher(self, make_feed: Callable[[Session], Feed]) -> Callable[[Session], Publisher]:
@@ -79,21 +79,21 @@ class Engine:
 
     def _attach(self) -> None:
         """Let every part begin with the state that was read again."""
-        for part in (self.relays, self.cut_offs, self.postings, self.metering):
+        for part in (self.relays, self.cut_offs, self.deferred_postings, self.reports):
             part.attach()
         self._wake_accounts()
-        self.metering.clock_set(None)
+        self.reports.clock_set(None)
 
     def _wake_accounts(self) -> None:
         """Let every account be evaluated, and its protections go on."""
         for account in self.session.installation.accounts.values():
             account.wake_at = 0
-            protections.resume(account, self.session.clock.now())
+            protections.restore(account, self.session.clock.now())
 
-    def assigned(self) -> None:
+    def meters_changed(self) -> None:
         """Note that the meters in use changed, and take up their relays."""
         self.on_assigned()
-        self.cut_offs.assigned()
+        self.cut_offs.meters_changed()
         self.relays.resume()
 
     async def try_recover(self) -> bool:
@@ -111,21 +111,21 @@ class Engine:
             return False
         reason, session.storage_error = session.storage_error, None
         _LOGGER.warning("Storage works again; the state was reloaded")
-        self._tell_everything()
+        self._notify_subscribers()
         unit = Transaction(session.clock.now())
         record_outage(session, unit, reason or "")
         session.submit(unit)
         self.relays.resume()
         return True
 
-    def _tell_everything(self) -> None:
+    def _notify_subscribers(self) -> None:
         """Let subscribers forget what was never stored, and keep the alerts of what happened meanwhile."""
         session = self.session
         for kind, message in session.conditions.items():
             set_installation_alert(session, kind, message)
         for account_id in session.installation.accounts:
-            session.feed.touch(account_id)
-        session.feed.touch_alerts()
+            session.feed.mark_changed(account_id)
+        session.feed.mark_alerts_changed()
 
     def due_accounts(self) -> Sequence[Account]:
         """Return the accounts for which the clock has something to do, those near a decision first.
@@ -135,16 +135,16 @@ class Engine:
         now = self.session.clock.now()
 
         def room(account: Account) -> int:
-            return -1 if account.cut_at is not None and account.cut_at <= now else account.room
+            return -1 if account.cut_at is not None and account.cut_at <= now else account.margin
 
         accounts = self.session.installation.accounts.values()
         return sorted((account for account in accounts if account.wake_at <= now), key=room)
 
-    async def clock_work(self) -> None:
+    async def run_due_accounts(self) -> None:
         """Do what instants make due; messages, and decisions with them, come between a few accounts."""
         session, installation = self.session, self.session.installation
         for number, account in enumerate(self.due_accounts(), 1):
-            if self._waits or session.installation is not installation:
+            if self._suspended or session.installation is not installation:
                 return  # what is due still is when storage works again or the site file is applied
             now = session.clock.now()
             if account.wake_at <= now:  # else a reading came first
@@ -161,19 +161,19 @@ class Engine:
         Transactions are stored in their order, so that a decision that comes now goes out after all of them.
         """
         await asyncio.sleep(0)
-        while self.session.waiting > MOST_WAITING:
+        while self.session.pending_transactions > MAX_PENDING_TRANSACTIONS:
             await self.session.one_ended()
 
-    async def post_waiting(self, *, everything: bool = False) -> None:
+    async def run_deferred_postings(self, *, everything: bool = False) -> None:
         """Post what waits for its turn; messages, and decisions with them, come between a few accounts.
 
         With ``everything`` also what would wait longer.
         """
         session, installation = self.session, self.session.installation
         for number in count(1):
-            if self._waits or session.installation is not installation:
+            if self._suspended or session.installation is not installation:
                 return
-            account = self.postings.next(UNLIMITED if everything else session.clock.now())
+            account = self.deferred_postings.next_account(UNLIMITED if everything else session.clock.now())
             if account is None:
                 return
             self._post(account)
@@ -185,20 +185,20 @@ class Engine:
         session = self.session
         unit = Transaction(session.clock.now())
         with session.atomic():
-            post_due(session.installation, account, unit)
+            post_deferred(session.installation, account, unit)
             for meter in account.meters:
-                self.relays.calm(meter, unit)
-            evaluate_account(session.installation, account, unit, self.relays, Wishes())
+                self.relays.clear_tamper(meter, unit)
+            evaluate_account(session.installation, account, unit, self.relays, EvaluationContext())
         session.submit(unit)
 
-    def protection_work(self) -> None:
+    def advance_protections(self) -> None:
         """Let time pass for the guards of every account; safety does not wait for a sure clock."""
         session = self.session
         if not session.can_change:
             return
         now = session.clock.now()
         for account in session.installation.accounts.values():
-            if account.guard_at <= now and protections.tick(account, now):
+            if account.next_protection_at <= now and protections.advance(account, now):
                 unit = Transaction(now)
                 with session.atomic():
                     store_status(account, unit)
@@ -206,7 +206,7 @@ class Engine:
                 session.submit(unit)
 
     @property
-    def _waits(self) -> bool:
+    def _suspended(self) -> bool:
         """Return whether nothing may be charged or decided by time now."""
         return not self.session.can_change or not self.session.clock.sure
 
@@ -241,10 +241,10 @@ class Engine:
         )
         set_alert(session.installation, None, unit, session.own_alert(AlertKind.CLOCK_WRONG), message)
         for account in session.installation.accounts.values():
-            account.drop_lanes()
+            account.invalidate_fast_paths()
             account.wake_at = 0
-            protections.resume(account, unit.at)
-        self.metering.clock_set(before_ms if self._clock_known else None)
+            protections.restore(account, unit.at)
+        self.reports.clock_set(before_ms if self._clock_known else None)
         self._clock_known = self._clock_known or session.clock.sure
         session.submit(unit)
 
@@ -256,7 +256,7 @@ class Engine:
         now = session.clock.now()
         for meter in session.installation.meters.values():
             if meter.online and meter.last_seen is not None and _silent(meter, now):
-                self.metering.set_online(meter, Transaction(now), online=False)
+                self.reports.set_online(meter, Transaction(now), online=False)
         self._watch_sites(now)
 
     def _watch_sites(self, now: int) -> None:

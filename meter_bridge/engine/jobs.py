@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, select
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
-from meter_bridge.engine.metering.depletion_polling import Attention
+from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.storage import changeset as ops, tables
@@ -25,7 +25,7 @@ type Job = tuple[str, float, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Intervals:
     """Pauses between two rounds of each job, in seconds; simulations of many days take longer ones."""
 
     flush: float = 0.1
@@ -38,7 +38,7 @@ class Pace:
     """By how much the pauses of further jobs are longer."""
 
 
-class Daemon:
+class Scheduler:
     """The tasks of a running bridge."""
 
     def __init__(
@@ -47,10 +47,10 @@ class Daemon:
         exporter: Exporter | None,
         export_every_s: int,
         *more: Job,
-        pace: Pace = Pace(),
+        pace: Intervals = Intervals(),
     ) -> None:
         """Keep the engine and further jobs; nothing runs before ``start``."""
-        self._pace = pace
+        self._intervals = pace
         self._more = more
         self._engine = engine
         self._exporter = exporter
@@ -58,12 +58,12 @@ class Daemon:
         self._unmerged: set[Group] = set()
         """What could not be merged when it was tried last."""
         self._export_every_s = export_every_s
-        self._attention = Attention(engine.transport)
+        self._depletion_polling = DepletionPolling(engine.transport)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Start the tasks."""
-        pace = self._pace
+        pace = self._intervals
         jobs: list[Job] = [
             ("flush", pace.flush, self._flush),
             ("postings", pace.flush, self._post),
@@ -72,13 +72,15 @@ class Daemon:
             ("protections", pace.clock, self._protect),
             ("clock", pace.clock, self._clock),
             ("silence", pace.silence, self._silence),
-            ("attention", pace.clock, self._attend),
+            ("attention", pace.clock, self._poll_depletion),
             ("recovery", pace.recovery, self._recover),
             *((name, pause * pace.others, job) for name, pause, job in self._more),
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
-        self._tasks = [asyncio.create_task(repeat(name, pause, job), name=name) for name, pause, job in jobs]
+        self._tasks = [
+            asyncio.create_task(run_periodically(name, pause, job), name=name) for name, pause, job in jobs
+        ]
 
     async def stop(self) -> None:
         """End the tasks and store what is not yet stored."""
@@ -96,7 +98,7 @@ class Daemon:
 
     async def _post(self) -> None:
         """Post what waits for its turn."""
-        await self._engine.post_waiting()
+        await self._engine.run_deferred_postings()
 
     async def _relays(self) -> None:
         """Send relay commands that are due."""
@@ -110,22 +112,22 @@ class Daemon:
 
     async def _protect(self) -> None:
         """Let time pass for the guards, also while instants make so much due that it takes a while."""
-        self._engine.protection_work()
+        self._engine.advance_protections()
 
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
         keep_wall_time(self._engine.session)
-        await self._engine.clock_work()
+        await self._engine.run_due_accounts()
 
     async def _silence(self) -> None:
         """Find silent meters."""
         self._engine.check_silence()
 
-    async def _attend(self) -> None:
+    async def _poll_depletion(self) -> None:
         """Ask meters more often whose credit ends soon."""
         if self._engine.session.can_change:
-            self._attention.tick(self._engine.session.installation, self._engine.session.clock.now())
+            self._depletion_polling.tick(self._engine.session.installation, self._engine.session.clock.now())
 
     async def _recover(self) -> None:
         """Take up work again when storage does."""
@@ -150,8 +152,8 @@ class Daemon:
             _LOGGER.warning("The export failed and will be repeated: %s", error)
             return
         unit = Transaction(engine.session.clock.now())
-        unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
-        unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
+        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
+        unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
         done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
@@ -174,7 +176,7 @@ class Daemon:
         self._unmerged.discard(group_of(chosen[0]))
         unit = Transaction(engine.session.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
-        unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
+        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
         done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
@@ -207,8 +209,10 @@ class Daemon:
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported again")
             unit = Transaction(engine.session.clock.now())
-            unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
-            unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
+            unit.changeset.extend(
+                ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest]
+            )
+            unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(0))
             done = engine.session.submit(unit)
             if done is not None:
                 await asyncio.shield(done)
@@ -222,7 +226,7 @@ def _file(row: RowMapping) -> ExportFile:
     return ExportFile(**{name: row[name] for name in names})
 
 
-async def repeat(
+async def run_periodically(
     name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
 ) -> None:
     """Run a job again and again, the first after its own pause; one that fails is told and tried again."""

@@ -31,7 +31,9 @@ class EngineCollector:
         yield GaugeMetricFamily("prepaid_registers_quarantined", "Registers awaiting a decision", quarantined)
         yield CounterMetricFamily("prepaid_reports", "Meter reports received", session.counts.reports)
         yield self._rejections()
-        yield GaugeMetricFamily("prepaid_units_waiting", "Transactions waiting for the disk", session.waiting)
+        yield GaugeMetricFamily(
+            "prepaid_units_waiting", "Transactions waiting for the disk", session.pending_transactions
+        )
         written = session.installation.sequences.entry - session.shard.first
         yield CounterMetricFamily("prepaid_journal_entries", "Journal entries written", written)
         yield GaugeMetricFamily(

@@ -46,7 +46,7 @@ class Known:
         }
 
 
-class Postman:
+class NoticeDelivery:
     """Sends what is due."""
 
     def __init__(self, session: Session, people: People, sender: Sender) -> None:
@@ -175,7 +175,7 @@ class Postman:
 
     async def _store(self, statement: ops.Statement, row: dict[str, object]) -> None:
         unit = Transaction(self._session.clock.now())
-        unit.work.add(statement, row)
+        unit.changeset.add(statement, row)
         await self._session.commit(unit)
 
 

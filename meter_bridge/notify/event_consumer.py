@@ -22,7 +22,7 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.notify import portfolio_totals, queries
 from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import RESTLESS, Notice, Unit, notices, topic_of
+from meter_bridge.notify.rules import RESTLESS, Notice, NotifiedUnit, notices, topic_of
 from meter_bridge.notify.templates import Facts, Message, digest_message
 from meter_bridge.protocol.messages import Event
 from meter_bridge.protocol.payments import NotificationSettings
@@ -34,7 +34,7 @@ DIGEST: Final = "digest"
 _PAGE: Final = 500
 
 
-class Clerk:
+class EventConsumer:
     """Goes through the events of an session."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
@@ -63,11 +63,11 @@ class Clerk:
             else:
                 self._mark = stored
             return
-        await self._go_through(self._mark)
+        await self._consume(self._mark)
         if session.shard.n == 0:
             await self._sum_up(self._mark)
 
-    async def _go_through(self, mark: queries.Mark) -> None:
+    async def _consume(self, mark: queries.Mark) -> None:
         """Make notices of a page of events."""
         session = self._session
         upto = min(session.feed.seq, mark.event_seq + _PAGE)
@@ -117,7 +117,7 @@ class Clerk:
         event: Event,
         contacts: Mapping[tuple[str, int], NotificationSettings],
         now: int,
-    ) -> Unit:
+    ) -> NotifiedUnit:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
         amount = event.data.get("amount")
         paid = format_amount(amount, account.site.currency) if isinstance(amount, int) else ""
@@ -180,20 +180,20 @@ class Clerk:
         """Store notices and mark as one unit."""
         clock = self._session.clock
         unit, made_at = units.Transaction(clock.now()), clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
             "id": queries.mark_id(self._session.shard),
             "event_seq": mark.event_seq,
             "digests": json.dumps(dict(mark.digests)),
         }
-        unit.work.add(ops.UPSERT_NOTICE_MARK, row)
+        unit.changeset.add(ops.UPSERT_NOTICE_MARK, row)
         await self._session.commit(unit)
         self._mark = mark
 
 
 def unit_of(
     account: Account, now: int, link: str, *, amount: str = "", contact: NotificationSettings | None = None
-) -> Unit:
+) -> NotifiedUnit:
     """Return what is told of an account as it is now."""
     zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
     facts = Facts(
@@ -204,7 +204,7 @@ def unit_of(
         amount=amount,
         link=link,
     )
-    return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+    return NotifiedUnit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
 
 
 def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:

@@ -20,7 +20,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.event_consumer import row_of, unit_of
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import CUSTOMER, Notice, Own, own_warning
+from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, own_warning
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops
 
@@ -32,7 +32,7 @@ type Who = tuple[str, Person | NotificationSettings]
 """Recipient and what they chose."""
 
 
-class Watch:
+class PersonalThresholds:
     """Looks at the accounts for which somebody chose a threshold."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
@@ -62,7 +62,7 @@ class Watch:
                     warning = _id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
                         seq = max(session.feed.seq, session.shard.first + 1)
-                        own = Own(session.clock.believed(), seq, self._people.language)
+                        own = WarningContext(session.clock.believed(), seq, self._people.language)
                         told = unit_of(account, now, self._link)
                         made.append(own_warning(warning, recipient, topic, told, who, own))
                     if is_low is not below.get(warning):
@@ -96,9 +96,9 @@ class Watch:
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
         unit, made_at = Transaction(now), self._session.clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
-        unit.work.extend(ops.UPSERT_OWN_WARNING, rows)
+        unit.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
         await self._session.commit(unit)
         if self._below is not None:
             self._below |= changed

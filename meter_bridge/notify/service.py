@@ -9,10 +9,10 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
-from meter_bridge.notify.delivery import Channels, Postman, named
-from meter_bridge.notify.event_consumer import Clerk
+from meter_bridge.notify.delivery import Channels, NoticeDelivery, named
+from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
-from meter_bridge.notify.personal_thresholds import Watch
+from meter_bridge.notify.personal_thresholds import PersonalThresholds
 from meter_bridge.notify.rules import CUSTOMER
 from meter_bridge.notify.sender import AppriseSender, Sender
 from meter_bridge.notify.templates import trial_message
@@ -39,22 +39,22 @@ class Notices:
         self._people = people
         self._account = account
         self._sender = sender or AppriseSender()
-        self._clerk = Clerk(session, people, link)
-        self._watch = Watch(session, people, link)
-        self._postman = Postman(session, people, self._sender)
+        self._event_consumer = EventConsumer(session, people, link)
+        self._personal_thresholds = PersonalThresholds(session, people, link)
+        self._delivery = NoticeDelivery(session, people, self._sender)
         self._tried: dict[str, int] = {}
 
     async def tick(self) -> None:
         """Make and send what is due."""
-        if self._clerk.idle:
+        if self._event_consumer.idle:
             return
-        await self._clerk.tick()
-        await self._watch.tick()
-        await self._postman.tick()
+        await self._event_consumer.tick()
+        await self._personal_thresholds.tick()
+        await self._delivery.tick()
 
     async def stop(self) -> None:
         """Wait until what is being sent was sent."""
-        await self._postman.drained()
+        await self._delivery.drained()
 
     async def notices(self, actor: Actor, limit: int) -> NoticeList:
         """Return the newest notices that staff may see."""

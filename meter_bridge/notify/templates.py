@@ -12,7 +12,7 @@ LANGUAGES: Final = ("en", "af", "de", "es", "fr", "id", "pt", "sw", "zh")
 _FOLDER: Final = Path(__file__).parent / "words"
 
 
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Templates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The words of one language."""
 
     titles: dict[str, str]
@@ -53,15 +53,15 @@ class Facts:
 
 
 @cache
-def words(language: str) -> Words:
+def templates_for(language: str) -> Templates:
     """Return the words of a language, English where there are none."""
     name = language if language in LANGUAGES else LANGUAGES[0]
-    return msgspec.json.decode((_FOLDER / f"{name}.json").read_bytes(), type=Words)
+    return msgspec.json.decode((_FOLDER / f"{name}.json").read_bytes(), type=Templates)
 
 
 def message(topic: str, language: str, facts: Facts) -> Message:
     """Return a message; what it does not know it leaves out."""
-    own = words(language)
+    own = templates_for(language)
     filled = {
         "unit": facts.unit,
         "left": facts.left,
@@ -85,17 +85,17 @@ def message(topic: str, language: str, facts: Facts) -> Message:
 
 def repeated(told: Message, language: str) -> Message:
     """Return a message that says that it may have come before."""
-    return Message(told.title, f"{told.body}\n{words(language).repeated}")
+    return Message(told.title, f"{told.body}\n{templates_for(language).repeated}")
 
 
 def trial_message(language: str, name: str) -> Message:
     """Return the message that proves that a channel works."""
-    own = words(language)
+    own = templates_for(language)
     return Message(own.trial_title, own.trial_text.format(name=name))
 
 
 def digest_message(language: str, name: str, figures: Mapping[str, str]) -> Message:
     """Return a day summed up: a line for each figure that there is."""
-    own = words(language)
+    own = templates_for(language)
     lines = [own.digest[key].format(n=value) for key, value in figures.items()]
     return Message(own.digest_title.format(name=name), "\n".join(lines))

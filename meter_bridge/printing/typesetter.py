@@ -19,11 +19,11 @@ SECONDS: Final = 60
 """A statement of ten thousand rows takes a few seconds; a child that takes longer is ended."""
 
 
-class PrintError(Exception):
+class TypesettingError(Exception):
     """A statement that could not be typeset."""
 
 
-class Printer:
+class Typesetter:
     """Typesets one statement at a time."""
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class Printer:
         self._one_at_a_time = asyncio.Lock()
 
     async def as_pdf(self, statement: Statement) -> bytes:
-        """Return the statement as PDF; raises ``PrintError``."""
+        """Return the statement as PDF; raises ``TypesettingError``."""
         return await self.set(msgspec.json.encode(printed(statement)), STATEMENT)
 
     async def set(self, told: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``PrintError``."""
+        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
         async with self._one_at_a_time:
             return await _typeset(told, layout)
 
@@ -53,7 +53,7 @@ async def _typeset(told: bytes, layout: str) -> bytes:
             document, complaint = await process.communicate(told)
     except TimeoutError as error:
         msg = f"typesetting took longer than {SECONDS} s"
-        raise PrintError(msg) from error
+        raise TypesettingError(msg) from error
     finally:
         if process.returncode is None:
             process.kill()
@@ -61,5 +61,5 @@ async def _typeset(told: bytes, layout: str) -> bytes:
     if process.returncode != 0 or not document.startswith(b"%PDF-"):
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"typesetting ended with status {process.returncode}: {said or 'no message'}"
-        raise PrintError(msg)
+        raise TypesettingError(msg)
     return document

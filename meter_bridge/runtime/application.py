@@ -9,16 +9,16 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import load_key
-from meter_bridge.engine.access.token_service import TokenBook
+from meter_bridge.engine.access.token_service import TokenService
 from meter_bridge.engine.access.tokens import TokenInfo
-from meter_bridge.engine.access.visibility import Look
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
-from meter_bridge.engine.accounts.queries import Books
+from meter_bridge.engine.accounts.queries import LedgerQueries
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.alerts.service import AlertBook
+from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
@@ -27,7 +27,7 @@ from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
-from meter_bridge.engine.sites.service import ApplyResult, SiteFiles
+from meter_bridge.engine.sites.service import ApplyResult, SiteFileService
 from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
@@ -75,13 +75,13 @@ class Bridge:
         """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
         engine.session.archive = Archive(data / EXPORT_NAME)
-        self.look = Look(engine.session, discovery)
-        self._books = Books(engine.session, self.look)
-        self._alerts = AlertBook(engine.session, self.look)
+        self.look = Visibility(engine.session, discovery)
+        self._books = LedgerQueries(engine.session, self.look)
+        self._alerts = AlertService(engine.session, self.look)
         self._operations = Operations(engine.session)
         self._supplies = Supplies(engine.session)
-        self._site_files = SiteFiles(engine.session, engine.metering, self.look)
-        self._tokens = TokenBook(engine.session)
+        self._site_files = SiteFileService(engine.session, engine.reports, self.look)
+        self._tokens = TokenService(engine.session)
         file = load_providers(data)
         key = load_key(data)
         self.payments = Payments(engine.session, self._operations, key, file, self.look.account)
@@ -117,7 +117,9 @@ class Bridge:
 
     def account(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
-        return view.account_view(self.look.books_of(actor, account_id), self.engine.session.clock.now())
+        return view.account_view(
+            self.look.account_or_closed(actor, account_id), self.engine.session.clock.now()
+        )
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
@@ -146,8 +148,8 @@ class Bridge:
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
-        account = self.look.books_of(actor, account_id)
-        asked = TopUp.asked(account, amount, method, reference)
+        account = self.look.account_or_closed(actor, account_id)
+        asked = TopUp.from_request(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
 
     async def operate(
@@ -155,7 +157,7 @@ class Bridge:
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books once per key."""
         # A key that was answered keeps its answer, also after the account was closed.
-        account = self.look.books_of(actor, account_id)
+        account = self.look.account_or_closed(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
         operation = operation_of(account, asked, self._tokens.take_from_tenants)
@@ -234,7 +236,7 @@ class Bridge:
         """Apply a person's decision on a quarantined register."""
         return await decide_quarantine(
             self.engine.session,
-            self.engine.metering,
+            self.engine.reports,
             actor,
             self.look.meter(actor, meter_id),
             decision,
@@ -247,7 +249,7 @@ class Bridge:
         """Take a register that a person, or the device itself, tells."""
         meter = self.look.meter(actor, meter_id)
         engine = self.engine
-        return await take_reading(engine.session, engine.metering, actor, meter, register=register, at=at)
+        return await take_reading(engine.session, engine.reports, actor, meter, register=register, at=at)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
@@ -256,7 +258,7 @@ class Bridge:
         meter = self.look.meter(actor, meter_id)
         async with self._site_files.alone:
             return await self._operations.run(
-                actor, meter.supply.account.id, ReplaceMeter(self.engine.metering, meter.id, order), key
+                actor, meter.supply.account.id, ReplaceMeter(self.engine.reports, meter.id, order), key
             )
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
@@ -270,14 +272,14 @@ class Bridge:
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right once it is on record who said so; return the instant then in force."""
         unit = self.engine.session.begin(actor)
-        announce(
+        record_event(
             self.engine.session.installation,
             unit,
             EventKind.CLOCK_CONFIRMED,
             data={"wall": iso(self.engine.session.clock.wall()), "by": actor.name},
         )
-        unit.after(self.engine.confirm_clock)
-        unit.after(lambda: keep_wall_time(self.engine.session))
+        unit.after_commit(self.engine.confirm_clock)
+        unit.after_commit(lambda: keep_wall_time(self.engine.session))
         await self.engine.session.commit(unit)
         return iso(self.engine.session.clock.now())
 
@@ -329,7 +331,7 @@ class Bridge:
 
     async def look_for_tokens(self) -> None:
         """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
-        await self._tokens.look()
+        await self._tokens.refresh()
 
     async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
         """Return the tokens of the installation."""

@@ -35,6 +35,6 @@ async def keep_settings(
     """Store how the present customer of an account wants to be told."""
     unit = session.begin(actor)
     row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": unit.at}
-    unit.work.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
+    unit.changeset.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
     await session.commit(unit)
     return settings

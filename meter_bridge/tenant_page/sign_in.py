@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -25,13 +25,13 @@ from meter_bridge.tenant_page.access import (
     numbers_of,
     simple,
 )
-from meter_bridge.tenant_page.sign_in_limits import Lockout
+from meter_bridge.tenant_page.sign_in_limits import SignInLimits
 
 type FindAccount = Callable[[Actor, str], Account]
 _LONGEST: Final = 100
 
 
-class Door:
+class CustomerSignIn:
     """Lets customers in to the one account that is theirs."""
 
     def __init__(self, session: Session, key: SecretKey, page: str | None, account: FindAccount) -> None:
@@ -40,7 +40,7 @@ class Door:
         self._key = key
         self._page = page
         self._account = account
-        self._lockout = Lockout(session, key)
+        self._limits = SignInLimits(session, key)
         with session.reader.connect() as connection:
             found = load_accesses(connection)
         self._by_id = {each.id: each for each in found}
@@ -61,9 +61,9 @@ class Door:
         unit = self._session.begin(actor)
         made = new_access(self._key, account, unit.actor, unit.at)
         self._revoke(unit, account.id)
-        unit.work.add(ops.INSERT_TENANT_ACCESS, made.access.row())
-        unit.after(lambda: self._keep(made.access))
-        self._tell(unit, account.id, "made")
+        unit.changeset.add(ops.INSERT_TENANT_ACCESS, made.access.row())
+        unit.after_commit(lambda: self._keep(made.access))
+        self._record_event(unit, account.id, "made")
         await self._session.commit(unit)
         page = None if self._page is None else f"{self._page}/my/#in={made.link}"
         return AccessView(
@@ -80,15 +80,15 @@ class Door:
         account = self._account(actor, account_id)
         unit = self._session.begin(actor)
         if self._revoke(unit, account.id):
-            self._tell(unit, account.id, "revoked")
+            self._record_event(unit, account.id, "revoked")
             await self._session.commit(unit)
 
     def _revoke(self, unit: Transaction, account_id: str) -> bool:
         """End the accesses to an account as part of a unit; say whether there were any."""
         found = [each for each in self._by_id.values() if each.account_id == account_id]
         for each in found:
-            unit.work.add(ops.REVOKE_TENANT_ACCESS, {"row_id": each.id, "new_revoked_at": unit.at})
-            unit.after(partial(self._forget, each))
+            unit.changeset.add(ops.REVOKE_TENANT_ACCESS, {"row_id": each.id, "new_revoked_at": unit.at})
+            unit.after_commit(partial(self._forget, each))
         return bool(found)
 
     def _keep(self, access: Access) -> None:
@@ -100,11 +100,13 @@ class Door:
         self._by_id.pop(access.id, None)
         self._by_code.pop(access.code_hash, None)
         self._by_link.pop(access.link_hash, None)
-        self._session.feed.cut_off(_token_id(access))
+        self._session.feed.end_for_token(_token_id(access))
 
-    def _tell(self, unit: Transaction, account_id: str, what: str) -> None:
+    def _record_event(self, unit: Transaction, account_id: str, what: str) -> None:
         data = {"what": what, "by": unit.actor}
-        announce(self._session.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data)
+        record_event(
+            self._session.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data
+        )
 
     async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return who they are and the cookie.
@@ -112,16 +114,16 @@ class Door:
         Whatever is wrong, and whether or not there is such a number, the answer is the same.
         """
         at, typed = self._session.clock.now(), simple(number[:_LONGEST])
-        await self._lockout.look(typed, peer)
-        self._lockout.refuse(typed, peer, at)
+        await self._limits.refresh(typed, peer)
+        self._limits.refuse(typed, peer, at)
         digest = code_digest(self._key, code[:_LONGEST])
         access = self._by_code.get(digest)
         account = self._opened(access)
         if access is None or account is None or typed not in numbers_of(account):
-            if await self._lockout.wrong(typed, peer, digest.hex()[:8], at):
+            if await self._limits.wrong(typed, peer, digest.hex()[:8], at):
                 await self._note_lock(typed)
             raise _wrong()
-        await self._lockout.right(typed, peer)
+        await self._limits.right(typed, peer)
         return self._in(access, account)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
@@ -153,7 +155,7 @@ class Door:
         if self._session.can_change:
             unit = Transaction(self._session.clock.now(), actor="tenant's page")
             data: dict[str, object] = {"number": number[:40]}
-            announce(self._session.installation, unit, EventKind.ACCESS_LOCKED, data=data)
+            record_event(self._session.installation, unit, EventKind.ACCESS_LOCKED, data=data)
             await self._session.commit(unit)
 
     def actor_of(self, cookie: str) -> Actor | None:

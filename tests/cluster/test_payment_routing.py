@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.actor import Actor
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Kind, Told
+from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
 from meter_bridge.protocol.payment_requests import PaymentDecision
@@ -105,8 +105,10 @@ async def test_what_the_first_shard_heard_at_the_same_instant_is_booked_by_the_a
     pair: Pair,
 ) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"))
-    refund = Told(event_id="e2", kind=Kind.REFUNDED, payment_id="p1", reversal_id="r1", currency="ZAR")
-    await pair.owners[0].bridge.payments.cashier.hearing.keep("till", refund, None)
+    refund = ProviderEvent(
+        event_id="e2", kind=ProviderEventKind.REFUNDED, payment_id="p1", reversal_id="r1", currency="ZAR"
+    )
+    await pair.owners[0].bridge.payments.orders.event_handler.save("till", refund, None)
     for owner in (*pair.owners, *pair.owners):
         await owner.bridge.payments.tick()
     assert booked(pair, "s1") == [("credit", 1), ("take_back", 1)]
@@ -165,8 +167,13 @@ async def test_a_payment_is_dismissed_by_the_bridge_of_its_order(pair: Pair) -> 
 
 async def test_an_event_that_another_bridge_has_to_keep_is_never_acknowledged_unstored(pair: Pair) -> None:
     ordered = await order(pair, 0, "s1")
-    told = Told(
-        event_id="e1", kind=Kind.SUCCEEDED, order_id=ordered, payment_id="p1", amount=5000, currency="ZAR"
+    told = ProviderEvent(
+        event_id="e1",
+        kind=ProviderEventKind.SUCCEEDED,
+        order_id=ordered,
+        payment_id="p1",
+        amount=5000,
+        currency="ZAR",
     )
     body = json.dumps(
         {"id": "e1", "type": "succeeded", "order": told.order_id, "payment": "p1"}

@@ -12,9 +12,9 @@ from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -160,8 +160,8 @@ def test_a_band_in_no_group_has_one_price() -> None:
         "prices: {peak: 2,", "blocks: [{bands: [peak], up to: [50 kWh]}]\nprices: {peak: [2, 3],"
     )
     assert version_of(lines).ladders == (
-        Ladder(("peak",), (per_kwh("2"), per_kwh("3")), (50_000,)),
-        Ladder(("off-peak",), (per_kwh("1"),)),
+        BlockSchedule(("peak",), (per_kwh("2"), per_kwh("3")), (50_000,)),
+        BlockSchedule(("off-peak",), (per_kwh("1"),)),
     )
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import DAY_MS, Retention
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.protocol.messages import HistoryPage
 from meter_bridge.storage import changeset as ops
@@ -164,7 +164,7 @@ async def finish(kept: Kept) -> None:
     time = VirtualTime(wall=last_instant(kept.folder), synchronised=True)
     async with opened(kept.folder, time) as house:
         archive = Archive(kept.folder / EXPORT_NAME)
-        await Daemon(house.engine, Exporter(house.location, archive.export_dir), 1).export()
+        await Scheduler(house.engine, Exporter(house.location, archive.export_dir), 1).export()
         kept.look()
         await Retention(house.engine.session, archive, KEPT_DAYS).tick()
         oldest = "SELECT min(e.at) FROM segment s JOIN journal_entry e ON e.seq = s.entry_seq"

@@ -119,16 +119,16 @@ class Stalled:
 
 async def the_disk_does_not_keep_up(watched: Watched, after: int) -> None:
     engine = watched.flat.engine
-    if engine.session.waiting == 0:
+    if engine.session.pending_transactions == 0:
         watched.faults.enter_context(pytest.MonkeyPatch.context()).setattr(engine.session, "store", Stalled())
         for count in range(120):
             set_installation_alert(engine.session, AlertKind.LEDGER_AUDIT, None if count % 2 else "seen")
     watched.flat.time.forward(after)
-    watched.flat.intake.take([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
+    watched.flat.intake.handle([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
 
 
 async def payloads_cannot_be_read(watched: Watched, after: int) -> None:
-    watched.flat.intake.take([Rejected("not_json", "tele/flat-1/SENSOR")])
+    watched.flat.intake.handle([Rejected("not_json", "tele/flat-1/SENSOR")])
     await all_is_well(watched, after)
 
 

@@ -26,9 +26,9 @@ from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
@@ -132,7 +132,7 @@ class Recorder:
             self.queried.append(meter.id)
         return self.connected
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Note what is asked of a device's slot, or to be in it."""
         del place, relay_address
         if self.connected:
@@ -156,7 +156,7 @@ class House:
     transport: Recorder
     engine: Engine
     bridge: Bridge
-    intake: Intake
+    intake: ReportHandler
     store: InlineWriter
     pragmas: dict[str, int]
     location: Location
@@ -251,14 +251,14 @@ class House:
     async def report(self, *reports: Report, after: int = 0) -> None:
         """Let time pass, then hear reports in one message."""
         self.time.forward(after)
-        self.intake.take(reports)
+        self.intake.handle(reports)
         if self.at_once:
             await self.post_all()
         await self.settle()
 
     async def post_all(self) -> None:
         """Post everything that closed, also what its turn has not come for."""
-        await self.engine.post_waiting(everything=True)
+        await self.engine.run_deferred_postings(everything=True)
 
     async def read(
         self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None
@@ -266,7 +266,7 @@ class House:
         """Hear a reading of the first meter."""
         power = None if power_w is None else power_w * 1000
         address = self.meter.plan.energy_address
-        await self.report(Report(address, register_wh=wh, power_mw=power, witness=witness), after=after)
+        await self.report(Report(address, register_wh=wh, power_mw=power, reset_marker=witness), after=after)
 
     async def relay(self, position: RelayPosition, *, power_w: int | None = None, after: int = 300) -> None:
         """Hear the first meter's relay."""
@@ -300,9 +300,9 @@ class House:
         self.time.forward(milliseconds)
         self.engine.check_clock()
         keep_wall_time(self.engine.session)
-        self.engine.protection_work()
-        await self.engine.clock_work()
-        await self.engine.post_waiting()
+        self.engine.advance_protections()
+        await self.engine.run_due_accounts()
+        await self.engine.run_deferred_postings()
         if self.engine.session.storage_error is None:
             self.engine.cut_offs.tick()
             self.engine.relays.tick()
@@ -406,7 +406,7 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     discovery = Discovery()
     bridge, intake = (
         Bridge(engine, discovery, data),
-        Intake(engine.session, engine.metering, engine.cut_offs, discovery),
+        ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
     )
     house = House(data, time, transport, engine, bridge, intake, store, pragmas, location)
     try:

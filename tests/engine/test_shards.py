@@ -16,7 +16,7 @@ from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
@@ -64,7 +64,7 @@ class Owner:
 
     engine: Engine
     bridge: Bridge
-    intake: Intake
+    intake: ReportHandler
 
     async def apply(self, text: str) -> tuple[str, ...]:
         """Apply a site file; return what is pending."""
@@ -73,7 +73,7 @@ class Owner:
 
     async def read(self, unit: str, wh: int) -> None:
         """Hear a register."""
-        self.intake.take([Report(f"tasmota:{unit}/1", register_wh=wh)])
+        self.intake.handle([Report(f"tasmota:{unit}/1", register_wh=wh)])
         await self.engine.session.drained()
 
 
@@ -95,7 +95,7 @@ class Street:
             yield Owner(
                 engine,
                 Bridge(engine, discovery, self.data),
-                Intake(engine.session, engine.metering, engine.cut_offs, discovery),
+                ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
             )
             engine.session.flush(everything=True)
             await engine.session.drained()
@@ -266,8 +266,8 @@ async def test_hours_that_changed_are_told_whatever_numbers_other_shards_have(di
             divided.time.forward(HOUR)
             await first.read("n1", 1_000 * hour)
             await second.read("s1", 1_000 * hour)
-            await first.engine.post_waiting(everything=True)
-            await second.engine.post_waiting(everything=True)
+            await first.engine.run_deferred_postings(everything=True)
+            await second.engine.run_deferred_postings(everything=True)
         whole = (await hours_of(first, "n1", after=0)).accounts[0].hours
         middle = divided.seqs("n1")[-2]
         late = (await hours_of(first, "n1", after=middle)).accounts[0].hours

@@ -7,7 +7,14 @@ import pytest
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.people import TOPICS
 from meter_bridge.notify.rules import CUSTOMER_TOPICS
-from meter_bridge.notify.templates import LANGUAGES, Facts, digest_message, message, trial_message, words
+from meter_bridge.notify.templates import (
+    LANGUAGES,
+    Facts,
+    digest_message,
+    message,
+    templates_for,
+    trial_message,
+)
 
 FACTS = Facts(
     "Flat 1",
@@ -27,7 +34,7 @@ def gaps(text: str) -> set[str | None]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_has_a_title_for_every_topic_and_a_text_for_every_customers(language: str) -> None:
-    own, english = words(language), words("en")
+    own, english = templates_for(language), templates_for("en")
     assert own.titles.keys() >= TOPICS
     assert own.texts.keys() >= CUSTOMER_TOPICS
     for topic in own.texts:

@@ -11,14 +11,14 @@ from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.engine.statement.spreadsheet import as_csv
-from meter_bridge.printing.typesetter import Printer
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import TEXT
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 CSV: Final = "text/csv"
 PDF: Final = "application/pdf"
-PRINTER: Final = web.AppKey("printer", Printer)
+TYPESETTER: Final = web.AppKey("printer", Typesetter)
 
 
 class Format(StrEnum):
@@ -70,7 +70,7 @@ class StatementQuery(
 async def _written(call: Call, statement: Statement, form: Format) -> tuple[str, bytes]:
     """Return the content type and the content of a statement's file."""
     if form is Format.PDF:
-        return PDF, await call.request.app[PRINTER].as_pdf(statement)
+        return PDF, await call.request.app[TYPESETTER].as_pdf(statement)
     return f"{CSV}; charset=utf-8", as_csv(statement)
 
 

@@ -11,7 +11,7 @@ from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.routes.statements import PDF, PRINTER
+from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
@@ -105,7 +105,7 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     if query.format == "json":
         return Reply(made)
     told = receipt.told(made, query.language)
-    content = await call.request.app[PRINTER].set(told, receipt.LAYOUT)
+    content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)

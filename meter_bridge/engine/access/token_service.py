@@ -29,7 +29,7 @@ from meter_bridge.storage import changeset as ops, tables
 DAY_MS: Final = 86_400_000
 
 
-class TokenBook:
+class TokenService:
     """Keeps the tokens of an engine's installation."""
 
     def __init__(self, session: Session) -> None:
@@ -53,8 +53,8 @@ class TokenBook:
         token_id, secret = new_secret()
         expires = None if days is None else unit.at + days * DAY_MS
         stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({token_id: stored}))
+        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after_commit(lambda: self._tokens.update({token_id: stored}))
         await self.engine.commit(unit)
         return compose(token_id, secret)
 
@@ -78,13 +78,13 @@ class TokenBook:
                     remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
                 )
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
         found = await asyncio.to_thread(self._read_tokens)
         changed = [token_id for token_id, stored in self._tokens.items() if found.get(token_id) != stored]
         self._tokens.update(found)
         for token_id in changed:
-            self.engine.feed.cut_off(token_id)
+            self.engine.feed.end_for_token(token_id)
 
     def _read_tokens(self) -> dict[str, StoredToken]:
         with self.engine.reader.connect() as connection:
@@ -121,6 +121,6 @@ class TokenBook:
 
     def _keep_token(self, unit: Transaction, stored: StoredToken) -> None:
         """Store a token that may do less than before, and end what it listens to."""
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({stored.id: stored}))
-        unit.after(lambda: self.engine.feed.cut_off(stored.id))
+        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after_commit(lambda: self._tokens.update({stored.id: stored}))
+        unit.after_commit(lambda: self.engine.feed.end_for_token(stored.id))

@@ -28,8 +28,8 @@ STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 
 def make_feed(session: Session) -> Feed:
     """Return the feed of an session."""
-    look = Look(session)
-    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_hear)
+    look = Visibility(session)
+    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_receive)
     return Feed(found, lambda after, upto: read_events(session.reader, after, upto))
 
 
@@ -39,7 +39,7 @@ def may_see(actor: Actor, account: Account) -> bool:
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
 
 
-class Look:
+class Visibility:
     """Views of the engine's state for one actor."""
 
     def __init__(self, session: Session, discovery: Discovery | None = None) -> None:
@@ -67,7 +67,7 @@ class Look:
             )
         return account
 
-    def books_of(self, actor: Actor, account_id: str) -> Account:
+    def account_or_closed(self, actor: Actor, account_id: str) -> Account:
         """Return an account, or what is left of one whose unit is no longer served.
 
         Else ``RequestRefused``.
@@ -102,7 +102,7 @@ class Look:
             return None
         return view.account_view(account, self._session.clock.now())
 
-    def may_hear(self, actor: Actor, event: Event) -> bool:
+    def may_receive(self, actor: Actor, event: Event) -> bool:
         """Say whether an actor may hear of an event: a tenant only of those of the own tenancy."""
         if event.account_id is None:
             return actor.role in STAFF

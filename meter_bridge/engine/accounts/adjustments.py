@@ -28,13 +28,13 @@ class Refund(BookOperation):
     """Money back to the customer, at most the balance."""
 
     amount: int
-    asked: requests.Refund
+    request: requests.Refund
 
     name: ClassVar[str] = "refund"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.reason, self.asked.reference]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.reason, self.request.reference]
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -43,11 +43,11 @@ class Refund(BookOperation):
         )
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         settle_all(session.installation, account, unit)
-        detail = {"amount": self.amount, "reason": self.asked.reason, "reference": self.asked.reference}
+        detail = {"amount": self.amount, "reason": self.request.reason, "reference": self.request.reference}
         postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
         seq = book_entry(session, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
         return self.result(session, account, unit, seq, detail)
@@ -58,13 +58,13 @@ class Correction(BookOperation):
     """A change of the balance, either way; money that comes in repays emergency credit first."""
 
     amount: int
-    asked: requests.Correction
+    request: requests.Correction
 
     name: ClassVar[str] = "correction"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.reason]
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -80,14 +80,14 @@ class Correction(BookOperation):
         check_amount(account, self.amount, -room, room, "a correction")
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         settle_all(session.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), -self.amount)
-        detail = {"amount": self.amount, "reason": self.asked.reason}
+        detail = {"amount": self.amount, "reason": self.request.reason}
         postings = journal.correction(account.site.currency, spending)
-        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.asked.reason}", detail)
+        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
         return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
@@ -96,17 +96,17 @@ class Transfer(BookOperation):
     """Credit from one account to another, in one transaction; each ledger names the other."""
 
     amount: int
-    asked: requests.Transfer
+    request: requests.Transfer
 
     name: ClassVar[str] = "transfer"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.to, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.to, self.request.reason]
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        target = other_account(session, account, self.asked.to)
+        target = other_account(session, account, self.request.to)
         room = MAX_AMOUNT - abs(credit_now(target).balance)
         check_amount(
             account,
@@ -118,16 +118,16 @@ class Transfer(BookOperation):
         )
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         settle_all(session.installation, account, unit)
-        currency, reason = account.site.currency, self.asked.reason
-        detail = {"amount": self.amount, "to": self.asked.to, "reason": reason}
+        currency, reason = account.site.currency, self.request.reason
+        detail = {"amount": self.amount, "to": self.request.to, "reason": reason}
         postings = journal.entry(currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER)
-        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.asked.to}", detail)
+        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
         seq = book_entry(session, account, unit, entry)
-        target = other_account(session, account, self.asked.to)
+        target = other_account(session, account, self.request.to)
         receive_transfer(session, target, unit, self.amount, seq, reason)
         return self.result(session, account, unit, seq, detail)
 
@@ -151,38 +151,38 @@ class WriteOff(BookOperation):
     """What the customer need not pay any more, of a debt or of the arrears."""
 
     amount: int | None
-    asked: requests.WriteOff
+    request: requests.WriteOff
 
     name: ClassVar[str] = "write_off"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.debt, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.debt, self.request.reason]
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        owed = owed_of(account, self.asked.debt)
+        owed = owed_of(account, self.request.debt)
         if not owed:
-            what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
+            what = "arrears" if self.request.debt is None else f"debt {self.request.debt!r}"
             debts = ", ".join(account.debts)
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
                 f"{account.id} owes nothing of its {what}",
                 field="debt",
-                value=self.asked.debt,
+                value=self.request.debt,
                 remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
             )
         if self.amount is not None:
             check_amount(account, self.amount, 1, owed, "a write-off")
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        debt_id = self.asked.debt
+        debt_id = self.request.debt
         amount = owed_of(account, debt_id) if self.amount is None else self.amount
-        seq = write_off(session, account, unit, debt_id, amount, self.asked.reason)
-        detail = {"amount": amount, "debt": debt_id, "reason": self.asked.reason}
+        seq = write_off(session, account, unit, debt_id, amount, self.request.reason)
+        detail = {"amount": amount, "debt": debt_id, "reason": self.request.reason}
         return self.result(session, account, unit, seq, detail)
 
 
@@ -222,21 +222,21 @@ def write_off(
     return book_entry(session, account, unit, entry)
 
 
-def refund(account: Account, asked: requests.Refund) -> Refund:
+def refund(account: Account, request: requests.Refund) -> Refund:
     """Return the refund that is asked for."""
-    return Refund(parsed_amount(account, asked.amount), asked)
+    return Refund(parsed_amount(account, request.amount), request)
 
 
-def correction(account: Account, asked: requests.Correction) -> Correction:
+def correction(account: Account, request: requests.Correction) -> Correction:
     """Return the correction that is asked for."""
-    return Correction(parsed_amount(account, asked.amount), asked)
+    return Correction(parsed_amount(account, request.amount), request)
 
 
-def transfer(account: Account, asked: requests.Transfer) -> Transfer:
+def transfer(account: Account, request: requests.Transfer) -> Transfer:
     """Return the transfer that is asked for."""
-    return Transfer(parsed_amount(account, asked.amount), asked)
+    return Transfer(parsed_amount(account, request.amount), request)
 
 
-def written_off(account: Account, asked: requests.WriteOff) -> WriteOff:
+def written_off(account: Account, request: requests.WriteOff) -> WriteOff:
     """Return the write-off that is asked for."""
-    return WriteOff(None if asked.amount is None else parsed_amount(account, asked.amount), asked)
+    return WriteOff(None if request.amount is None else parsed_amount(account, request.amount), request)

@@ -9,7 +9,7 @@ from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
-from meter_bridge.engine.ledger.journal import announce, book, entry_id
+from meter_bridge.engine.ledger.journal import book, entry_id, record_event
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -73,7 +73,7 @@ def book_entry(session: Session, account: Account, unit: Transaction, entry: Ent
         refers_to=entry.refers_to,
     )
     told = {"id": entry_id(seq), "kind": entry.kind.value, "by": unit.actor, **entry.detail}
-    announce(
+    record_event(
         session.installation,
         unit,
         EventKind.LEDGER_ENTRY,

@@ -31,7 +31,7 @@ class SelectEmergencyCredit(BookOperation):
     name: ClassVar[str] = "emergency_credit"
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return []
 
     @override
@@ -58,7 +58,7 @@ class SelectEmergencyCredit(BookOperation):
         )
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         # What was used before the choice is the balance's; only what comes after may be lent.

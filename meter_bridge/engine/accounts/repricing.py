@@ -63,18 +63,18 @@ class Repricing(BookOperation):
     """
 
     supply_id: str
-    asked: requests.Repricing
+    request: requests.Repricing
     found: list[_Found] = field(default_factory=list)
 
     name: ClassVar[str] = "repricing"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
-        return [self.supply_id, self.asked.day, self.asked.version, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.supply_id, self.request.day, self.request.version, self.request.reason]
 
     @override
-    def look_up(self, session: Session, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the price list, the energy and what was charged; refuse what cannot be priced."""
         # Only now: the state may have been read anew while the operation waited for its turn.
         account = session.installation.accounts.get(account_id)
@@ -82,15 +82,17 @@ class Repricing(BookOperation):
             return  # refused by what carries operations out
         supply, tenancy = self._supply(account), account.tenancy
         with snapshot(session.reader) as connection:
-            version = _version(connection, self.asked.version, account.site.currency)
-            period = version.billing_period.text(_day(self.asked.day))
+            version = _version(connection, self.request.version, account.site.currency)
+            period = version.billing_period.text(_day(self.request.day))
             start, end = (day_start(day, version.zone) for day in bounds(period))
             if end > session.clock.now():
-                raise _refused("day", self.asked.day, "lies in a period that is not over", "wait for its end")
+                raise _refused(
+                    "day", self.request.day, "lies in a period that is not over", "wait for its end"
+                )
             since = tenancy.start
             if end <= since:
                 what = "lies before the present customer moved in"
-                raise _refused("day", self.asked.day, what, "settle it with the customer of then")
+                raise _refused("day", self.request.day, what, "settle it with the customer of then")
             start = max(start, since)
             early = min(start, known_from(version, period)) - EARLY_MS
             first = first_entry_since(connection, early, account_id)
@@ -98,7 +100,7 @@ class Repricing(BookOperation):
                 whole = _used_in(supply, first, start, end)
                 if _sold_units(there, whole):
                     what = "lies in a period whose energy was sold as units, at the price of then"
-                    raise _refused("day", self.asked.day, what, "correct the balance instead")
+                    raise _refused("day", self.request.day, what, "correct the balance instead")
                 known = max(known_from(version, period), since)
                 used = _energy(there, _used_in(supply, first, known, end))
                 charged = _charged(there, whole)
@@ -116,7 +118,7 @@ class Repricing(BookOperation):
         raise _refused("supply", self.supply_id, "is not of this account", f"name one of {known}")
 
     @override
-    def lacks(self, session: Session, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something of the period is not in the journal yet; it would be left out."""
         if not self.found:
             return False
@@ -138,10 +140,10 @@ class Repricing(BookOperation):
         refuse_uncharged(session, account, found.end)
         if found.difference == 0:
             what = f"prices {found.period} at what was charged already"
-            raise _refused("version", self.asked.version, what, "nothing needs to be done")
+            raise _refused("version", self.request.version, what, "nothing needs to be done")
 
     @override
-    def carry_out(
+    def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         found = self.found[0]
@@ -149,7 +151,7 @@ class Repricing(BookOperation):
         spending = spend(account.policy.credit, posted_credit(account), found.difference)
         detail = {
             "amount": -found.difference,
-            "reason": self.asked.reason,
+            "reason": self.request.reason,
             "repricing": {
                 "supply": self.supply_id,
                 _PERIOD_KEY: found.period,
@@ -167,15 +169,17 @@ class Repricing(BookOperation):
         return self.result(session, account, unit, seq, detail)
 
 
-def repricing(account: Account, asked: requests.Repricing) -> Repricing:
+def repricing(account: Account, request: requests.Repricing) -> Repricing:
     """Return the repricing that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
     supplies = {supply.id: supply for supply in account.supplies}
-    if asked.supply is not None and asked.supply not in supplies:
-        raise _refused("supply", asked.supply, "is not of this account", f"name one of {', '.join(supplies)}")
-    if asked.supply is None and len(supplies) != 1:
+    if request.supply is not None and request.supply not in supplies:
+        raise _refused(
+            "supply", request.supply, "is not of this account", f"name one of {', '.join(supplies)}"
+        )
+    if request.supply is None and len(supplies) != 1:
         raise _refused("supply", "", "has to be named", f"name one of {', '.join(supplies)}")
-    _day(asked.day)
-    return Repricing(asked.supply or account.supplies[0].id, asked)
+    _day(request.day)
+    return Repricing(request.supply or account.supplies[0].id, request)
 
 
 def _refused(name: str, value: str, what: str, remedy: str) -> RequestRefused:

@@ -12,7 +12,7 @@ from meter_bridge.engine.accounts.view import supply_view
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_id
+from meter_bridge.engine.ledger.journal import add_lines, book, entry_id, record_event
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
@@ -38,7 +38,7 @@ class TopUp(Operation[TopUpResult]):
     answer: ClassVar[type] = TopUpResult
 
     @classmethod
-    def asked(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
+    def from_request(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
         """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
         value = parsed_amount(account, amount)
         check_text("method", method, METHOD_LENGTH)
@@ -46,7 +46,7 @@ class TopUp(Operation[TopUpResult]):
         return cls(value, method, reference)
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.amount, self.method, self.reference]
 
     @override
@@ -65,7 +65,7 @@ class TopUp(Operation[TopUpResult]):
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
-    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
         settle_all(session.installation, account, unit)
         zone = ZoneInfo(account.site.time_zone)
@@ -77,7 +77,7 @@ class TopUp(Operation[TopUpResult]):
         supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
         shown = split.shown()
         if purchase.wh:
-            shown["units"] = min(purchase.settlement.total, split.balance)
+            shown["units"] = min(purchase.charges.total, split.balance)
             shown["balance"] = split.balance - shown["units"]
         detail = {
             "amount": self.amount,
@@ -99,7 +99,7 @@ class TopUp(Operation[TopUpResult]):
             detail=detail,
         )
         if supply is not None and purchase.wh:
-            add_lines(supply, unit, seq, purchase.settlement)
+            add_lines(supply, unit, seq, purchase.charges)
         _count_against_caps(account, split, unit.at, zone)
         top_up = TopUpView(
             id=entry_id(seq),
@@ -113,7 +113,7 @@ class TopUp(Operation[TopUpResult]):
         )
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        announce(session.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        record_event(session.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
         evaluate(session, account, unit)

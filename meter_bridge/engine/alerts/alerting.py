@@ -2,7 +2,7 @@
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -54,7 +54,7 @@ def _open(
     alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
     (installation.alerts if account is None else account.alerts)[key] = alert
     site_id = account.site.id if account else None
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_ALERT,
         {
             "id": alert.id,
@@ -78,7 +78,7 @@ def _close(
 ) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
-    unit.work.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
+    unit.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
     _tell(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
 
 
@@ -91,7 +91,7 @@ def _tell(
     kind: EventKind,
 ) -> None:
     """Announce the opening or closing of an alert."""
-    announce(
+    record_event(
         installation,
         unit,
         kind,

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
-from meter_bridge.engine.access.visibility import STAFF, Look
+from meter_bridge.engine.access.visibility import STAFF, Visibility
 from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.ledger.entries import read_alerts
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
@@ -16,10 +16,10 @@ from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops
 
 
-class AlertBook:
+class AlertService:
     """Lists an engine's alerts, and notes who has seen them."""
 
-    def __init__(self, session: Session, look: Look) -> None:
+    def __init__(self, session: Session, look: Visibility) -> None:
         """Keep the session, and who may see what."""
         self._session = session
         self._look = look
@@ -46,8 +46,8 @@ class AlertBook:
             unit = self._session.begin(actor)
             alert.acknowledged_at = unit.at
             row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
-            unit.work.add(ops.ACKNOWLEDGE_ALERT, row)
-            announce(
+            unit.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
+            record_event(
                 self._session.installation,
                 unit,
                 EventKind.ALERT_ACKNOWLEDGED,

@@ -9,7 +9,7 @@ from meter_bridge.engine.state.transaction import Transaction
 
 def record_outage(session: Session, unit: Transaction, reason: str) -> None:
     """Put on record, as part of a transaction, from when to when nothing could be stored."""
-    outage = session.outage
+    outage = session.storage_outage
     if outage.since is None:
         return
     message = (
@@ -19,4 +19,4 @@ def record_outage(session: Session, unit: Transaction, reason: str) -> None:
     )
     key = session.own_alert(AlertKind.STORAGE_FAILING)
     keep_past_alert(session.installation, unit, key, message, outage.since)
-    unit.after(outage.end)
+    unit.after_commit(outage.end)

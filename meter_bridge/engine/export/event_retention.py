@@ -20,10 +20,10 @@ BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _PurgeRule:
     """What is forgotten alike."""
 
-    forget: ops.Statement
+    purge: ops.Statement
     ended: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
@@ -55,14 +55,14 @@ def _files(before: int) -> Select[tuple[object, ...]]:
 
 
 _KINDS: Final = (
-    _Kind(ops.PURGE_EVENT, _events),
-    _Kind(ops.PURGE_COMMAND, _commands),
-    _Kind(ops.PURGE_NOTICE, _messages),
-    _Kind(ops.PURGE_FILE, _files),
+    _PurgeRule(ops.PURGE_EVENT, _events),
+    _PurgeRule(ops.PURGE_COMMAND, _commands),
+    _PurgeRule(ops.PURGE_NOTICE, _messages),
+    _PurgeRule(ops.PURGE_FILE, _files),
 )
 
 
-class Forgetting:
+class EventRetention:
     """Keeps what ended within so many days."""
 
     def __init__(self, session: Session, days: int) -> None:
@@ -78,17 +78,17 @@ class Forgetting:
                 more = await self._some(kind, before)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _some(self, kind: _Kind, before: int) -> bool:
+    async def _some(self, kind: _PurgeRule, before: int) -> bool:
         """Forget a few rows of a kind in one transaction; say whether there were any."""
         rows = await asyncio.to_thread(self._ended, kind, before)
         unit = Transaction(self._session.clock.now())
-        unit.work.extend(kind.forget, rows)
+        unit.changeset.extend(kind.purge, rows)
         done = self._session.submit(unit)
         if done is not None:
             await self._session.ended(done)
         return bool(rows)
 
-    def _ended(self, kind: _Kind, before: int) -> Sequence[dict[str, object]]:
+    def _ended(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
         """Return the next few rows of a kind."""
         with self._session.reader.connect() as connection:
             return [dict(row) for row in connection.execute(kind.ended(before).limit(BATCH)).mappings()]

@@ -72,9 +72,9 @@ class Retention:
     async def _let_go(self, first: int, last: int) -> None:
         """Delete the segments of some entries in one transaction; raises ``StorageError``."""
         unit = Transaction(self._session.clock.now())
-        unit.work.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
-        unit.work.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
-        unit.work.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
+        unit.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
+        unit.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
+        unit.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
         done = self._session.submit(unit)
         if done is not None:
             await self._session.ended(done)

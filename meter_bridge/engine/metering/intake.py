@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.driver import Discovered, HeldCutOff, Item, Rejected, Removed, Report
+from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 
@@ -13,17 +13,19 @@ KINDS_COUNTED: Final = 200
 """Kinds of unreadable payloads told apart; drivers use fewer, this bounds what a bug could do."""
 
 
-class Intake:
+class ReportHandler:
     """Takes items in the order in which they were heard."""
 
-    def __init__(self, session: Session, readings: Metering, cut_offs: CutOffs, discovery: Discovery) -> None:
+    def __init__(
+        self, session: Session, readings: MeterReports, cut_offs: CutOffs, discovery: Discovery
+    ) -> None:
         """Keep where items go."""
         self._session = session
         self._readings = readings
         self._cut_offs = cut_offs
         self._discovery = discovery
 
-    def take(self, items: Sequence[Item]) -> None:
+    def handle(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
         session = self._session
         try:
@@ -36,20 +38,20 @@ class Intake:
                     # Where nothing can be charged now, the meter's register keeps the record.
                     if session.storage_error is not None or not session.accepting.is_set():
                         continue
-                    if not self._readings.take(item, at, clock_sure=session.clock.sure):
-                        self._discovery.hear(item, at)
+                    if not self._readings.handle(item, at, clock_sure=session.clock.sure):
+                        self._discovery.observe(item, at)
                 else:
-                    self._take_news(item, at)
+                    self._handle_notice(item, at)
         except Exception as error:
             session.invalidate(error)
             raise
 
-    def _take_news(self, item: Item, at: int) -> None:
+    def _handle_notice(self, item: Item, at: int) -> None:
         """Take what else a device or its gateway said."""
         session = self._session
-        if isinstance(item, HeldCutOff):
+        if isinstance(item, ReportedCutOff):
             if session.can_change:
-                self._cut_offs.take(item, at)
+                self._cut_offs.handle(item, at)
         elif isinstance(item, Discovered):
             self._discovery.announce(item)
         elif isinstance(item, Removed):

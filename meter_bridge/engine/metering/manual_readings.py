@@ -8,8 +8,15 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.metering.manual_reading import Told, check_clock, keep, read_told, tell, too_early
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.metering.manual_reading import (
+    ReportedReading,
+    check_clock,
+    parse_reading,
+    record_reading_event,
+    save_reading,
+    too_early,
+)
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -22,12 +29,12 @@ from meter_bridge.protocol.messages import (
 
 
 async def take_reading(
-    session: Session, readings: Metering, actor: Actor, meter: Meter, *, register: str, at: str | None
+    session: Session, readings: MeterReports, actor: Actor, meter: Meter, *, register: str, at: str | None
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     unit = session.begin(actor)
     check_clock(session)
-    told = read_told(session, "register", register, at, unit.at)
+    told = parse_reading(session, "register", register, at, unit.at)
     before = meter.register
     if before is not None and told.at < before.since:
         raise too_early(meter, before, "reading")
@@ -35,17 +42,17 @@ async def take_reading(
         step = _judge(readings, meter, unit, told)
         outcome = _outcome(before, step)
         if actor.role is Role.DEVICE:
-            readings.take(Report(meter.plan.energy_address), unit.at, clock_sure=True)
+            readings.handle(Report(meter.plan.energy_address), unit.at, clock_sure=True)
         else:
             _record(session, meter, unit, told, outcome)
-        unit.keep(meter.supply)
+        unit.save_supply(meter.supply)
         evaluate(session, meter.supply.account, unit)
     answer = ReadingResult(meter_view(meter), outcome, step.delta_wh)
     await session.commit(unit)
     return answer
 
 
-def _judge(readings: Metering, meter: Meter, unit: Transaction, told: Told) -> Advance:
+def _judge(readings: MeterReports, meter: Meter, unit: Transaction, told: ReportedReading) -> Advance:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
@@ -53,7 +60,7 @@ def _judge(readings: Metering, meter: Meter, unit: Transaction, told: Told) -> A
         told.at,
         told.step_wh,
         modulus_wh=modulus,
-        boot=meter.boot,
+        boot_id=meter.boot_id,
         ahead_ms=told.ahead_ms,
     )
     if meter.register is None:
@@ -62,11 +69,13 @@ def _judge(readings: Metering, meter: Meter, unit: Transaction, told: Told) -> A
     return readings.judge(meter, unit, meter.register, reading)
 
 
-def _record(session: Session, meter: Meter, unit: Transaction, told: Told, outcome: ReadingOutcome) -> None:
+def _record(
+    session: Session, meter: Meter, unit: Transaction, told: ReportedReading, outcome: ReadingOutcome
+) -> None:
     """Tell who read what by hand, and keep it."""
     data = {"register_wh": told.wh, "at": iso(told.at), "by": unit.actor, "manual": True, "outcome": outcome}
-    tell(session, meter, unit, EventKind.REGISTER_READ, data)
-    keep(session, meter, unit, told, EventKind.REGISTER_READ)
+    record_reading_event(session, meter, unit, EventKind.REGISTER_READ, data)
+    save_reading(session, meter, unit, told, EventKind.REGISTER_READ)
 
 
 def _outcome(before: Register | None, step: Advance) -> ReadingOutcome:

@@ -5,8 +5,8 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Advance, Decision, decide
 from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.supply.evaluation import evaluate
@@ -17,7 +17,7 @@ _UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wai
 
 
 async def decide_quarantine(
-    session: Session, readings: Metering, actor: Actor, meter: Meter, decision: str, reason: str
+    session: Session, readings: MeterReports, actor: Actor, meter: Meter, decision: str, reason: str
 ) -> MeterView:
     """Apply a person's decision on a quarantined register, with who took it and why."""
     unit = session.begin(actor)
@@ -25,7 +25,7 @@ async def decide_quarantine(
     with session.atomic():
         readings.charge(meter, unit, step)
         readings.end_quarantine(meter, unit, decision, actor.name, reason)
-        announce(
+        record_event(
             session.installation,
             unit,
             EventKind.QUARANTINE_DECIDED,

@@ -31,18 +31,18 @@ class Operation[T](ABC):
     name: ClassVar[str]
     """Keys are unique per account and this name."""
     answer: ClassVar[type]
-    alone: ClassVar[bool] = False
+    exclusive: ClassVar[bool] = False
     """Wait for every other such operation, because it looks at what is on disk."""
 
     @abstractmethod
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         """Return what tells this request from another with the same key."""
 
-    def look_up(self, session: Session, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
         del session, account_id  # most changes need nothing but the state
 
-    def lacks(self, session: Session, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is to be booked first, and then looked up, for the change to be right."""
         del session, account  # most changes are right whatever waits
         return False
@@ -56,7 +56,7 @@ class Operation[T](ABC):
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
@@ -68,7 +68,7 @@ class _Request[T]:
     account_id: str
     operation: Operation[T]
     key: str
-    content: str
+    fingerprint: str
     """Digest of what tells it from another with the same key."""
     tenancy: int | None
     """For which a tenant asked; None for whoever acts for the account itself."""
@@ -86,14 +86,14 @@ class Operations:
         """Keep the engine; keys under way are remembered until they are on disk."""
         self._session = session
         self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
-        self._alone = asyncio.Lock()
+        self._exclusive_lock = asyncio.Lock()
 
     async def run[T](
         self, actor: Actor, account_id: str, operation: Operation[T], key: str
     ) -> tuple[T, bool]:
         """Carry an operation out, or return what its key was first answered with, and say which."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
-        content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
+        content = hashlib.sha256(json.dumps(operation.fingerprint()).encode()).hexdigest()
         asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
         while (under_way := self._under_way.get(asked.place)) is not None:
             known, result, _ = await asyncio.shield(under_way)
@@ -113,28 +113,28 @@ class Operations:
     async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
         operation, account_id = asked.operation, asked.account_id
-        async with self._alone if operation.alone else nullcontext():
+        async with self._exclusive_lock if operation.exclusive else nullcontext():
             before = await asyncio.to_thread(self._find, asked)
             if before is not None:
                 known, result, at = before
                 self._check_tenancy(asked, at)
                 return known, result, True
-            await asyncio.to_thread(operation.look_up, self._session, account_id)
-            if await self._booked_first(operation, account_id):
-                await asyncio.to_thread(operation.look_up, self._session, account_id)
-            return asked.content, await self._carry_out(asked), False
+            await asyncio.to_thread(operation.prefetch, self._session, account_id)
+            if await self._close_first(operation, account_id):
+                await asyncio.to_thread(operation.prefetch, self._session, account_id)
+            return asked.fingerprint, await self._execute(asked), False
 
     async def _running(self) -> None:
         """Wait while a site file is applied."""
         while not self._session.accepting.is_set():
             await self._session.accepting.wait()
 
-    async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
+    async def _close_first[T](self, operation: Operation[T], account_id: str) -> bool:
         """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
         session = self._session
         await self._running()
         account = operation.account(session, account_id)
-        if account is None or session.storage_error or not operation.lacks(session, account):
+        if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
         unit = Transaction(session.clock.now())
         with session.atomic():
@@ -143,7 +143,7 @@ class Operations:
         await session.commit(unit)
         return True
 
-    async def _carry_out[T](self, asked: _Request[T]) -> T:
+    async def _execute[T](self, asked: _Request[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
         session, operation, account_id = self._session, asked.operation, asked.account_id
         await self._running()
@@ -158,14 +158,14 @@ class Operations:
         operation.check(session, account)
         unit = Transaction(session.clock.now(), actor=asked.actor.name)
         with session.atomic():
-            seq, result = operation.carry_out(session, account, unit)
-        unit.work.add(
+            seq, result = operation.execute(session, account, unit)
+        unit.changeset.add(
             ops.INSERT_OPERATION,
             {
                 "account_id": account.id,
                 "operation": operation.name,
                 "key": asked.key,
-                "content_hash": asked.content,
+                "content_hash": asked.fingerprint,
                 "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
                 "at": unit.at,

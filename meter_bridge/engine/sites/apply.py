@@ -23,8 +23,8 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts.tenancies import tenancy_row
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import announce, book
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.ledger.journal import book, record_event
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
 from meter_bridge.engine.state.session import Session
@@ -38,7 +38,7 @@ class _Step:
     """What every part of an apply needs."""
 
     session: Session
-    readings: Metering
+    readings: MeterReports
     unit: Transaction
     before: InstallationPlan | None
 
@@ -50,7 +50,7 @@ class _Step:
 
 def site_unit(
     session: Session,
-    readings: Metering,
+    readings: MeterReports,
     before: InstallationPlan | None,
     plan: InstallationPlan,
     document: str,
@@ -68,17 +68,17 @@ def site_unit(
         _apply_site(step, site)
         if placed is not None:
             row = {"site_id": site.id, "shard": placed[site.id]}
-            step.unit.work.add(ops.UPSERT_SITE_SHARD, row)
+            step.unit.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
     _withdraw_versions(step, before, plan)
     _store_applied(session, step.unit, document, plan)
-    step.unit.work.absorb(session.heartbeat())
+    step.unit.changeset.absorb(session.heartbeat())
     return step.unit
 
 
 def followed_unit(
     session: Session,
-    readings: Metering,
+    readings: MeterReports,
     before: InstallationPlan | None,
     plan: InstallationPlan,
     seq: int,
@@ -89,7 +89,7 @@ def followed_unit(
     session.installation.name = plan.name
     _apply_accounts(step, plan, placed)
     session.installation.sequences.applied = session.installation.sequences.applied_here = seq
-    step.unit.work.absorb(session.heartbeat())
+    step.unit.changeset.absorb(session.heartbeat())
     return step.unit
 
 
@@ -108,7 +108,7 @@ def _store_applied(session: Session, unit: Transaction, document: str, plan: Ins
     if sequences.applied_here == sequences.applied:
         sequences.applied_here += 1
     sequences.applied += 1
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_APPLIED,
         {
             "seq": sequences.applied,
@@ -122,7 +122,7 @@ def _store_applied(session: Session, unit: Transaction, document: str, plan: Ins
 
 def change_meter(
     session: Session,
-    readings: Metering,
+    readings: MeterReports,
     unit: Transaction,
     meter: Meter,
     plan: MeterPlan,
@@ -134,14 +134,14 @@ def change_meter(
     session.installation.forget(meter)
     known, meter.plan = meter.plan, plan
     session.installation.index(meter)
-    unit.work.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
+    unit.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
     fields = ["address"] if plan.energy_address != known.energy_address else []
     fields += ["relay"] if plan.relay_address != known.relay_address else []
     edits = _edits(unit, Subject.METER, plan.id, fields)
     _store_applied(session, unit, document, with_edits(with_meter(before, plan), edits))
-    unit.work.absorb(session.heartbeat())
-    unit.after(session.on_assigned)
+    unit.changeset.absorb(session.heartbeat())
+    unit.after_commit(session.on_assigned)
 
 
 def change_policy(
@@ -157,11 +157,11 @@ def change_policy(
     ``fields`` are the keys of the site file that change.
     """
     account.policy = policy
-    unit.work.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    unit.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
     document, before = applied
     edits = _edits(unit, Subject.UNIT, account.id, fields)
     _store_applied(session, unit, document, with_edits(with_policy(before, account.id, policy), edits))
-    unit.work.absorb(session.heartbeat())
+    unit.changeset.absorb(session.heartbeat())
 
 
 def _account_row(account: Account) -> dict[str, object]:
@@ -184,7 +184,7 @@ def _edits(unit: Transaction, subject: Subject, object_id: str, fields: Iterable
 
 def _apply_site(step: _Step, plan: SitePlan) -> None:
     """Add a site with its tariffs."""
-    work = step.unit.work
+    work = step.unit.changeset
     work.add(
         ops.UPSERT_SITE,
         {"id": plan.id, "name": plan.name, "time_zone": plan.time_zone, "currency": plan.currency},
@@ -208,7 +208,9 @@ def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: Insta
     """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
     kept = _version_ids(plan)
     for version_id in sorted(_version_ids(before) - kept if before else set()):
-        step.unit.work.add(ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at})
+        step.unit.changeset.add(
+            ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at}
+        )
 
 
 def _version_ids(plan: InstallationPlan) -> set[str]:
@@ -220,7 +222,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     """Add or change an account; a new one opens with its opening credit."""
     known = step.installation.accounts.get(plan.id)
     opened_at = known.opened_at if known else step.unit.at
-    step.unit.work.add(
+    step.unit.changeset.add(
         ops.UPSERT_ACCOUNT,
         {
             "id": plan.id,
@@ -239,7 +241,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
         if _rating_changes(known, plan):
             settle_all(step.installation, known, step.unit)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
-    announce(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
+    record_event(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
     for supply in plan.supplies:
         _apply_supply(step, plan, known, supply)
 
@@ -284,7 +286,7 @@ def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     )
     sequences = step.installation.sequences
     account.tenancy = Tenancy(1, step.unit.at, sequences.entry + 1, sequences.event + 1)
-    step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+    step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
     store_status(account, step.unit)
     if plan.opening_credit:
         _book_opening_credit(step, account, plan)
@@ -295,7 +297,7 @@ def _rename_customer(step: _Step, known: Account, plan: AccountPlan) -> None:
     customer = _customer(step, plan)
     if customer != known.customer:
         known.customer = customer
-        step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(known))
+        step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
 
 
 def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:
@@ -314,7 +316,7 @@ def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> No
 def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
     """Add or change a supply, its tariff and its meters."""
     before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
-    work = step.unit.work
+    work = step.unit.changeset
     row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
     work.add(ops.UPSERT_SUPPLY, row)
     if before is None or before.tariff_id != plan.tariff_id:
@@ -339,8 +341,8 @@ def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
     if plan.energy_address != meter.plan.energy_address:
         _end_quarantine(step, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
-        meter.register = meter.returned = None
-        step.unit.keep(meter.supply)
+        meter.register = meter.reverse_energy = None
+        step.unit.save_supply(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
         step.readings.relays.abandon(meter, step.unit)
 
@@ -382,8 +384,8 @@ def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
     supply.earlier_wh += meter.energy_wh or 0
     supply.meters.remove(meter)
     step.installation.forget(meter)
-    step.unit.work.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
-    step.unit.keep(supply)
+    step.unit.changeset.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
+    step.unit.save_supply(supply)
 
 
 def _close_accounts(step: _Step, kept: set[str]) -> None:
@@ -393,10 +395,10 @@ def _close_accounts(step: _Step, kept: set[str]) -> None:
         for supply in account.supplies:
             _remove_meters(step, supply, set())
             supply.rating = Rating()
-            step.unit.keep(supply)
+            step.unit.save_supply(supply)
         _end_alerts(step, account)
-        step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
-        announce(
+        step.unit.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
+        record_event(
             step.installation,
             step.unit,
             EventKind.ACCOUNT_REMOVED,

@@ -10,15 +10,15 @@ from meter_bridge.core.register.replacement import ImplausibleError, Replacement
 from meter_bridge.engine.accounts.view import meter_view
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.metering.manual_reading import (
-    Told,
+    ReportedReading,
     check_clock,
-    keep,
-    read_register,
-    read_told,
-    tell,
+    parse_reading,
+    parse_register_text,
+    record_reading_event,
+    save_reading,
     too_early,
 )
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.restore import present_plan
 from meter_bridge.engine.sites.apply import change_meter
@@ -35,7 +35,7 @@ from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 class _Checked:
     """A replacement that can be carried out."""
 
-    closing: Told
+    closing: ReportedReading
     done: Replacement
     plan: MeterPlan
 
@@ -44,7 +44,7 @@ class _Checked:
 class ReplaceMeter(Operation[MeterView]):
     """A meter that was replaced."""
 
-    readings: Metering
+    readings: MeterReports
     meter_id: str
     order: ReplacementOrder
     applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
@@ -53,14 +53,14 @@ class ReplaceMeter(Operation[MeterView]):
 
     name: ClassVar[str] = "meter_replacement"
     answer: ClassVar[type] = MeterView
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.meter_id, *astuple(self.order)]
 
     @override
-    def look_up(self, session: Session, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the site file that a new address is written into."""
         with session.reader.connect() as connection:
             self.applied = present_plan(connection, session.installation)
@@ -69,8 +69,8 @@ class ReplaceMeter(Operation[MeterView]):
     def check(self, session: Session, account: Account) -> None:
         """Refuse what is no register, no instant, no address, or implausible."""
         check_clock(session)
-        closing = read_told(session, "closing", self.order.closing, self.order.at, session.clock.now())
-        opening_wh, _ = read_register("opening", self.order.opening)
+        closing = parse_reading(session, "closing", self.order.closing, self.order.at, session.clock.now())
+        opening_wh, _ = parse_register_text("opening", self.order.opening)
         meter = self._meter(account)
         plan = new_plan(session.installation, meter, self.order)
         done = _replaced(meter, closing, opening_wh, confirmed=self.order.confirmed)
@@ -84,9 +84,7 @@ class ReplaceMeter(Operation[MeterView]):
         return found
 
     @override
-    def carry_out(
-        self, session: Session, account: Account, unit: Transaction
-    ) -> tuple[int | None, MeterView]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
         assert self.checked is not None
         assert self.applied is not None
@@ -94,8 +92,10 @@ class ReplaceMeter(Operation[MeterView]):
         self._change_counters(session, meter, unit, done)
         if self.checked.plan != meter.plan:
             change_meter(session, self.readings, unit, meter, self.checked.plan, self.applied)
-        tell(session, meter, unit, EventKind.METER_REPLACED, self._what_happened(meter, unit, closing, done))
-        keep(
+        record_reading_event(
+            session, meter, unit, EventKind.METER_REPLACED, self._what_happened(meter, unit, closing, done)
+        )
+        save_reading(
             session,
             meter,
             unit,
@@ -116,12 +116,12 @@ class ReplaceMeter(Operation[MeterView]):
         self.readings.charge(meter, unit, Advance(done.opened))
         if meter.quarantine_id is not None:
             self.readings.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
-        meter.returned = None
-        self.readings.relays.told_again(meter, unit)
-        unit.keep(meter.supply)
+        meter.reverse_energy = None
+        self.readings.relays.resend(meter, unit)
+        unit.save_supply(meter.supply)
 
     def _what_happened(
-        self, meter: Meter, unit: Transaction, closing: Told, done: Replacement
+        self, meter: Meter, unit: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
         """Return what is told of a replacement."""
         return {
@@ -137,7 +137,7 @@ class ReplaceMeter(Operation[MeterView]):
         }
 
 
-def _replaced(meter: Meter, told: Told, opening_wh: int, *, confirmed: bool) -> Replacement:
+def _replaced(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed: bool) -> Replacement:
     """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:

@@ -12,7 +12,7 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.amount_checks import parsed_amount
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
@@ -60,7 +60,7 @@ def _take(
     change_policy(session, unit, account, policy, fields, applied)
     _drop_warnings(session, unit, account)
     shown = show_policy(policy, account.site.currency)
-    announce(
+    record_event(
         session.installation,
         unit,
         EventKind.ACCOUNT_CHANGED,

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.engine.access.visibility import Look
-from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.access.visibility import Visibility
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
 from meter_bridge.engine.state.session import Session, storage_unavailable
@@ -31,10 +31,10 @@ FOLLOW_S: Final = 1.0
 FOLLOWED_LOOKS: Final = 20
 
 
-class SiteFiles:
+class SiteFileService:
     """Applies site files to a session, one at a time."""
 
-    def __init__(self, session: Session, readings: Metering, look: Look) -> None:
+    def __init__(self, session: Session, readings: MeterReports, look: Visibility) -> None:
         """Keep the session, and who is told which meters others serve."""
         self._session = session
         self._readings = readings
@@ -222,7 +222,7 @@ class SiteFiles:
         for account_id, site_id in gone:
             self._session.feed.remove(account_id, site_id)
         for account_id in self._session.installation.accounts:
-            self._session.feed.touch(account_id)
+            self._session.feed.mark_changed(account_id)
         self._session.on_assigned()
 
     def _applied(self) -> InstallationPlan | None:

@@ -20,7 +20,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.state import supply_row
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.clock import Clocks, EngineClock
-from meter_bridge.engine.state.event_log import tell
+from meter_bridge.engine.state.event_log import log_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
 from meter_bridge.engine.state.storage_outage import StorageOutage
 from meter_bridge.engine.state.transaction import Transaction
@@ -82,16 +82,16 @@ class Publisher(Protocol):
     def publish(self, event: Event) -> None:
         """Publish an event that was committed."""
 
-    def touch(self, account_id: str) -> None:
+    def mark_changed(self, account_id: str) -> None:
         """Note that an account changed."""
 
     def remove(self, account_id: str, site_id: str) -> None:
         """Note that an account is gone."""
 
-    def touch_alerts(self) -> None:
+    def mark_alerts_changed(self) -> None:
         """Note that an alert of the installation opened or closed."""
 
-    def cut_off(self, token_id: str) -> None:
+    def end_for_token(self, token_id: str) -> None:
         """End the subscriptions of a revoked token."""
 
 
@@ -130,7 +130,7 @@ class Session:
         self._load = load
         self.storage_error: str | None = None
         """Why storage fails, or None."""
-        self.outage = StorageOutage()
+        self.storage_outage = StorageOutage()
         self.accepting = asyncio.Event()
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.accepting.set()
@@ -150,7 +150,7 @@ class Session:
         self.clock = EngineClock(clocks, last_instant)
         self.feed = make_feed(self)
         self.feed.seq = self.installation.sequences.event
-        self.touched: set[Supply] = set()
+        self.changed_supplies: set[Supply] = set()
         """Supplies whose state changed since the last flush."""
         self._dirty: dict[Supply, int] = {}
         """Supplies to be stored with the instant since when, the longest waiting first."""
@@ -172,7 +172,7 @@ class Session:
         with self.suspend_watchdog():
             self.installation, _ = self._read()
             self._dirty.clear()
-            self.touched.clear()
+            self.changed_supplies.clear()
             self.on_reloaded()
         self.feed.seq = self.installation.sequences.event
 
@@ -203,15 +203,15 @@ class Session:
     def submit(self, unit: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk."""
         for supply in unit.supplies:
-            unit.work.add(ops.UPSERT_SUPPLY_STATUS, supply_row.whole_row(supply, unit.at))
+            unit.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_row.full_row(supply, unit.at))
             self._dirty.pop(supply, None)
         for account in unit.accounts:
             store_status(account, unit)
-        if not unit.work:
+        if not unit.changeset:
             for effect in unit.effects:
                 effect()
             return None
-        done = self.store.commit(unit.work)
+        done = self.store.commit(unit.changeset)
         self._pending.add(done)
         done.add_done_callback(lambda ended: self._committed(unit, ended))
         return done
@@ -224,12 +224,12 @@ class Session:
             self.fail(f"storage fails: {failure}")
             return
         for event in unit.events:
-            tell(event)
+            log_event(event)
             self.feed.publish(event)
             if event.account_id is not None:
-                self.feed.touch(event.account_id)
+                self.feed.mark_changed(event.account_id)
             else:
-                self.feed.touch_alerts()
+                self.feed.mark_alerts_changed()
         for effect in unit.effects:
             effect()
 
@@ -240,8 +240,8 @@ class Session:
                 "Nothing is charged or switched until storage and state are right again: %s", reason
             )
         self.storage_error = reason
-        self.outage.begin(self.clock.now())
-        self.feed.touch_alerts()
+        self.storage_outage.begin(self.clock.now())
+        self.feed.mark_alerts_changed()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -260,7 +260,7 @@ class Session:
         self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
 
     @property
-    def waiting(self) -> int:
+    def pending_transactions(self) -> int:
         """Return how many transactions are on their way to disk."""
         return len(self._pending)
 
@@ -278,7 +278,7 @@ class Session:
             await asyncio.wait(list(self._pending))
             await asyncio.sleep(0)
 
-    async def handed_over(self) -> None:
+    async def submitted_ended(self) -> None:
         """Wait until the transactions that were handed over so far have ended, stored or not."""
         if self._pending:
             await asyncio.wait(list(self._pending))
@@ -310,12 +310,12 @@ class Session:
     def flush(self, *, everything: bool = False) -> None:
         """Store the newest state of supplies that changed, those that waited long enough."""
         now = self.clock.now()
-        for supply in self.touched.difference(self._dirty):
+        for supply in self.changed_supplies.difference(self._dirty):
             self._dirty[supply] = now
         if self.feed.subscribers:
-            for supply in self.touched:
-                self.feed.touch(supply.account.id)
-        self.touched.clear()
+            for supply in self.changed_supplies:
+                self.feed.mark_changed(supply.account.id)
+        self.changed_supplies.clear()
         if not everything and self._flushing is not None and not self._flushing.done():
             return
         waited_since = now if everything else now - FLUSH_AFTER_MS
@@ -327,11 +327,11 @@ class Session:
         work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
-        self._flushing = self.submit(Transaction(now, work=work))
+        self._flushing = self.submit(Transaction(now, changeset=work))
 
     def unstored_alerts(self) -> dict[AlertKey, OpenAlert]:
         """Return the alerts of what is so and cannot be stored: that nothing can."""
-        alert = self.outage.alert(self.storage_error)
+        alert = self.storage_outage.alert(self.storage_error)
         return {} if alert is None else {self.own_alert(AlertKind.STORAGE_FAILING): alert}
 
     def own_alert(self, kind: AlertKind) -> AlertKey:

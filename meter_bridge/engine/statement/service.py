@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from meter_bridge.engine.ledger.deferred_posting import post_due
+from meter_bridge.engine.ledger.deferred_posting import post_deferred
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, assemble
-from meter_bridge.engine.statement.entry_range import Own
+from meter_bridge.engine.statement.entry_range import TenancyRange
 from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
 from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
 from meter_bridge.engine.supply.evaluation import evaluate
@@ -22,7 +22,7 @@ from meter_bridge.protocol.statements import Detail, Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StatementRequest:
     """Which statement is wanted; a tenancy's holds nothing of any other."""
 
     begin: str | None
@@ -33,7 +33,7 @@ class Wanted:
     """Without a period it is the whole tenancy's; else this month's."""
 
 
-async def make_statement(session: Session, account: Account, wanted: Wanted) -> Statement:
+async def make_statement(session: Session, account: Account, wanted: StatementRequest) -> Statement:
     """Return an account's statement; raises ``RequestRefused`` for a period of which there is none.
 
     One whose period has not ended holds everything that was used until now: it is posted first. So is what
@@ -45,7 +45,7 @@ async def make_statement(session: Session, account: Account, wanted: Wanted) -> 
         period = _period(account, wanted, past, now)
         await _post(session, account.id, period.end)
         holder = await _holder(session, account, past)
-        own = Own() if past is None else Own(past.first, past.stop or Own().stop)
+        own = TenancyRange() if past is None else TenancyRange(past.first, past.stop or TenancyRange().stop)
         books = await asyncio.to_thread(
             read_books,
             session.reader,
@@ -103,7 +103,7 @@ def no_tenancy(account: Account, n: int) -> RequestRefused:
     )
 
 
-def _period(account: Account, wanted: Wanted, past: PastTenancy | None, now: int) -> Period:
+def _period(account: Account, wanted: StatementRequest, past: PastTenancy | None, now: int) -> Period:
     """Return the period that a statement is for; raises ``PeriodError``."""
     # The final settlement is booked at the very instant at which a tenancy ends.
     end = None if past is None or past.end is None else past.end + 1
@@ -149,10 +149,13 @@ async def _post(session: Session, account_id: str, end: int) -> None:
     unit = Transaction(session.clock.now())
     if end > unit.at:
         post = settle_all
-    elif any(supply.due is not None and supply.due.at < end for supply in account.supplies):
-        post = post_due
+    elif any(
+        supply.deferred_posting is not None and supply.deferred_posting.at < end
+        for supply in account.supplies
+    ):
+        post = post_deferred
     else:
-        await session.handed_over()
+        await session.submitted_ended()
         return
     with session.atomic():
         post(session.installation, account, unit)

@@ -6,7 +6,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
 from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -166,7 +166,7 @@ class Supplies:
         self, account: Account, unit: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
         """Add an event that says who did what."""
-        announce(
+        record_event(
             self._session.installation,
             unit,
             kind,

@@ -10,18 +10,18 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.booking_steps import Stepping
-from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.orders.booking_steps import BookingSteps
+from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.orders.view import payment_view, started_of
-from meter_bridge.payments.orders.webhooks import Hearing
+from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError
 from meter_bridge.payments.providers.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
@@ -52,7 +52,7 @@ class _Customer:
         return cls(account.id, account.tenancy.n)
 
 
-class Cashier:
+class OrderService:
     """Orders and payments of one session."""
 
     def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
@@ -60,9 +60,9 @@ class Cashier:
         self._session = session
         self._opening: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
-        self.stepping = Stepping(session, operations, self.name_of)
-        self.hearing = Hearing(session, self.stepping, file.providers)
-        self._asking = Asking(session, self.stepping, self.hearing, file.providers)
+        self.booking_steps = BookingSteps(session, operations, self.name_of)
+        self.event_handler = ProviderEventHandler(session, self.booking_steps, file.providers)
+        self._polling = ProviderPolling(session, self.booking_steps, self.event_handler, file.providers)
 
     def name_of(self, provider_id: str) -> str:
         """Return the name of a provider, also of one that is configured no more."""
@@ -80,7 +80,10 @@ class Cashier:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
         provider = self._provider(account, asked.provider)
-        top_up, customer = TopUp.asked(account, asked.amount, provider.name, None), _Customer.of(account)
+        top_up, customer = (
+            TopUp.from_request(account, asked.amount, provider.name, None),
+            _Customer.of(account),
+        )
         lock = self._opening.setdefault((account.id, key), asyncio.Lock())
         async with lock:
             order, known = await self._order(actor, customer, provider, top_up, key)
@@ -169,17 +172,17 @@ class Cashier:
             created_at=unit.at,
         )
         row = {name: getattr(order, name) for name in Order.__slots__} | {"key": key}
-        unit.work.add(ops.INSERT_PAYMENT_ORDER, row)
+        unit.changeset.add(ops.INSERT_PAYMENT_ORDER, row)
         told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
         kind = EventKind.PAYMENT_ORDERED
-        announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
         await self._session.commit(unit)
-        self._asking.follow([order])
+        self._polling.follow([order])
         return order
 
     async def _start(self, provider: Provider, order: Order) -> None:
         """Let the customer pay, unless the order was started before."""
-        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
         if started_of(case) is not None or case.credited:
             return
         try:
@@ -191,8 +194,10 @@ class Cashier:
             raise _unavailable(provider) from error
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
-        told = Told(event_id=event_id, kind=Kind.STARTED, order_id=order.id, detail=text)
-        await self.hearing.keep(provider.id, told, order)
+        told = ProviderEvent(
+            event_id=event_id, kind=ProviderEventKind.STARTED, order_id=order.id, detail=text
+        )
+        await self.event_handler.save(provider.id, told, order)
 
     def _links(self, order: Order) -> Links | None:
         """Return where a provider sends the customer afterwards, where the page's address is known."""
@@ -203,7 +208,7 @@ class Cashier:
 
     async def view(self, order: Order) -> PaymentView:
         """Return an order as it goes over the wire."""
-        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
         return payment_view(case, self.name_of(order.provider))
 
     async def list(self, account: Account, tenancy: int | None) -> PaymentList:
@@ -212,7 +217,7 @@ class Cashier:
         found = await asyncio.to_thread(order_queries.orders_of, reader, account.id, tenancy, LISTED)
         return PaymentList(tuple([await self.view(each) for each in found]))
 
-    async def look(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
+    async def refreshed_view(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
         """Return an order; where nothing was heard of it yet, its provider is asked first."""
         order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
         if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
@@ -223,14 +228,14 @@ class Cashier:
                 value=order_id,
                 remedy=f"GET /api/v1/accounts/{account.id}/payments lists those that there are",
             )
-        await self._asking.look(order)
+        await self._polling.poll_now(order)
         return await self.view(order)
 
     async def tick(self) -> None:
         """Settle what a stop left behind, and ask providers that are silent."""
         if self._session.can_change:
-            await self.hearing.sweep()
-            await self._asking.tick()
+            await self.event_handler.settle_unsettled()
+            await self._polling.tick()
 
 
 def _unavailable(provider: Provider) -> RequestRefused:

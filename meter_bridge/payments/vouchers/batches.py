@@ -10,7 +10,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import amount_in
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
@@ -35,7 +35,7 @@ ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LIST: Final = "'meter-bridge voucher list' shows those that there are"
 
 
-class VoucherPress:
+class VoucherBatchService:
     """Vouchers of one session, as the landlord deals with them."""
 
     def __init__(self, session: Session, key: SecretKey) -> None:
@@ -54,7 +54,7 @@ class VoucherPress:
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
             for n in range(1, order.count + 1)
         ]
-        unit.work.add(
+        unit.changeset.add(
             ops.INSERT_VOUCHER_BATCH,
             {
                 "id": batch_id,
@@ -73,14 +73,14 @@ class VoucherPress:
         nothing = dict.fromkeys(
             ("sold_at", "sold_to", "sold_by", "blocked_at", "blocked_by", "blocked_reason")
         )
-        unit.work.extend(
+        unit.changeset.extend(
             ops.INSERT_VOUCHER,
             [
                 nothing | {"id": serial, "batch_id": batch_id, "code_hash": code_hash(self._key, code)}
                 for serial, code in made
             ],
         )
-        self._tell(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
+        self._record_event(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
         await self._session.commit(unit)
         (batch,) = queries.batches(self._session.reader, today, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
@@ -166,8 +166,8 @@ class VoucherPress:
                     remedy="leave it out, and sell another",
                 )
             row = {"row_id": voucher.serial, "new_sold_at": unit.at}
-            unit.work.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
-        return await self._changed(unit, "sold", found, to=to)
+            unit.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
+        return await self._save_changes(unit, "sold", found, to=to)
 
     async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, reason: str
@@ -191,10 +191,10 @@ class VoucherPress:
         found = [voucher for voucher in found if voucher.blocked_at is None]
         for voucher in found:
             row = {"row_id": voucher.serial, "new_blocked_at": unit.at}
-            unit.work.add(
+            unit.changeset.add(
                 ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
             )
-        return await self._changed(unit, "blocked", found, reason=reason)
+        return await self._save_changes(unit, "blocked", found, reason=reason)
 
     def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
         """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
@@ -204,19 +204,19 @@ class VoucherPress:
                 raise _unknown("voucher", serial)
         return list(found.values())
 
-    async def _changed(
+    async def _save_changes(
         self, unit: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
         """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
         if serials:
-            self._tell(unit, what, serials=serials, **more)
+            self._record_event(unit, what, serials=serials, **more)
             await self._session.commit(unit)
         return VouchersChanged(serials)
 
-    def _tell(self, unit: Transaction, what: str, **data: object) -> None:
+    def _record_event(self, unit: Transaction, what: str, **data: object) -> None:
         told = {"what": what, "by": unit.actor, **data}
-        announce(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
+        record_event(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:

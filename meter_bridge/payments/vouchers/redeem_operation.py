@@ -28,14 +28,14 @@ class RedeemVoucher(Operation[TopUpResult]):
 
     name: ClassVar[str] = "voucher"
     answer: ClassVar[type] = TopUpResult
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.code_hash.hex()]
 
     @override
-    def look_up(self, session: Session, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the voucher; refuse a code that belongs to none."""
         self.found = queries.by_code(session.reader, self.code_hash)
         if self.found is None:
@@ -64,10 +64,10 @@ class RedeemVoucher(Operation[TopUpResult]):
             ) from refused
 
     @override
-    def carry_out(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Book the top-up and use the voucher up, in one transaction."""
-        seq, result = self._top_up().carry_out(session, account, unit)
-        unit.work.add(
+        seq, result = self._top_up().execute(session, account, unit)
+        unit.changeset.add(
             ops.INSERT_REDEMPTION,
             {
                 "voucher_id": self._voucher().serial,

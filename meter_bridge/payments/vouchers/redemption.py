@@ -8,11 +8,11 @@ from sqlalchemy import select
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
-from meter_bridge.engine.access.failed_attempts import GuessBook
-from meter_bridge.engine.access.keyed_lock import Turns
+from meter_bridge.engine.access.failed_attempts import FailedAttempts
+from meter_bridge.engine.access.keyed_lock import KeyedLock
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -23,12 +23,12 @@ from meter_bridge.payments.vouchers.redeem_operation import RedeemVoucher, misty
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.storage import tables
 
-GUARD: Final = "voucher"
+LOCKOUT_NAME: Final = "voucher"
 _ON_RECORD: Final = (ErrorCode.VOUCHER_USED, ErrorCode.VOUCHER_BLOCKED, ErrorCode.VOUCHER_EXPIRED)
 """Refusals of codes that are real: on record, but nobody guessed."""
 
 
-class VoucherTill:
+class VoucherRedemption:
     """Where codes become credit; wrong ones count beyond a restart."""
 
     def __init__(self, session: Session, operations: Operations, key: SecretKey) -> None:
@@ -36,19 +36,19 @@ class VoucherTill:
         self._session = session
         self._operations = operations
         self._key = key
-        self._guard = lockout_rules.Guard()
-        self._book = GuessBook(session, key, {GUARD: self._guard})
-        self._turns = Turns()
+        self._lockout = lockout_rules.Lockout()
+        self._failed_attempts = FailedAttempts(session, key, {LOCKOUT_NAME: self._lockout})
+        self._locks = KeyedLock()
 
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
         names = f"account {account.id}", f"token {actor.token_id or 'local'}"
-        who = tuple(self._book.who(each) for each in names)
+        who = tuple(self._failed_attempts.who(each) for each in names)
         # Tries that arrive at once would otherwise all be looked at before the first of them counts.
-        async with self._turns.of(who):
-            return await self._look_at(actor, account, code, key, who)
+        async with self._locks.of(who):
+            return await self._redeem_locked(actor, account, code, key, who)
 
-    async def _look_at(
+    async def _redeem_locked(
         self, actor: Actor, account: Account, code: str, key: str, who: Sequence[str]
     ) -> tuple[TopUpResult, bool]:
         """Redeem a code in one's turn."""
@@ -69,9 +69,9 @@ class VoucherTill:
             elif refused.code in _ON_RECORD:
                 await self._record(actor, account, {"reason": refused.code.value, "serial": refused.value})
             raise
-        forgiven = [(GUARD, each) for each in who if self._guard.forgive(each)]
+        forgiven = [(LOCKOUT_NAME, each) for each in who if self._lockout.forgive(each)]
         if forgiven:
-            await self._book.keep(forgiven)
+            await self._failed_attempts.save(forgiven)
         return result
 
     def _answered(self, account: Account, key: str) -> bool:
@@ -86,7 +86,7 @@ class VoucherTill:
     def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
         """Raise ``RequestRefused`` while locked, unless the key was answered before."""
         at = self._session.clock.now()
-        until = max((self._guard.locked_until(each, at) or 0 for each in who), default=0)
+        until = max((self._lockout.locked_until(each, at) or 0 for each in who), default=0)
         if until and not self._answered(account, key):
             minutes = max((until - at + 59_999) // 60_000, 1)
             raise RequestRefused(
@@ -101,19 +101,19 @@ class VoucherTill:
     ) -> None:
         """Count a wrong code, lock where there were too many, and keep it on record."""
         at = self._session.clock.now()
-        away = max(self._guard.turned_away(each) for each in who)
-        verdicts = {self._guard.wrong(each, mark, weight, at) for each in who}
+        away = max(self._lockout.turned_away(each) for each in who)
+        verdicts = {self._lockout.wrong(each, mark, weight, at) for each in who}
         locked = lockout_rules.Verdict.LOCKED in verdicts
         if verdicts != {lockout_rules.Verdict.KNOWN}:
-            await self._book.keep((GUARD, each) for each in who)
+            await self._failed_attempts.save((LOCKOUT_NAME, each) for each in who)
         if locked or (weight == lockout_rules.WRONG and lockout_rules.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
             await self._record(actor, account, data | {"turned_away_before": away})
-        self.watch()
+        self.update_attack_alert()
 
-    def watch(self) -> None:
+    def update_attack_alert(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
-        attacked = self._guard.attacked(self._session.clock.now())
+        attacked = self._lockout.attacked(self._session.clock.now())
         message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
         set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
 
@@ -123,7 +123,7 @@ class VoucherTill:
             unit = self._session.begin(actor)
             told = {"by": unit.actor, **data}
             kind = EventKind.VOUCHER_REFUSED
-            announce(self._session.installation, unit, kind, account_id=account.id, data=told)
+            record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
             await self._session.commit(unit)
 
     def _check_key(self, refused: RequestRefused) -> None:

@@ -129,7 +129,7 @@ async def test_a_month_just_over_is_priced_with_what_waits_and_what_is_open(
         await flat.read(20_000, after=0)
         await flat.read(20_100, after=MINUTE)
         await flat.read(20_500, after=15 * MINUTE + 58 * SECOND)
-        assert flat.account.supplies[0].due is not None
+        assert flat.account.supplies[0].deferred_posting is not None
         flat.time.forward(3 * SECOND)
         await operate(flat, asked())
         await wait_long(flat)

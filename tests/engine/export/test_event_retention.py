@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine.export.event_retention import Forgetting
+from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.protocol.messages import SupplyAction
 from tests.engine.harness import LANDLORD, House, house
 from tests.engine.second_tariff import DAY
@@ -61,7 +61,7 @@ async def test_what_ended_before_the_days_kept_is_forgotten_and_nothing_else(fla
     stay = {table: rows(flat, table, condition.format(since)) for table, condition in STAY.items()}
     ever = {table: rows(flat, table) for table in FOR_EVER}
     assert all(0 < len(stay[table]) < len(rows(flat, table)) for table in STAY)
-    await Forgetting(flat.engine.session, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert {table: rows(flat, table) for table in STAY} == stay
     assert {table: rows(flat, table) for table in FOR_EVER} == ever
     assert flat.problems() == []
@@ -69,7 +69,7 @@ async def test_what_ended_before_the_days_kept_is_forgotten_and_nothing_else(fla
 
 async def test_many_rows_go_a_few_at_a_time(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meter_bridge.engine.export.event_retention.BATCH", 2)
-    await Forgetting(flat.engine.session, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     since = flat.engine.session.clock.now() - KEPT_DAYS * DAY
     assert {table: rows(flat, table) for table in STAY} == {
         table: rows(flat, table, condition.format(since)) for table, condition in STAY.items()
@@ -79,7 +79,7 @@ async def test_many_rows_go_a_few_at_a_time(flat: House, monkeypatch: pytest.Mon
 async def test_numbers_of_events_go_on_where_all_of_them_are_old(flat: House) -> None:
     newest = flat.engine.feed.seq
     flat.time.forward(KEPT_DAYS * DAY)
-    await Forgetting(flat.engine.session, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert [row[0] for row in rows(flat, "event")] == [newest]
     flat.engine.session.reload()
     await flat.top_up("1.00")
@@ -87,7 +87,7 @@ async def test_numbers_of_events_go_on_where_all_of_them_are_old(flat: House) ->
 
 
 async def test_who_was_away_for_longer_hears_what_there_still_is(flat: House) -> None:
-    await Forgetting(flat.engine.session, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     kept = [row[0] for row in rows(flat, "event")]
     assert kept[0] != 1
     assert seqs(await some(flat.bridge.stream(LANDLORD, since=1))) == kept
@@ -96,5 +96,5 @@ async def test_who_was_away_for_longer_hears_what_there_still_is(flat: House) ->
 async def test_nothing_is_forgotten_while_storage_fails(flat: House) -> None:
     before = {table: rows(flat, table) for table in STAY}
     flat.engine.session.fail("the disk is away")
-    await Forgetting(flat.engine.session, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert {table: rows(flat, table) for table in STAY} == before

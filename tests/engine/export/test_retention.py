@@ -15,7 +15,7 @@ from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
@@ -48,7 +48,7 @@ async def month(folder: Path) -> AsyncIterator[House]:
 async def exported_month(folder: Path) -> AsyncIterator[House]:
     """Open a flat of a month, all of it exported."""
     async with month(folder) as made:
-        await Daemon(made.engine, Exporter(made.location, folder / "export"), 1).export()
+        await Scheduler(made.engine, Exporter(made.location, folder / "export"), 1).export()
         yield made
 
 
@@ -180,7 +180,7 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
     assert (refusal.value.field, refusal.value.value) == ("account", flat.account.id)
     assert refusal.value.remedy
     before = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
-    await Daemon(flat.engine, Exporter(flat.location, folder), 1).export()
+    await Scheduler(flat.engine, Exporter(flat.location, folder), 1).export()
     after = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
     assert after == before, "an export anew would lose what is in those files alone"
 

@@ -59,8 +59,8 @@ def posted(made: House) -> int:
 
 def at_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing wait: what closes is posted by the reading that closes it."""
-    monkeypatch.setattr("meter_bridge.engine.metering.readings.may_wait", lambda _supply, _at: False)
-    monkeypatch.setattr("meter_bridge.engine.metering.fast_path.cross", lambda *_: False)
+    monkeypatch.setattr("meter_bridge.engine.metering.readings.may_defer", lambda _supply, _at: False)
+    monkeypatch.setattr("meter_bridge.engine.metering.fast_path.try_next_slot", lambda *_: False)
 
 
 def in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,9 @@ async def test_the_journal_is_the_same_whenever_what_closed_is_posted(tmp_path: 
                 made.at_once = way == "soon"
                 await a_day(made)
                 accounts = made.engine.session.installation.accounts.values()
-                waited += sum(supply.due is not None for each in accounts for supply in each.supplies)
+                waited += sum(
+                    supply.deferred_posting is not None for each in accounts for supply in each.supplies
+                )
                 await wait_long(made)
                 assert made.problems() == []
                 journals.append(journal(made))
@@ -183,9 +185,9 @@ async def test_a_decision_goes_out_while_others_are_still_to_be_posted(crowd: Ho
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
     crowd.time.forward(SLOT_MS // 2)
-    posting_all = asyncio.create_task(crowd.engine.post_waiting(everything=True))
+    posting_all = asyncio.create_task(crowd.engine.run_deferred_postings(everything=True))
     await asyncio.sleep(0)
-    crowd.intake.take([Report("tasmota:flat-25/1", register_wh=10_900)])
+    crowd.intake.handle([Report("tasmota:flat-25/1", register_wh=10_900)])
     done = posted(crowd)
     assert 0 < done < 25
     await crowd.settle()
@@ -223,7 +225,7 @@ async def test_what_waits_is_posted_as_of_the_same_instant_after_a_crash(
 async def test_a_payment_comes_after_what_closed_before_it(crowd: House) -> None:
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
-    due = crowd.account.supplies[0].due
+    due = crowd.account.supplies[0].deferred_posting
     assert due is not None
     crowd.time.forward(SECOND)
     await crowd.top_up("10.00")
@@ -232,7 +234,7 @@ async def test_a_payment_comes_after_what_closed_before_it(crowd: House) -> None
     )
     assert found[1] == ("charge", due.at)
     assert [kind for kind, _ in found] == ["top_up", "charge", "charge", "top_up"]
-    assert crowd.account.supplies[0].due is None
+    assert crowd.account.supplies[0].deferred_posting is None
 
 
 async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:

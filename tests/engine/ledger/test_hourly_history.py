@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.ledger import hourly_history as history_module
-from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.engine.ledger.hourly_history import HistoryQuery, history_page
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
@@ -166,7 +166,7 @@ async def test_pages_join_without_gap_and_all_speak_of_the_same_entry(tmp_path: 
         await made.read(500, after=HOUR)
         await posted(made)
         await made.bridge.top_up(LANDLORD, "flat-2", amount="5", method="cash", reference=None, key="k")
-        asked = [Asked(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
+        asked = [HistoryQuery(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
         reader = made.engine.session.reader
         page = history_page(reader, asked, after=0, most_hours=1)
         assert [each.account_id for each in page.accounts] == ["flat-1"]

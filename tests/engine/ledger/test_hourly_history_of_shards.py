@@ -18,7 +18,7 @@ async def use(owners: tuple[Owner, Owner], street: Street, wh: int) -> None:
     street.time.forward(HOUR)
     for account, n in BOTH:
         await owners[n].read(account, wh)
-        await owners[n].engine.post_waiting(everything=True)
+        await owners[n].engine.run_deferred_postings(everything=True)
         await owners[n].engine.session.drained()
 
 
@@ -37,7 +37,7 @@ async def pass_days(owners: tuple[Owner, Owner], street: Street, days: int) -> N
         street.time.forward(DAY)
         for each in owners:
             each.engine.check_clock()
-            await each.engine.clock_work()
+            await each.engine.run_due_accounts()
 
 
 @pytest.mark.parametrize("account, n", BOTH)

@@ -10,8 +10,8 @@ import pytest
 
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.engine import CLOCK_BATCH, MOST_WAITING
-from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.engine import CLOCK_BATCH, MAX_PENDING_TRANSACTIONS
+from meter_bridge.engine.jobs import Intervals, Scheduler
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -55,8 +55,8 @@ def waiting(made: House) -> int:
         supply for each in made.engine.session.installation.accounts.values() for supply in each.supplies
     )
     return sum(
-        supply.due is not None
-        and supply.due.at >= midnight
+        supply.deferred_posting is not None
+        and supply.deferred_posting.at >= midnight
         and any(part.start < midnight for parts in supply.rating.open.values() for part in parts)
         for supply in supplies
     )
@@ -188,7 +188,7 @@ async def test_the_clock_charges_first_whoever_the_charge_may_cut(tmp_path: Path
         poor = names[-1]
         left = made.bridge.account(LANDLORD, poor).available
         assert 0 < left < zar("1.15"), "less than a day's standing charge with its tax"
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
         assert len(standing(made)) == CLOCK_BATCH
         assert standing(made)[0] == poor
@@ -222,10 +222,10 @@ async def test_a_reading_comes_between_and_what_it_charged_is_not_looked_at_agai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with tower(tmp_path, 2 * CLOCK_BATCH) as (made, _):
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
         (late, *_) = made.engine.due_accounts()[-1:]
-        made.intake.take([read(late.id, 10_520)])
+        made.intake.handle([read(late.id, 10_520)])
         assert late.state is SupplyState.DISCONNECTED
         looked: list[str] = []
 
@@ -255,7 +255,7 @@ class Slow:
         """Store, and keep quiet about it."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((self._commit(work), told))
-        if len(self.waiting) > MOST_WAITING:
+        if len(self.waiting) > MAX_PENDING_TRANSACTIONS:
             self.full.set()
         return told
 
@@ -276,14 +276,14 @@ async def rounds(count: int) -> None:
 async def test_the_disk_has_few_units_before_a_decision_however_many_are_due(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    units = MOST_WAITING + 3 * CLOCK_BATCH
+    units = MAX_PENDING_TRANSACTIONS + 3 * CLOCK_BATCH
     async with tower(tmp_path, units) as (made, names):
         disk = Slow(made, monkeypatch)
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await rounds(units)
-        assert MOST_WAITING < len(disk.waiting) <= MOST_WAITING + CLOCK_BATCH
+        assert MAX_PENDING_TRANSACTIONS < len(disk.waiting) <= MAX_PENDING_TRANSACTIONS + CLOCK_BATCH
         late = made.engine.due_accounts()[-1].id
-        made.intake.take([read(late, 10_520)])
+        made.intake.handle([read(late, 10_520)])
         assert made.transport.switched == []
         disk.tell()
         await rounds(3)
@@ -298,19 +298,19 @@ async def test_the_disk_has_few_units_before_a_decision_however_many_are_due(
 async def test_guards_let_time_pass_while_the_clock_waits_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with tower(tmp_path, MOST_WAITING + 2 * CLOCK_BATCH) as (made, _):
+    async with tower(tmp_path, MAX_PENDING_TRANSACTIONS + 2 * CLOCK_BATCH) as (made, _):
         disk = Slow(made, monkeypatch)
         guarded = asyncio.Event()
-        work = made.engine.protection_work
+        work = made.engine.advance_protections
 
         def noted() -> None:
             work()
             guarded.set()
 
-        daemon = Daemon(made.engine, None, 60, pace=Pace(flush=60, clock=0.001, silence=60))
+        daemon = Scheduler(made.engine, None, 60, pace=Intervals(flush=60, clock=0.001, silence=60))
         daemon.start()
         await disk.full.wait()
-        monkeypatch.setattr(made.engine, "protection_work", noted)
+        monkeypatch.setattr(made.engine, "advance_protections", noted)
         await asyncio.wait_for(guarded.wait(), 10)
         assert made.engine.due_accounts(), "the clock's work is done"
         disk.tell()
@@ -329,7 +329,7 @@ async def test_a_statement_of_a_month_just_over_has_what_closed_in_it_and_waits(
         await made.read(10_000, after=0)
         await made.read(10_100, after=MINUTE)
         await made.read(10_500, after=15 * MINUTE + 58 * SECOND)
-        assert made.account.supplies[0].due is not None
+        assert made.account.supplies[0].deferred_posting is not None
         made.time.forward(3 * SECOND)
         november = await made.bridge.statement(
             LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY

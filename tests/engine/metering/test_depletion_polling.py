@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.metering import depletion_polling
-from meter_bridge.engine.metering.depletion_polling import Attention
+from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from tests.engine.harness import HOUR, SITE, House, house
 
 TWO_METERS = SITE.replace(
@@ -16,13 +16,13 @@ TWO_METERS = SITE.replace(
 )
 
 
-async def used_up_to(flat: House, wh: int, power_w: int) -> Attention:
+async def used_up_to(flat: House, wh: int, power_w: int) -> DepletionPolling:
     """Bring the flat's 50 kWh of credit down, then keep a load and return what watches it."""
     await flat.read(0)
     await flat.read(wh - 100, after=10 * HOUR)
     await flat.read(wh - 50, after=10_000, power_w=power_w)
     await flat.read(wh, after=10_000, power_w=power_w)
-    return Attention(flat.transport)
+    return DepletionPolling(flat.transport)
 
 
 async def test_a_meter_whose_credit_ends_soon_is_asked_every_few_seconds(flat: House) -> None:
@@ -62,7 +62,7 @@ async def test_of_many_meters_one_that_was_found_is_asked_as_often_as_of_few(
                     Report("tasmota:b/1", register_wh=0, power_mw=0),
                     after=HOUR if wh == 47_350 else 10_000,
                 )
-            watch = Attention(made.transport)
+            watch = DepletionPolling(made.transport)
             for _ in range(20):
                 made.time.forward(1_000)
                 watch.tick(made.engine.session.installation, made.engine.session.clock.now())

@@ -99,7 +99,7 @@ async def test_midnight_of_many_accounts_is_not_charged_twice_when_the_state_is_
     units = "".join(unit.replace("flat-1", f"flat-{n:03}") for n in range(count))
     async with house(tmp_path, BLOCKS.replace(unit, units), credit=None) as made:
         made.time.forward(24 * HOUR)
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
         made.engine.session.fail("a fault in the middle of the night")
         assert await made.engine.try_recover()

@@ -44,13 +44,13 @@ async def test_event_time_catches_up_and_meters_ride_their_lanes_again(flat: Hou
     await flat.read(0)
     await flat.set_clock_back(1)
     await flat.read(100, after=HOUR // 2)
-    assert flat.meter.lane is None
+    assert flat.meter.fast_path is None
     await flat.read(200, after=HOUR)
     assert flat.engine.session.clock.ahead() > 0
     await flat.read(300, after=HOUR)
     await flat.read(310)
     assert flat.engine.session.clock.now() == flat.time.wall
-    assert flat.meter.lane is not None
+    assert flat.meter.fast_path is not None
 
 
 async def test_a_second_correction_doubts_nothing_that_flows(flat: House) -> None:
