@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from meter_bridge.payments.orders.order import OrderState
+from meter_bridge.payments.order import OrderState
 from meter_bridge.tenant_page.files import FOLDER
 
 LANGUAGES = sorted(each.name.split(".")[1] for each in FOLDER.glob("words.*.json"))

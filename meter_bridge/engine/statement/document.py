@@ -2,17 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import amount_digits, format_amount
 from meter_bridge.engine.statement import labels
 from meter_bridge.engine.statement.charts import Picture, pictures
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
+
+
+LAYOUT: Final = "engine/statement/statement.typ"
+"""Path of the layout within the package ``meter_bridge``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,11 @@ class Printed:
     parts: tuple[Part, ...]
     closing: str
     made: str
+
+
+async def as_pdf(statement: Statement, typesetter: Typesetter) -> bytes:
+    """Return the statement as PDF; raises ``TypesettingError``."""
+    return await typesetter.set(msgspec.json.encode(printed(statement)), LAYOUT)
 
 
 def printed(statement: Statement, *, each_day: bool = True) -> Printed:

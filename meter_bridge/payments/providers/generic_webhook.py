@@ -10,7 +10,8 @@ import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
 from meter_bridge.engine.statement.labels import money
-from meter_bridge.payments.orders.order import REVERSALS, Order, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import Links, Started, UnreadableError
 
