@@ -14,7 +14,8 @@ from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.storage.database import InstallationLock, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
-from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import count_of
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -48,9 +49,9 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
-    from meter_bridge.storage.leased import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import prepare_server  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    await ready(settings.location, wait=settings.standby, stop=stop)
+    await prepare_server(settings.location, wait=settings.standby, stop=stop)
     with reading(settings.location) as reader, reader.connect() as connection:
         return count_of(connection)
 

@@ -46,8 +46,8 @@ class Recorder:
         """Listen to every engine of the process; what was noted is left in a folder."""
         self._folder = folder
         self._seen: set[str] = set()
-        self._names = {id(op.postgresql): op.name for op in changeset._ops}
-        self._texts = {op.postgresql_text: op.name for op in changeset._ops if op.driver_sql}
+        self._names = {id(op.postgresql): op.name for op in changeset._statements}
+        self._texts = {op.postgresql_text: op.name for op in changeset._statements if op.driver_sql}
         event.listen(Engine, "before_cursor_execute", self._note)
 
     def pytest_sessionfinish(self) -> None:
@@ -90,7 +90,7 @@ def _place(frame: FrameType | None) -> str | None:
 def missing(noted: Iterable[str]) -> list[str]:
     """Return the operations, and the statements with file and line, that nobody noted."""
     seen = set(noted)
-    names = [op.name for op in changeset._ops if op.name not in seen]
+    names = [op.name for op in changeset._statements if op.name not in seen]
     return names + [
         f"{file}:{first}: {words}"
         for file, first, last, words in statements()

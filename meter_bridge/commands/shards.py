@@ -14,7 +14,7 @@ from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import owned
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import MOST, divide, shares
 
 EPILOG: Final = f"""\

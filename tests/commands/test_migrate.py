@@ -17,7 +17,7 @@ from tests.storage.template import new_database
         ("bridge.db", "postgresql://bridge:hidden@db/prepaid", "exposes its password"),
         ("bridge.db", "env:NOT_SET", "NOT_SET is not set"),
         ("bridge.db", "bridge.db", "the same database"),
-        ("bridge.db", "oracle://db", "is no address of a database"),
+        ("bridge.db", "oracle://db", "is not the address of a database"),
     ],
 )
 def test_a_wrong_address_is_refused_with_a_remedy(

@@ -65,7 +65,7 @@ def version_document(version: TariffVersion) -> str:
 def supply_document(now: int, time_zone: str, month_wh: int, version: TariffVersion) -> bytes:
     """Return the stored state of a supply that used this much of its month."""
     period = PeriodRule().text(local_day(now, version.zone))
-    state = [[], [[period, 0, month_wh]], [], [], 0, [], [0, 0, 0, 0], 0, [], {}, {}, []]
+    state = [[], [[period, 0, month_wh]], [], [], 0, [], [0, 0, 0, 0], 0, [], {}, {}, [], None]
     return json.dumps(state).encode()
 
 

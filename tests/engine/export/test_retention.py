@@ -193,7 +193,7 @@ async def test_a_failure_between_two_batches_loses_nothing(
     before, count = await asked(flat), segments(flat)
     commit, batches = flat.engine.session.store.commit, []
 
-    def counted(work: ops.Work) -> object:
+    def counted(work: ops.Changeset) -> object:
         batches.append(work)
         if len(batches) == 3:
             with read_only(flat):
