@@ -64,7 +64,7 @@ def months(today: date, opened: date | None) -> list[date]:
 def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
     """Ask the bridge for a statement and keep it for the download."""
     told = f"{chosen:%Y-%m}"
-    query = f"from={told}&to={told}&detail=day&format={form}"
+    query = f"from={told}&to={told}&detail=day&format={form}&language={settings().language}"
     try:
         with st.spinner(say("The bridge makes the statement …")):
             answer = bridge_of(settings()).get(

@@ -36,12 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     creating = actions.add_parser("create", help="make a customer's code and link")
     creating.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="id of the account, such as flat-1")
     creating.add_argument("--pdf", type=Path, metavar="FILE", help="write cards to be printed, ten on a page")
+    creating.add_argument("--language", default="en", metavar="CODE", help="of the cards, such as sw")
     add_json(creating)
     creating.set_defaults(act=_create)
     labelling = actions.add_parser("labels", help="write labels with QR codes for meter cupboards")
     labelling.add_argument("accounts", metavar="ACCOUNT", nargs="*", help="of which units (default: all)")
     labelling.add_argument("--page", required=True, metavar="URL", help="address at which customers reach it")
     labelling.add_argument("--pdf", required=True, type=Path, metavar="FILE", help="where to write them")
+    labelling.add_argument("--language", default="en", metavar="CODE", help="of the labels, such as sw")
     labelling.set_defaults(act=_labels)
     revoking = actions.add_parser("revoke", help="end a customer's access on every device")
     revoking.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="id of the account, such as flat-1")
@@ -65,7 +67,7 @@ async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.pdf is not None:
         places = {each.id: each.site_name for each in listed.accounts}
         page = next((each.link.partition("#")[0] for each in made if each.link), None)
-        write_pdf(arguments.pdf, cards.cards(made, places, page), cards.LAYOUT)
+        write_pdf(arguments.pdf, cards.cards(made, places, page, arguments.language), cards.LAYOUT)
         hint(f"{len(made)} cards are in {arguments.pdf}; each is its customer's alone")
         return
     if arguments.json:
@@ -82,7 +84,9 @@ async def _labels(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         listed = await client.get(Accounts, "accounts")
     wanted = [each for each in listed.accounts if not arguments.accounts or each.id in arguments.accounts]
-    write_pdf(arguments.pdf, cards.labels(wanted, arguments.page.rstrip("/")), cards.LAYOUT)
+    write_pdf(
+        arguments.pdf, cards.labels(wanted, arguments.page.rstrip("/"), arguments.language), cards.LAYOUT
+    )
     hint(f"{len(wanted)} labels are in {arguments.pdf}; they hold no secret")
 
 

@@ -17,6 +17,7 @@ from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
 from meter_bridge.statement import words
+from meter_bridge.statement.words import TERMINAL
 
 EPILOG: Final = """\
 READ is what a meter told before and after; REGISTER is what it showed at the ends of each part, linear in
@@ -89,10 +90,10 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
     currency = account.currency
     rows = [
         (
-            plain(words.charge_name(line)),
+            plain(TERMINAL.charge_name(line)),
             line.tariff_version_id,
-            words.quantity(line),
-            words.price(line, currency),
+            TERMINAL.quantity(line),
+            TERMINAL.price(line, currency),
             str(words.exact(line.amount, currency)),
         )
         for line in found.entry.lines
@@ -133,7 +134,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 each.meter_id or NOT_KNOWN,
                 *registers,
                 f"{words.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
-                plain(words.charge_name(each)),
+                plain(TERMINAL.charge_name(each)),
                 str(words.exact(each.amount, currency)),
                 str(words.exact(each.tax, currency)),
             )

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         (
             f"{words.local(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(words.with_reason(entry)),
+            plain(words.TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),

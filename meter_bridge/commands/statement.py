@@ -22,6 +22,8 @@ from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
 from meter_bridge.statement import words
 from meter_bridge.statement.period import FORMS
+from meter_bridge.statement.words import TERMINAL
+from meter_bridge.text.languages import ENGLISH
 
 EPILOG: Final = f"""\
 A period is given by its first and its last: {FORMS}. Days and months are those of the site, and the last is
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, help="default: what the name of the file ends in, else text"
     )
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the PDF, such as sw")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write; one that is there is replaced"
     )
@@ -101,6 +104,8 @@ async def _statement(arguments: argparse.Namespace, settings: Settings, form: st
         query["tenancy"] = str(arguments.tenancy)
     if form in FILES:
         query["format"] = form
+    if arguments.language != ENGLISH:
+        query["language"] = arguments.language
     async with connected(settings) as client:
         answer = await client.document("accounts", arguments.account, "statement", query=query)
     if form == TEXT:
@@ -125,7 +130,7 @@ def as_text(statement: Statement) -> str:
     name = plain(statement.account_name)
     heading = f"{statement.account_id}: {name}, {plain(statement.site_name)}"
     ended = " (not ended yet)" if statement.open else ""
-    parts = [f"{heading}\n{words.period(statement)}{ended}", _summary(statement)]
+    parts = [f"{heading}\n{TERMINAL.period(statement)}{ended}", _summary(statement)]
     if statement.units:
         parts.append(_units(statement.units))
     if statement.lines:
@@ -149,7 +154,7 @@ def _summary(statement: Statement) -> str:
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
-        rows += [(f"  {words.holding_name(each.name)}", each.closing) for each in statement.holdings]
+        rows += [(f"  {TERMINAL.holding_name(each.name)}", each.closing) for each in statement.holdings]
     if statement.not_yet_posted is not None:
         rows.append(("Used, not yet posted", -statement.not_yet_posted.amount))
     texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
@@ -170,7 +175,7 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (words.since(each), *_charge(each, currency), words.line_amount(each, currency)) for each in lines
+        (words.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
     ]
     return table(head, rows, right=head[2:])
 
@@ -182,8 +187,8 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
         (
             each.day,
             *_charge(each, currency),
-            words.money(each.amount, currency),
-            words.money(each.tax, currency),
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.tax, currency),
         )
         for each in days
     ]
@@ -192,19 +197,23 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
     """Return what was charged, how much of it and at which price."""
-    return plain(words.charge_name(charge)), words.quantity(charge), words.price(charge, currency)
+    return (
+        plain(TERMINAL.charge_name(charge)),
+        TERMINAL.quantity(charge),
+        TERMINAL.price(charge, currency),
+    )
 
 
 def _outstanding(statement: Statement) -> str:
     """Return what is left with a customer who moved out, and what was settled since."""
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
-    left = words.outstanding(statement)
+    left = TERMINAL.outstanding(statement)
     rows = [
         (
             f"{words.local(each.at, zone):%Y-%m-%d %H:%M}",
             each.id,
-            plain(words.with_reason(each)),
-            words.money(each.amount, currency),
+            plain(TERMINAL.with_reason(each)),
+            TERMINAL.money(each.amount, currency),
         )
         for each in statement.settlements
     ]
@@ -218,8 +227,11 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
     head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
     rows = []
     for each in entries:
-        where = words.moved(each.changes, currency)
-        what = plain(words.with_reason(each) + (f" ({where})" if where else ""))
-        amounts = (words.money(each.amount, currency), words.money(each.balance_after, currency))
+        where = TERMINAL.moved(each.changes, currency)
+        what = plain(TERMINAL.with_reason(each) + (f" ({where})" if where else ""))
+        amounts = (
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.balance_after, currency),
+        )
         rows.append((f"{words.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

@@ -87,6 +87,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--link", metavar="URL", help="address of the tenant's page, for the printed QR codes"
     )
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the PDF, such as sw")
     parser.set_defaults(act=_create)
 
 
@@ -123,7 +124,10 @@ def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
         from meter_bridge.statement.pdf_child import typeset  # noqa: PLC0415
 
         told = voucher_paper.told(
-            made, place=made.batch.note or made.batch.site_id or "", link=arguments.link
+            made,
+            place=made.batch.note or made.batch.site_id or "",
+            link=arguments.link,
+            language=arguments.language,
         )
         create_file(arguments.pdf, typeset(told, voucher_paper.LAYOUT))
     if arguments.csv is None and arguments.pdf is None:

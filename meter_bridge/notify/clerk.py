@@ -7,12 +7,12 @@ and none made twice.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 import json
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
-from meter_bridge.core.money import format_amount
 from meter_bridge.engine import unit as units
 from meter_bridge.engine.credit import available_credit
 from meter_bridge.engine.engine import Engine
@@ -24,7 +24,7 @@ from meter_bridge.notify import everywhere, notice_book
 from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.noticing import RESTLESS, Notice, Unit, notices, topic_of
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.wording import Facts, Message, digest_message
+from meter_bridge.notify.wording import Facts, Message, Money, digest_message
 from meter_bridge.protocol.messages import Event
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import work as ops
@@ -121,7 +121,7 @@ class Clerk:
     ) -> Unit:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
         amount = event.data.get("amount")
-        paid = format_amount(amount, account.site.currency) if isinstance(amount, int) else ""
+        paid = Money(amount, account.site.currency) if isinstance(amount, int) else None
         contact = contacts.get((account.id, account.tenancy.n)) if account.tenancy.hears(event.seq) else None
         return unit_of(account, now, self._link, amount=paid, contact=contact)
 
@@ -190,15 +190,20 @@ class Clerk:
 
 
 def unit_of(
-    account: Account, now: int, link: str, *, amount: str = "", contact: NotificationSettings | None = None
+    account: Account,
+    now: int,
+    link: str,
+    *,
+    amount: Money | None = None,
+    contact: NotificationSettings | None = None,
 ) -> Unit:
     """Return what is told of an account as it is now."""
     zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
     facts = Facts(
         unit=account.name,
-        left=format_amount(available_credit(account), account.site.currency),
-        days="" if left is None else f"{left.tenths // 10}.{left.tenths % 10}",
-        when="" if account.cut_at is None else f"{local_time(account.cut_at, zone):%Y-%m-%d %H:%M}",
+        left=Money(available_credit(account), account.site.currency),
+        days=None if left is None else Decimal(left.tenths) / 10,
+        when=None if account.cut_at is None else local_time(account.cut_at, zone),
         amount=amount,
         link=link,
     )

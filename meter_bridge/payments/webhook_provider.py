@@ -12,7 +12,6 @@ from meter_bridge.core.money import MoneyError, format_amount, minor_digits, par
 from meter_bridge.payments import signature
 from meter_bridge.payments.order import REVERSALS, Kind, Order, Told
 from meter_bridge.payments.provider import Links, Started, UnreadableError
-from meter_bridge.statement.words import money
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 _TELLABLE: Final = {each.value: each for each in Kind if each is not Kind.STARTED}
@@ -57,7 +56,7 @@ class WebhookProvider:
     async def start(self, order: Order, links: Links | None) -> Started:
         """Return where the customer pays, or how."""
         del links  # the provider's page knows where it sends whom
-        amount = money(order.amount, order.currency).replace(",", "")
+        amount = format_amount(order.amount, order.currency).partition(" ")[2].replace(",", "")
         filled = {
             "order": order.id,
             "amount": amount,

@@ -12,6 +12,7 @@ import msgspec
 
 from meter_bridge.protocol.statements import Statement
 from meter_bridge.statement.printing import printed
+from meter_bridge.text.languages import ENGLISH
 
 STATEMENT: Final = "statement/statement.typ"
 CHILD: Final = "meter_bridge.statement.pdf_child"
@@ -30,9 +31,10 @@ class Printer:
         """Nothing is being typeset."""
         self._one_at_a_time = asyncio.Lock()
 
-    async def as_pdf(self, statement: Statement) -> bytes:
+    async def as_pdf(self, statement: Statement, language: str = ENGLISH) -> bytes:
         """Return the statement as PDF; raises ``PrintError``."""
-        return await self.set(msgspec.json.encode(printed(statement)), STATEMENT)
+        paper = await asyncio.to_thread(printed, statement, language=language)
+        return await self.set(msgspec.json.encode(paper), STATEMENT)
 
     async def set(self, told: bytes, layout: str) -> bytes:
         """Return what is told, set by a layout within this package; raises ``PrintError``."""

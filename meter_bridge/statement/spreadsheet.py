@@ -111,7 +111,7 @@ def _rows(statement: Statement) -> Iterator[Row]:
         left = words.exact(statement.outstanding, currency)
         yield {
             "type": "outstanding",
-            "description": words.outstanding(statement),
+            "description": words.TERMINAL.outstanding(statement),
             "changes": f"outstanding {left}",
         }
     pending = statement.not_yet_posted
@@ -127,7 +127,7 @@ def _rows(statement: Statement) -> Iterator[Row]:
 
 def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) -> Row:
     """Return a holding at the beginning or the end."""
-    text = words.holding_name(holding.name)
+    text = words.TERMINAL.holding_name(holding.name)
     return {"date": day, "type": kind, "description": text, "balance": words.exact(amount, currency)}
 
 
@@ -146,7 +146,7 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
     return {
         "date": charge.day if isinstance(charge, DayCharge) else None,
         "type": charge.kind.replace("_", " "),
-        "description": words.charge_name(charge),
+        "description": words.TERMINAL.charge_name(charge),
         "supply": charge.supply_id,
         "tariff version": charge.tariff_version_id,
         "block": charge.block,
@@ -172,8 +172,7 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
     at = words.local(entry.at, ZoneInfo(statement.time_zone))
     currency = statement.currency
     parts = [
-        f"{words.holding_name(name).lower()} {words.exact(part, currency)}"
-        for name, part in entry.changes.items()
+        f"{words.TERMINAL.inside(name)} {words.exact(part, currency)}" for name, part in entry.changes.items()
     ]
     return {
         "date": at.date().isoformat(),
