@@ -1,8 +1,8 @@
 """Numbers, amounts, energy, dates and times as the readers of a language write them, by Babel's CLDR data.
 
 The language says where a currency stands and how a date is written; the marks of thousands and decimals can
-be chosen apart from it. Currencies are written by their codes, which need no guessing. Only the marks come from
-Babel, which takes twenty times as long as Python to format a number.
+be chosen apart from it. Currencies are written by their codes, which need no guessing. Babel knows the marks;
+Python writes the numbers, in a twentieth of Babel's time.
 """
 
 from collections.abc import Mapping

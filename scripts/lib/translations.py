@@ -48,7 +48,7 @@ def extracted(domain: str) -> Catalog:
     """Return the texts in the source of a domain."""
     found = Catalog(charset="utf-8", fuzzy=False)
     for file in sources(domain):
-        place = (file.relative_to(ROOT).as_posix(), None)
+        place = (file.relative_to(ROOT).as_posix(), 0)
         for _, text, comments, context in extract_from_file(
             "python", file, keywords=DEFAULT_KEYWORDS, comment_tags=("Translators:",)
         ):
@@ -67,10 +67,11 @@ def update(domain: str, language: str) -> int:
     old, new, missing = stored(domain, language), read_po(BytesIO(_header(language))), 0
     for message in extracted(domain):
         if message.id:
-            text = _translation(old, message) or _blank(message, new.num_plurals)
+            text = _translation(old, message) or ("",) * new.num_plurals
             places = sorted(set(message.locations))
-            new.add(message.id, text, places, auto_comments=message.auto_comments, context=message.context)
-            missing += not all([text] if isinstance(text, str) else text)
+            string = text if message.pluralizable else text[0]
+            new.add(message.id, string, places, auto_comments=message.auto_comments, context=message.context)
+            missing += not all(text)
     write(domain, language, new)
     return missing
 
@@ -79,20 +80,22 @@ def write(domain: str, language: str, catalog: Catalog) -> None:
     """Store a catalogue."""
     out = BytesIO(_header(language))
     out.seek(0, 2)
-    write_po(out, catalog, width=WIDTH, omit_header=True)
+    write_po(out, catalog, width=WIDTH, omit_header=True, include_lineno=False)
     path = po_file(domain, language)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(out.getvalue())
 
 
-def _translation(catalog: Catalog, message: Message) -> str | tuple[str, ...] | None:
-    """Return the translation that a catalogue has of a message."""
+def texts_of(message: Message) -> tuple[str, ...]:
+    """Return the translation of a message, a text for each plural form where it counts something."""
+    found = message.string or ""
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _translation(catalog: Catalog, message: Message) -> tuple[str, ...]:
+    """Return the translation that a catalogue has of a message, nothing where it has none."""
     known = catalog.get(message.id if isinstance(message.id, str) else message.id[0], message.context)
-    return known.string if known is not None and known.pluralizable == message.pluralizable else None
-
-
-def _blank(message: Message, plurals: int) -> str | tuple[str, ...]:
-    return ("",) * plurals if message.pluralizable else ""
+    return texts_of(known) if known is not None and known.pluralizable == message.pluralizable else ()
 
 
 def _header(language: str) -> bytes:

@@ -11,17 +11,14 @@ import pytest
 from meter_bridge.text.catalogue import BRIDGE, FOLDER, translator
 from meter_bridge.text.languages import LANGUAGES, locale_of
 from scripts.lib import translations
-from scripts.lib.translations import DOMAINS, TRANSLATED
+from scripts.lib.translations import DOMAINS, TRANSLATED, texts_of
 
 EVERY: Final = [(domain, language) for domain in DOMAINS for language in TRANSLATED]
 
 
-def key_of(message: Message) -> tuple[str | None, str | tuple[str, ...]]:
-    return message.context, message.id
-
-
-def texts_of(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+def key_of(message: Message) -> tuple[str | None, str, str]:
+    one, many = (message.id, "") if isinstance(message.id, str) else message.id
+    return message.context, one, many
 
 
 def places(text: str) -> list[str]:
