@@ -8,8 +8,8 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard.access import Viewer
 from dashboard.actions.dialog import show_open_action
-from dashboard.language import say
 from dashboard.signin.current import current_viewer
+from dashboard.text.translate import say
 from meter_bridge.protocol.messages import Role
 
 ICON: Final = Path(__file__).with_name("icon.svg")

@@ -10,17 +10,17 @@ from pathlib import Path
 import sys
 from typing import Final
 
-from meter_bridge.engine import lean
+from meter_bridge.storage import import_guard
 
 NICENESS: Final = 10
 
 
 def main(arguments: list[str]) -> int:
     """Audit a data folder at low priority."""
-    lean.refuse()
+    import_guard.refuse()
+    from dashboard.data.snapshot import SourceError  # noqa: PLC0415 - as above
     from dashboard.pricing.audit import audit  # noqa: PLC0415 - without what is refused
     from dashboard.settings import settings  # noqa: PLC0415 - as above
-    from dashboard.source import SourceError  # noqa: PLC0415 - as above
 
     if len(arguments) not in {1, 2}:
         print("give a data folder, and where there are several shards one", file=sys.stderr)  # noqa: T201

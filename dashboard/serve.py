@@ -6,12 +6,12 @@ from pathlib import Path
 from starlette.middleware import Middleware
 import streamlit as st
 
-# What pages import is imported before anybody asks for one, so that nobody waits for it.
-import dashboard.paper.portfolio
 import dashboard.parts.reconciliation
 import dashboard.parts.unit_charts
 import dashboard.parts.week_charts
 import dashboard.parts.what_if  # noqa: F401
+
+# What pages import is imported before anybody asks for one, so that nobody waits for it.
 from dashboard.signin.gate import Gate
 from dashboard.signin.routes import ROUTES
 

@@ -22,37 +22,37 @@ from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.cutoff import Step
-from meter_bridge.devices.broker_url import MqttSettings, parse_broker_url
-from meter_bridge.devices.driver import Item, Sink
-from meter_bridge.devices.session import MakeClient, gmqtt_client
-from meter_bridge.engine.archive import EXPORT_NAME
-from meter_bridge.engine.auditing import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.daemon import Daemon, Pace
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.devices.base.driver import Item, Sink
+from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
+from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.foretelling import EVERY_S as FORETELL_S, Foretelling
-from meter_bridge.engine.forgetting import Forgetting
+from meter_bridge.engine.export.event_retention import Forgetting
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.export.retention import Retention
+from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Foretelling
 from meter_bridge.engine.gateway import Gateway
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.load import load
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.retention import Retention
-from meter_bridge.engine.site_files import FOLLOW_S
-from meter_bridge.engine.state import Meter, Place
-from meter_bridge.engine.time import Clocks, wall_ms
+from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.restore import load
+from meter_bridge.engine.sites.service import FOLLOW_S
+from meter_bridge.engine.state.clock import Clocks, wall_ms
+from meter_bridge.engine.state.model import Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import InstallationLock, open_reader, reading
 from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
 from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
 RETENTION_S: Final = 600.0
@@ -350,7 +350,7 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
 
 async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
     """Work as one of several bridges until a signal."""
-    from meter_bridge.workers.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
+    from meter_bridge.cluster.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
 
     _refuse_letting_go(settings, count)
     if settings.broker is None or isinstance(settings.location, Path):
@@ -402,7 +402,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
             settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca)
         )
         return
-    from meter_bridge.devices.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - only where it is used
+    from meter_bridge.devices.broker.embedded import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
     async with EmbeddedBroker(settings.embedded_port) as embedded:
         _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)

@@ -10,7 +10,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
-from tests.order import ByFile, ordered
+from tests.suite_order import ByFile, ordered
 
 # Examples are the same on every run of CI, so that a red run can be repeated; at a desk they keep exploring.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -22,14 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Note what is executed on PostgreSQL, where ``scripts/test`` asks for it."""
     folder = os.environ.get("PREPAID_TEST_EXECUTED")
     if folder:
-        from tests.executed import Recorder  # noqa: PLC0415 - the component's tests have no bridge
+        from tests.sql_coverage import Recorder  # noqa: PLC0415 - the component's tests have no bridge
 
         config.pluginmanager.register(Recorder(Path(folder)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
-    """Give out files as tests/order.py says, where files are given out."""
+    """Give out files as tests/suite_order.py says, where files are given out."""
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 

@@ -6,9 +6,9 @@ from typing import Final, cast
 
 from dashboard.actions.action import Action
 from dashboard.bridge import Answer, Bridge
-from dashboard.figures import kwh, money
-from dashboard.language import say
-from dashboard.words import alert_word, reason_text, spelled, split_word, supply_word
+from dashboard.text.formatting import kwh, money
+from dashboard.text.labels import alert_word, reason_text, spelled, split_word, supply_word
+from dashboard.text.translate import say
 from meter_bridge.protocol.messages import Role
 
 STAFF: Final = frozenset({Role.LANDLORD, Role.CARETAKER})

@@ -10,11 +10,11 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action, begin, close, opened
 from dashboard.actions.asking import DECISIONS, KINDS, METHODS, Kind, method_name
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.data import forget
-from dashboard.figures import money
-from dashboard.language import say
-from dashboard.markup import plain
+from dashboard.data.cache import forget
 from dashboard.settings import settings
+from dashboard.text.formatting import money
+from dashboard.text.markup import plain
+from dashboard.text.translate import say
 from meter_bridge.core.money import MoneyError, parse_amount
 
 MAX_REASON: Final = 500

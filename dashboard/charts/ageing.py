@@ -6,8 +6,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, layout
-from dashboard.figures import main_units, money, percent
-from dashboard.language import say
+from dashboard.text.formatting import main_units, money, percent
+from dashboard.text.translate import say
 
 AGES: Final = ("Up to 30 days", "31 to 60 days", "61 to 90 days", "Older")
 HEIGHT: Final = 220

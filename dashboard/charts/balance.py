@@ -8,11 +8,11 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.figures import at_place, main_units, moment, money, short_moment, written
-from dashboard.foretold import Foretold
-from dashboard.language import say
+from dashboard.data.depletion import Foretold
 from dashboard.queries.balance import BalancePoint
-from dashboard.words import counted
+from dashboard.text.formatting import at_place, main_units, moment, money, short_moment, written
+from dashboard.text.labels import counted
+from dashboard.text.translate import say
 
 DAY_MS: Final = 24 * 3_600_000
 LETTER: Final = 7

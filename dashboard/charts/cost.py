@@ -16,9 +16,9 @@ from dashboard.charts.template import (
     day_bars,
     layout,
 )
-from dashboard.figures import main_units, money, percent
-from dashboard.language import say
 from dashboard.queries.usage import Usage
+from dashboard.text.formatting import main_units, money, percent
+from dashboard.text.translate import say
 
 type Layer = tuple[str, str, dict[date, int]]
 """Name, colour and amounts by day of one part of the stack."""

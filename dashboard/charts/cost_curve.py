@@ -6,9 +6,9 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, layout
-from dashboard.figures import kwh, main_units, money, price
-from dashboard.language import say
 from dashboard.pricing.curve import CostPoint
+from dashboard.text.formatting import kwh, main_units, money, price
+from dashboard.text.translate import say
 
 WH_PER_KWH: Final = 1_000
 

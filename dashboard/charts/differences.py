@@ -6,10 +6,10 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, layout
-from dashboard.figures import main_units, money, signed_money
-from dashboard.language import say
 from dashboard.pricing.what_if import Answer, Bucket
-from dashboard.words import counted
+from dashboard.text.formatting import main_units, money, signed_money
+from dashboard.text.labels import counted
+from dashboard.text.translate import say
 
 BUCKETS: Final = 16
 

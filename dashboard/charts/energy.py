@@ -7,10 +7,10 @@ from datetime import date, datetime
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
-from dashboard.figures import day as day_text, kwh
-from dashboard.language import say
 from dashboard.queries.hourly import HourUse
 from dashboard.queries.usage import Usage
+from dashboard.text.formatting import day as day_text, kwh
+from dashboard.text.translate import say
 
 
 def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> Chart:

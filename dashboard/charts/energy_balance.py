@@ -6,9 +6,9 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.figures import day as day_text, kwh, percent
-from dashboard.language import say
 from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
+from dashboard.text.formatting import day as day_text, kwh, percent
+from dashboard.text.translate import say
 
 MOST_FLOWS: Final = 14
 FLOW_HEIGHT: Final = 26

@@ -6,9 +6,9 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, layout
-from dashboard.figures import kwh
-from dashboard.language import say
 from dashboard.queries.profile import Profile
+from dashboard.text.formatting import kwh
+from dashboard.text.translate import say
 
 HOURS: Final = 24
 WEEK: Final = 7

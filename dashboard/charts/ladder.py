@@ -11,10 +11,10 @@ from dashboard.charts.template import (
     block_colours,
     layout,
 )
-from dashboard.figures import main_units, number, price
-from dashboard.language import say
+from dashboard.text.formatting import main_units, number, price
+from dashboard.text.translate import say
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff import EXACT, Ladder, TariffVersion
+from meter_bridge.core.tariff.tariff import EXACT, Ladder, TariffVersion
 
 WH_PER_KWH = 1_000
 

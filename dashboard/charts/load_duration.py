@@ -6,10 +6,10 @@ from itertools import pairwise
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, block_colours, layout
-from dashboard.figures import kwh, percent, power
-from dashboard.language import say
 from dashboard.queries.load_duration import Curve
-from dashboard.words import counted
+from dashboard.text.formatting import kwh, percent, power
+from dashboard.text.labels import counted
+from dashboard.text.translate import say
 
 HALF = 0.5
 

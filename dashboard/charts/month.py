@@ -10,9 +10,9 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, block_colours, layout
-from dashboard.figures import day as day_text, main_units, money
-from dashboard.language import say
 from dashboard.queries.usage import Usage
+from dashboard.text.formatting import day as day_text, main_units, money
+from dashboard.text.translate import say
 
 LONGEST: Final = 366
 

@@ -8,10 +8,10 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, day_bars, layout
-from dashboard.figures import day as day_text, main_units, money, percent
-from dashboard.language import say
 from dashboard.queries.payments import method_word
 from dashboard.queries.takings import Taking
+from dashboard.text.formatting import day as day_text, main_units, money, percent
+from dashboard.text.translate import say
 
 COLOURS: Final = {
     "cash": "#4c9a97",

@@ -10,9 +10,9 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, layout
-from dashboard.figures import percent
-from dashboard.language import say
-from meter_bridge.core.bands import BandCalendar
+from dashboard.text.formatting import percent
+from dashboard.text.translate import say
+from meter_bridge.core.tariff.bands import BandCalendar
 
 DAY_MINUTES: Final = 1_440
 FINEST: Final = 15

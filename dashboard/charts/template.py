@@ -10,9 +10,9 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.figures import separators
-from dashboard.language import say
-from dashboard.words import spelled
+from dashboard.text.formatting import separators
+from dashboard.text.labels import spelled
+from dashboard.text.translate import say
 
 FONT: Final = '"Source Sans", sans-serif'
 HEIGHT: Final = 280

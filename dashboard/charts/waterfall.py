@@ -6,10 +6,10 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, block_colours, layout
-from dashboard.figures import kwh, main_units, money, percent, signed_money
-from dashboard.language import inside, say
-from dashboard.queries.credit_gone import Gone, Moved
-from dashboard.words import spelled
+from dashboard.queries.credit_breakdown import Gone, Moved
+from dashboard.text.formatting import kwh, main_units, money, percent, signed_money
+from dashboard.text.labels import spelled
+from dashboard.text.translate import inside, say
 
 NAMES: Final = {
     "top_up": "Top-ups",

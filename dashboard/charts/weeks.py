@@ -8,8 +8,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Ink, layout
-from dashboard.figures import day as day_text
-from dashboard.language import say
+from dashboard.text.formatting import day as day_text
+from dashboard.text.translate import say
 
 WEEK: Final = 7
 HEIGHT: Final = 210

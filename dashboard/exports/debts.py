@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from dashboard.exports.sheet import Column, Sheet, Value
-from dashboard.figures import at_place
 from dashboard.queries.debts import Debtor
+from dashboard.text.formatting import at_place
 from meter_bridge.core.money import to_decimal
 
 COLUMNS: Final = (

@@ -3,10 +3,10 @@
 from typing import Final
 
 from dashboard.exports.sheet import Column, Sheet, Value
-from dashboard.figures import at_place
 from dashboard.queries.payments import Payment
 from dashboard.reconciling.matching import Reconciliation
 from dashboard.reconciling.reading import Line
+from dashboard.text.formatting import at_place
 from meter_bridge.core.money import to_decimal
 
 COLUMNS: Final = (

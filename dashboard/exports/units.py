@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.attention import Standing
+from dashboard.data.attention import Standing
+from dashboard.data.depletion import BEYOND
 from dashboard.exports.sheet import Column, Sheet, Value
-from dashboard.figures import at_place
-from dashboard.foretold import BEYOND
-from dashboard.words import alert_word, reason_text, supply_word
+from dashboard.text.formatting import at_place
+from dashboard.text.labels import alert_word, reason_text, supply_word
 from meter_bridge.core.money import to_decimal
 
 COLUMNS: Final = (

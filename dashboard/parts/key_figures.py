@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.attention import Standing
-from dashboard.figures import MINUS, change, count, kwh, money
-from dashboard.language import say
+from dashboard.data.attention import Standing
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
-from dashboard.warehouse import Warehouse
+from dashboard.text.formatting import MINUS, change, count, kwh, money
+from dashboard.text.translate import say
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.language import say
+from dashboard.text.translate import say
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.attention import Concern, Standing
-from dashboard.figures import ago, count, days, money
-from dashboard.language import say
-from dashboard.markup import chip, link, soft, unit_link
-from dashboard.words import Word
+from dashboard.data.attention import Concern, Standing
+from dashboard.text.formatting import ago, count, days, money
+from dashboard.text.labels import Word
+from dashboard.text.markup import chip, link, soft, unit_link
+from dashboard.text.translate import say
 
 SHOWN_UNITS: Final = 4
 WELL: Final = Word("All well", "check_circle", "green")

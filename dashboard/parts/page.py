@@ -9,14 +9,14 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.template import DARK, LIGHT, Chart, Ink
-from dashboard.data import data_dir, warehouse
-from dashboard.figures import ago, moment
-from dashboard.language import say
-from dashboard.scope import PORTFOLIO, Scope
+from dashboard.data.cache import data_dir, warehouse
+from dashboard.data.scope import PORTFOLIO, Scope
+from dashboard.data.snapshot import NoDatabaseError, SourceError
+from dashboard.data.warehouse import Warehouse
 from dashboard.signin.current import current_viewer
 from dashboard.signin.routes import SIGN_IN
-from dashboard.source import NoDatabaseError, SourceError
-from dashboard.warehouse import Warehouse
+from dashboard.text.formatting import ago, moment
+from dashboard.text.translate import say
 from meter_bridge.protocol.messages import Role
 
 REFRESH_SECONDS: Final = 30

@@ -5,9 +5,9 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.figures import count
-from dashboard.language import say
-from dashboard.markup import Cell, table
+from dashboard.text.formatting import count
+from dashboard.text.markup import Cell, table
+from dashboard.text.translate import say
 
 PAGE_ROWS: Final = 50
 

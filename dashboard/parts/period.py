@@ -7,8 +7,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.language import say
-from dashboard.warehouse import local_date
+from dashboard.data.warehouse import local_date
+from dashboard.text.translate import say
 
 DAY_MS: Final = 24 * 3_600_000
 LAST: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": 365}

@@ -7,14 +7,14 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.figures import money, short_moment
-from dashboard.language import ENGLISH, say
-from dashboard.markup import plain
-from dashboard.paper.press import MEDIA
 from dashboard.parts.made_file import MadeFile, hand_over, keep
 from dashboard.queries.payments import Payment
+from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
-from dashboard.words import told_apart
+from dashboard.text.formatting import money, short_moment
+from dashboard.text.labels import told_apart
+from dashboard.text.markup import plain
+from dashboard.text.translate import ENGLISH, say
 
 RECEIPT: Final = "receipt"
 

@@ -6,16 +6,14 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
+from dashboard.data.snapshot_sql import MOST_TOP_UPS
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.reconciliation import reconciliation_table
-from dashboard.figures import count, day, money, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, plain, soft, unit_link
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.paged import show_paged
 from dashboard.queries.payments import Payment
 from dashboard.queries.takings import Wanted, wanted_payments
-from dashboard.questions import MOST_TOP_UPS
 from dashboard.reconciling.matching import MOST_DAYS, Pair, Reconciliation, reconcile
 from dashboard.reconciling.reading import (
     ORDERS,
@@ -28,8 +26,10 @@ from dashboard.reconciling.reading import (
     read_lines,
     read_table,
 )
-from dashboard.warehouse import Warehouse
-from dashboard.words import told_apart
+from dashboard.text.formatting import count, day, money, short_moment
+from dashboard.text.labels import told_apart
+from dashboard.text.markup import Cell, plain, soft, unit_link
+from dashboard.text.translate import say
 
 NONE: Final = -1
 SHOWN_PROBLEMS: Final = 5

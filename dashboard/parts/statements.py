@@ -7,11 +7,11 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.figures import month
-from dashboard.language import say
-from dashboard.markup import plain
 from dashboard.parts.made_file import MadeFile, hand_over, keep
 from dashboard.settings import settings
+from dashboard.text.formatting import month
+from dashboard.text.markup import plain
+from dashboard.text.translate import say
 
 MONTHS: Final = 24
 FORMS: Final = {"pdf": "application/pdf", "csv": "text/csv"}

@@ -8,14 +8,14 @@ import streamlit as st
 
 from dashboard.charts.ladder import block_names
 from dashboard.charts.template import band_name
-from dashboard.figures import day as day_text
-from dashboard.language import say
-from dashboard.markup import plain
+from dashboard.data.warehouse import local_date
 from dashboard.pricing.edited import EditError, Words, differences, edited, words_of, written
 from dashboard.queries.tariffs import Tariff
-from dashboard.warehouse import local_date
-from dashboard.words import counted, told_apart
-from meter_bridge.core.tariff import TariffVersion, Timeline
+from dashboard.text.formatting import day as day_text
+from dashboard.text.labels import counted, told_apart
+from dashboard.text.markup import plain
+from dashboard.text.translate import say
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 
 EDIT: Final = "This one with other figures"
 OTHER: Final = "Another tariff"

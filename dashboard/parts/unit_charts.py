@@ -12,8 +12,8 @@ from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day, energy_per_hour
 from dashboard.charts.heat import week_heat
 from dashboard.charts.month import month_accrual
-from dashboard.foretold import foretold
-from dashboard.language import say
+from dashboard.data.depletion import foretold
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, ink
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.daily import newest_day
@@ -21,7 +21,7 @@ from dashboard.queries.hourly import hourly
 from dashboard.queries.profile import profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
-from dashboard.warehouse import Warehouse
+from dashboard.text.translate import say
 
 TWO_PERIODS: Final = 62
 LEAST_PROFILE: Final = 28

@@ -5,16 +5,16 @@ import time
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.attention import Standing
 from dashboard.charts.template import band_name
-from dashboard.figures import ago, days, kwh, moment, money, number_of_days, power, short_moment
-from dashboard.foretold import BEYOND
-from dashboard.language import inside, say
+from dashboard.data.attention import Standing
+from dashboard.data.current_price import PriceNow
+from dashboard.data.depletion import BEYOND
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
-from dashboard.price_now import PriceNow
 from dashboard.queries.units import Unit
 from dashboard.queries.week import Weeks, charged_and_energy
-from dashboard.warehouse import Warehouse
+from dashboard.text.formatting import ago, days, kwh, moment, money, number_of_days, power, short_moment
+from dashboard.text.translate import inside, say
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS

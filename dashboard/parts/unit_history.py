@@ -6,17 +6,15 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.figures import count, money, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, chip, soft, table
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.receipts import offer_receipts
 from dashboard.queries.alerts import Command, commands
 from dashboard.queries.history import SupplyChange, UnitAlert, supply_changes, unit_alerts
 from dashboard.queries.payments import unit_payments
 from dashboard.queries.top_ups import TopUp, top_ups
 from dashboard.queries.units import Unit
-from dashboard.warehouse import Warehouse
-from dashboard.words import (
+from dashboard.text.formatting import count, money, short_moment
+from dashboard.text.labels import (
     METHODS,
     POSITIONS,
     alert_word,
@@ -26,6 +24,8 @@ from dashboard.words import (
     split_word,
     supply_word,
 )
+from dashboard.text.markup import Cell, chip, soft, table
+from dashboard.text.translate import say
 from meter_bridge.protocol.messages import Role
 
 SHOWN: Final = 8

@@ -6,13 +6,13 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.attention import Concern, Standing, urgency
-from dashboard.figures import ago, count, days, money, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, chip, soft, spark, table, unit_link
+from dashboard.data.attention import Concern, Standing, urgency
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.daily import costs_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import alert_word, counted, reason_text, supply_word
+from dashboard.text.formatting import ago, count, days, money, short_moment
+from dashboard.text.labels import alert_word, counted, reason_text, supply_word
+from dashboard.text.markup import Cell, chip, soft, spark, table, unit_link
+from dashboard.text.translate import say
 
 PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14

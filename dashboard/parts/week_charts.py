@@ -9,11 +9,11 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.weeks import Measure, week_on_week
-from dashboard.figures import kwh, main_units, money
-from dashboard.language import say
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, ink
 from dashboard.queries.daily import Day, days, newest_day
-from dashboard.warehouse import Warehouse
+from dashboard.text.formatting import kwh, main_units, money
+from dashboard.text.translate import say
 
 TWO_WEEKS: Final = 14
 

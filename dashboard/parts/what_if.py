@@ -9,11 +9,10 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.differences import difference_bars
+from dashboard.data.unit_status import standings_of
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.what_if import what_if_table
-from dashboard.figures import change, count, day, kwh, money, signed_money
-from dashboard.language import say
-from dashboard.markup import Cell, plain, unit_link
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, ink
 from dashboard.parts.paged import show_paged
@@ -23,10 +22,11 @@ from dashboard.parts.unit_table import matching
 from dashboard.pricing.pricer import PricingError
 from dashboard.pricing.what_if import Answer, Change, Question, what_if
 from dashboard.queries.tariffs import Tariff
-from dashboard.standings import standings_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import counted
-from meter_bridge.core.tariff import TariffVersion
+from dashboard.text.formatting import change, count, day, kwh, money, signed_money
+from dashboard.text.labels import counted
+from dashboard.text.markup import Cell, plain, unit_link
+from dashboard.text.translate import say
+from meter_bridge.core.tariff.tariff import TariffVersion
 
 ANSWER: Final = "what-if answer"
 OF_TARIFF: Final = "Units with this tariff"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from dashboard.pricing.book import Book, kind_number
-from meter_bridge.core.rating import LineKind
-from meter_bridge.core.tariff import EXACT, PPM, WH_PER_MWH
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.core.tariff.tariff import EXACT, PPM, WH_PER_MWH
 
 _WHOLE: Final = f"{EXACT}::HUGEINT"
 _PER_WH: Final = f"{EXACT // WH_PER_MWH}::HUGEINT"

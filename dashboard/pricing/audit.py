@@ -15,17 +15,17 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.access import Viewer
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse, local_date
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.periods import bounds
-from meter_bridge.core.rating import LineKind, Terms
-from meter_bridge.core.repricing import known_from
-from meter_bridge.core.tariff import BlockBandMeaning, BlockBasis, Timeline
+from meter_bridge.core.rating.rating import LineKind, Terms
+from meter_bridge.core.rating.repricing import known_from
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockBasis, Timeline
 
 _EVERYBODY: Final = Viewer(every_site=True)
 _SUPPLIES: Final = """

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from dashboard.pricing.calendar import Calendar, Names, table
 from dashboard.pricing.fixed import Fixed, block_limits, fixed_charges, free_units, least_charge
-from meter_bridge.core.bands import Band
-from meter_bridge.core.rating import NO_BLOCK, TAX_KINDS, LineKind, Terms
-from meter_bridge.core.tariff import (
+from meter_bridge.core.rating.rating import NO_BLOCK, TAX_KINDS, LineKind, Terms
+from meter_bridge.core.tariff.bands import Band
+from meter_bridge.core.tariff.tariff import (
     EXACT,
     PPM,
     WH_PER_MWH,

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time
-from meter_bridge.core.rating import Rung
-from meter_bridge.core.tariff import DemandOf, Stretch, TariffVersion, Timeline
+from meter_bridge.core.rating.rating import Rung
+from meter_bridge.core.tariff.tariff import DemandOf, Stretch, TariffVersion, Timeline
 
 NO_DEMAND: Final = -1
 

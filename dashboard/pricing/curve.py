@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from dashboard.pricing.pricer import LOAD, Pricer
 from meter_bridge.core.calendar import SLOT_MS, day_start
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import TariffVersion, Timeline
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 
 POINTS: Final = 40
 LEAST_WH: Final = 300_000

@@ -10,7 +10,7 @@ from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load_tariffs
 from meter_bridge.core.energy import EnergyError, parse_kwh
 from meter_bridge.core.money import MoneyError, amount_digits, parse_amount, parse_decimal, to_decimal
-from meter_bridge.core.tariff import Ladder, TariffError, TariffVersion, check_tariff
+from meter_bridge.core.tariff.tariff import Ladder, TariffError, TariffVersion, check_tariff
 
 EDITED: Final = "edited"
 KWH_PER_MWH: Final = 1_000

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dashboard.pricing.pricer import Pricer
 from meter_bridge.core.calendar import day_start, local_day, next_month
-from meter_bridge.core.tariff import DemandOf, Timeline
+from meter_bridge.core.tariff.tariff import DemandOf, Timeline
 
 _NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])
 # The days are the site's, which may be others than those of the tariff's zone: a day on each side is enough.

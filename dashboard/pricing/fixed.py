@@ -8,10 +8,10 @@ from datetime import date, timedelta
 
 from dashboard.pricing.calendar import Calendar
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.periods import bounds
-from meter_bridge.core.rating import LineKey, Rating, Terms
-from meter_bridge.core.standing import charge_day
-from meter_bridge.core.tariff import EXACT, TariffVersion, Timeline, limits, share
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.rating import LineKey, Rating, Terms
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import EXACT, TariffVersion, Timeline, limits, share
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dashboard.pricing.book import BASES, KINDS, Book, kind_number, make_book
 from dashboard.pricing.calendar import make_calendar, run_table, slot_tables, table
 from dashboard.pricing.support import obstacle
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating import LineKey, LineKind, Terms
-from meter_bridge.core.tariff import Timeline
+from meter_bridge.core.rating.rating import LineKey, LineKind, Terms
+from meter_bridge.core.tariff.tariff import Timeline
 
 LOAD: Final = pa.schema(
     [("unit", pa.int32()), ("start_ms", pa.int64()), ("end_ms", pa.int64()), ("wh", pa.int64())]

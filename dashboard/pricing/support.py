@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.periods import bounds
-from meter_bridge.core.tariff import DemandOf, TariffVersion, Timeline
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import DemandOf, TariffVersion, Timeline
 
 
 def obstacle(timeline: Timeline, last: int) -> str | None:

@@ -11,16 +11,16 @@ from functools import cached_property
 from typing import Final
 
 from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.pricing.energy import Span, add_days, add_segments, windows_stay
 from dashboard.pricing.pricer import Pricer
 from dashboard.queries.charged import Charged, charged
 from dashboard.queries.tariffs import supply_tariffs
-from dashboard.warehouse import Warehouse, local_date
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.repricing import known_from
-from meter_bridge.core.tariff import Timeline
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.repricing import known_from
+from meter_bridge.core.tariff.tariff import Timeline
 
 BUCKETS: Final = 12
 type Progress = Callable[[float], None]

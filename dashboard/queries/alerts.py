@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _ALERTS: Final = """
     SELECT x.id, x.kind, x.message, x.opened_at, x.acknowledged_at, x.acknowledged_by, x.closed_at,

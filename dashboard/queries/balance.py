@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 FINE_DAYS: Final = 31
 """Up to this many days every posting is shown, beyond it the last of each hour."""

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 # Units that were paid for when they were bought stand with their purchase, not with their use.
 _QUERY: Final = """

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
-from meter_bridge.core.debt import Debt
+from dashboard.data.warehouse import Warehouse
+from meter_bridge.core.ledger.debt import Debt
 
 AGES: Final = (30, 60, 90)
 """Ends of the ages in days; the last age has none."""

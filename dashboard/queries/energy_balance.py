@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _SITE: Final = """
     SELECT a.id AS account_id, a.name, a.customer, a.policy, sum(r.wh)::BIGINT AS wh,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _METERS: Final = """
     SELECT m.id, m.name, split_part(m.energy_address, ':', 1) AS family, m.energy_address AS address,

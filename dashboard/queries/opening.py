@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT c.opened FROM account_clock c

@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT -coalesce(sum(o.amount), 0)::BIGINT AS owed

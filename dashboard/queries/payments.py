@@ -5,9 +5,9 @@ import json
 from typing import Any, Final
 
 from dashboard.access import Viewer
-from dashboard.language import say
-from dashboard.warehouse import Warehouse
-from dashboard.words import METHODS, spelled
+from dashboard.data.warehouse import Warehouse
+from dashboard.text.labels import METHODS, spelled
+from dashboard.text.translate import say
 
 _QUERY: Final = """
     SELECT t.seq, t.id, t.account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency, t."at",

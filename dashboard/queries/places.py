@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT a.id, a.name, a.customer, a.site_id, a.site_name, a.time_zone, a.currency

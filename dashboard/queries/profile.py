@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     WITH used AS (

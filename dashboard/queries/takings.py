@@ -5,8 +5,8 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.payments import Payment, payment_of
-from dashboard.warehouse import Warehouse
 
 # Every value is bound; a search is a list of words, each of which has to be found somewhere in the haystack.
 _PAID: Final = """

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 from meter_bridge.config.codec import decode_tariff_version
-from meter_bridge.core.tariff import TariffVersion, Timeline, compose
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
 
 _VERSIONS: Final = """
     SELECT t.id AS tariff_id, t.name, t.site_id, v.document

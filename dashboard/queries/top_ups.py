@@ -5,7 +5,7 @@ import json
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT t."at", t.amount, t.balance_after, t.detail

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from dashboard.access import Viewer
-from dashboard.policies import credit_rules, emergency_selected
-from dashboard.warehouse import Warehouse
-from meter_bridge.core.credit import CreditState, after, spend
+from dashboard.data.policies import credit_rules, emergency_selected
+from dashboard.data.warehouse import Warehouse
+from meter_bridge.core.ledger.credit import CreditState, after, spend
 
 _QUERY: Final = """
     WITH accrual AS (

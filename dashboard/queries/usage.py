@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT r.local_day AS day, r.kind, r.band, r.block, sum(r.wh)::BIGINT AS wh,

@@ -4,8 +4,8 @@ from datetime import date
 from typing import Final
 
 from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.profile import Profile
-from dashboard.warehouse import Warehouse
 
 # A weekday counts as often as it lies in the time on record, so that days without use lower the mean.
 _QUERY: Final = """

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from dashboard.figures import at_place
 from dashboard.queries.payments import Payment
 from dashboard.reconciling.reading import Line
+from dashboard.text.formatting import at_place
 
 MOST_DAYS: Final = 3
 """A provider books up to so many days apart (weekends)."""

@@ -11,14 +11,14 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.bridge import Bridge, BridgeDownError
-from dashboard.paper.portfolio import portfolio_pdf
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import SourceError, read_snapshot
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.queries.places import Place, places
 from dashboard.reports.months import MonthError, first_of
+from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import Failed, statements
-from dashboard.scope import Scope
 from dashboard.settings import DATA_VARIABLE, settings
-from dashboard.source import SourceError, read_snapshot
-from dashboard.warehouse import Warehouse, local_date
 
 DAY_MS: Final = 24 * 3_600_000
 STEP: Final = 20

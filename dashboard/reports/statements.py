@@ -13,9 +13,9 @@ import msgspec
 from dashboard.bridge import Bridge, RefusedError
 from dashboard.queries.places import Place
 from dashboard.settings import settings
+from meter_bridge.engine.statement.document import printed
+from meter_bridge.printing.typesetter_child import typeset
 from meter_bridge.protocol.statements import Statement
-from meter_bridge.statement.pdf_child import typeset
-from meter_bridge.statement.printing import printed
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _DECODER: Final = msgspec.json.Decoder(Statement)

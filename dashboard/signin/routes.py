@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from dashboard.language import say
 from dashboard.settings import settings
 from dashboard.signin.sessions import COOKIE, SESSIONS
 from dashboard.signin.tokens import viewer_of_token
+from dashboard.text.translate import say
 
 SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"

@@ -6,9 +6,9 @@ from typing import Final, cast
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
+from dashboard.data.snapshot import SourceError, locate
 from dashboard.settings import Settings
-from dashboard.source import SourceError, locate
-from meter_bridge.engine.tokens import PREFIX, StoredToken, authenticate
+from meter_bridge.engine.access.tokens import PREFIX, StoredToken, authenticate
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage.columns import AdbcError, columns_of
 

@@ -10,16 +10,14 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.asking import KINDS
 from dashboard.actions.dialog import offer
-from dashboard.figures import ago, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.data.scope import Scope
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.paged import show_paged
 from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, relays
 from dashboard.queries.places import places
-from dashboard.scope import Scope
-from dashboard.warehouse import Warehouse
-from dashboard.words import (
+from dashboard.text.formatting import ago, short_moment
+from dashboard.text.labels import (
     NEVER_ASKED,
     POSITIONS,
     alert_word,
@@ -29,6 +27,8 @@ from dashboard.words import (
     reason_text,
     told_apart,
 )
+from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.text.translate import say
 
 DAY_MS: Final = 24 * 3_600_000
 HISTORY_DAYS: Final = 90

@@ -7,20 +7,20 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.ageing import AGES, ageing
+from dashboard.data.scope import Scope
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.exports.debts import debts_table
 from dashboard.exports.offer import offer_table
-from dashboard.figures import ago, count, day, money, percent
-from dashboard.language import say
-from dashboard.markup import Cell, page_title, soft, unit_link
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, freshness, ink, no_units, show_page
 from dashboard.parts.paged import show_paged
 from dashboard.queries.debts import Debtor, debtors, recovered
 from dashboard.queries.places import places
-from dashboard.scope import Scope
-from dashboard.warehouse import Warehouse, local_date
-from dashboard.words import counted
-from meter_bridge.core.debt import PPM, Debt
+from dashboard.text.formatting import ago, count, day, money, percent
+from dashboard.text.labels import counted
+from dashboard.text.markup import Cell, page_title, soft, unit_link
+from dashboard.text.translate import say
+from meter_bridge.core.ledger.debt import PPM, Debt
 
 RECOVERED_DAYS: Final = 30
 ORDERS: Final[dict[str, Callable[[Debtor], tuple[object, ...]]]] = {

@@ -9,9 +9,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
-from dashboard.figures import day, kwh, money, percent
-from dashboard.language import say
-from dashboard.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
 from dashboard.parts.paged import show_paged
@@ -27,8 +25,10 @@ from dashboard.queries.energy_balance import (
     members,
 )
 from dashboard.queries.places import Place, places
-from dashboard.warehouse import Warehouse
-from dashboard.words import alert_word, supply_word, told_apart
+from dashboard.text.formatting import day, kwh, money, percent
+from dashboard.text.labels import alert_word, supply_word, told_apart
+from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.text.translate import say
 
 MANY_UNITS: Final = 1_000
 WEEK: Final = timedelta(days=6)

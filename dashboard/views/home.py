@@ -7,24 +7,24 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import offer
-from dashboard.attention import Standing
 from dashboard.charts.cost import cost_by_block
-from dashboard.figures import days, kwh, money
-from dashboard.language import say
-from dashboard.markup import chip, page_title
+from dashboard.data.attention import Standing
+from dashboard.data.current_price import PriceNow, price_now
+from dashboard.data.scope import unit_scope
+from dashboard.data.unit_status import standings_of
+from dashboard.data.warehouse import Warehouse
+from dashboard.parts.credit_breakdown import show_where_it_went
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, freshness, ink, no_such_unit, show_page, signed_out
 from dashboard.parts.unit_figures import where_on_ladder, why_days
-from dashboard.parts.where_it_went import show_where_it_went
-from dashboard.price_now import PriceNow, price_now
 from dashboard.queries.owed import owed_by
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import usage
-from dashboard.scope import unit_scope
 from dashboard.signin.current import current_viewer
-from dashboard.standings import standings_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import reason_text, supply_word
+from dashboard.text.formatting import days, kwh, money
+from dashboard.text.labels import reason_text, supply_word
+from dashboard.text.markup import chip, page_title
+from dashboard.text.translate import say
 
 DAYS: Final = 14
 

@@ -10,22 +10,22 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, bridge_of
-from dashboard.figures import count, month
-from dashboard.language import say
-from dashboard.markup import page_title, plain
-from dashboard.paper.portfolio import portfolio_pdf
-from dashboard.paper.press import MEDIA
+from dashboard.data.scope import Scope
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.made_file import save_button
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.statements import months
 from dashboard.queries.daily import newest_day
 from dashboard.queries.places import Place, places
 from dashboard.reports.months import before
+from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import Failed, Made, statements, zipped
-from dashboard.scope import Scope
+from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
-from dashboard.warehouse import Warehouse, local_date
-from dashboard.words import counted
+from dashboard.text.formatting import count, month
+from dashboard.text.labels import counted
+from dashboard.text.markup import page_title, plain
+from dashboard.text.translate import say
 
 DAY_MS: Final = 24 * 3_600_000
 MONTH: Final = "report month"

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboard.language import say
-from dashboard.markup import page_title
 from dashboard.settings import settings
 from dashboard.signin.current import provider_claims
+from dashboard.text.markup import page_title
+from dashboard.text.translate import say
 
 
 def show() -> None:

@@ -11,19 +11,19 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import offer
-from dashboard.data import data_dir
-from dashboard.figures import ago, count, kwh, moment, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, chip, page_title, plain, soft, unit_link
+from dashboard.data.cache import data_dir
+from dashboard.data.scope import Scope
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import STALE_MS, freshness, no_units, show_page
 from dashboard.parts.paged import show_paged
 from dashboard.queries.meters import Meter, Quarantine, exported, meters, quarantines
 from dashboard.queries.places import places
 from dashboard.queries.site_alerts import site_alerts
-from dashboard.scope import Scope
-from dashboard.warehouse import Warehouse
-from dashboard.words import CAUSES, Word, alert_word, counted, family_name
+from dashboard.text.formatting import ago, count, kwh, moment, short_moment
+from dashboard.text.labels import CAUSES, Word, alert_word, counted, family_name
+from dashboard.text.markup import Cell, chip, page_title, plain, soft, unit_link
+from dashboard.text.translate import say
 
 OFFLINE: Final = Word("Offline", "sensors_off", "amber")
 HEARD: Final = Word("Heard", "sensors", "green")

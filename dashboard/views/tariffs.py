@@ -12,9 +12,7 @@ from dashboard.charts.cost_curve import cost_curve
 from dashboard.charts.ladder import block_ladder, price_with_tax
 from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
 from dashboard.charts.tariff_year import tariff_year, year_of
-from dashboard.figures import day, price
-from dashboard.language import say
-from dashboard.markup import Cell, page_title, soft, table
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
 from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
@@ -24,11 +22,13 @@ from dashboard.queries.load_duration import load_duration
 from dashboard.queries.period_use import used_by_unit
 from dashboard.queries.places import places
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
-from dashboard.warehouse import Warehouse, local_date
-from dashboard.words import counted, told_apart
+from dashboard.text.formatting import day, price
+from dashboard.text.labels import counted, told_apart
+from dashboard.text.markup import Cell, page_title, soft, table
+from dashboard.text.translate import say
 from meter_bridge.config.describe_tariffs import show_charges
-from meter_bridge.core.periods import PeriodUnit
-from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.core.tariff.periods import PeriodUnit
+from meter_bridge.core.tariff.tariff import TariffVersion
 
 LOAD_DAYS: Final = 28
 WEEK: Final = 7

@@ -7,19 +7,19 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.attention import Concern, Standing, concerns
-from dashboard.figures import moment, money, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, page_title, plain, soft, table, unit_link
+from dashboard.data.attention import Concern, Standing, concerns
+from dashboard.data.unit_status import standings_of
+from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import show_key_figures
 from dashboard.parts.needs_attention import show_concerns
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.week_charts import show_weeks
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.queries.site_alerts import SiteAlert, site_alerts
-from dashboard.standings import standings_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import alert_word, counted
+from dashboard.text.formatting import moment, money, short_moment
+from dashboard.text.labels import alert_word, counted
+from dashboard.text.markup import Cell, page_title, plain, soft, table, unit_link
+from dashboard.text.translate import say
 
 NEWEST: Final = 6
 

@@ -9,11 +9,11 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.takings import takings_per_day
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import MOST_TOP_UPS
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.payments import payments_table
-from dashboard.figures import count, money, short_moment
-from dashboard.language import say
-from dashboard.markup import Cell, page_title, soft, table, unit_link
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, freshness, ink, no_units, show_page
 from dashboard.parts.period import choose_period, chosen_period
@@ -30,10 +30,10 @@ from dashboard.queries.takings import (
     takings,
     wanted_payments,
 )
-from dashboard.questions import MOST_TOP_UPS
-from dashboard.scope import Scope
-from dashboard.warehouse import Warehouse
-from dashboard.words import counted, split_word
+from dashboard.text.formatting import count, money, short_moment
+from dashboard.text.labels import counted, split_word
+from dashboard.text.markup import Cell, page_title, soft, table, unit_link
+from dashboard.text.translate import say
 
 PAGE_ROWS: Final = 25
 HEADERS: Final = ("Unit", "How", "Paid", "Balance after", "When")

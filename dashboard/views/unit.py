@@ -7,9 +7,12 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import offer
-from dashboard.attention import Standing
-from dashboard.language import say
-from dashboard.markup import chip, page_title, unit_link
+from dashboard.data.attention import Standing
+from dashboard.data.current_price import price_now
+from dashboard.data.scope import unit_scope
+from dashboard.data.unit_status import standings_of
+from dashboard.data.warehouse import Warehouse
+from dashboard.parts.credit_breakdown import show_where_it_went
 from dashboard.parts.key_figures import show_figures
 from dashboard.parts.page import freshness, no_such_unit, no_units, show_page
 from dashboard.parts.statements import show_statements
@@ -17,16 +20,13 @@ from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_figures import thresholds, unit_figures
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
-from dashboard.parts.where_it_went import show_where_it_went
-from dashboard.price_now import price_now
 from dashboard.queries.daily import newest_day
 from dashboard.queries.opening import opening_day
 from dashboard.queries.units import Unit, units
-from dashboard.scope import unit_scope
 from dashboard.signin.current import current_viewer
-from dashboard.standings import standings_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import alert_word, reason_text, supply_word
+from dashboard.text.labels import alert_word, reason_text, supply_word
+from dashboard.text.markup import chip, page_title, unit_link
+from dashboard.text.translate import say
 from meter_bridge.protocol.messages import Role
 
 LISTED_UNITS: Final = 40

@@ -3,16 +3,16 @@
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.attention import concerns
+from dashboard.data.attention import concerns
+from dashboard.data.unit_status import standings_of
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.units import units_table
-from dashboard.language import say
-from dashboard.markup import page_title
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.unit_table import show_unit_table
-from dashboard.standings import standings_of
-from dashboard.warehouse import Warehouse
-from dashboard.words import counted
+from dashboard.text.labels import counted
+from dashboard.text.markup import page_title
+from dashboard.text.translate import say
 
 
 def show() -> None:

@@ -5,7 +5,17 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api import (
+from meter_bridge.api.http.authentication import THROTTLE
+from meter_bridge.api.http.endpoint import PORT, Endpoint
+from meter_bridge.api.http.error_middleware import guard
+from meter_bridge.api.http.headers import add_security_headers
+from meter_bridge.api.http.origin import ORIGINS
+from meter_bridge.api.http.peers import WORD, passed_on
+from meter_bridge.api.http.request_decoding import BODY_BYTES
+from meter_bridge.api.http.router import register
+from meter_bridge.api.http.sockets import SOCKETS, OpenSockets
+from meter_bridge.api.port import BridgePort
+from meter_bridge.api.routes import (
     accounts,
     alerts,
     clock,
@@ -18,29 +28,19 @@ from meter_bridge.api import (
     notices,
     openapi,
     operations,
-    page,
     payments,
     policy,
     site,
     statements,
     supply,
+    tenant_page,
     tokens,
     top_ups,
     vouchers,
     websocket,
 )
-from meter_bridge.api.auth import THROTTLE
-from meter_bridge.api.bodies import BODY_BYTES
-from meter_bridge.api.endpoint import PORT, Endpoint
-from meter_bridge.api.guard import guard
-from meter_bridge.api.headers import add_security_headers
-from meter_bridge.api.origin import ORIGINS
-from meter_bridge.api.peers import WORD, passed_on
-from meter_bridge.api.port import BridgePort
-from meter_bridge.api.registry import register
-from meter_bridge.api.sockets import SOCKETS, OpenSockets
-from meter_bridge.api.throttle import Throttle
-from meter_bridge.statement.pdf import Printer
+from meter_bridge.engine.access.throttle import Throttle
+from meter_bridge.printing.typesetter import Printer
 from meter_bridge.tenant_page.files import Files
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -54,7 +54,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *top_ups.ENDPOINTS,
     *vouchers.ENDPOINTS,
     *payments.ENDPOINTS,
-    *page.ENDPOINTS,
+    *tenant_page.ENDPOINTS,
     *notices.ENDPOINTS,
     *operations.ENDPOINTS,
     *supply.ENDPOINTS,
@@ -87,7 +87,7 @@ def build_app(
     app[WORD] = word
     app[SOCKETS] = sockets
     app[statements.PRINTER] = Printer()
-    app[page.FILES] = Files()
+    app[tenant_page.FILES] = Files()
     app[THROTTLE] = throttle or Throttle()
     app[openapi.CATALOGUE] = ENDPOINTS
     register(app, ENDPOINTS)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.api.port import Actor
-from meter_bridge.api.voucher_requests import VoucherOrder
 from meter_bridge.protocol.messages import TopUpResult
+from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
@@ -23,6 +22,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     WaitingPayments,
 )
+from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 
 class PaymentsPort(Protocol):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meter_bridge.api.notices_port import NoticesPort
     from meter_bridge.api.page_port import PagePort
     from meter_bridge.api.payments_port import PaymentsPort
-    from meter_bridge.api.requests import OperationRequest
+    from meter_bridge.protocol.requests import OperationRequest
 
 EVERYTHING = "*"
 

@@ -12,13 +12,13 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.access_log import LOGGER, NO_LOG, AccessLogger
 from meter_bridge.api.app import build_app
-from meter_bridge.api.connection import Connection
-from meter_bridge.api.listener import Crowd, listen
+from meter_bridge.api.http.access_log import LOGGER, NO_LOG, AccessLogger
+from meter_bridge.api.http.connection import Connection
+from meter_bridge.api.http.listener import Crowd, listen
+from meter_bridge.api.http.server_address import is_loopback
+from meter_bridge.api.http.unix_socket import bind, remove
 from meter_bridge.api.port import BridgePort
-from meter_bridge.api.server_address import is_loopback
-from meter_bridge.api.unix_socket import bind, remove
 from meter_bridge.protocol.messages import ServerInfo
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class ApiServer:
 
     async def _announce(self, host: str) -> None:
         # Imported here because zeroconf takes several megabytes, which a bridge on loopback need not have.
-        from meter_bridge.api.zeroconf import Announcement  # noqa: PLC0415
+        from meter_bridge.api.http.zeroconf import Announcement  # noqa: PLC0415
 
         assert self._tcp_port is not None
         tls = self._listen.tls_certificate is not None

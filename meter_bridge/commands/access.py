@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.accounts import Accounts
+from meter_bridge.api.routes.accounts import Accounts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, hint, say, say_json, table
 from meter_bridge.commands.paper import refuse_existing, write_pdf

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.accounts import Accounts
+from meter_bridge.api.routes.accounts import Accounts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, duration, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of

@@ -8,8 +8,8 @@ from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import say
 from meter_bridge.commands.settings import settings_of
-from meter_bridge.storage.backup import BackupError, Sealing, backup
-from meter_bridge.storage.encryption import recipient_of
+from meter_bridge.engine.maintenance.backup import BackupError, Sealing, backup
+from meter_bridge.engine.maintenance.encryption import recipient_of
 
 EPILOG: Final = """\
 Copies the database while the bridge runs, as of one instant, and proves the copy before it gets its name. An

@@ -17,7 +17,7 @@ from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
 from meter_bridge.commands.output import hint, say, table
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.devices.broker_rights import RightsError, User, users_of
+from meter_bridge.devices.broker.access_list import RightsError, User, users_of
 
 EPILOG: Final = """\
 A user for each device of the site file that speaks to the broker, with its own topics alone, and one for

@@ -10,7 +10,7 @@ import tempfile
 from typing import Final
 
 from meter_bridge.commands.errors import CommandError
-from meter_bridge.devices.broker_rights import User
+from meter_bridge.devices.broker.access_list import User
 
 BEGIN: Final = "# prepaid-meter: begin; 'meter-bridge broker-acl' writes what stands up to the end"
 END: Final = "# prepaid-meter: end"

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.alerts import MAX_ALERTS_PAGE, Alerts
-from meter_bridge.api.clock import ClockConfirmed
-from meter_bridge.api.unix_socket import SOCKET_NAME, answers
+from meter_bridge.api.http.unix_socket import SOCKET_NAME, answers
+from meter_bridge.api.routes.alerts import MAX_ALERTS_PAGE, Alerts
+from meter_bridge.api.routes.clock import ClockConfirmed
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import add_json, plain, say, say_json

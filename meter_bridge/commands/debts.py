@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.operations import Debts
+from meter_bridge.api.routes.operations import Debts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of

@@ -14,10 +14,10 @@ from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
+from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
-from meter_bridge.statement import words
-from meter_bridge.statement.words import TERMINAL
 
 EPILOG: Final = """\
 READ is what a meter told before and after; REGISTER is what it showed at the ends of each part, linear in
@@ -72,7 +72,7 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
     entry, currency = found.entry, account.currency
     amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
     rows = [
-        f"{entry.id}: {plain(entry.description)}, {words.local(entry.at, zone):%Y-%m-%d %H:%M:%S}",
+        f"{entry.id}: {plain(entry.description)}, {labels.local(entry.at, zone):%Y-%m-%d %H:%M:%S}",
         f"  balance {amount}, {balance} after it",
     ]
     rows += [
@@ -94,7 +94,7 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
             line.tariff_version_id,
             TERMINAL.quantity(line),
             TERMINAL.price(line, currency),
-            str(words.exact(line.amount, currency)),
+            str(labels.exact(line.amount, currency)),
         )
         for line in found.entry.lines
     ]
@@ -115,7 +115,7 @@ def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]
     """Return when a register was read, and what it showed."""
     if reading is None:
         return NOT_KNOWN, NOT_KNOWN
-    return f"{words.local(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
+    return f"{labels.local(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
 
 
 def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
@@ -123,7 +123,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
     currency = account.currency
     rows = []
     for each in found.segments:
-        start, end = words.local(each.start, zone), words.local(each.end, zone)
+        start, end = labels.local(each.start, zone), labels.local(each.end, zone)
         registers = [
             NOT_KNOWN if wh is None else format_kwh(wh) for wh in (each.register_from_wh, each.register_to_wh)
         ]
@@ -133,10 +133,10 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 f"{end:%H:%M:%S}",
                 each.meter_id or NOT_KNOWN,
                 *registers,
-                f"{words.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
+                f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
                 plain(TERMINAL.charge_name(each)),
-                str(words.exact(each.amount, currency)),
-                str(words.exact(each.tax, currency)),
+                str(labels.exact(each.amount, currency)),
+                str(labels.exact(each.tax, currency)),
             )
         )
     head = ("FROM", "TO", "METER", "REGISTER FROM", "REGISTER TO", "ENERGY", "CHARGE", "BEFORE TAX", "TAX")

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.exposure import Exposures
+from meter_bridge.api.routes.exposure import Exposures
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of

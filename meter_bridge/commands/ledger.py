@@ -11,8 +11,8 @@ from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, hint, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
+from meter_bridge.engine.statement import labels
 from meter_bridge.protocol.messages import AccountView, LedgerPage
-from meter_bridge.statement import words
 
 EPILOG: Final = """\
 BY is who asked for an entry: a token's name, or the bridge itself. AMOUNT is what an entry did to the
@@ -45,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     zone = ZoneInfo(account.time_zone)
     rows = [
         (
-            f"{words.local(entry.at, zone):%Y-%m-%d %H:%M}",
+            f"{labels.local(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(words.TERMINAL.with_reason(entry)),
+            plain(labels.TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),

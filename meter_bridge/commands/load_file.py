@@ -12,7 +12,7 @@ from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.calendar import local_time
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount, parse_decimal
-from meter_bridge.core.pricing import Interval, Payment
+from meter_bridge.core.rating.load_pricing import Interval, Payment
 
 MAX_LINES: Final = 1_000_000
 MAX_WH: Final = 10**15

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import msgspec
 
-from meter_bridge.api.idempotency import KEY_HEADER
-from meter_bridge.api.meters import Meters
+from meter_bridge.api.http.idempotency import KEY_HEADER
 from meter_bridge.api.port import ReadingResult
+from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.client import ConnectionLostError
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError

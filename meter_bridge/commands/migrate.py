@@ -8,9 +8,9 @@ from typing import Final
 
 from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.engine.maintenance.transfer import Moved, move
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, LocationError, parse_location, shown
-from meter_bridge.storage.moving import Moved, move
 
 EPILOG: Final = """\
 Copies an installation from one database to another, SQLite or PostgreSQL, either way, and proves that both

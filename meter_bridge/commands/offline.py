@@ -6,8 +6,8 @@ from pathlib import Path
 import tempfile
 
 from meter_bridge import app
+from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.config.settings import Settings

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from meter_bridge.api.idempotency import KEY_HEADER
+from meter_bridge.api.http.idempotency import KEY_HEADER
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 
 ATTEMPTS: Final = 2

@@ -22,6 +22,6 @@ def create_file(path: Path, content: bytes) -> None:
 def write_pdf(path: Path, told: str, layout: str) -> None:
     """Typeset what is told and write it."""
     # Imported here because most commands do without typesetting.
-    from meter_bridge.statement.pdf_child import typeset  # noqa: PLC0415
+    from meter_bridge.printing.typesetter_child import typeset  # noqa: PLC0415
 
     create_file(path, typeset(told, layout))

@@ -169,7 +169,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}", "name the statement's file") from error
     # Imported here because listing payments does without reading statements.
-    from meter_bridge.payments.statement_file import decoded  # noqa: PLC0415
+    from meter_bridge.payments.orders.statement_file import decoded  # noqa: PLC0415
 
     return decoded(raw)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.meters import Meters
+from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.meters import energy
 from meter_bridge.commands.output import NOT_KNOWN, add_json, say, say_json, table

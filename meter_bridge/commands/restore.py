@@ -10,10 +10,10 @@ from typing import Final
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import say
 from meter_bridge.commands.settings import settings_of
+from meter_bridge.engine.maintenance.encryption import identities_of
+from meter_bridge.engine.maintenance.restore import restore
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
-from meter_bridge.storage.encryption import identities_of
 from meter_bridge.storage.errors import BackupError, LockedError
-from meter_bridge.storage.restore import restore
 
 EPILOG: Final = """\
 Puts a backup into the data folder, which must hold no database and no running bridge, and proves it as

@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(settings: Settings) -> None:
     # Imported here so that '--help' and a wrong option are answered at once.
     from meter_bridge.app import run as run_bridge  # noqa: PLC0415
-    from meter_bridge.devices.embedded_broker import EmbeddedBrokerError  # noqa: PLC0415
+    from meter_bridge.devices.broker.embedded import EmbeddedBrokerError  # noqa: PLC0415
     from meter_bridge.storage.errors import LeaseLostError, LockedError, StorageError  # noqa: PLC0415
 
     try:

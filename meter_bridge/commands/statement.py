@@ -18,11 +18,11 @@ from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
+from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
+from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
-from meter_bridge.statement import words
-from meter_bridge.statement.period import FORMS
-from meter_bridge.statement.words import TERMINAL
 from meter_bridge.text.languages import ENGLISH
 
 EPILOG: Final = f"""\
@@ -175,7 +175,7 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (words.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
+        (labels.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
     ]
     return table(head, rows, right=head[2:])
 
@@ -210,7 +210,7 @@ def _outstanding(statement: Statement) -> str:
     left = TERMINAL.outstanding(statement)
     rows = [
         (
-            f"{words.local(each.at, zone):%Y-%m-%d %H:%M}",
+            f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}",
             each.id,
             plain(TERMINAL.with_reason(each)),
             TERMINAL.money(each.amount, currency),
@@ -233,5 +233,5 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
             TERMINAL.money(each.amount, currency),
             TERMINAL.money(each.balance_after, currency),
         )
-        rows.append((f"{words.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
+        rows.append((f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

@@ -21,10 +21,10 @@ from meter_bridge.config.scalars import Wrong
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh
 from meter_bridge.core.money import format_amount
-from meter_bridge.core.pricing import Interval, price_load, price_sale
-from meter_bridge.core.purchase import sells_units
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import BlockBasis, DemandOf, Timeline
+from meter_bridge.core.rating.load_pricing import Interval, price_load, price_sale
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.unit_purchase import sells_units
+from meter_bridge.core.tariff.tariff import BlockBasis, DemandOf, Timeline
 
 EPILOG: Final = f"""\
 Needs no bridge. FILE is a site file; its units are not looked at.

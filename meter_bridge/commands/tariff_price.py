@@ -10,10 +10,10 @@ from meter_bridge.config.describe_tariffs import show_blocks, show_percent
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import amount_digits, format_amount
-from meter_bridge.core.periods import bounds
-from meter_bridge.core.pricing import PricedLine, PricedPeriod
-from meter_bridge.core.rating import ENERGY_KINDS, TAX_KINDS, LineKind
-from meter_bridge.core.tariff import Timeline
+from meter_bridge.core.rating.load_pricing import PricedLine, PricedPeriod
+from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import Timeline
 
 HEAD: Final = ("CHARGE", "QUANTITY", "PRICE", "AMOUNT", "TAX")
 _NAMES: Final[Mapping[str, str]] = {

@@ -11,10 +11,10 @@ from meter_bridge.commands.output import table
 from meter_bridge.config.describe import show_amount, show_clock, show_days, show_instant
 from meter_bridge.config.describe_tariffs import show_blocks, show_charges, show_price
 from meter_bridge.config.plan import TariffPlan
-from meter_bridge.core.bands import HOLIDAY, WEEKDAYS, BandCalendar
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff import EXACT, TariffVersion
+from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, BandCalendar
+from meter_bridge.core.tariff.tariff import EXACT, TariffVersion
 
 WIDTH: Final = 80
 LETTERS: Final = ascii_uppercase + ascii_lowercase

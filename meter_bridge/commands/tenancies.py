@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.api.operations import Tenancies
+from meter_bridge.api.routes.operations import Tenancies
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
+from meter_bridge.engine.statement import labels
 from meter_bridge.protocol.messages import TenancyView
-from meter_bridge.statement import words
 
 EPILOG: Final = """\
 LEFT is what is left between you and a customer who moved out: kept as the customer's, or still owed where it
@@ -59,13 +59,13 @@ async def _tenancies(arguments: argparse.Namespace) -> tuple[TenancyView, ...]:
 def _row(tenancy: TenancyView) -> tuple[str, ...]:
     """Return a tenancy as a row of the table."""
     zone = ZoneInfo(tenancy.time_zone or "UTC")
-    until = "lives there" if tenancy.end is None else f"{words.local(tenancy.end, zone):%Y-%m-%d}"
+    until = "lives there" if tenancy.end is None else f"{labels.local(tenancy.end, zone):%Y-%m-%d}"
     left = format_amount(tenancy.outstanding, tenancy.currency or "") if tenancy.outstanding else ""
     return (
         f"{tenancy.account_id}{' (closed)' if tenancy.closed else ''}",
         str(tenancy.n),
         NOT_KNOWN if tenancy.customer is None else plain(tenancy.customer),
-        f"{words.local(tenancy.start, zone):%Y-%m-%d}",
+        f"{labels.local(tenancy.start, zone):%Y-%m-%d}",
         "" if tenancy.closed and tenancy.end is None else until,
         left,
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.tokens import NewToken, Tokens, TokenView
+from meter_bridge.api.routes.tokens import NewToken, Tokens, TokenView
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
 from meter_bridge.commands.parser import Parser, add_data

@@ -9,8 +9,8 @@ from meter_bridge.commands.errors import REFUSED, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import add_json, say, say_json
 from meter_bridge.commands.settings import settings_of
+from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.location import shown
-from meter_bridge.storage.verify import verify
 
 EPILOG: Final = """\
 Folds the whole journal anew and compares it with every balance, checks that each entry sums to zero, that

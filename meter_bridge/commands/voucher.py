@@ -116,22 +116,22 @@ async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
 def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
     """Write the codes where they were asked for, else to standard output; a file is its owner's alone."""
     # Imported here because a list of vouchers does without typesetting.
-    from meter_bridge.payments import voucher_paper  # noqa: PLC0415
+    from meter_bridge.payments.vouchers import sheet  # noqa: PLC0415
 
     if arguments.csv is not None:
-        create_file(arguments.csv, voucher_paper.as_csv(made).encode())
+        create_file(arguments.csv, sheet.as_csv(made).encode())
     if arguments.pdf is not None:
-        from meter_bridge.statement.pdf_child import typeset  # noqa: PLC0415
+        from meter_bridge.printing.typesetter_child import typeset  # noqa: PLC0415
 
-        told = voucher_paper.told(
+        told = sheet.told(
             made,
             place=made.batch.note or made.batch.site_id or "",
             link=arguments.link,
             language=arguments.language,
         )
-        create_file(arguments.pdf, typeset(told, voucher_paper.LAYOUT))
+        create_file(arguments.pdf, typeset(told, sheet.LAYOUT))
     if arguments.csv is None and arguments.pdf is None:
-        say(voucher_paper.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
+        say(sheet.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
 
 
 async def _list(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from meter_bridge.config.reading import Reading
 from meter_bridge.config.tariff_shapes import ONE_CHARGE, TaxDraft, VersionDraft
 from meter_bridge.config.tariff_words import TAX_BASES
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.tariff import DemandCharge, Lifeline, StandingCharge, Tax, TaxBase, TaxKind
+from meter_bridge.core.tariff.tariff import DemandCharge, Lifeline, StandingCharge, Tax, TaxBase, TaxKind
 
 
 def standing_charges(

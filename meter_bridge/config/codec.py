@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 
 from meter_bridge.config.plan import DEFAULT_RULE_SLOT, InstallationPlan, MeterPlan
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.cutoff import WithoutBridge
-from meter_bridge.core.supply import Policy
-from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.tariff.tariff import TariffVersion
 
 # Sets have no order of their own; sorted, equal objects have equal text on every run.
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")

@@ -5,7 +5,7 @@ from typing import Final
 
 from meter_bridge.config.shapes import PolicyDraft
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.credit import Collection, CreditPolicy
+from meter_bridge.core.ledger.credit import Collection, CreditPolicy
 
 type ReadAmount = Callable[[Path, str], int]
 """Returns an amount that was written at a place within a unit."""

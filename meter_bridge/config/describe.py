@@ -5,14 +5,14 @@ from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.bands import HOLIDAY, WEEKDAYS, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
-from meter_bridge.core.credit import CreditPolicy
-from meter_bridge.core.cutoff import WithoutBridge
+from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.money import minor_digits, to_decimal
-from meter_bridge.core.protection import Protections
-from meter_bridge.core.supply import LoadLimit, Policy
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import LoadLimit, Policy
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.supply.protection import Protections
+from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, Window
 
 
 def show_amount(amount: int, currency: str) -> str:

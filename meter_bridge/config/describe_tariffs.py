@@ -6,10 +6,10 @@ from typing import Final
 
 from meter_bridge.config.describe import show_amount
 from meter_bridge.config.tariff_words import TAX_BASES
-from meter_bridge.core.bands import WEEKDAYS
 from meter_bridge.core.energy import WH_PER_KWH
-from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import WEEKDAYS
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
     DemandCharge,

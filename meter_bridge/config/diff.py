@@ -23,7 +23,7 @@ from meter_bridge.config.diff_tariffs import (
     keep_holidays,
 )
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan
-from meter_bridge.core.supply import PaymentMode
+from meter_bridge.core.supply.decision import PaymentMode
 
 __all__ = ["Action", "Change", "Difference", "Refusal", "RefusalCode", "Subject", "compare", "keep_holidays"]
 

@@ -17,8 +17,8 @@ from meter_bridge.config.changes import (
 from meter_bridge.config.describe import show_instant
 from meter_bridge.config.describe_tariffs import show_changes
 from meter_bridge.config.plan import InstallationPlan, SitePlan, SupplyPlan, TariffPlan
-from meter_bridge.core.succession import obstacle
-from meter_bridge.core.tariff import BlockBasis, TariffVersion
+from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
+from meter_bridge.core.tariff.version_rules import obstacle
 
 
 def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> InstallationPlan:

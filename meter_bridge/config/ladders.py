@@ -8,8 +8,8 @@ from meter_bridge.config.nearest import suggest
 from meter_bridge.config.reading import Reading
 from meter_bridge.config.tariff_shapes import ONE_BAND, BlockSet, Prices, VersionDraft
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.bands import Band
-from meter_bridge.core.tariff import BlockBandMeaning, Ladder
+from meter_bridge.core.tariff.bands import Band
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, Ladder
 
 KWH_PER_MWH = 1000
 

@@ -8,9 +8,9 @@ from meter_bridge.config import times
 from meter_bridge.config.quantities import not_negative
 from meter_bridge.config.scalars import Wrong
 from meter_bridge.config.shapes import each, part
-from meter_bridge.core.bands import HOLIDAY, WEEKDAYS
 from meter_bridge.core.money import parse_decimal
-from meter_bridge.core.profile import HOURS, LoadProfile, profile_of
+from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS
+from meter_bridge.core.tariff.load_profile import HOURS, LoadProfile, profile_of
 
 _DIGITS: Final = 4
 _MOST: Final = 1_000_000

@@ -10,11 +10,11 @@ from meter_bridge.config.reading import Reading
 from meter_bridge.config.scalars import address
 from meter_bridge.config.shapes import METER, LimitsDraft, MeterDraft, PolicyDraft
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.cutoff import WithoutBridge
-from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.cutoff import refusal
-from meter_bridge.devices.driver import Family
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.base.local_cutoff import refusal
 
 MAIN: Final = "main"
 """Id of a unit's meter that names none."""

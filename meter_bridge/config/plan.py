@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.cutoff import WithoutBridge
-from meter_bridge.core.supply import Policy
-from meter_bridge.core.tariff import TariffVersion
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.tariff.tariff import TariffVersion
 
 DEFAULT_RULE_SLOT = 3
 DEFAULT_RATING_W = 15_000

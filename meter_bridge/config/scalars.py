@@ -8,7 +8,7 @@ from voluptuous import Invalid
 
 from meter_bridge.config.currencies import CURRENCIES
 from meter_bridge.config.nearest import nearest, suggest
-from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.base.addresses import AddressError, parse_address
 
 type Reader[T] = Callable[[object], T]
 

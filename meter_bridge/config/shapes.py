@@ -10,12 +10,12 @@ from meter_bridge.config import holidays, quantities, scalars, supply_shapes, ti
 from meter_bridge.config.describe import show_without_bridge
 from meter_bridge.config.quantities import Rating
 from meter_bridge.config.scalars import Reader, Wrong
-from meter_bridge.core.bands import EVERY_DAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
-from meter_bridge.core.credit import Collection
-from meter_bridge.core.cutoff import WithoutBridge
-from meter_bridge.core.protection import Protections, Rule
-from meter_bridge.core.supply import PaymentMode, RestoreMode
+from meter_bridge.core.ledger.credit import Collection
+from meter_bridge.core.supply.decision import PaymentMode, RestoreMode
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.supply.protection import Protections, Rule
+from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 
 MAX_ITEMS: Final = 50
 """Windows of a band, blocks, taxes, thresholds."""

@@ -23,7 +23,7 @@ from meter_bridge.config.shapes import (
 from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import SiteAround, read_unit
 from meter_bridge.config.yaml_text import Path, read_yaml
-from meter_bridge.core.tariff import DemandOf
+from meter_bridge.core.tariff.tariff import DemandOf
 
 __all__ = ["SiteFileError", "SiteProblem", "load", "load_tariffs"]
 

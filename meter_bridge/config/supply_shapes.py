@@ -6,8 +6,8 @@ from voluptuous import Optional, Schema
 
 from meter_bridge.config import quantities, scalars
 from meter_bridge.config.scalars import Reader, Wrong, reader
-from meter_bridge.core.protection import MOST_RESETS, Protections, Rule
-from meter_bridge.core.wear import MOST_SWITCHINGS
+from meter_bridge.core.supply.protection import MOST_RESETS, Protections, Rule
+from meter_bridge.core.supply.switching_limit import MOST_SWITCHINGS
 
 MOST_DAYS_LEFT: Final = 30
 CUT: Final = "cut"

@@ -13,9 +13,9 @@ from meter_bridge.config.scalars import Reader, Wrong
 from meter_bridge.config.shapes import Shape, SiteDraft, WindowDraft, each, part, parts, window_of
 from meter_bridge.config.tariff_words import Anchored, Demand, Fixed
 from meter_bridge.config.times import Start
-from meter_bridge.core.bands import Band, Season, Window
-from meter_bridge.core.profile import LoadProfile
-from meter_bridge.core.tariff import BlockBandMeaning, BlockBasis, TaxKind
+from meter_bridge.core.tariff.bands import Band, Season, Window
+from meter_bridge.core.tariff.load_profile import LoadProfile
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockBasis, TaxKind
 
 ONE_BAND: Final = "standard"
 """Name of the band of a tariff without bands."""

@@ -7,9 +7,9 @@ from typing import Final
 from meter_bridge.config import times
 from meter_bridge.config.quantities import not_negative
 from meter_bridge.config.scalars import Wrong, choice, reader
-from meter_bridge.core.bands import WEEKDAYS
-from meter_bridge.core.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import WEEKDAYS
+from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     INTERVALS_MIN,
     BlockBandMeaning,
     BlockBasis,

@@ -16,17 +16,17 @@ from meter_bridge.config.scalars import text
 from meter_bridge.config.tariff_shapes import TARIFF, VERSION, VersionDraft
 from meter_bridge.config.times import HOLIDAYS, Start
 from meter_bridge.config.yaml_text import Data, Path
-from meter_bridge.core.bands import HOLIDAY, BandCalendar
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.succession import obstacle
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import HOLIDAY, BandCalendar
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
     TariffError,
     TariffVersion,
     check_tariff,
 )
+from meter_bridge.core.tariff.version_rules import obstacle
 
 HOLIDAY_YEARS: Final = 10
 """Years after its start for which the holidays of a version are resolved."""

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from zoneinfo import available_timezones
 
 from meter_bridge.config.scalars import Wrong, meant, reader
-from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, WEEKDAYS
 from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, WEEKDAYS
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 HOLIDAYS: Final = "holidays"

@@ -13,12 +13,12 @@ from meter_bridge.config.reading import Reading
 from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
 from meter_bridge.config.supply_shapes import LOAD_RULE
 from meter_bridge.config.yaml_text import Path
-from meter_bridge.core.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.core.calendar import MINUTES_PER_DAY
-from meter_bridge.core.credit import CreditPolicy
-from meter_bridge.core.friendly import LONGEST_GRACE_MS, FriendlyHours
-from meter_bridge.core.protection import Protection
-from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy
+from meter_bridge.core.ledger.credit import CreditPolicy
+from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
+from meter_bridge.core.supply.friendly_hours import LONGEST_GRACE_MS, FriendlyHours
+from meter_bridge.core.supply.protection import Protection
+from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 
 ELECTRICITY = "electricity"
 

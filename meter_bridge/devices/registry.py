@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from meter_bridge.devices.broker_url import MqttSettings
-from meter_bridge.devices.driver import Driver, Family, Item, Report
-from meter_bridge.devices.mqtt import MqttConnection
-from meter_bridge.devices.shelly import ShellyDriver
-from meter_bridge.devices.tasmota import TasmotaDriver
-from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
+from meter_bridge.devices.base.driver import Driver, Family, Item, Report
+from meter_bridge.devices.broker.connection import MqttConnection
+from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.devices.shelly.driver import ShellyDriver
+from meter_bridge.devices.tasmota.driver import TasmotaDriver
+from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
 
 SOURCE: Final = "prepaid-meter-bridge"
 ZIGBEE2MQTT_BASE: Final = "zigbee2mqtt"

@@ -17,29 +17,30 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.engine import protecting, supply_status
-from meter_bridge.engine.alerting import set_alert
-from meter_bridge.engine.archive import Archive
-from meter_bridge.engine.cutoff import CutOffs
-from meter_bridge.engine.deciding import Wishes
-from meter_bridge.engine.evaluation import evaluate
-from meter_bridge.engine.failing import Failing
-from meter_bridge.engine.feed import Feed
-from meter_bridge.engine.load import last_instant, load
-from meter_bridge.engine.log import tell
-from meter_bridge.engine.metering import Metering
-from meter_bridge.engine.outages import outages
-from meter_bridge.engine.posting import Postings, post_due
-from meter_bridge.engine.relays import Relays, Transport
-from meter_bridge.engine.state import UNLIMITED, Account, Installation, Meter, OpenAlert, Supply
-from meter_bridge.engine.status import store_status
-from meter_bridge.engine.time import Clocks, EngineClock
-from meter_bridge.engine.unit import Unit
-from meter_bridge.storage import work as ops
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.alerts.outages import outages
+from meter_bridge.engine.alerts.storage_outage import Failing
+from meter_bridge.engine.ledger.deferred_posting import Postings, post_due
+from meter_bridge.engine.metering.readings import Metering
+from meter_bridge.engine.restore import last_instant, load
+from meter_bridge.engine.state import supply_row
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.clock import Clocks, EngineClock
+from meter_bridge.engine.state.event_log import tell
+from meter_bridge.engine.state.model import UNLIMITED, Account, Installation, Meter, OpenAlert, Supply
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.stream.feed import Feed
+from meter_bridge.engine.supply import protections
+from meter_bridge.engine.supply.decision import Wishes
+from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.local_cutoff import CutOffs
+from meter_bridge.engine.supply.relays import Relays, Transport
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.segment_archive import Archive
 from meter_bridge.storage.shards import WHOLE, Shard
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import Store
 
 FLUSH_AFTER_MS: Final = 800
@@ -147,7 +148,7 @@ class Engine:
         )
         for account in self.installation.accounts.values():
             account.wake_at = 0
-            protecting.resume(account, self.clock.now())
+            protections.resume(account, self.clock.now())
 
     def reload(self) -> None:
         """Drop the state and read it anew from the database."""
@@ -173,7 +174,7 @@ class Engine:
     def submit(self, unit: Unit) -> asyncio.Future[None] | None:
         """Commit a unit; its effects and events follow when it is on disk."""
         for supply in unit.supplies:
-            unit.work.add(ops.UPSERT_SUPPLY_STATUS, supply_status.whole_row(supply, unit.at))
+            unit.work.add(ops.UPSERT_SUPPLY_STATUS, supply_row.whole_row(supply, unit.at))
             self._dirty.pop(supply, None)
         for account in unit.accounts:
             store_status(account, unit)
@@ -314,7 +315,7 @@ class Engine:
             return
         self._heartbeat_at = now
         work = self.heartbeat()
-        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_status.status_row(supply, now) for supply in due])
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
         unit = Unit(now, work=work)
@@ -403,7 +404,7 @@ class Engine:
             return
         now = self.clock.now()
         for account in self.installation.accounts.values():
-            if account.guard_at <= now and protecting.tick(account, now):
+            if account.guard_at <= now and protections.tick(account, now):
                 unit = Unit(now)
                 with self.whole():
                     store_status(account, unit)
@@ -446,7 +447,7 @@ class Engine:
         for account in self.installation.accounts.values():
             account.drop_lanes()
             account.wake_at = 0
-            protecting.resume(account, unit.at)
+            protections.resume(account, unit.at)
         self.metering.clock_set(before_ms if self._clock_known else None)
         self._clock_known = self._clock_known or self.clock.sure
         self.submit(unit)

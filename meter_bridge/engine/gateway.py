@@ -6,15 +6,15 @@ import logging
 import os
 from typing import Final
 
-from meter_bridge.core.cutoff import Step
-from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.broker_url import MqttSettings
-from meter_bridge.devices.driver import CutsLocally, Driver, Family, Publish, Sink
-from meter_bridge.devices.mqtt import MqttConnection
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.base.driver import CutsLocally, Driver, Family, Publish, Sink
+from meter_bridge.devices.broker.connection import MqttConnection
+from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
+from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.devices.registry import build_drivers
-from meter_bridge.devices.session import MakeClient, gmqtt_client
-from meter_bridge.devices.shelly_websocket import ShellyWebSocket
-from meter_bridge.engine.state import Installation, Meter, Place
+from meter_bridge.devices.shelly.websocket import ShellyWebSocket
+from meter_bridge.engine.state.model import Installation, Meter, Place
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import Engine
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.supply import SupplyState
-from meter_bridge.engine.state import Account
-from meter_bridge.notify.wording import Figures, Money
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.engine.state.model import Account
+from meter_bridge.notify.templates import Figures, Money
 
 _LOW = (AlertKind.LOW_CREDIT, AlertKind.DAYS_LEFT)
 

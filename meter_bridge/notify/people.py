@@ -15,9 +15,9 @@ import msgspec
 
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
-from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.notify.quiet import Quiet
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.notify.quiet_hours import Quiet
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.languages import LANGUAGES
 

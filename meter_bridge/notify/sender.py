@@ -6,7 +6,7 @@ import logging
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from meter_bridge.notify.wording import Message
+from meter_bridge.notify.templates import Message
 
 TIMEOUT_S: Final = 45.0
 KEY_HEADER: Final = "Idempotency-Key"

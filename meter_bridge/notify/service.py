@@ -6,15 +6,15 @@ from typing import Final
 
 from meter_bridge.api.port import EVERYTHING, Actor, Refused
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.state import Account
-from meter_bridge.notify import notice_book
-from meter_bridge.notify.clerk import Clerk
-from meter_bridge.notify.noticing import CUSTOMER
+from meter_bridge.engine.state.model import Account
+from meter_bridge.notify import queries
+from meter_bridge.notify.delivery import Channels, Postman, named
+from meter_bridge.notify.event_consumer import Clerk
 from meter_bridge.notify.people import FILE_NAME, People
-from meter_bridge.notify.postman import Channels, Postman, named
+from meter_bridge.notify.personal_thresholds import Watch
+from meter_bridge.notify.rules import CUSTOMER
 from meter_bridge.notify.sender import AppriseSender, Sender
-from meter_bridge.notify.watch import Watch
-from meter_bridge.notify.wording import trial_message
+from meter_bridge.notify.templates import trial_message
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.notices import ChannelResult, NoticeList, TrialSent
 
@@ -61,7 +61,7 @@ class Notices:
         seen = frozenset(account.id for account in accounts if actor.sees(account.id, account.site.id))
         everything = EVERYTHING in actor.sites
         reader, most = self._engine.reader, min(limit, _MOST)
-        found = await asyncio.to_thread(notice_book.read_notices, reader, None if everything else seen, most)
+        found = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
         return NoticeList(notices=found)
 
     async def try_person(self, person_id: str) -> TrialSent:
@@ -82,7 +82,7 @@ class Notices:
         """Send a test message to the customer of an account, as the own settings have it."""
         account = self._account(actor, account_id)
         key = (account.id, account.tenancy.n)
-        contact = (await asyncio.to_thread(notice_book.read_contacts, self._engine.reader, (key,))).get(key)
+        contact = (await asyncio.to_thread(queries.read_contacts, self._engine.reader, (key,))).get(key)
         people = self._people
         channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
         if contact is None or not channels:

@@ -6,11 +6,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.api.port import Refused
-from meter_bridge.core.ledger import EntryKind
-from meter_bridge.core.rating import TAX_KINDS
+from meter_bridge.core.ledger.journal import EntryKind
+from meter_bridge.core.rating.rating import TAX_KINDS
+from meter_bridge.engine.statement.labels import local
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
-from meter_bridge.statement.words import local
 from meter_bridge.text.catalogue import BRIDGE, translator
 from meter_bridge.text.formats import formats
 from meter_bridge.text.marks import N_

@@ -3,24 +3,23 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from meter_bridge.api.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.api.port import Actor
-from meter_bridge.api.voucher_requests import VoucherOrder
+from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations import Operations
-from meter_bridge.engine.state import Account
-from meter_bridge.engine.top_ups import TopUp
-from meter_bridge.payments.cashier import Cashier
-from meter_bridge.payments.deciding import Desk
-from meter_bridge.payments.keypad_desk import KeypadDesk
-from meter_bridge.payments.previewing import options, preview
-from meter_bridge.payments.providers_file import ProvidersFile
-from meter_bridge.payments.reconciling import books_of, reconcile
-from meter_bridge.payments.secret_key import SecretKey
-from meter_bridge.payments.statement_file import read_statement
-from meter_bridge.payments.voucher_press import VoucherPress
-from meter_bridge.payments.voucher_till import VoucherTill
+from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.engine.state.model import Account
+from meter_bridge.payments.keypad.issuing import KeypadDesk
+from meter_bridge.payments.orders.manual_review import Desk
+from meter_bridge.payments.orders.quote import options, preview
+from meter_bridge.payments.orders.reconciliation import books_of, reconcile
+from meter_bridge.payments.orders.service import Cashier
+from meter_bridge.payments.orders.statement_file import read_statement
+from meter_bridge.payments.providers.settings_file import ProvidersFile
+from meter_bridge.payments.vouchers.batches import VoucherPress
+from meter_bridge.payments.vouchers.redemption import VoucherTill
 from meter_bridge.protocol.messages import Role, TopUpResult
+from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
@@ -37,6 +36,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     WaitingPayments,
 )
+from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 type FindAccount = Callable[[Actor, str], Account]
 """Returns an account that an actor may see; raises ``Refused`` for any other."""

@@ -12,9 +12,9 @@ from typing import Final, Protocol, cast
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from meter_bridge.storage.changeset import Work, in_order
 from meter_bridge.storage.database import StorageError, on_sqlite
-from meter_bridge.storage.room import see_room
-from meter_bridge.storage.work import Work, in_order
+from meter_bridge.storage.disk_space import see_room
 
 LARGEST_GROUP: Final = 500
 _REFUSALS: Final = (SQLAlchemyError, OSError, OverflowError)

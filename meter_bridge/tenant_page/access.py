@@ -12,9 +12,9 @@ import unicodedata
 
 from sqlalchemy import Connection, select
 
-from meter_bridge.engine.state import Account
-from meter_bridge.payments.secret_key import SecretKey
-from meter_bridge.payments.voucher_press import ALPHABET
+from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.engine.state.model import Account
+from meter_bridge.payments.vouchers.batches import ALPHABET
 from meter_bridge.storage import tables
 
 CODE_LENGTH: Final = 8

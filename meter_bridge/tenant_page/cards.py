@@ -5,7 +5,7 @@ import json
 from typing import Final
 from urllib.parse import quote
 
-from meter_bridge.payments.qr import qr_svg
+from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.text.catalogue import BRIDGE, Translator, translator

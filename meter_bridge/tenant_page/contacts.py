@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from meter_bridge.api.port import Actor
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations import committed
-from meter_bridge.engine.state import Account
-from meter_bridge.engine.supplies import unit_of
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.supply.holds import unit_of
 from meter_bridge.protocol.payments import NotificationSettings
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.storage import changeset as ops, tables
 
 
 def _stored(engine: Engine, account: Account) -> NotificationSettings:

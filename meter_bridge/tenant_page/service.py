@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from meter_bridge.api.port import Actor
+from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.state import Account
-from meter_bridge.payments.secret_key import SecretKey
+from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page.contacts import keep_settings, read_settings
-from meter_bridge.tenant_page.door import Door
+from meter_bridge.tenant_page.sign_in import Door
 
 
 class TenantPage:

@@ -4,7 +4,7 @@ import hmac
 import re
 from typing import Final
 
-from meter_bridge.payments.secret_key import SecretKey
+from meter_bridge.engine.access.secret_key import SecretKey
 
 DAYS: Final = 180
 _DAY_MS: Final = 86_400_000

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 
 import pytest_asyncio
 
+from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, serving
-from tests.api.stand_in import StandIn
 
 
 @pytest_asyncio.fixture

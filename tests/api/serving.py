@@ -10,8 +10,8 @@ from aiohttp import ClientResponse, ClientSession, UnixConnector
 from yarl import URL
 
 from meter_bridge.api.server import ApiServer, Listen
-from tests.api.made_up import token_of
-from tests.api.stand_in import StandIn
+from tests.api.factories import token_of
+from tests.api.fake_bridge import StandIn
 
 
 @dataclass(slots=True)

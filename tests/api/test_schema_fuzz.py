@@ -26,10 +26,10 @@ from schemathesis.checks import (
 )
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.endpoint import Endpoint
+from meter_bridge.api.http.endpoint import Endpoint
 from tests.api.real_engine import TOKENS, RealEngine, real_engine
 from tests.api.test_openapi import DOCUMENT
-from tests.effort import tries
+from tests.example_budget import tries
 
 SENDERS: Final = [*(str(each["name"]) for each in TOKENS), None]
 KNOWN: Final = {"id": ("flat-1", "flat-2", "flat-1%2Fmain"), "provider": ("till",), "file": ("app.js",)}

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.reach import in_reach
+from meter_bridge.api.http.scope_check import in_reach
 from meter_bridge.protocol.messages import Event, EventKind, Update
-from tests.api.made_up import ACTORS, NOW, SITES, account, alert
+from tests.api.factories import ACTORS, NOW, SITES, account, alert
+from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, filled, serving
-from tests.api.stand_in import StandIn
 
 pytestmark = pytest.mark.invariant(15)
 

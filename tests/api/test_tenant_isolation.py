@@ -20,8 +20,8 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.auth import PAGE_HEADER
-from meter_bridge.api.endpoint import Endpoint
+from meter_bridge.api.http.authentication import PAGE_HEADER
+from meter_bridge.api.http.endpoint import Endpoint
 from tests.api.real_engine import RealEngine, real_engine
 
 pytestmark = pytest.mark.invariant(15)

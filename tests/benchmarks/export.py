@@ -15,10 +15,10 @@ from sqlalchemy import create_engine, insert
 
 from meter_bridge.app import prepare
 from meter_bridge.core.calendar import SLOT_MS
-from meter_bridge.engine.export import Exporter
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_writer
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import ThreadWriter
 
 METERS: Final = 10_000

@@ -7,7 +7,7 @@ import tempfile
 import time
 from typing import Final
 
-from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.export.exporter import Exporter
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, load, mosquitto, quiet, resident_mb
 

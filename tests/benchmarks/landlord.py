@@ -13,13 +13,13 @@ import duckdb
 from sqlalchemy import Connection, Table, create_engine, event, insert
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.forecast import Band
-from meter_bridge.core.habit import PPM
-from meter_bridge.core.outlook import Point
-from meter_bridge.engine.foresight_rows import bands_text, pack
+from meter_bridge.core.forecast.consumption_model import PPM
+from meter_bridge.core.forecast.cost_projection import Point
+from meter_bridge.core.forecast.prediction_interval import Band
+from meter_bridge.engine.forecasting.stored_forecast import bands_text, pack
 from meter_bridge.storage import tables
-from tests.dashboard.invented_details import debt_terms, supply_document, version_document
-from tests.dashboard.invented_house import site_version
+from tests.dashboard.sample_details import debt_terms, supply_document, version_document
+from tests.dashboard.sample_house import site_version
 
 SITE: Final = "protea"
 TARIFF: Final = "home-protea"

@@ -1,7 +1,7 @@
 """A long history for an installation: quarter hours as the bridge posts them, and its exported files.
 
 Every quarter hour of a meter is an entry with three postings, two lines and a segment, as
-``engine/journal.py`` writes them. Some accounts have a whole month in the journal, all have the newest
+``engine/ledger/journal.py`` writes them. Some accounts have a whole month in the journal, all have the newest
 quarters. All interval rows stand in the exported files.
 """
 

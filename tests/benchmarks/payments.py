@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import ClientSession, UnixConnector
 
 from meter_bridge.app import SOCKET_NAME
-from meter_bridge.payments.signature import HEADER, sign
+from meter_bridge.payments.providers.signature import HEADER, sign
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, mosquitto
 

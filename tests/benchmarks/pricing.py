@@ -19,7 +19,7 @@ import time
 from typing import Final
 
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.pricing import Interval, PricedPeriod, price_load
+from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
 from tests.benchmarks.portfolio import QUARTERS, TERMS, YEAR, drawn, timeline, write_portfolio
 from tests.benchmarks.progress import bar
 from tests.benchmarks.rating import tariff

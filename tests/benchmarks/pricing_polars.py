@@ -16,7 +16,7 @@ import polars as pl
 
 from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff import WH_PER_MWH, TariffVersion
+from meter_bridge.core.tariff.tariff import WH_PER_MWH, TariffVersion
 from tests.benchmarks.portfolio import SEGMENTS, version, year
 
 ENDLESS = 1 << 60

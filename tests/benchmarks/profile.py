@@ -13,15 +13,15 @@ import time
 from typing import Final
 
 from meter_bridge.app import NoDevices
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.registry import build_drivers
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.time import Clocks
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_reader, open_writer
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import execute
 from tests.benchmarks.installation import install
 from tests.benchmarks.publisher import START_WH, telemetry

@@ -19,21 +19,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashboard.access import Viewer
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.what_if import Question, what_if
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
-from meter_bridge.core.bands import Band
 from meter_bridge.core.calendar import day_start, next_month
-from meter_bridge.core.supply import Policy
-from meter_bridge.core.tariff import Ladder, TariffVersion, Timeline
-from meter_bridge.engine.export import manifest_rows, watermark_row
-from meter_bridge.engine.exported import ExportFile
-from meter_bridge.engine.parquet_file import ROLLUP_SCHEMA, ROW_GROUP_ROWS
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.core.tariff.bands import Band
+from meter_bridge.core.tariff.tariff import Ladder, TariffVersion, Timeline
+from meter_bridge.engine.export.exporter import manifest_rows, watermark_row
+from meter_bridge.engine.export.parquet_file import ROLLUP_SCHEMA, ROW_GROUP_ROWS
 from meter_bridge.storage import tables
+from meter_bridge.storage.segment_files import ExportFile
 from tests.benchmarks.portfolio import YEAR, account, version, write_month, year
 from tests.benchmarks.progress import bar
-from tests.dashboard.invented_house import House
+from tests.dashboard.sample_house import House
 
 UNITS: Final = 500
 FULL: Final = 10_000

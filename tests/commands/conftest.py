@@ -9,10 +9,10 @@ from threading import Event, Thread
 
 import pytest
 
-from meter_bridge.api.unix_socket import SOCKET_NAME
+from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.cli import main
+from tests.api.fake_bridge import StandIn
 from tests.api.serving import serving_locally
-from tests.api.stand_in import StandIn
 from tests.storage.template import ON_POSTGRESQL, settings_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"

@@ -9,15 +9,15 @@ import sys
 import pytest
 
 from meter_bridge import app
+from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.api.port import BridgePort
-from meter_bridge.api.unix_socket import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
 from meter_bridge.commands import connection
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
-from tests.api.stand_in import StandIn
+from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command
 
 

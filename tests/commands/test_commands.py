@@ -11,8 +11,8 @@ import pytest
 
 from meter_bridge.api.port import ReadingOutcome, Refused, ReplacementOrder
 from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
-from tests.api.made_up import NOW, SECRET, alert
-from tests.api.stand_in import StandIn
+from tests.api.factories import NOW, SECRET, alert
+from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command
 
 

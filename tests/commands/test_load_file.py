@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.commands.load_file import LoadError, parse_load
-from meter_bridge.core.pricing import Interval
+from meter_bridge.core.rating.load_pricing import Interval
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000

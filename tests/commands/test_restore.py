@@ -11,13 +11,13 @@ import sqlite3
 import pyrage
 import pytest
 
-from meter_bridge.storage import backup as backing_up, encryption
+from meter_bridge.engine.maintenance import backup as backing_up, encryption
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from tests.commands.conftest import Command
 
 SQLITE = b"SQLite format 3"
 pytestmark = pytest.mark.sqlite(
-    "what is restored is a file; tests/storage/test_backup_of_server.py has a server's"
+    "what is restored is a file; tests/engine/maintenance/test_backup_of_server.py has a server's"
 )
 
 

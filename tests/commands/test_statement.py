@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.stand_in import StandIn
+from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command
 
 

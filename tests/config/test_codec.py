@@ -8,11 +8,11 @@ import pytest
 from meter_bridge.config import codec
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import load
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.bands import Window
-from meter_bridge.core.friendly import FriendlyHours
-from meter_bridge.core.protection import Protections, Rule
-from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy, RestoreMode
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy, RestoreMode
+from meter_bridge.core.supply.friendly_hours import FriendlyHours
+from meter_bridge.core.supply.protection import Protections, Rule
+from meter_bridge.core.tariff.bands import Window
 
 amounts = st.integers(0, 10**15)
 texts = st.text(max_size=20).filter(lambda text: text.isprintable())

@@ -9,10 +9,10 @@ import pytest
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
-from meter_bridge.core.pricing import Interval, PricedPeriod, price_load
-from meter_bridge.core.purchase import buy
-from meter_bridge.core.rating import LineKind, Rating, Terms
-from meter_bridge.core.tariff import Timeline, check_tariff
+from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
+from meter_bridge.core.rating.rating import LineKind, Rating, Terms
+from meter_bridge.core.rating.unit_purchase import buy
+from meter_bridge.core.tariff.tariff import Timeline, check_tariff
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "tariffs"
 FILES = sorted(FOLDER.glob("*.yaml"))

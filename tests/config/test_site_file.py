@@ -9,12 +9,12 @@ import pytest
 from meter_bridge.config.holidays import resolve
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
-from meter_bridge.core.bands import EVERY_DAY, Window
-from meter_bridge.core.cutoff import WithoutBridge
 from meter_bridge.core.money import amount_digits, to_decimal
-from meter_bridge.core.protection import Protections, Rule
-from meter_bridge.core.supply import LoadLimit, PaymentMode, Policy, RestoreMode
-from meter_bridge.core.tariff import StandingCharge, TariffVersion, check_tariff
+from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy, RestoreMode
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.supply.protection import Protections, Rule
+from meter_bridge.core.tariff.bands import EVERY_DAY, Window
+from meter_bridge.core.tariff.tariff import StandingCharge, TariffVersion, check_tariff
 
 
 def version_of(text: str) -> TariffVersion:

@@ -10,8 +10,8 @@ from meter_bridge.config.describe import show_limits, show_policy
 from meter_bridge.config.plan import DEFAULT_RATING_W
 from meter_bridge.config.reading import NESTED_KEYS
 from meter_bridge.config.site_file import SiteFileError, load
-from meter_bridge.core.alerts import Limits
-from meter_bridge.core.supply import Policy
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import Policy
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "site-file.md").read_text(encoding="utf-8")

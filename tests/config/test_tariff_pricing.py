@@ -4,10 +4,10 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.periods import bounds
-from meter_bridge.core.pricing import Interval, PricedPeriod, price_load
-from meter_bridge.core.rating import ENERGY_KINDS, LineKind, Terms
-from meter_bridge.core.tariff import BlockBandMeaning, TariffVersion, Timeline
+from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
+from meter_bridge.core.rating.rating import ENERGY_KINDS, LineKind, Terms
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, TariffVersion, Timeline
 from tests.config.test_tariffs import version_or_problems
 
 HOUR = 3_600_000

@@ -7,9 +7,9 @@ import pytest
 
 from meter_bridge.config.holidays import resolve
 from meter_bridge.config.site_file import SiteFileError, SiteProblem, load
-from meter_bridge.core.bands import HOLIDAY
-from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import HOLIDAY
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
     DemandCharge,

@@ -12,8 +12,8 @@ from itertools import islice, takewhile
 import sys
 from typing import Final
 
-from meter_bridge.core.forecast import HORIZONS, MOST_DAYS, band, errors, horizon, lasts
-from meter_bridge.core.habit import MEAN_DAYS, PPM, WEEK, History, learn
+from meter_bridge.core.forecast.consumption_model import MEAN_DAYS, PPM, WEEK, History, learn
+from meter_bridge.core.forecast.prediction_interval import HORIZONS, MOST_DAYS, band, errors, horizon, lasts
 from tests.core.loads import homes
 
 KNOWN_DAYS: Final = 60

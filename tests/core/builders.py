@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.bands import WEEKDAYS, Band, BandCalendar, Window
 from meter_bridge.core.money import amount_digits, parse_amount
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import WEEKDAYS, Band, BandCalendar, Window
+from meter_bridge.core.tariff.tariff import (
     Ladder,
     StandingCharge,
     TariffVersion,

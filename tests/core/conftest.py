@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_bridge.core.rating import Rating
+from meter_bridge.core.rating.rating import Rating
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from meter_bridge.core.bands import Band, BandCalendar, Window
-from meter_bridge.core.rating import LineKey, LineKind
-from meter_bridge.core.tariff import PPM, WH_PER_MWH, Ladder, TariffVersion, TaxBase, Timeline
+from meter_bridge.core.rating.rating import LineKey, LineKind
+from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
+from meter_bridge.core.tariff.tariff import PPM, WH_PER_MWH, Ladder, TariffVersion, TaxBase, Timeline
 from tests.core.builders import MINUTE, band, instant, standing_charges, tax, weekly_ladder
 
 CHANGES = [

@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 
-from tests.crash.keeping import run_kills
+from tests.crash.retention_run import run_kills
 from tests.crash.rounds import run_rounds
 
 

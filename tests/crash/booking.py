@@ -12,15 +12,15 @@ import sys
 
 from meter_bridge.api.port import Actor
 from meter_bridge.app import NoDevices
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.time import Clocks, monotonic_ms, wall_ms
+from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
+from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.writer import ThreadWriter
 

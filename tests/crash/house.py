@@ -10,7 +10,7 @@ from typing import Final
 
 import aiohttp
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.sqlite import connect_read_only
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess

@@ -12,21 +12,21 @@ from typing import override
 from sqlalchemy import Connection
 
 from meter_bridge.app import NoDevices
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine import compaction, retention
-from meter_bridge.engine.archive import EXPORT_NAME, Archive, Sums
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.exported import ExportFile
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.time import Clocks, monotonic_ms
-from meter_bridge.storage import work as ops
+from meter_bridge.engine.export import compaction, retention
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks, monotonic_ms
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
-from meter_bridge.storage.work import Work
+from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive, Sums
+from meter_bridge.storage.segment_files import ExportFile
 from meter_bridge.storage.writer import ThreadWriter
 from tests.crash.booking import last_instant
 

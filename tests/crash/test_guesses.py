@@ -10,11 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from meter_bridge.payments.voucher_code import with_check_digits
+from meter_bridge.payments.vouchers.code import with_check_digits
 from scripts.lib.demo.bridge import BridgeProcess
 from scripts.lib.demo.ports import LOOPBACK, free_port
 from tests.crash.house import SITE, UNREACHABLE
-from tests.effort import tries
+from tests.example_budget import tries
 
 GUESSES = tries(10_000, at_a_desk=2_000)
 LIVES = 3

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
+from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.database import DATABASE_NAME
-from meter_bridge.storage.verify import verify
 from tests.engine.harness import BLOCKS, VirtualTime, apply, opened
 
 ROUNDS = 15

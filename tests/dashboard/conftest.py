@@ -13,7 +13,7 @@ from streamlit.util import calc_hash
 
 from dashboard.settings import DATA_VARIABLE, OPEN_VARIABLE, YES
 from dashboard.signin.sessions import SESSIONS
-from tests.dashboard.invented_house import NOW_MS, House, Unit, build, yesterday
+from tests.dashboard.sample_house import NOW_MS, House, Unit, build, yesterday
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 CONFIG = APP.parent / ".streamlit" / "config.toml"

@@ -13,16 +13,16 @@ from playwright.async_api import ViewportSize
 import typst
 
 from dashboard.access import Viewer
-from dashboard.paper.portfolio import portfolio_words
-from dashboard.paper.press import FOLDER as LAYOUTS
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.reports.months import before
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
+from dashboard.reports.portfolio import portfolio_words
+from dashboard.reports.typesetter import FOLDER as LAYOUTS
 from scripts.lib.demo.browser import PHONE, Chromium, picture
 from scripts.lib.demo.landlord import Dashboard
 from scripts.lib.demo.ports import free_port
-from tests.dashboard.invented_house import DAY_MS, build, yesterday
+from tests.dashboard.sample_house import DAY_MS, build, yesterday
 
 DESK: Final = ViewportSize(width=1440, height=900)
 UNIT: Final = "unit?unit=flat-1a"

@@ -9,13 +9,13 @@ import random
 
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_slot
-from meter_bridge.core.rating import NO_BLOCK, Rating, Segment, Settlement, Terms, allocate
-from meter_bridge.core.settlement import settle
-from meter_bridge.core.standing import charge_day
-from meter_bridge.core.supply import Policy
-from meter_bridge.core.tariff import TariffVersion, Timeline
+from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.rating import NO_BLOCK, Rating, Segment, Settlement, Terms, allocate
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import House
+from tests.dashboard.sample_house import House
 
 ZONE = "Europe/London"
 SITE = "house"

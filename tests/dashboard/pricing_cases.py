@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import random
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start
-from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.pricing import Interval
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import (
+from meter_bridge.core.rating.load_pricing import Interval
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.tariff.bands import Band, BandCalendar, Season, Window
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     DemandCharge,
     DemandOf,

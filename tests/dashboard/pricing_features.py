@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Final
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, local_day
-from meter_bridge.core.pricing import Interval
-from meter_bridge.core.rating import LineKey, LineKind, Terms
-from meter_bridge.core.tariff import DemandOf, TariffVersion
+from meter_bridge.core.rating.load_pricing import Interval
+from meter_bridge.core.rating.rating import LineKey, LineKind, Terms
+from meter_bridge.core.tariff.tariff import DemandOf, TariffVersion
 from tests.dashboard.pricing_cases import Case
 
 CLAIMED: Final = frozenset(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.api.requests import OpenDebt, OperationRequest, Reversal, SelectEmergencyCredit
-from meter_bridge.devices.driver import Report
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.protocol.requests import OpenDebt, OperationRequest, Reversal, SelectEmergencyCredit
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened
 
 QUARTER: Final = HOUR // 4

@@ -25,11 +25,11 @@ from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES
 from dashboard.signin.sessions import COOKIE, SESSIONS, WRONG_PER_MINUTE, Sessions
 from dashboard.signin.tokens import viewer_of_token
-from meter_bridge.engine.tokens import compose, digest, new_secret
+from meter_bridge.engine.access.tokens import compose, digest, new_secret
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker, landlord, tenant
-from tests.dashboard.invented_house import NOW_MS, House, Unit, build
+from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, landlord, tenant
+from tests.dashboard.sample_house import NOW_MS, House, Unit, build
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from tests.dashboard.bridge_stand_in import Asked, Said, StandIn, bridge_at, caretaker, landlord, tenant
-from tests.dashboard.invented_house import House, Unit, build
+from tests.dashboard.fake_bridge import Asked, Said, StandIn, bridge_at, caretaker, landlord, tenant
+from tests.dashboard.sample_house import House, Unit, build
 
 type Open = Callable[..., AppTest]
 TOKEN = "pmb_0123456789ab_secret"

@@ -7,13 +7,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.debts import debts_table
 from dashboard.queries.debts import Debtor, debtors
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -10,16 +10,16 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day
 from dashboard.charts.template import LIGHT
+from dashboard.data.scope import Scope, unit_scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.charged import charged
 from dashboard.queries.daily import days
 from dashboard.queries.energy_balance import DayBalance, balance_days, balance_hours, fallen, members
 from dashboard.queries.month import day_months, line_months, unit_months
 from dashboard.queries.week import charged_and_energy
-from dashboard.scope import Scope, unit_scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import DAY_MS, House, Unit, build, yesterday
+from tests.dashboard.sample_house import DAY_MS, House, Unit, build, yesterday
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.figures import change
 from dashboard.settings import NUMBERS_VARIABLE
+from dashboard.text.formatting import change
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build
 
 PAGES = [
     "today",

@@ -10,13 +10,13 @@ import sqlite3
 import pytest
 
 from dashboard.access import Viewer
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.debts import debtors
 from dashboard.queries.load_duration import load_duration
 from dashboard.queries.takings import Wanted, takings
 from dashboard.queries.week_profile import week_profile
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from tests.dashboard.real_house import real_house
 
 LANDLORD = Viewer(every_site=True)

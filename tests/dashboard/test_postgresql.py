@@ -11,22 +11,22 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import NotReadableError, Snapshot, read_snapshot
+from dashboard.data.snapshot_sql import QUESTIONS
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
-from dashboard.questions import QUESTIONS
-from dashboard.scope import Scope
 from dashboard.settings import DATABASE_VARIABLE, Settings
 from dashboard.signin.tokens import viewer_of_token
-from dashboard.source import NotReadableError, Snapshot, read_snapshot
-from dashboard.warehouse import Warehouse
-from meter_bridge.engine.tokens import StoredToken, compose, digest, new_secret
+from meter_bridge.engine.access.tokens import StoredToken, compose, digest, new_secret
+from meter_bridge.engine.maintenance.copying import copy
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from meter_bridge.storage.columns import AdbcError, columns_of
-from meter_bridge.storage.copying import copy
 from meter_bridge.storage.database import open_writer, reading, snapshot
 from meter_bridge.storage.location import DATABASE_NAME, written
 from tests import postgresql_server
-from tests.dashboard.invented_house import House, Unit, build, yesterday
+from tests.dashboard.sample_house import House, Unit, build, yesterday
 from tests.dashboard.test_pages import PAGES, shown
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.sqlite("has both databases in any run")]

@@ -14,14 +14,14 @@ from dashboard.pricing import pricer as pricer_module
 from dashboard.pricing.calendar import table
 from dashboard.pricing.pricer import LOAD, Pricer, PricingError
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day
-from meter_bridge.core.periods import PeriodRule
-from meter_bridge.core.pricing import Interval, price_load
-from meter_bridge.core.rating import LineKey, Terms
-from meter_bridge.core.tariff import DemandCharge, TariffVersion, Timeline
+from meter_bridge.core.rating.load_pricing import Interval, price_load
+from meter_bridge.core.rating.rating import LineKey, Terms
+from meter_bridge.core.tariff.periods import PeriodRule
+from meter_bridge.core.tariff.tariff import DemandCharge, TariffVersion, Timeline
 from tests.core.builders import tariff
 from tests.dashboard.pricing_cases import Case, case
 from tests.dashboard.pricing_features import CLAIMED, features
-from tests.effort import tries
+from tests.example_budget import tries
 
 CASES = 48
 CASES_BY_DAY = tries(24, at_a_desk=12)

@@ -7,16 +7,16 @@ from itertools import pairwise
 import pytest
 
 from dashboard.access import Viewer
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.balance import balance_steps
-from dashboard.queries.sights import sights
+from dashboard.queries.forecasts import sights
 from dashboard.queries.top_ups import top_ups
 from dashboard.queries.units import units
 from dashboard.queries.usage import usage
 from dashboard.queries.week import WEEK_MS, charged_and_energy, money_in
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, House
 
 LANDLORD = Viewer(every_site=True)
 NOBODY = Viewer()

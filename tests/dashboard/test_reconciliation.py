@@ -20,7 +20,7 @@ from dashboard.reconciling.reading import (
     read_lines,
     read_table,
 )
-from tests.dashboard.invented_house import House
+from tests.dashboard.sample_house import House
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -13,20 +13,20 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
 from dashboard.bridge import Bridge
-from dashboard.figures import money
-from dashboard.paper.portfolio import portfolio_pdf, portfolio_words
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.places import places
 from dashboard.reports.command import main
 from dashboard.reports.months import MonthError, first_of, last_of
+from dashboard.reports.portfolio import portfolio_pdf, portfolio_words
 from dashboard.reports.statements import Failed, Made, file_name, statements
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
+from dashboard.text.formatting import money
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import Asked, Said, StandIn, bridge_at, landlord
-from tests.dashboard.invented_house import House, Unit, build
+from tests.dashboard.fake_bridge import Asked, Said, StandIn, bridge_at, landlord
+from tests.dashboard.sample_house import House, Unit, build
 from tests.dashboard.test_pages import shown
-from tests.statement.invented import day, statement
+from tests.engine.statement.invented import day, statement
 
 type Open = Callable[..., AppTest]
 TOKEN = "pmb_0123456789ab_secret"

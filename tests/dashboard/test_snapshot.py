@@ -18,14 +18,14 @@ from adbc_driver_manager import Error as AdbcError
 from adbc_driver_sqlite import dbapi
 import pytest
 
-from dashboard import source
 from dashboard.access import Viewer
+from dashboard.data import snapshot
+from dashboard.data.snapshot import NoDatabaseError, NotReadableError, read_snapshot
+from dashboard.data.snapshot_sql import Question
+from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
-from dashboard.questions import Question
-from dashboard.source import NoDatabaseError, NotReadableError, read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.invented_house import House, Unit, build, yesterday
+from tests.dashboard.sample_house import House, Unit, build, yesterday
 
 LANDLORD = Viewer(every_site=True)
 EXPORT = """
@@ -76,7 +76,7 @@ def own(exported: House, tmp_path: Path) -> House:
 
 
 def test_rows_exported_while_reading_are_counted_once(own: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetch = source._fetch
+    fetch = snapshot._fetch
     exported: list[str] = []
 
     def fetch_and_export(connection: object, question: Question, values: Mapping[str, str | int]) -> object:
@@ -86,7 +86,7 @@ def test_rows_exported_while_reading_are_counted_once(own: House, monkeypatch: p
             _elsewhere(EXPORT, own, yesterday(own), own.seq)
         return answer
 
-    monkeypatch.setattr(source, "_fetch", fetch_and_export)
+    monkeypatch.setattr(snapshot, "_fetch", fetch_and_export)
     during = Warehouse(read_snapshot(own.folder)).rows(COUNT, {})
     after = Warehouse(read_snapshot(own.folder)).rows(COUNT, {})
     segments = len(own.of(tables.segment))

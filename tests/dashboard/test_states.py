@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, tenant
-from tests.dashboard.invented_details import version_document
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, House, Unit, build, yesterday
+from tests.dashboard.fake_bridge import StandIn, bridge_at, tenant
+from tests.dashboard.sample_details import version_document
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build, yesterday
 from tests.dashboard.test_pages import PAGES, shown
 
 type Open = Callable[..., AppTest]

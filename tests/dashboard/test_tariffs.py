@@ -15,19 +15,19 @@ from dashboard.charts.ladder import block_ladder, price_with_tax
 from dashboard.charts.load_duration import load_duration_curve, thinned, use_against_blocks
 from dashboard.charts.tariff_year import year_of
 from dashboard.charts.template import LIGHT
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.curve import month_costs
 from dashboard.pricing.edited import EditError, edited, words_of, written
 from dashboard.pricing.what_if import Answer, Change
 from dashboard.queries.period_use import used_by_unit
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.pricing import Interval, price_load
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import TariffVersion, Timeline
+from meter_bridge.core.rating.load_pricing import Interval, price_load
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import tariff, weekly_ladder
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker
-from tests.dashboard.invented_house import House, Unit, build, site_version
+from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker
+from tests.dashboard.sample_house import House, Unit, build, site_version
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -12,16 +12,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
+from dashboard.data.scope import Scope
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.exports.payments import payments_table
 from dashboard.exports.sheet import as_parquet
 from dashboard.parts.period import Period
 from dashboard.queries.takings import Wanted, takings, wanted_payments
-from dashboard.scope import Scope
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker, landlord
-from tests.dashboard.invented_house import DAY_MS, NOW_MS, STEPS, House, Unit, build
+from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, landlord
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, STEPS, House, Unit, build
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

@@ -8,14 +8,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.foretold import foretold
-from dashboard.queries.credit_gone import credit_gone
+from dashboard.data.depletion import foretold
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
+from dashboard.queries.credit_breakdown import credit_gone
 from dashboard.queries.hourly import hourly
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.storage import tables
-from tests.dashboard.bridge_stand_in import StandIn, bridge_at, caretaker, tenant
-from tests.dashboard.invented_house import DAY_MS, House, Unit, build, yesterday
+from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, tenant
+from tests.dashboard.sample_house import DAY_MS, House, Unit, build, yesterday
 from tests.dashboard.test_pages import shown
 
 type Open = Callable[..., AppTest]

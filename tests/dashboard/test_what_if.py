@@ -6,19 +6,19 @@ from datetime import date, timedelta
 import pytest
 
 from dashboard.access import Viewer
+from dashboard.data.snapshot import read_snapshot
+from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.energy import windows_stay
 from dashboard.pricing.what_if import Answer, Question, what_if
 from dashboard.queries.tariffs import supply_tariffs, tariffs
-from dashboard.source import read_snapshot
-from dashboard.warehouse import Warehouse
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.pricing import Interval, price_load
-from meter_bridge.core.rating import Terms
-from meter_bridge.core.tariff import DemandCharge, Ladder, TariffVersion, Timeline
+from meter_bridge.core.rating.load_pricing import Interval, price_load
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.tariff.tariff import DemandCharge, Ladder, TariffVersion, Timeline
 from meter_bridge.storage import tables
 from tests.core.builders import band, tariff, weekly_ladder, window
-from tests.dashboard.invented_house import House
 from tests.dashboard.priced_house import ZONE, Tenant, priced_house
+from tests.dashboard.sample_house import House
 
 LANDLORD = Viewer(every_site=True)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from meter_bridge.devices.driver import Driver, Item, Publish, Report
+from meter_bridge.devices.base.driver import Driver, Item, Publish, Report
 
 WAIT_S = 60.0
 START_MS = 1_790_000_000_000

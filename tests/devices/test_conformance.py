@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
-from meter_bridge.devices.driver import Discovered, Item, Rejected, Report
-from meter_bridge.devices.shelly import ShellyDriver
-from meter_bridge.devices.shelly_digest import answer, read_challenge
-from meter_bridge.devices.tasmota import TasmotaDriver
-from meter_bridge.devices.zigbee2mqtt import Zigbee2MqttDriver
-from meter_bridge.devices.zigbee2mqtt_exposes import Definition, Expose, channels_of
+from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
+from meter_bridge.devices.shelly.digest import answer, read_challenge
+from meter_bridge.devices.shelly.driver import ShellyDriver
+from meter_bridge.devices.tasmota.driver import TasmotaDriver
+from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
+from meter_bridge.devices.zigbee2mqtt.exposes import Definition, Expose, channels_of
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import read, reports, requests
 

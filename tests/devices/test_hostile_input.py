@@ -5,7 +5,7 @@ import json
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.devices.driver import Driver, Family
+from meter_bridge.devices.base.driver import Driver, Family
 from meter_bridge.devices.registry import build_drivers
 from tests.devices.support import reports
 
@@ -148,7 +148,7 @@ def test_a_flood_keeps_no_meter_in_use_out(
     payload: bytes,
     flood_first: bool,  # noqa: FBT001
 ) -> None:
-    monkeypatch.setattr("meter_bridge.devices.decoding.DEVICE_LIMIT", 10)
+    monkeypatch.setattr("meter_bridge.devices.base.decoding.DEVICE_LIMIT", 10)
     families = [each for each in Family if address.startswith(each)]
     (driver,) = build_drivers([] if flood_first else [address], families=families)
     for number in range(20):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_bridge.devices.driver import Driver
+from meter_bridge.devices.base.driver import Driver
 from meter_bridge.devices.registry import build_drivers
 
 ADDRESSES = ("tasmota:m1/1", "shelly:plug-1/0", "zigbee2mqtt:Plug one/state")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.devices.driver import Driver, Family, Item, Rejected, Report
+from meter_bridge.devices.base.driver import Driver, Family, Item, Rejected, Report
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import Zigbee2MqttMeter, simulated_meter
 from meter_bridge.devices.simulators.zigbee2mqtt import gateway_greeting

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from meter_bridge.devices.addresses import AddressError
-from meter_bridge.devices.broker_url import parse_broker_url
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.addresses import AddressError
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers, decode_only
 from meter_bridge.devices.simulators import Fleet, simulated_meter
 from tests.devices.support import START_MS, Mosquitto, eventually

@@ -14,12 +14,12 @@ from typing import Final
 import pytest
 
 from meter_bridge.api.port import Refused
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.holds import HoldPosition
-from meter_bridge.devices.driver import Rejected, Report
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.holds import HoldPosition
+from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.engine import Audited
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage.work import Work
+from meter_bridge.storage.changeset import Work
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped
 from tests.docs.test_watching import rules
 from tests.engine.harness import HOUR, House, house, read_only

@@ -11,9 +11,9 @@ from aiohttp import ClientConnectorCertificateError, ClientSession, TCPConnector
 import pytest
 
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.devices.broker_url import parse_broker_url
-from meter_bridge.devices.session import BrokerSession
-from tests.api.stand_in import StandIn
+from meter_bridge.devices.broker.session import BrokerSession
+from meter_bridge.devices.broker.url import parse_broker_url
+from tests.api.fake_bridge import StandIn
 from tests.devices.support import Mosquitto, eventually
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text()

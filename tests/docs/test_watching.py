@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import pytest
 import yaml
 
-from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.engine import Audited
 from tests.engine.harness import House, house
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.street import Fitting
 
 SHELLY_PASSWORD_VARIABLE = "SHELLY_WIFI_PASSWORD"

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import yaml
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.ha_folder import make_folder

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.bridge import BridgeProcess
 from scripts.lib.demo.street import Fitting
 

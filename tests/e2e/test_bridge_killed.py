@@ -10,7 +10,7 @@ import random
 import aiohttp
 import pytest
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.protocol.messages import AccountView, MeterView, RelayPosition, RelayProof
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto

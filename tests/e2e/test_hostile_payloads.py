@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 import json
 import re
 
-from meter_bridge.devices.broker_url import parse_broker_url
-from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.session import BrokerSession
+from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.broker.session import BrokerSession
+from meter_bridge.devices.broker.url import parse_broker_url
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.waiting import until

@@ -15,7 +15,7 @@ from aiohttp import web
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.auth import PAGE_HEADER
+from meter_bridge.api.http.authentication import PAGE_HEADER
 from scripts.lib.demo.bridge import CLI, BridgeProcess
 from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
 from scripts.lib.demo.ports import LOOPBACK, free_port

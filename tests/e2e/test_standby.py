@@ -13,7 +13,7 @@ import time
 import aiohttp
 import pytest
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess

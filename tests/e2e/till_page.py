@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import ClientSession, web
 
-from meter_bridge.payments.signature import HEADER, sign
+from meter_bridge.payments.providers.signature import HEADER, sign
 from scripts.lib.demo.ports import LOOPBACK
 
 SECRET: Final = "the secret of a test provider"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine import supply_status
-from meter_bridge.engine.state import Supply
+from meter_bridge.engine.state import supply_row
+from meter_bridge.engine.state.model import Supply
 from tests.engine.harness import House, house
 
 
@@ -20,12 +20,12 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
 @pytest.fixture(autouse=True)
 def both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold the short way to a supply's row equal to the long one, in every row that any test here stores."""
-    short = supply_status.status_row
+    short = supply_row.status_row
 
     def checked(supply: Supply, now: int) -> tuple[object, ...]:
         row = short(supply, now)
-        assert row == supply_status._row(supply, now), "the kept form of a document tells something else"
+        assert row == supply_row._row(supply, now), "the kept form of a document tells something else"
         return row
 
-    monkeypatch.setattr(supply_status, "FORM_AFTER", 0)
-    monkeypatch.setattr(supply_status, "status_row", checked)
+    monkeypatch.setattr(supply_row, "FORM_AFTER", 0)
+    monkeypatch.setattr(supply_row, "status_row", checked)

@@ -15,26 +15,26 @@ from typing import Protocol
 from sqlalchemy import event
 
 from meter_bridge.api.port import Actor
-from meter_bridge.api.requests import OperationRequest
 from meter_bridge.config.site_file import load
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import parse_amount
-from meter_bridge.core.relay import Proof
-from meter_bridge.core.supply import SupplyState
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.relay import Proof
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.state import Account, Meter, Place
-from meter_bridge.engine.time import Clocks
-from meter_bridge.engine.wall_time import keep_wall_time
+from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
+from meter_bridge.protocol.requests import OperationRequest
+from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
 from tests.storage.template import CREATED_AT, ON_POSTGRESQL, existing_or_new
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from meter_bridge.api.port import Refused, ReplacementOrder
-from meter_bridge.core.supply import SupplyState
-from meter_bridge.devices.driver import Report
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
-from meter_bridge.storage.verify import verify
-from tests.effort import tries
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
+from tests.example_budget import tries
 from tests.storage.template import location_of
 
 RATING_W = 10_000

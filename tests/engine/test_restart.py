@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.alerts import AlertKey, AlertKind
-from meter_bridge.core.relay import Proof
-from meter_bridge.core.supply import SupplyState
-from meter_bridge.devices.driver import Report
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.core.supply.relay import Proof
+from meter_bridge.devices.base.driver import Report
 from meter_bridge.protocol.messages import RelayPosition
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, house, opened, zar
 

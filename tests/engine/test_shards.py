@@ -9,21 +9,21 @@ import pytest
 from sqlalchemy import insert, select
 
 from meter_bridge.api.port import PolicyChange, Refused
-from meter_bridge.api.requests import Transfer
 from meter_bridge.config.site_file import load
-from meter_bridge.core.alerts import AlertKind
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
+from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
 from meter_bridge.protocol.messages import HistoryPage, Role
-from meter_bridge.storage import tables, work as ops
+from meter_bridge.protocol.requests import Transfer
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
-from meter_bridge.storage.verify import verify
 from meter_bridge.storage.writer import InlineWriter
 from tests.engine.harness import HOUR, LANDLORD, Recorder, VirtualTime
 from tests.storage.template import forget, new_location

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.alerts import AlertKind
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
@@ -159,7 +159,7 @@ async def test_an_error_of_ours_half_way_leaves_nothing_half_charged(
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await flat.tick()
-    monkeypatch.setattr("meter_bridge.engine.metering.evaluate", lambda *_: 1 // 0)
+    monkeypatch.setattr("meter_bridge.engine.metering.readings.evaluate", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         await flat.read(11_000, after=HOUR)
     monkeypatch.undo()

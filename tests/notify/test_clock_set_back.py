@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from meter_bridge.devices.driver import Report
+from meter_bridge.devices.base.driver import Report
 from meter_bridge.notify.service import Notices
 from tests.engine.harness import HOUR, House, house
 from tests.notify.channels import Hook, hook

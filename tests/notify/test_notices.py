@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.api.requests import MoveIn, MoveOut
-from meter_bridge.devices.driver import Report
+from meter_bridge.devices.base.driver import Report
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
-from meter_bridge.notify.wording import Message
+from meter_bridge.notify.templates import Message
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
 

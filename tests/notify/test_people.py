@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, NotifyFileError, load_people
-from meter_bridge.notify.quiet import Quiet
+from meter_bridge.notify.quiet_hours import Quiet
 
 WHOLE = """
 people:

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from meter_bridge.core.money import amount_digits, minor_digits
-from meter_bridge.core.rating import LineKind
+from meter_bridge.core.rating.rating import LineKind
 from tests.oracles.asking import Answer
 from tests.oracles.described import MONTHS_OF, Example, features
 from tests.oracles.pricing import CURRENCY, Bills

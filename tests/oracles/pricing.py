@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import holidays
 
-from meter_bridge.core.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.derived import accrued
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.rating import (
+from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.rating import (
     TAX_KINDS,
     LineKey,
     Rating,
@@ -22,9 +22,9 @@ from meter_bridge.core.rating import (
     forget_intervals,
     forget_periods,
 )
-from meter_bridge.core.settlement import settle
-from meter_bridge.core.standing import charge_day
-from meter_bridge.core.tariff import (
+from meter_bridge.core.tariff.bands import Band, BandCalendar, Season, Window
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     DemandCharge,
     Ladder,

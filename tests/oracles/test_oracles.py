@@ -12,8 +12,8 @@ from functools import cached_property
 
 import pytest
 
-from meter_bridge.core.rating import LineKind
-from tests.effort import tries
+from meter_bridge.core.rating.rating import LineKind
+from tests.example_budget import tries
 from tests.oracles.asking import Answer, Job, Oracle, Question
 from tests.oracles.comparing import DOUBLES, STEP, by_features, differences, rare
 from tests.oracles.described import (

@@ -8,11 +8,11 @@ import zlib
 import pytest
 
 from meter_bridge.api.port import Refused
-from meter_bridge.api.requests import Reversal
 from meter_bridge.payments import receipt
+from meter_bridge.printing.typesetter import Printer
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
-from meter_bridge.statement.pdf import Printer
+from meter_bridge.protocol.requests import Reversal
 from meter_bridge.text import paper
 from meter_bridge.text.languages import LANGUAGES
 from meter_bridge.text.paper import printable

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 
-from meter_bridge.api.payment_requests import PaymentOrder
 from meter_bridge.api.port import Actor
-from meter_bridge.payments.providers_file import FILE_NAME
-from meter_bridge.payments.signature import HEADER, sign
+from meter_bridge.payments.providers.settings_file import FILE_NAME
+from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.protocol.payments import PaymentView
 from tests.engine.harness import SITE, House, house
 

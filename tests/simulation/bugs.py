@@ -10,24 +10,29 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from dashboard.pricing import amounts
-from meter_bridge.core import cutoff, ledger, metering, relay
 from meter_bridge.core.clock import GuardedClock
-from meter_bridge.core.credit import Split
-from meter_bridge.core.cutoff import Basis, CutOff
-from meter_bridge.core.metering import Advance, Register, RegisterReading
-from meter_bridge.core.rating import Line, LineKey
-from meter_bridge.core.relay import Observation, Position, Proof, Relay
-from meter_bridge.core.settlement import Sums
-from meter_bridge.core.tariff import TariffVersion
-from meter_bridge.engine import cutoff as engine_cutoff, look, operations
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import Split
+from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.rating import Line, LineKey
+from meter_bridge.core.register import register
+from meter_bridge.core.register.register import Advance, Register, RegisterReading
+from meter_bridge.core.supply import local_cutoff, relay
+from meter_bridge.core.supply.local_cutoff import Basis, CutOff
+from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
+from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.engine.access import visibility
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations import Operations
-from meter_bridge.engine.time import EngineClock
-from meter_bridge.engine.unit import Unit
-from meter_bridge.payments import hearing, order, redeeming
-from meter_bridge.payments.asking import Asking
-from meter_bridge.storage import work as ops
-from meter_bridge.storage.work import Row, Work
+from meter_bridge.engine.operations import operation
+from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply import local_cutoff as engine_cutoff
+from meter_bridge.payments.orders import order, webhooks
+from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.vouchers import redeem_operation
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Row, Work
 from tests.simulation import world
 from tests.simulation.faults import HOUR_S, Fault
 from tests.storage.template import new_database
@@ -62,13 +67,13 @@ class Bug:
 
 
 def _unbalanced() -> Patches:
-    honest = ledger.top_up
+    honest = journal.top_up
 
-    def top_up(asset: str, split: Split) -> tuple[ledger.Posting, ...]:
+    def top_up(asset: str, split: Split) -> tuple[journal.Posting, ...]:
         first, *rest = honest(asset, split)
         return replace(first, amount=first.amount + 1), *rest
 
-    return patch.object(ledger, "top_up", top_up), patch.object(ledger, "check_balanced", lambda _: None)
+    return patch.object(journal, "top_up", top_up), patch.object(journal, "check_balanced", lambda _: None)
 
 
 def _without(*left_out: ops.Op) -> Any:  # noqa: ANN401 - mock's own type has no public name
@@ -98,14 +103,14 @@ def _no_keys() -> Patches:
 
 
 def _late_readings_count() -> Patches:
-    honest = metering.advance
+    honest = register.advance
 
     def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
         if reading.wh < state.watermark_wh:
             return Advance(replace(state, watermark_wh=reading.wh))
         return honest(state, reading, rating_w)
 
-    return (patch.object(metering, "advance", advance),)
+    return (patch.object(register, "advance", advance),)
 
 
 def _rounds_each_charge() -> Patches:
@@ -125,7 +130,7 @@ def _acknowledges_first() -> Patches:
     async def committed(engine: Engine, unit: Unit) -> None:
         engine.submit(unit)
 
-    return (patch.object(operations, "committed", committed),)
+    return (patch.object(operation, "committed", committed),)
 
 
 def _tells_once() -> Patches:
@@ -184,7 +189,7 @@ def _answers_web_hooks_first() -> Patches:
     async def committed(engine: Engine, unit: Unit) -> None:
         engine.submit(unit)
 
-    return (patch.object(hearing, "committed", committed),)
+    return (patch.object(webhooks, "committed", committed),)
 
 
 def _late_failures_count() -> Patches:
@@ -213,17 +218,17 @@ def _counts_on_what_is_wanted() -> Patches:
     def wanted(cut_off: CutOff) -> int | None:
         return cut_off.wanted_wh
 
-    return (patch.object(cutoff, "sure_wh", wanted),)
+    return (patch.object(local_cutoff, "sure_wh", wanted),)
 
 
 def _gives_too_much() -> Patches:
-    honest = cutoff.cut_off_wh
+    honest = local_cutoff.cut_off_wh
 
     def cut_off_wh(basis: Basis) -> int | None:
         limit = honest(basis)
         return None if limit is None else limit + 5_000
 
-    return (patch.object(cutoff, "cut_off_wh", cut_off_wh),)
+    return (patch.object(local_cutoff, "cut_off_wh", cut_off_wh),)
 
 
 def _protects_nobody() -> Patches:
@@ -257,13 +262,13 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a key is accepted again with other content",
         4,
-        lambda: (patch.object(operations, "_same", lambda _known, _content, _key, result: result),),
+        lambda: (patch.object(operation, "_same", lambda _known, _content, _key, result: result),),
     ),
     Bug(
         "a voucher is good as often as it is typed",
         4,
         lambda: (
-            patch.object(redeeming, "refuse_unusable", lambda *_: None),
+            patch.object(redeem_operation, "refuse_unusable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
         seed=2,
@@ -281,7 +286,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "any rise of a register is plausible",
         6,
-        lambda: (patch.object(metering, "plausible_wh", lambda *_: 10**12),),
+        lambda: (patch.object(register, "plausible_wh", lambda *_: 10**12),),
         seed=2,
     ),
     Bug("every charge is rounded up for itself", 7, _rounds_each_charge, seed=2, days=0.2),
@@ -335,7 +340,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a tenant sees every account",
         15,
-        lambda: (patch.object(look, "may_see", lambda *_: True),),
+        lambda: (patch.object(visibility, "may_see", lambda *_: True),),
     ),
     Bug(
         "the dashboard rounds down where the bridge rounds half to even",

@@ -7,12 +7,12 @@ import json
 import sqlite3
 
 from dashboard.pricing.audit import audit
-from meter_bridge.core.derived import accrued
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.state import Account
+from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.state.model import Account
 from meter_bridge.storage.sqlite import connect_read_only
-from meter_bridge.storage.verify import verify
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, Truth
 

@@ -1,6 +1,6 @@
 """Watching what the bridge tells relays, at the instant in which it does."""
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from tests.simulation import checks
 from tests.simulation.machine import Machine
 from tests.simulation.street import House

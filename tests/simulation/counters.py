@@ -8,9 +8,9 @@ import random
 from typing import Final
 
 from meter_bridge.api.port import Refused, ReplacementOrder
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
-from meter_bridge.engine import document
+from meter_bridge.engine.state import supply_document
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.devices import Devices
@@ -60,7 +60,7 @@ class Counters:
         """Return what is on disk of the energy charged."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()
-        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in document.energy(row)}
+        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.energy(row)}
         return charged.get(truth.house.meter_id, 0)
 
     async def _replace(self, truth: Truth, fault: Fault) -> None:

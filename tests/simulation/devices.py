@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.physics import ConstantLoad
 from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_greeting
 from tests.simulation.broker import Broker

@@ -17,8 +17,8 @@ from typing import Final, override
 
 from sqlalchemy import Connection, Engine as SqlEngine, event
 
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, StorageError
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import LARGEST_GROUP, ThreadWriter, _drop, _end, _end_all, _Waiting
 
 COMMIT_S: Final = 0.02

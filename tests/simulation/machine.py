@@ -10,9 +10,9 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.app import Outside, Running, running
 from meter_bridge.config.settings import Settings
-from meter_bridge.devices.broker_url import MqttSettings
-from meter_bridge.engine.daemon import Pace
-from meter_bridge.engine.time import Clocks
+from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.engine.jobs import Pace
+from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.storage.writer import Store
 from tests.simulation.broker import Broker
 from tests.simulation.disk import Disk, SimulatedStore

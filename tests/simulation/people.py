@@ -6,9 +6,9 @@ import random
 from typing import Final
 
 from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.metering import Cause
-from meter_bridge.engine.bridge import Bridge
+from meter_bridge.core.register.register import Cause
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
+from meter_bridge.runtime.application import Bridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
 from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError

@@ -7,7 +7,7 @@ from itertools import cycle
 import random
 from typing import Final
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.catalogue import METERS, simulated_meter
 from meter_bridge.devices.simulators.meter import SimulatedMeter
 from meter_bridge.devices.simulators.tasmota import TasmotaMeter

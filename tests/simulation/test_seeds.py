@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.effort import tries
+from tests.example_budget import tries
 from tests.simulation.world import Plan, simulate
 
 SEEDS = range(1, 1 + tries(20, at_a_desk=4))

@@ -8,17 +8,17 @@ from pathlib import Path
 import random
 from typing import Final, cast, override
 
-from meter_bridge.api.payment_requests import PaymentOrder
 from meter_bridge.api.port import Actor, Refused
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.payments.order import Kind, Order, Told
-from meter_bridge.payments.provider import Links, Provider, ProviderDownError, Started
-from meter_bridge.payments.providers_file import FILE_NAME
-from meter_bridge.payments.signature import HEADER, TOLERANCE_S, sign
-from meter_bridge.payments.webhook_provider import WebhookProvider
+from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.providers.generic_webhook import WebhookProvider
+from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
+from meter_bridge.payments.providers.settings_file import FILE_NAME
+from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
 from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.payment_requests import PaymentOrder
+from meter_bridge.runtime.application import Bridge
 from tests.simulation.faults import DAY_S
 from tests.simulation.machine import Machine, PowerLostError
 from tests.simulation.model import Truth

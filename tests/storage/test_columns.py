@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from meter_bridge.engine.export import Exporter
+from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.storage.columns import AdbcError, columns_of
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.location import Location

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL, text
 
-from meter_bridge.storage import lease, leased, work as ops
+from meter_bridge.storage import changeset as ops, lease, leased
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import (
     LeaseLostError,
@@ -23,7 +24,6 @@ from meter_bridge.storage.errors import (
 )
 from meter_bridge.storage.lease import Grant, Leases, fenced
 from meter_bridge.storage.ownership import owned
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter
 from tests import postgresql_server
 

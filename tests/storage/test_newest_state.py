@@ -2,8 +2,8 @@
 
 from sqlalchemy import create_engine, select
 
-from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.work import Work
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.writer import execute
 
 

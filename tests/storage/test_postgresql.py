@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import URL, func, select, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
+from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage import postgresql, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading, snapshot
 from meter_bridge.storage.errors import ServerError, StorageError
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
-from meter_bridge.storage.verify import verify
 from tests import postgresql_server
 
 pytestmark = pytest.mark.postgresql

@@ -11,12 +11,12 @@ import sqlite3
 import pytest
 from sqlalchemy import Boolean, MetaData, Table, insert
 
-from meter_bridge.core.supply import SupplyState
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import HEAD, main, migrate, schema_of
-from meter_bridge.storage.verify import verify
 from tests.engine.harness import HOUR, House, VirtualTime, opened, zar
 from tests.storage.template import empty_location
 

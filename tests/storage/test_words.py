@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from sqlalchemy import Table, create_engine, select
 
-from meter_bridge.storage import tables, work as ops
-from meter_bridge.storage.work import Op, Work
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.changeset import Op, Work
 from meter_bridge.storage.writer import execute
 
 STATUS = {

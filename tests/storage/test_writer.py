@@ -8,10 +8,10 @@ import threading
 import pytest
 from sqlalchemy import Engine, event, text
 
-from meter_bridge.storage import work as ops
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import StorageError, open_writer, reading
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.work import Work
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
 from tests.storage.template import ON_POSTGRESQL
 

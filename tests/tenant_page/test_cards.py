@@ -2,10 +2,10 @@
 
 import json
 
+from meter_bridge.printing.typesetter_child import typeset
 from meter_bridge.protocol.payments import AccessView
-from meter_bridge.statement.pdf_child import typeset
 from meter_bridge.tenant_page import cards
-from tests.api.made_up import account
+from tests.api.factories import account
 
 CARD = AccessView(
     account_id="flat-1",

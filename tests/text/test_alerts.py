@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.core.alerts import AlertKind
+from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.text.alerts import TEXTS, Fact, alert_text
 from meter_bridge.text.languages import LANGUAGES
 

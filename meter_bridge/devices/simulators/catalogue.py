@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import random
 from typing import Final
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.meter import MeterSettings, SimulatedMeter
 from meter_bridge.devices.simulators.physics import Load
 from meter_bridge.devices.simulators.shelly import ShellyMeter

@@ -13,8 +13,8 @@ import msgspec
 import yaml
 
 from meter_bridge.config.settings import DEFAULT_EMBEDDED_PORT
-from meter_bridge.devices.broker_url import BrokerSettingsError
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.url import BrokerSettingsError
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
 from meter_bridge.devices.simulators.meter import SimulatedMeter

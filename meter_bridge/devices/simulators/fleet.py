@@ -7,10 +7,10 @@ import heapq
 import time
 from typing import Final
 
-from meter_bridge.devices.broker_url import parse_broker_url
-from meter_bridge.devices.driver import Family
-from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.session import BrokerSession
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.broker.session import BrokerSession
+from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.simulators.meter import SimulatedMeter
 from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_farewell, gateway_greeting
 

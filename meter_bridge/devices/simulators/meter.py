@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import random
 from typing import Final
 
-from meter_bridge.devices.driver import Family
-from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad, Faults, Load, Physics
 
 SETTLING_MS: Final = 400

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.driver import Family
-from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.shelly_digest import Answer
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.shelly.digest import Answer
 from meter_bridge.devices.simulators.meter import SimulatedMeter
 
 NOT_FOUND: Final = 404

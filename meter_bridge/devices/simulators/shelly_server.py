@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import WSMsgType, web
 import msgspec
 
-from meter_bridge.devices.outgoing import Outbound
-from meter_bridge.devices.shelly_digest import ALGORITHM, Challenge, expected_response
+from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.shelly.digest import ALGORITHM, Challenge, expected_response
 from meter_bridge.devices.simulators.fleet import TICK_S, wall_clock_ms
 from meter_bridge.devices.simulators.shelly import Call, ShellyMeter
 

@@ -10,8 +10,8 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.driver import Family
-from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.devices.simulators.tasmota_rules import RULE_SETS, Event, RuleSet, upper

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.driver import Family
-from meter_bridge.devices.outgoing import Outbound
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.meter import SimulatedMeter
 
 BASE: Final = "zigbee2mqtt"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.routine import Habit
 
 SITE_FILE: Final = Path(__file__).with_name("site.yaml")

@@ -19,27 +19,27 @@ from sqlalchemy import Engine as SqlEngine
 from meter_bridge.api.port import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
-from meter_bridge.core.cutoff import Step
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating import units_for
-from meter_bridge.core.supply import PaymentMode, SupplyState
-from meter_bridge.devices.driver import Report
-from meter_bridge.engine.archive import EXPORT_NAME
-from meter_bridge.engine.bridge import Bridge
-from meter_bridge.engine.credit import available_credit
-from meter_bridge.engine.daemon import Daemon
-from meter_bridge.engine.daily_use import close_day
-from meter_bridge.engine.discovery import Discovery
+from meter_bridge.core.rating.rating import units_for
+from meter_bridge.core.supply.decision import PaymentMode, SupplyState
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import Exporter
-from meter_bridge.engine.intake import Intake
-from meter_bridge.engine.look import make_feed
-from meter_bridge.engine.state import Account, Meter, Place
-from meter_bridge.engine.time import Clocks
-from meter_bridge.engine.unit import Unit
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.forecasting.daily_use import close_day
+from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.transaction import Unit
 from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.runtime.application import Bridge
+from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
-from meter_bridge.storage.work import Work
+from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
 from scripts.lib.demo.cast import HOUSEHOLD, RESIDENTS
 from scripts.lib.demo.routine import QUARTER_MS

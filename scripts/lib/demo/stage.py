@@ -8,7 +8,7 @@ from pathlib import Path
 import time
 from typing import Final
 
-from meter_bridge.devices.driver import Family
+from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of

@@ -5,7 +5,7 @@ import csv
 from datetime import date
 from pathlib import Path
 
-from meter_bridge.core.habit import History
+from meter_bridge.core.forecast.consumption_model import History
 
 _DAILY = Path(__file__).parent / "daily.csv"
 

@@ -1,0 +1,1 @@
+"""What the dashboard reads: one snapshot of the installation, and what follows from it."""

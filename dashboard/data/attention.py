@@ -1,0 +1,97 @@
+"""Which units need a person, and why; pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.data.depletion import NOT_KNOWN, Lasts
+from dashboard.queries.units import Unit
+from dashboard.text.labels import Word
+
+SOON_DAYS: Final = 3.0
+ELECTRICAL: Final = frozenset({"over_voltage", "under_voltage", "overload", "power_outage"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A unit with its forecast."""
+
+    unit: Unit
+    lasts: Lasts = NOT_KNOWN
+
+    @property
+    def days_left(self) -> float | None:
+        """Return for how many days credit lasts; None while that is not known."""
+        return self.lasts.days
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A reason for attention."""
+
+    key: str
+    word: Word
+    applies: Callable[[Standing], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A cause with the units that it applies to."""
+
+    cause: Cause
+    standings: tuple[Standing, ...]
+
+
+def _has(*kinds: str) -> Callable[[Standing], bool]:
+    """Return a test for open alerts of these kinds."""
+    wanted = frozenset(kinds)
+    return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
+
+
+def out_of_credit(standing: Standing) -> bool:
+    """Tell whether a unit has nothing left or was cut for it."""
+    unit = standing.unit
+    return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
+
+
+def _exhausted(unit: Unit) -> bool:
+    """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
+    return unit.available <= 0 and unit.read_at is not None and not unit.never_ends
+
+
+def runs_out_soon(standing: Standing) -> bool:
+    """Tell whether credit lasts only days, or fell below a threshold."""
+    soon = standing.days_left is not None and standing.days_left < SOON_DAYS
+    return not out_of_credit(standing) and (soon or "low_credit" in standing.unit.alerts)
+
+
+CAUSES: Final = (
+    Cause("out", Word("Out of credit", "power_off", "red"), out_of_credit),
+    Cause("tamper", Word("Tamper suspected", "gpp_maybe", "red"), _has("tamper")),
+    Cause("relay", Word("Relay disobeys", "sync_problem", "red"), _has("relay_disobeys")),
+    Cause("soon", Word("Runs out soon", "hourglass_bottom", "amber"), runs_out_soon),
+    Cause("offline", Word("Meter offline", "sensors_off", "amber"), _has("meter_offline")),
+    Cause("quarantine", Word("Reading in quarantine", "rule", "amber"), _has("register_quarantined")),
+    Cause(
+        "armed", Word("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"
+    ),
+    Cause("electrical", Word("Voltage or load", "electric_bolt", "amber"), _has(*ELECTRICAL)),
+)
+
+
+def concerns(standings: Sequence[Standing]) -> list[Concern]:
+    """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
+    ranked = sorted(standings, key=_shortest)
+    found = [Concern(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
+    return [concern for concern in found if concern.standings]
+
+
+def urgency(standing: Standing) -> tuple[int, bool, float, str]:
+    """Return a key that sorts units that need attention first, then by days left."""
+    gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
+    return gravest, *_shortest(standing)
+
+
+def _shortest(standing: Standing) -> tuple[bool, float, str]:
+    """Return a key that sorts by days left, the unknown last, then by name."""
+    return standing.days_left is None, standing.days_left or 0.0, standing.unit.name

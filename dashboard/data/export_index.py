@@ -1,0 +1,50 @@
+"""Where segments are: in exported files of this folder, or in the database alone.
+
+A bridge alone keeps its manifest in the database. Where several share the sites each folder has its own, that
+is read before the database; until there is one, what was exported before the sites were divided counts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from dashboard.data.seq_ranges import LAST, Range, ranges_of
+from meter_bridge.engine.export.folder_manifest import FolderManifest
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Names of exported files by kind, and the numbers of entries whose segments are in none of them."""
+
+    names: Mapping[str, Sequence[str]]
+    tail: Sequence[Range]
+
+
+def stored(
+    tables: Mapping[str, pa.Table],
+    mine: FolderManifest | None,
+    here: Callable[[str], bool],
+    booked_at: Callable[[int], int | None],
+) -> Stored:
+    """Return where segments are; ``here`` says whether a file is, ``booked_at`` when an entry was booked."""
+    shards = tables["shard"]["n"].to_pylist()
+    listed = [(row["kind"], row["name"]) for row in tables["export_file"].to_pylist()]
+    row = tables["exported"].to_pylist()[0]
+    if not shards:
+        return Stored(_by_kind(listed), [(row["seq"], LAST)])
+    ranges = ranges_of(shards)
+    if mine is not None and all(booked_at(mark.seq) == mark.at for mark in mine.watermarks.values()):
+        tail = [(mine.after(n, begin), end) for n, (begin, end) in zip(shards, ranges, strict=True)]
+        return Stored(_by_kind((file.kind, file.name) for file in mine.files), tail)
+    if row["retired"] or all(here(name) for _, name in listed):
+        return Stored(_by_kind(listed), [(max(begin, row["seq"]), end) for begin, end in ranges])
+    return Stored({}, ranges)
+
+
+def _by_kind(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return names by kind."""
+    found: dict[str, list[str]] = {}
+    for kind, name in files:
+        found.setdefault(kind, []).append(name)
+    return found

@@ -1,0 +1,193 @@
+"""Reads one consistent snapshot of the bridge's database.
+
+Everything is read in one short, read-only transaction through ADBC, of SQLite or PostgreSQL: the manifest of
+exported files, the watermark, the segments after it and the small tables. The bridge is never written to and
+never waits.
+
+ADBC brings a SQLite of its own. Never use this in a process that opens the same database through another
+copy, such as the standard library's: closing a file in one copy drops the file locks of the other.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, cast
+
+import pyarrow as pa
+
+from dashboard.data.export_index import Stored, stored
+from dashboard.data.scope import PORTFOLIO, Scope
+from dashboard.data.seq_ranges import Range, ranges_of, within
+from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUESTIONS, Question
+from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
+from meter_bridge.storage.columns import AdbcError, Columns, columns_of
+from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
+
+EXPORT_NAME: Final = "export"
+RECENT_MS: Final = 14 * 24 * 3_600_000
+"""How far back payments of all units are read for the first page."""
+MARGIN_MS: Final = 48 * 3_600_000
+BATCH_ROWS: Final = 262_144
+
+
+class SourceError(Exception):
+    """The bridge's data cannot be shown; the message says why."""
+
+
+class NoDatabaseError(SourceError):
+    """There is no database yet: the bridge has never run here."""
+
+
+class NotReadableError(SourceError):
+    """A database is there, but it is not one that this dashboard can read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The bridge's data of one instant."""
+
+    export_dir: Path
+    as_of: int | None
+    """Newest instant that the bridge committed, in milliseconds."""
+    files: Mapping[str, tuple[str, ...]]
+    """Exported files by kind."""
+    tables: Mapping[str, pa.Table]
+    first_seq: int = 0
+    """Where a tenancy of its own begins: nothing booked before it is shown; 0 shows everything."""
+
+
+def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str | None = None) -> Snapshot:
+    """Return a snapshot of what a page is about; a text names a unit. Raises ``SourceError``.
+
+    ``database`` is the address of a PostgreSQL database; None reads the file in the folder.
+    """
+    asked = Scope(account_id=scope, kind="unit") if isinstance(scope, str) else scope
+    location, export_dir = locate(data_dir, database), data_dir / EXPORT_NAME
+    mine = read_manifest(export_dir)  # before the database: what was exported since is in the tail as well
+
+    def here(name: str) -> bool:
+        return (export_dir / name).is_file()
+
+    try:
+        with columns_of(location, batch_rows=BATCH_ROWS) as columns:
+            first_seq, found, tables = _read(columns, asked, mine, here)
+    except (AdbcError, OSError) as error:
+        msg = f"{shown(location)} cannot be read: {error}"
+        raise NotReadableError(msg) from error
+    return Snapshot(
+        export_dir=export_dir,
+        as_of=_as_of(tables),
+        files={kind: tuple(str(export_dir / name) for name in names) for kind, names in found.names.items()},
+        tables=tables,
+        first_seq=first_seq,
+    )
+
+
+def locate(data_dir: Path, database: str | None) -> Location:
+    """Return where the bridge's database is; raises ``SourceError`` where there is none."""
+    try:
+        location = location_of(data_dir, database)
+    except LocationError as error:
+        raise NotReadableError(str(error)) from error
+    if isinstance(location, Path) and not location.is_file():
+        msg = f"There is no {DATABASE_NAME} in {data_dir}."
+        raise NoDatabaseError(msg)
+    return location
+
+
+def _read(
+    connection: Columns, scope: Scope, mine: FolderManifest | None, here: Callable[[str], bool]
+) -> tuple[int, Stored, dict[str, pa.Table]]:
+    """Return the tables as of one read transaction, which the first statement begins."""
+    values: dict[str, str | int] = {"account": scope.account_id, "since": scope.since, "first": 0, "begin": 0}
+    tables = {name: _fetch(connection, question, values) for name, question in EVERYWHERE.items()}
+    if scope.own:
+        for row in _fetch(connection, OWN, values).to_pylist():
+            values |= {"first": row["first_seq"], "begin": row["start_ms"]}
+    found = stored(tables, mine, here, lambda seq: _booked_at(connection, seq))
+    ranges = ranges_of(tables["shard"]["n"].to_pylist())
+    conditions = {
+        ":tail": lambda: found.tail,
+        ":since": lambda: _since(connection, scope.since, ranges),
+        ":recent": lambda: _since(connection, (_as_of(tables) or 0) - RECENT_MS, ranges),
+    }
+    for name, question in QUESTIONS[scope.kind].items():
+        tables[name] = _fetch(connection, _with_ranges(question, conditions), values)
+    if scope.kind == "system":
+        tables["watermark"] = _watermark(connection, ranges, found.tail)
+    return int(values["first"]), found, tables
+
+
+def _with_ranges(question: Question, conditions: Mapping[str, Callable[[], Sequence[Range]]]) -> Question:
+    """Return a question that names the ranges which it marks: whole numbers of our own."""
+    for mark, ranges in conditions.items():
+        if mark in question.sql:
+            column = "entry_seq" if mark == ":tail" else "+seq"
+            return replace(question, sql=question.sql.replace(mark, within(column, ranges())))
+    return question
+
+
+def _since(connection: Columns, instant: int, ranges: Iterable[Range]) -> list[Range]:
+    """Return of each range the part that was booked at an instant or later."""
+    return [(_first_since(connection, instant - MARGIN_MS, each) - 1, each[1]) for each in ranges]
+
+
+def _first_since(connection: Columns, instant: int, within_range: Range) -> int:
+    """Return from which number of a range on journal entries were booked at an instant or later.
+
+    Entries are numbered as they are booked, so a search that halves needs no index of instants; the margin
+    covers what was booked with an instant a little before that of its number.
+    """
+    low, high = within_range[0], _newest(connection, within_range)
+    while low < high:
+        middle = (low + high) // 2
+        at = _booked_at(connection, middle)
+        low, high = (low, middle) if at is None or at >= instant else (middle + 1, high)
+    return low
+
+
+def _newest(connection: Columns, each: Range) -> int:
+    """Return the newest entry of a range, or the number before its first."""
+    found = _fetch(connection, NEWEST, {"begin": each[0], "end": each[1]})["seq"].to_pylist()
+    return found[0] or each[0]
+
+
+def _booked_at(connection: Columns, seq: int) -> int | None:
+    """Return when the first entry from a number on was booked, None where there is none."""
+    found = _fetch(connection, AT, {"seq": seq})["at"].to_pylist()
+    return found[0] if found else None
+
+
+def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Range]) -> pa.Table:
+    """Return how many entries are in files and how many there are, as the numbers of their ranges tell."""
+    newest = [_newest(connection, each) for each in ranges]
+    every = sum(last - begin for (begin, _), last in zip(ranges, newest, strict=True))
+    waiting = sum(max(last - after, 0) for (after, _), last in zip(tail, newest, strict=True))
+    return pa.table({"seq": [every - waiting], "revision": [every]})
+
+
+def _fetch(connection: Columns, question: Question, values: Mapping[str, str | int]) -> pa.Table:
+    """Return the answer to one statement."""
+    given = tuple(values[name] for name in question.takes)
+    statement = question.sql if connection.on_sqlite else question.on_postgresql
+    return _with_types(connection.table(statement, given), question)
+
+
+def _with_types(table: pa.Table, question: Question) -> pa.Table:
+    """Return an answer whose columns have their types even when no row tells SQLite so."""
+    fields = [
+        pa.field(name, pa.int64() if name in question.whole else pa.string())
+        if name in question.whole or name not in question.other
+        else table.field(name)
+        for name in table.column_names
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _as_of(tables: Mapping[str, pa.Table]) -> int | None:
+    """Return the newest instant among the installation's and the supplies'."""
+    instants = [
+        *tables["installation"]["last_instant"].to_pylist(),
+        *(tables["supply_status"]["at"].to_pylist() if "supply_status" in tables else ()),
+    ]
+    return max((cast("int", instant) for instant in instants), default=None)

@@ -1,0 +1,195 @@
+"""A snapshot as tables of an in-memory DuckDB: exported files and the tail after them as one.
+
+No extension is loaded, nothing but the export folder can be read, and no text of a person becomes SQL:
+queries are constants of ``dashboard/queries`` with parameters.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, Concatenate, Final, cast
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from dashboard.data.snapshot import NotReadableError, Snapshot
+
+_SETTINGS: Final = (
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET parquet_metadata_cache = true",
+    "SET temp_directory = ''",
+    "SET TimeZone = 'UTC'",
+)
+_LOCK_DOWN: Final = ("SET enable_external_access = false", "SET lock_configuration = true")
+_PERMITTED: Final = """
+    CREATE TEMP MACRO permitted(every_site, sites, accounts) AS TABLE
+        SELECT id AS account_id FROM account
+        WHERE every_site OR list_contains(sites, site_id) OR list_contains(accounts, id)"""
+# A building's own meter measures once more what its units use: its money counts, its energy counts already.
+_PERMITTED_USE: Final = """
+    CREATE TEMP MACRO permitted_use(every_site, sites, accounts) AS TABLE
+        SELECT p.account_id,
+               NOT contains(a.policy, '"building_meter":true') OR (SELECT count(*) FROM account) = 1 AS used
+        FROM permitted(every_site, sites, accounts) p JOIN account a ON a.id = p.account_id"""
+_TAIL: Final = """
+    CREATE TEMP VIEW tail_segment AS
+        SELECT entry_seq::BIGINT AS entry_seq, n::INTEGER AS n, kind::VARCHAR AS kind,
+               account_id::VARCHAR AS account_id, supply_id::VARCHAR AS supply_id,
+               nullif(meter_id::VARCHAR, '') AS meter_id, start_ms::BIGINT AS start_ms,
+               end_ms::BIGINT AS end_ms, wh::BIGINT AS wh, local_day::VARCHAR::DATE AS local_day,
+               local_slot::SMALLINT AS local_slot, nullif(band::VARCHAR, '') AS band,
+               block::SMALLINT AS block, version_id::VARCHAR AS version_id, amount::BIGINT AS amount,
+               tax::BIGINT AS tax, estimated::BOOLEAN AS estimated
+        FROM tail"""
+_SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
+_SEGMENT_FILES: Final = (
+    _SEGMENT  # noqa: S608
+    + """
+    UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)
+    WHERE entry_seq >= getvariable('first_seq')"""
+)
+_ROLLUP: Final = """
+    CREATE TEMP VIEW rollup AS
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, start_ms, wh, amount, tax
+        FROM tail_segment"""
+_ROLLUP_FILES: Final = (
+    _ROLLUP  # noqa: S608
+    + """
+    UNION ALL BY NAME SELECT * EXCLUDE (end_ms)
+    FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
+)
+
+# A customer sees the present tenancy alone. Rollups do not know when within a day it began, segments do.
+_OWN_ROLLUP: Final = """
+    CREATE OR REPLACE TEMP VIEW rollup AS
+        SELECT account_id, supply_id, local_day, kind, band, block, version_id, sum(wh)::BIGINT AS wh,
+               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax, start_ms
+        FROM segment WHERE account_id IN (SELECT id FROM account) GROUP BY ALL"""
+
+_CLOCK_SCHEMA: Final = pa.schema(
+    [("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())]
+)
+
+
+@lru_cache(maxsize=4)
+def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
+    """Return the database that all snapshots of an export folder share, for its cache of file footers."""
+    database = duckdb.connect(":memory:")
+    for setting in _SETTINGS:
+        database.execute(setting)
+    database.execute("SET allowed_directories = $folders", {"folders": [str(export_dir)]})
+    for setting in _LOCK_DOWN:
+        database.execute(setting)
+    return database
+
+
+@dataclass(slots=True)
+class _Slot:
+    """An answer that is worked out once."""
+
+    question: Callable[..., object]
+    arguments: tuple[object, ...]
+    lock: Lock = field(default_factory=Lock)
+    answer: object = None
+    known: bool = False
+
+
+class Warehouse:
+    """One snapshot, ready for queries; safe to share between sessions."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Register the snapshot's tables and files."""
+        self.as_of = snapshot.as_of
+        self._snapshot = snapshot
+        self._lock = Lock()
+        self._answers: dict[tuple[object, ...], _Slot] = {}
+        self._answers_lock = Lock()
+        self._connection = _database(snapshot.export_dir.absolute()).cursor()
+        for name, table in snapshot.tables.items():
+            self._connection.register(name, table)
+        self._connection.register("account_clock", _account_clock(snapshot))
+        self._connection.execute(_PERMITTED)
+        self._connection.execute(_PERMITTED_USE)
+        self._connection.execute(_TAIL)
+        self._connection.execute("SET VARIABLE first_seq = $seq", {"seq": snapshot.first_seq})
+        self._view("segment_files", snapshot.files.get("segments", ()), _SEGMENT, _SEGMENT_FILES)
+        if snapshot.first_seq:
+            self._connection.execute(_OWN_ROLLUP)
+        else:
+            self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
+
+    @contextmanager
+    def separate(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection of its own to the same snapshot, for long questions that keep tables."""
+        opened = Warehouse(self._snapshot)
+        with closing(opened._connection) as connection:
+            yield connection
+
+    def _view(self, variable: str, files: tuple[str, ...], tail: str, both: str) -> None:
+        """Make the view over the tail and, where there are any, the files."""
+        if not files:
+            self._connection.execute(tail)
+            return
+        self._connection.execute(f"SET VARIABLE {variable} = $files", {"files": list(files)})
+        try:
+            self._connection.execute(both)
+        except duckdb.IOException as error:
+            msg = f"An exported file cannot be read: {error}"
+            raise NotReadableError(msg) from error
+
+    def rows(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the answer to a query, a dictionary for each row."""
+        with self._lock:
+            answer = self._connection.execute(query, dict(parameters))
+            names = [column[0] for column in answer.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def arrow(self, query: str, parameters: Mapping[str, object]) -> pa.Table:
+        """Return the answer to a query as a table of Arrow, for what is shown or exported by the thousand."""
+        with self._lock:
+            return self._connection.execute(query, dict(parameters)).to_arrow_table()
+
+    def once[**P, T](
+        self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        """Return the answer to a question about this snapshot, worked out once for all who ask the same."""
+        assert not named, "questions that are remembered take their arguments by position"
+        key = (question, *arguments)
+        with self._answers_lock:
+            slot = self._answers.setdefault(key, _Slot(question, arguments))
+        with slot.lock:
+            if not slot.known:
+                slot.answer, slot.known = question(self, *arguments, **named), True
+        return cast("T", slot.answer)
+
+    def answer_as(self, before: Warehouse) -> None:
+        """Answer ahead what was asked of the snapshot before, so that nobody waits for it."""
+        for slot in list(before._answers.values()):
+            if slot.known:
+                self.once(slot.question, *slot.arguments)
+
+
+def local_date(instant: int, time_zone: str) -> date:
+    """Return the local date of an instant in milliseconds."""
+    return datetime.fromtimestamp(instant / 1000, UTC).astimezone(ZoneInfo(time_zone)).date()
+
+
+def _account_clock(snapshot: Snapshot) -> pa.Table:
+    """Return the local date of the snapshot and of its opening for each account."""
+    now = snapshot.as_of or 0
+    accounts = snapshot.tables["account"].select(["id", "time_zone", "opened_at"]).to_pylist()
+    rows = [
+        {
+            "account_id": account["id"],
+            "today": local_date(now, account["time_zone"]),
+            "opened": local_date(account["opened_at"], account["time_zone"]),
+        }
+        for account in accounts
+    ]
+    return pa.Table.from_pylist(rows, schema=_CLOCK_SCHEMA)

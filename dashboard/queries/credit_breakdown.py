@@ -1,0 +1,101 @@
+"""Tell where a unit's credit went: from a balance then to what is left now, without a remainder."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
+
+_MINE: Final = "$account IN (FROM permitted($every, $sites, $accounts))"
+_FIRST: Final = f"""
+    SELECT min(seq) AS seq FROM journal
+    WHERE {_MINE} AND seq >= $seq AND "at" >= $since"""  # noqa: S608
+_LAST_TOP_UP: Final = f"""
+    SELECT max(seq) AS seq FROM journal WHERE {_MINE} AND kind = 'top_up'"""  # noqa: S608
+_BEFORE: Final = f"""
+    SELECT arg_max(balance_after, seq) AS balance, max("at") AS "at" FROM journal
+    WHERE {_MINE} AND seq < $seq"""  # noqa: S608
+_KINDS: Final = f"""
+    WITH moved AS (
+        SELECT seq, kind, balance_after - coalesce(lag(balance_after) OVER (ORDER BY seq), 0) AS amount
+        FROM journal WHERE {_MINE})
+    SELECT kind, sum(amount)::BIGINT AS amount, count(*) AS entries FROM moved
+    WHERE seq >= $seq GROUP BY kind ORDER BY kind"""  # noqa: S608
+_LINES: Final = """
+    SELECT s.kind, s.block, sum(s.wh)::BIGINT AS wh, sum(s.amount)::BIGINT AS amount,
+           sum(s.tax)::BIGINT AS tax
+    FROM segment s JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id
+    WHERE s.account_id = $account AND s.entry_seq >= $seq GROUP BY ALL
+    ORDER BY s.kind, s.block NULLS LAST"""
+CHARGE: Final = "charge"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one kind of entry or charge did to the balance; what took away is negative."""
+
+    kind: str
+    amount: int
+    block: int | None = None
+    wh: int = 0
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """From a balance to what is left: before + all that moved = now."""
+
+    since: int
+    """Instant of the first entry that counts."""
+    before: int
+    moved: tuple[Moved, ...]
+    now: int
+
+
+def credit_gone(
+    warehouse: Warehouse, viewer: Viewer, account_id: str, days: int | None, accrued: int
+) -> Gone | None:
+    """Return what moved a balance in the last days, or since the last top-up; None before the first entry.
+
+    ``accrued`` is what was used since the last posting.
+    """
+    given = viewer.parameters() | {"account": account_id}
+    first = _first(warehouse, given, days)
+    if first is None:
+        return None
+    given["seq"] = first
+    before = warehouse.rows(_BEFORE, given)[0]
+    since = warehouse.rows('SELECT "at" FROM journal WHERE seq = $seq', {"seq": first})[0]["at"]
+    kinds = {
+        row["kind"]: Moved(row["kind"], row["amount"], entries=row["entries"])
+        for row in warehouse.rows(_KINDS, given)
+    }
+    charged = kinds.pop(CHARGE, None)
+    lines = _lines(warehouse, given) if charged is not None else []
+    rest = (0 if charged is None else charged.amount) - sum(line.amount for line in lines)
+    moved = [*kinds.values(), *lines, Moved("elsewhere", rest), Moved("accrued", -accrued)]
+    opening = before["balance"] or 0
+    return Gone(
+        since=since,
+        before=opening,
+        moved=tuple(each for each in moved if each.amount),
+        now=opening + sum(each.amount for each in moved),
+    )
+
+
+def _first(warehouse: Warehouse, given: dict[str, object], days: int | None) -> int | None:
+    """Return the first entry that counts."""
+    if days is None:
+        newest: int | None = warehouse.rows(_LAST_TOP_UP, given)[0]["seq"]
+        if newest is not None:
+            return newest
+    since = 0 if days is None else (warehouse.as_of or 0) - days * 24 * 3_600_000
+    first: int | None = warehouse.rows(_FIRST, given | {"seq": 0, "since": since})[0]["seq"]
+    return first
+
+
+def _lines(warehouse: Warehouse, given: dict[str, object]) -> list[Moved]:
+    """Return what was charged by kind and block, and the taxes on all of it."""
+    rows = warehouse.rows(_LINES, given)
+    lines = [Moved(row["kind"], -row["amount"], row["block"], row["wh"]) for row in rows]
+    return [*lines, Moved("tax", -sum(row["tax"] for row in rows))]

@@ -1,0 +1,314 @@
+"""The report of a portfolio: a month in figures, by day, site, price list and unit, with debts and alerts."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from dashboard.access import Viewer
+from dashboard.charts.ageing import AGES
+from dashboard.charts.template import band_name
+from dashboard.data.warehouse import Warehouse
+from dashboard.queries.debts import Debtor, debtors
+from dashboard.queries.month import (
+    AlertMonth,
+    DayMonth,
+    LineMonth,
+    UnitMonth,
+    alert_months,
+    day_months,
+    line_months,
+    unit_months,
+)
+from dashboard.queries.places import places
+from dashboard.queries.takings import Wanted, takings
+from dashboard.queries.units import Unit, units
+from dashboard.reports.months import last_of
+from dashboard.reports.typesetter import typeset
+from dashboard.text.formatting import count, day, kwh, moment, money
+from dashboard.text.labels import alert_word, counted, spelled
+from dashboard.text.translate import inside, say
+
+MOST_UNITS: Final = 400
+"""A longer list is no paper any more; the file of the page *Units* has all."""
+WHOLE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table."""
+
+    cells: tuple[str, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table under its name; its first column is text, all others figures."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with what it refers to."""
+
+    name: str
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The heights of a day, of 1000."""
+
+    label: str
+    heights: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Bars of every day."""
+
+    name: str
+    tallest: str
+    names: tuple[str, ...]
+    bars: tuple[Bars, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A currency's figures and pictures."""
+
+    figures: tuple[Figure, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """Everything that stands on the paper."""
+
+    title: str
+    heading: str
+    month: str
+    about: str
+    made: str
+    currencies: tuple[Money, ...]
+    parts: tuple[Part, ...]
+
+
+def portfolio_pdf(opened: Warehouse, viewer: Viewer, month: date) -> bytes:
+    """Return the report of a month as PDF."""
+    return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
+
+
+def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:
+    """Return what stands on the report, every text ready made."""
+    last = last_of(month)
+    by_unit = unit_months(opened, viewer, month, last)
+    by_day = day_months(opened, viewer, month, last)
+    known = {unit.id: unit for unit in units(opened, viewer)}
+    owing = debtors(opened, viewer)
+    paid: dict[tuple[str, date], int] = defaultdict(int)
+    for taking in takings(opened, viewer, Wanted(first=month, last=last)):
+        paid[taking.currency, taking.day] += taking.amount - taking.back
+    currencies = sorted({each.currency for each in by_unit})
+    span = f"{day(month)} – {day(last)}"
+    where = places(opened, viewer)
+    return Portfolio(
+        title=f"{say('Portfolio report')}, {span}",
+        heading=say("Portfolio report"),
+        month=span,
+        about=_about(sorted({place.site_name for place in where})),
+        made=_made(opened, where[0].time_zone if where else "UTC"),
+        currencies=tuple(
+            Money(
+                _figures(currency, by_unit, owing, known),
+                _pictures(currency, (month, last), by_day, paid),
+            )
+            for currency in currencies
+        ),
+        parts=(
+            *_sites(by_unit),
+            _lines(line_months(opened, viewer, month, last)),
+            _debts(owing, opened.as_of or 0),
+            _alerts(alert_months(opened, viewer, month, last)),
+            _units(by_unit, known),
+        ),
+    )
+
+
+def _about(sites: Sequence[str]) -> str:
+    """Return what the report is about."""
+    return sites[0] if len(sites) == 1 else counted(len(sites), "site", "sites")
+
+
+def _made(opened: Warehouse, zone: str) -> str:
+    """Return as of when the figures are."""
+    return say("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
+
+
+def _figures(
+    currency: str, by_unit: Sequence[UnitMonth], owing: Sequence[Debtor], known: Mapping[str, Unit]
+) -> tuple[Figure, ...]:
+    """Return the sums of a currency."""
+    mine = [each for each in by_unit if each.currency == currency]
+    off = sum(known[each.account_id].supply_state != "connected" for each in mine)
+    owed = [each.owed for each in owing if each.currency == currency]
+    charged, used = sum(each.charged for each in mine), sum(each.wh for each in mine)
+    return (
+        Figure(say("Paid in"), money(sum(each.paid for each in mine), currency), say("in the month")),
+        Figure(say("Charged"), money(charged, currency), say("taxes included")),
+        Figure(say("Energy"), kwh(used), _mean_price(charged, used, currency)),
+        Figure(say("Owed now"), money(sum(owed), currency), counted(len(owed), "unit", "units")),
+        Figure(say("Units"), count(len(mine)), say("{number} not connected now", number=count(off))),
+    )
+
+
+def _mean_price(charged: int, used: int, currency: str) -> str:
+    """Return what a kWh came to."""
+    return say("{price} a kWh", price=money(charged * 1000 // used, currency)) if used else ""
+
+
+def _pictures(
+    currency: str,
+    span: tuple[date, date],
+    by_day: Sequence[DayMonth],
+    paid: Mapping[tuple[str, date], int],
+) -> tuple[Picture, ...]:
+    """Return money and energy by day."""
+    days = [span[0] + timedelta(days=each) for each in range((span[1] - span[0]).days + 1)]
+    found = {each.day: each for each in by_day if each.currency == currency}
+    charged = [found[each].charged if each in found else 0 for each in days]
+    used = [found[each].wh if each in found else 0 for each in days]
+    came = [paid.get((currency, each), 0) for each in days]
+    both = (
+        _picture(
+            say("Paid in and charged by day"),
+            days,
+            {say("Paid in"): came, say("Charged"): charged},
+            lambda most: money(most, currency),
+        ),
+        _picture(say("Energy by day"), days, {say("Energy"): used}, kwh),
+    )
+    return tuple(each for each in both if each is not None)
+
+
+def _picture(
+    name: str, days: Sequence[date], series: Mapping[str, Sequence[int]], told: Callable[[int], str]
+) -> Picture | None:
+    """Return bars side by side for each day, if there is anything to draw."""
+    highest = max(max(values) for values in series.values())
+    if highest <= 0:
+        return None
+    bars = tuple(
+        Bars(str(each.day), tuple(max(values[place], 0) * WHOLE // highest for values in series.values()))
+        for place, each in enumerate(days)
+    )
+    return Picture(name, say("highest {amount}", amount=told(highest)), tuple(series), bars)
+
+
+def _sites(by_unit: Sequence[UnitMonth]) -> tuple[Part, ...]:
+    """Return the sums of each site, where there are several."""
+    names = sorted({(each.site_name, each.currency) for each in by_unit})
+    if len(names) < 2:  # noqa: PLR2004 - one site is the whole
+        return ()
+    rows = []
+    for site, currency in names:
+        mine = [each for each in by_unit if (each.site_name, each.currency) == (site, currency)]
+        rows.append(
+            Row(
+                (
+                    site,
+                    count(len(mine)),
+                    kwh(sum(each.wh for each in mine)),
+                    money(sum(each.charged for each in mine), currency),
+                    money(sum(each.paid for each in mine), currency),
+                )
+            )
+        )
+    columns = (say("Site"), say("Units"), say("Energy"), say("Charged"), say("Paid in"))
+    return (Part(say("Sites"), columns, tuple(rows)),)
+
+
+def _lines(lines: Sequence[LineMonth]) -> Part:
+    """Return what each line of each price list brought."""
+    rows = [
+        Row(
+            (
+                _line_name(line),
+                kwh(line.wh) if line.wh else "",
+                money(line.amount, line.currency),
+                money(line.tax, line.currency),
+                money(line.amount + line.tax, line.currency),
+            )
+        )
+        for line in lines
+    ]
+    columns = (say("Price list and line"), say("Energy"), say("Before tax"), say("Tax"), say("Charged"))
+    return Part(
+        say("What the tariffs brought"), columns, tuple(rows), "" if rows else say("Nothing was charged.")
+    )
+
+
+def _line_name(line: LineMonth) -> str:
+    """Return a line with its price list."""
+    kind = say("Energy") if line.kind == "consumption" else say(spelled(line.kind).capitalize())
+    block = "" if line.block is None else say("block {number}", number=line.block)
+    band = "" if line.band is None else inside(band_name(line.band))
+    return " · ".join(part for part in (line.version_id, kind, block, band) if part)
+
+
+def _debts(owing: Sequence[Debtor], now: int) -> Part:
+    """Return what is owed by age."""
+    rows = []
+    for currency in sorted({each.currency for each in owing}):
+        mine = [each.ages(now) for each in owing if each.currency == currency]
+        sums = [sum(column) for column in zip(*mine, strict=True)]
+        cells = (currency, *(money(amount, currency) for amount in (*sums, sum(sums))))
+        rows.append(Row(cells))
+    columns = (say("Currency"), *(say(name) for name in AGES), say("Owed now"))
+    return Part(
+        say("Age of what is owed"), columns, tuple(rows), "" if rows else say("Nobody owes anything.")
+    )
+
+
+def _alerts(alerts: Sequence[AlertMonth]) -> Part:
+    """Return how often which alert opened."""
+    rows = tuple(
+        Row((alert_word(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
+    )
+    columns = (say("Alert"), say("Opened"), say("Open still"))
+    return Part(say("Alerts"), columns, rows, "" if rows else say("No alert opened."))
+
+
+def _units(by_unit: Sequence[UnitMonth], known: Mapping[str, Unit]) -> Part:
+    """Return every unit; of very many those that were charged most."""
+    shown = (
+        sorted(by_unit, key=lambda each: -each.charged)[:MOST_UNITS] if len(by_unit) > MOST_UNITS else by_unit
+    )
+    rows = tuple(
+        Row(
+            (
+                " · ".join(part for part in (each.name, each.customer) if part),
+                kwh(each.wh),
+                money(each.charged, each.currency),
+                money(each.paid, each.currency),
+                money(known[each.account_id].available, each.currency),
+            )
+        )
+        for each in shown
+    )
+    note = ""
+    if len(shown) < len(by_unit):
+        note = say(
+            "The {number} that were charged most, of {all}.",
+            number=count(MOST_UNITS),
+            all=count(len(by_unit)),
+        )
+    columns = (say("Unit"), say("Energy"), say("Charged"), say("Paid in"), say("Balance now"))
+    return Part(say("Units"), columns, rows, note)

@@ -1,0 +1,1 @@
+"""What the dashboard writes: translations, labels, numbers and markup."""

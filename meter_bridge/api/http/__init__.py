@@ -1,0 +1,1 @@
+"""HTTP itself: endpoints, authentication, decoding, errors and the listener."""

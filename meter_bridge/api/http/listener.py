@@ -1,0 +1,97 @@
+"""Listening sockets that let in only so many connections, in all and from one peer.
+
+A connection holds a file descriptor from the instant it is accepted: before TLS is agreed, and while a
+request comes in by single letters. Without a limit anybody who reaches the port can take all that the process
+has, and then neither the database nor the broker can be opened. So they are counted where they are accepted.
+"""
+
+from collections import Counter
+from ipaddress import ip_address
+import socket
+from typing import Final, override
+
+from meter_bridge.engine.access.throttle import peer_of
+
+MAX_CONNECTIONS: Final = 512
+"""Twice the WebSockets, and half of the descriptors that a process has by default."""
+MAX_OF_ONE_PEER: Final = 128
+"""Of another machine; a proxy on this one speaks for everybody."""
+BACKLOG: Final = 100
+
+
+class Crowd:
+    """Counts the open connections."""
+
+    def __init__(self, most: int = MAX_CONNECTIONS, most_of_one: int = MAX_OF_ONE_PEER) -> None:
+        """Start with none."""
+        self._most = most
+        self._most_of_one = most_of_one
+        self._open: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return self._open.total()
+
+    def admit(self, peer: str) -> bool:
+        """Count a connection; False where there are too many, and then it is not counted."""
+        from_afar = not ip_address(peer).is_loopback
+        if len(self) >= self._most or (from_afar and self._open[peer_of(peer)] >= self._most_of_one):
+            return False
+        self._open[peer_of(peer)] += 1
+        return True
+
+    def leave(self, peer: str) -> None:
+        """Forget a connection."""
+        self._open[peer_of(peer)] -= 1
+        if not self._open[peer_of(peer)]:
+            del self._open[peer_of(peer)]
+
+
+class CountedSocket(socket.socket):
+    """One connection, which leaves the crowd when it is closed."""
+
+    crowd: Crowd | None = None
+    peer: str = ""
+
+    @override
+    def close(self) -> None:
+        crowd, self.crowd = self.crowd, None
+        if crowd is not None:
+            crowd.leave(self.peer)
+        super().close()
+
+
+class Listener(socket.socket):
+    """A listening socket that closes at once what the crowd has no room for."""
+
+    crowd: Crowd
+
+    @override
+    def accept(self) -> tuple[socket.socket, tuple[object, ...]]:
+        connection, address = super().accept()
+        peer = str(address[0]).partition("%")[0]
+        if not self.crowd.admit(peer):
+            connection.close()
+            raise ConnectionAbortedError("too many connections are open")
+        kind = connection.family, connection.type, connection.proto
+        counted = CountedSocket(*kind, fileno=connection.detach())
+        counted.crowd, counted.peer = self.crowd, peer
+        return counted, address
+
+
+def listen(family: int, address: tuple[object, ...], crowd: Crowd) -> Listener:
+    """Return a socket that listens on an address; raise ``OSError`` where that is not to be had."""
+    made = Listener(family, socket.SOCK_STREAM)
+    made.crowd = crowd
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+        made.setblocking(False)  # noqa: FBT003 - its only argument
+    except OSError as error:
+        made.close()
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(error.errno, f"cannot listen on {address[0]}, port {address[1]}: {reason}") from error
+    return made

@@ -1,0 +1,60 @@
+"""Alerts: list and acknowledge."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import PEOPLE, STAFF
+from meter_bridge.api.http.scope_check import sees_alert
+from meter_bridge.protocol.messages import AlertView, ErrorCode
+
+ALERTS_PAGE: Final = 200
+MAX_ALERTS_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Alerts, newest first."""
+
+    alerts: tuple[AlertView, ...]
+
+
+class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which alerts are wanted."""
+
+    open: Annotated[bool, msgspec.Meta(description="Only those that are open.")] = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_ALERTS_PAGE, description="At most so many.")] = (
+        ALERTS_PAGE
+    )
+
+
+@endpoint(
+    "GET",
+    "/api/v1/alerts",
+    rights=PEOPLE,
+    answer=Alerts,
+    query=AlertsQuery,
+    refusals=(ErrorCode.BAD_REQUEST,),
+)
+async def list_alerts(call: Call) -> Reply:
+    """List alerts, newest first."""
+    query = call.query(AlertsQuery)
+    found = await call.port.alerts(call.actor, only_open=query.open, limit=query.limit)
+    return Reply(Alerts(tuple(alert for alert in found if sees_alert(call.actor, alert))))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/alerts/{id}/acknowledge",
+    rights=STAFF,
+    answer=AlertView,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def acknowledge_alert(call: Call) -> Reply:
+    """Say that a person has seen an alert; it closes by itself when its cause is gone."""
+    return Reply(await call.port.acknowledge(call.actor, call.id))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_alerts, acknowledge_alert)

@@ -1,0 +1,26 @@
+"""Whether the bridge is well."""
+
+from http import HTTPStatus
+from typing import Final
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import PUBLIC
+from meter_bridge.api.port import Health
+
+DOWN: Final = "down"
+
+
+@endpoint(
+    "GET",
+    "/health",
+    rights=PUBLIC,
+    answer=Health,
+    other_status={HTTPStatus.SERVICE_UNAVAILABLE: "The bridge is down."},
+)
+async def get_health(call: Call) -> Reply:
+    """Return `ok`, `degraded` or `down` with the reasons; for monitors and load balancers."""
+    health = call.port.health()
+    return Reply(health, HTTPStatus.SERVICE_UNAVAILABLE if health.status == DOWN else HTTPStatus.OK)
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_health,)

@@ -1,0 +1,59 @@
+"""Hourly history: what was used and what it cost, for those who keep statistics of it."""
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import PEOPLE
+from meter_bridge.api.port import Actor
+from meter_bridge.protocol.messages import ErrorCode, HistoryPage, Role
+from meter_bridge.protocol.patterns import TEXT
+
+MAX_SEQ: Final = 2**63 - 1
+
+type Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+type AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=TEXT)]
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"account_id": "account"}):
+    """Which part of the history is wanted."""
+
+    after: Annotated[Seq, msgspec.Meta(description="Journal entry up to which all is known; 0 for none.")] = 0
+    upto: Annotated[Seq, msgspec.Meta(description="`seq` of the page before.")] | None = None
+    account_id: Annotated[AccountId, msgspec.Meta(description="Only this account.")] | None = None
+    from_account: (
+        Annotated[AccountId, msgspec.Meta(description="`next_account` of the page before.")] | None
+    ) = None
+
+
+@endpoint(
+    "GET",
+    "/api/v1/history",
+    rights=PEOPLE,
+    answer=HistoryPage,
+    query=HistoryQuery,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
+)
+async def get_history(call: Call) -> Reply:
+    """Return energy and cost by hour, from the first hour on that changed since a journal entry."""
+    query = call.query(HistoryQuery)
+    page = await call.port.history(
+        call.actor,
+        after=query.after,
+        upto=query.upto,
+        account_id=query.account_id,
+        from_account=query.from_account,
+    )
+    return Reply(_in_reach(call.actor, page))
+
+
+def _in_reach(actor: Actor, page: HistoryPage) -> HistoryPage:
+    """Stand between the engine and the wire: a tenant reads the own account (invariant 15)."""
+    if actor.role is not Role.TENANT:
+        return page
+    return replace(page, accounts=tuple(each for each in page.accounts if each.account_id in actor.accounts))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_history,)

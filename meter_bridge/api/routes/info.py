@@ -1,0 +1,45 @@
+"""Who the bridge is, and who asks."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.examples import INFO
+from meter_bridge.api.http.roles import ANY_TOKEN, PUBLIC
+from meter_bridge.api.port import EVERYTHING, Actor
+from meter_bridge.protocol.messages import Role, ServerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Whom the token speaks for."""
+
+    role: Role
+    name: str
+    accounts: tuple[str, ...] | None
+    """Ids of the accounts of a tenant or device; None where sites decide."""
+    sites: tuple[str, ...] | None
+    """Ids of the sites of a landlord or caretaker; None for all sites, and where accounts decide."""
+
+
+@endpoint("GET", "/api/v1/info", rights=PUBLIC, answer=ServerInfo, answer_example=INFO)
+async def get_info(call: Call) -> Reply:
+    """Return who the bridge is and which schema versions it speaks."""
+    return Reply(call.port.info())
+
+
+@endpoint("GET", "/api/v1/me", rights=ANY_TOKEN, answer=Me)
+async def get_me(call: Call) -> Reply:
+    """Return whom the token speaks for."""
+    return Reply(me(call.actor))
+
+
+def me(actor: Actor) -> Me:
+    """Return what an actor may know of itself."""
+    if actor.role in (Role.LANDLORD, Role.CARETAKER):
+        sites = None if EVERYTHING in actor.sites else tuple(sorted(actor.sites))
+        return Me(actor.role, actor.name, None, sites)
+    return Me(actor.role, actor.name, tuple(sorted(actor.accounts)), None)
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_info, get_me)

@@ -1,0 +1,177 @@
+"""Meters, and what to do with a register that cannot be believed."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.roles import STAFF, STAFF_AND_DEVICE
+from meter_bridge.api.port import ReadingResult, ReplacementOrder
+from meter_bridge.protocol.messages import ErrorCode, MeterView
+from meter_bridge.protocol.patterns import KWH, TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """The meters that the token may see, with those that nobody has assigned."""
+
+    meters: tuple[MeterView, ...]
+
+
+class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person decides on a quarantined register."""
+
+    decision: Annotated[
+        Literal["accept", "discard", "new_epoch"],
+        msgspec.Meta(
+            description="`accept` charges the jump, `discard` begins at the register without charging it,"
+            " `new_epoch` says that the counter was reset or replaced."
+        ),
+    ]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
+
+
+type Kwh = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=20,
+        pattern=KWH,
+        description="A register in kWh as the meter shows it, written as text.",
+        examples=["12345.6"],
+    ),
+]
+type Moment = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=40,
+        pattern=TEXT,
+        description="An instant with its offset (ISO 8601), not in the future; now where left out.",
+        examples=["2026-03-03T10:30:00+02:00"],
+    ),
+]
+type MeterAddress = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=TEXT)]
+
+
+class ReadingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a register shows."""
+
+    register: Kwh
+    at: Moment | None = None
+
+
+class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A meter that was replaced."""
+
+    closing: Annotated[Kwh, msgspec.Meta(description="What the old counter showed at last, in kWh.")]
+    opening: Annotated[Kwh, msgspec.Meta(description="What the new counter showed at first, in kWh.")]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
+    at: Moment | None = None
+    address: (
+        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, where it has another.")]
+        | None
+    ) = None
+    relay: (
+        Annotated[
+            MeterAddress,
+            msgspec.Meta(
+                description="Its relay's address; where left out the relay is the new device's if it was the"
+                " old one's, else it stays."
+            ),
+        ]
+        | None
+    ) = None
+    confirmed: Annotated[
+        bool,
+        msgspec.Meta(description="Take a closing reading that the bridge would refuse as implausible."),
+    ] = False
+
+
+@endpoint("GET", "/api/v1/meters", rights=STAFF, answer=Meters)
+async def list_meters(call: Call) -> Reply:
+    """List the meters, also those that were discovered and belong to no account yet."""
+    return Reply(Meters(tuple(call.port.meters(call.actor))))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/meters/{id}/quarantine",
+    rights=STAFF,
+    answer=MeterView,
+    body=QuarantineRequest,
+    example=QuarantineRequest(decision="new_epoch", reason="meter replaced on 3 March"),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def decide_quarantine(call: Call) -> Reply:
+    """Decide what a quarantined register means."""
+    body = await call.body(QuarantineRequest)
+    return Reply(await call.port.decide_quarantine(call.actor, call.id, body.decision, reason=body.reason))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/meters/{id}/readings",
+    rights=STAFF_AND_DEVICE,
+    answer=ReadingResult,
+    body=ReadingRequest,
+    example=ReadingRequest(register="12345.6", at="2026-03-03T10:30:00+02:00"),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def read_register(call: Call) -> Reply:
+    """Tell what a meter's register shows; the reading goes the way of every reading."""
+    body = await call.body(ReadingRequest)
+    return Reply(await call.port.read_register(call.actor, call.id, register=body.register, at=body.at))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/meters/{id}/replacement",
+    rights=STAFF,
+    answer=MeterView,
+    status=HTTPStatus.CREATED,
+    other_status={HTTPStatus.OK: SEEN_BEFORE},
+    body=ReplacementRequest,
+    headers=HEADERS,
+    example=ReplacementRequest(closing="12345.6", opening="0.0", reason="display was dark"),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.NOT_SUPPORTED,
+        ErrorCode.IDEMPOTENCY_KEY_MISSING,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def replace_meter(call: Call) -> Reply:
+    """Replace a meter: the old counter is charged to its end, the new one from its beginning."""
+    key = idempotency_key(call, "a replacement")
+    body = await call.body(ReplacementRequest)
+    order = ReplacementOrder(
+        closing=body.closing,
+        opening=body.opening,
+        reason=body.reason,
+        at=body.at,
+        address=body.address,
+        relay=body.relay,
+        confirmed=body.confirmed,
+    )
+    meter, replayed = await call.port.replace_meter(call.actor, call.id, order, key=key)
+    if replayed:
+        return Reply(meter, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+    return Reply(meter, HTTPStatus.CREATED)
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_meters, decide_quarantine, read_register, replace_meter)

@@ -1,0 +1,78 @@
+"""Messages to people: what was told whom, and test messages."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, STAFF
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.notices import NoticeList, TrialSent
+from meter_bridge.protocol.patterns import TEXT
+
+NOTICES_PAGE: Final = 100
+MAX_NOTICES_PAGE: Final = 500
+
+
+class NoticesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many notices are wanted."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_NOTICES_PAGE, description="At most so many.")] = (
+        NOTICES_PAGE
+    )
+
+
+class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to send a test message."""
+
+    person: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=32, pattern=TEXT, description="Id of a person in `notify.yaml`."
+        ),
+    ]
+
+
+@endpoint(
+    "GET",
+    "/api/v1/notices",
+    rights=STAFF,
+    answer=NoticeList,
+    query=NoticesQuery,
+    refusals=(ErrorCode.BAD_REQUEST,),
+)
+async def list_notices(call: Call) -> Reply:
+    """List messages to people, newest first, with what became of them."""
+    return Reply(await call.port.notices.notices(call.actor, call.query(NoticesQuery).limit))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/notices/test",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=TrialSent,
+    body=Trial,
+    example=Trial(person="anna"),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
+)
+async def try_person(call: Call) -> Reply:
+    """Send a test message to somebody of the staff, through every channel."""
+    body = await call.body(Trial)
+    return Reply(await call.port.notices.try_person(body.person))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/notifications/test",
+    rights=LANDLORD_AND_TENANT,
+    answer=TrialSent,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TOO_MANY_REQUESTS),
+)
+async def try_customer(call: Call) -> Reply:
+    """Send a test message to the customer, through the addresses that are stored."""
+    account = account_in_reach(call)
+    return Reply(await call.port.notices.try_customer(call.actor, account.id))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_notices, try_person, try_customer)

@@ -1,0 +1,230 @@
+"""Payments: how much and how, where it would go, orders, and what providers tell."""
+
+from http import HTTPStatus
+from typing import Final
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.port import Refused
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.payment_requests import (
+    KeypadRequest,
+    PaymentDecision,
+    PaymentOrder,
+    PreviewQuery,
+    ReconcileQuery,
+)
+from meter_bridge.protocol.payments import (
+    KeypadTokenKind,
+    KeypadTokens,
+    PaymentDecided,
+    PaymentHeard,
+    PaymentList,
+    PaymentOptions,
+    PaymentView,
+    Reconciliation,
+    TopUpPreview,
+    WaitingPayments,
+)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/payment-options",
+    rights=LANDLORD_AND_TENANT,
+    answer=PaymentOptions,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def get_payment_options(call: Call) -> Reply:
+    """Return how a customer may pay, and how much."""
+    account = account_in_reach(call)
+    return Reply(call.port.payments.options(call.actor, account.id))
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/top-up-preview",
+    rights=LANDLORD_AND_TENANT,
+    answer=TopUpPreview,
+    query=PreviewQuery,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.AMOUNT_OUT_OF_RANGE),
+)
+async def preview_top_up(call: Call) -> Reply:
+    """Return where a top-up would go if it were booked now, and how much that leaves."""
+    query = call.query(PreviewQuery)
+    account = account_in_reach(call)
+    return Reply(call.port.payments.preview(call.actor, account.id, query.amount))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/payments",
+    rights=LANDLORD_AND_TENANT,
+    answer=PaymentView,
+    status=HTTPStatus.CREATED,
+    other_status={HTTPStatus.OK: SEEN_BEFORE},
+    body=PaymentOrder,
+    headers=HEADERS,
+    example=PaymentOrder(provider="card", amount="50.00"),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.IDEMPOTENCY_KEY_MISSING,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.CONFLICT,
+        ErrorCode.TOO_MANY_REQUESTS,
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def start_payment(call: Call) -> Reply:
+    """Set out to pay: the answer says where; credit comes when the provider says that it was paid."""
+    account = account_in_reach(call)
+    key = idempotency_key(call, "a payment")
+    body = await call.body(PaymentOrder)
+    view, known = await call.port.payments.start_payment(call.actor, account.id, body, key=key)
+    if known:
+        return Reply(view, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+    return Reply(view, HTTPStatus.CREATED)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/payments",
+    rights=LANDLORD_AND_TENANT,
+    answer=PaymentList,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def list_payments(call: Call) -> Reply:
+    """List the payments that an account's customer set out to make, newest first."""
+    account = account_in_reach(call)
+    return Reply(await call.port.payments.payments(call.actor, account.id))
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/payments/{payment}",
+    rights=LANDLORD_AND_TENANT,
+    answer=PaymentView,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def get_payment(call: Call) -> Reply:
+    """Return what has become of a payment; where nothing was heard of it yet, its provider is asked."""
+    account = account_in_reach(call)
+    payment = call.request.match_info["payment"]
+    return Reply(await call.port.payments.payment(call.actor, account.id, payment))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/payment-events/{provider}",
+    rights=PUBLIC,
+    answer=PaymentHeard,
+    body_media="application/json",
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.NOT_AUTHENTICATED,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def hear_payment_event(call: Call) -> Reply:
+    """Take a provider's signed message; answered only when it is stored and what it means is booked."""
+    body = await read_body(call.request, BODY_BYTES)
+    provider = call.request.match_info["provider"]
+    return Reply(await call.port.payments.hear(provider, call.request.headers, body))
+
+
+@endpoint("GET", "/api/v1/payments/waiting", rights=LANDLORD, answer=WaitingPayments)
+async def list_waiting_payments(call: Call) -> Reply:
+    """List what providers told and what a person has to decide on, oldest first."""
+    return Reply(await call.port.payments.waiting_payments(call.actor))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/payments/decide",
+    rights=LANDLORD,
+    answer=PaymentDecided,
+    body=PaymentDecision,
+    example=PaymentDecision(
+        provider="mpesa", payment="QK12345678", decision="credit", reason="typed the room wrong"
+    ),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def decide_payment(call: Call) -> Reply:
+    """Credit a payment that waits, or dismiss it because it was returned."""
+    body = await call.body(PaymentDecision)
+    return Reply(await call.port.payments.decide_payment(call.actor, body))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/payments/reconciliation/{provider}",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=Reconciliation,
+    body_media="text/csv",
+    query=ReconcileQuery,
+    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.PAYLOAD_TOO_LARGE),
+)
+async def reconcile_payments(call: Call) -> Reply:
+    """Hold a provider's statement, as CSV, against the journal, and say what is missing on either side."""
+    query = call.query(ReconcileQuery)
+    raw = await read_body(call.request, STATEMENT_BYTES)
+    provider = call.request.match_info["provider"]
+    return Reply(await call.port.payments.reconcile(provider, raw, query))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/keypad-tokens",
+    rights=LANDLORD_AND_TENANT,
+    answer=KeypadTokens,
+    body=KeypadRequest,
+    example=KeypadRequest(),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.NOT_ALLOWED,
+        ErrorCode.NOT_SUPPORTED,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def issue_keypad_tokens(call: Call) -> Reply:
+    """Issue the tokens that are due for a keypad meter, each unit once; return the newest, newest first."""
+    account = account_in_reach(call)
+    body = await call.body(KeypadRequest)
+    if body.kind is not KeypadTokenKind.ADD and call.actor.role is not Role.LANDLORD:
+        raise Refused(
+            ErrorCode.NOT_ALLOWED,
+            "only a landlord unlocks a meter or brings it in step",
+            field="kind",
+            value=body.kind.value,
+            remedy="ask the landlord",
+        )
+    return Reply(await call.port.payments.keypad_tokens(call.actor, account.id, body.kind))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    get_payment_options,
+    preview_top_up,
+    start_payment,
+    list_payments,
+    get_payment,
+    hear_payment_event,
+    list_waiting_payments,
+    decide_payment,
+    reconcile_payments,
+    issue_keypad_tokens,
+)

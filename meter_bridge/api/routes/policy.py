@@ -1,0 +1,74 @@
+"""An account's warning thresholds and load limit, changed while the bridge runs."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import LANDLORD
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.port import PolicyChange, Refused
+from meter_bridge.protocol.messages import AccountView, ErrorCode
+from meter_bridge.protocol.patterns import AMOUNT
+
+MOST_THRESHOLDS: Final = 8
+MOST_WATTS: Final = 1_000_000
+
+type Threshold = Annotated[str, msgspec.Meta(max_length=40, pattern=AMOUNT, examples=["20.00"])]
+
+
+class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to be changed; what is left out stays as it is."""
+
+    low_credit: (
+        Annotated[
+            list[Threshold],
+            msgspec.Meta(
+                max_length=MOST_THRESHOLDS,
+                description="All warning thresholds, in the account's currency; none for no warning.",
+            ),
+        ]
+        | None
+    ) = None
+    load_limit_w: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1, le=MOST_WATTS, description="What a supply without credit may use, where it is limited."
+            ),
+        ]
+        | None
+    ) = None
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/policy",
+    rights=LANDLORD,
+    answer=AccountView,
+    body=PolicyRequest,
+    example=PolicyRequest(low_credit=["20.00", "5.00"]),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def set_policy(call: Call) -> Reply:
+    """Change warning thresholds or load limit; a site file undoes that only when told to."""
+    body = await call.body(PolicyRequest)
+    if body.low_credit is None and body.load_limit_w is None:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            "nothing is to be changed",
+            field="low_credit",
+            remedy="give low_credit, load_limit_w or both",
+        )
+    account = account_in_reach(call)
+    thresholds = None if body.low_credit is None else tuple(body.low_credit)
+    change = PolicyChange(thresholds, body.load_limit_w)
+    return Reply(await call.port.set_policy(call.actor, account.id, change))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (set_policy,)

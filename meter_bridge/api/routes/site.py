@@ -1,0 +1,95 @@
+"""The site file over the API."""
+
+import asyncio
+from typing import Annotated, Final
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
+from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
+from meter_bridge.api.port import ApplyResult, Refused
+from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
+from meter_bridge.config.site_file import load
+from meter_bridge.protocol.messages import ErrorCode, ProblemDetail
+from meter_bridge.protocol.patterns import TEXT
+
+
+class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a site file is to be applied."""
+
+    dry_run: Annotated[bool, msgspec.Meta(description="Only say what would change.")] = False
+    undo: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4096,
+            pattern=TEXT,
+            description="Ids of units and meters, with commas, of which what was changed since the last file "
+            "may be undone.",
+        ),
+    ] = ""
+
+
+@endpoint(
+    "POST",
+    "/api/v1/site",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=ApplyResult,
+    query=SiteQuery,
+    body_media="application/yaml",
+    refusals=(
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def apply_site(call: Call) -> Reply:
+    """Apply a site file, all of it or nothing."""
+    query = call.query(SiteQuery)
+    document = _text(await read_body(call.request, SITE_FILE_BYTES))
+    try:
+        # In a thread: a file of a thousand units takes seconds, in which meters must not wait.
+        plan = await asyncio.to_thread(load, document)
+    except SiteFileError as error:
+        raise _refused(error) from error
+    undo = frozenset(name for each in query.undo.split(",") if (name := each.strip()))
+    done = await call.port.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
+    return Reply(done)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST, "the site file is not text in UTF-8", remedy="save it as UTF-8"
+        ) from error
+
+
+def _refused(error: SiteFileError) -> Refused:
+    """Return the refusal of a site file: the message lists what is wrong, the fields name the first place."""
+    first = next(iter(error.problems), None)
+    return Refused(
+        ErrorCode.BAD_REQUEST,
+        str(error),
+        field=first.field if first else None,
+        value=first.value if first else None,
+        remedy=first.remedy if first else "correct the site file",
+        problems=tuple(_detail(problem) for problem in error.problems[:MAX_SHOWN]),
+    )
+
+
+def _detail(problem: SiteProblem) -> ProblemDetail:
+    return ProblemDetail(
+        code=problem.code,
+        field=problem.field,
+        value=problem.value,
+        message=problem.message,
+        remedy=problem.remedy,
+        line=problem.line,
+        column=problem.column,
+    )
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (apply_site,)

@@ -1,0 +1,123 @@
+"""Statements of accounts, and what their entries were made of."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from aiohttp import web
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.engine.statement.period import FORMS
+from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.printing.typesetter import Printer
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.patterns import LANGUAGE, TEXT
+from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
+
+CSV: Final = "text/csv"
+PDF: Final = "application/pdf"
+PRINTER: Final = web.AppKey("printer", Printer)
+
+
+class Format(StrEnum):
+    """What a statement is written as."""
+
+    JSON = "json"
+    CSV = "csv"
+    PDF = "pdf"
+
+
+class StatementQuery(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"begin": "from", "end": "to"}
+):
+    """Which statement is wanted."""
+
+    begin: (
+        Annotated[
+            str,
+            msgspec.Meta(max_length=40, pattern=TEXT, description=f"First of the period: {FORMS}."),
+        ]
+        | None
+    ) = None
+    end: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                max_length=40,
+                pattern=TEXT,
+                description=f"Last of the period: {FORMS}; a day or month is included, an instant is not.",
+            ),
+        ]
+        | None
+    ) = None
+    detail: Detail = Detail.LINE
+    format: Format = Format.JSON
+    language: Annotated[
+        str, msgspec.Meta(pattern=LANGUAGE, description="Language of the PDF, as in `en`.")
+    ] = "en"
+    tenancy: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                le=2**31 - 1,
+                description="Number of a tenancy: nothing of any other customer, and without `from` and `to`"
+                " all of it.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+async def _written(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
+    """Return the content type and the content of a statement's file."""
+    if query.format is Format.PDF:
+        return PDF, await call.request.app[PRINTER].as_pdf(statement, query.language)
+    return f"{CSV}; charset=utf-8", as_csv(statement)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/statement",
+    rights=PEOPLE,
+    answer=Statement,
+    other_media=(CSV, PDF),
+    query=StatementQuery,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.BOOKS_WRONG),
+)
+async def get_statement(call: Call) -> Reply | web.StreamResponse:
+    """Return everything that moved an account's balance in a period; this local month unless one is given."""
+    query = call.query(StatementQuery)
+    account = account_in_reach(call)
+    statement = await call.port.statement(
+        call.actor,
+        account.id,
+        begin=query.begin,
+        end=query.end,
+        detail=query.detail,
+        tenancy=query.tenancy,
+    )
+    if query.format is Format.JSON:
+        return Reply(statement)
+    media, content = await _written(call, statement, query)
+    name = f"statement-{account.id}-{statement.first_day}-{statement.last_day}.{query.format}"
+    headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, headers=headers)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/ledger/{entry_id}",
+    rights=LANDLORD_AND_TENANT,
+    answer=EntryExplanation,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def explain_entry(call: Call) -> Reply:
+    """Return an entry of an account's ledger with everything that it was made of, down to the readings."""
+    account = account_in_reach(call)
+    return Reply(await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"]))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)

@@ -1,0 +1,200 @@
+"""The supply of an account: hold, override, release, confirm, reset; and its holds one by one."""
+
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
+from meter_bridge.api.http.roles import PEOPLE, STAFF
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.port import Refused
+from meter_bridge.protocol.messages import (
+    ErrorCode,
+    HoldPosition,
+    HoldView,
+    Role,
+    SupplyAction,
+    SupplyView,
+)
+from meter_bridge.protocol.patterns import TEXT
+
+MAY: Final = MappingProxyType(
+    {
+        SupplyAction.OFF: frozenset({Role.LANDLORD, Role.CARETAKER}),
+        SupplyAction.ON: frozenset({Role.LANDLORD}),
+        SupplyAction.AUTO: frozenset({Role.LANDLORD, Role.CARETAKER}),
+        SupplyAction.CONFIRM: frozenset({Role.LANDLORD, Role.TENANT}),
+        SupplyAction.RESET: frozenset({Role.LANDLORD, Role.CARETAKER}),
+    }
+)
+"""Which roles may ask which action."""
+MAY_HOLD: Final = MappingProxyType(
+    {HoldPosition.OFF: MAY[SupplyAction.OFF], HoldPosition.ON: MAY[SupplyAction.ON]}
+)
+"""Which roles may place which hold."""
+NEED_REASON: Final = frozenset({SupplyAction.OFF, SupplyAction.ON})
+
+type Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
+
+
+class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked of a supply."""
+
+    action: Annotated[
+        SupplyAction,
+        msgspec.Meta(
+            description="Landlord: every one; caretaker: `off`, `auto`, `reset`; tenant: `confirm`."
+        ),
+    ]
+    reason: Annotated[Reason, msgspec.Meta(description="Needed with `off` and `on`.")] | None = None
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/supply",
+    rights=PEOPLE,
+    answer=SupplyView,
+    body=SupplyRequest,
+    example=SupplyRequest(action=SupplyAction.OFF, reason="inspection"),
+    answer_example=SUPPLY_OFF,
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.NOT_SUPPORTED,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def set_supply(call: Call) -> Reply:
+    """Hold a supply off, keep it on, let credit decide again, confirm an armed one, or reset protections."""
+    body = await call.body(SupplyRequest)
+    _check_role(call.actor.role, body.action)
+    _check_reason(body)
+    account = account_in_reach(call)
+    return Reply(await call.port.set_supply(call.actor, account.id, body.action, reason=body.reason))
+
+
+class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hold to place."""
+
+    position: Annotated[
+        Literal["off", "on"], msgspec.Meta(description="`off`: landlord, caretaker; `on`: landlord.")
+    ]
+    reason: Annotated[Reason, msgspec.Meta(description="The customer is shown it.")]
+    id: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+                description="Name of your own: asking again with the same content places nothing twice.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Holds(msgspec.Struct, frozen=True):
+    """The holds on a supply, oldest first."""
+
+    holds: tuple[HoldView, ...]
+
+
+class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be said to the lifting of a hold."""
+
+    reason: Annotated[Reason, msgspec.Meta(description="Kept with the decision.")] | None = None
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/holds",
+    rights=PEOPLE,
+    answer=Holds,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def list_holds(call: Call) -> Reply:
+    """List the holds on a supply."""
+    account = account_in_reach(call)
+    return Reply(Holds(tuple(call.port.holds(call.actor, account.id))))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/holds",
+    rights=STAFF,
+    answer=HoldView,
+    status=HTTPStatus.CREATED,
+    other_status={HTTPStatus.OK: "A hold with this id and content stands already."},
+    body=HoldRequest,
+    example=HoldRequest(position="off", reason="leak under the sink", id="leak"),
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def place_hold(call: Call) -> Reply:
+    """Place a hold on a supply; it is off while any stands that keeps off."""
+    body = await call.body(HoldRequest)
+    position = HoldPosition(body.position)
+    _check_may(call.actor.role, MAY_HOLD[position], "position", position)
+    if not body.reason.strip():
+        raise _no_reason(position)
+    account = account_in_reach(call)
+    hold, known = await call.port.place_hold(
+        call.actor, account.id, position, reason=body.reason, hold_id=body.id
+    )
+    return Reply(hold, HTTPStatus.OK if known else HTTPStatus.CREATED)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/accounts/{id}/holds/{hold}",
+    rights=STAFF,
+    answer=SupplyView,
+    query=LiftQuery,
+    answer_example=SUPPLY_ON,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def lift_hold(call: Call) -> Reply:
+    """Lift a hold; the others stand, and then credit decides."""
+    reason = call.query(LiftQuery).reason
+    account = account_in_reach(call)
+    hold_id = call.request.match_info["hold"]
+    return Reply(await call.port.lift_hold(call.actor, account.id, hold_id, reason=reason))
+
+
+def _check_role(role: Role, action: SupplyAction) -> None:
+    _check_may(role, MAY[action], "action", action)
+
+
+def _check_may(role: Role, may: frozenset[Role], field: str, value: str) -> None:
+    if role not in may:
+        raise Refused(
+            ErrorCode.NOT_ALLOWED,
+            f"a token of role {role} may not switch a supply {value}",
+            field=field,
+            value=value,
+            remedy=f"use a token of role {', '.join(sorted(may))}",
+        )
+
+
+def _check_reason(body: SupplyRequest) -> None:
+    if body.action in NEED_REASON and not (body.reason or "").strip():
+        raise _no_reason(body.action)
+
+
+def _no_reason(what: str) -> Refused:
+    return Refused(
+        ErrorCode.BAD_REQUEST,
+        f"switching a supply {what} wants a reason, which customer and ledger are shown",
+        field="reason",
+        remedy="add a reason, for example 'inspection'",
+    )
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (set_supply, list_holds, place_hold, lift_hold)

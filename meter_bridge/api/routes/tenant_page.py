@@ -1,0 +1,223 @@
+"""The tenant's page: coming in, what customers may be told, and the files of the page itself."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from aiohttp import web
+import msgspec
+
+from meter_bridge.api.http.authentication import PAGE_HEADER, SESSION_COOKIE, came_over_unix_socket
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.server_address import is_loopback
+from meter_bridge.api.port import Refused
+from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
+from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
+from meter_bridge.tenant_page import session
+from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, Files, answer_with
+
+FILES: Final = web.AppKey("files of the tenant's page", Files)
+SESSION_S: Final = session.DAYS * 86_400
+_Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a customer comes in with: a number and a code, or the secret of a link."""
+
+    number: Annotated[_Typed, msgspec.Meta(description="Number or name of the room, or of its meter.")] = ""
+    code: Annotated[_Typed, msgspec.Meta(description="As it stands on the customer's card.")] = ""
+    link: Annotated[_Typed, msgspec.Meta(description="What the link carries behind `#in=`.")] = ""
+
+
+class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a customer wants to be told of things."""
+
+    language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = ""
+    email: Annotated[str, msgspec.Meta(max_length=200, pattern=EMAIL)] = ""
+    phone: Annotated[str, msgspec.Meta(pattern=PHONE, description="As in `+254712345678`.")] = ""
+    quiet_from: Annotated[str, msgspec.Meta(pattern=TIME_OF_DAY, description="As in `22:00`.")] = ""
+    quiet_to: Annotated[str, msgspec.Meta(pattern=TIME_OF_DAY)] = ""
+    low_credit: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=AMOUNT,
+                description="Tell at this credit, as in `20.00`; left out, as the landlord has it.",
+            ),
+        ]
+        | None
+    ) = None
+    days_left: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
+
+
+@endpoint(
+    "POST",
+    "/api/v1/page/sign-in",
+    rights=PUBLIC,
+    answer=SignedIn,
+    body=SignIn,
+    headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
+    example=SignIn(number="Flat 1", code="K7QM-2XRP"),
+    refusals=(ErrorCode.NOT_AUTHENTICATED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
+)
+async def sign_in(call: Call) -> web.StreamResponse:
+    """Come in to the tenant's page: sets a cookie; the refusal is the same whatever is wrong."""
+    _refuse_other_pages(call.request)
+    body = await call.body(SignIn)
+    page = call.port.page
+    if body.link:
+        who, cookie = await page.sign_in_by_link(body.link)
+    else:
+        who, cookie = await page.sign_in(body.number, body.code, _peer(call.request))
+    response = web.Response(body=msgspec.json.encode(who), content_type="application/json")
+    response.set_cookie(
+        SESSION_COOKIE,
+        cookie,
+        max_age=SESSION_S,
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=page.secure or call.request.secure,
+    )
+    return response
+
+
+@endpoint(
+    "POST",
+    "/api/v1/page/sign-out",
+    rights=PUBLIC,
+    answer=None,
+    status=HTTPStatus.NO_CONTENT,
+    headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
+)
+async def sign_out(call: Call) -> web.StreamResponse:
+    """Leave the tenant's page on this device."""
+    _refuse_other_pages(call.request)
+    response = web.Response(status=HTTPStatus.NO_CONTENT)
+    response.del_cookie(SESSION_COOKIE, path="/")
+    return response
+
+
+def _refuse_other_pages(request: web.Request) -> None:
+    """Raise ``Refused`` where the request may come from a page of another origin."""
+    if PAGE_HEADER not in request.headers:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            "this is asked by the tenant's page alone",
+            field=PAGE_HEADER,
+            remedy=f"send the header {PAGE_HEADER}: 1",
+        )
+
+
+def _peer(request: web.Request) -> str | None:
+    """Return whose wrong codes are counted together; a proxy on this machine hides who asks."""
+    remote = request.remote
+    return None if remote is None or came_over_unix_socket(request) or is_loopback(remote) else remote
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/access",
+    rights=LANDLORD,
+    answer=AccessView,
+    status=HTTPStatus.CREATED,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def make_access(call: Call) -> Reply:
+    """Make a customer's code and link, in place of those there were; they are shown this once."""
+    account = account_in_reach(call)
+    return Reply(await call.port.page.make_access(call.actor, account.id), HTTPStatus.CREATED)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/accounts/{id}/access",
+    rights=LANDLORD,
+    answer=None,
+    status=HTTPStatus.NO_CONTENT,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def revoke_access(call: Call) -> Reply:
+    """End a customer's access to the page, on every device."""
+    account = account_in_reach(call)
+    await call.port.page.revoke_access(call.actor, account.id)
+    return Reply(None, HTTPStatus.NO_CONTENT)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/notifications",
+    rights=LANDLORD_AND_TENANT,
+    answer=NotificationSettings,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def get_notification_settings(call: Call) -> Reply:
+    """Return how a customer wants to be told of things."""
+    account = account_in_reach(call)
+    return Reply(await call.port.page.notification_settings(call.actor, account.id))
+
+
+@endpoint(
+    "PUT",
+    "/api/v1/accounts/{id}/notifications",
+    rights=LANDLORD_AND_TENANT,
+    answer=NotificationSettings,
+    body=WantedSettings,
+    example=WantedSettings(
+        language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00", low_credit="20.00"
+    ),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def set_notification_settings(call: Call) -> Reply:
+    """Store how a customer wants to be told of things."""
+    account = account_in_reach(call)
+    body = await call.body(WantedSettings)
+    text = body.low_credit
+    low_credit = (
+        None if text is None else amount_in(account.currency, text, "low_credit", or_else=", or leave it out")
+    )
+    wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
+    return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))
+
+
+@endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
+async def lead_to_page(call: Call) -> web.StreamResponse:
+    """Lead whoever typed the bare address to the tenant's page."""
+    del call
+    return web.Response(status=HTTPStatus.FOUND, headers={"Location": "/my/"})
+
+
+@endpoint("GET", "/my/", rights=PUBLIC, answer="text/html", any_query=True)
+async def get_page(call: Call) -> web.StreamResponse:
+    """Return the tenant's page."""
+    return answer_with(call.request, call.request.app[FILES].find(INDEX))
+
+
+@endpoint(
+    "GET",
+    "/my/{file}",
+    rights=PUBLIC,
+    answer="text/html",
+    other_media=tuple(sorted(MEDIA_TYPES - {"text/html"})),
+    any_query=True,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def get_page_file(call: Call) -> web.StreamResponse:
+    """Return a file of the tenant's page, or the page at one of its own addresses."""
+    return answer_with(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    sign_in,
+    sign_out,
+    make_access,
+    revoke_access,
+    get_notification_settings,
+    set_notification_settings,
+    lead_to_page,
+    get_page,
+    get_page_file,
+)

@@ -1,0 +1,163 @@
+"""Tokens: list, make, revoke."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
+from meter_bridge.api.port import Refused, TokenInfo
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.patterns import TEXT
+
+MAX_DAYS: Final = 3660
+MAX_IDS: Final = 1000
+BY_SITES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
+
+type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=TEXT)]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A stored token, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    sites: tuple[str, ...]
+    accounts: tuple[str, ...]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of the installation."""
+
+    tokens: tuple[TokenView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token as it is shown this once."""
+
+    id: str
+    token: str
+
+
+class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a new token is to speak for."""
+
+    name: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=100, pattern=TEXT, description="Who or what will use it."),
+    ]
+    role: Literal["landlord", "caretaker", "tenant", "device"]
+    sites: Annotated[
+        tuple[Id, ...],
+        msgspec.Meta(
+            max_length=MAX_IDS, description='Landlord and caretaker: sites that it sees; `["*"]` for all.'
+        ),
+    ] = ()
+    accounts: Annotated[
+        tuple[Id, ...],
+        msgspec.Meta(max_length=MAX_IDS, description="Tenant and device: accounts that it sees."),
+    ] = ()
+    days: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1, le=MAX_DAYS, description="How long it is good for; without end where left out."
+            ),
+        ]
+        | None
+    ) = None
+
+
+@endpoint("GET", "/api/v1/tokens", rights=LANDLORD_OF_EVERYTHING, answer=Tokens)
+async def list_tokens(call: Call) -> Reply:
+    """List the tokens of the installation; a secret is never shown again."""
+    return Reply(Tokens(tuple(_view(token) for token in await call.port.tokens(call.actor))))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/tokens",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=NewToken,
+    status=HTTPStatus.CREATED,
+    body=TokenRequest,
+    example=TokenRequest(name="Flat 1's panel", role="tenant", accounts=("flat-1",), days=365),
+    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def create_token(call: Call) -> Reply:
+    """Make a token; it is shown this once."""
+    body = await call.body(TokenRequest)
+    role = Role(body.role)
+    _check_reach(role, body)
+    token = await call.port.create_token(
+        call.actor,
+        name=body.name,
+        role=role,
+        sites=frozenset(body.sites),
+        accounts=frozenset(body.accounts),
+        days=body.days,
+    )
+    return Reply(NewToken(id=_id(token), token=token), HTTPStatus.CREATED)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/tokens/{id}",
+    rights=LANDLORD_OF_EVERYTHING,
+    answer=None,
+    status=HTTPStatus.NO_CONTENT,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+)
+async def revoke_token(call: Call) -> Reply:
+    """Revoke a token at once; what is connected with it is cut off."""
+    await call.port.revoke_token(call.actor, call.id)
+    return Reply(None, HTTPStatus.NO_CONTENT)
+
+
+def _check_reach(role: Role, body: TokenRequest) -> None:
+    """Refuse a token that would see nothing, or that mixes what it sees by."""
+    wanted, unwanted = ("sites", "accounts") if role in BY_SITES else ("accounts", "sites")
+    if not getattr(body, wanted):
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"a token of role {role} without {wanted} sees nothing",
+            field=wanted,
+            remedy=f"name its {wanted}" + (', or ["*"] for all' if role in BY_SITES else ""),
+        )
+    if getattr(body, unwanted):
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"a token of role {role} sees by {wanted}, not by {unwanted}",
+            field=unwanted,
+            remedy=f"leave out {unwanted}",
+        )
+
+
+def _view(token: TokenInfo) -> TokenView:
+    return TokenView(
+        id=token.id,
+        name=token.name,
+        role=token.role,
+        sites=tuple(sorted(token.sites)),
+        accounts=tuple(sorted(token.accounts)),
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+    )
+
+
+def _id(token: str) -> str:
+    """Return the id within ``pmb_<id>_<secret>``."""
+    return token.split("_", 2)[1]
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_tokens, create_token, revoke_token)

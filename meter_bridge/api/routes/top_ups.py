@@ -1,0 +1,115 @@
+"""Top-ups: money in, once for each key."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
+
+from aiohttp import web
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.examples import TOP_UP
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.routes.statements import PDF, PRINTER
+from meter_bridge.payments import receipt
+from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
+from meter_bridge.protocol.payments import Receipt
+
+
+class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money that a customer paid."""
+
+    amount: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=40,
+            pattern=AMOUNT,
+            description="Decimal number in the account's currency, written as text.",
+            examples=["100.00"],
+        ),
+    ]
+    method: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=40, pattern=TEXT, description="How it was paid.", examples=["cash"]
+        ),
+    ]
+    reference: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                max_length=200, pattern=TEXT, description="Receipt or note.", examples=["receipt 7"]
+            ),
+        ]
+        | None
+    ) = None
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/top-ups",
+    rights=LANDLORD,
+    answer=TopUpResult,
+    status=HTTPStatus.CREATED,
+    other_status={HTTPStatus.OK: SEEN_BEFORE},
+    body=TopUpRequest,
+    headers=HEADERS,
+    example=TopUpRequest(amount="100.00", method="cash", reference="receipt 7"),
+    answer_example=TOP_UP,
+    refusals=(
+        ErrorCode.NOT_FOUND,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.IDEMPOTENCY_KEY_MISSING,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+)
+async def top_up(call: Call) -> Reply:
+    """Book a top-up; the same key and content again give the first answer and book nothing."""
+    key = idempotency_key(call, "a top-up")
+    body = await call.body(TopUpRequest)
+    account = account_in_reach(call)
+    result, replayed = await call.port.top_up(
+        call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
+    )
+    if replayed:
+        return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+    return Reply(result, HTTPStatus.CREATED)
+
+
+class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a receipt is wanted."""
+
+    format: Literal["json", "pdf"] = "json"
+    language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = "en"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/accounts/{id}/top-ups/{entry_id}/receipt",
+    rights=LANDLORD_AND_TENANT,
+    answer=Receipt,
+    other_media=(PDF,),
+    query=ReceiptQuery,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.CONFLICT),
+)
+async def get_receipt(call: Call) -> Reply | web.StreamResponse:
+    """Return the receipt of a top-up, however it was paid."""
+    account = account_in_reach(call)
+    query = call.query(ReceiptQuery)
+    found = await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"])
+    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
+    if query.format == "json":
+        return Reply(made)
+    told = await asyncio.to_thread(receipt.told, made, query.language)
+    content = await call.request.app[PRINTER].set(told, receipt.LAYOUT)
+    name = f"receipt-{account.id}-{made.number}.pdf"
+    headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, headers=headers)
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (top_up, get_receipt)

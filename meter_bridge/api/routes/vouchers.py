@@ -1,0 +1,125 @@
+"""Vouchers: make, sell and block them, and turn one into credit."""
+
+from http import HTTPStatus
+from typing import Final
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.examples import TOP_UP
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
+from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
+from meter_bridge.protocol.voucher_requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
+
+_ALWAYS: Final = (ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE)
+
+
+@endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/vouchers",
+    rights=LANDLORD_AND_TENANT,
+    answer=TopUpResult,
+    status=HTTPStatus.CREATED,
+    other_status={HTTPStatus.OK: SEEN_BEFORE},
+    body=VoucherCode,
+    headers=HEADERS,
+    example=VoucherCode(code="1234 5678 9012 3456 7890"),
+    answer_example=TOP_UP,
+    refusals=(
+        *_ALWAYS,
+        ErrorCode.IDEMPOTENCY_KEY_MISSING,
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.VOUCHER_NOT_VALID,
+        ErrorCode.VOUCHER_USED,
+        ErrorCode.VOUCHER_BLOCKED,
+        ErrorCode.VOUCHER_EXPIRED,
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.TOO_MANY_REQUESTS,
+    ),
+)
+async def redeem_voucher(call: Call) -> Reply:
+    """Turn a voucher into credit, once; five wrong codes within ten minutes lock entry for an hour."""
+    account = account_in_reach(call)
+    key = idempotency_key(call, "redeeming a voucher")
+    body = await call.body(VoucherCode)
+    result, replayed = await call.port.payments.redeem_voucher(call.actor, account.id, body.code, key=key)
+    if replayed:
+        return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+    return Reply(result, HTTPStatus.CREATED)
+
+
+@endpoint("GET", "/api/v1/vouchers", rights=LANDLORD, answer=VoucherBatches)
+async def list_vouchers(call: Call) -> Reply:
+    """List the batches of vouchers, newest first, with how many are in each state."""
+    return Reply(await call.port.payments.vouchers(call.actor))
+
+
+@endpoint(
+    "GET",
+    "/api/v1/vouchers/{batch}",
+    rights=LANDLORD,
+    answer=VoucherList,
+    refusals=(ErrorCode.NOT_FOUND,),
+)
+async def get_vouchers(call: Call) -> Reply:
+    """Return the vouchers of a batch with what became of each; a code is never shown again."""
+    return Reply(await call.port.payments.voucher_batch(call.actor, call.request.match_info["batch"]))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/vouchers",
+    rights=LANDLORD,
+    answer=NewVouchers,
+    status=HTTPStatus.CREATED,
+    body=VoucherOrder,
+    example=VoucherOrder(count=50, amount="50.00", site="rose", days=365, note="Spaza shop, March"),
+    refusals=_ALWAYS,
+)
+async def create_vouchers(call: Call) -> Reply:
+    """Make vouchers; their codes are in this answer and nowhere else."""
+    body = await call.body(VoucherOrder)
+    return Reply(await call.port.payments.create_vouchers(call.actor, body), HTTPStatus.CREATED)
+
+
+@endpoint(
+    "POST",
+    "/api/v1/vouchers/sell",
+    rights=LANDLORD,
+    answer=VouchersChanged,
+    body=VoucherSale,
+    example=VoucherSale(serials=("7KQ2MX-0001",), to="Flat 1, receipt 12"),
+    refusals=(*_ALWAYS, ErrorCode.CONFLICT),
+)
+async def sell_vouchers(call: Call) -> Reply:
+    """Note vouchers as sold, each once; all of them or none."""
+    body = await call.body(VoucherSale)
+    return Reply(await call.port.payments.sell_vouchers(call.actor, body.serials, to=body.to))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/vouchers/block",
+    rights=LANDLORD,
+    answer=VouchersChanged,
+    body=VoucherBlock,
+    example=VoucherBlock(reason="stolen from the shop", batch="7KQ2MX"),
+    refusals=(*_ALWAYS, ErrorCode.CONFLICT),
+)
+async def block_vouchers(call: Call) -> Reply:
+    """Block vouchers for good: some, or all of a batch that were not used yet."""
+    body = await call.body(VoucherBlock)
+    return Reply(
+        await call.port.payments.block_vouchers(call.actor, body.serials, body.batch, reason=body.reason)
+    )
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    redeem_voucher,
+    list_vouchers,
+    get_vouchers,
+    create_vouchers,
+    sell_vouchers,
+    block_vouchers,
+)

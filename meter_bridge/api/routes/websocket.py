@@ -1,0 +1,196 @@
+"""The WebSocket: server info, subscription, snapshot, then events and updates as they happen."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+import logging
+from typing import Annotated, Final, Literal
+
+from aiohttp import WSCloseCode, WSMsgType, web
+import msgspec
+
+from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
+from meter_bridge.api.http.error_middleware import unexpected
+from meter_bridge.api.http.errors import encode_problem, problem_of
+from meter_bridge.api.http.origin import refuse_foreign_origin
+from meter_bridge.api.http.request_decoding import decode_body
+from meter_bridge.api.http.roles import PEOPLE
+from meter_bridge.api.http.scope_check import in_reach
+from meter_bridge.api.http.sockets import SOCKETS
+from meter_bridge.api.port import Refused
+from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
+
+_LOGGER: Final = logging.getLogger(__name__)
+PING_S: Final = 30
+SUBSCRIBE_S: Final = 15
+SEND_S: Final = 30.0
+"""A client that takes longer to read one message is cut off; it resumes with ``since``."""
+MAX_MESSAGE_BYTES: Final = 4096
+WRITE_BUFFER_BYTES: Final = 64 * 1024
+MAX_SEQ: Final = 2**63 - 1
+
+
+class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The one message that a client sends."""
+
+    type: Literal["subscribe"]
+    schema_version: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    since: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ, description="The last `seq` it saw.")] | None = None
+
+
+@endpoint(
+    "GET",
+    "/api/v1/ws",
+    rights=PEOPLE,
+    answer=None,
+    status=HTTPStatus.SWITCHING_PROTOCOLS,
+    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
+)
+async def follow(call: Call) -> web.StreamResponse:
+    """Open a WebSocket: server info, then after `subscribe` a snapshot, events and updates."""
+    refuse_foreign_origin(call.request)
+    # Not compressed: events are small, and a compressor costs each client more memory than all else it needs.
+    socket = web.WebSocketResponse(
+        heartbeat=PING_S, compress=False, max_msg_size=MAX_MESSAGE_BYTES, writer_limit=WRITE_BUFFER_BYTES
+    )
+    with call.request.app[SOCKETS].admit(socket):
+        await socket.prepare(call.request)
+        await _Conversation(call, socket).run()
+    return socket
+
+
+class _Conversation:
+    """What is said over one WebSocket."""
+
+    def __init__(self, call: Call, socket: web.WebSocketResponse) -> None:
+        self._call = call
+        self._socket = socket
+
+    async def run(self) -> None:
+        """Talk until either side ends it."""
+        try:
+            info = self._call.port.info()
+            await self._send(tagged("server_info", info))
+            subscribe = await self._subscription(info)
+            if subscribe is not None:
+                await self._stream(subscribe.since)
+        except Refused as refused:
+            await self._end(problem_of(refused), _close_code(refused.code))
+        except TimeoutError:
+            self._cut_off()
+        except ConnectionError:
+            _LOGGER.debug("a client left its WebSocket")
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client learns only that it did
+            await self._end(unexpected(self._call.request, error), WSCloseCode.INTERNAL_ERROR)
+
+    async def _subscription(self, info: ServerInfo) -> Subscribe | None:
+        """Return the client's subscription, or None where it leaves without one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBE_S):
+                message = await self._socket.receive()
+                if message.type is not WSMsgType.TEXT:
+                    return None
+                subscribe = decode_body(message.data.encode(errors="replace"), Subscribe)
+                _check_schema(subscribe.schema_version, info)
+                return subscribe
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"no subscription came within {SUBSCRIBE_S} seconds",
+            remedy='send {"type": "subscribe", "schema_version": 1}',
+        )
+
+    async def _stream(self, since: int | None) -> None:
+        """Send what happens, until the client leaves or the stream ends."""
+        sending = asyncio.create_task(self._send_all(since), name="websocket stream")
+        leaving = asyncio.create_task(self._until_left(), name="websocket reader")
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            results = await asyncio.gather(sending, leaving, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _send_all(self, since: int | None) -> None:
+        stream = self._call.port.stream(self._call.actor, since=since)
+        try:
+            async for message in stream:
+                if (visible := in_reach(self._call.actor, message)) is not None:
+                    await self._send(encode(visible))
+        finally:
+            await _close(stream)
+
+    async def _until_left(self) -> None:
+        """Return when the client closes; it has nothing more to say."""
+        message = await self._socket.receive()
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                "nothing is expected after the subscription",
+                remedy="open another WebSocket to subscribe anew",
+            )
+
+    async def _send(self, data: bytes) -> None:
+        """Send one message; raise ``TimeoutError`` where the client does not read."""
+        async with asyncio.timeout(SEND_S):
+            await self._socket.send_frame(data, WSMsgType.TEXT)
+
+    async def _end(self, problem: Problem, code: WSCloseCode) -> None:
+        """Say why, and close."""
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._socket.send_frame(encode_problem(problem, type="error"), WSMsgType.TEXT)
+                await self._socket.close(code=code, drain=False)
+                return
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Drop a connection on which nothing moves any more."""
+        _LOGGER.warning("a WebSocket of %r was read too slowly and cut off", self._call.actor.name)
+        if self._call.request.transport is not None:
+            self._call.request.transport.abort()
+
+
+def encode(message: Snapshot | Event | Update) -> bytes:
+    """Return a message of the stream as JSON with its type."""
+    return tagged("event", message) if isinstance(message, Event) else msgspec.json.encode(message)
+
+
+def tagged(kind: str, message: ServerInfo | Event) -> bytes:
+    """Return a message as JSON, its type before its fields."""
+    return b'{"type":"%s",' % kind.encode() + msgspec.json.encode(message)[1:]
+
+
+def _check_schema(version: int, info: ServerInfo) -> None:
+    """Refuse a schema version that this bridge does not speak."""
+    if version < info.min_schema_version:
+        code, side = ErrorCode.SCHEMA_TOO_OLD, "client"
+    elif version > info.schema_version:
+        code, side = ErrorCode.SCHEMA_TOO_NEW, "bridge"
+    else:
+        return
+    raise Refused(
+        code,
+        f"this bridge speaks schema versions {info.min_schema_version} to {info.schema_version}",
+        field="schema_version",
+        value=str(version),
+        remedy=f"update the {side}",
+    )
+
+
+def _close_code(code: ErrorCode) -> WSCloseCode:
+    return (
+        WSCloseCode.TRY_AGAIN_LATER if code is ErrorCode.TOO_MANY_REQUESTS else WSCloseCode.POLICY_VIOLATION
+    )
+
+
+async def _close(stream: AsyncIterator[Snapshot | Event | Update]) -> None:
+    """End a stream that is a generator at once, not when it is collected."""
+    if isinstance(stream, AsyncGenerator):
+        await stream.aclose()
+
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (follow,)

@@ -1,0 +1,1 @@
+"""Several bridges that share one installation on PostgreSQL."""

@@ -1,0 +1,107 @@
+"""Asking the bridge of a shard, wherever its worker is."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, DummyCookieJar, web
+from yarl import URL
+
+from meter_bridge.api.http.authentication import came_over_unix_socket
+from meter_bridge.api.http.peers import (
+    OPERATOR_HEADER,
+    SCHEME_HEADER,
+    SENDER_HEADER,
+    SHARD_HEADER,
+    WORD_HEADER,
+)
+from meter_bridge.api.port import Refused
+from meter_bridge.cluster.registry import Member
+from meter_bridge.protocol.messages import ErrorCode
+
+PATIENCE_S: Final = 60.0
+CONNECT_S: Final = 3.0
+_ONE_HOP: Final = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length",
+     "content-encoding", "date", "server", "sec-websocket-key", "sec-websocket-version",
+     "sec-websocket-extensions", "sec-websocket-protocol"}
+)  # fmt: skip
+_OURS: Final = frozenset(
+    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER)
+)
+
+
+class Peers:
+    """The way to the bridges of all shards: those of this process over loopback, others over the network."""
+
+    def __init__(self, me: Member) -> None:
+        """Keep who asks; nothing connects yet."""
+        self.me = me
+        self.here: dict[int, str] = {}
+        """Where the bridge of each shard of this process serves."""
+        self._session = ClientSession(
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=PATIENCE_S, sock_connect=CONNECT_S),
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def ask(
+        self, request: web.Request, shard: int, owner: Member | None, body: bytes, path: str | None = None
+    ) -> web.Response:
+        """Let a shard's bridge answer a request, at another path where one is named."""
+        address, headers = self._way(request, shard, owner)
+        try:
+            async with self._session.request(
+                request.method,
+                URL(address + (path or request.raw_path), encoded=True),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                content = await answer.read()
+                return web.Response(body=content, status=answer.status, headers=_passed(answer.headers))
+        except (ClientError, TimeoutError, OSError) as error:
+            raise away(shard) from error
+
+    async def listen(self, request: web.Request, shard: int, owner: Member | None) -> ClientWebSocketResponse:
+        """Open a WebSocket at a shard's bridge on behalf of a request; raises ``aiohttp.ClientError``."""
+        address, headers = self._way(request, shard, owner)
+        return await self._session.ws_connect(address + request.raw_path, headers=headers, max_msg_size=0)
+
+    def _way(self, request: web.Request, shard: int, owner: Member | None) -> tuple[str, dict[str, str]]:
+        """Return the address to ask and the headers to ask with."""
+        local = self.here.get(shard)
+        if local is None and (owner is None or owner.name == self.me.name):
+            raise away(shard)
+        member = self.me if local is not None or owner is None else owner
+        headers = _passed(request.headers)
+        if SHARD_HEADER in request.headers:
+            # A worker asks: what it says of the sender is as good as its word, which the bridge checks.
+            headers |= {name: value for name, value in request.headers.items() if name.lower() in _OURS}
+        else:
+            headers |= {
+                WORD_HEADER: member.word,
+                SENDER_HEADER: request.remote or "local",
+                SCHEME_HEADER: request.scheme,
+            }
+            if came_over_unix_socket(request):
+                headers[OPERATOR_HEADER] = "yes"
+        headers[SHARD_HEADER] = str(shard)
+        return (local if local is not None else member.address), headers
+
+
+def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that are not of one connection alone, and none that only workers send."""
+    return {name: value for name, value in headers.items() if name.lower() not in _ONE_HOP | _OURS}
+
+
+def away(shard: int) -> Refused:
+    """Return the refusal of what concerns a shard that nobody serves now."""
+    return Refused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        f"shard {shard} of the installation is being taken over by another worker",
+        remedy="ask again in some seconds; with the same key nothing is booked twice",
+    )

@@ -1,0 +1,285 @@
+"""The API of a worker: it answers for every shard, through the bridge that owns it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+import json
+import time
+from typing import Final, override
+from urllib.parse import unquote, urlencode
+
+from aiohttp import ClientError, ClientWebSocketResponse, WSServerHandshakeError, web
+
+from meter_bridge.api.http.authentication import SESSION_COOKIE
+from meter_bridge.api.http.error_middleware import guard
+from meter_bridge.api.http.headers import add_security_headers
+from meter_bridge.api.http.peers import SHARD_HEADER
+from meter_bridge.api.http.request_decoding import BODY_BYTES, SITE_FILE_BYTES, read_body
+from meter_bridge.api.port import Refused
+from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.cluster import response_merge, routes
+from meter_bridge.cluster.directory import Directory, Times
+from meter_bridge.cluster.history import merged_history, spans
+from meter_bridge.cluster.payment_routing import Paying
+from meter_bridge.cluster.peer_client import Peers, away
+from meter_bridge.cluster.registry import Look
+from meter_bridge.cluster.stream_merge import follow
+from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.protocol.messages import ServerInfo
+from meter_bridge.tenant_page.access import code_digest, link_digest
+from meter_bridge.tenant_page.files import INDEX, Files, answer_with
+
+_OK: Final = 200
+_UNAVAILABLE: Final = 503
+
+
+class Front:
+    """Answers requests by asking the bridges of shards."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        directory: Directory,
+        times: Times,
+        look: Callable[[], Look],
+        key: SecretKey,
+        paying: Paying,
+    ) -> None:
+        """Keep whom to ask; ``look`` returns the newest view of who owns what, ``key`` finds who signs in."""
+        self._files = Files()
+        self._key = key
+        self._paying = paying
+        self._peers = peers
+        self._directory = directory
+        self._times = times
+        self._look = look
+
+    def app(self) -> web.Application:
+        """Return the application that serves the API."""
+        app = web.Application(middlewares=[guard])
+        app.router.add_route("*", "/{tail:.*}", self.serve)
+        app.on_response_prepare.append(add_security_headers)
+        return app
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request: a worker's for one shard, anybody else's for whatever it is about."""
+        path = request.rel_url.raw_path
+        if request.method in {"GET", "HEAD"} and (path == routes.ROOT or path.startswith(routes.PAGE)):
+            return await self._page(request, path)
+        asked = request.headers.get(SHARD_HEADER, "")
+        if asked:
+            return await self._pass_on(request, path, _number(asked))
+        customer = await self._customer(request)
+        if path == routes.SOCKET:
+            return await self._follow(request, self._all if customer is None else [customer])
+        if path in {routes.HEALTH, routes.METRICS}:
+            return await (self._health(request) if path == routes.HEALTH else self._metrics(request))
+        body = await _body(request, path)
+        if customer is not None:
+            return await self._ask(request, customer, body)
+        return await self._answer(request, path, body)
+
+    async def _page(self, request: web.Request, path: str) -> web.Response:
+        """Answer with a file of the tenant's page, which is the same in all bridges, whoever owns what."""
+        if path == routes.ROOT:
+            return web.Response(status=HTTPStatus.FOUND, headers={"Location": routes.PAGE})
+        name = unquote(path.removeprefix(routes.PAGE)) or INDEX
+        return answer_with(request, await self._files.load(name))
+
+    async def _pass_on(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
+        """Let a shard of this worker answer another worker."""
+        if path == routes.SOCKET:
+            return await self._follow(request, [shard])
+        return await self._peers.ask(request, shard, None, await _body(request, path))
+
+    async def _customer(self, request: web.Request) -> int | None:
+        """Return the shard of the customer whose page asks, None where it is not a page that does."""
+        cookie = request.cookies.get(SESSION_COOKIE)
+        if cookie is None or "Authorization" in request.headers:
+            return None
+        return await asyncio.to_thread(self._directory.of_session, cookie)
+
+    async def _answer(self, request: web.Request, path: str, body: bytes) -> web.Response:
+        """Answer what is asked with a token, or by somebody who wants to come in."""
+        if path == routes.SIGN_IN:
+            return await self._ask(request, await self._secret(body), body)
+        if path.startswith(routes.PAYMENT_EVENTS):
+            return await self._heard(request, path, body)
+        if path == routes.DECIDE:
+            return await self._ask(request, await asyncio.to_thread(self._paying.of_decision, body), body)
+        found = await asyncio.to_thread(routes.route, request.method, path, self._directory)
+        if found.everywhere:
+            return await self._everywhere(request, body)
+        if path == routes.HISTORY:
+            return await self._history(request)
+        return await self._ask(request, found.shard, body)
+
+    async def _secret(self, body: bytes) -> int:
+        """Return the shard of the customer whose code or link is sent; the first one refuses all others."""
+        try:
+            sent = json.loads(body)
+            code, link = str(sent.get("code") or ""), str(sent.get("link") or "")
+        except ValueError, AttributeError:
+            return routes.FIRST
+        digest = link_digest(self._key, link) if link else code_digest(self._key, code)
+        return await asyncio.to_thread(self._directory.of_secret, digest) or routes.FIRST
+
+    @property
+    def _all(self) -> list[int]:
+        """Return every shard."""
+        return sorted(self._look().owners)
+
+    async def _ask(
+        self, request: web.Request, shard: int, body: bytes, path: str | None = None
+    ) -> web.Response:
+        """Let the owner of a shard answer, where not named otherwise the same question."""
+        return await self._peers.ask(request, shard, self._look().owner(shard), body, path)
+
+    async def _everywhere(self, request: web.Request, body: bytes) -> web.Response:
+        """Let every shard answer, and make one answer of theirs; a refusal of one is that of all."""
+        answers = await asyncio.gather(*(self._ask(request, shard, body) for shard in self._all))
+        return _unless_refused(answers, response_merge.merged_lists)
+
+    async def _heard(self, request: web.Request, path: str, body: bytes) -> web.Response:
+        """Let the bridges that keep the books of what a provider tells take it, and answer when all have."""
+        provider = unquote(path.removeprefix(routes.PAYMENT_EVENTS))
+        shards = await asyncio.to_thread(self._paying.of_message, provider, request.headers, body)
+        answers = [await self._ask(request, shard, body) for shard in shards]
+        return answers[0] if len(answers) == 1 else _unless_refused(answers, response_merge.merged_heard)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """Answer what changed hour by hour: of one account, or of those of all shards."""
+        query = dict(request.query)
+        now = int(time.time() * 1000)
+        number, asked = await asyncio.to_thread(spans, self._times, query, now)
+        shards: Sequence[int] = self._all
+        if "account" in query:
+            found = await asyncio.to_thread(self._directory.of_account, query["account"])
+            shards = [found or routes.FIRST]
+        answers = await asyncio.gather(
+            *(self._ask(request, n, b"", f"{routes.HISTORY}?{urlencode(asked[n])}") for n in shards)
+        )
+        return _unless_refused(answers, lambda told: merged_history(told, number))
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """Answer how the shards of this worker are; one without any waits for its turn, and is well."""
+        answers = await asyncio.gather(
+            *(self._ask(request, shard, b"") for shard in sorted(self._peers.here)), return_exceptions=True
+        )
+        found = [_decoded(answer) for answer in answers if isinstance(answer, web.Response)]
+        worst = response_merge.merged_health(found) if found else {"status": "ok", "reasons": []}
+        return web.json_response(worst, status=_UNAVAILABLE if worst["status"] == "down" else _OK)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """Answer the metrics of this worker's shards, each named in a label."""
+        shards = sorted(self._peers.here)
+        answers = await asyncio.gather(*(self._ask(request, shard, b"") for shard in shards))
+        refused = next((answer for answer in answers if answer.status != _OK), None)
+        if refused is not None:
+            return refused
+        texts = {n: str(answer.text) for n, answer in zip(shards, answers, strict=True)}
+        return web.Response(text=response_merge.merged_metrics(texts), headers={"Content-Type": "text/plain"})
+
+    async def _follow(self, request: web.Request, shards: Sequence[int]) -> web.StreamResponse:
+        """Serve a WebSocket: of one shard as it is, of several as one."""
+        upstream: list[ClientWebSocketResponse] = []
+        try:
+            for shard in shards:
+                upstream += [await self._peers.listen(request, shard, self._look().owner(shard))]
+        except WSServerHandshakeError as error:
+            return await self._refusal(request, upstream, error)
+        except (ClientError, TimeoutError, OSError, Refused) as error:
+            await _close(upstream)
+            raise away(shards[len(upstream)]) from error
+        if len(upstream) == 1:
+            return await _pass_through(request, upstream[0])
+        return await follow(request, upstream, self._times)
+
+    async def _refusal(
+        self, request: web.Request, upstream: Sequence[ClientWebSocketResponse], error: WSServerHandshakeError
+    ) -> web.Response:
+        """Pass a refused handshake on, in the words of the first shard's answer to the same token."""
+        await _close(upstream)
+        del error
+        return await self._ask(request, routes.FIRST, b"")
+
+
+async def _body(request: web.Request, path: str) -> bytes:
+    """Return what was sent, up to the most that any route of its kind takes."""
+    return await read_body(request, SITE_FILE_BYTES if path.startswith(routes.FILES) else BODY_BYTES)
+
+
+async def _close(sockets: Sequence[ClientWebSocketResponse]) -> None:
+    for socket in sockets:
+        await socket.close()
+
+
+async def _pass_through(request: web.Request, upstream: ClientWebSocketResponse) -> web.WebSocketResponse:
+    """Hand messages over both ways until either side ends."""
+    socket = web.WebSocketResponse(compress=False)
+    await socket.prepare(request)
+
+    async def down() -> None:
+        async for message in upstream:
+            await socket.send_str(message.data)
+
+    async def up() -> None:
+        async for message in socket:
+            await upstream.send_str(message.data)
+
+    tasks = [asyncio.create_task(down()), asyncio.create_task(up())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await upstream.close()
+        await socket.close()
+    return socket
+
+
+def _unless_refused(
+    answers: Sequence[web.Response], merge: Callable[[Sequence[response_merge.Answer]], Mapping[str, object]]
+) -> web.Response:
+    """Return one answer of several; a refusal of one is that of all."""
+    refused = next((answer for answer in answers if answer.status != _OK), None)
+    if refused is not None:
+        return refused
+    return web.json_response(dict(merge([_decoded(answer) for answer in answers])))
+
+
+def _number(text: str) -> int:
+    """Return the shard that a worker names; one that nobody has for anything else."""
+    return int(text) if text.isdecimal() and len(text) < len("1000000") else -1
+
+
+def _decoded(answer: web.Response) -> response_merge.Answer:
+    """Return a JSON answer."""
+    assert isinstance(answer.body, bytes)
+    found = json.loads(answer.body)
+    return found if isinstance(found, dict) else {}
+
+
+class FrontServer(ApiServer):
+    """Serves the front as a bridge serves its API: TLS, Unix socket and announcement are the same."""
+
+    def __init__(self, front: Front, info: ServerInfo, listen: Listen) -> None:
+        """Remember what to serve and where."""
+        super().__init__(None, listen)
+        self._front = front
+        self._about = info
+
+    @property
+    @override
+    def logged(self) -> bool:
+        """Leave the log to the bridge that knows who asks."""
+        return False
+
+    @override
+    def app(self) -> web.Application:
+        return self._front.app()
+
+    @override
+    def info(self) -> ServerInfo:
+        return self._about

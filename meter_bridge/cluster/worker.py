@@ -1,0 +1,259 @@
+"""A worker: one of several bridges on a database, which owns some of its shards and answers for all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+import gc
+import logging
+import secrets
+from typing import Final
+
+from sqlalchemy import URL, Engine
+
+from meter_bridge import VERSION
+from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.app import SOCKET_NAME, lasting, running, until_any
+from meter_bridge.cluster.directory import Directory, Times
+from meter_bridge.cluster.exporting import Exporting
+from meter_bridge.cluster.payment_routing import Paying
+from meter_bridge.cluster.peer_client import Peers
+from meter_bridge.cluster.rebalancing import next_move
+from meter_bridge.cluster.registry import PREFIX, Look, Member, introduce, look
+from meter_bridge.cluster.router import Front, FrontServer
+from meter_bridge.config.settings import Settings
+from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.engine.access.secret_key import load_key
+from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.jobs import repeat
+from meter_bridge.engine.restore import identity
+from meter_bridge.payments.providers.settings_file import load_providers
+from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
+from meter_bridge.storage import postgresql
+from meter_bridge.storage.database import reading
+from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.lease import Leases
+from meter_bridge.storage.leased import LeasedOwnership, name_of_process
+from meter_bridge.storage.segment_archive import EXPORT_NAME
+from meter_bridge.storage.shards import Shard
+
+LOOK_S: Final = 1.0
+EXPORT_AFTER_S: Final = 30.0
+"""From a worker's start to its first export: shards are taken first."""
+LOOPBACK: Final = "127.0.0.1"
+MOST_FAILURES: Final = 5
+"""Times in a row that a worker fails to serve a shard before it leaves all to others and ends."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Held:
+    """A shard that this worker owns, or is about to."""
+
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """Owns shards by lease, as many as the other workers leave it."""
+
+    def __init__(self, settings: Settings, url: URL, broker: MqttSettings, count: int) -> None:
+        """Keep what every shard needs; nothing is owned yet."""
+        self._settings = settings
+        self._url = url
+        self._broker = broker
+        self._count = count
+        self._name = PREFIX + secrets.token_hex(8)
+        self._word = secrets.token_hex(32)
+        self._held: dict[int, Held] = {}
+        self._failures = 0
+        self._look = Look({}, dict.fromkeys(range(count)))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; a worker whose own lease is lost begins anew.
+
+        Raises ``StorageError`` where it cannot serve its shards, so that the others take them.
+        """
+        with reading(self._url) as reader:
+            async with self._served(reader) as peers, self._exported(reader):
+                while not (stop.is_set() or self._unable):
+                    await self._work(reader, peers, stop)
+        if self._unable:
+            msg = f"shards could not be served here {self._failures} times in a row; the log tells why"
+            raise StorageError(msg)
+
+    @property
+    def _unable(self) -> bool:
+        """Say whether others had better serve what falls to this worker."""
+        return self._failures >= MOST_FAILURES
+
+    @asynccontextmanager
+    async def _served(self, reader: Engine) -> AsyncIterator[Peers]:
+        """Serve the API of all shards."""
+        peers = Peers(Member(self._name, "", self._word))
+        key = await asyncio.to_thread(load_key, self._settings.data)
+        file = await asyncio.to_thread(load_providers, self._settings.data)
+        times, paying = Times(reader, self._count), Paying(reader, file.providers)
+        front = Front(peers, Directory(reader), times, lambda: self._look, key, paying)
+        info = await asyncio.to_thread(_info, reader)
+        server = FrontServer(front, info, self._listen())
+        await server.start()
+        peers.me = Member(self._name, self._settings.worker_address or str(server.url), self._word)
+        try:
+            yield peers
+        finally:
+            await server.stop()
+            await peers.close()
+
+    @asynccontextmanager
+    async def _exported(self, reader: Engine) -> AsyncIterator[None]:
+        """Export what all shards post, whoever owns them, for the dashboard on this machine."""
+        folder = self._settings.data / EXPORT_NAME
+        exporting = Exporting(reader, Exporter(self._url, folder), folder, self._count)
+        job = asyncio.create_task(
+            repeat("export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S)
+        )
+        try:
+            yield
+        finally:
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+
+    def _listen(self) -> Listen:
+        """Return where the API of all shards is served."""
+        settings = self._settings
+        host, port = settings.address
+        return Listen(
+            host=host,
+            port=port,
+            tls_certificate=settings.tls_certificate,
+            tls_key=settings.tls_key,
+            socket=settings.data / SOCKET_NAME,
+            announce=settings.announce,
+        )
+
+    async def _work(self, reader: Engine, peers: Peers, stop: asyncio.Event) -> None:
+        """Own what falls to this worker, as long as its own lease lasts."""
+        leases = Leases(self._url)
+        try:
+            async with self._owned(leases, self._name, name_of_process()) as presence:
+                if presence is None:
+                    await _pause(stop)
+                    return
+                await asyncio.to_thread(self._introduce, presence, peers.me.address)
+                try:
+                    while not (stop.is_set() or presence.lost.is_set() or self._unable):
+                        await self._balance(reader, peers)
+                        await _pause(stop)
+                finally:
+                    await self._give_all()
+        except StorageError as error:
+            _LOGGER.warning("This worker waits: %s", error)
+            await _pause(stop)
+        finally:
+            leases.close()
+
+    def _introduce(self, presence: LeasedOwnership, address: str) -> None:
+        """Tell the others where this worker is reached."""
+        writer = postgresql.open_writer(self._url)
+        introduce(writer, presence.grant, address, self._word)
+        writer.dispose()
+
+    @asynccontextmanager
+    async def _owned(self, leases: Leases, name: str, holder: str) -> AsyncIterator[LeasedOwnership | None]:
+        """Own a lease, None where another holds it or it cannot be taken now."""
+        try:
+            grant = await asyncio.to_thread(leases.take, name, holder)
+        except StorageError as error:
+            _LOGGER.warning("This worker cannot take the lease %s yet: %s", name, error)
+            grant = None
+        if grant is None:
+            yield None
+            return
+        ownership = LeasedOwnership(self._url, leases, grant)
+        try:
+            yield ownership
+        finally:
+            await ownership.end()
+
+    async def _balance(self, reader: Engine, peers: Peers) -> None:
+        """Look who lives, then take or give away what that makes right."""
+        try:
+            self._look = await asyncio.to_thread(look, reader, self._count)
+        except Exception as error:  # noqa: BLE001 - whatever the database's driver raises, the next look tells
+            _LOGGER.warning("This worker cannot see the others: %s", type(error).__name__)
+            return
+        for shard in [n for n, held in self._held.items() if held.task is not None and held.task.done()]:
+            del self._held[shard]
+        owners = {**self._look.owners, **dict.fromkeys(self._held, self._name)}
+        move = next_move(self._name, list(self._look.members), owners)
+        for shard in move.take:
+            held = self._held[shard] = Held()
+            held.task = asyncio.create_task(self._hold(Shard(shard, self._count), held, peers))
+        if move.release is not None:
+            self._held[move.release].release.set()
+
+    async def _hold(self, shard: Shard, held: Held, peers: Peers) -> None:
+        """Own a shard until it is given away or lost; an error of one shard ends no other."""
+        leases = Leases(self._url)
+        try:
+            async with self._owned(leases, shard.lease, self._name) as ownership:
+                if ownership is not None:
+                    await self._serve(shard, ownership, held, peers)
+        except Exception:
+            self._failures += 1
+            _LOGGER.exception("Shard %d ended with an error; whoever is free takes it", shard.n)
+            await asyncio.sleep(LOOK_S)
+        finally:
+            leases.close()
+            # What was frozen when the shard was read may be collected now.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+
+    async def _serve(self, shard: Shard, ownership: LeasedOwnership, held: Held, peers: Peers) -> None:
+        """Run a shard's bridge, and its API for this machine alone."""
+        shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
+        async with lasting(shard_run) as parts:
+            server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), word=self._word)
+            await server.start()
+            peers.here[shard.n] = str(server.url)
+            self._failures = 0
+            _LOGGER.info("Shard %d of %d is served here", shard.n, shard.count)
+            try:
+                await until_any(held.release, ownership.lost)
+                if ownership.lost.is_set():
+                    parts.engine.fail("another worker may own the shard")
+            finally:
+                del peers.here[shard.n]
+                await server.stop()
+                _LOGGER.info("Shard %d is not served here any more", shard.n)
+
+    async def _give_all(self) -> None:
+        """Give every shard away and wait until all is stored."""
+        tasks = []
+        for held in self._held.values():
+            held.release.set()
+            if held.task is not None:
+                tasks.append(held.task)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._held.clear()
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    """Wait for a moment, or until told to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), LOOK_S)
+
+
+def _info(reader: Engine) -> ServerInfo:
+    """Return who answers."""
+    with reader.connect() as connection:
+        installation_id, name = identity(connection)
+    return ServerInfo(
+        schema_version=SCHEMA_VERSION,
+        min_schema_version=MIN_SCHEMA_VERSION,
+        version=VERSION,
+        installation_id=installation_id,
+        name=name,
+    )

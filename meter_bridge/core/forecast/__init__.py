@@ -1,0 +1,1 @@
+"""Forecasts of consumption, cost and depletion."""

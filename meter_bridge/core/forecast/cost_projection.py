@@ -1,0 +1,233 @@
+"""What the coming days will cost: the foretold energy, rated as real energy is.
+
+Blocks climb and start anew, bands, standing and minimum charges, taxes and free units count as in the ledger,
+because it is the ledger's rating that runs ahead, on a copy. A maximum demand is taken to be reached again at
+the begin of each billing period. Where a tariff sells units, what will be used counts instead of its cost.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import day_end, day_start, local_day
+from meter_bridge.core.forecast.consumption_model import Habit
+from meter_bridge.core.forecast.prediction_interval import MOST_DAYS, Band
+from meter_bridge.core.ledger.debt import Debt, next_due
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.rating import Line, Lot, Rating, Span, climb
+from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
+
+_FORETOLD: Final = "foretold"
+"""Name of the meter that will use the energy."""
+MWH_PER_WH: Final = 1000
+
+
+class Point(NamedTuple):
+    """What will have been spent by an instant, of which there may be two at one instant: before and after."""
+
+    at: int
+    spent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a supply will spend from an instant on: an amount, or Wh where units were bought."""
+
+    points: Sequence[Point]
+    """In order; the first is the instant itself."""
+    in_units: bool = False
+
+    def spent(self, at: int) -> int:
+        """Return what will have been spent by an instant; beyond the end no more is known."""
+        place = bisect_right(self.points, at, key=lambda point: point.at)
+        if place in (0, len(self.points)):
+            return self.points[max(place - 1, 0)].spent
+        before, after = self.points[place - 1], self.points[place]
+        part = (after.spent - before.spent) * (at - before.at) // (after.at - before.at)
+        return before.spent + part
+
+    def reached(self, spent: int) -> int | None:
+        """Return the first instant by which so much will have been spent; None beyond the end."""
+        place = bisect_left(self.points, spent, key=lambda point: point.spent)
+        if place == len(self.points):
+            return None
+        before, after = self.points[max(place - 1, 0)], self.points[place]
+        rise = after.spent - before.spent
+        return before.at + (after.at - before.at) * (spent - before.spent) // rise if rise else after.at
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What was foretold of a supply, and from what."""
+
+    made_at: int
+    last: date
+    """Newest day that it was learned from."""
+    timeline: Timeline
+    debts: tuple[Debt, ...]
+    outlook: Outlook | None
+    """None while too little is known."""
+    bands: Mapping[int, Band | None]
+    """By the horizon in days."""
+
+
+def runs_out(outlooks: Sequence[Outlook], left: int, now: int) -> int | None:
+    """Return when what is left now will be spent by all of them together; None if not in their time."""
+    if len(outlooks) == 1:
+        (only,) = outlooks
+        reached = only.reached(only.spent(now) + left)
+        return None if reached is None else max(reached, now)
+    base = sum(outlook.spent(now) for outlook in outlooks)
+    last, known = now, base
+    for at in sorted({point.at for outlook in outlooks for point in outlook.points if point.at > now}):
+        upto = sum(_just_before(outlook, at) for outlook in outlooks)
+        if upto - base >= left:
+            missing, rise = left - (known - base), upto - known
+            return last + (at - last) * max(missing, 0) // rise if rise > 0 else last
+        known = sum(outlook.spent(at) for outlook in outlooks)
+        if known - base >= left:
+            return at
+        last = at
+    return None
+
+
+def _just_before(outlook: Outlook, at: int) -> int:
+    """Return what will have been spent by an instant, without what that instant itself makes due."""
+    return next((point.spent for point in outlook.points if point.at == at), outlook.spent(at))
+
+
+def look_ahead(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Outlook:
+    """Return what a supply will spend if it goes on as its habit is, from an instant on.
+
+    The present day counts with the part of it that is to come.
+    """
+    points = tuple(coming(rating, timeline, habit, at))
+    return Outlook(points, sells_units(timeline, at))
+
+
+def sells_units(timeline: Timeline, at: int) -> bool:
+    """Say whether the tariff in force sells units."""
+    return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
+
+
+def coming(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Iterator[Point]:
+    """Yield what will have been spent, day by day, so that the work may be done in parts.
+
+    The rating is copied at once: what happens to it meanwhile changes nothing.
+    """
+    version, in_units = timeline.at(at), sells_units(timeline, at)
+    run = _Run(_copy(rating), timeline)
+    run.spent = -accrued(run.rating, timeline)
+    return _coming(run, _days(habit, local_day(at, version.zone), version.zone, at), at, in_units=in_units)
+
+
+def _coming(run: _Run, days: Iterator[Span], at: int, *, in_units: bool) -> Iterator[Point]:
+    """Yield the points of ``coming``."""
+    yield Point(at, 0)
+    used = 0
+    for use in days:
+        run.use(use)
+        used += use.wh
+        spent = used if in_units else run.value
+        yield Point(use.end, spent)
+        run.begin_day(use.end)
+        if not in_units and run.value != spent:
+            yield Point(use.end, run.value)
+
+
+def with_debts(outlook: Outlook, debts: Iterable[Debt], zone: ZoneInfo) -> Outlook:
+    """Return an outlook that also spends what debts recover by time."""
+    due: list[Point] = []
+    begin, end = outlook.points[0].at, outlook.points[-1].at
+    for debt in debts:
+        at, owed = debt.due, debt.owed
+        while debt.by_time and begin < at <= end and owed > 0:
+            due.append(Point(at, min(debt.rate, owed)))
+            owed -= debt.rate
+            at = next_due(debt.every, at, zone)
+    return _add(outlook, sorted(due)) if due and not outlook.in_units else outlook
+
+
+def _add(outlook: Outlook, due: Sequence[Point]) -> Outlook:
+    """Return an outlook with amounts that fall due at instants."""
+    marks = {each.at: Point(each.at, outlook.spent(each.at)) for each in due}
+    points: list[Point] = []
+    for point, falls_due in sorted(
+        [(point, False) for point in outlook.points] + [(mark, True) for mark in marks.values()]
+    ):
+        before = point.spent + sum(each.spent for each in due if each.at < point.at)
+        points.append(Point(point.at, before))
+        if falls_due:
+            points.append(Point(point.at, before + sum(each.spent for each in due if each.at == point.at)))
+    return replace(outlook, points=tuple(points))
+
+
+def _days(habit: Habit, today: date, zone: ZoneInfo, at: int) -> Iterator[Span]:
+    """Yield the part of each day that is to come, with its energy."""
+    day = habit.last
+    for _, use in zip(range(MOST_DAYS + (today - day).days), habit.days(), strict=False):
+        day += timedelta(days=1)
+        if day >= today:
+            start, end = day_start(day, zone), day_end(day, zone)
+            begin = max(start, at)
+            yield Span(begin, end, use * (end - begin) // (end - start) // MWH_PER_WH, estimated=True)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A rating that runs ahead."""
+
+    rating: Rating
+    timeline: Timeline
+    spent: int = 0
+    """What was settled or put away, less what had accrued before."""
+
+    @property
+    def value(self) -> int:
+        """Return what was spent so far."""
+        return self.spent + accrued(self.rating, self.timeline)
+
+    def use(self, use: Span) -> None:
+        """Put the energy of a time on its lines, even in time, cut at every price boundary."""
+        at, given = use.start, 0
+        while at < use.end:
+            stretch = self.timeline.stretch(at)
+            until = min(stretch.end, use.end)
+            upto = use.wh * (until - use.start) // (use.end - use.start)
+            climb(self.rating, stretch, _FORETOLD, Span(at, until, upto - given, estimated=True))
+            at, given = until, upto
+        self.rating.open.clear()
+
+    def begin_day(self, at: int) -> None:
+        """Charge what the begin of a day makes due."""
+        before, period = self.timeline.at(at - 1).period(at - 1), self.timeline.at(at).period(at)
+        self.spent += charge_day(self.rating, self.timeline, at).total
+        if period == before:
+            return
+        whole = self.value
+        self.rating.lines = {key: each for key, each in self.rating.lines.items() if key.period != before}
+        self.rating.taxed.clear()
+        self.rating.pages.clear()
+        self.spent += whole - self.value
+        if before in self.rating.peaks:
+            self.rating.peaks.setdefault(period, self.rating.peaks.pop(before))
+            self.rating.stale.add(period)
+
+
+def _copy(rating: Rating) -> Rating:
+    """Return a rating that may run ahead without changing the real one."""
+    return Rating(
+        lines={
+            key: Line(each.quantity, each.settled_quantity, each.settled)
+            for key, each in rating.lines.items()
+        },
+        used=dict(rating.used),
+        peaks=dict(rating.peaks),
+        history=dict(rating.history),
+        lots=[Lot(lot.id, lot.wh, lot.value) for lot in rating.lots],
+        terms=rating.terms,
+    )

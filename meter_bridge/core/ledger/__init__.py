@@ -1,0 +1,1 @@
+"""Rules of the ledger: double entry, credit and debt."""

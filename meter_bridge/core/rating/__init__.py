@@ -1,0 +1,1 @@
+"""From energy and tariff to money."""

@@ -1,0 +1,33 @@
+"""Where a supply stands on its ladder of blocks: what a household wants to see of an inclining price."""
+
+from dataclasses import dataclass
+
+from meter_bridge.core.money import divide_half_even
+from meter_bridge.core.rating.rating import Rating, climbed, taxed_price
+from meter_bridge.core.tariff.tariff import EXACT, Stretch, limits
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the ladder that is climbed now."""
+
+    end_wh: int | None
+    """Energy of the block period at which it ends; None for the last."""
+    used_wh: int
+    """Energy of the block period that fell into it."""
+    price_per_kwh: int
+    """Amount per kWh in the present band, taxes included, rounded half-even."""
+
+
+def ladder(rating: Rating, stretch: Stretch) -> tuple[Block, ...]:
+    """Return the blocks from cheap to dear; none where the price does not depend on use in the period."""
+    if not stretch.steps.limits or stretch.version.history_periods:
+        return ()
+    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    used = climbed(rating, stretch)
+    blocks = []
+    for number, (start, end) in enumerate(zip((0, *ends), (*ends, None), strict=True)):
+        inside = max(used if end is None else min(used, end), start) - start
+        exact = taxed_price(stretch.version, number, stretch.band) * 1000
+        blocks.append(Block(end, inside, divide_half_even(exact, EXACT)))
+    return tuple(blocks)

@@ -1,0 +1,158 @@
+"""Settlement: closing what was used and returning what that adds to each line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.rating.period_to_date import revalue
+from meter_bridge.core.rating.rating import (
+    TAX_KINDS,
+    Line,
+    LineKey,
+    LineKind,
+    OpenSegment,
+    Rating,
+    Segment,
+    SettledLine,
+    Settlement,
+    due,
+    line,
+    taxes_per_wh,
+    unit_price,
+)
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a settlement has added so far."""
+
+    added: dict[LineKey, list[int]] = field(default_factory=dict)
+    """Quantity and amount by line."""
+    segments: list[Segment] = field(default_factory=list)
+
+    def add(self, rating: Rating, timeline: Timeline, key: LineKey, natural: int) -> int:
+        """Settle a line at its settled quantity and return what that adds."""
+        return self.add_to(timeline.version(key.version_id), key, line(rating, key), natural)
+
+    def add_to(self, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+        """Settle a line that was found already."""
+        settled = due(version, key, each.settled_quantity)
+        amount = settled - each.settled
+        each.settled = settled
+        before = self.added.get(key)
+        if before is not None:
+            before[0] += natural
+            before[1] += amount
+        elif amount or natural:
+            self.added[key] = [natural, amount]
+        return amount
+
+    def taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
+        """Settle all taxes of a period and version; return what those on top of the prices add."""
+        total = 0
+        if not timeline.version(version_id).taxes:
+            return total
+        for key in [key for key in rating.lines if _is_tax(key, period, version_id)]:
+            amount = self.add(rating, timeline, key, 0)
+            total += amount if key.kind == LineKind.TAX else 0
+        return total
+
+    def settlement(self, timeline: Timeline) -> Settlement:
+        """Return the whole; a line that adds up to nothing is left out."""
+        lines = (
+            SettledLine(key, quantity, unit_price(timeline.version(key.version_id), key), amount)
+            for key, (quantity, amount) in self.added.items()
+            if quantity or amount
+        )
+        return Settlement(tuple(lines), tuple(self.segments))
+
+
+def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
+    """Say whether a line is a tax of a period and version."""
+    return key.kind in TAX_KINDS and key.period == period and key.version_id == version_id
+
+
+def has_closed(rating: Rating, at: int) -> bool:
+    """Say whether some open segment's slot or line is over, so that it is to be settled."""
+    return any(
+        len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
+        for segments in rating.open.values()
+    )
+
+
+def closing_at(rating: Rating, at: int) -> dict[str, list[OpenSegment]]:
+    """Return the open segments of each meter that a settlement up to an instant would close."""
+    closing = {meter_id: _closing(parts, at)[0] for meter_id, parts in rating.open.items()}
+    return {meter_id: parts for meter_id, parts in closing.items() if parts}
+
+
+def would_add(rating: Rating, timeline: Timeline, parts: Iterable[OpenSegment]) -> int:
+    """Return what settling open segments of plain consumption would charge next, taxes included."""
+    more: dict[LineKey, int] = {}
+    for part in parts:
+        more[part.key] = more.get(part.key, 0) + part.wh
+    for key, wh in list(more.items()):
+        for each in taxes_per_wh(rating, timeline.version(key.version_id), key):
+            if each.key.kind == LineKind.TAX:
+                more[each.key] = more.get(each.key, 0) + each.per_wh * wh
+    return sum(_gain(rating, timeline, key, quantity) for key, quantity in more.items())
+
+
+def _gain(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> int:
+    """Return what a line would be charged for so much more of its quantity."""
+    of = line(rating, key)
+    return due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled
+
+
+def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:
+    """Close open segments and return what they add to each line.
+
+    With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
+    """
+    sums = Sums()
+    derived: dict[str, tuple[int, int]] = {}
+    for meter_id, parts in sorted(rating.open.items()):
+        closing, rating.open[meter_id] = _closing(parts, upto)
+        for part in closing:
+            _settle_segment(rating, timeline, meter_id, part, sums)
+            if timeline.derives(part.key.period):
+                first, last = derived.get(part.key.period, (part.start, part.end))
+                derived[part.key.period] = min(first, part.start), max(last, part.end)
+    for period, (start, end) in derived.items():
+        settle_derived(rating, timeline, period, start, end, sums)
+    rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
+    return sums.settlement(timeline)
+
+
+def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
+    """Split a meter's open segments into those that close and the one that may still grow."""
+    if upto is None or not parts or next_slot(parts[-1].start) <= upto:
+        return parts, []
+    return parts[:-1], parts[-1:]
+
+
+def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: Sums) -> None:
+    """Settle one segment of energy and its taxes."""
+    key, amount, tax = part.key, 0, 0
+    version, of = timeline.version(key.version_id), rating.lines[key]
+    of.settled_quantity += part.wh
+    amount = sums.add_to(version, key, of, part.wh)
+    if key.kind == LineKind.CONSUMPTION:
+        for each in taxes_per_wh(rating, version, key):
+            each.line.settled_quantity += each.per_wh * part.wh
+            added = sums.add_to(version, each.key, each.line, 0)
+            tax += added if each.key.kind == LineKind.TAX else 0
+    sums.segments.append(
+        Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax, part.estimated)
+    )
+
+
+def settle_derived(rating: Rating, timeline: Timeline, period: str, start: int, end: int, sums: Sums) -> None:
+    """Settle the lines of a period that are values to date; each change is a fact of no energy."""
+    for key in revalue(rating, timeline, period, settled=True):
+        amount = sums.add(rating, timeline, key, 0)
+        tax = sums.taxes(rating, timeline, key.period, key.version_id)
+        if amount or tax:
+            kind = LineKind(key.kind)
+            sums.segments.append(Segment(kind, None, start, end, key, 0, amount, tax))

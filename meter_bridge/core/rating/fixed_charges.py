@@ -1,0 +1,140 @@
+"""Charges that time makes due: standing charges, contracted demand, the end of a billing period."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from meter_bridge.core.calendar import day_end, day_start, local_day
+from meter_bridge.core.rating.closing import Sums, settle_derived
+from meter_bridge.core.rating.period_to_date import energy_of, raise_value, revalue
+from meter_bridge.core.rating.rating import (
+    NO_BLOCK,
+    LineKey,
+    LineKind,
+    Rating,
+    Segment,
+    Settlement,
+    Terms,
+    line,
+)
+from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
+from meter_bridge.core.tariff.tariff import EXACT, DemandOf, TariffVersion, Timeline, share
+
+WEEK: Final = PeriodRule(PeriodUnit.WEEK)
+"""Weeks of weekly charges begin on Monday."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A fixed charge with the part of its period that is due."""
+
+    kind: LineKind
+    name: str
+    amount: int
+    days: int
+    total: int
+
+
+def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool = False) -> Settlement:
+    """Charge what the beginning of a local day makes due, and settle it at once.
+
+    ``start`` is the first instant of the day. A billing period that ends with it is closed: its energy goes
+    into the history, and its minimum is made up. ``waived`` standing charges are not charged.
+    """
+    version = timeline.at(start)
+    day = local_day(start, version.zone)
+    sums = Sums()
+    if timeline.versions[0].valid_from < start:  # before there was a price nothing was used
+        before = timeline.at(start - 1)
+        if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
+            close_period(rating, timeline, before.period(start - 1), start, sums)
+    for fixed in _due(version, rating, day):
+        if waived and fixed.kind is LineKind.STANDING:
+            continue
+        _charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
+    return sums.settlement(timeline)
+
+
+def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: Sums) -> None:
+    """Close the billing period that ends at an instant."""
+    rating.history[period] = energy_of(rating, timeline, period)
+    if timeline.derives(period):
+        revalue(rating, timeline, period)
+        settle_derived(rating, timeline, period, start - 1, start, sums)
+
+
+def _due(version: TariffVersion, rating: Rating, day: date) -> list[_Fixed]:
+    """Return the fixed charges that a day makes due."""
+    found: list[_Fixed] = []
+    for charge in version.standing:
+        if charge.per is PeriodUnit.DAY:
+            found.append(_Fixed(LineKind.STANDING, charge.name, charge.amount, 1, 1))
+            continue
+        rule = WEEK if charge.per is PeriodUnit.WEEK else version.billing_period
+        found += _periodic(version, rating, day, rule, (LineKind.STANDING, charge.name, charge.amount))
+    demand = version.demand
+    if demand is not None and demand.of is DemandOf.CONTRACTED and rating.terms.contracted_w:
+        amount = demand.per_kw * rating.terms.contracted_w
+        fixed = _periodic(
+            version, rating, day, version.billing_period, (LineKind.DEMAND, LineKind.DEMAND.value, amount)
+        )
+        found += [_Fixed(each.kind, each.name, each.amount, each.days, each.total * 1000) for each in fixed]
+    return found
+
+
+def _periodic(
+    version: TariffVersion, rating: Rating, day: date, rule: PeriodRule, what: tuple[LineKind, str, int]
+) -> list[_Fixed]:
+    """Return a charge of a whole period on its first day, or of the rest of the supply's first one.
+
+    The day on which a supply begins is free, so what it begins with is due on the day after: in proportion to
+    its days where the tariff says so, else as a whole, if it began with the period itself.
+    """
+    started = rating.terms.started
+    if rule.start_of(day) == day:
+        return [_Fixed(*what, 1, 1)]
+    if started is None or (day - started).days != 1:
+        return []
+    whole = rule.start_of(started) == started
+    if whole and _charged_at(rating, version, started, what):
+        return []
+    if version.prorate:
+        days, total = share(rule, day, day)
+        return [_Fixed(*what, days, total)]
+    return [_Fixed(*what, 1, 1)] if whole else []
+
+
+def _charged_at(rating: Rating, version: TariffVersion, day: date, what: tuple[LineKind, str, int]) -> bool:
+    """Say whether a charge was due at the beginning of the very day on which the supply began."""
+    key = LineKey(what[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, what[1])
+    return key in rating.lines and rating.lines[key].quantity > 0
+
+
+def _charge(
+    rating: Rating,
+    timeline: Timeline,
+    version: TariffVersion,
+    fixed: _Fixed,
+    span: tuple[int, int],
+    sums: Sums,
+) -> None:
+    """Add a fixed charge to its line and settle it."""
+    key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
+    each = line(rating, key)
+    value = each.quantity + fixed.amount * EXACT * fixed.days // fixed.total
+    raise_value(rating, version, key, value, settled=False)
+    raise_value(rating, version, key, value, settled=True)
+    amount = sums.add(rating, timeline, key, 1)
+    tax = sums.taxes(rating, timeline, key.period, key.version_id)
+    if amount or tax:
+        sums.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))
+
+
+def fixed_per_day(version: TariffVersion, terms: Terms) -> int:
+    """Return what the fixed charges come to for a day, before tax, rounded down."""
+    lengths = {PeriodUnit.DAY: 1, PeriodUnit.WEEK: 7, PeriodUnit.MONTH: 30}
+    total = sum(charge.amount // lengths[charge.per] for charge in version.standing)
+    demand = version.demand
+    if demand is not None and demand.of is DemandOf.CONTRACTED:
+        total += demand.per_kw * terms.contracted_w // (1000 * lengths[PeriodUnit.MONTH])
+    return total

@@ -1,0 +1,299 @@
+"""What a load costs: the rating of the bridge over a file of intervals instead of readings.
+
+Used to check a price list and to compare price lists. It runs the same lines as the bridge, so it rounds
+where the bridge rounds.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.money import divide_half_even
+from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import energy_of
+from meter_bridge.core.rating.rating import (
+    NO_BLOCK,
+    TAX_KINDS,
+    LineKey,
+    LineKind,
+    Rating,
+    Settlement,
+    Terms,
+    allocate,
+    forget_intervals,
+    forget_periods,
+    unit_price,
+)
+from meter_bridge.core.rating.unit_purchase import buy, sells_units
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import WH_PER_MWH, BlockBandMeaning, TariffVersion, Timeline
+
+HOUR_MS: Final = 3_600_000
+"""Longest interval of which a demand charge takes the mean."""
+LOAD: Final = "load"
+"""Name of the meter whose energy is priced."""
+
+
+class Interval(NamedTuple):
+    """Energy of [start, end); instants in milliseconds UTC, energy in Wh."""
+
+    start: int
+    end: int
+    wh: int
+
+
+class Payment(NamedTuple):
+    """Money that was paid at an instant, and bought units."""
+
+    at: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line of a price list in one billing period."""
+
+    key: LineKey
+    quantity: int
+    """Wh of energy; W of demand; days, weeks or months of a standing charge; else 0."""
+    unit_price: int | None
+    """Amount per kWh, per kW, or per day, week or month; None where there is none."""
+    amount: int
+    tax: int
+    """What taxes, levies and rebates add on top of the amount; they are lines of their own as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedPeriod:
+    """A billing period with all its lines."""
+
+    period: str
+    wh: int
+    lines: tuple[PricedLine, ...]
+    whole: bool
+    """The load covers all of it; else charges at its begin or end are missing."""
+
+    @property
+    def total(self) -> int:
+        """Return the sum of all lines; contained taxes are in the lines that contain them."""
+        return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedSale:
+    """A load whose units were bought by payments, with what is left of both."""
+
+    periods: tuple[PricedPeriod, ...]
+    paid: int
+    money: int
+    """What fixed charges and purchases left of the money; below zero where units had run out."""
+    units: int
+    """Units bought and not used, Wh."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What a line has come to so far."""
+
+    quantity: int = 0
+    amount: int = 0
+    tax: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """A pricing on its way."""
+
+    timeline: Timeline
+    rating: Rating
+    money: int = 0
+    sums: dict[LineKey, _Sum] = field(default_factory=dict)
+    energy: dict[str, int] = field(default_factory=dict)
+
+    def take(self, settlement: Settlement) -> None:
+        """Add what a settlement says, and pay it."""
+        self.money -= settlement.total
+        for line in settlement.lines:
+            found = self.sums.setdefault(line.key, _Sum())
+            found.quantity += line.quantity
+            found.amount += line.amount
+        for segment in settlement.segments:
+            self.sums.setdefault(segment.key, _Sum()).tax += segment.tax
+
+    def begin_day(self, day: date) -> None:
+        """Settle what was used before a local day, and charge what its beginning makes due."""
+        start = day_start(day, self.timeline.versions[0].zone)
+        self.take(settle(self.rating, self.timeline))
+        at = max(start, self.timeline.versions[0].valid_from)
+        before = {key.period for key in self.rating.lines}
+        self.take(charge_day(self.rating, self.timeline, at))
+        for period in before:
+            self.energy[period] = energy_of(self.rating, self.timeline, period)
+        forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
+        forget_intervals(self.rating, start - HOUR_MS, self.timeline.versions[0].zone)
+
+    def pay(self, payment: Payment) -> None:
+        """Buy units, after all that was used and is due was paid."""
+        self.take(settle(self.rating, self.timeline))
+        self.money += payment.amount
+        if self.money > 0 and sells_units(self.timeline, payment.at):
+            lot = f"payment at {payment.at}"
+            self.take(buy(self.rating, self.timeline, payment.at, self.money, lot).settlement)
+
+    def close(self, at: int) -> None:
+        """Make up at the end of the load what the end of a billing period makes due."""
+        version = self.timeline.at(at)
+        day = local_day(at, version.zone)
+        if day_start(day, version.zone) == at and version.billing_period.start_of(day) == day:
+            self.begin_day(day)
+
+
+def price_load(
+    timeline: Timeline, load: Sequence[Interval], terms: Terms, history: Sequence[int] = ()
+) -> tuple[PricedPeriod, ...]:
+    """Return what a load costs, per billing period.
+
+    ``load`` is in order of its starts, from an instant on at which a version is in force. A supply that
+    began on the first day (``terms.started``) pays nothing fixed for that day.
+    ``history`` is the energy of the billing periods before, oldest first, for a block by history.
+    """
+    if not load:
+        return ()
+    run = _run(timeline, load, terms, history)
+    return _periods(run, load[0].start, load[-1].end)
+
+
+def price_sale(
+    timeline: Timeline, load: Sequence[Interval], payments: Sequence[Payment], terms: Terms
+) -> PricedSale:
+    """Return what a load costs where payments buy its units, by the ladder of the period of each payment.
+
+    Payments before the load begins buy what it uses first; those after its end buy nothing.
+    """
+    if not load:
+        return PricedSale((), 0, 0, 0)
+    inside = [Payment(max(each.at, load[0].start), each.amount) for each in sorted(payments)]
+    inside = [each for each in inside if each.at < load[-1].end]
+    run = _run(timeline, load, terms, payments=inside)
+    paid = sum(each.amount for each in inside)
+    periods = _periods(run, load[0].start, load[-1].end)
+    return PricedSale(periods, paid, run.money, run.rating.units)
+
+
+def _run(
+    timeline: Timeline,
+    load: Sequence[Interval],
+    terms: Terms,
+    history: Sequence[int] = (),
+    payments: Sequence[Payment] = (),
+) -> _Run:
+    """Go through a load day by day, payment by payment."""
+    first, last = load[0].start, load[-1].end
+    run = _Run(timeline, Rating(terms=terms))
+    zone = timeline.versions[0].zone
+    waiting = deque(payments)
+    today = local_day(first, zone)
+    if terms.started is None or today > terms.started:
+        run.begin_day(today)
+    run.rating.history = _history(timeline, first, history)
+    for part in _by_day(load, timeline, [each.at for each in payments]):
+        while local_day(part.start, zone) > today:
+            today += timedelta(days=1)
+            run.begin_day(today)
+        while waiting and waiting[0].at <= part.start:
+            run.pay(waiting.popleft())
+        allocate(run.rating, timeline, LOAD, part.start, part.end, part.wh)
+    while day_start(today + timedelta(days=1), zone) < last:
+        today += timedelta(days=1)
+        run.begin_day(today)
+    run.close(last)
+    run.take(settle(run.rating, timeline))
+    for period in {key.period for key in run.rating.lines}:
+        run.energy[period] = energy_of(run.rating, timeline, period)
+    return run
+
+
+def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
+    """Return the energy of the billing periods before the load, by period."""
+    version = timeline.at(first)
+    start = version.billing_period.start_of(local_day(first, version.zone))
+    found: dict[str, int] = {}
+    for wh in reversed(energy):
+        start = version.billing_period.start_of(start - timedelta(days=1))
+        found[version.billing_period.text(start)] = wh
+    return found
+
+
+def _by_day(load: Sequence[Interval], timeline: Timeline, cuts: Sequence[int]) -> Iterator[Interval]:
+    """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
+    zone = timeline.versions[0].zone
+    for each in load:
+        given, at = 0, each.start
+        while True:
+            index = bisect_right(cuts, at)
+            midnight = day_start(local_day(at, zone) + timedelta(days=1), zone)
+            until = min(midnight, each.end, *cuts[index : index + 1])
+            upto = each.wh if until >= each.end else each.wh * (until - each.start) // (each.end - each.start)
+            yield Interval(at, until, upto - given)
+            given, at = upto, until
+            if at >= each.end:
+                break
+
+
+def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
+    """Return the lines in order, period by period; those before and after the load are left out."""
+    zone = run.timeline.versions[0].zone
+    versions = run.timeline.versions
+    found: list[PricedPeriod] = []
+    for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
+        start, end = (day_start(day, zone) for day in bounds(period))
+        if start >= last or end <= first:
+            continue
+        keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
+        keys.sort(key=lambda key: _place(key, versions))
+        _carry_levies(run, period, keys)
+        lines = tuple(_line(run, key) for key in keys)
+        found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
+    return tuple(found)
+
+
+_KINDS: Final = tuple(LineKind)
+
+
+def _place(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
+    """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
+    index, version = next(each for each in enumerate(versions) if each[1].id == key.version_id)
+    raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
+    return index, _KINDS.index(LineKind(key.kind)), key.block, raised, key.band + key.base
+
+
+def _is_carrier(key: LineKey) -> bool:
+    """Say whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
+    return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
+
+
+def _carry_levies(run: _Run, period: str, keys: Sequence[LineKey]) -> None:
+    """Give what is raised per unit to the first block of the band, where blocks are shared pro rata."""
+    for carrier in [key for key in run.sums if key.period == period and _is_carrier(key)]:
+        first = next((key for key in keys if key._replace(block=NO_BLOCK) == carrier), None)
+        if first is not None:
+            run.sums[first].tax += run.sums[carrier].tax
+            run.sums[carrier].tax = 0
+
+
+def _line(run: _Run, key: LineKey) -> PricedLine:
+    """Return a line with all that was settled on it."""
+    found, version = run.sums[key], run.timeline.version(key.version_id)
+    quantity, price = found.quantity, unit_price(version, key)
+    if key.kind == LineKind.CONSUMPTION and version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        per_mwh = version.price(key.block, key.band)
+        quantity = divide_half_even(found.amount * WH_PER_MWH, per_mwh) if per_mwh else 0
+    if key.kind == LineKind.DEMAND and version.demand is not None and version.demand.per_kw:
+        price = version.demand.per_kw
+        quantity = divide_half_even(found.amount * 1000, price)
+    return PricedLine(key, quantity, price, found.amount, found.tax)

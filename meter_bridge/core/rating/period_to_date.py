@@ -1,0 +1,335 @@
+"""Values to date: charges of a billing period that are no plain sums, worked out when they are asked for.
+
+Blocks in proportion, a lifeline, a maximum demand and a minimum are functions of all that was used in a
+period so far. They do not depend on the way there, so readings in between need not be followed one by one.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final, NamedTuple
+
+from meter_bridge.core.calendar import day_start
+from meter_bridge.core.money import divide_half_even
+from meter_bridge.core.rating.rating import (
+    BASE_OF,
+    ENERGY_KINDS,
+    FREE_LADDER,
+    NO_BLOCK,
+    Line,
+    LineKey,
+    LineKind,
+    Rating,
+    Rung,
+    Terms,
+    due,
+    line,
+    tax_key,
+)
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import (
+    EXACT,
+    PPM,
+    WH_PER_MWH,
+    BlockBandMeaning,
+    DemandOf,
+    TariffVersion,
+    Timeline,
+    limits,
+    share,
+)
+
+PER_WH: Final = EXACT // WH_PER_MWH
+"""Exact value of a Wh at a price of one step per MWh."""
+
+
+class _Block(NamedTuple):
+    """A block that is shared by bands: the line of one of them, its price, and where the block ends."""
+
+    key: LineKey
+    price: int
+    end: int | None
+
+
+@dataclass(slots=True)
+class _Energy:
+    """A line of energy whose price is no plain sum, or on which one rests."""
+
+    key: LineKey
+    line: Line
+    version: TariffVersion
+    blocks: tuple[_Block, ...]
+    """The blocks that it shares with other bands; none where its price is a plain sum."""
+    shares_with: tuple[Line, ...]
+    """Lines of the energy that climbs these blocks together."""
+
+
+@dataclass(slots=True)
+class _Page:
+    """The lines of a billing period sorted out, as long as none is added to them."""
+
+    timeline: Timeline
+    terms: Terms
+    lines: dict[LineKey, Line]
+    count: int
+    newest: TariffVersion
+    energy: list[_Energy]
+    derived: dict[LineKey, Line] = field(default_factory=dict)
+    """Lines that are values to date, in the order of their keys."""
+
+    def holds(self, rating: Rating, timeline: Timeline) -> bool:
+        """Say whether it still tells of all lines."""
+        same = self.lines is rating.lines and self.count == len(rating.lines)
+        return same and self.timeline is timeline and self.terms is rating.terms
+
+
+def freshen(rating: Rating, timeline: Timeline) -> None:
+    """Bring every value to date up with the energy."""
+    for period in sorted(rating.stale):
+        if timeline.derives(period):
+            revalue(rating, timeline, period)
+    rating.stale.clear()
+
+
+def charged(rating: Rating, timeline: Timeline, period: str) -> int:
+    """Return what a billing period has come to so far, settled or not."""
+    freshen(rating, timeline)
+    return sum(
+        due(timeline.version(key.version_id), key, each.quantity)
+        for key, each in rating.lines.items()
+        if key.period == period and key.kind != LineKind.INCLUDED_TAX
+    )
+
+
+def accrued(rating: Rating, timeline: Timeline) -> int:
+    """Return what has been used and not yet settled, priced."""
+    freshen(rating, timeline)
+    total = 0
+    for key, each in rating.lines.items():
+        if each.quantity != each.settled_quantity and key.kind != LineKind.INCLUDED_TAX:
+            total += due(timeline.version(key.version_id), key, each.quantity) - each.settled
+    return total
+
+
+def revalue(rating: Rating, timeline: Timeline, period: str, *, settled: bool = False) -> tuple[LineKey, ...]:
+    """Bring the values to date of a billing period up with its energy; return the lines that changed.
+
+    With ``settled`` only what was settled counts.
+    """
+    page = _page(rating, timeline, period)
+    values = _derive(rating, page, period, settled=settled)
+    changed: list[LineKey] = []
+    derived = page.derived
+    if not values.keys() <= derived.keys():
+        derived = {key: line(rating, key) for key in sorted(derived.keys() | values.keys())}
+    for key, each in derived.items():
+        value = values.get(key, 0)
+        if value != (each.settled_quantity if settled else each.quantity):
+            raise_value(rating, timeline.version(key.version_id), key, value, settled=settled)
+            changed.append(key)
+    return tuple(changed)
+
+
+def raise_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
+    """Bring a line of no energy to an exact value, and every tax that is raised on it.
+
+    What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
+    """
+    each = line(rating, key)
+    before = each.settled_quantity if settled else each.quantity
+    if settled:
+        each.settled_quantity = value
+    else:
+        each.quantity = value
+    if version.taxes:
+        _raise_taxes(rating, version, key, before, value, settled=settled)
+
+
+def _raise_taxes(
+    rating: Rating, version: TariffVersion, key: LineKey, before: int, value: int, *, settled: bool
+) -> None:
+    """Raise every tax on a line that went from one exact value to another."""
+    base = BASE_OF[LineKind(key.kind)]
+    for term in version.terms[base]:
+        if term.tax.inclusive:
+            contained = line(rating, tax_key(key, term.tax.name, base))
+            _add_value(contained, value - before, settled=settled)
+        else:
+            gain = value * term.factor // (PPM * PPM) - before * term.factor // (PPM * PPM)
+            _add_value(line(rating, tax_key(key, term.tax.name)), gain, settled=settled)
+
+
+def _add_value(each: Line, value: int, *, settled: bool) -> None:
+    """Add to one of a line's two quantities."""
+    if settled:
+        each.settled_quantity += value
+    else:
+        each.quantity += value
+
+
+def _quantity(each: Line, *, settled: bool) -> int:
+    """Return one of a line's two quantities."""
+    return each.settled_quantity if settled else each.quantity
+
+
+def is_energy(timeline: Timeline, key: LineKey) -> bool:
+    """Say whether a line counts energy."""
+    return key.kind in ENERGY_KINDS and not is_derived(timeline, key)
+
+
+def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
+    """Return the energy used in a billing period, Wh; units that were bought are not used yet."""
+    lines = [(key, each.quantity) for key, each in rating.lines.items() if key.period == period]
+    bought = sum(quantity for key, quantity in lines if key.kind == LineKind.PURCHASE)
+    energy = (quantity for key, quantity in lines if is_energy(timeline, key) and key.kind != LineKind.VACANT)
+    return sum(energy) - bought
+
+
+def is_derived(timeline: Timeline, key: LineKey) -> bool:
+    """Say whether a line is a value of the period to date rather than a sum."""
+    if key.kind == LineKind.DEMAND:
+        demand = timeline.version(key.version_id).demand
+        return demand is not None and demand.of is DemandOf.MAXIMUM
+    pro_rata = timeline.version(key.version_id).meaning is BlockBandMeaning.POOLED_PRO_RATA
+    shared = key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK and pro_rata
+    return shared or key.kind in (LineKind.LIFELINE, LineKind.MINIMUM)
+
+
+def _page(rating: Rating, timeline: Timeline, period: str) -> _Page:
+    """Return the lines of a billing period, sorted out anew where some were added."""
+    page = rating.pages.get(period)
+    if not isinstance(page, _Page) or not page.holds(rating, timeline):
+        page = rating.pages[period] = _sort_out(rating, timeline, period)
+    return page
+
+
+def _sort_out(rating: Rating, timeline: Timeline, period: str) -> _Page:
+    """Sort out the lines of a billing period."""
+    own = {key: each for key, each in rating.lines.items() if key.period == period}
+    plain = {
+        key: each
+        for key, each in own.items()
+        if key.kind == LineKind.CONSUMPTION and not is_derived(timeline, key)
+    }
+    return _Page(
+        timeline,
+        rating.terms,
+        rating.lines,
+        len(rating.lines),
+        _newest_version(timeline, period, {key.version_id for key in own}),
+        [_energy(rating, timeline, key, plain) for key in plain],
+        {key: own[key] for key in sorted(own) if is_derived(timeline, key)},
+    )
+
+
+def _energy(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[LineKey, Line]) -> _Energy:
+    """Return a line of energy with the blocks that it shares, if its tariff shares them."""
+    version = timeline.version(key.version_id)
+    if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
+        return _Energy(key, plain[key], version, (), ())
+    ladder = version.ladder_of(key.band)
+    ends = (*limits(version, ladder, key.period, rating.terms.started), None)
+    blocks = (
+        _Block(key._replace(block=block), version.price(block, key.band) * PER_WH, end)
+        for block, end in enumerate(ends)
+    )
+    pooled = version.ladders[ladder].bands
+    shares_with = tuple(each for other, each in plain.items() if other.band in pooled)
+    return _Energy(key, plain[key], version, tuple(blocks), shares_with)
+
+
+def _newest_version(timeline: Timeline, period: str, ids: set[str]) -> TariffVersion:
+    """Return the newest version under which something was charged in a period, else that of its end."""
+    found = (version for version in reversed(timeline.versions) if version.id in ids)
+    end = day_start(bounds(period)[1], timeline.versions[0].zone)
+    return next(found, None) or timeline.at(end - 1)
+
+
+def _derive(rating: Rating, page: _Page, period: str, *, settled: bool) -> dict[LineKey, int]:
+    """Return the exact values of all derived lines of a billing period."""
+    values: dict[LineKey, int] = {}
+    for each in page.energy:
+        if each.blocks:
+            _share_blocks(rating, each, values, settled=settled)
+    _lifelines(page, values, settled=settled)
+    _demand(rating, page.newest, period, values)
+    missing = _missing(rating, page, period, sum(values.values()), settled=settled)
+    if missing > 0:
+        key = LineKey(LineKind.MINIMUM, period, page.newest.id, NO_BLOCK, LineKind.MINIMUM.value)
+        values[key] = missing
+    return values
+
+
+def _share_blocks(rating: Rating, energy: _Energy, values: dict[LineKey, int], *, settled: bool) -> None:
+    """Share each block by the bands as the whole period is (pooled pro rata)."""
+    if settled:
+        wh, total = energy.line.settled_quantity, sum([each.settled_quantity for each in energy.shares_with])
+    else:
+        wh, total = energy.line.quantity, sum([each.quantity for each in energy.shares_with])
+    if not wh:
+        return
+    free = rating.used.get(Rung(energy.key.period, FREE_LADDER), 0) if energy.version.free_climbs else 0
+    low = 0
+    for key, price, end in energy.blocks:
+        high = total if end is None or end - free >= total else max(end - free, low)
+        if high > low:
+            values[key] = divide_half_even(price * (high - low) * wh, total)
+        if high == total:
+            return
+        low = high
+
+
+def _lifelines(page: _Page, values: dict[LineKey, int], *, settled: bool) -> None:
+    """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
+    with_lifeline = [each for each in page.energy if each.version.lifeline is not None]
+    total = sum(_quantity(each.line, settled=settled) for each in page.energy) if with_lifeline else 0
+    for each in with_lifeline:
+        key, version, lifeline = each.key, each.version, each.version.lifeline
+        if lifeline is None or total > lifeline.limit_wh:
+            continue
+        wh = _quantity(each.line, settled=settled)
+        column = [band.name for band in version.bands].index(key.band)
+        less = lifeline.prices[column] * wh * PER_WH - _normal(each, wh, values)
+        off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
+        values[off] = values.get(off, 0) + less
+
+
+def _normal(energy: _Energy, wh: int, values: dict[LineKey, int]) -> int:
+    """Return the exact value of energy at its normal prices; pro rata its blocks are worked out already."""
+    if energy.blocks:
+        return sum(values.get(block.key, 0) for block in energy.blocks)
+    return energy.version.price(energy.key.block, energy.key.band) * wh * PER_WH
+
+
+def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
+    """Price the greatest mean power of the period."""
+    demand = version.demand
+    peak = rating.peaks.get(period, 0)
+    if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
+        watts = peak * 60 // demand.interval_min
+        key = LineKey(LineKind.DEMAND, period, version.id, NO_BLOCK, LineKind.DEMAND.value)
+        values[key] = demand.per_kw * watts * (EXACT // 1000)
+
+
+def _missing(rating: Rating, page: _Page, period: str, found: int, *, settled: bool) -> int:
+    """Return what the charges of a period that is over fall short of the minimum, exact."""
+    version = page.newest
+    if not version.minimum or period not in rating.history:
+        return 0
+    terms, first = rating.terms, date.fromisoformat(period[:10])
+    begun, total = share(version.billing_period, first, terms.started)
+    days, _ = share(version.billing_period, first, terms.started, terms.ended)
+    if (begun != total and not version.prorate) or (days != begun and not version.prorate_last):
+        return 0
+    for key, each in rating.lines.items():
+        if key.period == period and key.kind in BASE_OF and not is_derived(page.timeline, key):
+            found += _value(page.timeline, key, _quantity(each, settled=settled))
+    return version.minimum * EXACT * days // total - found
+
+
+def _value(timeline: Timeline, key: LineKey, quantity: int) -> int:
+    """Return the exact value of a line that is a plain sum, before tax."""
+    if key.kind != LineKind.CONSUMPTION:
+        return quantity
+    if key.block == NO_BLOCK:
+        return 0
+    return timeline.version(key.version_id).price(key.block, key.band) * quantity * PER_WH

@@ -1,0 +1,609 @@
+"""Rating: what energy costs, line by line, exact however readings cut it.
+
+Each line (billing period, tariff version, block, band; standing charge; tax ...) keeps its exact cumulative
+quantity. A settlement of a line is round_half_even(its exact value) minus what that line already settled, so
+the end amount does not depend on how the quantity arrived (invariant 7).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import DAY_MS, MINUTE_MS, SLOT_MS, local_day, local_time, next_slot
+from meter_bridge.core.money import divide_half_even
+from meter_bridge.core.tariff.load_profile import EVEN
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.tariff import (
+    EXACT,
+    PPM,
+    WH_PER_MWH,
+    BlockBandMeaning,
+    DemandOf,
+    Stretch,
+    TariffVersion,
+    TaxBase,
+    TaxTerm,
+    Timeline,
+    limits,
+    share,
+)
+
+
+class LineKind(StrEnum):
+    """Kinds of charge lines."""
+
+    CONSUMPTION = "consumption"
+    FREE = "free"
+    """Energy that costs nothing because of free units."""
+    UNITS = "units"
+    """Energy that was paid for when its units were bought."""
+    VACANT = "vacant"
+    """Energy of a time before the customer moved in, which a first reading after it tells of; nobody's."""
+    PURCHASE = "purchase"
+    """Units bought; their charge is on the lines of consumption."""
+    STANDING = "standing"
+    DEMAND = "demand"
+    MINIMUM = "minimum"
+    LIFELINE = "lifeline"
+    """What the lifeline's prices take off the normal ones."""
+    TAX = "tax"
+    INCLUDED_TAX = "included_tax"
+    """A tax contained in the prices; it adds nothing to what is charged."""
+
+
+ENERGY_KINDS: Final = frozenset({LineKind.CONSUMPTION, LineKind.FREE, LineKind.UNITS, LineKind.VACANT})
+TAX_KINDS: Final = frozenset({LineKind.TAX, LineKind.INCLUDED_TAX})
+BASE_OF: Final = {
+    LineKind.CONSUMPTION: TaxBase.CONSUMPTION,
+    LineKind.LIFELINE: TaxBase.CONSUMPTION,
+    LineKind.STANDING: TaxBase.STANDING,
+    LineKind.DEMAND: TaxBase.DEMAND,
+    LineKind.MINIMUM: TaxBase.MINIMUM,
+}
+"""What each kind of line counts as where a tax is raised on it."""
+
+
+class LineKey(NamedTuple):
+    """What one line adds up: block counts from 0; ``band`` is the name on a line of no band.
+
+    ``base`` tells the lines of a contained tax apart: the kind of charge that contains it.
+    """
+
+    kind: str
+    period: str
+    version_id: str
+    block: int
+    band: str
+    base: str = ""
+
+
+LONGEST_KNOWN_MS: Final = 3_900_000
+"""Time between two readings beyond which it is an estimate when the energy between them was used.
+
+An hour, in which the slowest meters report, and five minutes for being late.
+"""
+NO_BLOCK: Final = -1
+FREE_LADDER: Final = -1
+"""Place of the free units among the ladders in ``Rating.used``."""
+
+
+class Rung(NamedTuple):
+    """A ladder in one of its periods."""
+
+    period: str
+    ladder: int
+
+
+@dataclass(slots=True)
+class Line:
+    """Cumulative quantity of a line and what of it was settled.
+
+    The quantity is Wh on lines of energy, and the exact value (10**-18 of an amount step) on all others; on
+    a line of a contained tax it is the exact value of what contains it.
+    """
+
+    quantity: int = 0
+    settled_quantity: int = 0
+    settled: int = 0
+
+
+class TaxPart(NamedTuple):
+    """A tax line of a line of energy, with the exact value that a Wh adds to it."""
+
+    key: LineKey
+    line: Line
+    per_wh: int
+
+
+class Span(NamedTuple):
+    """Energy of a time within one slot, band and day, not yet on its lines."""
+
+    start: int
+    end: int
+    wh: int
+    estimated: bool
+
+
+@dataclass(slots=True)
+class OpenSegment:
+    """Energy of one meter in one slot on one line, not yet settled."""
+
+    start: int
+    end: int
+    key: LineKey
+    wh: int
+    estimated: bool = False
+    """Some of it was spread over a time so long that nobody knows when it was used."""
+
+
+@dataclass(slots=True)
+class Lot:
+    """Units of one purchase that are not used yet, with what one of them cost."""
+
+    id: str
+    wh: int
+    value: int
+    """Exact value of one Wh, taxes included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a tariff has to know of the supply that it prices."""
+
+    started: date | None = None
+    """First local day of the supply with its customer; None if it always was."""
+    contracted_w: int = 0
+    free_units: bool = False
+    """The customer is eligible for free units."""
+    ended: date | None = None
+    """Last local day of the supply with its customer; None while it goes on."""
+
+
+@dataclass(slots=True)
+class Rating:
+    """Rating state of one supply: its lines, how far each ladder was climbed, its open segments."""
+
+    lines: dict[LineKey, Line] = field(default_factory=dict)
+    used: dict[Rung, int] = field(default_factory=dict)
+    open: dict[str, list[OpenSegment]] = field(default_factory=dict)
+    intervals: dict[int, int] = field(default_factory=dict)
+    """Energy of the demand intervals that a reading may still reach, by their start."""
+    peaks: dict[str, int] = field(default_factory=dict)
+    """Greatest energy of a demand interval, by billing period."""
+    history: dict[str, int] = field(default_factory=dict)
+    """Energy of the billing periods that are over."""
+    lots: list[Lot] = field(default_factory=list)
+    """Units bought and not used, oldest first."""
+    terms: Terms = field(default_factory=Terms)
+    taxed: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Tax lines of the lines of energy, found once for each."""
+    pages: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """What ``derived`` sorted out of the lines of each billing period."""
+    stale: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Billing periods whose values to date are behind their energy; they are worked out when asked for."""
+
+    def __post_init__(self) -> None:
+        """Take lines that come from elsewhere, as from storage, for possibly behind."""
+        self.stale.update(key.period for key in self.lines)
+
+    @property
+    def units(self) -> int:
+        """Return the units bought and not used, Wh."""
+        return sum(lot.wh for lot in self.lots)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A settled fact: at most a quarter hour of one meter on one line, with its exact share of the charge."""
+
+    kind: LineKind
+    meter_id: str | None
+    start: int
+    end: int
+    key: LineKey
+    wh: int
+    amount: int
+    tax: int
+    estimated: bool = False
+    """When its energy was used is an estimate; how much was used is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettledLine:
+    """What a settlement adds to one line."""
+
+    key: LineKey
+    quantity: int
+    """Wh on lines of energy; days, weeks or months of a standing charge; else 0."""
+    unit_price: int | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Everything that one posting charges."""
+
+    lines: tuple[SettledLine, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def total(self) -> int:
+        """Return the sum of all lines; contained taxes are in the lines that contain them."""
+        return sum(line.amount for line in self.lines if line.key.kind != LineKind.INCLUDED_TAX)
+
+
+def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them once
+    rating: Rating,
+    timeline: Timeline,
+    meter_id: str,
+    start: int,
+    end: int,
+    wh: int,
+    *,
+    moved_in: int = 0,
+    timed: bool = True,
+) -> None:
+    """Spread energy of (start, end] over time and put each part on its line.
+
+    It is spread linearly; over a longer time without a reading by the tariff's load profile, if it has one.
+    Such parts are marked as estimated. The cumulative energy is floored at every boundary (slot, band, local
+    midnight, tariff version), blocks are cut where the ladder says. Energy of no duration belongs to the
+    instant ``start``. What falls before the customer ``moved_in`` is on record, and costs nothing. Unless
+    ``timed`` nobody knows in what time it was used, and it counts to no maximum demand.
+    """
+    elapsed = end - start
+    estimated = elapsed > LONGEST_KNOWN_MS
+    weights = _spread(timeline, start, end) if estimated else None
+    given, at, past = 0, start, 0
+    while True:
+        stretch = timeline.stretch(at)
+        until = min(next_slot(at), stretch.end, max(end, at))
+        if at < moved_in:
+            until = min(until, moved_in)
+        if until >= end:
+            upto = wh
+        elif weights is None:
+            upto = wh * (until - start) // elapsed
+        else:
+            past += _weight(stretch, at) * (until - at)
+            upto = wh * past // weights
+        if upto > given:
+            span = Span(at, until, upto - given, estimated)
+            if at < moved_in:
+                _note_vacant(rating, stretch, meter_id, span)
+            else:
+                if timed:
+                    _count_demand(rating, stretch, at, upto - given)
+                climb(rating, stretch, meter_id, span)
+        given, at = upto, until
+        if at >= end:
+            break
+
+
+def _spread(timeline: Timeline, start: int, end: int) -> int | None:
+    """Return the weight of all of (start, end] by the load profiles in force; None to spread linearly."""
+    if not timeline.profiled(start, end):
+        return None
+    total, at = 0, start
+    while at < end:
+        stretch = timeline.stretch(at)
+        until = min(next_slot(at), stretch.end, end)
+        total += _weight(stretch, at) * (until - at)
+        at = until
+    return total or None
+
+
+def _weight(stretch: Stretch, at: int) -> int:
+    """Return the weight of the local hour of an instant."""
+    profile = stretch.version.profile
+    if profile is None:
+        return EVEN
+    local = local_time(at, stretch.version.zone)
+    return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
+
+
+def climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+    """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
+    version, left, at, end = stretch.version, part.wh, part.start, part.end
+    if stretch.derived:
+        rating.stale.add(stretch.period)
+    while left > 0:
+        kind, block, room = _next(rating, stretch)
+        take = left if room is None else min(left, room)
+        until = end if take == left else at + (end - at) * take // left
+        key = LineKey(kind, stretch.period, version.id, block, stretch.band)
+        _add(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
+        left, at = left - take, until
+
+
+def _note_vacant(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+    """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
+    key = LineKey(LineKind.VACANT, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+    line(rating, key).quantity += part.wh
+    _keep(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
+
+
+def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
+    """Return the line on which the next unit goes, and how many go there; None if that has no end."""
+    version = stretch.version
+    if rating.lots:
+        return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
+    free = free_left(rating, stretch)
+    if free:
+        return LineKind.FREE, NO_BLOCK, free
+    if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        return LineKind.CONSUMPTION, NO_BLOCK, None
+    if not stretch.steps.limits:
+        return LineKind.CONSUMPTION, 0, None
+    return LineKind.CONSUMPTION, block_at(rating, stretch), block_room(rating, stretch)
+
+
+def free_left(rating: Rating, stretch: Stretch) -> int:
+    """Return the free units that are left in the billing period, Wh."""
+    version = stretch.version
+    if not version.free_wh or not rating.terms.free_units:
+        return 0
+    days, total = 1, 1
+    if version.prorate:
+        day = date.fromisoformat(stretch.period[:10])
+        days, total = share(version.billing_period, day, rating.terms.started)
+    return max(version.free_wh * days // total - rating.used.get(Rung(stretch.period, FREE_LADDER), 0), 0)
+
+
+def climbed(rating: Rating, stretch: Stretch) -> int:
+    """Return how far the ladder of a stretch was climbed in its period, Wh."""
+    return rating.used.get(Rung(stretch.block_period, stretch.ladder), 0)
+
+
+def block_at(rating: Rating, stretch: Stretch) -> int:
+    """Return the block of the next unit, from 0."""
+    steps = stretch.steps.limits
+    if not steps:
+        return 0
+    if stretch.version.history_periods:
+        return _block_by_history(rating, stretch)
+    used = climbed(rating, stretch)
+    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    return sum(1 for limit in ends if used >= limit)
+
+
+def _block_by_history(rating: Rating, stretch: Stretch) -> int:
+    """Return the block of the mean of the billing periods before; the first without any."""
+    before = sorted(period for period in rating.history if period < stretch.period)
+    known = before[-stretch.version.history_periods :]
+    total = sum(rating.history[period] for period in known)
+    return sum(1 for limit in stretch.steps.limits if known and total > limit * len(known))
+
+
+def block_room(rating: Rating, stretch: Stretch) -> int | None:
+    """Return the energy until the next block begins, or None where none does."""
+    if not stretch.steps.limits or stretch.version.history_periods:
+        return None
+    used = climbed(rating, stretch)
+    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    return next((limit - used for limit in ends if used < limit), None)
+
+
+def _count_demand(rating: Rating, stretch: Stretch, at: int, wh: int) -> None:
+    """Add energy to its demand interval and keep the greatest of the billing period."""
+    demand = stretch.version.demand
+    if demand is None or demand.of is not DemandOf.MAXIMUM:
+        return
+    length = demand.interval_min * MINUTE_MS
+    past = local_time(at, stretch.version.zone).minute * MINUTE_MS + at % MINUTE_MS
+    start = at - past % length
+    energy = rating.intervals[start] = rating.intervals.get(start, 0) + wh
+    rating.peaks[stretch.period] = max(rating.peaks.get(stretch.period, 0), energy)
+
+
+def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> None:
+    """Add energy to its line, its taxes and the meter's open segments."""
+    key, wh = part.key, part.wh
+    line(rating, key).quantity += wh
+    if key.kind == LineKind.CONSUMPTION:
+        _climb_by(rating, stretch, wh)
+        for part_of_tax in taxes_per_wh(rating, stretch.version, key):
+            part_of_tax.line.quantity += part_of_tax.per_wh * wh
+    elif key.kind == LineKind.FREE:
+        _take(rating, Rung(stretch.period, FREE_LADDER), wh)
+        if stretch.version.free_climbs:
+            _climb_by(rating, stretch, wh)
+    else:
+        _use_units(rating, wh)
+    if stretch.period in rating.history:
+        rating.history[stretch.period] += wh
+    _keep(rating, meter_id, part)
+
+
+def _keep(rating: Rating, meter_id: str, part: OpenSegment) -> None:
+    """Add energy to the meter's open segments, to the newest of them where that is on the same line."""
+    key = part.key
+    segments = rating.open.setdefault(meter_id, [])
+    last = segments[-1] if segments else None
+    if last is not None and last.key == key and last.start // SLOT_MS == part.start // SLOT_MS:
+        last.end, last.wh = part.end, last.wh + part.wh
+        last.estimated = last.estimated or part.estimated
+    else:
+        segments.append(part)
+
+
+def _climb_by(rating: Rating, stretch: Stretch, wh: int) -> None:
+    """Climb the ladder of a stretch."""
+    _take(rating, Rung(stretch.block_period, stretch.ladder), wh)
+
+
+def _take(rating: Rating, rung: Rung, wh: int) -> None:
+    """Add energy to what was taken of a ladder or of the free units."""
+    rating.used[rung] = rating.used.get(rung, 0) + wh
+
+
+def _use_units(rating: Rating, wh: int) -> None:
+    """Take units from the oldest lots."""
+    while wh > 0:
+        lot = rating.lots[0]
+        used = min(wh, lot.wh)
+        lot.wh -= used
+        wh -= used
+        if not lot.wh:
+            del rating.lots[0]
+
+
+def line(rating: Rating, key: LineKey) -> Line:
+    """Return a line, new if need be."""
+    found = rating.lines.get(key)
+    if found is None:
+        found = rating.lines[key] = Line()
+    return found
+
+
+def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[TaxPart, ...]:
+    """Return the tax lines of a consumption line and the exact value that a Wh adds to each.
+
+    Energy whose price is on derived lines bears only what is raised per unit; the rates are raised there.
+    """
+    found = rating.taxed.get(key)
+    if found is None:
+        price = 0 if key.block == NO_BLOCK else version.price(key.block, key.band)
+        found = rating.taxed[key] = tuple(
+            _tax_part(rating, key, term, price) for term in version.terms[TaxBase.CONSUMPTION]
+        )
+    return found
+
+
+def _tax_part(rating: Rating, key: LineKey, term: TaxTerm, price: int) -> TaxPart:
+    """Return the line of one tax of a consumption line, and what a Wh at a price adds to it."""
+    inclusive = term.tax.inclusive
+    of = tax_key(key, term.tax.name, TaxBase.CONSUMPTION if inclusive else None)
+    per_wh = price * (EXACT // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
+    return TaxPart(of, line(rating, of), per_wh)
+
+
+def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> LineKey:
+    """Return the tax line of a period and version."""
+    kind = LineKind.TAX if included_in is None else LineKind.INCLUDED_TAX
+    return LineKey(kind, key.period, key.version_id, NO_BLOCK, name, included_in or "")
+
+
+def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
+    """Return the amount of a line at a cumulative quantity, rounded once, half to even."""
+    numerator, denominator = price_of(version, key)
+    return divide_half_even(numerator * quantity, denominator)
+
+
+def price_of(version: TariffVersion, key: LineKey) -> tuple[int, int]:
+    """Return the amount of one of a line's quantity, as a fraction."""
+    if key.kind == LineKind.CONSUMPTION and version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
+        return version.price(key.block, key.band), WH_PER_MWH
+    if key.kind in ENERGY_KINDS and key.block == NO_BLOCK:
+        return 0, 1
+    if key.kind == LineKind.INCLUDED_TAX:
+        contained = {tax.name: tax.rate_ppm for tax in version.taxes if tax.inclusive and key.base in tax.on}
+        return contained[key.band], EXACT * (PPM + sum(contained.values()))
+    return 1, EXACT
+
+
+def unit_price(version: TariffVersion, key: LineKey) -> int | None:
+    """Return the amount per kWh or per unit of time of a line before tax, or None where there is none."""
+    if key.kind == LineKind.CONSUMPTION and key.block != NO_BLOCK:
+        return divide_half_even(version.price(key.block, key.band), 1000)
+    if key.kind == LineKind.STANDING:
+        return next((charge.amount for charge in version.standing if charge.name == key.band), None)
+    return None
+
+
+def taxed_price(version: TariffVersion, block: int, band: str) -> int:
+    """Return the exact value of a Wh, taxes and levies included."""
+    return version.taxed(version.price(block, band))
+
+
+def marginal_price(rating: Rating, stretch: Stretch) -> int:
+    """Return the exact value of the next Wh, taxes and levies included."""
+    return taxed_price(stretch.version, block_at(rating, stretch), stretch.band)
+
+
+def price_per_kwh(rating: Rating, stretch: Stretch) -> int:
+    """Return the amount per kWh of the next unit, taxes included, rounded half-even."""
+    return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT)
+
+
+def units_for(rating: Rating, stretch: Stretch, amount: int) -> int | None:
+    """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
+
+    Free units and blocks that cost nothing are passed through for nothing.
+    """
+    version = stretch.version
+    bought, left = free_left(rating, stretch), max(amount, 0) * EXACT
+    block, room = block_at(rating, stretch), block_room(rating, stretch)
+    ends = limits(version, stretch.ladder, stretch.block_period, rating.terms.started)
+    while True:
+        price = taxed_price(version, block, stretch.band)
+        if room is None:
+            return bought + left // price if price else None
+        take = left // price if price else room
+        if take < room:
+            return bought + take
+        bought, left = bought + room, left - room * price
+        block += 1
+        room = ends[block] - ends[block - 1] if block < len(ends) else None
+
+
+def forget_periods(rating: Rating, keep_from: str) -> None:
+    """Drop lines and ladders of periods that are settled and over by ``keep_from``.
+
+    A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
+    """
+    kept = _unsettled(rating)
+    kept |= {key.period for key in rating.lines if _reaches(key.period, keep_from)}
+    rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
+    rating.taxed.clear()
+    for rung in [each for each in rating.used if each.period not in kept]:
+        if not _reaches(rung.period, keep_from):
+            del rating.used[rung]  # in place: whoever climbs a ladder may hold it
+    rating.peaks = {
+        period: wh for period, wh in rating.peaks.items() if period in kept or _reaches(period, keep_from)
+    }
+    newest = sorted(rating.history)[-_HISTORY_KEPT:]
+    rating.history = {period: rating.history[period] for period in newest}
+
+
+_HISTORY_KEPT: Final = 25
+
+
+def _unsettled(rating: Rating) -> set[str]:
+    """Return the billing periods of which something is not yet settled."""
+    lines = {key.period for key, each in rating.lines.items() if each.quantity != each.settled_quantity}
+    return lines | {part.key.period for parts in rating.open.values() for part in parts}
+
+
+def _reaches(period: str, keep_from: str) -> bool:
+    """Say whether a period is not over on a day."""
+    return bounds(period)[1].isoformat() > keep_from
+
+
+RECENT_MS: Final = 7 * DAY_MS
+"""Time of which every demand interval is kept for meters that are heard late."""
+LONGEST_SILENCE_MS: Final = 92 * DAY_MS
+"""Time of which the greatest interval of each day is kept."""
+
+
+def forget_intervals(rating: Rating, before: int, zone: ZoneInfo) -> None:
+    """Drop the demand intervals that no reading can reach any more, and thin out those long past.
+
+    What a meter counted in a long silence is spread evenly over a day, so that only the greatest interval of
+    that local day can become the greatest of the bill; the others need not be kept. So the state stays small
+    however long one of several meters is silent.
+    """
+    newest = max(rating.intervals, default=0)
+    recent, oldest = newest - RECENT_MS, max(before, newest - LONGEST_SILENCE_MS)
+    greatest: dict[date, int] = {}
+    for start, wh in rating.intervals.items():
+        if oldest <= start < recent:
+            day = local_day(start, zone)
+            if day not in greatest or wh > rating.intervals[greatest[day]]:
+                greatest[day] = start
+    kept = {*greatest.values()}
+    rating.intervals = {
+        start: wh for start, wh in rating.intervals.items() if start >= max(recent, oldest) or start in kept
+    }

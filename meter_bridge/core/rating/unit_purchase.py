@@ -1,0 +1,121 @@
+"""Units bought at the top-up (purchase-time blocks, as South African municipalities sell them).
+
+A purchase climbs the ladder of the units bought in the block period and pays each block's price with taxes at
+once. The units are kept in lots, oldest used first; a later price changes nothing of them.
+"""
+
+from dataclasses import dataclass, replace
+
+from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.rating import (
+    NO_BLOCK,
+    LineKey,
+    LineKind,
+    Lot,
+    Rating,
+    Rung,
+    Segment,
+    Settlement,
+    line,
+    taxed_price,
+    taxes_per_wh,
+    units_for,
+)
+from meter_bridge.core.tariff.tariff import EXACT, BlockBasis, Stretch, Timeline, limits
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a sum of money bought: the charge that paid it, and the units."""
+
+    settlement: Settlement
+    wh: int
+
+
+NOTHING = Purchase(Settlement((), ()), 0)
+
+
+def sells_units(timeline: Timeline, at: int) -> bool:
+    """Say whether the tariff in force sells units at the top-up."""
+    return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
+
+
+def buy(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) -> Purchase:
+    """Buy as many whole Wh as the money pays, up the ladder; the rest of the money is not spent.
+
+    Free units are not bought. A price of nothing buys nothing: its units would have no end.
+    """
+    stretch = timeline.stretch(at)
+    wh = _affordable(rating, stretch, money)
+    while wh > 0:
+        attempt = trial(rating)
+        purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
+        if purchase.settlement.total <= money:
+            rating.lines, rating.used, rating.lots = attempt.lines, attempt.used, attempt.lots
+            rating.taxed = attempt.taxed
+            return purchase
+        wh -= 1  # lines are rounded one by one, which may cost a step more than the exact sum
+    return NOTHING
+
+
+def _affordable(rating: Rating, stretch: Stretch, money: int) -> int:
+    """Return the units that the money pays by their exact value."""
+    free = replace(rating.terms, free_units=False)
+    without = Rating(used=rating.used, terms=free)
+    return units_for(without, stretch, money) or 0
+
+
+def trial(rating: Rating) -> Rating:
+    """Return a rating whose lines, ladders and lots can be changed for a trial."""
+    lines = {key: replace(each) for key, each in rating.lines.items()}
+    lots = [replace(lot) for lot in rating.lots]
+    return replace(rating, lines=lines, used=dict(rating.used), lots=lots, taxed={})
+
+
+def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int, lot_id: str) -> Purchase:
+    """Put units on the ladder, settle what they cost and keep them in lots."""
+    sums = Sums()
+    bought = line(
+        rating, LineKey(LineKind.PURCHASE, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+    )
+    bought.quantity += wh
+    bought.settled_quantity += wh
+    for block, part in _steps(rating, stretch, wh):
+        key = LineKey(LineKind.CONSUMPTION, stretch.period, stretch.version.id, block, stretch.band)
+        each = line(rating, key)
+        each.quantity += part
+        each.settled_quantity += part
+        for tax in taxes_per_wh(rating, stretch.version, key):
+            tax.line.quantity += tax.per_wh * part
+            tax.line.settled_quantity += tax.per_wh * part
+        amount = sums.add(rating, timeline, key, part)
+        taxes = sums.taxes(rating, timeline, key.period, key.version_id)
+        sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
+        rating.lots.append(Lot(lot_id, part, taxed_price(stretch.version, block, stretch.band)))
+    return Purchase(sums.settlement(timeline), wh)
+
+
+def _steps(rating: Rating, stretch: Stretch, wh: int) -> list[tuple[int, int]]:
+    """Climb the ladder by a purchase; return its part in each block."""
+    rung = Rung(stretch.block_period, stretch.ladder)
+    low = rating.used.get(rung, 0)
+    high = rating.used[rung] = low + wh
+    ends = (*limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started), high)
+    parts: list[tuple[int, int]] = []
+    for block, end in enumerate(ends):
+        part = min(high, max(end, low)) - low
+        if part > 0:
+            parts.append((block, part))
+            low += part
+    return parts
+
+
+def give_back(rating: Rating, lot_id: str) -> tuple[int, int]:
+    """Take back what is left of a purchase's units; return Wh and the amount they cost, rounded down.
+
+    The ladder stays climbed: the units of others were bought after them at their prices.
+    """
+    kept = [lot for lot in rating.lots if lot.id != lot_id]
+    taken = [lot for lot in rating.lots if lot.id == lot_id]
+    rating.lots = kept
+    return sum(lot.wh for lot in taken), sum(lot.wh * lot.value for lot in taken) // EXACT

@@ -1,0 +1,1 @@
+"""Arithmetic of a meter's register."""

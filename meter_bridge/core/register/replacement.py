@@ -1,0 +1,71 @@
+"""Replacing a meter: the old counter ends at its closing reading, a new one begins at its opening reading."""
+
+from dataclasses import dataclass, replace
+
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.register.register import Advance, Register, RegisterReading, advance, plausible_wh
+
+
+class ImplausibleError(ValueError):
+    """A closing reading that the old counter can hardly have shown; a person may say that it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a replacement does: the last step of the old counter, and the new one."""
+
+    closed: Advance
+    opened: Register
+
+
+def replaced(
+    state: Register, closing: RegisterReading, opening_wh: int, rating_w: int, *, confirmed: bool
+) -> Replacement:
+    """Charge the old counter up to its closing reading, and begin an epoch at the new one's opening reading.
+
+    A closing reading that fell, or rose faster than the rating allows, raises ``ImplausibleError`` unless a
+    person confirmed it. Then a rise is charged and a fall is not: it never credits.
+    """
+    closed = advance(state, closing, rating_w)
+    if not _agrees(state, closing, closed):
+        if not confirmed:
+            raise ImplausibleError(_why(state, closing, rating_w))
+        closed = _confirmed(state, closing)
+    begun = closed.state
+    opened = Register(
+        state.epoch + 1,
+        opening_wh,
+        opening_wh,
+        begun.at,
+        retired=state.witness,
+        since=begun.at,
+        ahead_ms=begun.ahead_ms,
+    )
+    return Replacement(closed, opened)
+
+
+def _agrees(state: Register, closing: RegisterReading, closed: Advance) -> bool:
+    """Say whether the old counter may have shown the closing reading."""
+    same = 0 <= state.watermark_wh - closing.wh <= closing.step_wh
+    return closed.state.doubt is None and (closed.delta_wh > 0 or same)
+
+
+def _confirmed(state: Register, closing: RegisterReading) -> Advance:
+    """Return the step to a closing reading that only a person vouches for."""
+    rise = max(closing.wh - state.watermark_wh, 0)
+    at = max(closing.at, state.at)
+    watermark_wh = state.watermark_wh + rise
+    moved = replace(state, watermark_wh=watermark_wh, at=at, doubt=None, ahead_ms=closing.ahead_ms)
+    return Advance(moved, rise, state.at)
+
+
+def _why(state: Register, closing: RegisterReading, rating_w: int) -> str:
+    """Return what is wrong with a closing reading."""
+    told, known = format_kwh(closing.wh), format_kwh(state.watermark_wh)
+    if closing.wh < state.watermark_wh:
+        return f"the closing reading {told} is below {known}, up to which was charged"
+    possible = format_kwh(plausible_wh(state, replace(closing, at=max(closing.at, state.at)), rating_w))
+    return (
+        f"the closing reading {told} is {format_kwh(closing.wh - state.watermark_wh)} above {known}, up to"
+        f" which was charged; by its rating the supply can have delivered {possible} since"
+    )

@@ -1,0 +1,1 @@
+"""The decision about a supply, and all that it depends on."""

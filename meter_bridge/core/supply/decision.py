@@ -1,0 +1,250 @@
+"""The supply decision: a pure function of credit, policy, calendar, holds and protections, with its reason.
+
+In this order: who is never cut (life support) is on, whatever else; a hold or a protection keeps off; a hold
+keeps on; in credit mode nothing is cut; without credit the supply is cut, or limited to a small load; with
+credit it is on. What is on may still use no more than its limit, where it has one.
+
+Cut = exhausted and prepayment and outside friendly hours: at once (GB: the low-credit warnings are the
+warning), or, after friendly hours, when their grace is over. Restore = automatic, or armed: the customer
+confirms (GB SMETS2; Landis+Gyr E470 manual).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from meter_bridge.core.ledger.credit import CreditPolicy
+from meter_bridge.core.supply.friendly_hours import FriendlyHours, Respite
+from meter_bridge.core.supply.holds import HoldPosition
+from meter_bridge.core.supply.protection import Protections, Rule, Trip
+
+
+class SupplyState(StrEnum):
+    """State of a supply; armed may be reconnected by the customer."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    ARMED = "armed"
+
+
+class Reason(StrEnum):
+    """Why a supply is in its state."""
+
+    IN_CREDIT = "in_credit"
+    CREDIT_EXHAUSTED = "credit_exhausted"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    BELOW_RESTORE_MINIMUM = "below_restore_minimum"
+    FRIENDLY_HOURS = "friendly_hours"
+    FRIENDLY_GRACE = "friendly_grace"
+    NEVER_CUT = "never_cut"
+    CREDIT_MODE = "credit_mode"
+    LANDLORD_OFF = "landlord_off"
+    LANDLORD_ON = "landlord_on"
+    CLOCK_UNSURE = "clock_unsure"
+    PROTECTION = "protection"
+    LOAD_LIMITED = "load_limited"
+    LOAD_LIMIT_EXCEEDED = "load_limit_exceeded"
+    WEAR_LIMIT = "wear_limit"
+
+
+class PaymentMode(StrEnum):
+    """Prepayment is cut at depletion; in credit mode the landlord bills later."""
+
+    PREPAYMENT = "prepayment"
+    CREDIT = "credit"
+
+
+class RestoreMode(StrEnum):
+    """Whether supply comes back by itself after a top-up or waits for the customer."""
+
+    AUTOMATIC = "automatic"
+    ARMED = "armed"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLimit:
+    """What a supply may use: always, or without credit instead of being cut."""
+
+    limit_mw: int
+    rule: Rule
+    """How long more is borne, and how soon and how often an hour it is connected again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Supply policy of an account; amounts in the account's currency."""
+
+    payment_mode: PaymentMode = PaymentMode.PREPAYMENT
+    restore: RestoreMode = RestoreMode.AUTOMATIC
+    never_cut: bool = False
+    """Life support and the like; nothing and nobody cuts it."""
+    load_limit: LoadLimit | None = None
+    """Limit the supply instead of cutting it."""
+    power_limit: LoadLimit | None = None
+    """Limit the supply always, whatever its credit."""
+    minimum_to_restore: int = 0
+    """Credit must be above this before a cut supply comes back; zero asks for any at all."""
+    low_credit: tuple[int, ...] = ()
+    """Warning thresholds, highest first."""
+    low_credit_hysteresis: int = 0
+    """How far above a threshold credit must rise before its warning closes."""
+    days_left: int = 0
+    """Warn when the credit is foretold to last fewer days; 0 for no such warning."""
+    friendly_hours: FriendlyHours = field(default_factory=FriendlyHours)
+    """Non-disconnection calendar: credit does not cut inside."""
+    building_meter: bool = False
+    """Its meters measure the whole building, and with it all other units of the site."""
+    contracted_w: int = 0
+    """Power agreed for the supply (sanctioned load), for tariffs that charge it."""
+    free_units: bool = False
+    """The customer is eligible for the tariff's free units."""
+    warning_ms: int = 3_600_000
+    """How long before the cut at the end of friendly hours the customer is warned; 0 for not at all."""
+    switchings_per_day: int | None = 12
+    """How often credit may switch the contactor within a day; None for any number."""
+    protections: Protections = field(default_factory=Protections)
+    top_up_minimum: int = 1
+    top_up_maximum: int | None = None
+    credit: CreditPolicy = field(default_factory=CreditPolicy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the decision looks at."""
+
+    present: SupplyState
+    headroom: int
+    """Credit that may still be used before the supply is cut; zero or less means exhausted."""
+    available: int
+    """Credit left; the minimum to restore is meant of it."""
+    hold: HoldPosition | None = None
+    tripped: bool = False
+    """A protection has tripped."""
+    load_trip: Trip | None = None
+    """The load limit of a supply without credit has tripped."""
+    power_trip: Trip | None = None
+    """The limit that the supply always has was exceeded."""
+    respite: Respite | None = None
+    """Friendly hours or their grace, where either is on."""
+    worn_until: int | None = None
+    """Until when a cut waits to spare the contactor."""
+    clock_sure: bool = True
+    confirmed: bool = False
+    """The customer confirms an armed supply just now."""
+    ran_out: bool = False
+    """Credit ran out and the supply has been off since: the minimum to restore is for such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A supply state with its reason."""
+
+    state: SupplyState
+    reason: Reason
+    cut_at: int | None = None
+    """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
+
+
+def decide(policy: Policy, now: Situation) -> Decision:
+    """Return the state the supply is to have."""
+    if policy.never_cut:
+        return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
+    decision = _decide(policy, now)
+    if now.power_trip is not None and decision.state is SupplyState.CONNECTED:
+        return _exceeded(now.power_trip)
+    return decision
+
+
+def _exceeded(trip: Trip) -> Decision:
+    """Return the decision where more was used than a limit allows: off for a while, or until confirmed."""
+    state = SupplyState.DISCONNECTED if trip is Trip.RESETTING else SupplyState.ARMED
+    return Decision(state, Reason.LOAD_LIMIT_EXCEEDED)
+
+
+def _decide(policy: Policy, now: Situation) -> Decision:
+    """Return what credit, holds and protections ask for."""
+    if now.hold is HoldPosition.OFF:
+        return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
+    if now.tripped:
+        return Decision(SupplyState.DISCONNECTED, Reason.PROTECTION)
+    if now.hold is HoldPosition.ON:
+        return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
+    if policy.payment_mode is PaymentMode.CREDIT:
+        return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
+    if now.headroom <= 0:
+        return _exhausted(policy, now)
+    if now.present is SupplyState.CONNECTED:
+        return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
+    return _restore(policy, now)
+
+
+def _exhausted(policy: Policy, now: Situation) -> Decision:
+    """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
+    if now.present is SupplyState.CONNECTED:
+        if not now.clock_sure:
+            return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
+        if now.respite is not None:
+            reason = Reason.FRIENDLY_GRACE if now.respite.grace else Reason.FRIENDLY_HOURS
+            return Decision(SupplyState.CONNECTED, reason, now.respite.until)
+    if policy.load_limit is not None:
+        return _limited(policy, now)
+    if now.present is SupplyState.CONNECTED and now.worn_until is not None:
+        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, now.worn_until)
+    return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
+
+
+def _limited(policy: Policy, now: Situation) -> Decision:
+    """Return the decision without credit where the policy limits instead of cutting.
+
+    One that exceeded its limit too often waits for the customer, who is to switch something off first.
+    """
+    if now.load_trip is not None:
+        return _exceeded(now.load_trip)
+    if now.present is not SupplyState.CONNECTED and _waits_for_customer(policy, now):
+        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+
+
+def _restore(policy: Policy, now: Situation) -> Decision:
+    """Return the decision for a supply that is off and has credit."""
+    enough = restorable(policy, now.headroom, now.available)
+    if now.present is SupplyState.DISCONNECTED and now.ran_out and not enough:
+        return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
+    if _waits_for_customer(policy, now):
+        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
+
+
+def _waits_for_customer(policy: Policy, now: Situation) -> bool:
+    """Say whether a supply that may be connected waits until its customer says so."""
+    return policy.restore is RestoreMode.ARMED and not now.confirmed
+
+
+def ran_out(policy: Policy, now: Situation, decision: Decision) -> bool:
+    """Say whether, after a decision, credit has run out and the supply has been off since."""
+    off = decision.state is not SupplyState.CONNECTED
+    return off and (now.ran_out or (now.headroom <= 0 and policy.load_limit is None))
+
+
+def credit_switches(now: Situation, decision: Decision) -> bool:
+    """Say whether a decision switches the contactor for want of credit, or because there is credit again."""
+    if now.present is SupplyState.CONNECTED:
+        return decision.reason is Reason.CREDIT_EXHAUSTED
+    return now.ran_out and decision.reason is Reason.IN_CREDIT
+
+
+def restorable(policy: Policy, headroom: int, available: int) -> bool:
+    """Say whether there is credit enough to restore a supply that was cut."""
+    return headroom > 0 and (policy.minimum_to_restore == 0 or available > policy.minimum_to_restore)
+
+
+def low_credit_level(policy: Policy, available: int, present: int) -> int:
+    """Return how many low-credit thresholds are passed, with hysteresis on the way up.
+
+    ``present`` is the level so far. A threshold counts as soon as credit is at or below it, and stops
+    counting only when credit is above it by the hysteresis.
+    """
+    passed = sum(1 for threshold in policy.low_credit if available <= threshold)
+    if passed >= present:
+        return passed
+    held = sum(1 for threshold in policy.low_credit if available <= threshold + policy.low_credit_hysteresis)
+    return max(passed, min(held, present))

@@ -1,0 +1,1 @@
+"""Tariffs: blocks, bands, periods and versions."""

@@ -1,0 +1,589 @@
+"""Tariffs: what a unit costs, by blocks, bands, seasons and versions, and what is charged besides.
+
+A tariff version is an immutable price list in force from an instant on. Prices are integers per MWh
+(1,000,000 Wh) of the asset, so that price x Wh / 1,000,000 is exact until it is rounded once per posting.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, Span, check_bands
+from meter_bridge.core.tariff.load_profile import LoadProfile
+from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, bounds
+
+WH_PER_MWH: Final = 1_000_000
+PPM: Final = 1_000_000
+"""Parts per million, the unit of tax rates."""
+EXACT: Final = 10**18
+"""Parts of an amount step in exact values: a price per Wh with a tax on a tax has no remainder."""
+INTERVALS_MIN: Final = (15, 30, 60)
+
+
+class TariffError(ValueError):
+    """A tariff that cannot be accepted; the message names the place and the remedy."""
+
+
+class BlockBandMeaning(StrEnum):
+    """How blocks and bands combine; real utilities differ and so does the money, by up to a tenth."""
+
+    POOLED_CHRONOLOGICAL = "pooled_chronological"
+    """One ladder over all its bands; energy climbs it in the order in which it was used."""
+    POOLED_PRO_RATA = "pooled_pro_rata"
+    """One ladder over all its bands; each block is shared by the bands as the whole period is."""
+    LADDER_PER_BAND = "ladder_per_band"
+    """Each band has a ladder of its own."""
+
+
+class BlockBasis(StrEnum):
+    """When energy climbs the ladder."""
+
+    CONSUMPTION_TIME = "consumption_time"
+    PURCHASE_TIME = "purchase_time"
+    """A top-up buys units at the ladder of the units bought in the period; consumption debits units."""
+
+
+class TaxBase(StrEnum):
+    """What a tax is raised on."""
+
+    CONSUMPTION = "consumption"
+    STANDING = "standing"
+    DEMAND = "demand"
+    MINIMUM = "minimum"
+
+
+class TaxKind(StrEnum):
+    """What an addition to the charges is called in the books."""
+
+    TAX = "tax"
+    LEVY = "levy"
+    REBATE = "rebate"
+
+
+class DemandOf(StrEnum):
+    """Which power a demand charge is for."""
+
+    MAXIMUM = "maximum"
+    """The greatest mean power of an interval in the billing period."""
+    CONTRACTED = "contracted"
+    """The power agreed for the supply (sanctioned load)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Blocks over one or more bands: energy of these bands climbs them together."""
+
+    bands: tuple[str, ...]
+    prices: tuple[tuple[int, ...], ...]
+    """Per block, per band of the ladder: amount per MWh before tax."""
+    limits: tuple[int, ...] = ()
+    """Upper limits of all blocks but the last, Wh per block period, rising."""
+
+    @property
+    def blocks(self) -> int:
+        """Return the number of blocks."""
+        return len(self.prices)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCharge:
+    """A fixed charge before tax, due at the start of each day, week or billing period."""
+
+    name: str
+    amount: int
+    per: PeriodUnit = PeriodUnit.DAY
+
+
+@dataclass(frozen=True, slots=True)
+class DemandCharge:
+    """A charge per kW and billing period before tax."""
+
+    per_kw: int
+    of: DemandOf = DemandOf.MAXIMUM
+    interval_min: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Lifeline:
+    """Prices for all units of a billing period as long as the whole of it stays within the limit."""
+
+    limit_wh: int
+    prices: tuple[int, ...]
+    """Per band, in the order of the tariff's bands: amount per MWh before tax."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """A tax, levy or rebate: a rate on charges, in parts per million, or an amount per MWh."""
+
+    name: str
+    rate_ppm: int
+    on: frozenset[str]
+    """Kinds of charges (``TaxBase``) and names of earlier taxes on which the rate is raised."""
+    kind: TaxKind = TaxKind.TAX
+    inclusive: bool = False
+    """The prices contain it: it is shown and booked apart, not added."""
+    per_mwh: int = 0
+    """Amount per MWh of energy charged, beside or instead of a rate."""
+
+
+class TaxTerm(NamedTuple):
+    """What one tax adds, linear in a charge: factor of its exact value in 10**-12, and exact value per Wh."""
+
+    tax: Tax
+    factor: int
+    per_wh: int
+
+
+@dataclass(frozen=True)
+class TariffVersion:
+    """A price list in force from ``valid_from`` (milliseconds UTC) on."""
+
+    id: str
+    tariff_id: str
+    valid_from: int
+    currency: str
+    calendar: BandCalendar
+    ladders: tuple[Ladder, ...]
+    meaning: BlockBandMeaning = BlockBandMeaning.POOLED_CHRONOLOGICAL
+    basis: BlockBasis = BlockBasis.CONSUMPTION_TIME
+    block_period: PeriodRule = field(default_factory=PeriodRule)
+    """After which the ladders start anew."""
+    billing_period: PeriodRule = field(default_factory=PeriodRule)
+    """For which monthly charges, demand, minimum, free units and history run."""
+    history_periods: int = 0
+    """With n > 0 the block of all units is that of the mean of the n billing periods before."""
+    prorate: bool = False
+    """A supply that begins within a period has block limits, free units and charges in proportion.
+
+    Without it the first period has full limits and free units, and no weekly, monthly or minimum charge.
+    """
+    prorate_last: bool = False
+    """Who moves out within a period gets back what was paid for the days after, and owes the minimum charge
+    for the days before alone. Without it nothing is given back, and no minimum is made up.
+    """
+    standing: tuple[StandingCharge, ...] = ()
+    demand: DemandCharge | None = None
+    minimum: int = 0
+    """Least sum of the charges of a billing period before tax, made up at its end."""
+    free_wh: int = 0
+    """First units of a billing period that cost an eligible supply nothing."""
+    free_climbs: bool = True
+    """Free units count on the ladder."""
+    lifeline: Lifeline | None = None
+    taxes: tuple[Tax, ...] = ()
+    source: str = ""
+    """Where and when the price list was published."""
+    profile: LoadProfile | None = None
+    """How use is spread over a time without readings; None for evenly."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone in which windows and periods are meant."""
+        return self.calendar.zone
+
+    @property
+    def time_zone(self) -> str:
+        """Return the name of the time zone."""
+        return self.calendar.time_zone
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Return the bands."""
+        return self.calendar.bands
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """Return ladder and column of each band."""
+        return {
+            band: (index, column)
+            for index, ladder in enumerate(self.ladders)
+            for column, band in enumerate(ladder.bands)
+        }
+
+    def ladder_of(self, band: str) -> int:
+        """Return the position of the ladder that a band climbs."""
+        return self._places[band][0]
+
+    def price(self, block: int, band: str) -> int:
+        """Return the amount per MWh before tax; blocks count from 0."""
+        ladder, column = self._places[band]
+        return self.ladders[ladder].prices[block][column]
+
+    def period(self, at: int) -> str:
+        """Return the billing period of an instant as an ISO interval."""
+        return self.billing_period.text(local_day(at, self.zone))
+
+    @cached_property
+    def derived(self) -> bool:
+        """Say whether some line is no plain sum but a value of the period to date."""
+        maximum = self.demand is not None and self.demand.of is DemandOf.MAXIMUM
+        pro_rata = self.meaning is BlockBandMeaning.POOLED_PRO_RATA
+        return maximum or pro_rata or self.minimum > 0 or self.lifeline is not None
+
+    @cached_property
+    def terms(self) -> dict[TaxBase, tuple[TaxTerm, ...]]:
+        """Return what each tax adds to each kind of charge."""
+        return {base: _terms(self.taxes, base) for base in TaxBase}
+
+    def taxed(self, price: int) -> int:
+        """Return the exact value of one Wh at a price per MWh, exclusive taxes and levies added."""
+        added = (term for term in self.terms[TaxBase.CONSUMPTION] if not term.tax.inclusive)
+        return price * (EXACT // WH_PER_MWH) + sum(price * term.factor + term.per_wh for term in added)
+
+
+def _terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
+    """Return what each tax adds to a charge of one kind, taxes on taxes followed through."""
+    found: dict[str, TaxTerm] = {}
+    energy = base is TaxBase.CONSUMPTION
+    for tax in taxes:
+        below = [found[name] for name in tax.on if name in found]
+        factor = tax.rate_ppm * ((PPM if base in tax.on else 0) + sum(term.factor // PPM for term in below))
+        per_wh = sum(term.per_wh for term in below) * tax.rate_ppm // PPM
+        per_wh += tax.per_mwh * (EXACT // WH_PER_MWH) if energy else 0
+        if factor or per_wh or (tax.inclusive and base in tax.on):
+            found[tax.name] = TaxTerm(tax, factor, per_wh)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """An interval in which one band of one version holds and no period ends."""
+
+    start: int
+    end: int
+    version: TariffVersion
+    band: str
+    ladder: int
+    period: str
+    """Billing period."""
+    block_period: str
+    derived: bool = False
+    """Some line of its billing period is a value to date."""
+
+    @property
+    def steps(self) -> Ladder:
+        """Return the ladder that energy climbs in it."""
+        return self.version.ladders[self.ladder]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Tariff versions of one supply in order of their start."""
+
+    versions: tuple[TariffVersion, ...]
+    """Of two with the same start the later one given is in force."""
+
+    def __post_init__(self) -> None:
+        """Bring the versions into the order of their start."""
+        in_order = sorted(self.versions, key=lambda version: version.valid_from)
+        object.__setattr__(self, "versions", tuple(in_order))
+
+    def at(self, instant: int) -> TariffVersion:
+        """Return the version in force; raises ``TariffError`` before the first."""
+        for version in reversed(self.versions):
+            if version.valid_from <= instant:
+                return version
+        msg = f"no tariff version is in force at {instant}"
+        raise TariffError(msg)
+
+    def next_start(self, instant: int) -> int | None:
+        """Return when the next version begins, or None."""
+        for version in self.versions:
+            if version.valid_from > instant:
+                return version.valid_from
+        return None
+
+    def version(self, version_id: str) -> TariffVersion:
+        """Return a version by its id."""
+        return self._by_id[version_id]
+
+    def profiled(self, start: int, end: int) -> bool:
+        """Say whether some version in force between two instants has a load profile."""
+        ends = [*(version.valid_from for version in self.versions[1:]), end]
+        return any(
+            version.profile is not None and version.valid_from < end and until > start
+            for version, until in zip(self.versions, ends, strict=True)
+        )
+
+    def stretch(self, at: int) -> Stretch:
+        """Return the stretch around an instant; the newest is remembered, since readings come in order."""
+        newest = self._newest
+        if newest and newest[0].start <= at < newest[0].end:
+            return newest[0]
+        newest[:] = [self._stretch(at)]
+        return newest[0]
+
+    def _stretch(self, at: int) -> Stretch:
+        version = self.at(at)
+        span = version.calendar.at(at)
+        day = local_day(at, version.zone)
+        period = version.billing_period.text(day)
+        return Stretch(
+            max(span.start, version.valid_from),
+            min(span.end, self.next_start(at) or span.end),
+            version,
+            span.band,
+            version.ladder_of(span.band),
+            period,
+            version.block_period.text(day),
+            self.derives(period),
+        )
+
+    def derives(self, period: str) -> bool:
+        """Say whether some version in force in a billing period has lines that are values to date.
+
+        Then what any version charges in it may change them.
+        """
+        found = self._derived.get(period)
+        if found is None:
+            start, end = (day_start(day, self.versions[0].zone) for day in bounds(period))
+            ends = [*(version.valid_from for version in self.versions[1:]), end]
+            found = self._derived[period] = any(
+                version.derived and version.valid_from < end and until > start
+                for version, until in zip(self.versions, ends, strict=True)
+            )
+        return found
+
+    @cached_property
+    def _derived(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _newest(self) -> list[Stretch]:
+        return []
+
+    @cached_property
+    def _by_id(self) -> dict[str, TariffVersion]:
+        """Return the versions by their ids."""
+        return {version.id: version for version in reversed(self.versions)}
+
+
+def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
+    """Return the timeline of a supply that changed its tariff: each holds from its turn until the next.
+
+    The first tariff holds from its own first version on.
+    """
+    ends = [start for start, _ in turns[1:]] + [None]
+    parts: list[TariffVersion] = []
+    for index, ((start, versions), end) in enumerate(zip(turns, ends, strict=True)):
+        nexts = [version.valid_from for version in versions[1:]] + [None]
+        for version, following in zip(versions, nexts, strict=True):
+            begin = version.valid_from if index == 0 else max(version.valid_from, start)
+            stops = [instant for instant in (following, end) if instant is not None]
+            if not stops or begin < min(stops):
+                parts.append(replace(version, valid_from=begin))
+    return Timeline(tuple(parts))
+
+
+def share(rule: PeriodRule, day: date, started: date | None, ended: date | None = None) -> tuple[int, int]:
+    """Return how many days of the period around ``day`` lie within a supply's time, of how many."""
+    start = rule.start_of(day)
+    end = rule.next_start(start)
+    first = start if started is None else min(max(start, started), end)
+    stop = end if ended is None else max(min(end, ended + timedelta(days=1)), first)
+    return (stop - first).days, (end - start).days
+
+
+def limits(version: TariffVersion, ladder: int, block_period: str, started: date | None) -> tuple[int, ...]:
+    """Return the limits of a ladder in a block period, in proportion where the supply began within it."""
+    full = version.ladders[ladder].limits
+    if not full or not version.prorate or started is None:
+        return full
+    days, total = share(version.block_period, bounds(block_period)[0], started)
+    # Energy of a time before the supply began is priced as in any whole period.
+    return full if days in (0, total) else tuple(limit * days // total for limit in full)
+
+
+def day_spans(version: TariffVersion, day: date) -> tuple[Span, ...]:
+    """Return the bands of a local day in order, without gaps, by the wall clock also across DST changes."""
+    return version.calendar.spans(day)
+
+
+def span_at(version: TariffVersion, at: int) -> Span:
+    """Return the band in force at an instant, within its local day."""
+    return version.calendar.at(at)
+
+
+def next_price_change(version: TariffVersion, at: int, *, days: int = 8) -> int | None:
+    """Return the next instant at which another band begins, or None if none does within the days."""
+    present = span_at(version, at).band
+    day = local_day(at, version.zone)
+    for offset in range(days):
+        for span in day_spans(version, day + timedelta(days=offset)):
+            if span.start > at and span.band != present:
+                return span.start
+    return None
+
+
+def check_tariff(version: TariffVersion) -> None:
+    """Raise ``TariffError`` unless every minute of every year has exactly one price and all parts agree."""
+    try:
+        check_bands(version.calendar)
+    except BandError as error:
+        raise TariffError(str(error)) from error
+    _check_ladders(version)
+    _check_meaning(version)
+    _check_periods(version)
+    _check_charges(version)
+    _check_taxes(version)
+
+
+def _check_ladders(version: TariffVersion) -> None:
+    """Check that every band climbs one ladder and every block prices every band."""
+    named = [band for ladder in version.ladders for band in ladder.bands]
+    for band in version.bands:
+        if named.count(band.name) != 1:
+            times = "no ladder" if band.name not in named else "more than one ladder"
+            msg = f"band {band.name!r} has {times}; give each band prices once"
+            raise TariffError(msg)
+    unknown = [name for name in named if name not in {band.name for band in version.bands}]
+    if unknown:
+        msg = f"prices are given for {unknown[0]!r}, which is no band; name one of the bands"
+        raise TariffError(msg)
+    for ladder in version.ladders:
+        _check_ladder(ladder)
+
+
+def _check_ladder(ladder: Ladder) -> None:
+    """Check that block limits rise and that every block prices every band."""
+    rising = [0, *ladder.limits]
+    if any(low >= high for low, high in zip(rising, ladder.limits, strict=False)):
+        given = ", ".join(format_kwh(limit) for limit in ladder.limits)
+        msg = f"block limits must rise, each above the one before: {given}"
+        raise TariffError(msg)
+    if ladder.blocks != len(ladder.limits) + 1:
+        msg = (
+            f"{len(ladder.limits)} block limits make {len(ladder.limits) + 1} blocks,"
+            f" but {ladder.blocks} prices are given; give one price for each block"
+        )
+        raise TariffError(msg)
+    if any(len(row) != len(ladder.bands) or min(row, default=0) < 0 for row in ladder.prices):
+        msg = "every block needs one price for each band, none of them negative"
+        raise TariffError(msg)
+
+
+def _check_meaning(version: TariffVersion) -> None:
+    """Check that the meaning of blocks and bands fits the ladders."""
+    meaning = version.meaning
+    several = any(len(ladder.bands) > 1 for ladder in version.ladders)
+    if meaning is BlockBandMeaning.LADDER_PER_BAND and several:
+        msg = "with a ladder per band no two bands share one; give each band blocks of its own"
+        raise TariffError(msg)
+    if meaning is BlockBandMeaning.POOLED_PRO_RATA and version.block_period != version.billing_period:
+        msg = "pro rata blocks need blocks and bills of the same period; give both the same period"
+        raise TariffError(msg)
+    if version.history_periods and meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        msg = "a block by history applies to all units; leave out pro rata"
+        raise TariffError(msg)
+    if version.basis is BlockBasis.PURCHASE_TIME:
+        _check_purchase(version)
+
+
+def _check_purchase(version: TariffVersion) -> None:
+    """Check that units can be sold by the tariff: at the time of a top-up no band is known."""
+    if len(version.bands) > 1:
+        msg = "units bought at the top-up cannot know their band; leave out bands, or use consumption time"
+        raise TariffError(msg)
+    if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
+        msg = "units bought at the top-up keep their block; leave out pro rata"
+        raise TariffError(msg)
+    if version.lifeline is not None or version.history_periods:
+        msg = "units bought at the top-up keep their price; leave out lifeline and history"
+        raise TariffError(msg)
+
+
+def _check_periods(version: TariffVersion) -> None:
+    """Check that the periods can be told apart and begin on a day that every month has."""
+    for what, rule in (("block", version.block_period), ("billing", version.billing_period)):
+        last = 7 if rule.unit is PeriodUnit.WEEK else LATEST_ANCHOR_DAY
+        if rule.day not in range(1, last + 1) or rule.month not in range(1, 13):
+            msg = f"the {what} period begins on day {rule.day}; choose one from 1 to {last}"
+            raise TariffError(msg)
+    if version.billing_period.unit is not PeriodUnit.MONTH:
+        msg = f"bills run per month, not per {version.billing_period.unit}; give the day on which it begins"
+        raise TariffError(msg)
+    if version.history_periods not in range(25):
+        msg = f"a history of {version.history_periods} months is too long; use at most 24"
+        raise TariffError(msg)
+
+
+def _check_charges(version: TariffVersion) -> None:
+    """Check standing, demand and minimum charges, free units and lifeline."""
+    names = [charge.name for charge in version.standing]
+    if len(set(names)) != len(names):
+        msg = f"two standing charges are named {names[0]!r}; give each a name of its own"
+        raise TariffError(msg)
+    if any(charge.amount < 0 for charge in version.standing) or version.minimum < 0:
+        msg = "standing charge is negative; a rebate is not a standing charge"
+        raise TariffError(msg)
+    if any(
+        charge.per not in (PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH) for charge in version.standing
+    ):
+        msg = "a standing charge is per day, week or month; choose one of them"
+        raise TariffError(msg)
+    demand = version.demand
+    if demand is not None and (demand.per_kw < 0 or demand.interval_min not in INTERVALS_MIN):
+        msg = f"a demand charge is not negative and of 15, 30 or 60 minutes, not {demand.interval_min}"
+        raise TariffError(msg)
+    if version.free_wh < 0:
+        msg = "free units are negative; leave them out"
+        raise TariffError(msg)
+    lifeline = version.lifeline
+    if lifeline is not None and (
+        lifeline.limit_wh <= 0 or len(lifeline.prices) != len(version.bands) or min(lifeline.prices) < 0
+    ):
+        msg = "a lifeline needs a limit above zero and one price for each band, none of them negative"
+        raise TariffError(msg)
+
+
+def _check_taxes(version: TariffVersion) -> None:
+    """Check that taxes have names, signs and bases that make sense, and end up exact."""
+    seen: dict[str, int] = {base.value: 0 for base in TaxBase}
+    for tax in version.taxes:
+        if tax.name in seen:
+            msg = f"two of the tax entries are named {tax.name!r}; give each tax a name of its own"
+            raise TariffError(msg)
+        _check_tax(tax, seen)
+        seen[tax.name] = 1 + max((seen[name] for name in tax.on), default=0)
+    _check_rebates(version)
+
+
+def _check_rebates(version: TariffVersion) -> None:
+    """Check that no rebate gives back more than the charge that it is on."""
+    rows = [row for ladder in version.ladders for row in ladder.prices]
+    rows += [version.lifeline.prices] if version.lifeline is not None else []
+    negative = any(version.taxed(price) < 0 for row in rows for price in row)
+    for terms in version.terms.values():
+        negative = negative or sum(term.factor for term in terms if not term.tax.inclusive) < -PPM * PPM
+    if negative:
+        msg = "rebates give back more than is charged; lower them until every unit costs nothing at least"
+        raise TariffError(msg)
+
+
+def _check_tax(tax: Tax, seen: dict[str, int]) -> None:
+    """Check one tax; ``seen`` has how deep the taxes before it are nested."""
+    what = f"{tax.kind} {tax.name!r}"
+    negative = tax.rate_ppm < 0 or tax.per_mwh < 0
+    if tax.kind is TaxKind.REBATE and (tax.rate_ppm > 0 or tax.per_mwh > 0 or tax.inclusive):
+        msg = f"{what} adds to the charges; write a rebate as a negative rate"
+        raise TariffError(msg)
+    if tax.kind is not TaxKind.REBATE and negative:
+        msg = f"{what} is negative; a rebate is not a tax"
+        raise TariffError(msg)
+    unknown = sorted(name for name in tax.on if name not in seen)
+    if unknown:
+        msg = f"{what} is raised on {unknown[0]!r}, which is no charge and no tax before it; put that first"
+        raise TariffError(msg)
+    if any(seen[name] > 1 for name in tax.on):
+        msg = f"{what} is a tax on a tax on a tax; join two of them into one rate"
+        raise TariffError(msg)
+    if tax.inclusive and (tax.per_mwh or any(name not in set(TaxBase) for name in tax.on)):
+        msg = f"{what} is contained in prices and can only be a rate on charges; leave out the rest"
+        raise TariffError(msg)

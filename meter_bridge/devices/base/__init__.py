@@ -1,0 +1,1 @@
+"""What every meter family is made of."""

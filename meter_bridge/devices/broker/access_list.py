@@ -1,0 +1,186 @@
+"""Who may say and hear what at the broker: each device its own topics, the bridge what it needs.
+
+One user for each client of the broker: a Tasmota or Shelly device with all its channels, a Zigbee2MQTT
+gateway with all its devices. Tasmota's discovery is written by nobody: whoever may write it could announce a
+neighbour's topic with another layout, and take the neighbour's commands away.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+import hashlib
+import re
+from typing import Final
+
+from meter_bridge.devices.base.addresses import Address, parse_address
+from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.registry import SOURCE, ZIGBEE2MQTT_BASE, build_drivers
+
+BRIDGE: Final = "prepaid-meter"
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_HASH_DIGITS: Final = 6
+
+
+class RightsError(ValueError):
+    """Devices whose rights cannot be kept apart."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Keep what is wrong and the way out."""
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the broker with the topic filters that it may publish to and receive from."""
+
+    name: str
+    what: str
+    """Whom it stands for, for people."""
+    writes: tuple[str, ...]
+    reads: tuple[str, ...]
+
+
+def users_of(addresses: Iterable[str]) -> tuple[User, ...]:
+    """Return the bridge's user and one for each device of the addresses; raise ``RightsError``."""
+    in_use = sorted(set(addresses))
+    parsed = [parse_address(each) for each in in_use]
+    devices = {each.name: each for each in (_RIGHTS[address.family](address) for address in parsed)}
+    refuse_shared([devices[name] for name in sorted(devices)])
+    return (_bridge(in_use, parsed), *(devices[name] for name in sorted(devices)))
+
+
+def _tasmota(address: Address) -> User:
+    """Source: Tasmota documentation, *MQTT*: ``tele`` and ``stat`` are the device's, ``cmnd`` is others'."""
+    topic = _checked(address)
+    return User(
+        _name(address),
+        f"Tasmota {topic}",
+        tuple(f"{base}/+" for base in _both(("tele", "stat"), topic)),
+        tuple(f"{base}/+" for base in _both(("cmnd",), topic)),
+    )
+
+
+def _shelly(address: Address) -> User:
+    """Source: Shelly technical documentation, *MQTT* and *RPC Channels*; answers go to who asked."""
+    prefix = _checked(address)
+    own = ("online", "events/rpc", "status/+")
+    return User(
+        _name(address),
+        f"Shelly {prefix}",
+        (*(f"{prefix}/{each}" for each in own), f"{SOURCE}/{prefix}/rpc"),
+        (f"{prefix}/rpc", f"{prefix}/command", f"{prefix}/command/+"),
+    )
+
+
+def _zigbee2mqtt(_address: Address) -> User:
+    """Return the gateway's user, which speaks for all of its devices."""
+    topics = (f"{ZIGBEE2MQTT_BASE}/#",)
+    return User(ZIGBEE2MQTT_BASE, "Zigbee2MQTT gateway", topics, topics)
+
+
+_RIGHTS: Final[Mapping[Family, Callable[[Address], User]]] = {
+    Family.TASMOTA: _tasmota,
+    Family.SHELLY: _shelly,
+    Family.ZIGBEE2MQTT: _zigbee2mqtt,
+}
+
+
+def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> User:
+    """Return the bridge's user: hears what its drivers subscribe to, commands every device it may find."""
+    heard = {name for driver in build_drivers(in_use) for name, _ in driver.filters()}
+    commands = {"cmnd/#", "+/cmnd/#", "+/rpc", f"{ZIGBEE2MQTT_BASE}/+/set", f"{ZIGBEE2MQTT_BASE}/+/get"}
+    nested = (each for each in parsed if "/" in each.device)
+    commands |= {topic for each in nested for topic in _nested_commands(each)}
+    return User(BRIDGE, "the bridge", tuple(sorted(commands)), tuple(sorted(heard)))
+
+
+def _nested_commands(address: Address) -> tuple[str, ...]:
+    """Return the command topics of a device whose name holds a slash, which ``+`` does not match."""
+    device = address.device
+    return {
+        Family.TASMOTA: (f"{device}/cmnd/+",),
+        Family.SHELLY: (f"{device}/rpc",),
+        Family.ZIGBEE2MQTT: (f"{ZIGBEE2MQTT_BASE}/{device}/set", f"{ZIGBEE2MQTT_BASE}/{device}/get"),
+    }[address.family]
+
+
+def _both(prefixes: Iterable[str], topic: str) -> list[str]:
+    """Return a device's topics in both usual layouts, prefix first and last."""
+    return [base for prefix in prefixes for base in (f"{prefix}/{topic}", f"{topic}/{prefix}")]
+
+
+def _checked(address: Address) -> str:
+    """Return a device's name; raise ``RightsError`` for one that an access list would read as another."""
+    if address.device != address.device.strip():
+        raise RightsError(
+            f"{address}: the device's name begins or ends with a space, which an access list leaves out",
+            "rename the device",
+        )
+    return address.device
+
+
+def _name(address: Address) -> str:
+    """Return a user's name of plain letters, different for different devices."""
+    plain = _UNUSUAL.sub("-", address.device)
+    name = f"{address.family}-{plain}"
+    if plain == address.device:
+        return name
+    return f"{name}-{hashlib.sha256(address.device.encode()).hexdigest()[:_HASH_DIGITS]}"
+
+
+def refuse_shared(devices: Sequence[User]) -> None:
+    """Raise ``RightsError`` where one device could speak for another, or command it."""
+    written = FilterTree()
+    for each in devices:
+        for topic in each.writes:
+            written.add(topic, each)
+    for victim in devices:
+        for topic in (*victim.writes, *victim.reads):
+            other = next((each for each in written.overlapping(topic) if each is not victim), None)
+            if other is not None:
+                raise RightsError(
+                    f"{other.what} could publish to '{topic}', which is {victim.what}'s", "rename one of them"
+                )
+
+
+class FilterTree:
+    """Topic filters with whose they are, level by level."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._users: list[User] = []
+        self._below: dict[str, FilterTree] = {}
+
+    def add(self, topic: str, user: User) -> None:
+        """Add a filter."""
+        node = self
+        for level in topic.split("/"):
+            node = node._below.setdefault(level, FilterTree())
+        node._users.append(user)  # noqa: SLF001
+
+    def overlapping(self, topic: str) -> Iterator[User]:
+        """Yield whose filters match some topic that this one matches as well."""
+        yield from self._walk(topic.split("/"))
+
+    def _walk(self, levels: Sequence[str]) -> Iterator[User]:
+        if "#" in self._below:
+            yield from self._below["#"]._users  # noqa: SLF001
+        if not levels:
+            yield from self._users
+        elif levels[0] == "#":
+            yield from self._all()
+        else:
+            for name, node in self._matching(levels[0]):
+                if name != "#":
+                    yield from node._walk(levels[1:])  # noqa: SLF001
+
+    def _matching(self, level: str) -> list[tuple[str, FilterTree]]:
+        if level == "+":
+            return list(self._below.items())
+        return [(name, self._below[name]) for name in (level, "+") if name in self._below]
+
+    def _all(self) -> Iterator[User]:
+        yield from self._users
+        for node in self._below.values():
+            yield from node._all()  # noqa: SLF001

@@ -1,0 +1,135 @@
+"""The bridge's side of the broker: messages to drivers, their items to the engine, commands back.
+
+Readings are acknowledged on receipt: the meter's register is the record, not the message.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+import logging
+from typing import Final
+
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
+from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
+from meter_bridge.devices.broker.url import MqttSettings
+
+LOGGER: Final = logging.getLogger(__name__)
+
+ROUTE_LIMIT: Final = 200_000
+"""Topics remembered with their driver; beyond it the memory starts anew."""
+
+type OnItems = Callable[[Sequence[Item]], None]
+"""Takes the items of one message."""
+type OnConnected = Callable[[bool], None]
+
+
+class MqttConnection:
+    """Feeds drivers from one broker."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        drivers: Sequence[Driver],
+        on_items: OnItems,
+        on_connected: OnConnected,
+        *,
+        own_alone: bool = False,
+        make_client: MakeClient = gmqtt_client,
+    ) -> None:
+        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items.
+
+        ``own_alone`` leaves the messages of devices that are not in use to others.
+        """
+        self._drivers = tuple(drivers)
+        self._own_alone = own_alone
+        self._on_items = on_items
+        self._session = BrokerSession(
+            settings,
+            filters=self._filters,
+            on_message=self.receive,
+            on_connected=on_connected,
+            make_client=make_client,
+        )
+        self._routes: dict[str, Driver] = {}
+        self.messages = 0
+        """Messages heard since the start, foreign ones included."""
+        self.rejections: Counter[str] = Counter()
+        """Messages that could not be read, per kind."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker's connection stands."""
+        return self._session.connected
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no connection, for people."""
+        return self._session.problem
+
+    @property
+    def in_flight(self) -> int:
+        """Number of commands that the broker has not acknowledged."""
+        return self._session.in_flight
+
+    def start(self) -> None:
+        """Begin connecting; raise ``BrokerSettingsError`` for settings that cannot work."""
+        self._session.start()
+
+    async def stop(self) -> None:
+        """Disconnect and end."""
+        await self._session.stop()
+
+    def send(self, publish: Publish) -> bool:
+        """Hand a command over; False when it could not be, and then nothing is kept."""
+        return self._session.send(Outbound(publish.topic, publish.payload, publish.qos))
+
+    def refresh(self) -> None:
+        """Subscribe to what drivers have come to need, after ``assign``."""
+        self._session.refresh()
+
+    def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
+        """Route one message to its driver and the driver's items onwards."""
+        self.messages += 1
+        driver = self._routes.get(topic)
+        if driver is None:
+            self._find(topic, payload, retained=retained)
+            return
+        items = driver.decode(topic, payload, retained=retained)
+        if items:
+            self._pass_on(items)
+
+    def _find(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Let each driver try, and remember the one that understood the topic."""
+        for driver in self._drivers:
+            items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
+            if items:
+                if len(self._routes) >= ROUTE_LIMIT:
+                    self._routes.clear()
+                self._routes[topic] = driver
+                self._pass_on(items)
+                return
+
+    def _pass_on(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Publish):
+                self._session.send(Outbound(item.topic, item.payload, item.qos), urgent=False)
+            elif isinstance(item, Rejected):
+                self._count(item)
+            elif isinstance(item, Discovered):
+                self._session.refresh()
+        self._on_items(items)
+
+    def _count(self, rejected: Rejected) -> None:
+        self.rejections[rejected.kind] += 1
+        if self.rejections[rejected.kind] == 1:
+            LOGGER.warning(
+                "unreadable message (%s) on %s: %s; more of this kind are only counted",
+                rejected.kind,
+                rejected.topic,
+                rejected.detail,
+            )
+
+    def _filters(self) -> Sequence[tuple[str, int]]:
+        if self._own_alone:
+            return [named for driver in self._drivers for named in driver.own_filters()]
+        return [named for driver in self._drivers for named in driver.filters()]

@@ -1,0 +1,307 @@
+"""One lasting connection to an MQTT 5 broker; the only place that knows gmqtt.
+
+Each attempt uses a fresh client: gmqtt's own reconnection keeps packet ids that a lost session never
+frees and does not subscribe again. Handlers are plain functions, so that the socket itself gives
+back-pressure.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+import logging
+import ssl
+from typing import Final, Protocol, cast
+
+import gmqtt
+
+from meter_bridge.devices.broker.outgoing_queue import Outbound, Outgoing
+from meter_bridge.devices.broker.url import MqttSettings
+
+LOGGER: Final = logging.getLogger(__name__)
+CLIENT_LOGGER: Final = logging.getLogger(f"{__name__}.client")
+CONNECT_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+FIRST_DELAY_S: Final = 0.2
+LONGEST_DELAY_S: Final = 15.0
+LARGEST_PACKET: Final = 9 * 1024 * 1024
+"""The broker keeps larger messages to itself; the largest that a driver reads has 8 MB."""
+DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
+RESERVED_PACKET_IDS: Final = 3
+"""Ids that publishing leaves free, for subscriptions and for gmqtt's own margin."""
+FILTERS_PER_REQUEST: Final = 200
+REFRESH_DELAY_S: Final = 0.05
+NO_RECONNECTION: Final = -2
+SESSION_TAKEN_OVER: Final = 0x8E
+REFUSED: Final = 0x80
+
+
+class Client(Protocol):
+    """The part of gmqtt's client that is used; a simulation passes a stand-in."""
+
+    is_connected: bool
+    on_connect: Callable[[object, int, int, dict[str, list[int]]], None]
+    on_message: Callable[[object, str | bytes, bytes, int, dict[str, object]], None]
+    on_subscribe: Callable[[object, int, Sequence[int], object], None]
+    on_disconnect: Callable[[object, object], None]
+
+    async def connect(self, host: str, port: int, ssl: object, keepalive: int) -> None:
+        """Connect; raise ``OSError`` or ``gmqtt.MQTTConnectError``."""
+
+    async def disconnect(self) -> None:
+        """Say goodbye and close the socket."""
+
+    def subscribe(self, subscriptions: list[object]) -> int:
+        """Ask for topics; ``on_subscribe`` brings the answer."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
+        """Send a message; raise ``OverflowError`` where no packet id is free."""
+
+
+type MakeClient = Callable[[MqttSettings, Outgoing], Client]
+"""Returns a fresh client that notes in ``Outgoing`` which packet ids are in flight."""
+
+
+def gmqtt_client(settings: MqttSettings, outgoing: Outgoing) -> Client:
+    """Return a client that has not connected yet."""
+    client = gmqtt.Client(
+        settings.client_id,
+        clean_session=True,
+        persistent_storage=outgoing,
+        logger=CLIENT_LOGGER,
+        maximum_packet_size=LARGEST_PACKET,
+    )
+    client.set_config({"reconnect_retries": NO_RECONNECTION})
+    if settings.username is not None:
+        client.set_auth_credentials(settings.username, settings.password)
+    # gmqtt tells of every lost connection several times, on several loggers; this file says it once.
+    CLIENT_LOGGER.setLevel(logging.CRITICAL)
+    logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
+    return cast("Client", client)
+
+
+class BrokerSession:
+    """Connects, subscribes, hears, sends and reconnects until stopped."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        filters: Callable[[], Sequence[tuple[str, int]]],
+        on_message: Callable[[str, bytes, bool], None],
+        on_connected: Callable[[bool], None],
+        make_client: MakeClient = gmqtt_client,
+    ) -> None:
+        """Take what to hear and whom to tell; nothing happens before ``start``."""
+        self._make_client = make_client
+        self._settings = settings
+        self._filters = filters
+        self._on_message = on_message
+        self._on_connected = on_connected
+        self._outgoing = Outgoing(self._publish)
+        self._client: Client | None = None
+        self._connected = False
+        self._lost = asyncio.Event()
+        self._subscribed: set[str] = set()
+        self._subscribing: list[str] = []
+        self._refresh: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.problem: str | None = None
+        """Why there is no connection, for people; None while connected."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted the connection and it stands."""
+        return self._connected
+
+    @property
+    def in_flight(self) -> int:
+        """Number of published messages that the broker has not acknowledged."""
+        return self._outgoing.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait for the broker's window."""
+        return self._outgoing.waiting
+
+    def start(self) -> None:
+        """Begin connecting in the background; raise ``BrokerSettingsError`` for settings that cannot work."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(self._settings.context()), name="mqtt-session")
+
+    async def stop(self) -> None:
+        """Disconnect and end; safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def send(self, message: Outbound, *, urgent: bool = True) -> bool:
+        """Hand a message over; False when not connected or when too many wait already."""
+        return self._outgoing.offer(message, urgent=urgent)
+
+    def refresh(self) -> None:
+        """Subscribe soon to what the filters name and is not subscribed yet; many calls make one request."""
+        if self._connected and self._refresh is None:
+            self._refresh = asyncio.get_running_loop().call_later(REFRESH_DELAY_S, self._subscribe_missing)
+
+    def _subscribe_missing(self) -> None:
+        self._cancel_refresh()
+        if not self._connected or self._subscribing or self._client is None:
+            return
+        missing = [(name, qos) for name, qos in self._filters() if name not in self._subscribed]
+        if missing:
+            batch = missing[:FILTERS_PER_REQUEST]
+            self._subscribing = [name for name, _ in batch]
+            self._client.subscribe([gmqtt.Subscription(name, qos=qos) for name, qos in batch])
+
+    def _cancel_refresh(self) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._refresh = None
+
+    async def _run(self, context: ssl.SSLContext | None) -> None:
+        delay = FIRST_DELAY_S
+        while True:
+            if await self._hold_connection(context):
+                delay = FIRST_DELAY_S
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY_S)
+
+    async def _hold_connection(self, context: ssl.SSLContext | None) -> bool:
+        """Keep one connection as long as it stands; return whether it ever stood."""
+        client = self._new_client()
+        try:
+            await self._connect(client, context)
+            await self._lost.wait()
+        except (OSError, gmqtt.MQTTConnectError) as error:
+            self._explain(error)
+        finally:
+            stood = self._drop()
+            await _close(client)
+        return stood
+
+    def _new_client(self) -> Client:
+        client = self._make_client(self._settings, self._outgoing)
+        client.on_connect = self._accepted
+        client.on_message = self._heard
+        client.on_subscribe = self._subscriptions_granted
+        client.on_disconnect = self._disconnected
+        self._lost = asyncio.Event()
+        self._client = client
+        return client
+
+    async def _connect(self, client: Client, context: ssl.SSLContext | None) -> None:
+        settings = self._settings
+        connecting = asyncio.ensure_future(
+            client.connect(settings.host, settings.port, context or False, settings.keepalive_s)
+        )
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait(
+                {connecting, lost}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not connecting.done() and not self._connected:
+                raise ConnectionError("the broker accepted the socket but not an MQTT 5 connection")
+            if connecting.done():
+                connecting.result()
+        finally:
+            lost.cancel()
+            connecting.cancel()
+
+    def _accepted(self, client: object, _flags: int, _code: int, properties: dict[str, list[int]]) -> None:
+        if client is not self._client:
+            return
+        granted = properties.get("receive_maximum", [DEFAULT_RECEIVE_MAXIMUM])[0]
+        self._outgoing.open(max(1, min(self._settings.in_flight, granted - RESERVED_PACKET_IDS)))
+        self._subscribed.clear()
+        self._subscribing = []
+        self._connected = True
+        self.problem = None
+        LOGGER.info("connected to the broker %s", self._settings.place())
+        self._subscribe_missing()
+        self._on_connected(True)  # noqa: FBT003
+
+    def _subscriptions_granted(
+        self, client: object, _mid: int, granted: Sequence[int], _properties: object
+    ) -> None:
+        if client is not self._client:
+            return
+        asked, self._subscribing = self._subscribing, []
+        self._subscribed.update(asked)
+        refused = [name for name, code in zip(asked, granted, strict=False) if code >= REFUSED]
+        if refused:
+            LOGGER.error(
+                "the broker %s refuses the subscriptions %s: allow them to user '%s'",
+                self._settings.place(),
+                ", ".join(refused[:10]),
+                self._settings.username,
+            )
+        self._subscribe_missing()
+
+    def _heard(
+        self, _client: object, topic: str | bytes, payload: bytes, _qos: int, properties: dict[str, object]
+    ) -> None:
+        if isinstance(topic, bytes):
+            return
+        try:
+            self._on_message(topic, payload, bool(properties["retain"]))
+        except Exception:
+            LOGGER.exception("a message on %s could not be processed", topic[:200])
+
+    def _disconnected(self, client: object, packet: object) -> None:
+        if client is not self._client:
+            return
+        if isinstance(packet, bytes) and packet[:1] == bytes([SESSION_TAKEN_OVER]):
+            LOGGER.error(
+                "another client with the id '%s' took this one's place at %s: give each its own client_id",
+                self._settings.client_id,
+                self._settings.place(),
+            )
+        self._lost.set()
+
+    def _drop(self) -> bool:
+        """Forget the connection and say so once; return whether it stood."""
+        stood, self._connected = self._connected, False
+        self._client = None
+        self._cancel_refresh()
+        self._outgoing.close()
+        if stood and self._task is not None:  # who was told to stop has lost nothing
+            self.problem = f"the connection to the broker {self._settings.place()} was lost"
+            LOGGER.warning("%s; trying again", self.problem)
+            self._on_connected(False)  # noqa: FBT003
+        return stood
+
+    def _explain(self, error: Exception) -> None:
+        problem = f"no connection to the broker {self._settings.place()}: {_remedy(error)}"
+        if problem != self.problem:
+            LOGGER.error("%s; trying again", problem)
+        self.problem = problem
+
+    def _publish(self, message: Outbound) -> bool:
+        client = self._client
+        if client is None or not self._connected or not client.is_connected:
+            return False
+        try:
+            client.publish(message.topic, message.payload, message.qos, retain=message.retain)
+        except OverflowError:
+            return False
+        return True
+
+
+async def _close(client: Client) -> None:
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.disconnect()
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}: name the CA that signed the broker's certificate as ca_file"
+    if isinstance(error, ssl.SSLError):
+        return f"{error.reason}: the port may not speak TLS; use mqtt:// there, or the broker's TLS port"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there: start the broker, or correct host and port"
+    if isinstance(error, gmqtt.MQTTConnectError):
+        return f"{error}: check user name, password and the broker's access rules"
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Shelly, generation 2 and later."""

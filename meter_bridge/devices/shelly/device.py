@@ -1,0 +1,379 @@
+"""One Shelly Gen2+ device: frames in, items out; the same over MQTT and over its WebSocket.
+
+Requests carry fixed ids, one per method, so that an answer tells what was asked without any memory of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+import re
+from typing import Final
+
+import msgspec
+
+from meter_bridge.devices.base.driver import Discovered, Item, Phase, Rejected, Report
+from meter_bridge.devices.base.quantities import (
+    current_ma,
+    frequency_mhz,
+    outstanding_phase,
+    power_factor_permille,
+    power_mw,
+    register_mwh,
+    voltage_mv,
+)
+from meter_bridge.devices.shelly.payloads import (
+    ABSENT,
+    COMPONENTS,
+    DEVICE_INFORMATION,
+    FRAME,
+    INSTANT,
+    SINGLE_PHASE,
+    SINGLE_PHASE_DATA,
+    SWITCHING,
+    SYSTEM,
+    THREE_PHASE,
+    THREE_PHASE_DATA,
+    Components,
+    Frame,
+    Switching,
+    System,
+)
+from meter_bridge.protocol.messages import RelayPosition
+
+MWH_PER_WH: Final = 1000
+GET_STATUS: Final = 1
+GET_DEVICE_INFO: Final = 2
+SWITCH_SET: Final = 3
+NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
+SWITCHES: Final = frozenset({"switch", "pm1"})
+METERING: Final = frozenset({"switch", "pm1", "em", "em1"})
+COMPONENT_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+BOOT_TOLERANCE_S: Final = 60
+"""How far two computations of the boot instant may differ: the device's clock is corrected now and then."""
+OLDEST_CLOCK_S: Final = 1_600_000_000
+"""A device whose clock stands earlier has not learnt the time yet."""
+NEWEST_CLOCK_S: Final = 4_102_444_800
+
+type Values = tuple[
+    int | None,
+    int | None,
+    int | None,
+    int | None,
+    int | None,
+    RelayPosition | None,
+    int | None,
+    int | None,
+    tuple[Phase, ...],
+]
+"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay, returned Wh,
+power factor in thousandths, phases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An RPC call without its envelope."""
+
+    id: int
+    method: str
+    params: dict[str, object] = field(default_factory=dict)
+
+    def encoded(self, source: str, auth: Mapping[str, object] | None = None) -> bytes:
+        """Return the frame as bytes."""
+        frame: dict[str, object] = {"id": self.id, "src": source, "method": self.method}
+        if self.params:
+            frame["params"] = self.params
+        if auth is not None:
+            frame["auth"] = auth
+        return msgspec.json.encode(frame)
+
+
+ASK_STATUS: Final = Request(GET_STATUS, "Shelly.GetStatus")
+ASK_INFORMATION: Final = Request(GET_DEVICE_INFO, "Shelly.GetDeviceInfo")
+
+
+def switch_request(channel: str, position: RelayPosition) -> Request:
+    """Return the call that asks a relay to move."""
+    return Request(SWITCH_SET, "Switch.Set", {"id": int(channel), "on": position is RelayPosition.CLOSED})
+
+
+@dataclass(slots=True)
+class _Counters:
+    """The two counters of a switch: ``aenergy`` holds both directions where ``ret_aenergy`` exists."""
+
+    returned_mwh: int | None = None
+    returned_minute: int | None = None
+    complete: bool = False
+    """A full status has told whether there is a ``ret_aenergy``."""
+
+
+@dataclass(slots=True)
+class ShellyDevice:
+    """What is known of one device; ``name`` is its part of the address."""
+
+    name: str
+    status_known: bool = False
+    information_known: bool = False
+    label: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    booted_s: int | None = None
+    wants_status: bool = False
+    """A frame could not be understood without a full status."""
+    components: dict[str, bool] = field(default_factory=dict)
+    """Metering components with whether they have a register."""
+    counters: dict[str, _Counters] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def address(self, component: str) -> str:
+        """Return the address of a component: its number, with the kind only for ``em1``."""
+        kind, _, number = component.partition(":")
+        address = f"shelly:{self.name}/{component if kind == 'em1' else number}"
+        return self.addresses.setdefault(component, address)
+
+    def frame(self, payload: bytes) -> Sequence[Item]:
+        """Read one RPC frame."""
+        frame = FRAME.decode(payload)
+        if frame.method in NOTIFICATIONS:
+            if frame.params == ABSENT:
+                return ()
+            return self._status(frame.params, full=frame.method == "NotifyFullStatus")
+        return self._answer(frame)
+
+    def component(self, name: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
+        """Read the whole status of one component, as ``status/<component>`` carries it."""
+        return tuple(self._reports({name: msgspec.Raw(payload)}, None, full=True, retained=retained))
+
+    def _answer(self, frame: Frame) -> Sequence[Item]:
+        if frame.error is not None:
+            kind = "authentication_required" if frame.error.code == 401 else "request_refused"  # noqa: PLR2004
+            return (Rejected(kind, self.name, f"code {frame.error.code}: {frame.error.message:.120}"),)
+        if frame.result == ABSENT:
+            return ()
+        if frame.id == GET_STATUS:
+            return self._status(frame.result, full=True)
+        if frame.id == GET_DEVICE_INFO:
+            return self._information(frame.result)
+        return ()
+
+    def _status(self, raw: msgspec.Raw, *, full: bool) -> Sequence[Item]:
+        components = COMPONENTS.decode(raw)
+        at_ms = _instant_ms(components.get("ts"))
+        if not full:
+            return tuple(self._reports(components, at_ms, full=False, retained=False))
+        boot = self._boot(components.get("sys"))
+        reports = list(self._reports(components, at_ms, full=True, retained=False, boot=boot))
+        self.status_known = True
+        return (*self._discovered(), *reports)
+
+    def _information(self, raw: msgspec.Raw) -> Sequence[Item]:
+        told = DEVICE_INFORMATION.decode(raw)
+        self.label, self.model, self.firmware = told.name, told.model, told.ver
+        self.information_known = True
+        return self._discovered()
+
+    def _discovered(self) -> Sequence[Discovered]:
+        if not (self.status_known and self.information_known):
+            return ()
+        several = len(self.components) > 1
+        return tuple(self._offer(component, several=several) for component in sorted(self.components))
+
+    def _offer(self, component: str, *, several: bool) -> Discovered:
+        label = self.label or self.name
+        return Discovered(
+            self.address(component),
+            f"{label} {component}" if several else label,
+            self.model,
+            self.firmware,
+            has_register=self.components[component],
+            has_relay=component.startswith("switch:"),
+        )
+
+    def _reports(
+        self,
+        components: Components,
+        at_ms: int | None,
+        *,
+        full: bool,
+        retained: bool,
+        boot: str | None = None,
+    ) -> Iterator[Report]:
+        found: dict[str, Values] = {}
+        for name, raw in components.items():
+            kind, _, number = name.partition(":")
+            reader = READERS.get(kind)
+            if reader is not None and COMPONENT_NUMBER.fullmatch(number):
+                owner = f"{kind.removesuffix('data')}:{number}"
+                values = reader(self, name, raw, full)
+                found[owner] = _joined(found[owner], values) if owner in found else values
+        for name, values in found.items():
+            self._remember(name, values)
+            yield self._report(name, values, at_ms, retained=retained, boot=boot)
+
+    def _report(
+        self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
+    ) -> Report:
+        register, power, voltage, current, frequency, relay, returned, factor, phases = values
+        online = None if retained else True
+        address = self.addresses.get(name) or self.address(name)
+        return Report(
+            address,
+            register,
+            1,
+            None,
+            power,
+            voltage,
+            current,
+            frequency,
+            relay,
+            online,
+            at_ms,
+            retained,
+            boot,
+            returned_wh=returned,
+            power_factor_permille=factor,
+            phases=phases,
+        )
+
+    def _remember(self, name: str, values: Values) -> None:
+        if values[0] is not None or name not in self.components:
+            self.components[name] = self.components.get(name, False) or values[0] is not None
+
+    def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
+        told = SWITCHING.decode(raw)
+        register = self._import_wh(name, told, full=full)
+        relay = None if told.output is None else RelayPosition.CLOSED if told.output else RelayPosition.OPEN
+        returned = None if told.ret_aenergy is None else _wh(told.ret_aenergy.total)
+        return _values(register, told.apower, told.voltage, told.current, told.freq, relay, returned, told.pf)
+
+    def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
+        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
+        counters = self.counters.setdefault(name, _Counters())
+        if full:
+            counters.complete = True
+            counters.returned_mwh = None
+        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
+            counters.returned_mwh = register_mwh(told.ret_aenergy.total, MWH_PER_WH)
+            counters.returned_minute = told.ret_aenergy.minute_ts
+        if told.aenergy is None or told.aenergy.total is None:
+            return None
+        total = register_mwh(told.aenergy.total, MWH_PER_WH)
+        if not self._consistent(counters, told):
+            self.wants_status = True
+            return None
+        return max(0, total - (counters.returned_mwh or 0)) // 1000
+
+    def _consistent(self, counters: _Counters, told: Switching) -> bool:
+        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
+            return True
+        if not counters.complete:
+            return False
+        same_minute = told.aenergy is not None and told.aenergy.minute_ts == counters.returned_minute
+        return not counters.returned_mwh or same_minute
+
+    def _boot(self, raw: msgspec.Raw | None) -> str | None:
+        """Name the boot by its instant, kept as long as the device's arithmetic stays near it."""
+        system = System() if raw is None else SYSTEM.decode(raw)
+        if system.unixtime is None or system.uptime is None:
+            return None
+        booted = system.unixtime - system.uptime
+        if self.booted_s is None or abs(booted - self.booted_s) > BOOT_TOLERANCE_S:
+            self.booted_s = booted
+        return str(self.booted_s)
+
+
+def _values(  # noqa: PLR0913, PLR0917 - as many as a component has
+    register: int | None,
+    power: float | None,
+    voltage: float | None,
+    current: float | None,
+    frequency: float | None,
+    relay: RelayPosition | None = None,
+    returned: int | None = None,
+    factor: float | None = None,
+) -> Values:
+    return (
+        register,
+        None if power is None else power_mw(power),
+        None if voltage is None else voltage_mv(voltage),
+        None if current is None else current_ma(current),
+        None if frequency is None else frequency_mhz(frequency),
+        relay,
+        returned,
+        power_factor_permille(factor),
+        (),
+    )
+
+
+def _joined(first: Values, second: Values) -> Values:
+    """Join what a component and its data component say; neither speaks of what the other does."""
+    register, power, voltage, current, frequency, relay, returned, factor, phases = first
+    return (
+        second[0] if register is None else register,
+        second[1] if power is None else power,
+        second[2] if voltage is None else voltage,
+        second[3] if current is None else current,
+        second[4] if frequency is None else frequency,
+        second[5] if relay is None else relay,
+        second[6] if returned is None else returned,
+        second[7] if factor is None else factor,
+        phases or second[8],
+    )
+
+
+def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = THREE_PHASE.decode(raw)
+    phases = (
+        _phase(told.a_act_power, told.a_voltage, told.a_current, told.a_pf),
+        _phase(told.b_act_power, told.b_voltage, told.b_current, told.b_pf),
+        _phase(told.c_act_power, told.c_voltage, told.c_current, told.c_pf),
+    )
+    voltages = [phase.voltage_mv for phase in phases if phase.voltage_mv is not None]
+    _, power, _, current, frequency, *_ = _values(
+        None, told.total_act_power, None, told.total_current, told.a_freq
+    )
+    known = phases if any(phase != Phase() for phase in phases) else ()
+    return None, power, outstanding_phase(voltages), current, frequency, None, None, None, known
+
+
+def _phase(power: float | None, voltage: float | None, current: float | None, factor: float | None) -> Phase:
+    _, milliwatts, millivolts, milliamperes, *_ = _values(None, power, voltage, current, None)
+    return Phase(milliwatts, millivolts, milliamperes, power_factor_permille(factor))
+
+
+def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = THREE_PHASE_DATA.decode(raw)
+    return _registers(told.total_act, told.total_act_ret)
+
+
+def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = SINGLE_PHASE.decode(raw)
+    return _values(None, told.act_power, told.voltage, told.current, told.freq, factor=told.pf)
+
+
+def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
+    told = SINGLE_PHASE_DATA.decode(raw)
+    return _registers(told.total_act_energy, told.total_act_ret_energy)
+
+
+def _registers(imported: float | None, returned: float | None) -> Values:
+    return _wh(imported), None, None, None, None, None, _wh(returned), None, ()
+
+
+def _wh(total: float | None) -> int | None:
+    return None if total is None else register_mwh(total, MWH_PER_WH) // 1000
+
+
+def _instant_ms(raw: msgspec.Raw | None) -> int | None:
+    """Return the notification's own time; None before the device has learnt the time."""
+    seconds = 0.0 if raw is None else INSTANT.decode(raw)
+    return round(seconds * 1000) if OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S else None
+
+
+type Reader = Callable[[ShellyDevice, str, msgspec.Raw, bool], Values]
+READERS: Final[Mapping[str, Reader]] = {
+    "switch": ShellyDevice._switching,  # noqa: SLF001
+    "pm1": ShellyDevice._switching,  # noqa: SLF001
+    "em": _three_phase,
+    "emdata": _three_phase_data,
+    "em1": _single_phase,
+    "em1data": _single_phase_data,
+}

@@ -1,0 +1,125 @@
+"""Shapes of Shelly Gen2+ RPC frames and components, only the members that a meter needs.
+
+Source: Shelly technical documentation, *RPC Protocol*, *Notifications*, *Switch*, *PM1*, *EM*, *EM1*.
+Energy is in Wh.
+"""
+
+from typing import Final
+
+import msgspec
+
+from meter_bridge.devices.base.decoding import Name, Small
+
+type Components = dict[str, msgspec.Raw]
+ABSENT: Final = msgspec.Raw()
+"""What a frame without the member holds."""
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """``aenergy`` or ``ret_aenergy``; ``minute_ts`` tells which minute's notification brought it."""
+
+    total: float | None = None
+    minute_ts: Small | None = None
+
+
+class Switching(msgspec.Struct, frozen=True):
+    """A ``switch`` or ``pm1`` component; a notification holds only what changed."""
+
+    output: bool | None = None
+    apower: float | None = None
+    voltage: float | None = None
+    current: float | None = None
+    freq: float | None = None
+    pf: float | None = None
+    aenergy: Counter | None = None
+    ret_aenergy: Counter | None = None
+
+
+class ThreePhase(msgspec.Struct, frozen=True):
+    """An ``em`` component: three phases and their sums."""
+
+    total_act_power: float | None = None
+    total_current: float | None = None
+    a_voltage: float | None = None
+    a_current: float | None = None
+    a_act_power: float | None = None
+    a_pf: float | None = None
+    a_freq: float | None = None
+    b_voltage: float | None = None
+    b_current: float | None = None
+    b_act_power: float | None = None
+    b_pf: float | None = None
+    c_voltage: float | None = None
+    c_current: float | None = None
+    c_act_power: float | None = None
+    c_pf: float | None = None
+
+
+class ThreePhaseData(msgspec.Struct, frozen=True):
+    """An ``emdata`` component; ``total_act`` is imported energy alone."""
+
+    total_act: float | None = None
+    total_act_ret: float | None = None
+
+
+class SinglePhase(msgspec.Struct, frozen=True):
+    """An ``em1`` component."""
+
+    act_power: float | None = None
+    voltage: float | None = None
+    current: float | None = None
+    freq: float | None = None
+    pf: float | None = None
+
+
+class SinglePhaseData(msgspec.Struct, frozen=True):
+    """An ``em1data`` component; ``total_act_energy`` is imported energy alone."""
+
+    total_act_energy: float | None = None
+    total_act_ret_energy: float | None = None
+
+
+class System(msgspec.Struct, frozen=True):
+    """The ``sys`` component; unixtime is None until the device knows the time."""
+
+    unixtime: Small | None = None
+    uptime: Small | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a request was refused; with code 401 the message is a challenge in JSON."""
+
+    code: int
+    message: str = ""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """A notification (``method``, ``params``) or an answer (``id``, ``result`` or ``error``)."""
+
+    id: int | None = None
+    src: str | None = None
+    method: str | None = None
+    params: msgspec.Raw = ABSENT
+    result: msgspec.Raw = ABSENT
+    error: Failure | None = None
+
+
+class DeviceInformation(msgspec.Struct, frozen=True):
+    """The answer to ``Shelly.GetDeviceInfo``."""
+
+    id: Name
+    name: Name | None = None
+    model: Name | None = None
+    ver: Name | None = None
+
+
+FRAME: Final = msgspec.json.Decoder(Frame)
+COMPONENTS: Final = msgspec.json.Decoder(Components)
+SWITCHING: Final = msgspec.json.Decoder(Switching)
+THREE_PHASE: Final = msgspec.json.Decoder(ThreePhase)
+THREE_PHASE_DATA: Final = msgspec.json.Decoder(ThreePhaseData)
+SINGLE_PHASE: Final = msgspec.json.Decoder(SinglePhase)
+SINGLE_PHASE_DATA: Final = msgspec.json.Decoder(SinglePhaseData)
+SYSTEM: Final = msgspec.json.Decoder(System)
+DEVICE_INFORMATION: Final = msgspec.json.Decoder(DeviceInformation)
+INSTANT: Final = msgspec.json.Decoder(float)

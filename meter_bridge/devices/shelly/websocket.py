@@ -1,0 +1,177 @@
+"""Shelly Gen2+ without a broker: RPC over the device's own WebSocket at ``ws://<host>/rpc``.
+
+The device sends its notifications to whoever has sent it a request with a ``src`` on the same socket.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+import logging
+import secrets
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.base.decoding import REFUSALS, TELEMETRY_LIMIT, rejected
+from meter_bridge.devices.base.driver import Report, Sink
+from meter_bridge.devices.shelly.device import (
+    ASK_INFORMATION,
+    ASK_STATUS,
+    Request,
+    ShellyDevice,
+    switch_request,
+)
+from meter_bridge.devices.shelly.digest import Answer, Challenge, answer, read_challenge
+from meter_bridge.devices.shelly.payloads import FRAME
+from meter_bridge.protocol.messages import RelayPosition
+
+LOGGER: Final = logging.getLogger(__name__)
+CONNECT_TIMEOUT_S: Final = 10.0
+HEARTBEAT_S: Final = 15.0
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 30.0
+NOT_AUTHENTICATED: Final = 401
+ATTEMPTS: Final = 3
+"""How often a request is repeated with a fresh challenge before the password is taken for wrong."""
+UNANSWERED_LIMIT: Final = 32
+
+
+class ShellyWebSocket:
+    """One device; a ``Link`` for all its channels in use."""
+
+    def __init__(
+        self,
+        host: str,
+        addresses: Sequence[str],
+        *,
+        password: str | None = None,
+        source: str = "prepaid-meter-bridge",
+        make_cnonce: Callable[[], int] = lambda: secrets.randbits(31),
+    ) -> None:
+        """Take where the device is and its addresses, which all name the same device."""
+        names = {parse_address(address).device for address in addresses}
+        if len(names) != 1:
+            raise ValueError(
+                f"{host} is one device, but the addresses name {len(names)}: {', '.join(sorted(names))}"
+            )
+        self.addresses = tuple(addresses)
+        self._host = host
+        self._password = password
+        self._source = source
+        self._make_cnonce = make_cnonce
+        self._device = ShellyDevice(names.pop())
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._challenge: Challenge | None = None
+        self._unanswered: dict[int, tuple[Request, int]] = {}
+        self.problem: str | None = None
+        """Why there is no connection, for people."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the socket stands."""
+        return self._socket is not None
+
+    async def run(self, sink: Sink) -> None:
+        """Connect, listen and reconnect until cancelled."""
+        delay = FIRST_DELAY_S
+        async with aiohttp.ClientSession() as session:
+            while True:
+                if await self._attempt(session, sink):
+                    delay = FIRST_DELAY_S
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, LONGEST_DELAY_S)
+
+    async def switch(self, address: str, position: RelayPosition) -> None:
+        """Ask the relay to move; raise ``ConnectionError`` while not connected."""
+        await self._send(switch_request(parse_address(address).channel, position))
+
+    async def query(self, address: str) -> None:
+        """Ask for the device's full status, which holds every channel; raise ``ConnectionError`` as above."""
+        parse_address(address)
+        await self._send(ASK_STATUS)
+
+    async def _attempt(self, session: aiohttp.ClientSession, sink: Sink) -> bool:
+        stood = False
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await session.ws_connect(
+                    f"ws://{self._host}/rpc", heartbeat=HEARTBEAT_S, max_msg_size=TELEMETRY_LIMIT
+                )
+            async with socket:
+                stood = True
+                await self._listen(socket, sink)
+        except (aiohttp.ClientError, OSError) as error:
+            self._explain(str(error) or type(error).__name__)
+        finally:
+            self._forget(sink, stood=stood)
+        return stood
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, sink: Sink) -> None:
+        self._socket, self.problem = socket, None
+        sink([Report(address, online=True) for address in self.addresses])
+        await self._send(ASK_INFORMATION)
+        await self._send(ASK_STATUS)
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await self._heard(message.data.encode(), sink)
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                await self._heard(message.data, sink)
+
+    async def _heard(self, payload: bytes, sink: Sink) -> None:
+        try:
+            if await self._challenged(payload):
+                return
+            items = self._device.frame(payload)
+        except REFUSALS as error:
+            sink(rejected(f"ws://{self._host}/rpc", error))
+            return
+        if items:
+            sink(items)
+        if self._device.wants_status:
+            self._device.wants_status = False
+            await self._send(ASK_STATUS)
+
+    async def _challenged(self, payload: bytes) -> bool:
+        """Repeat a request that was refused for want of proof; return whether it will be answered anew."""
+        frame = FRAME.decode(payload)
+        if frame.id is None or frame.method is not None:
+            return False
+        request, attempt = self._unanswered.pop(frame.id, (None, 0))
+        refused = frame.error is not None and frame.error.code == NOT_AUTHENTICATED
+        if not refused or frame.error is None or request is None or self._password is None:
+            return False
+        if attempt >= ATTEMPTS:
+            self._explain("the device refuses the password: correct it")
+            return False
+        self._challenge = read_challenge(frame.error.message)
+        await self._send(request, attempt + 1)
+        return True
+
+    async def _send(self, request: Request, attempt: int = 1) -> None:
+        socket = self._socket
+        if socket is None or socket.closed:
+            raise ConnectionError(f"no connection to the Shelly at {self._host}")
+        if len(self._unanswered) < UNANSWERED_LIMIT:
+            self._unanswered[request.id] = request, attempt
+        await socket.send_str(request.encoded(self._source, self._proof()).decode())
+
+    def _proof(self) -> dict[str, object] | None:
+        if self._challenge is None or self._password is None:
+            return None
+        proof: Answer = answer(self._challenge, self._password, self._make_cnonce())
+        return {name: value for name, value in msgspec.structs.asdict(proof).items() if value is not None}
+
+    def _forget(self, sink: Sink, *, stood: bool) -> None:
+        self._socket = None
+        self._challenge = None
+        self._unanswered.clear()
+        if stood:
+            self._explain("the connection was lost")
+            sink([Report(address, online=False) for address in self.addresses])
+
+    def _explain(self, reason: str) -> None:
+        problem = f"no connection to the Shelly at {self._host}: {reason}"
+        if problem != self.problem:
+            LOGGER.warning("%s; trying again", problem)
+        self.problem = problem

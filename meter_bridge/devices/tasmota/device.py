@@ -1,0 +1,115 @@
+"""What the driver remembers of one Tasmota device: where its topics are and which words it uses."""
+
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Final
+
+from meter_bridge.devices.base.driver import Publish
+from meter_bridge.devices.base.quantities import UnreadableError
+from meter_bridge.devices.tasmota.payloads import Announcement
+from meter_bridge.protocol.messages import RelayPosition
+
+RELAY: Final = 1
+"""Kind of an output in discovery's ``rl``: 1 relay, 2 light, 3 shutter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A device's ``FullTopic`` with its three prefixes."""
+
+    full_topic: str = "%prefix%/%topic%/"
+    command: str = "cmnd"
+    status: str = "stat"
+    telemetry: str = "tele"
+
+    def base(self, prefix: str, topic: str) -> str:
+        """Return everything of a topic before the command's name."""
+        return self.full_topic.replace("%prefix%", prefix).replace("%topic%", topic).rstrip("/") + "/"
+
+    def filters(self, topic: str) -> tuple[str, str]:
+        """Return the filters that hear one device."""
+        return self.base(self.telemetry, topic) + "+", self.base(self.status, topic) + "+"
+
+
+PREFIX_FIRST: Final = Layout()
+PREFIX_LAST: Final = Layout("%topic%/%prefix%/")
+
+
+@dataclass(slots=True)
+class TasmotaDevice:
+    """One device; ``channels`` are the ones in use."""
+
+    topic: str
+    layout: Layout = PREFIX_FIRST
+    layout_announced: bool = False
+    channels: frozenset[str] = frozenset()
+    phases: tuple[int, ...] = ()
+    """Phases in use on their own, a part of ``channels``."""
+    off_word: str = "OFF"
+    on_word: str = "ON"
+    offline_word: str = "Offline"
+    online_word: str = "Online"
+    name: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    relays: tuple[int, ...] = (1,)
+    has_register: bool | None = None
+    """None until the device spoke of its sensors."""
+    one_total: bool | None = None
+    """Whether its register is one number of ``ENERGY``, which a rule can watch; None until it spoke of it."""
+    announced: bool = False
+    uptime_s: int = 0
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def address(self, channel: str) -> str:
+        """Return the address of a channel; made once, because every message needs it."""
+        known = self.addresses.get(channel)
+        if known is None:
+            known = self.addresses[channel] = intern(f"tasmota:{self.topic}/{channel}")
+        return known
+
+    def use(self, channels: frozenset[str]) -> None:
+        """Take the channels that are in use from now on."""
+        self.channels = channels
+        names = (channel.removeprefix("phase") for channel in channels if channel.startswith("phase"))
+        self.phases = tuple(sorted(map(int, names)))
+
+    def relay_channels(self, number: int) -> tuple[str, ...]:
+        """Return the channels that a relay switches."""
+        phase = f"phase{number}"
+        return (str(number), phase) if phase in self.channels else (str(number),)
+
+    def position(self, word: str) -> RelayPosition:
+        """Read a state word; ``StateText`` may have changed it."""
+        if word in {self.on_word, "ON"}:
+            return RelayPosition.CLOSED
+        if word in {self.off_word, "OFF"}:
+            return RelayPosition.OPEN
+        raise UnreadableError(
+            "unknown_relay_word", f"relay is {word[:40]!r}, expected {self.on_word} or {self.off_word}"
+        )
+
+    def command(self, name: str, payload: str) -> Publish:
+        """Return a command to this device."""
+        return Publish(self.layout.base(self.layout.command, self.topic) + name, payload.encode())
+
+    def learn(self, told: Announcement) -> None:
+        """Take over what the device tells of itself."""
+        self.layout = _layout(told)
+        self.layout_announced = self.announced = True
+        self.offline_word, self.online_word = told.offline, told.online
+        if len(told.state_words) > 1:
+            self.off_word, self.on_word = told.state_words[:2]
+        self.name = told.device_name or next((name for name in told.friendly_names if name), None)
+        self.model, self.firmware = told.model, told.firmware
+        self.relays = tuple(number for number, kind in enumerate(told.relays[:8], 1) if kind == RELAY)
+
+
+def _layout(told: Announcement) -> Layout:
+    full_topic = told.full_topic.replace("%hostname%", told.host).replace("%id%", told.mac[-6:])
+    if "%prefix%" not in full_topic or any(sign in full_topic + told.topic for sign in "+#\x00"):
+        raise UnreadableError(
+            "unusable_full_topic", f"FullTopic {told.full_topic[:80]!r} with topic {told.topic[:80]!r}"
+        )
+    command, status, telemetry = told.prefixes
+    return Layout(full_topic, command, status, telemetry)

@@ -1,0 +1,88 @@
+"""Wrong secrets in the database, so that no restart frees who guesses.
+
+Who tried is kept as a keyed hash alone. Each count is stored before the answer goes out; rows expire by
+themselves with the lock or the window that they are about, at most about an hour later.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import select
+
+from meter_bridge.engine.access.lockout_rules import Guard, Tries
+from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.storage import changeset as ops, tables
+
+EVERYBODY: Final = "everybody"
+type Everybody = list[tuple[int, int]]
+
+
+class GuessBook:
+    """Stores what guards count, and takes it up again at a start."""
+
+    def __init__(self, engine: Engine, key: SecretKey, guards: Mapping[str, Guard]) -> None:
+        """Recall what was counted before; ``guards`` are named, each name once in an installation."""
+        self._engine = engine
+        self._key = key
+        self._guards = guards
+        self._recall()
+
+    def who(self, name: str) -> str:
+        """Return the hash under which somebody is counted."""
+        return self._key.digest("wrong secrets of", name).hex()[:32]
+
+    def _recall(self) -> None:
+        table, now = tables.wrong_secret, self._engine.clock.now()
+        query = select(table.c.id, table.c.document).where(table.c.expires_at > now)
+        with self._engine.reader.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.expires_at)).all()
+        for row_id, document in rows:
+            name, _, who = row_id.partition(" ")
+            guard = self._guards.get(name)
+            if guard is not None and who == EVERYBODY:
+                guard.recall_everybody(msgspec.json.decode(document, type=Everybody))
+            elif guard is not None:
+                guard.recall(who, msgspec.json.decode(document, type=Tries))
+
+    async def look(self, of: Iterable[tuple[str, str]]) -> None:
+        """Take up what bridges of other shards have counted of some persons and places."""
+        if self._engine.shard.whole:
+            return
+        named = {f"{name} {who}": (self._guards[name], who) for name, who in of}
+        for row_id, document in await asyncio.to_thread(self._rows, tuple(named)):
+            guard, who = named[row_id]
+            guard.heed(who, msgspec.json.decode(document, type=Tries))
+
+    def _rows(self, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return what is stored under some ids."""
+        table = tables.wrong_secret
+        query = select(table.c.id, table.c.document).where(table.c.id.in_(ids))
+        with self._engine.reader.connect() as connection:
+            return connection.execute(query).tuples().all()
+
+    async def keep(self, changed: Iterable[tuple[str, str]]) -> None:
+        """Store what guards, by name, count of some persons and places; nothing where nothing can be."""
+        engine = self._engine
+        if engine.broken is not None or not engine.running.is_set():
+            return
+        unit, names = Unit(engine.clock.now()), set[str]()
+        for name, who in changed:
+            guard = self._guards[name]
+            tries = guard.tries(who)
+            _add(unit, f"{name} {who}", tries, max(tries.expires_at(guard.limits), unit.at))
+            names.add(name)
+        for name in sorted(names):
+            guard = self._guards[name]
+            _add(unit, f"{name} {EVERYBODY}", guard.everybody(), unit.at + guard.limits.lock_ms)
+        unit.work.add(ops.EXPIRE_WRONG_SECRETS, {"before": unit.at})
+        await committed(engine, unit)
+
+
+def _add(unit: Unit, row_id: str, counted: Tries | Everybody, expires_at: int) -> None:
+    document = msgspec.json.encode(counted).decode()
+    unit.work.add(ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at})

@@ -1,0 +1,130 @@
+"""The tokens of an installation: made, narrowed, revoked, and learnt of from other workers."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import select
+
+from meter_bridge.api.port import (
+    Actor,
+    Refused,
+    TokenInfo,
+)
+from meter_bridge.engine.access.tokens import (
+    StoredToken,
+    authenticate,
+    compose,
+    digest,
+    load_tokens,
+    new_secret,
+)
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.protocol.messages import (
+    ErrorCode,
+    Role,
+)
+from meter_bridge.storage import changeset as ops, tables
+
+DAY_MS: Final = 86_400_000
+
+
+class TokenBook:
+    """Keeps the tokens of an engine's installation."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Load the tokens."""
+        self.engine = engine
+        self._tokens = self._read_tokens()
+
+    async def create(
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        role: Role,
+        sites: frozenset[str],
+        accounts: frozenset[str],
+        days: int | None,
+    ) -> str:
+        """Store a new token and return it; the secret is shown this once."""
+        await asyncio.to_thread(self._check_reach, sites, accounts)
+        unit = unit_of(self.engine, actor)
+        token_id, secret = new_secret()
+        expires = None if days is None else unit.at + days * DAY_MS
+        stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
+        unit.work.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after(lambda: self._tokens.update({token_id: stored}))
+        await committed(self.engine, unit)
+        return compose(token_id, secret)
+
+    def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
+        """Refuse a token for sites or accounts that do not exist, of whichever shard."""
+        open_ones = select(tables.account.c.id).where(tables.account.c.closed_at.is_(None))
+        with self.engine.reader.connect() as connection:
+            all_sites = set(connection.execute(select(tables.site.c.id)).scalars())
+            all_accounts = set(connection.execute(open_ones).scalars())
+        for field, wanted, known in (
+            ("sites", sites - {"*"}, all_sites),
+            ("accounts", accounts, all_accounts),
+        ):
+            unknown = sorted(wanted - set(known))
+            if unknown:
+                raise Refused(
+                    ErrorCode.NOT_FOUND,
+                    f"{field}: there is no {unknown[0]!r}",
+                    field=field,
+                    value=unknown[0],
+                    remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
+                )
+
+    async def look(self) -> None:
+        """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
+        found = await asyncio.to_thread(self._read_tokens)
+        changed = [token_id for token_id, stored in self._tokens.items() if found.get(token_id) != stored]
+        self._tokens.update(found)
+        for token_id in changed:
+            self.engine.feed.cut_off(token_id)
+
+    def _read_tokens(self) -> dict[str, StoredToken]:
+        with self.engine.reader.connect() as connection:
+            return load_tokens(connection)
+
+    def infos(self) -> Sequence[TokenInfo]:
+        """Return the tokens of the installation."""
+        return [stored.info() for stored in self._tokens.values()]
+
+    async def revoke(self, actor: Actor, token_id: str) -> None:
+        """Revoke a token at once."""
+        stored = self._tokens.get(token_id)
+        if stored is None:
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"there is no token {token_id!r}",
+                field="token",
+                value=token_id,
+                remedy="'meter-bridge token list' shows those that there are",
+            )
+        unit = unit_of(self.engine, actor)
+        self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
+        await committed(self.engine, unit)
+
+    def authenticate(self, token: str) -> Actor | None:
+        """Return whom a token speaks for, or None."""
+        return authenticate(self._tokens, token, self.engine.clock.now())
+
+    def take_from_tenants(self, unit: Unit, account_id: str) -> None:
+        """Take an account from every tenant's token that sees it, as part of a unit."""
+        for stored in list(self._tokens.values()):
+            if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
+                self._keep_token(unit, stored.without(account_id, unit.at))
+
+    def _keep_token(self, unit: Unit, stored: StoredToken) -> None:
+        """Store a token that may do less than before, and end what it listens to."""
+        unit.work.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after(lambda: self._tokens.update({stored.id: stored}))
+        unit.after(lambda: self.engine.feed.cut_off(stored.id))

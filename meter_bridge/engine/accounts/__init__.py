@@ -1,0 +1,1 @@
+"""What people do to an account's books, and how an account looks."""

@@ -1,0 +1,228 @@
+"""Refunds, corrections, transfers and write-offs, each ordered by a landlord with a reason."""
+
+from dataclasses import dataclass
+from typing import ClassVar, override
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import spend
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.core.money import MAX_AMOUNT
+from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import credit_now, posted_credit
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.journal import entry_id
+from meter_bridge.engine.operations.operation import check_amount, parsed_amount
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
+
+_NO_CREDIT = "the balance holds no credit to give away; 'meter-bridge accounts' shows it"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund(BookOperation):
+    """Money back to the customer, at most the balance."""
+
+    amount: int
+    asked: requests.Refund
+
+    name: ClassVar[str] = "refund"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.amount, self.asked.reason, self.asked.reference]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        check_amount(
+            account, self.amount, 1, max(credit_now(account).balance, 0), "a refund", otherwise=_NO_CREDIT
+        )
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        detail = {"amount": self.amount, "reason": self.asked.reason, "reference": self.asked.reference}
+        postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
+        seq = book_entry(engine, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
+        return self.result(engine, account, unit, seq, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction(BookOperation):
+    """A change of the balance, either way; money that comes in repays emergency credit first."""
+
+    amount: int
+    asked: requests.Correction
+
+    name: ClassVar[str] = "correction"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.amount, self.asked.reason]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        room = MAX_AMOUNT - abs(credit_now(account).balance)
+        if not self.amount:
+            raise Refused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE,
+                "a correction of nothing corrects nothing",
+                field="amount",
+                value="0",
+                remedy="write what the balance is to change by, such as 5.00 or -5.00",
+            )
+        check_amount(account, self.amount, -room, room, "a correction")
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        spending = spend(account.policy.credit, posted_credit(account), -self.amount)
+        detail = {"amount": self.amount, "reason": self.asked.reason}
+        postings = journal.correction(account.site.currency, spending)
+        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.asked.reason}", detail)
+        return self.result(engine, account, unit, book_entry(engine, account, unit, entry), detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(BookOperation):
+    """Credit from one account to another, in one transaction; each ledger names the other."""
+
+    amount: int
+    asked: requests.Transfer
+
+    name: ClassVar[str] = "transfer"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.amount, self.asked.to, self.asked.reason]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        target = other_account(engine, account, self.asked.to)
+        room = MAX_AMOUNT - abs(credit_now(target).balance)
+        check_amount(
+            account,
+            self.amount,
+            1,
+            min(max(credit_now(account).balance, 0), room),
+            "a transfer",
+            otherwise=_NO_CREDIT,
+        )
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        currency, reason = account.site.currency, self.asked.reason
+        detail = {"amount": self.amount, "to": self.asked.to, "reason": reason}
+        postings = journal.entry(currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER)
+        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.asked.to}", detail)
+        seq = book_entry(engine, account, unit, entry)
+        target = other_account(engine, account, self.asked.to)
+        receive_transfer(engine, target, unit, self.amount, seq, reason)
+        return self.result(engine, account, unit, seq, detail)
+
+
+def receive_transfer(engine: Engine, target: Account, unit: Unit, amount: int, seq: int, reason: str) -> None:
+    """Book credit that another account gave; it repays emergency credit first."""
+    settle_all(engine.installation, target, unit)
+    spending = spend(target.policy.credit, posted_credit(target), -amount)
+    postings = journal.entry(target.site.currency, journal.borne(spending), against=Bucket.TRANSFER)
+    # The other account is not named: its customer may be a stranger.
+    detail = {"amount": amount, "reason": reason}
+    entry = Entry(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
+    book_entry(engine, target, unit, entry)
+    engine.evaluate(target, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOff(BookOperation):
+    """What the customer need not pay any more, of a debt or of the arrears."""
+
+    amount: int | None
+    asked: requests.WriteOff
+
+    name: ClassVar[str] = "write_off"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.amount, self.asked.debt, self.asked.reason]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        owed = owed_of(account, self.asked.debt)
+        if not owed:
+            what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
+            debts = ", ".join(account.debts)
+            raise Refused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE,
+                f"{account.id} owes nothing of its {what}",
+                field="debt",
+                value=self.asked.debt,
+                remedy=f"name a debt: {debts}" if debts else "nothing is to be written off",
+            )
+        if self.amount is not None:
+            check_amount(account, self.amount, 1, owed, "a write-off")
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        debt_id = self.asked.debt
+        amount = owed_of(account, debt_id) if self.amount is None else self.amount
+        seq = write_off(engine, account, unit, debt_id, amount, self.asked.reason)
+        detail = {"amount": amount, "debt": debt_id, "reason": self.asked.reason}
+        return self.result(engine, account, unit, seq, detail)
+
+
+def owed_of(account: Account, debt_id: str | None) -> int:
+    """Return what is owed of a debt, or in arrears; raises ``Refused`` for a debt that there is not."""
+    if debt_id is None:
+        return account.arrears
+    if debt_id not in account.debts:
+        raise no_debt(account, debt_id)
+    return account.debts[debt_id].owed
+
+
+def no_debt(account: Account, debt_id: str) -> Refused:
+    """Return the refusal of what concerns a debt that there is not."""
+    known = ", ".join(account.debts)
+    return Refused(
+        ErrorCode.NOT_FOUND,
+        f"{account.id} has no debt {debt_id!r}",
+        field="debt",
+        value=debt_id,
+        remedy=f"choose from {known}" if known else "open the debt first",
+    )
+
+
+def write_off(
+    engine: Engine, account: Account, unit: Unit, debt_id: str | None, amount: int, reason: str
+) -> int:
+    """Book a write-off and return its entry."""
+    bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
+    what = "arrears" if debt_id is None else account.debts[debt_id].description
+    detail = {"amount": amount, "debt": debt_id, "reason": reason}
+    postings = journal.entry(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
+    entry = Entry(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
+    return book_entry(engine, account, unit, entry)
+
+
+def refund(account: Account, asked: requests.Refund) -> Refund:
+    """Return the refund that is asked for."""
+    return Refund(parsed_amount(account, asked.amount), asked)
+
+
+def correction(account: Account, asked: requests.Correction) -> Correction:
+    """Return the correction that is asked for."""
+    return Correction(parsed_amount(account, asked.amount), asked)
+
+
+def transfer(account: Account, asked: requests.Transfer) -> Transfer:
+    """Return the transfer that is asked for."""
+    return Transfer(parsed_amount(account, asked.amount), asked)
+
+
+def written_off(account: Account, asked: requests.WriteOff) -> WriteOff:
+    """Return the write-off that is asked for."""
+    return WriteOff(None if asked.amount is None else parsed_amount(account, asked.amount), asked)

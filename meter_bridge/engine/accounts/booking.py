@@ -1,0 +1,124 @@
+"""What operations on an account's books have in common: settle, book with its reason, decide, answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import EntryKind, Posting
+from meter_bridge.engine.accounts import view as views
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import credit_now
+from meter_bridge.engine.ledger.fixed_charges import uncharged
+from meter_bridge.engine.ledger.journal import announce, book, entry_id
+from meter_bridge.engine.operations.operation import ACCOUNTS, Operation
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+
+
+class BookOperation(Operation[OperationResult]):
+    """An operation that answers with the account's books as they are then."""
+
+    answer: ClassVar[type] = OperationResult
+
+    def result(
+        self, engine: Engine, account: Account, unit: Unit, seq: int | None, detail: Mapping[str, object]
+    ) -> tuple[int | None, OperationResult]:
+        """Decide on supply from what there is now, and answer."""
+        engine.evaluate(account, unit)
+        view = views.account_view(account, unit.at)
+        return seq, OperationResult(
+            operation=self.name,
+            id=None if seq is None else entry_id(seq),
+            at=iso(unit.at),
+            detail=dict(detail),
+            balance=view.balance,
+            available=credit_now(account).balance,
+            arrears=view.arrears,
+            emergency_credit=view.emergency_credit,
+            debts=view.debts,
+            supply=view.supply,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A journal entry to book, with its reason."""
+
+    kind: EntryKind
+    postings: Sequence[Posting]
+    description: str
+    detail: Mapping[str, object]
+    refers_to: str | None = None
+
+
+def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> int:
+    """Book an entry, tell it, and return its ``seq``."""
+    seq = book(
+        engine.installation,
+        account,
+        unit,
+        entry.kind,
+        entry.postings,
+        description=entry.description,
+        detail=entry.detail,
+        refers_to=entry.refers_to,
+    )
+    told = {"id": entry_id(seq), "kind": entry.kind.value, "by": unit.actor, **entry.detail}
+    announce(
+        engine.installation,
+        unit,
+        EventKind.LEDGER_ENTRY,
+        account_id=account.id,
+        data={**told, "refers_to": entry.refers_to, "balance_after": account.balance},
+    )
+    return seq
+
+
+def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
+    """Refuse to settle what an instant made due and the clock has not charged: whose it is would be lost."""
+    if not uncharged(account, at):
+        return
+    if engine.clock.sure:
+        raise Refused(
+            ErrorCode.CONFLICT,
+            f"the charges of a day that has just begun are not booked yet for {account.name}",
+            remedy="ask again in a moment",
+        )
+    raise Refused(
+        ErrorCode.CONFLICT,
+        "the bridge does not believe its clock, so that charges by time wait, and nothing is settled before",
+        remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
+    )
+
+
+def other_account(engine: Engine, account: Account, to: str) -> Account:
+    """Return the account that a transfer goes to; raises ``Refused`` where it cannot."""
+    target = engine.installation.accounts.get(to)
+    if target is None:
+        raise Refused(
+            ErrorCode.NOT_FOUND,
+            f"there is no account {to!r} in use",
+            field="to",
+            value=to,
+            remedy=ACCOUNTS,
+        )
+    if target is account:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            "an account transfers nothing to itself",
+            field="to",
+            value=to,
+            remedy="name another account",
+        )
+    if target.site.currency != account.site.currency:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{to} is kept in {target.site.currency}, {account.id} in {account.site.currency}",
+            field="to",
+            value=to,
+            remedy=f"name an account kept in {account.site.currency}",
+        )
+    return target

@@ -1,0 +1,65 @@
+"""Selecting emergency credit: an act of the customer, or of the landlord on the customer's behalf."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, override
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
+from meter_bridge.core.money import format_amount
+from meter_bridge.engine.accounts.booking import BookOperation
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import credit_now
+from meter_bridge.engine.ledger.emergency import select
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
+
+_SELECTED: Final = "is selected already"
+_WHY_NOT: Final = {
+    EmergencyState.UNSUPPORTED: "has none: its site file lends nothing",
+    EmergencyState.SELECTED: _SELECTED,
+    EmergencyState.IN_USE: _SELECTED,
+    EmergencyState.EXHAUSTED: "is used up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SelectEmergencyCredit(BookOperation):
+    """The choice to use emergency credit once the balance is used up."""
+
+    name: ClassVar[str] = "emergency_credit"
+
+    @override
+    def content(self) -> list[object]:
+        return []
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is not None:
+            raise Refused(
+                ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+                f"nobody lives in {account.name}, so there is nobody to lend to",
+                field="account",
+                value=account.id,
+                remedy="move the next customer in",
+            )
+        state = emergency_state(account.policy.credit, credit_now(account))
+        if state is EmergencyState.AVAILABLE:
+            return
+        threshold = format_amount(account.policy.credit.emergency_threshold, account.site.currency)
+        why = _WHY_NOT.get(state, f"may be selected once the credit is below {threshold}")
+        raise Refused(
+            ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+            f"the emergency credit of {account.name} {why}",
+            field="emergency_credit",
+            value=state.value,
+            remedy="top up",
+        )
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        # What was used before the choice is the balance's; only what comes after may be lent.
+        settle_all(engine.installation, account, unit)
+        select(engine.installation, account, unit, selected=True)
+        return self.result(engine, account, unit, None, {"limit": account.policy.credit.emergency_limit})

@@ -1,0 +1,172 @@
+"""Settling later with a customer who moved out: what was still owed is paid, what was kept is paid out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, override
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.core.money import MAX_AMOUNT, format_amount
+from meter_bridge.engine.accounts import view as views
+from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import entry_id
+from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
+from meter_bridge.engine.operations.operation import check_amount, parsed_amount
+from meter_bridge.engine.state.closed_accounts import closed_account
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
+
+_AGAINST: Final = {
+    "paid": Bucket.FUNDS,
+    "paid_out": Bucket.FUNDS,
+    "written_off": Bucket.WRITE_OFF,
+    "charged": Bucket.ADJUSTMENT,
+}
+_NAMES: Final = {
+    "paid": "Paid by a customer who moved out",
+    "paid_out": "Paid out to a customer who moved out",
+    "written_off": "Written off for a customer who moved out",
+    "charged": "Charged to a customer who moved out",
+}
+_REDUCES_DEBT: Final = frozenset({"paid", "written_off"})
+
+
+@dataclass(slots=True)
+class Settlement(BookOperation):
+    """A change of what is left with a customer who moved out; nothing of the account itself moves."""
+
+    amount: int | None
+    asked: requests.Settlement
+    past: PastTenancy | None = None
+    closed: Account | None = None
+
+    name: ClassVar[str] = "settlement"
+    alone: ClassVar[bool] = True
+
+    @override
+    def content(self) -> list[object]:
+        asked = self.asked
+        return [asked.tenancy, self.amount, asked.how, asked.reason, asked.reference]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read the tenancy and what is left with its customer."""
+        with engine.reader.connect() as connection:
+            self.past = past_tenancy(connection, account_id, self.asked.tenancy)
+            self.closed = closed_account(connection, account_id)
+
+    @override
+    def account(self, engine: Engine, account_id: str) -> Account | None:
+        """Return the account, also one whose unit is no longer served."""
+        return engine.installation.accounts.get(account_id) or self.closed
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if self.past is None:
+            raise _refused(
+                ErrorCode.NOT_FOUND,
+                self.asked.tenancy,
+                f"{account.id} has no tenancy {self.asked.tenancy}",
+                _LIST,
+            )
+        if self.past.end is None:
+            raise _refused(
+                ErrorCode.CONFLICT,
+                self.asked.tenancy,
+                f"{self.past.customer or 'the customer'} still lives in {account.name}",
+                "book a top-up, or move the customer out first",
+            )
+        self._check_amount(account, self.past.outstanding)
+
+    def _check_amount(self, account: Account, left: int) -> None:
+        """Refuse more than there is to settle."""
+        if self.asked.how == "charged":
+            check_amount(account, self._settled, 1, MAX_AMOUNT - abs(left), "what is charged later")
+            return
+        most = -left if self.asked.how in _REDUCES_DEBT else left
+        if most <= 0:
+            state = f"{format_amount(abs(left), account.site.currency)} " + (
+                "are kept" if left > 0 else "are owed"
+            )
+            raise Refused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE,
+                f"of tenancy {self.asked.tenancy} of {account.id} nothing is {_WANTED[self.asked.how]}"
+                + (f": {state}" if left else ""),
+                field="how",
+                value=self.asked.how,
+                remedy="choose paid_out, or leave it" if left > 0 else _LIST,
+            )
+        check_amount(account, self._settled, 1, most, "a settlement")
+
+    @property
+    def _settled(self) -> int:
+        """Return the amount that is settled: all that is left unless one is named."""
+        left = 0 if self.past is None else abs(self.past.outstanding)
+        return left if self.amount is None else self.amount
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        asked, amount = self.asked, self._settled
+        change = amount if asked.how in _REDUCES_DEBT else -amount
+        bucket = journal.tenancy_bucket(asked.tenancy)
+        left = 0 if self.past is None else self.past.outstanding
+        detail = {
+            "amount": amount,
+            "tenancy": asked.tenancy,
+            "how": asked.how,
+            "change": change,
+            "outstanding": left + change,
+            "reason": asked.reason,
+            "reference": asked.reference,
+        }
+        postings = journal.entry(account.site.currency, {bucket: change}, against=_AGAINST[asked.how])
+        seq = book_entry(
+            engine, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
+        )
+        if account.closed_at is None:
+            return self.result(engine, account, unit, seq, detail)
+        return seq, self._of_closed(account, unit, seq, detail)
+
+    def _of_closed(
+        self, account: Account, unit: Unit, seq: int, detail: Mapping[str, object]
+    ) -> OperationResult:
+        """Answer for a unit that is no longer served: there is no supply to decide on."""
+        view = views.account_view(account, unit.at)
+        return OperationResult(
+            operation=self.name,
+            id=entry_id(seq),
+            at=iso(unit.at),
+            detail=dict(detail),
+            balance=view.balance,
+            available=view.available,
+            arrears=view.arrears,
+            emergency_credit=view.emergency_credit,
+            debts=view.debts,
+            supply=view.supply,
+        )
+
+
+_LIST: Final = "'meter-bridge tenancies' lists what is left with whom"
+_WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
+
+
+def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> Refused:
+    """Return the refusal of a tenancy."""
+    return Refused(code, message, field="tenancy", value=str(tenancy), remedy=remedy)
+
+
+def settlement(account: Account, asked: requests.Settlement) -> Settlement:
+    """Return the settlement that is asked for; raises ``Refused`` where an amount is missing."""
+    if asked.amount is None and asked.how == "charged":
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            "it is not said how much is charged",
+            field="amount",
+            remedy="add an amount",
+        )
+    return Settlement(None if asked.amount is None else parsed_amount(account, asked.amount), asked)

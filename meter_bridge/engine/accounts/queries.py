@@ -1,0 +1,115 @@
+"""The books as an actor may read them: journal, entries, statements, tenancies, debts, hours."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.engine.access.visibility import Look
+from meter_bridge.engine.accounts.outstanding import owed_of
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
+from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.statement.service import Wanted, make_statement, no_tenancy
+from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
+from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
+
+
+class Books:
+    """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
+
+    def __init__(self, engine: Engine, look: Look) -> None:
+        """Keep the engine, and who may see what."""
+        self._engine = engine
+        self._look = look
+
+    async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
+        """Return a page of the account's journal, newest first."""
+        account = self._look.books_of(actor, account_id)
+        first = _first_seq(actor, account)
+        return await asyncio.to_thread(
+            ledger_page, self._engine.reader, account.id, before, limit, first=first
+        )
+
+    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+        """Return an entry of the account's journal with everything that it was made of."""
+        account = self._look.books_of(actor, account_id)
+        first = _first_seq(actor, account)
+        found = await asyncio.to_thread(
+            explain_entry, self._engine.reader, self._engine.archive, account.id, entry_id, first=first
+        )
+        if found is None:
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"account {account.id} has no entry {entry_id!r}",
+                field="entry_id",
+                value=entry_id,
+                remedy="take an id from 'meter-bridge ledger', or from a statement",
+            )
+        return found
+
+    async def statement(
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        begin: str | None,
+        end: str | None,
+        detail: Detail,
+        tenancy: int | None = None,
+    ) -> Statement:
+        """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
+        account = self._look.books_of(actor, account_id)
+        own = account.tenancy.n
+        if actor.role is Role.TENANT and tenancy not in (None, own):
+            raise no_tenancy(account, tenancy or 0)
+        wanted = Wanted(begin, end, detail, tenancy)
+        if actor.role is Role.TENANT:
+            wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
+        return await make_statement(self._engine, account, wanted)
+
+    async def tenancies(
+        self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
+    ) -> Sequence[TenancyView]:
+        """Return who lived in a unit, or in any, newest first, with what is left with each."""
+        if account_id is not None:
+            account_id = self._look.books_of(actor, account_id).id
+        return await asyncio.to_thread(
+            read_tenancies,
+            self._engine.reader,
+            actor,
+            account_id=account_id,
+            only_outstanding=only_outstanding,
+        )
+
+    async def debts(self, actor: Actor) -> Sequence[OwedView]:
+        """Return what customers owe, present ones first."""
+        present = [owed for account in self._look.visible(actor) for owed in owed_of(account)]
+        return [*present, *await asyncio.to_thread(owed_by_former, self._engine.reader, actor)]
+
+    async def history(
+        self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
+    ) -> HistoryPage:
+        """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
+        seen = self._look.visible(actor) if account_id is None else [self._look.account(actor, account_id)]
+        asked = [
+            Asked(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
+            for account in seen
+        ]
+        return await asyncio.to_thread(
+            history_page,
+            self._engine.reader,
+            asked,
+            after=after,
+            upto=upto,
+            from_account=from_account,
+            archive=self._engine.archive,
+        )
+
+
+def _first_seq(actor: Actor, account: Account) -> int:
+    """Return the first journal entry that an actor may see: a tenant none of the customers before."""
+    return account.tenancy.first_seq if actor.role is Role.TENANT else 0

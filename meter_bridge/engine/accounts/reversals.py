@@ -1,0 +1,187 @@
+"""Reversals: a top-up or a charge that is taken back, once, by an entry that names it."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, override
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import emergency_left, spend
+from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
+from meter_bridge.core.rating.unit_purchase import give_back
+from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import posted_credit
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
+from meter_bridge.storage import tables
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The entry that is to be taken back, with what it did to each bucket."""
+
+    seq: int
+    at: int
+    kind: str
+    description: str
+    changes: dict[str, int]
+
+
+@dataclass(slots=True)
+class Reversal(BookOperation):
+    """Takes back what an entry did.
+
+    A top-up gives back what its split gave, in reverse. A charge is given back as money; its lines stay, so
+    the energy it charged stays charged in the quantities.
+    """
+
+    asked: requests.Reversal
+    found: _Found = field(default_factory=lambda: _Found(0, 0, "", "", {}))
+
+    name: ClassVar[str] = "reversal"
+    alone: ClassVar[bool] = True
+
+    @override
+    def content(self) -> list[object]:
+        return [self.asked.entry, self.asked.reason]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read the entry from the journal; refuse one that is not there, or was taken back."""
+        entry, posting = tables.journal_entry, tables.posting
+        own = entry.c.account_id == account_id
+        wanted = select(entry).where(own, entry.c.id == self.asked.entry)
+        reversal = select(entry.c.id).where(
+            own,
+            entry.c.refers_to == self.asked.entry,
+            entry.c.kind.in_((EntryKind.REVERSAL, EntryKind.REFUND)),
+        )
+        with engine.reader.connect() as connection:
+            row = connection.execute(wanted).mappings().first()
+            if row is None:
+                raise _refused(ErrorCode.NOT_FOUND, self.asked.entry, "is not in this ledger", _LIST)
+            before = connection.execute(reversal).scalar()
+            postings = select(posting).where(posting.c.entry_seq == row["seq"]).order_by(posting.c.n)
+            rows = connection.execute(postings).mappings().all()
+        if before is not None:
+            what = f"was taken back by {before}"
+            raise _refused(ErrorCode.ALREADY_REVERSED, self.asked.entry, what, "book a correction")
+        if row["kind"] not in (EntryKind.TOP_UP, EntryKind.CHARGE):
+            what = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
+            raise _refused(ErrorCode.CONFLICT, self.asked.entry, what, "book what undoes it")
+        changes: dict[str, int] = {}
+        for each in (each for each in rows if not journal.of_units(each["asset"])):
+            changes[each["bucket"]] = changes.get(each["bucket"], 0) + each["amount"]
+        self.found = _Found(row["seq"], row["at"], row["kind"], row["description"], changes)
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if self.found.kind == EntryKind.CHARGE and not _given_back(account, self.found):
+            what = "took units and no money"
+            raise _refused(ErrorCode.CONFLICT, self.asked.entry, what, "book a correction")
+        if not account.tenancy.holds(self.found.seq):
+            raise _refused(
+                ErrorCode.CONFLICT,
+                self.asked.entry,
+                "belongs to a customer who moved out",
+                "'meter-bridge settle' charges it to that customer; this account is another's now",
+            )
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        top_up = self.found.kind == EntryKind.TOP_UP
+        units: list[Posting] = []
+        if top_up:
+            changes = _taken_back(account, self.found)
+            worth, units = _units_back(account, self.asked.entry, unit)
+            changes |= {Bucket.BALANCE: changes[Bucket.BALANCE] + worth, Bucket.ADJUSTMENT: -worth}
+        else:
+            changes = _given_back(account, self.found)
+        against = Bucket.FUNDS if top_up else Bucket.ADJUSTMENT
+        detail = {
+            "amount": sum(changes.values()),
+            "entry": self.asked.entry,
+            "reason": self.asked.reason,
+            "split": {bucket: amount for bucket, amount in changes.items() if amount},
+        }
+        postings = (*journal.entry(account.site.currency, changes, against=against), *units)
+        description = f"Reversal: {self.found.description}"
+        entry = Entry(EntryKind.REVERSAL, postings, description, detail, self.asked.entry)
+        seq = book_entry(engine, account, unit, entry)
+        if top_up:
+            _free_caps(account, self.found)
+            if account.last_top_up is not None and account.last_top_up.id == self.asked.entry:
+                account.last_top_up = None
+        return self.result(engine, account, unit, seq, detail)
+
+
+_LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
+
+
+def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> Refused:
+    """Return the refusal of an entry."""
+    return Refused(code, f"entry {entry} {what}", field="entry", value=entry, remedy=remedy)
+
+
+def _taken_back(account: Account, found: _Found) -> dict[str, int]:
+    """Return what a top-up gave, taken from the same buckets as far as they can bear it.
+
+    Emergency credit is lent again up to its limit, and what a debt recovered that has been closed since is
+    owed as arrears; the balance bears the rest.
+    """
+    changes = {
+        bucket: -amount
+        for bucket, amount in found.changes.items()
+        if bucket == Bucket.ARREARS or journal.debt_of(bucket) is not None
+    }
+    repaid = found.changes.get(Bucket.EMERGENCY, 0)
+    lent = min(repaid, emergency_left(account.policy.credit, posted_credit(account)))
+    # What the balance got is the rest of what was paid: the units that it bought are given back apart.
+    paid = -found.changes[Bucket.FUNDS]
+    changes[Bucket.EMERGENCY] = -lent
+    changes[Bucket.BALANCE] = -(paid + sum(changes.values()))
+    for bucket in [bucket for bucket in changes if journal.debt_of(bucket) not in (None, *account.debts)]:
+        changes[Bucket.ARREARS] = changes.get(Bucket.ARREARS, 0) + changes.pop(bucket)
+    return changes
+
+
+def _units_back(account: Account, lot_id: str, unit: Unit) -> tuple[int, list[Posting]]:
+    """Take back the unused units that a top-up bought; return what they cost, and their postings."""
+    worth, postings = 0, list[Posting]()
+    for supply in account.supplies:
+        wh, amount = give_back(supply.rating, lot_id)
+        if wh:
+            worth += amount
+            postings += journal.units_bought(supply.id, -wh)
+            unit.keep(supply)
+    return worth, postings
+
+
+def _given_back(account: Account, found: _Found) -> dict[str, int]:
+    """Return what gives a charge back: arrears first as far as it made them, then as credit that comes in.
+
+    Nothing, where it took no money.
+    """
+    bearers = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
+    total = -sum(found.changes.get(bucket, 0) for bucket in bearers)
+    if not total:
+        return {}
+    arrears = max(min(-found.changes.get(Bucket.ARREARS, 0), account.arrears), 0)
+    spending = spend(account.policy.credit, posted_credit(account), -(total - arrears))
+    return journal.borne(spending, arrears=-arrears)
+
+
+def _free_caps(account: Account, found: _Found) -> None:
+    """Let debts recover again, in the same cap period, what the top-up had recovered; the unit stores it."""
+    zone = ZoneInfo(account.site.time_zone)
+    for bucket, amount in found.changes.items():
+        debt = account.debts.get(journal.debt_of(bucket) or "")
+        if debt is not None and debt.cap_period == debt.period_of(found.at, zone):
+            account.debts[debt.id] = debt.after_payment(-amount, found.at, zone)

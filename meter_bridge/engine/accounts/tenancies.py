@@ -1,0 +1,315 @@
+"""Customers moving out and in: the final settlement of one, and a clean ledger for the next."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final, override
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
+from meter_bridge.core.money import MAX_AMOUNT
+from meter_bridge.core.rating.move_out import Paid, leave
+from meter_bridge.core.rating.rating import Rating
+from meter_bridge.core.rating.unit_purchase import give_back
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.accounts.adjustments import receive_transfer
+from meter_bridge.engine.accounts.booking import (
+    BookOperation,
+    Entry,
+    book_entry,
+    other_account,
+    refuse_uncharged,
+)
+from meter_bridge.engine.alerts.alerting import close_all
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.forecasting.daily_use import forget_days
+from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
+from meter_bridge.engine.ledger.journal import announce, book_settlement
+from meter_bridge.engine.ledger.prepaid_charges import paid_in_advance
+from meter_bridge.engine.operations.operation import check_amount, parsed_amount
+from meter_bridge.engine.restore import terms_of
+from meter_bridge.engine.state.model import Account, Meter, Tenancy
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+from meter_bridge.storage import changeset as ops
+
+_OF_THE_CUSTOMER: Final = (
+    AlertKind.LOW_CREDIT,
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    AlertKind.EMERGENCY_CREDIT_IN_USE,
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+    AlertKind.DAYS_LEFT,
+    AlertKind.UNUSUAL_CONSUMPTION,
+    AlertKind.NO_CONSUMPTION,
+)
+"""Alerts that speak of a customer's money, and so never outlast the tenancy."""
+
+type Revoke = Callable[[Unit, str], None]
+"""Takes an account from every tenant's token that sees it, as part of a unit."""
+
+
+@dataclass(slots=True)
+class MoveOut(BookOperation):
+    """The end of a tenancy.
+
+    What was paid in advance is given back where the tariff says so, unused units at their price; emergency
+    credit, arrears and debts are set off. Credit that remains is refunded, given to another account, or kept
+    on record as the customer's; what is owed is always kept on record.
+    """
+
+    asked: requests.MoveOut
+    revoke: Revoke
+    paid: Mapping[str, Sequence[Paid]] = field(default_factory=dict)
+
+    name: ClassVar[str] = "move_out"
+    alone: ClassVar[bool] = True
+
+    @override
+    def content(self) -> list[object]:
+        asked = self.asked
+        # A key that was used before this choice came stands for what it stood for then.
+        return [asked.remainder, asked.to, asked.reason, *([True] if asked.unread else [])]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read the fixed charges of which a part may be given back."""
+        self.paid = paid_in_advance(engine.reader, account_id, engine.clock.now())
+
+    @override
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is due: it is this customer's, and a part of it may be given back."""
+        return uncharged(account, engine.clock.now())
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is not None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
+                remedy="move the next customer in",
+            )
+        silent = silent_meters(account, engine.clock.now())
+        if silent and not self.asked.unread:
+            raise _unread(silent[0])
+        refuse_uncharged(engine, account, engine.clock.now())
+        if self.asked.remainder != "transfer" and self.asked.to is not None:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                "an account to transfer to is named, but the remainder is not transferred",
+                field="to",
+                value=self.asked.to,
+                remedy="write remainder: transfer, or leave it out",
+            )
+        if self.asked.remainder == "transfer":
+            if self.asked.to is None:
+                raise Refused(
+                    ErrorCode.BAD_REQUEST,
+                    "it is not said to which account the remainder goes",
+                    field="to",
+                    remedy="name the account",
+                )
+            other_account(engine, account, self.asked.to)
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        for supply in account.supplies:
+            settled = leave(supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at)
+            book_settlement(engine.installation, supply, unit, settled)
+        seq, detail = self._settle_finally(engine, account, unit)
+        begin_anew(account)
+        account.tenancy = replace(account.tenancy, end=unit.at)
+        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
+        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        _forget(engine, account, unit, customer=None)
+        self.revoke(unit, account.id)
+        return self.result(engine, account, unit, seq, detail)
+
+    def _settle_finally(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, dict[str, object]]:
+        """Book the final settlement: every bucket of the customer ends at zero."""
+        worth, units = _units_back(account, unit)
+        changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
+        remains = -sum(changes.values())
+        kept_in = journal.tenancy_bucket(account.tenancy.n)
+        moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.asked.remainder, kept_in)
+        detail: dict[str, object] = {
+            "balance": account.balance,
+            "units": worth,
+            "emergency_credit": account.emergency_used,
+            "arrears": account.arrears,
+            "debts": {debt.id: debt.owed for debt in account.debts.values() if debt.owed},
+            "amount": remains,
+            "remainder": self.asked.remainder if remains > 0 else "owed" if remains else "nothing",
+            "customer": account.customer,
+            "reason": self.asked.reason,
+        }
+        postings = journal.entry(account.site.currency, changes, against=moved if remains > 0 else kept_in)
+        entry = Entry(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
+        seq = book_entry(engine, account, unit, entry)
+        if self.asked.remainder == "transfer" and remains > 0:
+            target = other_account(engine, account, self.asked.to or "")
+            receive_transfer(engine, target, unit, remains, seq, self.asked.reason)
+        return seq, detail
+
+
+@dataclass(frozen=True, slots=True)
+class MoveIn(BookOperation):
+    """The beginning of a tenancy, with an opening credit if there is one."""
+
+    asked: requests.MoveIn
+    opening: int
+
+    name: ClassVar[str] = "move_in"
+
+    @override
+    def content(self) -> list[object]:
+        return [self.asked.customer, self.opening]
+
+    @override
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is due: it is not the next customer's."""
+        return uncharged(account, engine.clock.now())
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        if account.tenancy.end is None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"{account.customer or 'somebody'} lives in {account.name}",
+                field="customer",
+                value=self.asked.customer,
+                remedy="move the present customer out first; another spelling goes into the site file",
+            )
+        check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
+        refuse_uncharged(engine, account, engine.clock.now())
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        seq = _close_vacancy(engine, account, unit)
+        sequences = engine.installation.sequences
+        _forget(engine, account, unit, customer=self.asked.customer)
+        account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
+        begin_anew(account)
+        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
+        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        silent = {meter.id: iso(read_at(meter)) for meter in silent_meters(account, unit.at)}
+        detail: dict[str, object] = {"amount": self.opening, "customer": self.asked.customer}
+        if silent:
+            detail["unread"] = silent
+        if self.opening:
+            postings = journal.opening(account.site.currency, self.opening)
+            split = {"split": {"balance": self.opening}}
+            entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
+            seq = book_entry(engine, account, unit, entry)
+        return self.result(engine, account, unit, seq, detail)
+
+
+def begin_anew(account: Account) -> None:
+    """Let who comes next begin on ladders, peaks and a history of the own; all of before is settled."""
+    for supply in account.supplies:
+        supply.rating = Rating(terms=terms_of(account, supply.timeline))
+    account.earlier_costs = {}
+
+
+def silent_meters(account: Account, at: int) -> list[Meter]:
+    """Return the meters that were read before, but not for longer than they may be silent."""
+    return [
+        meter
+        for meter in account.meters
+        if meter.register is not None and at - meter.register.at > meter.plan.offline_after_s * 1000
+    ]
+
+
+def _unread(meter: Meter) -> Refused:
+    """Return the refusal to settle while nobody knows what a meter counted."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"{meter.id} was last read at {iso(read_at(meter))}: nobody knows what was used since",
+        field="unread",
+        value="false",
+        remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that reading"
+        " (--unread)",
+    )
+
+
+def read_at(meter: Meter) -> int:
+    """Return when a meter was read last; 0 if it never was."""
+    return 0 if meter.register is None else meter.register.at
+
+
+def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:
+    """Take back every unused unit; return what they cost, and their postings."""
+    worth, postings = 0, list[Posting]()
+    for supply in account.supplies:
+        for lot_id in {lot.id: None for lot in supply.rating.lots}:
+            wh, amount = give_back(supply.rating, lot_id)
+            worth += amount
+            postings += journal.units_bought(supply.id, -wh)
+            unit.keep(supply)
+    return worth, postings
+
+
+def _all_held(account: Account) -> dict[str, int]:
+    """Return the changes after which an account has nothing and owes nothing."""
+    return {
+        Bucket.BALANCE: -account.balance,
+        Bucket.EMERGENCY: account.emergency_used,
+        Bucket.ARREARS: account.arrears,
+        **{journal.debt_bucket(debt.id): debt.owed for debt in account.debts.values()},
+    }
+
+
+def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | None) -> None:
+    """Let nothing of who was there before be seen in the account any more."""
+    account.customer, account.last_top_up = customer, None
+    account.debts = {}
+    account.emergency_selected = False
+    account.low_level = 0
+    for kind in _OF_THE_CUSTOMER:
+        close_all(engine.installation, account, unit, kind, None)
+    for supply in account.supplies:
+        supply.days = []
+        forget_days(supply, unit)
+        unit.keep(supply)
+    unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
+    unit.keep_account(account)
+
+
+def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
+    """Write off what an empty unit used, so that the next customer owes nothing of it.
+
+    Credit that was paid in for whoever comes next is theirs; units become money at their price.
+    """
+    worth, units = _units_back(account, unit)
+    changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
+    changes[Bucket.BALANCE] += worth + max(account.balance, 0)
+    if not units and not any(changes.values()):
+        return None
+    detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
+    postings = journal.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
+    entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
+    return book_entry(engine, account, unit, entry)
+
+
+def tenancy_row(account: Account) -> dict[str, object]:
+    """Return an account's tenancy as a row."""
+    tenancy = account.tenancy
+    return {
+        "account_id": account.id,
+        "n": tenancy.n,
+        "customer": account.customer,
+        "start_ms": tenancy.start,
+        "end_ms": tenancy.end,
+        "first_seq": tenancy.first_seq,
+        "first_event": tenancy.first_event,
+    }
+
+
+def moved_in(account: Account, asked: requests.MoveIn) -> MoveIn:
+    """Return the move that is asked for."""
+    return MoveIn(asked, parsed_amount(account, asked.opening_credit, "opening_credit"))

@@ -1,0 +1,128 @@
+"""Top-ups: money in, posted after everything used so far, with where it went."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, override
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import Split, split_top_up
+from meter_bridge.core.ledger.journal import EntryKind
+from meter_bridge.engine.accounts.view import supply_view
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_id
+from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
+from meter_bridge.engine.operations.operation import Operation, check_amount, check_text, parsed_amount
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
+
+METHOD_LENGTH: Final = 40
+REFERENCE_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp(Operation[TopUpResult]):
+    """Money that a customer paid."""
+
+    amount: int
+    method: str
+    reference: str | None
+
+    name: ClassVar[str] = "top_up"
+    answer: ClassVar[type] = TopUpResult
+
+    @classmethod
+    def asked(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
+        """Return the top-up that is asked for; raises ``Refused`` naming field, value and remedy."""
+        value = parsed_amount(account, amount)
+        check_text("method", method, METHOD_LENGTH)
+        check_text("reference", reference or "", REFERENCE_LENGTH)
+        return cls(value, method, reference)
+
+    @override
+    def content(self) -> list[object]:
+        return [self.amount, self.method, self.reference]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        """Refuse an amount outside the limits of the account."""
+        credit = credit_now(account)
+        # What units are worth is credit as well: else they would pass every maximum.
+        held = replace(credit, balance=credit.balance + units_worth(account))
+        possible = payments(account, held, engine.clock.now())
+        largest, why = possible.most, ""
+        if account.policy.credit.maximum_balance is not None:
+            largest = min(possible.largest(), largest)
+            why = ", for the balance to stay within its maximum" if largest < possible.most else ""
+        smallest = max(account.policy.top_up_minimum, 1)
+        otherwise = "use credit up first, or raise 'maximum balance' in the site file"
+        check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+        """Post what was used, then the top-up, then decide on supply."""
+        settle_all(engine.installation, account, unit)
+        zone = ZoneInfo(account.site.time_zone)
+        debts = tuple(account.debts.values())
+        split = split_top_up(
+            account.policy.credit, posted_credit(account), debts, self.amount, at=unit.at, zone=zone
+        )
+        lot_id = entry_id(engine.installation.sequences.entry + 1)
+        supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
+        shown = split.shown()
+        if purchase.wh:
+            shown["units"] = min(purchase.settlement.total, split.balance)
+            shown["balance"] = split.balance - shown["units"]
+        detail = {
+            "amount": self.amount,
+            "method": self.method,
+            "reference": self.reference,
+            "split": shown,
+            "units_wh": purchase.wh,
+        }
+        postings = journal.top_up(account.site.currency, split)
+        if supply is not None and purchase.wh:
+            postings += postings_of(supply, purchase)
+        seq = book(
+            engine.installation,
+            account,
+            unit,
+            EntryKind.TOP_UP,
+            postings,
+            description=f"Top-up, {self.method}",
+            detail=detail,
+        )
+        if supply is not None and purchase.wh:
+            add_lines(supply, unit, seq, purchase.settlement)
+        _count_against_caps(account, split, unit.at, zone)
+        top_up = TopUpView(
+            id=entry_id(seq),
+            at=iso(unit.at),
+            amount=self.amount,
+            method=self.method,
+            reference=self.reference,
+            split=shown,
+            balance_after=account.balance,
+            units_wh=purchase.wh,
+        )
+        account.last_top_up = top_up
+        told = {"id": top_up.id, **detail, "balance_after": account.balance}
+        announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
+        # posted one.
+        engine.evaluate(account, unit)
+        return seq, TopUpResult(
+            top_up=top_up,
+            balance=account.balance,
+            available=credit_now(account).balance,
+            supply=supply_view(account),
+        )
+
+
+def _count_against_caps(account: Account, split: Split, at: int, zone: ZoneInfo) -> None:
+    """Note what payments recovered in the present cap periods; the unit stores the account."""
+    for debt_id, amount in split.debts:
+        account.debts[debt_id] = account.debts[debt_id].after_payment(amount, at, zone)

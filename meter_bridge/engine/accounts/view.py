@@ -1,0 +1,378 @@
+"""Views of the state as they go over the wire."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
+from meter_bridge.core.forecast.depletion import RunOut
+from meter_bridge.core.ledger.credit import (
+    CreditState,
+    EmergencyState,
+    emergency_left,
+    emergency_state,
+    headroom,
+    usable,
+)
+from meter_bridge.core.ledger.debt import Debt, in_order
+from meter_bridge.core.money import amount_digits
+from meter_bridge.core.rating.block_view import Block, ladder
+from meter_bridge.core.rating.closing import would_add
+from meter_bridge.core.rating.period_to_date import accrued, charged
+from meter_bridge.core.rating.rating import (
+    LineKind,
+    OpenSegment,
+    block_at,
+    block_room,
+    price_per_kwh,
+    units_for,
+)
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.decision import Reason, restorable
+from meter_bridge.core.supply.friendly_hours import friendly_span
+from meter_bridge.core.supply.holds import Hold
+from meter_bridge.core.supply.protection import Guard
+from meter_bridge.core.supply.relay import Proof, Relay
+from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
+from meter_bridge.devices.base.driver import Phase
+from meter_bridge.engine.alerts import alerting
+from meter_bridge.engine.forecasting.account_forecast import run_out
+from meter_bridge.engine.ledger.credit import credit_now, payments
+from meter_bridge.engine.ledger.purchases import units_worth
+from meter_bridge.engine.state.model import Account, GuardKey, Meter, Supply
+from meter_bridge.engine.supply import protections
+from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.protocol.messages import (
+    AccountView,
+    BlockView,
+    DebtView,
+    EmergencyCreditState,
+    EmergencyCreditView,
+    FriendlyHoursView,
+    HoldPosition,
+    HoldView,
+    MeterView,
+    PhaseView,
+    Protection,
+    QuarantineView,
+    RelayPosition,
+    RelayProof,
+    RelayView,
+    RunOutView,
+    SupplyReason,
+    SupplyState,
+    SupplyView,
+    TariffNow,
+    TripView,
+)
+
+_LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
+
+
+def account_view(account: Account, at: int) -> AccountView:
+    """Return everything that a household sees of its account."""
+    credit = credit_now(account)
+    left = max(headroom(account.policy.credit, credit), units_worth(account))
+    supply = account.supplies[0] if account.supplies else None
+    units = _units_left(supply, left, at) if supply else None
+    ends = run_out(account, at)
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        site_id=account.site.id,
+        site_name=account.site.name,
+        customer=account.customer,
+        currency=account.site.currency,
+        amount_digits=amount_digits(account.site.currency),
+        time_zone=account.site.time_zone,
+        payment_mode=account.policy.payment_mode,
+        balance=account.balance,
+        available=credit.balance,
+        units_left_wh=units,
+        seconds_left=None if ends is None else (ends.at - at) // 1000,
+        low_credit=account.low_level > 0,
+        low_credit_thresholds=account.policy.low_credit,
+        energy_wh=_energy(account),
+        energy_today_wh=_energy_today(account, at),
+        cost_today=_cost_today(account, at),
+        cost_period=_cost_period(account, at),
+        supply=supply_view(account),
+        tariff=_tariff_now(supply, at) if supply else None,
+        meters=tuple(meter_view(meter) for meter in account.meters),
+        alerts=tuple(alerting.view(key, alert, account) for key, alert in account.alerts.items()),
+        last_top_up=account.last_top_up,
+        headroom=left,
+        emergency_credit=_emergency_credit(account, credit),
+        arrears=account.arrears,
+        debts=tuple(debt_view(debt) for debt in in_order(account.debts.values())),
+        amount_to_restore=_amount_to_restore(account, credit, at),
+        period_start=_period_start(account, at),
+        friendly_hours=_friendly_hours(account, at),
+        load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
+        protection_pending=unprotected(account),
+        closed_at=None if account.closed_at is None else iso(account.closed_at),
+        runs_out=None if ends is None else _run_out_view(ends),
+    )
+
+
+def _run_out_view(ends: RunOut) -> RunOutView:
+    """Return when credit runs out."""
+    return RunOutView(
+        at=iso(ends.at),
+        soonest=None if ends.soonest is None else iso(ends.soonest),
+        latest=None if ends.latest is None else iso(ends.latest),
+    )
+
+
+def _period_start(account: Account, at: int) -> str | None:
+    """Return since when the cost of the period counts; None without a supply."""
+    starts = [
+        day_start(date.fromisoformat(version.period(at)[:10]), version.zone)
+        for version in (supply.timeline.at(at) for supply in account.supplies)
+    ]
+    return iso(max(min(starts), account.tenancy.start)) if starts else None
+
+
+def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
+    """Return the friendly hours that are on or come next; worked out anew only when they are over."""
+    hours = account.policy.friendly_hours
+    if not hours.windows and not hours.dates:
+        return None
+    if at >= account.friendly_until:
+        span = account.friendly = friendly_span(hours, at, account.site.time_zone)
+        account.friendly_until = at + DAY_MS if span is None else span[1]
+    span = account.friendly
+    return None if span is None else FriendlyHoursView(start=iso(span[0]), end=iso(span[1]))
+
+
+def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
+    """Return the emergency credit, or None where there is none."""
+    policy = account.policy.credit
+    state = emergency_state(policy, credit)
+    if state is EmergencyState.UNSUPPORTED:
+        return None
+    if account.tenancy.end is not None and state is EmergencyState.AVAILABLE:
+        state = EmergencyState.UNAVAILABLE  # nobody lives there who might select it
+    return EmergencyCreditView(
+        state=EmergencyCreditState(state.value),
+        limit=policy.emergency_limit,
+        left=emergency_left(policy, credit),
+        threshold=policy.emergency_threshold,
+    )
+
+
+def debt_view(debt: Debt) -> DebtView:
+    """Return a debt with its terms."""
+    return DebtView(
+        id=debt.id,
+        description=debt.description,
+        owed=debt.owed,
+        priority=debt.priority,
+        rate=debt.rate,
+        every=debt.every.value,
+        next_recovery=iso(debt.due) if debt.by_time else None,
+        percent_ppm=debt.percent_ppm,
+        cap=debt.cap,
+        cap_every=debt.cap_every.value,
+    )
+
+
+def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | None:
+    """Return the smallest top-up that restores a supply that lacks credit."""
+    if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
+        return None
+    policy = account.policy
+    least = payments(account, credit, at).least(
+        lambda then: restorable(policy, headroom(policy.credit, then), usable(policy.credit, then))
+    )
+    return None if least is None else max(least, account.policy.top_up_minimum)
+
+
+def supply_view(account: Account) -> SupplyView:
+    """Return the supply's state with its reason and the least proven of its relays."""
+    proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
+    least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
+    limit = protections.limit_now(account)
+    return SupplyView(
+        state=SupplyState(account.state.value),
+        reason=SupplyReason(account.reason.value),
+        since=iso(account.since) if account.since else None,
+        note=account.note,
+        proof=RelayProof(least.value) if least else RelayProof.UNKNOWN,
+        cut_at=None if account.cut_at is None else iso(account.cut_at),
+        load_limit_mw=None if limit is None else limit.limit_mw,
+        holds=tuple(hold_view(hold) for hold in account.holds),
+        trips=tuple(_trip_view(key, guard) for key, guard in protections.trips(account).items()),
+    )
+
+
+def hold_view(hold: Hold) -> HoldView:
+    """Return a hold as it goes over the wire."""
+    return HoldView(
+        id=hold.id,
+        position=HoldPosition(hold.position.value),
+        reason=hold.reason,
+        by=hold.by,
+        since=iso(hold.since),
+    )
+
+
+def _trip_view(key: GuardKey, guard: Guard) -> TripView:
+    """Return a protection that has tripped."""
+    return TripView(
+        protection=Protection(key.protection.value),
+        meter_id=key.meter_id,
+        since=iso(guard.tripped_at or 0),
+        locked=guard.locked,
+    )
+
+
+def meter_view(meter: Meter) -> MeterView:
+    """Return a meter with its newest readings."""
+    register = meter.register
+    return MeterView(
+        id=meter.id,
+        name=meter.plan.name,
+        family=meter.plan.energy_address.partition(":")[0],
+        address=meter.plan.energy_address,
+        account_id=meter.supply.account.id,
+        online=meter.online,
+        last_seen=iso(meter.last_seen) if meter.last_seen else None,
+        register_wh=register.watermark_wh if register else None,
+        energy_wh=meter.energy_wh,
+        epoch=register.epoch if register else 0,
+        power_mw=meter.power_mw,
+        voltage_mv=meter.voltage_mv,
+        current_ma=meter.current_ma,
+        frequency_mhz=meter.frequency_mhz,
+        relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
+        quarantined=meter.quarantine_id is not None,
+        returned_wh=meter.returned.wh if meter.returned else None,
+        quarantine=_quarantine_view(meter),
+        power_factor_permille=meter.power_factor_permille,
+        phases=tuple(_phase_view(phase) for phase in meter.phases),
+    )
+
+
+def _phase_view(phase: Phase) -> PhaseView:
+    """Return the newest values of one phase."""
+    return PhaseView(
+        power_mw=phase.power_mw,
+        voltage_mv=phase.voltage_mv,
+        current_ma=phase.current_ma,
+        power_factor_permille=phase.power_factor_permille,
+    )
+
+
+def _quarantine_view(meter: Meter) -> QuarantineView | None:
+    """Return why a meter's register is held back, or None if it is not."""
+    if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
+        return None
+    doubt, account = meter.register.doubt, meter.supply.account
+    alert = account.alerts.get(AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id))
+    return QuarantineView(
+        cause=doubt.cause, opened_at=iso(alert.opened_at) if alert else None, register_wh=doubt.register_wh
+    )
+
+
+def _relay_view(relay: Relay) -> RelayView:
+    """Return the three states of a relay."""
+    return RelayView(
+        requested=RelayPosition(relay.requested.value) if relay.requested else None,
+        requested_at=iso(relay.requested_at) if relay.requested_at else None,
+        revision=relay.revision,
+        reported=RelayPosition(relay.reported.value) if relay.reported else None,
+        reported_at=iso(relay.reported_at) if relay.reported_at else None,
+        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
+    )
+
+
+def _tariff_now(supply: Supply, at: int) -> TariffNow:
+    """Return the price in force."""
+    stretch = supply.timeline.stretch(at)
+    version = stretch.version
+    changes = [
+        instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant
+    ]
+    return TariffNow(
+        tariff_id=supply.tariff_id,
+        version_id=version.id,
+        price_per_kwh=price_per_kwh(supply.rating, stretch),
+        band=stretch.band,
+        block=block_at(supply.rating, stretch) + 1,
+        blocks=stretch.steps.blocks,
+        block_remaining_wh=block_room(supply.rating, stretch),
+        next_change=iso(min(changes)) if changes else None,
+        ladder=tuple(_block_view(n, block) for n, block in enumerate(ladder(supply.rating, stretch), 1)),
+    )
+
+
+def _block_view(number: int, block: Block) -> BlockView:
+    """Return a block as it goes over the wire."""
+    return BlockView(
+        number=number, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh
+    )
+
+
+def _units_left(supply: Supply, available: int, at: int) -> int | None:
+    """Return the energy that the credit left buys from here."""
+    stretch = supply.timeline.stretch(at)
+    if stretch.version.basis is BlockBasis.PURCHASE_TIME:
+        return supply.rating.units
+    return units_for(supply.rating, stretch, available)
+
+
+def _energy(account: Account) -> int | None:
+    """Return the energy charged over all meters, or None before the first reading."""
+    known = [wh for meter in account.meters if (wh := meter.energy_wh) is not None]
+    earlier = sum(supply.earlier_wh for supply in account.supplies)
+    return sum(known) + earlier if known or earlier else None
+
+
+def _energy_today(account: Account, at: int) -> int | None:
+    """Return the energy of the local day so far, or None before the first reading."""
+    if _energy(account) is None:
+        return None
+    return sum(_today(supply, at)[0] for supply in account.supplies)
+
+
+def _cost_today(account: Account, at: int) -> int | None:
+    """Return the charges of the local day so far."""
+    return sum(_today(supply, at)[1] for supply in account.supplies)
+
+
+def _today(supply: Supply, at: int) -> tuple[int, int]:
+    """Return energy and cost of the local day: what was settled of it, and what of it is open."""
+    rating, timeline = supply.rating, supply.timeline
+    zone = timeline.at(at).zone
+    day = local_day(at, zone)
+    settled = next((total for total in supply.days if total.day == day.isoformat()), None)
+    wh, amount = (settled.wh, settled.amount) if settled else (0, 0)
+    parts = [part for parts in rating.open.values() for part in parts if part.key.kind != LineKind.VACANT]
+    begun = day_start(day, zone)
+    earlier = [part for part in parts if part.start < begun]
+    open_wh = sum(part.wh for part in parts) - sum(part.wh for part in earlier)
+    return wh + open_wh, amount + accrued(rating, timeline) - _cost_of(supply, earlier)
+
+
+def _cost_of(supply: Supply, parts: Sequence[OpenSegment]) -> int:
+    """Return what open segments cost, where they have a price apart from the rest of their period."""
+    plain = (
+        part
+        for part in parts
+        if part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
+    )
+    return would_add(supply.rating, supply.timeline, plain)
+
+
+def _cost_period(account: Account, at: int) -> int | None:
+    """Return the charges of the present customer since the present block period began."""
+    return sum(
+        cost - account.earlier_costs.get(period, 0)
+        for period, cost in (period_cost(supply, at) for supply in account.supplies)
+    )
+
+
+def period_cost(supply: Supply, at: int) -> tuple[str, int]:
+    """Return the present block period of a supply, named with the supply, and its charges so far."""
+    period = supply.timeline.at(at).period(at)
+    return f"{supply.id} {period}", charged(supply.rating, supply.timeline, period)

@@ -1,0 +1,1 @@
+"""Alerts: opened, acknowledged, closed."""

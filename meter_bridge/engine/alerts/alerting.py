@@ -1,0 +1,113 @@
+"""Opening and closing alerts as rows and events of a unit."""
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.state.model import Account, Installation, OpenAlert
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol import messages
+from meter_bridge.protocol.messages import AlertView, EventKind
+from meter_bridge.storage import changeset as ops
+
+
+def set_alert(
+    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str | None
+) -> None:
+    """Open the alert with its message, or close it where the message is None; no change is no work."""
+    book = installation.alerts if account is None else account.alerts
+    present = book.get(key)
+    if message is not None and present is None:
+        _open(installation, account, unit, key, message)
+    elif message is None and present is not None:
+        _close(installation, account, unit, key, present)
+
+
+def keep_past_alert(
+    installation: Installation, unit: Unit, key: AlertKey, message: str, opened_at: int
+) -> None:
+    """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
+    _open(installation, None, unit, key, message, opened_at)
+    _close(installation, None, unit, key, installation.alerts[key])
+
+
+def _open(
+    installation: Installation,
+    account: Account | None,
+    unit: Unit,
+    key: AlertKey,
+    message: str,
+    opened_at: int | None = None,
+) -> None:
+    """Open an alert, now unless an earlier instant is named."""
+    opened_at = unit.at if opened_at is None else opened_at
+    alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
+    (installation.alerts if account is None else account.alerts)[key] = alert
+    site_id = account.site.id if account else None
+    unit.work.add(
+        ops.INSERT_ALERT,
+        {
+            "id": alert.id,
+            "kind": key.kind,
+            "key": key.detail,
+            "site_id": site_id,
+            "account_id": key.account_id,
+            "meter_id": key.meter_id,
+            "message": message,
+            "opened_at": opened_at,
+            "acknowledged_at": None,
+            "acknowledged_by": None,
+            "closed_at": None,
+        },
+    )
+    _tell(installation, account, unit, key, alert, EventKind.ALERT_OPENED)
+
+
+def _close(
+    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, alert: OpenAlert
+) -> None:
+    """Close an alert."""
+    del (installation.alerts if account is None else account.alerts)[key]
+    unit.work.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
+    _tell(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
+
+
+def _tell(
+    installation: Installation,
+    account: Account | None,
+    unit: Unit,
+    key: AlertKey,
+    alert: OpenAlert,
+    kind: EventKind,
+) -> None:
+    """Announce the opening or closing of an alert."""
+    announce(
+        installation,
+        unit,
+        kind,
+        account_id=account.id if account else None,
+        meter_id=key.meter_id,
+        data={"id": alert.id, "kind": key.kind.value, "message": alert.message, "detail": key.detail},
+    )
+
+
+def close_all(
+    installation: Installation, account: Account, unit: Unit, kind: AlertKind, keep: AlertKey | None
+) -> None:
+    """Close every open alert of a kind but one."""
+    for key in [key for key in account.alerts if key.kind is kind and key != keep]:
+        set_alert(installation, account, unit, key, None)
+
+
+def view(key: AlertKey, alert: OpenAlert, account: Account | None) -> AlertView:
+    """Return an open alert as it goes over the wire."""
+    return AlertView(
+        id=alert.id,
+        kind=messages.AlertKind(key.kind.value),
+        site_id=account.site.id if account else None,
+        account_id=key.account_id,
+        meter_id=key.meter_id,
+        message=alert.message,
+        opened_at=iso(alert.opened_at),
+        acknowledged_at=None if alert.acknowledged_at is None else iso(alert.acknowledged_at),
+        closed_at=None,
+    )

@@ -1,0 +1,37 @@
+"""Telling an outage of a building from a lost link: one silent meter is a link, all of them are a building.
+
+A meter that the mains feed goes silent when they fail, just as one whose link is lost. While the broker is
+reached and every meter of a site is silent, something that they share is gone: power or network there.
+"""
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.state.model import Installation, Meter
+
+FEWEST: int = 2
+"""Meters of a site below which one silence tells nothing of the others."""
+
+
+def outages(installation: Installation) -> dict[str, str | None]:
+    """Return for each site of several meters what there is to say of its silence, or None."""
+    if AlertKey(AlertKind.BROKER_LOST, detail=installation.shard.mark) in installation.alerts:
+        return {}
+    by_site: dict[str, list[Meter]] = {}
+    for meter in installation.meters.values():
+        by_site.setdefault(meter.supply.account.site.id, []).append(meter)
+    return {site_id: _silence(installation, site_id, meters) for site_id, meters in by_site.items()}
+
+
+def _silence(installation: Installation, site_id: str, meters: list[Meter]) -> str | None:
+    """Say since when all meters of a site are silent, or None where one of them is heard."""
+    heard = [meter.last_seen for meter in meters if meter.last_seen is not None]
+    if len(heard) < FEWEST or any(
+        meter.online is not False for meter in meters if meter.last_seen is not None
+    ):
+        return None
+    name = installation.sites[site_id].name
+    return (
+        f"{name}: all {len(heard)} meters are silent while the broker is reached,"
+        f" the last of them since {iso(max(heard))};"
+        " the power or the network of the whole place is gone"
+    )

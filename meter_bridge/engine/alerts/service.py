@@ -1,0 +1,82 @@
+"""Alerts as people see and acknowledge them."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.engine.access.visibility import STAFF, Look
+from meter_bridge.engine.alerts import alerting
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.entries import read_alerts
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Account, OpenAlert
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
+from meter_bridge.storage import changeset as ops
+
+
+class AlertBook:
+    """Lists an engine's alerts, and notes who has seen them."""
+
+    def __init__(self, engine: Engine, look: Look) -> None:
+        """Keep the engine, and who may see what."""
+        self._engine = engine
+        self._look = look
+
+    async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
+        """Return alerts that the actor may see, newest first."""
+        staff = actor.role in STAFF
+        everything = staff and EVERYTHING in actor.sites
+        seen = None
+        if not everything:
+            seen = {
+                account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
+            }
+        stored = await asyncio.to_thread(
+            read_alerts, self._engine.reader, seen, staff=staff, only_open=only_open, limit=limit
+        )
+        unstored = self._engine.unstored_alerts().items() if staff else ()
+        return [*(alerting.view(key, alert, None) for key, alert in unstored), *stored][:limit]
+
+    async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
+        """Acknowledge an open alert; doing so again changes nothing."""
+        key, alert, account = self._open_alert(actor, alert_id)
+        if alert.acknowledged_at is None:
+            unit = unit_of(self._engine, actor)
+            alert.acknowledged_at = unit.at
+            row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
+            unit.work.add(ops.ACKNOWLEDGE_ALERT, row)
+            announce(
+                self._engine.installation,
+                unit,
+                EventKind.ALERT_ACKNOWLEDGED,
+                account_id=key.account_id,
+                meter_id=key.meter_id,
+                data={"id": alert.id, "by": actor.name},
+            )
+            await committed(self._engine, unit)
+        return alerting.view(key, alert, account)
+
+    def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
+        """Return an open alert that the actor may see; raises ``Refused`` otherwise."""
+        for key, alert, account in self._open_alerts(actor):
+            if alert.id == alert_id:
+                return key, alert, account
+        raise Refused(
+            ErrorCode.NOT_FOUND,
+            f"there is no open alert {alert_id!r}",
+            field="alert",
+            value=alert_id,
+            remedy="'meter-bridge alerts' lists those that are open",
+        )
+
+    def _open_alerts(self, actor: Actor) -> Iterator[tuple[AlertKey, OpenAlert, Account | None]]:
+        """Yield the open alerts that the actor may see; staff see those of the installation as well."""
+        if actor.role in STAFF:
+            for key, alert in self._engine.installation.alerts.items():
+                yield key, alert, None
+        for account in self._look.visible(actor):
+            for key, alert in account.alerts.items():
+                yield key, alert, account

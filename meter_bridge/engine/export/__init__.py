@@ -1,0 +1,1 @@
+"""Export of segments to Parquet files, and retention."""

@@ -1,0 +1,94 @@
+"""Forgetting what ended long ago: events, relay commands, messages to people, and files that were merged.
+
+Nothing is charged or decided by any of it, and what it told of stays: journal, payments, decisions, alerts.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, func, select
+
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.export.retention import DAY_MS, PAUSE_S
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.storage import changeset as ops, tables
+
+BATCH: Final = 500
+"""Rows that go in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is forgotten alike."""
+
+    forget: ops.Op
+    ended: Callable[[int], Select[tuple[object, ...]]]
+    """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
+
+
+def _events(before: int) -> Select[tuple[object, ...]]:
+    """Return the events before an instant but for the newest, from which their numbers go on."""
+    event = tables.event.c
+    newest = select(func.max(event.seq)).scalar_subquery()
+    return select(event.seq.label("row_seq")).where(event.at < before, event.seq < newest).order_by(event.seq)
+
+
+def _commands(before: int) -> Select[tuple[object, ...]]:
+    """Return the relay commands that were settled before an instant."""
+    table = tables.outbox.c
+    keys = table.meter_id.label("row_meter_id"), table.revision.label("row_revision")
+    return select(*keys).where(table.settled_at < before)
+
+
+def _messages(before: int) -> Select[tuple[object, ...]]:
+    """Return the messages that were sent or given up before an instant."""
+    table = tables.notice.c
+    return select(table.id.label("row_id")).where(table.ended_at < before)
+
+
+def _files(before: int) -> Select[tuple[object, ...]]:
+    """Return the exported files that were replaced before an instant, and are not there any more."""
+    table = tables.export_file.c
+    return select(table.name.label("row_name")).where(table.retired_at < before)
+
+
+_KINDS: Final = (
+    _Kind(ops.FORGET_EVENT, _events),
+    _Kind(ops.FORGET_COMMAND, _commands),
+    _Kind(ops.FORGET_NOTICE, _messages),
+    _Kind(ops.FORGET_FILE, _files),
+)
+
+
+class Forgetting:
+    """Keeps what ended within so many days."""
+
+    def __init__(self, engine: Engine, days: int) -> None:
+        """Take the days that are kept; nothing goes before ``tick``."""
+        self._engine, self._days = engine, days
+
+    async def tick(self) -> None:
+        """Forget what ended before the days that are kept, a few rows at a time; raises ``StorageError``."""
+        before = self._engine.clock.now() - self._days * DAY_MS
+        for kind in _KINDS:
+            more = True
+            while more and self._engine.broken is None:
+                more = await self._some(kind, before)
+                await asyncio.sleep(PAUSE_S)
+
+    async def _some(self, kind: _Kind, before: int) -> bool:
+        """Forget a few rows of a kind in one transaction; say whether there were any."""
+        rows = await asyncio.to_thread(self._ended, kind, before)
+        unit = Unit(self._engine.clock.now())
+        unit.work.extend(kind.forget, rows)
+        done = self._engine.submit(unit)
+        if done is not None:
+            await self._engine.ended(done)
+        return bool(rows)
+
+    def _ended(self, kind: _Kind, before: int) -> Sequence[dict[str, object]]:
+        """Return the next few rows of a kind."""
+        with self._engine.reader.connect() as connection:
+            return [dict(row) for row in connection.execute(kind.ended(before).limit(BATCH)).mappings()]

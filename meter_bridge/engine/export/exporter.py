@@ -1,0 +1,139 @@
+"""Export of segments to Parquet: the bridge's side of it.
+
+A child process writes the files, so that neither its memory nor its time is the bridge's, and because ADBC
+brings a SQLite of its own: two copies of SQLite in one process drop each other's file locks. The files count
+only once the engine has committed their manifest rows together with the watermark; until then they are
+invisible.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+import json
+from pathlib import Path
+import sys
+from typing import Final, TypedDict, cast
+
+from meter_bridge.storage.location import Location, written
+from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
+
+MERGER: Final = "meter_bridge.engine.export.merge_child"
+CHILD: Final = "meter_bridge.engine.export.export_process"
+WATERMARK_ID: Final = 1
+"""Key of the single row of ``export_watermark``."""
+
+
+class ExportError(RuntimeError):
+    """An export run that failed; nothing of it is visible and it may be repeated."""
+
+
+class _FileFields(TypedDict):
+    name: str
+    kind: str
+    first_seq: int
+    last_seq: int
+    rows: int
+    first_day: str | None
+    last_day: str | None
+
+
+class _Answer(TypedDict):
+    files: list[_FileFields]
+    peak_bytes: int
+
+
+def manifest_rows(files: Sequence[ExportFile], created_at: int) -> list[dict[str, str | int | bool | None]]:
+    """Return the rows of ``export_file`` for a run; commit them together with ``watermark_row``."""
+    return [
+        {
+            "name": file.name,
+            "kind": file.kind,
+            "first_seq": file.first_seq,
+            "last_seq": file.last_seq,
+            "rows": file.rows,
+            "first_day": file.first_day,
+            "last_day": file.last_day,
+            "created_at": created_at,
+            "retired_at": None,
+            "checked": False,
+        }
+        for file in files
+    ]
+
+
+def watermark_row(upto: int) -> dict[str, int]:
+    """Return the row of ``export_watermark`` after a run up to a journal ``seq``, files or not."""
+    return {"id": WATERMARK_ID, "seq": upto}
+
+
+class Exporter:
+    """Runs one export child at a time."""
+
+    def __init__(self, database: Location, export_dir: Path) -> None:
+        """Remember where the bridge's database is and where files go."""
+        self._database = database
+        self._export_dir = export_dir
+        self._one_at_a_time = asyncio.Lock()
+        self.peak_bytes: int | None = None
+        """Peak resident memory of the last child."""
+
+    def lacks(self, names: Iterable[str]) -> bool:
+        """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
+        return not all((self._export_dir / name).is_file() for name in names)
+
+    def alone(self) -> None:
+        """Forget the folder's own manifest: where one bridge serves all sites the database has it."""
+        (self._export_dir / MANIFEST_NAME).unlink(missing_ok=True)
+
+    async def run(self, after: int, upto: int) -> list[ExportFile]:
+        """Write segments of journal entries after < seq <= upto and return the new files.
+
+        Raises ``ExportError``. A cancelled run ends its child.
+        """
+        async with self._one_at_a_time:
+            # Not on the command line, where everyone on the machine can read a password.
+            given = written(self._database).encode()
+            answer = await self._child(given, CHILD, "--after", str(after), "--upto", str(upto))
+        self.peak_bytes = answer["peak_bytes"]
+        return [ExportFile(**file) for file in answer["files"]]
+
+    async def merge(self, files: Sequence[ExportFile]) -> ExportFile:
+        """Write one file of what some files of a kind and month hold, and return it; they stay.
+
+        Raises ``ExportError``.
+        """
+        async with self._one_at_a_time:
+            answer = await self._child(json.dumps([asdict(file) for file in files]).encode(), MERGER)
+        (merged,) = answer["files"]
+        return ExportFile(**merged)
+
+    async def _child(self, given: bytes, module: str, *more: str) -> _Answer:
+        """Return what the child printed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, "--export-dir", str(self._export_dir)),
+            *more,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            printed, complaint = await process.communicate(given)
+        finally:
+            await _end(process)
+        return _answer(process.returncode, printed, complaint)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a child that still runs, because its run was cancelled."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+def _answer(status: int | None, printed: bytes, complaint: bytes) -> _Answer:
+    """Return the child's manifest or raise what it complained of."""
+    if status != 0:
+        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        msg = f"export child ended with status {status}: {said or 'no message'}"
+        raise ExportError(msg)
+    return cast("_Answer", json.loads(printed))

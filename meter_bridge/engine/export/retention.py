@@ -1,0 +1,80 @@
+"""Letting go of old segments: once exported, read back and compared, a few at a time.
+
+Nothing waits for it: files and database are compared on a thread and in a child process, and each deletion is
+a small unit of work among all others. With it goes the energy of each meter, so that the books can still be
+verified without the files; what needs the segments themselves reads them from the files (``archive``).
+"""
+
+import asyncio
+from collections.abc import Sequence
+import logging
+from typing import Final
+
+from sqlalchemy import select
+
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.hourly_history import first_entry_since
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.segment_archive import Archive, ArchiveError, retired_upto, sums_in_database
+
+DAY_MS: Final = 86_400_000
+COMPARED_ENTRIES: Final = 100_000
+"""Entries whose segments are compared at once, which bounds the memory of it."""
+BATCH: Final = 500
+"""Entries whose segments go in one transaction: some milliseconds of the writer's time."""
+PAUSE_S: Final = 0.02
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Retention:
+    """Keeps the segments of so many days in the database, and older ones in exported files alone."""
+
+    def __init__(self, engine: Engine, archive: Archive, days: int) -> None:
+        """Take the days that are kept; nothing goes before ``tick``."""
+        self._engine, self._archive, self._days = engine, archive, days
+
+    async def tick(self) -> None:
+        """Let go of what is old, piece by piece, until nothing is or something differs."""
+        while self._engine.broken is None:
+            spans = await asyncio.to_thread(self._compared)
+            if not spans:
+                return
+            for first, last in spans:
+                await self._let_go(first, last)
+                await asyncio.sleep(PAUSE_S)
+
+    def _compared(self) -> Sequence[tuple[int, int]]:
+        """Return spans of entries that the files were just found to hold; none where nothing is old."""
+        engine = self._engine
+        with snapshot(engine.reader) as connection:
+            first = retired_upto(connection) + 1
+            old = first_entry_since(connection, engine.clock.now() - self._days * DAY_MS) - 1
+            exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
+            last = min(old, exported, first + COMPARED_ENTRIES - 1)
+            if last < first:
+                return ()
+            try:
+                kept = self._archive.sums(connection, first, last)
+            except ArchiveError as error:
+                _LOGGER.warning("Readings older than %d days stay in the database: %s", self._days, error)
+                return ()
+            if kept != sums_in_database(connection, first, last):
+                _LOGGER.error(
+                    "Readings older than %d days stay in the database: the exported files differ from it in"
+                    " entries %d to %d. Nothing is lost; keep a copy of the data folder and report it",
+                    self._days, first, last,
+                )  # fmt: skip
+                return ()
+        return [(begin, min(begin + BATCH - 1, last)) for begin in range(first, last + 1, BATCH)]
+
+    async def _let_go(self, first: int, last: int) -> None:
+        """Delete the segments of some entries in one transaction; raises ``StorageError``."""
+        unit = Unit(self._engine.clock.now())
+        unit.work.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
+        unit.work.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
+        unit.work.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
+        done = self._engine.submit(unit)
+        if done is not None:
+            await self._engine.ended(done)

@@ -1,0 +1,1 @@
+"""Forecasts of accounts, made at night and kept."""

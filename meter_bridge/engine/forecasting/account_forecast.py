@@ -1,0 +1,65 @@
+"""What is foretold of an account: when its credit runs out, and the band of it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meter_bridge.core.forecast.depletion import RunOut, Sight, run_out as run_out_of
+from meter_bridge.core.ledger.credit import headroom
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.supply.decision import PaymentMode
+from meter_bridge.engine.ledger.credit import credit_now
+from meter_bridge.engine.ledger.purchases import units_worth
+from meter_bridge.engine.state.model import Account, Supply
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How long credit lasts."""
+
+    tenths: int
+    """Tenths of a day."""
+
+    @property
+    def text(self) -> str:
+        """Return it for people."""
+        return f"{self.tenths // 10}.{self.tenths % 10} days"
+
+
+def debts_of(supply: Supply) -> tuple[Debt, ...]:
+    """Return the debts that an account's first supply carries in what is foretold."""
+    account = supply.account
+    return tuple(account.debts.values()) if account.supplies[0] is supply else ()
+
+
+def foretold(account: Account) -> bool:
+    """Say whether enough is known of an account to foretell anything."""
+    return bool(_sights(account))
+
+
+def _sights(account: Account) -> list[Sight]:
+    """Return what is foretold of every supply; none where that of one is not known."""
+    known = [
+        Sight(each.outlook, each.bands, supply.rating.units)
+        for supply in account.supplies
+        if (each := supply.foresight) is not None and each.outlook is not None
+    ]
+    prepaid = account.policy.payment_mode is PaymentMode.PREPAYMENT
+    return known if prepaid and len(known) == len(account.supplies) else []
+
+
+def run_out(account: Account, now: int) -> RunOut | None:
+    """Return when an account's credit runs out; None while too little is known, or if it lasts too long."""
+    sights = _sights(account)
+    if not sights:
+        return None
+    return run_out_of(
+        sights, max(headroom(account.policy.credit, credit_now(account)), units_worth(account)), now
+    )
+
+
+def days_left(account: Account, now: int) -> Left | None:
+    """Return how long credit lasts, None where it is not foretold."""
+    found = run_out(account, now)
+    return None if found is None else Left((found.at - now) * 10 // DAY_MS)

@@ -1,0 +1,106 @@
+"""What is foretold of a supply, as it is stored for those who only read: the dashboard tells the same.
+
+The points of an outlook are 64-bit numbers, the least byte first: all instants, then what will have been
+spent by each. So thousands of them are read without making an object of each number.
+"""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+import json
+import sys
+from typing import Final, overload, override
+
+from meter_bridge.core.forecast.cost_projection import Foresight, Outlook, Point
+from meter_bridge.core.forecast.depletion import Sight
+from meter_bridge.core.forecast.prediction_interval import Band
+from meter_bridge.engine.state.model import Supply
+
+_WIDTH: Final = 8
+_SWAPPED: Final = sys.byteorder == "big"
+
+
+class StoredPoints(Sequence[Point]):
+    """The points of a stored outlook, made only when they are asked for."""
+
+    __slots__ = ("_half", "_numbers")
+
+    def __init__(self, stored: bytes) -> None:
+        """Keep the numbers."""
+        self._numbers = array("q")
+        self._numbers.frombytes(stored)
+        if _SWAPPED:
+            self._numbers.byteswap()
+        self._half = len(self._numbers) // 2
+
+    @override
+    def __len__(self) -> int:
+        return self._half
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Point]: ...
+    @override
+    def __getitem__(self, place: int | slice) -> Point | Sequence[Point]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        if not -self._half <= place < self._half:
+            raise IndexError(place)
+        at = place % self._half
+        return Point(self._numbers[at], self._numbers[at + self._half])
+
+    @override
+    def __iter__(self) -> Iterator[Point]:
+        numbers, half = self._numbers, self._half
+        return map(Point, numbers[:half], numbers[half:], strict=True)
+
+
+def pack(points: Sequence[Point]) -> bytes:
+    """Return points as they are stored."""
+    numbers = array("q", [*(point.at for point in points), *(point.spent for point in points)])
+    if _SWAPPED:
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def row_of(supply: Supply, foresight: Foresight) -> dict[str, object]:
+    """Return the row of what is foretold of a supply; without points where too little is known."""
+    outlook = foresight.outlook
+    return {
+        "supply_id": supply.id,
+        "account_id": supply.account.id,
+        "made_at": foresight.made_at,
+        "in_units": outlook is not None and outlook.in_units,
+        "points": b"" if outlook is None else pack(outlook.points),
+        "bands": bands_text(foresight.bands),
+    }
+
+
+def nothing_of(supply: Supply, at: int) -> dict[str, object]:
+    """Return the row of a supply of which nothing is known any more."""
+    return {
+        "supply_id": supply.id,
+        "account_id": supply.account.id,
+        "made_at": at,
+        "in_units": False,
+        "points": b"",
+        "bands": "{}",
+    }
+
+
+def sight_of(points: bytes, bands: str, *, in_units: bool, units: int) -> Sight | None:
+    """Return what is foretold of a supply by its row; None where too little was known."""
+    if not points:
+        return None
+    known = {
+        int(days): None if ends is None else Band(ends[0], ends[1])
+        for days, ends in json.loads(bands).items()
+    }
+    return Sight(Outlook(StoredPoints(points), in_units), known, units)
+
+
+def bands_text(bands: Mapping[int, Band | None]) -> str:
+    """Return bands as text."""
+    return json.dumps(
+        {str(days): None if each is None else [each.low, each.high] for days, each in bands.items()}
+    )

@@ -1,0 +1,235 @@
+"""What the bridge does by itself: storing, clock work, relays, silence, export."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, fields
+import logging
+from typing import Final
+
+from sqlalchemy import RowMapping, select
+
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.export.compaction import Group, group_of, to_merge
+from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.metering.depletion_polling import Attention
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.wall_time import keep_wall_time
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.segment_archive import retired_upto
+from meter_bridge.storage.segment_files import ExportFile
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+type Job = tuple[str, float, Callable[[], Awaitable[None]]]
+"""Its name, the pause in seconds after each time, and what it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Pauses between two rounds of each job, in seconds; simulations of many days take longer ones."""
+
+    flush: float = 0.1
+    relays: float = 0.2
+    cut_offs: float = 1.0
+    clock: float = 1.0
+    silence: float = 5.0
+    recovery: float = 1.0
+    others: float = 1.0
+    """By how much the pauses of further jobs are longer."""
+
+
+class Daemon:
+    """The tasks of a running bridge."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        exporter: Exporter | None,
+        export_every_s: int,
+        *more: Job,
+        pace: Pace = Pace(),
+    ) -> None:
+        """Keep the engine and further jobs; nothing runs before ``start``."""
+        self._pace = pace
+        self._more = more
+        self._engine = engine
+        self._exporter = exporter
+        self._files_known = False
+        self._unmerged: set[Group] = set()
+        """What could not be merged when it was tried last."""
+        self._export_every_s = export_every_s
+        self._attention = Attention(engine.transport)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the tasks."""
+        pace = self._pace
+        jobs: list[Job] = [
+            ("flush", pace.flush, self._flush),
+            ("postings", pace.flush, self._post),
+            ("relays", pace.relays, self._relays),
+            ("cut-offs", pace.cut_offs, self._cut_offs),
+            ("protections", pace.clock, self._protect),
+            ("clock", pace.clock, self._clock),
+            ("silence", pace.silence, self._silence),
+            ("attention", pace.clock, self._attend),
+            ("recovery", pace.recovery, self._recover),
+            *((name, pause * pace.others, job) for name, pause, job in self._more),
+        ]
+        if self._exporter is not None:
+            jobs.append(("export", float(self._export_every_s), self.export))
+        self._tasks = [asyncio.create_task(repeat(name, pause, job), name=name) for name, pause, job in jobs]
+
+    async def stop(self) -> None:
+        """End the tasks and store what is not yet stored."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._engine.broken is None:
+            self._engine.flush(everything=True)
+        await self._engine.drained()
+
+    async def _flush(self) -> None:
+        """Store what changed."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._engine.flush()
+
+    async def _post(self) -> None:
+        """Post what waits for its turn."""
+        await self._engine.post_waiting()
+
+    async def _relays(self) -> None:
+        """Send relay commands that are due."""
+        if self._engine.broken is None:
+            self._engine.relays.tick()
+
+    async def _cut_offs(self) -> None:
+        """Keep the values up at which devices cut by themselves."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._engine.cut_offs.tick()
+
+    async def _protect(self) -> None:
+        """Let time pass for the guards, also while instants make so much due that it takes a while."""
+        self._engine.protection_work()
+
+    async def _clock(self) -> None:
+        """Do what instants make due."""
+        self._engine.check_clock()
+        keep_wall_time(self._engine)
+        await self._engine.clock_work()
+
+    async def _silence(self) -> None:
+        """Find silent meters."""
+        self._engine.check_silence()
+
+    async def _attend(self) -> None:
+        """Ask meters more often whose credit ends soon."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            self._attention.tick(self._engine.installation, self._engine.clock.now())
+
+    async def _recover(self) -> None:
+        """Take up work again when storage does."""
+        if self._engine.broken is not None:
+            await self._engine.try_recover()
+            keep_wall_time(self._engine)
+
+    async def export(self) -> None:
+        """Export what was posted since the last time, in a child process."""
+        engine = self._engine
+        if not self._files_known:
+            await self._begin_anew_where_files_are_gone()
+        if not self._files_known:
+            return
+        await engine.drained()
+        after, upto = engine.installation.exported, engine.installation.sequences.entry
+        if self._exporter is None or engine.broken is not None or upto <= after:
+            return
+        try:
+            files = await self._exporter.run(after, upto)
+        except ExportError as error:
+            _LOGGER.warning("The export failed and will be repeated: %s", error)
+            return
+        unit = Unit(engine.clock.now())
+        unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
+        unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
+        done = engine.submit(unit)
+        if done is not None:
+            await asyncio.shield(done)
+        engine.installation.exported = upto
+        await self._merge()
+
+    async def _merge(self) -> None:
+        """Let many small exported files become one; those it replaces are kept for who still reads them."""
+        engine = self._engine
+        manifest = {row["name"]: row for row in self._manifest()}
+        chosen = to_merge([_file(row) for row in manifest.values()], self._unmerged)
+        if self._exporter is None or engine.broken is not None or not chosen:
+            return
+        try:
+            file = await self._exporter.merge(chosen)
+        except ExportError as error:
+            _LOGGER.warning("Exported files could not be merged, which will be tried again: %s", error)
+            self._unmerged.add(group_of(chosen[0]))
+            return
+        self._unmerged.discard(group_of(chosen[0]))
+        unit = Unit(engine.clock.now())
+        retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
+        unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
+        done = engine.submit(unit)
+        if done is not None:
+            await asyncio.shield(done)
+
+    def _manifest(self) -> Sequence[RowMapping]:
+        """Return the exported files in force."""
+        table = tables.export_file
+        with self._engine.reader.connect() as connection:
+            return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
+
+    def _retired(self) -> bool:
+        """Say whether retention let go of any segments."""
+        with self._engine.reader.connect() as connection:
+            return retired_upto(connection) > 0
+
+    async def _begin_anew_where_files_are_gone(self) -> None:
+        """Retire the manifest and export everything again where its files are not in this folder."""
+        engine = self._engine
+        if self._exporter is None or engine.broken is not None:
+            return
+        manifest = self._manifest()
+        missing = self._exporter.lacks(row["name"] for row in manifest)
+        if missing and self._retired():
+            _LOGGER.error(
+                "Exported files are missing here, and older readings are in them alone: copy the folder"
+                " 'export' back from the newest backup; nothing is exported until then"
+            )
+            return
+        self._exporter.alone()
+        if missing:
+            _LOGGER.warning("Exported files are missing here; everything is exported anew")
+            unit = Unit(engine.clock.now())
+            unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
+            unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
+            done = engine.submit(unit)
+            if done is not None:
+                await asyncio.shield(done)
+            engine.installation.exported = 0
+        self._files_known = True
+
+
+def _file(row: RowMapping) -> ExportFile:
+    """Return a file as the manifest has it."""
+    names = (each.name for each in fields(ExportFile))
+    return ExportFile(**{name: row[name] for name in names})
+
+
+async def repeat(
+    name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
+) -> None:
+    """Run a job again and again, the first after its own pause; one that fails is told and tried again."""
+    await asyncio.sleep(pause if first is None else first)
+    while True:
+        try:
+            await job()
+        except Exception:
+            _LOGGER.exception("The job %r failed; it is tried again", name)
+        await asyncio.sleep(pause)

@@ -1,0 +1,55 @@
+"""Recovering time-based debt when it is due."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import Collection, debt_collection, spend
+from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.engine.ledger.credit import credit_now, posted_credit
+from meter_bridge.engine.ledger.deferred_posting import post_due
+from meter_bridge.engine.ledger.journal import announce, book
+from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import EventKind
+
+
+def collect_debts(installation: Installation, account: Account, unit: Unit) -> None:
+    """Recover every instalment that is due, or move it to the arrears, or let it wait."""
+    zone = ZoneInfo(account.site.time_zone)
+    while due := due_debts(account.debts, unit.at):
+        post_due(installation, account, unit)
+        debt = due[0]
+        _recover(installation, account, unit, debt)
+        following = next_due(debt.every, debt.due, zone)
+        account.debts[debt.id] = replace(account.debts[debt.id], due=following)
+        unit.keep_account(account)
+
+
+def _recover(installation: Installation, account: Account, unit: Unit, debt: Debt) -> None:
+    """Book one instalment."""
+    policy, amount = account.policy.credit, debt.instalment
+    connected = account.state is SupplyState.CONNECTED
+    collection = debt_collection(policy, credit_now(account), connected=connected)
+    if collection is Collection.PAUSE:
+        return
+    changes = {journal.debt_bucket(debt.id): amount}
+    if collection is Collection.ACCUMULATE:
+        changes[Bucket.ARREARS] = -amount
+    else:
+        changes |= journal.borne(spend(policy, posted_credit(account), amount))
+    owed = debt.owed - amount
+    detail = {"debt": debt.id, "due": iso(debt.due), "amount": amount, "owed": owed, "to": collection.value}
+    book(
+        installation,
+        account,
+        unit,
+        EntryKind.DEBT_RECOVERY,
+        journal.entry(account.site.currency, changes, against=Bucket.ADJUSTMENT),
+        description=f"Debt recovery: {debt.description}",
+        detail=detail,
+    )
+    announce(installation, unit, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)

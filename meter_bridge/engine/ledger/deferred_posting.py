@@ -1,0 +1,91 @@
+"""Posting what closed at the end of a quarter of an hour in turn, so that no decision waits for all of it.
+
+What closes is noted with the instant and the readings of its entry, and stored with the supply's state. Its
+turn comes soon after; anything else that is booked on the account comes after it. So entries, amounts and
+instants are those of posting at once, and only the moment of their commit moves.
+"""
+
+from dataclasses import replace
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+from zlib import crc32
+
+from meter_bridge.core.rating.closing import closing_at, settle
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.ledger.journal import book_settlement
+from meter_bridge.engine.ledger.register_trail import newest_readings
+from meter_bridge.engine.state.model import Account, Due, Installation, Supply
+from meter_bridge.engine.state.transaction import Unit
+
+LONGEST_WAIT_MS: Final = 30_000
+"""Longest time that a posting waits for its turn while nothing else hinders it."""
+PER_METER_MS: Final = 3
+"""Time of the turns for each meter: a household posts at once, ten thousand meters within the longest."""
+
+
+def may_wait(supply: Supply, at: int) -> bool:
+    """Say whether what closed may be posted later with the same result: plain consumption.
+
+    Values to date depend on all that was used until they are settled.
+    """
+    closing = [part for parts in closing_at(supply.rating, at).values() for part in parts]
+    return all(
+        part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
+        for part in closing
+    )
+
+
+def post_due(installation: Installation, account: Account, unit: Unit) -> None:
+    """Post what waits of an account as part of a unit, before the unit books anything else."""
+    for supply in account.supplies:
+        due, supply.due = supply.due, None
+        if due is None:
+            continue
+        settlement = settle(supply.rating, supply.timeline, upto=due.at)
+        book_settlement(
+            installation, supply, replace(unit, at=due.at, actor="bridge"), settlement, due.readings
+        )
+        _keep_lanes(supply)
+
+
+def _keep_lanes(supply: Supply) -> None:
+    """Leave the lanes of meters whose newest segment was posted."""
+    for meter in supply.meters:
+        parts = supply.rating.open.get(meter.id)
+        if meter.lane is not None and (not parts or parts[-1] is not meter.lane.segment):
+            meter.leave_lane()
+
+
+class Postings:
+    """The supplies with something to post, in the order of their turns."""
+
+    def __init__(self, installation: Installation) -> None:
+        """Take up what waited when the state was stored."""
+        self._installation = installation
+        self._turns: list[tuple[int, int, Supply]] = []
+        self._numbers = count()
+        for account in installation.accounts.values():
+            for supply in account.supplies:
+                if supply.due is not None:
+                    self._queue(supply, supply.due.at)
+
+    def wait(self, supply: Supply, at: int) -> None:
+        """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
+        closing = closing_at(supply.rating, at)
+        supply.due = Due(at, newest_readings(supply, closing))
+        self._queue(supply, at)
+
+    def _queue(self, supply: Supply, at: int) -> None:
+        """Give a supply its turn, always the same within the time that all supplies take."""
+        within = min(len(self._installation.meters) * PER_METER_MS, LONGEST_WAIT_MS)
+        turn = at + crc32(supply.id.encode()) % (within + 1)
+        heappush(self._turns, (turn, next(self._numbers), supply))
+
+    def next(self, now: int) -> Account | None:
+        """Return the account whose turn it is, or None; what was posted meanwhile is passed over."""
+        while self._turns and self._turns[0][0] <= now:
+            supply = heappop(self._turns)[2]
+            if supply.due is not None:
+                return supply.account
+        return None

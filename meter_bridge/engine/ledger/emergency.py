@@ -1,0 +1,66 @@
+"""Emergency credit as its state moves: the end of a selection, and the alerts of each state."""
+
+from dataclasses import replace
+from typing import Final
+
+from meter_bridge.core.ledger.credit import (
+    CreditState,
+    EmergencyState,
+    emergency_left,
+    emergency_state,
+    released,
+)
+from meter_bridge.core.money import format_amount
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import EventKind
+
+_ALERTS: Final = {
+    EmergencyState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    EmergencyState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
+    EmergencyState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+}
+
+
+def keep_emergency_credit(
+    installation: Installation, account: Account, unit: Unit, credit: CreditState
+) -> CreditState:
+    """End a selection that is no longer needed, keep the alert of the state, and return the credit then."""
+    policy = account.policy.credit
+    if released(policy, credit):
+        select(installation, account, unit, selected=False)
+        credit = replace(credit, selected=False)
+    state = emergency_state(policy, credit)
+    nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
+    for wanted, kind in _ALERTS.items():
+        # There is nobody to lend to in an empty unit.
+        message = _message(account, credit, state) if state is wanted and not nobody else None
+        set_alert(installation, account, unit, AlertKey(kind, account.id), message)
+    return credit
+
+
+def select(installation: Installation, account: Account, unit: Unit, *, selected: bool) -> None:
+    """Select emergency credit, or end its selection."""
+    account.emergency_selected = selected
+    unit.keep_account(account)
+    announce(
+        installation,
+        unit,
+        EventKind.EMERGENCY_CREDIT_CHANGED,
+        account_id=account.id,
+        data={"selected": selected, "limit": account.policy.credit.emergency_limit},
+    )
+
+
+def _message(account: Account, credit: CreditState, state: EmergencyState) -> str:
+    """Return what a state means for people."""
+    currency, policy = account.site.currency, account.policy.credit
+    left = format_amount(emergency_left(policy, credit), currency)
+    limit = format_amount(policy.emergency_limit, currency)
+    return {
+        EmergencyState.AVAILABLE: f"{account.name}: emergency credit of {left} may be selected",
+        EmergencyState.IN_USE: f"{account.name}: emergency credit of {limit} is in use",
+    }.get(state, f"{account.name}: the emergency credit of {limit} is used up")

@@ -1,0 +1,251 @@
+"""Reading the journal, alerts and events from the database for clients."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+import json
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, false, or_, select
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.protocol.messages import (
+    AlertKind,
+    AlertView,
+    ChargeLine,
+    Event,
+    EventKind,
+    LedgerEntry,
+    LedgerPage,
+)
+from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
+from meter_bridge.storage import tables
+from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.segment_archive import Archive, facts
+
+EVENTS_PER_PAGE = 10_000
+LOOK_BACK = 500
+"""Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
+
+
+def ledger_page(
+    reader: Engine, account_id: str, before: int | None, limit: int, *, first: int = 0
+) -> LedgerPage:
+    """Return a page of an account's journal from an entry on, newest first, each charge with its lines."""
+    entry = tables.journal_entry
+    query = select(entry).where(entry.c.account_id == account_id, _own(first))
+    if before is not None:
+        query = query.where(entry.c.seq < before)
+    query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
+    with snapshot(reader) as connection:
+        rows = connection.execute(query).mappings().all()
+        entries = ledger_entries(connection, rows[:limit])
+    return LedgerPage(entries=entries, next_before=entries[-1].seq if len(rows) > limit else None)
+
+
+def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[LedgerEntry, ...]:
+    """Return journal entries of one account, given by their rows, each with its lines, change and key."""
+    seqs = [row["seq"] for row in rows]
+    lines, posting, operation = tables.charge_line, tables.posting, tables.operation
+    priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
+    of_entries = select(lines).where(lines.c.entry_seq.in_(seqs)).order_by(*lines.primary_key)
+    for line in connection.execute(of_entries).mappings():
+        priced[line["entry_seq"]].append(_line(line))
+    amounts: defaultdict[int, int] = defaultdict(int)
+    posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)
+    for row in connection.execute(posted).mappings():
+        amounts[row["entry_seq"]] += row["amount"]
+    booked = select(operation.c.entry_seq, operation.c.key).where(
+        operation.c.account_id.in_({row["account_id"] for row in rows}), operation.c.entry_seq.in_(seqs)
+    )
+    keys = dict(connection.execute(booked).tuples().all())
+    return tuple(_entry(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows)
+
+
+def explain_entry(
+    reader: Engine, archive: Archive | None, account_id: str, entry_id: str, *, first: int = 0
+) -> EntryExplanation | None:
+    """Return an account's entry with its segments and the readings they came from.
+
+    None if there is none, or if it is older than the ``first`` that may be seen.
+    """
+    entry, segment = tables.journal_entry, tables.segment
+    own = entry.c.account_id == account_id
+    query = select(entry).where(own, entry.c.id == entry_id, _own(first))
+    with snapshot(reader) as connection:
+        row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        own_segments = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
+        with facts(connection, archive, account_id, row["seq"], row["seq"]) as there:
+            segments = there.execute(own_segments).mappings().all()
+        return EntryExplanation(
+            entry=ledger_entries(connection, [row])[0],
+            segments=tuple(map(_segment, segments)),
+            readings=_readings(connection, row),
+            taken_back=_taken_back(connection, entry_id),
+        )
+
+
+def _taken_back(connection: Connection, entry_id: str) -> bool:
+    """Say whether an entry was reversed."""
+    entry = tables.journal_entry.c
+    reversal = select(entry.seq).where(entry.refers_to == entry_id, entry.kind == EntryKind.REVERSAL)
+    return connection.execute(reversal.limit(1)).first() is not None
+
+
+def _own(first: int) -> ColumnElement[bool]:
+    """Return the condition that chooses what may be seen: from an entry on, nothing of former customers."""
+    entry = tables.journal_entry.c
+    return entry.seq >= first if not first else and_(entry.seq >= first, entry.kind != EntryKind.SETTLEMENT)
+
+
+def _segment(row: RowMapping) -> SegmentView:
+    """Return a stored segment as it goes over the wire."""
+    upto = row["register_wh"]
+    start = None if upto is None or upto < row["wh"] else upto - row["wh"]
+    return SegmentView(
+        kind=row["kind"],
+        supply_id=row["supply_id"],
+        meter_id=row["meter_id"],
+        start=iso(row["start_ms"]),
+        end=iso(row["end_ms"]),
+        wh=row["wh"],
+        register_from_wh=start,
+        register_to_wh=upto,
+        tariff_version_id=row["version_id"],
+        block=row["block"],
+        band=row["band"],
+        amount=row["amount"],
+        tax=row["tax"],
+        estimated=row["estimated"],
+    )
+
+
+def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, ...]:
+    """Return the readings between which an entry's energy was used: those noted with it and before it."""
+    noted = _noted(row)
+    entry = tables.journal_entry
+    query = select(entry.c.detail).where(
+        entry.c.account_id == row["account_id"], entry.c.kind == EntryKind.CHARGE, entry.c.seq < row["seq"]
+    )
+    before: dict[str, list[int]] = {}
+    if noted:
+        for earlier in connection.execute(query.order_by(entry.c.seq.desc()).limit(LOOK_BACK)).mappings():
+            before = _noted(earlier) | before
+            if before.keys() >= noted.keys():
+                break
+    return tuple(
+        MeterReadings(
+            meter_id=meter_id,
+            before=_reading(before[meter_id]) if meter_id in before else None,
+            after=_reading(reading),
+        )
+        for meter_id, reading in noted.items()
+    )
+
+
+def _noted(row: RowMapping) -> dict[str, list[int]]:
+    """Return the newest readings of an entry's meters when it was posted."""
+    readings: dict[str, list[int]] = json.loads(row["detail"]).get("readings", {})
+    return readings
+
+
+def _reading(noted: Sequence[int]) -> RegisterReading:
+    """Return a noted reading as it goes over the wire."""
+    at, wh, epoch = noted
+    return RegisterReading(at=iso(at), wh=wh, epoch=epoch)
+
+
+def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:
+    """Return a journal entry as it goes over the wire."""
+    detail = json.loads(row["detail"])
+    return LedgerEntry(
+        seq=row["seq"],
+        id=row["id"],
+        at=iso(row["at"]),
+        kind=row["kind"],
+        amount=amount,
+        balance_after=row["balance_after"],
+        description=row["description"],
+        key=key,
+        refers_to=row["refers_to"],
+        reference=detail.get("reference"),
+        reason=detail.get("reason"),
+        by=row["actor"],
+        split=detail.get("split", {}),
+        lines=tuple(lines),
+    )
+
+
+def _line(row: RowMapping) -> ChargeLine:
+    """Return a charge line as it goes over the wire."""
+    return ChargeLine(
+        kind=row["kind"],
+        supply_id=row["supply_id"],
+        period=row["period"],
+        tariff_version_id=row["version_id"],
+        block=row["block"],
+        band=row["band"],
+        quantity=row["quantity"],
+        unit_price=row["unit_price"],
+        amount=row["amount"],
+    )
+
+
+def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
+    """Return the durable events after one ``seq`` up to another, at most a page."""
+    table = tables.event
+    query = select(table).where(table.c.seq > after, table.c.seq <= upto).order_by(table.c.seq)
+    with reader.connect() as connection:
+        rows = connection.execute(query.limit(EVENTS_PER_PAGE)).mappings()
+        return [
+            Event(
+                seq=row["seq"],
+                at=iso(row["at"]),
+                kind=EventKind(row["kind"]),
+                account_id=row["account_id"],
+                meter_id=row["meter_id"],
+                data=json.loads(row["data"]),
+            )
+            for row in rows
+        ]
+
+
+def read_alerts(
+    reader: Engine, accounts: Mapping[str, int] | None, *, staff: bool, only_open: bool, limit: int
+) -> list[AlertView]:
+    """Return alerts of accounts (None: of all) since an instant each, newest first.
+
+    Those of the installation are for staff only. One that is still open counts, whenever it opened.
+    """
+    table = tables.alert
+    query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+    if accounts is not None:
+        seen = or_(
+            false(),
+            *(
+                (table.c.account_id == account_id)
+                & ((table.c.opened_at >= since) | table.c.closed_at.is_(None))
+                for account_id, since in accounts.items()
+            ),
+        )
+        query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
+    if only_open:
+        query = query.where(table.c.closed_at.is_(None))
+    with reader.connect() as connection:
+        return [_alert(row) for row in connection.execute(query).mappings()]
+
+
+def _alert(row: RowMapping) -> AlertView:
+    """Return a stored alert as it goes over the wire."""
+    return AlertView(
+        id=row["id"],
+        kind=AlertKind(row["kind"]),
+        site_id=row["site_id"],
+        account_id=row["account_id"],
+        meter_id=row["meter_id"],
+        message=row["message"],
+        opened_at=iso(row["opened_at"]),
+        acknowledged_at=None if row["acknowledged_at"] is None else iso(row["acknowledged_at"]),
+        closed_at=None if row["closed_at"] is None else iso(row["closed_at"]),
+    )

@@ -1,0 +1,54 @@
+"""Charging what the clock makes due, and posting everything that was used."""
+
+from datetime import date, timedelta
+
+from meter_bridge.core.calendar import day_end, local_day, month_of
+from meter_bridge.core.ledger.credit import Collection
+from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.rating import forget_intervals, forget_periods
+from meter_bridge.engine.ledger.credit import standing_of
+from meter_bridge.engine.ledger.deferred_posting import post_due
+from meter_bridge.engine.ledger.journal import book_settlement
+from meter_bridge.engine.state.model import Account, Installation, Supply
+from meter_bridge.engine.state.transaction import Unit
+
+
+def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
+    """Post everything used so far, before anything that depends on the balance."""
+    post_due(installation, account, unit)
+    for supply in account.supplies:
+        book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
+    account.drop_lanes()
+
+
+def uncharged(account: Account, at: int) -> bool:
+    """Say whether an instant made charges due that are not booked yet, as in the seconds after midnight."""
+    return any(supply.standing_due <= at for supply in account.supplies)
+
+
+def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
+    """Charge what every local day that has begun makes due."""
+    while supply.standing_due <= unit.at:
+        post_due(installation, supply.account, unit)
+        zone = supply.timeline.at(supply.standing_due).zone
+        day = local_day(supply.standing_due, zone)
+        waived = standing_of(supply.account) is Collection.PAUSE
+        settled = charge_day(supply.rating, supply.timeline, supply.standing_due, waived=waived)
+        book_settlement(installation, supply, unit, settled)
+        supply.standing_due = day_end(day, zone)
+        reach = _reach(supply, day)
+        forget_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
+        forget_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000, zone)
+        unit.keep(supply)
+
+
+def _reach(supply: Supply, day: date) -> date:
+    """Return the oldest day that a reading can reach: that of the most silent meter."""
+    zone = supply.timeline.versions[0].zone
+    return min([day, *(local_day(at, zone) for at in _read_upto(supply))])
+
+
+def _read_upto(supply: Supply) -> list[int]:
+    """Return up to when each meter was read."""
+    return [meter.register.at for meter in supply.meters if meter.register]

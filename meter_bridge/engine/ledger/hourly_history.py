@@ -1,0 +1,235 @@
+"""What was used and what it cost, hour by hour, and which hours changed since somebody last looked.
+
+The facts are the journal's own: segments for what was charged, postings to ``adjustment`` for what was
+corrected. A correction counts in the hour of what it corrects, so that a month that was repriced shows what
+it costs now, and the sums of all hours are the sums of the journal.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+import json
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, RowMapping, func, select, true
+
+from meter_bridge.core.calendar import day_start, iso
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
+from meter_bridge.storage import tables
+from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.segment_archive import Archive, facts, retired_upto
+
+HOUR_MS: Final = 3_600_000
+MOST_HOURS: Final = 5_000
+"""Hours of a page after which no further account is added to it."""
+FEW: Final = 20
+"""Accounts of which each is asked what was booked on it; of more, all that was booked is looked through."""
+_CORRECTING: Final = (EntryKind.CORRECTION, EntryKind.REVERSAL)
+
+
+class Asked(NamedTuple):
+    """Which part of the history of an account is wanted."""
+
+    account_id: str
+    first_seq: int
+    """First journal entry that may be seen."""
+    zone: ZoneInfo
+
+
+class Span(NamedTuple):
+    """Journal entries after one ``seq`` up to another."""
+
+    after: int
+    upto: int
+
+
+class _Change(NamedTuple):
+    """What a correction changes in an hour."""
+
+    seq: int
+    hour: int
+    amount: int
+
+
+def history_page(
+    reader: Engine,
+    asked: Iterable[Asked],
+    *,
+    after: int,
+    upto: int | None = None,
+    from_account: str | None = None,
+    most_hours: int = MOST_HOURS,
+    archive: Archive | None = None,
+) -> HistoryPage:
+    """Return the accounts of which hours changed in a span of the journal, each from its first such hour on.
+
+    Hours hold all that was booked up to the span's end, the newest entry unless one is given. Everything
+    counts as changed after entry 0.
+    """
+    wanted = sorted(
+        (each for each in asked if from_account is None or each.account_id >= from_account),
+        key=lambda each: each.account_id,
+    )
+    found: list[AccountHistory] = []
+    with snapshot(reader) as connection:
+        span = Span(after, _newest(connection) if upto is None else upto)
+        # What is not in the database any more is not looked through for the first hour that changed.
+        known = span.after and span.after >= retired_upto(connection)
+        firsts = _first_changed(connection, span, wanted) if known else None
+        room = most_hours
+        for each in wanted:
+            if room <= 0:
+                return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=each.account_id)
+            history = _account(connection, archive, each, span, firsts)
+            if history is not None:
+                found.append(history)
+                room -= len(history.hours)
+    return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=None)
+
+
+def _newest(connection: Connection) -> int:
+    """Return the newest journal entry, 0 before the first."""
+    return connection.execute(select(func.max(tables.journal_entry.c.seq))).scalar() or 0
+
+
+def _account(
+    connection: Connection,
+    archive: Archive | None,
+    asked: Asked,
+    span: Span,
+    firsts: Mapping[str, int] | None,
+) -> AccountHistory | None:
+    """Return the hours of an account from the first that changed on, or None where none did."""
+    corrections = _corrections(connection, asked, span)
+    changed = [change.hour for change in corrections if change.seq > span.after]
+    if firsts is not None and asked.account_id in firsts:
+        changed.append(firsts[asked.account_id])
+    if firsts is not None and not changed:
+        return None
+    first = min(changed) if firsts is not None else 0
+    # What was used in an hour is posted after it began, so that older entries need not be looked at.
+    early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
+    lowest = max(asked.first_seq, early)
+    with facts(connection, archive, asked.account_id, lowest, span.upto) as there:
+        hours = _used(there, asked, Span(lowest, span.upto), first)
+    for change in corrections:
+        if change.hour >= first:
+            wh, amount = hours.get(change.hour, (0, 0))
+            hours[change.hour] = (wh, amount + change.amount)
+    if firsts is not None:
+        hours.setdefault(first, (0, 0))
+    told = tuple(
+        HistoryHour(start=iso(hour * HOUR_MS), wh=wh, amount=amount)
+        for hour, (wh, amount) in sorted(hours.items())
+    )
+    return AccountHistory(account_id=asked.account_id, hours=told) if told else None
+
+
+def _first_changed(connection: Connection, span: Span, wanted: Sequence[Asked]) -> dict[str, int]:
+    """Return the first hour of each account into which something was booked; of few, of no others."""
+    entry, table = tables.journal_entry, tables.segment
+    query = (
+        select(table.c.account_id, func.min(table.c.start_ms))
+        .where(table.c.entry_seq > span.after, table.c.entry_seq <= span.upto)
+        .group_by(table.c.account_id)
+    )
+    if len(wanted) <= FEW:
+        query = (
+            select(entry.c.account_id, func.min(table.c.start_ms))
+            .select_from(entry.join(table, table.c.entry_seq == entry.c.seq))
+            .where(
+                entry.c.account_id.in_([each.account_id for each in wanted]),
+                entry.c.seq > span.after,
+                entry.c.seq <= span.upto,
+            )
+            .group_by(entry.c.account_id)
+        )
+    return {account_id: first // HOUR_MS for account_id, first in connection.execute(query).tuples()}
+
+
+def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[int, tuple[int, int]]:
+    """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
+    entry, segment = tables.journal_entry, tables.segment
+    hour = (segment.c.start_ms // HOUR_MS).label("hour")
+    query = (
+        select(hour, func.sum(segment.c.wh), func.sum(segment.c.amount + segment.c.tax))
+        .select_from(entry.join(segment, segment.c.entry_seq == entry.c.seq))
+        .where(
+            entry.c.account_id == asked.account_id,
+            entry.c.seq >= span.after,
+            entry.c.seq <= span.upto,
+            segment.c.start_ms >= first * HOUR_MS,
+            # What was used before a customer moved in is the unit's, and none of the customer's.
+            segment.c.kind != LineKind.VACANT if asked.first_seq else true(),
+        )
+        .group_by(hour)
+    )
+    return {int(at): (int(wh), int(amount)) for at, wh, amount in connection.execute(query).tuples()}
+
+
+def first_entry_since(connection: Connection, at: int, account_id: str | None = None) -> int:
+    """Return from which number on entries were booked at an instant or later, those of an account if named.
+
+    Entries are booked in order of time: those of an account always, those of all where there is one shard.
+    """
+    entry = tables.journal_entry
+    own = true() if account_id is None else entry.c.account_id == account_id
+
+    def booked(seq: int) -> int:
+        query = select(entry.c.at).where(own, entry.c.seq >= seq).order_by(entry.c.seq).limit(1)
+        return int(connection.execute(query).scalar_one())
+
+    newest = connection.execute(select(func.max(entry.c.seq)).where(own)).scalar() or 0
+    return bisect_left(range(1, newest + 1), at, key=booked) + 1
+
+
+def _corrections(connection: Connection, asked: Asked, span: Span) -> list[_Change]:
+    """Return what was corrected, each at the hour of what it corrects."""
+    entry, posting = tables.journal_entry, tables.posting
+    # Asked for by themselves, an index alone tells which they are; else every entry of the account is read.
+    own = select(entry.c.seq).where(
+        entry.c.kind.in_(_CORRECTING),
+        entry.c.account_id == asked.account_id,
+        entry.c.seq >= asked.first_seq,
+        entry.c.seq <= span.upto,
+    )
+    query = (
+        select(
+            entry.c.seq,
+            entry.c.at,
+            entry.c.refers_to,
+            entry.c.detail,
+            func.sum(posting.c.amount).label("amount"),
+        )
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(entry.c.seq.in_(own), posting.c.bucket == Bucket.ADJUSTMENT)
+        .group_by(entry.c.seq, entry.c.at, entry.c.refers_to, entry.c.detail)
+    )
+    rows = connection.execute(query).mappings().all()
+    booked = _booked_at(connection, [row["refers_to"] for row in rows if row["refers_to"]])
+    return [_Change(row["seq"], _hour_of(row, booked, asked.zone), int(row["amount"])) for row in rows]
+
+
+def _booked_at(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """Return when entries were booked."""
+    entry = tables.journal_entry
+    query = select(entry.c.id, entry.c.at)
+    return {
+        entry_id: at
+        for each in ids
+        for entry_id, at in connection.execute(query.where(entry.c.id == each)).tuples()
+    }
+
+
+def _hour_of(row: RowMapping, booked: Mapping[str, int], zone: ZoneInfo) -> int:
+    """Return the hour that a correction is about: that of a charge taken back, a repriced period's last."""
+    repriced = json.loads(row["detail"]).get("repricing")
+    at: int = row["at"]
+    if repriced is not None:
+        at = day_start(bounds(repriced["period"])[1], zone) - 1
+    elif row["refers_to"] is not None:
+        at = booked[row["refers_to"]] - 1
+    return at // HOUR_MS

@@ -1,0 +1,240 @@
+"""Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
+
+from collections.abc import Mapping, Sequence
+import json
+from typing import Final
+
+from meter_bridge.core.calendar import iso, local_day, local_slot
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.credit import Collection, spend
+from meter_bridge.core.ledger.journal import EntryKind, Posting
+from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
+from meter_bridge.engine.ledger.credit import move, posted_credit, standing_of
+from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
+from meter_bridge.engine.state.model import Account, DayTotal, Installation, ReadingNote, Supply
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import Event, EventKind
+from meter_bridge.storage import changeset as ops
+
+DAYS_KEPT = 3
+
+
+def book(  # noqa: PLR0913 - an entry is all of these, once
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    kind: EntryKind,
+    postings: Sequence[Posting],
+    *,
+    description: str,
+    detail: Mapping[str, object],
+    refers_to: str | None = None,
+) -> int:
+    """Add an entry to the unit, move the balance, and return the entry's ``seq``.
+
+    Raises ``LedgerError`` for postings that do not sum to zero; nothing was changed then.
+    """
+    postings = tuple(postings)
+    journal.check_balanced(postings)
+    _check_nothing_due(account)
+    installation.sequences.entry += 1
+    seq = installation.sequences.entry
+    for posting in postings:
+        if move(account, posting.bucket, posting.amount):
+            unit.keep_account(account)
+    unit.work.add(
+        ops.INSERT_ENTRY,
+        {
+            "seq": seq,
+            "id": entry_id(seq),
+            "account_id": account.id,
+            "at": unit.at,
+            "kind": kind,
+            "description": description,
+            "actor": unit.actor,
+            "refers_to": refers_to,
+            "balance_after": account.balance,
+            "detail": json.dumps(detail, separators=(",", ":")),
+        },
+    )
+    for n, posting in enumerate(postings):
+        row = {
+            "account_id": account.id,
+            "bucket": posting.bucket,
+            "asset": posting.asset,
+            "amount": posting.amount,
+        }
+        unit.work.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
+        unit.work.add(ops.ADD_BALANCE, row)
+    return seq
+
+
+def _check_nothing_due(account: Account) -> None:
+    """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
+    waiting = next((supply.id for supply in account.supplies if supply.due is not None), None)
+    if waiting is not None:
+        msg = f"what closed of {waiting} is to be posted before anything else of {account.id}"
+        raise journal.LedgerError(msg)
+
+
+def entry_id(seq: int) -> str:
+    """Return the public id of a journal entry."""
+    return f"entry-{seq}"
+
+
+def book_settlement(
+    installation: Installation,
+    supply: Supply,
+    unit: Unit,
+    settlement: Settlement,
+    readings: Mapping[str, ReadingNote] | None = None,
+) -> None:
+    """Add a charge entry for a settlement, of the newest readings if none are named.
+
+    One that settles nothing adds no entry.
+    """
+    if not settlement.segments:
+        return
+    account = supply.account
+    if readings is None:
+        readings = newest_readings(supply, {segment.meter_id for segment in settlement.segments})
+    seq = book(
+        installation,
+        account,
+        unit,
+        EntryKind.CHARGE,
+        (*_charge(account, settlement), *journal.units_used(supply.id, settlement)),
+        description=_describe(settlement),
+        detail={"readings": readings},
+    )
+    add_lines(supply, unit, seq, settlement)
+
+
+def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> None:
+    """Add the lines and facts of a settlement to the unit, under their entry."""
+    unit.keep(supply)
+    registers = register_ends(supply, settlement.segments)
+    lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
+    unit.work.extend(ops.INSERT_LINE, lines)
+    unit.work.extend(
+        ops.INSERT_SEGMENT,
+        [
+            _segment_row(seq, n, supply, segment, register_wh)
+            for n, (segment, register_wh) in enumerate(zip(settlement.segments, registers, strict=True))
+        ],
+    )
+    for segment in settlement.segments:
+        # What was used before the customer moved in says nothing of the customer's own days.
+        if segment.kind is not LineKind.VACANT:
+            _add_to_day(supply, segment)
+
+
+def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:
+    """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
+    standing = sum(part.amount + part.tax for part in settlement.segments if part.kind is LineKind.STANDING)
+    # What is given back is never owed before: only a charge can be moved to the arrears.
+    arrears = max(standing, 0) if standing_of(account) is Collection.ACCUMULATE else 0
+    spending = spend(account.policy.credit, posted_credit(account), settlement.total - arrears)
+    return journal.charge(account.site.currency, settlement, spending, arrears=arrears)
+
+
+def _describe(settlement: Settlement) -> str:
+    """Return a line for people."""
+    kinds = {segment.kind for segment in settlement.segments}
+    named = [name for kind, name in _NAMES.items() if kind in kinds]
+    if not named or any(segment.wh for segment in settlement.segments):
+        return "Electricity used"
+    return f"{named[0]} given back in part" if settlement.total < 0 else named[0]
+
+
+_NAMES: Final = {
+    LineKind.STANDING: "Standing charge",
+    LineKind.DEMAND: "Demand charge",
+    LineKind.MINIMUM: "Minimum charge",
+}
+
+
+def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, object]:
+    """Return a charge line as a row; blocks count from 1 in rows."""
+    return {
+        "entry_seq": seq,
+        "n": n,
+        "supply_id": supply_id,
+        "kind": line.key.kind,
+        "period": line.key.period,
+        "version_id": line.key.version_id,
+        "block": None if line.key.block == NO_BLOCK else line.key.block + 1,
+        "band": line.key.band or None,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
+        "amount": line.amount,
+    }
+
+
+def _segment_row(
+    seq: int, n: int, supply: Supply, segment: Segment, register_wh: int | None
+) -> dict[str, object]:
+    """Return a fact as a row, its local day and slot worked out."""
+    zone = supply.timeline.version(segment.key.version_id).zone
+    return {
+        "entry_seq": seq,
+        "n": n,
+        "kind": segment.kind,
+        "account_id": supply.account.id,
+        "supply_id": supply.id,
+        "meter_id": segment.meter_id,
+        "start_ms": segment.start,
+        "end_ms": segment.end,
+        "wh": segment.wh,
+        "register_wh": register_wh,
+        "local_day": local_day(segment.start, zone).isoformat(),
+        "local_slot": local_slot(segment.start, zone),
+        "band": segment.key.band or None,
+        "block": None if segment.key.block == NO_BLOCK else segment.key.block + 1,
+        "version_id": segment.key.version_id,
+        "amount": segment.amount,
+        "tax": segment.tax,
+        "estimated": segment.estimated,
+    }
+
+
+def _add_to_day(supply: Supply, segment: Segment) -> None:
+    """Add a settled segment to the total of its local day."""
+    zone = supply.timeline.version(segment.key.version_id).zone
+    day = local_day(segment.start, zone).isoformat()
+    total = next((total for total in supply.days if total.day == day), None)
+    if total is None:
+        total = DayTotal(day)
+        supply.days = sorted([*supply.days, total], key=lambda each: each.day)[-DAYS_KEPT:]
+    total.wh += segment.wh
+    total.amount += segment.amount + segment.tax
+
+
+def announce(
+    installation: Installation,
+    unit: Unit,
+    kind: EventKind,
+    *,
+    account_id: str | None = None,
+    meter_id: str | None = None,
+    data: Mapping[str, object],
+) -> Event:
+    """Add a durable event to the unit; it goes out after the commit."""
+    installation.sequences.event += 1
+    seq = installation.sequences.event
+    event = Event(
+        seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
+    )
+    unit.events.append(event)
+    unit.work.add(
+        ops.INSERT_EVENT,
+        {
+            "seq": seq,
+            "at": unit.at,
+            "kind": kind,
+            "account_id": account_id,
+            "meter_id": meter_id,
+            "data": json.dumps(data, separators=(",", ":")),
+        },
+    )
+    return event

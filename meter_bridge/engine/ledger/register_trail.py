@@ -1,0 +1,53 @@
+"""What meters showed when energy was posted: the way back from a charge to the readings it came from."""
+
+from collections.abc import Collection, Sequence
+
+from meter_bridge.core.rating.rating import Segment
+from meter_bridge.engine.state.model import Meter, ReadingNote, Supply
+
+
+def newest_readings(supply: Supply, posted: Collection[str | None]) -> dict[str, ReadingNote]:
+    """Return the newest reading of every meter that has a part in what is posted."""
+    return {
+        meter.id: (meter.register.at, meter.register.watermark_wh, meter.register.epoch)
+        for meter in supply.meters
+        if meter.id in posted and meter.register is not None
+    }
+
+
+def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | None]:
+    """Return what the meter's register showed at the end of each segment, linear between two readings.
+
+    Counted back from the newest reading over all that was used since. None where that leads to before the
+    counter began, and for what no meter counted.
+    """
+    back = {meter.id: _open_wh(supply, meter) for meter in supply.meters}
+    meters = {meter.id: meter for meter in supply.meters}
+    ends: list[int | None] = []
+    for segment in reversed(segments):
+        meter = meters.get(segment.meter_id or "")
+        if meter is None:
+            ends.append(None)
+            continue
+        ends.append(_shown(meter, back[meter.id], segment.wh))
+        back[meter.id] += segment.wh
+    return ends[::-1]
+
+
+def _open_wh(supply: Supply, meter: Meter) -> int:
+    """Return the energy of a meter that stays to be posted."""
+    return sum(part.wh for part in supply.rating.open.get(meter.id, ()))
+
+
+def _shown(meter: Meter, back_wh: int, wh: int) -> int | None:
+    """Return the register so much energy before the newest reading, if it counted all of the segment."""
+    register = meter.register
+    if register is None:
+        return None
+    counted = register.watermark_wh + register.turned_wh - back_wh
+    if counted - wh < register.start_wh:
+        return None
+    if counted >= register.turned_wh:
+        return counted - register.turned_wh
+    modulus = meter.plan.register_modulus_wh
+    return None if modulus is None else counted % modulus

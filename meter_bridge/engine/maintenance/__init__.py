@@ -1,0 +1,1 @@
+"""Audit, backup, restore, verification and transfer of an installation."""

@@ -1,0 +1,179 @@
+"""The nightly audit: the ledger priced anew by set-based SQL in a child process; it must differ by zero.
+
+The SQL is the dashboard's, so it runs where the dashboard is installed beside the bridge. Where it is not,
+the audit is counted as not made and raises no alert.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from importlib.util import find_spec
+import json
+import logging
+import os
+from pathlib import Path
+import sys
+from typing import Final, TypedDict, cast
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.money import format_amount
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.engine import Audited, Engine
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.storage.location import Location, written
+
+CHILD: Final = "dashboard.audit"
+NEEDS: Final = "duckdb"
+DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
+EVERY_S: Final = 60.0
+AFTER_MIDNIGHT_MS: Final = 1_800_000
+"""Half an hour after midnight of the first site everything of the closed day is usually read and posted."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Difference(TypedDict):
+    """A supply whose ledger differs from its price list in a billing period."""
+
+    account_id: str
+    supply_id: str
+    name: str
+    currency: str
+    period: str
+    charged: int
+    priced: int
+
+
+class Skipped(TypedDict):
+    """A supply that was not audited, with the reason."""
+
+    supply_id: str
+    reason: str
+
+
+class Audit(TypedDict):
+    """What the child found."""
+
+    upto: int
+    supplies: int
+    differences: list[Difference]
+    skipped: list[Skipped]
+
+
+class AuditError(RuntimeError):
+    """An audit that could not be made."""
+
+
+type Run = Callable[[Path, Location, int | None], Awaitable[Audit]]
+
+
+async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
+    """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
+    if find_spec(NEEDS) is None:
+        msg = "the dashboard is not installed beside the bridge"
+        raise AuditError(msg)
+    named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", CHILD, str(data)),
+        *(() if shard is None else (str(shard),)),
+        # In the environment, because others on the machine can read a command line.
+        env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        printed, complaint = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        msg = f"the audit ended with status {process.returncode}: {said or 'no message'}"
+        raise AuditError(msg)
+    return cast("Audit", json.loads(printed))
+
+
+class Auditor:
+    """Audits the ledger once each night."""
+
+    def __init__(self, engine: Engine, data: Path, database: Location, run: Run = run_child) -> None:
+        """Keep the engine, the folder of its data and where its database is."""
+        self._engine = engine
+        self._database = database
+        self._data = data
+        self._run = run
+        self._done: date | None = None
+
+    async def tick(self) -> None:
+        """Audit, if the day that closed last was not audited yet."""
+        engine = self._engine
+        site = next(iter(engine.installation.sites.values()), None)
+        if site is None or engine.broken is not None or not engine.running.is_set() or not engine.clock.sure:
+            return
+        now, zone = engine.clock.now(), ZoneInfo(site.time_zone)
+        today = local_day(now, zone)
+        if self._done == today or now < day_start(today, zone) + AFTER_MIDNIGHT_MS:
+            return
+        self._done = today
+        await self.audit()
+
+    async def audit(self) -> None:
+        """Audit now, and keep the alerts."""
+        engine = self._engine
+        engine.flush(everything=True)
+        await engine.drained()
+        try:
+            shard = None if engine.shard.whole else engine.shard.n
+            found = await self._run(self._data, self._database, shard)
+        except AuditError as error:
+            engine.audited.failures += 1
+            _LOGGER.warning("The ledger was not audited: %s", error)
+            return
+        reasons = sorted({skipped["reason"] for skipped in found["skipped"]})
+        _LOGGER.info(
+            "Audited the ledger: %d supplies, %d differences, %d not priced in sets%s",
+            found["supplies"],
+            len(found["differences"]),
+            len(found["skipped"]),
+            f" ({'; '.join(reasons)})" if reasons else "",
+        )
+        engine.audited = Audited(
+            found["upto"],
+            found["supplies"],
+            len(found["skipped"]),
+            len(found["differences"]),
+            engine.audited.failures,
+        )
+        self._tell(found)
+
+    def _tell(self, found: Audit) -> None:
+        """Open an alert for each difference, and close those of differences that are gone."""
+        unit = Unit(self._engine.clock.now())
+        installation = self._engine.installation
+        wanted = {
+            AlertKey(
+                AlertKind.LEDGER_AUDIT, each["account_id"], None, f"{each['supply_id']} {each['period']}"
+            ): _message(each)
+            for each in found["differences"]
+        }
+        for account in installation.accounts.values():
+            mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
+            for key in [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]:
+                mine.setdefault(key, "")
+            for key, message in mine.items():
+                set_alert(installation, account, unit, key, message or None)
+        self._engine.submit(unit)
+
+
+def _message(found: Difference) -> str:
+    """Return what to say of a difference."""
+    charged, priced = (format_amount(found[name], found["currency"]) for name in ("charged", "priced"))
+    first, end = bounds(found["period"])
+    return (
+        f"{found['name']}: from {first} until {end} the ledger charged {charged}, but its price list makes"
+        f" {priced} of the same energy; keep a backup and report it"
+    )

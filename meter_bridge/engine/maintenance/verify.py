@@ -1,0 +1,242 @@
+"""Verifying an installation: refold the journal, check the invariants, name what differs."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import Connection, Engine, exists, select, text
+from sqlalchemy.exc import DatabaseError
+
+from meter_bridge.engine.state import supply_document
+from meter_bridge.storage.database import on_sqlite, reading, snapshot
+from meter_bridge.storage.location import Location
+from meter_bridge.storage.shards import RANGE
+from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
+
+MOST_SHOWN: Final = 5
+MEMORY_MB: Final = 256
+
+_SQLITE_TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+_POSTGRESQL_TRIGGERS: Final = (
+    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+)
+
+_CHECKS: Final = (
+    (
+        "invariant 1: the postings of entry {0} sum to {2} of {1}, not to zero",
+        "SELECT entry_seq, asset, sum(amount) FROM posting GROUP BY entry_seq, asset HAVING sum(amount) <> 0",
+    ),
+    (
+        "invariant 1: entry {0} has no postings",
+        "SELECT seq FROM journal_entry WHERE seq NOT IN (SELECT entry_seq FROM posting)",
+    ),
+    (
+        "invariant 2: balance {1} of account {0} in {2} is {3}, but its postings sum to {4}",
+        (
+            "SELECT coalesce(b.account_id, p.account_id), coalesce(b.bucket, p.bucket),"
+            " coalesce(b.asset, p.asset), b.amount, p.total FROM balance b"
+            " FULL JOIN (SELECT account_id, bucket, asset, sum(amount) AS total FROM posting GROUP BY"
+            " account_id, bucket, asset) p ON b.account_id = p.account_id"
+            " AND b.bucket = p.bucket AND b.asset = p.asset WHERE b.amount IS DISTINCT FROM p.total"
+        ),
+    ),
+    (
+        "invariant 2: after entry {1} account {0} shows balance {2}, but its postings up to there sum to {3}",
+        (
+            "SELECT account_id, seq, balance_after, folded FROM (SELECT e.account_id, e.seq, e.balance_after,"
+            " sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.seq) AS folded"
+            " FROM journal_entry e LEFT JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
+            " WHERE bucket = 'balance' GROUP BY entry_seq) p ON p.entry_seq = e.seq) f"
+            " WHERE balance_after <> folded"
+        ),
+    ),
+    (
+        "the lines of charge {0} sum to {1}, but it takes {2} from the credit",
+        (
+            "SELECT e.seq, l.total, -p.amount FROM journal_entry e"
+            " JOIN (SELECT entry_seq, sum(amount) AS total FROM charge_line WHERE kind <> 'included_tax'"
+            " GROUP BY entry_seq) l"
+            " ON l.entry_seq = e.seq"
+            " JOIN (SELECT entry_seq, sum(amount) AS amount FROM posting"
+            " WHERE bucket IN ('balance', 'emergency_credit', 'arrears') GROUP BY entry_seq) p"
+            " ON p.entry_seq = e.seq WHERE e.kind = 'charge' AND l.total <> -p.amount"
+        ),
+    ),
+    (
+        "the segments of charge {0} sum to {1}, but its lines to {2}",
+        (
+            "SELECT l.entry_seq, s.total, l.total FROM (SELECT entry_seq, sum(amount) AS total"
+            " FROM charge_line WHERE kind <> 'included_tax' GROUP BY entry_seq) l"
+            " JOIN (SELECT entry_seq, sum(amount + tax) AS"
+            " total FROM segment"
+            " GROUP BY entry_seq) s ON s.entry_seq = l.entry_seq WHERE s.total <> l.total"
+        ),
+    ),
+    (
+        "the segments of charge {0} are missing",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'charge'"
+            " AND seq > (SELECT coalesce(max(seq), 0) FROM retention)"
+            " AND seq NOT IN (SELECT entry_seq FROM segment)"
+        ),
+    ),
+    (
+        "journal entries {0} and {1} follow each other with a gap",
+        (
+            "SELECT before, seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before"  # noqa: S608 - a constant
+            f" FROM journal_entry) j WHERE seq <> before + 1 AND seq / {RANGE} = before / {RANGE}"
+        ),
+    ),
+    (
+        "invariant 4: key {2} of {1} for account {0} names entry {3}, which does not exist",
+        (
+            "SELECT account_id, operation, key, entry_seq FROM operation"
+            " WHERE entry_seq IS NOT NULL AND entry_seq NOT IN (SELECT seq FROM journal_entry)"
+        ),
+    ),
+    (
+        "invariant 4: top-up {0} has no key, so it could be booked again",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'top_up'"
+            " AND seq NOT IN"
+            " (SELECT entry_seq FROM operation WHERE entry_seq IS NOT NULL)"
+        ),
+    ),
+    (
+        "invariant 4: top-up {0} has {1} keys",
+        (
+            "SELECT entry_seq, count(*) FROM operation WHERE entry_seq IS NOT NULL"
+            " GROUP BY entry_seq HAVING count(*) > 1"
+        ),
+    ),
+    (
+        "entry {0} was taken back {1} times",
+        (
+            "SELECT refers_to, count(*) FROM journal_entry WHERE kind = 'reversal'"
+            " GROUP BY refers_to HAVING count(*) > 1"
+        ),
+    ),
+    (
+        "account {0} has {1} emergency credit that was never lent",
+        "SELECT account_id, amount FROM balance WHERE bucket = 'emergency_credit' AND amount > 0",
+    ),
+    (
+        "account {0} has paid {2} more of {1} than it owed",
+        (
+            "SELECT account_id, bucket, amount FROM balance WHERE amount > 0"
+            " AND (bucket = 'arrears' OR bucket LIKE 'debt:%')"
+        ),
+    ),
+    (
+        "account {0} belongs to no tenancy",
+        "SELECT id FROM account WHERE id NOT IN (SELECT account_id FROM tenancy)",
+    ),
+    (
+        "the lines of charge {0} are missing",
+        (
+            "SELECT seq FROM journal_entry WHERE kind = 'charge'"
+            " AND seq NOT IN (SELECT entry_seq FROM charge_line)"
+        ),
+    ),
+    (
+        "invariant 10: relay command {1} of meter {0} belongs to no decision",
+        "SELECT meter_id, revision FROM outbox WHERE decision_seq NOT IN (SELECT seq FROM supply_decision)",
+    ),
+)
+
+
+def verify(location: Location) -> Sequence[str]:
+    """Return what is wrong with an installation's database, empty if nothing is."""
+    with reading(location) as reader:
+        return verify_engine(reader)
+
+
+def verify_engine(reader: Engine) -> Sequence[str]:
+    """Return what is wrong with the installation behind a reading engine."""
+    with snapshot(reader) as connection:
+        if not on_sqlite(connection):
+            # What is missing is found through hashes of whole columns, which have to fit.
+            connection.exec_driver_sql(f"SET LOCAL work_mem = '{MEMORY_MB}MB'")
+        try:
+            return [*_file(connection)] or [
+                *_rows(connection),
+                *_triggers(connection),
+                *_energy(connection),
+                *_references(connection),
+            ]
+        except DatabaseError as error:
+            return [f"the database file is damaged: {error.orig}"]
+
+
+def _rows(connection: Connection) -> Iterable[str]:
+    """Yield the first differences that each query finds."""
+    for message, query in _CHECKS:
+        for row in connection.execute(text(f"{query} LIMIT {MOST_SHOWN}")):
+            yield message.format(*row)
+
+
+def _triggers(connection: Connection) -> Iterable[str]:
+    """Yield the guards of the journal that are missing or switched off (invariant 3)."""
+    query = _SQLITE_TRIGGERS if on_sqlite(connection) else _POSTGRESQL_TRIGGERS
+    present = set(connection.execute(text(query)).scalars())
+    wanted = {"tariff_version_begun"} | {f"{table.name}_no_update" for table in APPEND_ONLY}
+    kept = {table.name for table in APPEND_ONLY if table.name not in PRUNABLE}
+    wanted |= {f"{name}_no_delete" for name in kept}
+    if not on_sqlite(connection):
+        wanted |= {f"{name}_no_truncate" for name in kept}
+    for missing in sorted(wanted - present):
+        yield f"invariant 3: the guard {missing} is missing"
+
+
+def _energy(connection: Connection) -> Iterable[str]:
+    """Yield meters whose segments do not add up to what their register was charged (invariant 5)."""
+    # A meter that was taken out and came back counts from when it was assigned again.
+    since_assigned = (
+        "SELECT s.meter_id, sum(s.wh) FROM segment s JOIN meter m ON m.id = s.meter_id"
+        " WHERE s.start_ms >= m.assigned_at GROUP BY s.meter_id"
+    )
+    settled = Counter(dict(connection.execute(text(since_assigned)).tuples().all()))
+    let_go = (
+        "SELECT r.meter_id, r.wh FROM retired_energy r"
+        " JOIN meter m ON m.id = r.meter_id AND m.assigned_at = r.assigned_at"
+    )
+    settled.update(dict(connection.execute(text(let_go)).tuples().all()))
+    for row in connection.execute(text("SELECT document FROM supply_status")):
+        for meter_id, charged, open_wh in supply_document.energy(row[0]):
+            if settled.get(meter_id, 0) + open_wh != charged:
+                yield (
+                    f"invariant 5: meter {meter_id} was charged {charged} Wh by its register,"
+                    f" but its segments hold {settled.get(meter_id, 0)} Wh and {open_wh} Wh are open"
+                )
+
+
+def _file(connection: Connection) -> Iterable[str]:
+    """Yield what SQLite itself finds wrong with the file."""
+    if not on_sqlite(connection):
+        return
+    for row in connection.execute(text("PRAGMA quick_check(5)")):
+        if row[0] != "ok":
+            yield f"the database file is damaged: {row[0]}"
+
+
+def _references(connection: Connection) -> Iterable[str]:
+    """Yield rows that name rows which do not exist."""
+    if not on_sqlite(connection):
+        yield from _lost_references(connection)
+        return
+    for row in connection.execute(text("PRAGMA foreign_key_check")):
+        yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
+
+
+def _lost_references(connection: Connection) -> Iterable[str]:
+    """Yield tables with a reference that leads nowhere, as after a restore with the checks switched off."""
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            there, named = key.column.table.alias(), key.column.name
+            lost = (
+                select(key.parent)
+                .where(key.parent.is_not(None), ~exists().where(there.c[named] == key.parent))
+                .limit(1)
+            )
+            if connection.execute(lost).first() is not None:
+                yield f"a row of {table.name} names a row of {key.column.table.name} that does not exist"

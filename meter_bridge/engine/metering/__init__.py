@@ -1,0 +1,1 @@
+"""From a meter's report to its register."""

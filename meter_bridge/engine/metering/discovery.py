@@ -1,0 +1,101 @@
+"""Meters that announced themselves and that nobody has assigned yet."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.devices.base.driver import Discovered, Report
+from meter_bridge.engine.state.model import Installation
+from meter_bridge.protocol.messages import MeterView
+
+LARGEST: Final = 20_000
+"""Addresses remembered; the oldest are forgotten first."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A meter address with what was heard of it."""
+
+    address: str
+    name: str
+    model: str | None = None
+    firmware: str | None = None
+    online: bool | None = None
+    last_seen: int | None = None
+    register_wh: int | None = None
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    has_register: bool = True
+
+
+class Discovery:
+    """Addresses heard of, bounded in number."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._found: OrderedDict[str, Candidate] = OrderedDict()
+
+    def announce(self, item: Discovered) -> None:
+        """Remember a meter that announced itself."""
+        candidate = self._candidate(item.address)
+        candidate.name, candidate.model, candidate.firmware = item.name, item.model, item.firmware
+        candidate.has_register = item.has_register
+
+    def withdraw(self, address: str) -> None:
+        """Forget a meter that was withdrawn."""
+        self._found.pop(address, None)
+
+    def hear(self, report: Report, at: int) -> None:
+        """Remember the newest values of a meter that nobody assigned."""
+        candidate = self._candidate(report.address)
+        candidate.last_seen = at
+        for name in ("online", "register_wh", "power_mw", "voltage_mv", "current_ma"):
+            value = getattr(report, name)
+            if value is not None:
+                setattr(candidate, name, value)
+
+    def _candidate(self, address: str) -> Candidate:
+        """Return what is known of an address."""
+        candidate = self._found.get(address)
+        if candidate is None:
+            candidate = self._found[address] = Candidate(address, address.partition(":")[2])
+            if len(self._found) > LARGEST:
+                self._found.popitem(last=False)
+        return candidate
+
+    def get(self, address: str) -> Candidate | None:
+        """Return what is known of an address, or None."""
+        return self._found.get(address)
+
+    def views(self, installation: Installation) -> tuple[MeterView, ...]:
+        """Return the candidates that no account uses."""
+        taken = installation.by_energy.keys() | installation.by_relay.keys()
+        return tuple(
+            _view(each) for each in self._found.values() if each.address not in taken and each.has_register
+        )
+
+
+def _view(candidate: Candidate) -> MeterView:
+    """Return a candidate as it goes over the wire."""
+    return MeterView(
+        id=candidate.address,
+        name=candidate.name,
+        family=candidate.address.partition(":")[0],
+        address=candidate.address,
+        account_id=None,
+        online=candidate.online,
+        last_seen=iso(candidate.last_seen) if candidate.last_seen else None,
+        register_wh=candidate.register_wh,
+        energy_wh=None,
+        epoch=0,
+        power_mw=candidate.power_mw,
+        voltage_mv=candidate.voltage_mv,
+        current_ma=candidate.current_ma,
+        frequency_mhz=None,
+        relay=None,
+        quarantined=False,
+        model=candidate.model,
+        firmware=candidate.firmware,
+    )

@@ -1,0 +1,115 @@
+"""What somebody tells of a register: from text to integers, and what is kept of it for good."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.energy import EnergyError, parse_register
+from meter_bridge.core.register.register import Register
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.storage import changeset as ops, tables
+
+AHEAD_MS: Final = 60_000
+"""How far the clock of whoever tells may be ahead of the bridge's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A register as somebody read it."""
+
+    wh: int
+    step_wh: int
+    at: int
+    ahead_ms: int
+    """How far event time was ahead of the wall clock then."""
+
+
+def read_told(engine: Engine, field: str, register: str, at: str | None, now: int) -> Told:
+    """Return a register as somebody told it, at an instant by a right clock; raises ``Refused``."""
+    wh, step_wh = read_register(field, register)
+    read_at = read_instant(at, now)
+    when = now if at is None else min(engine.clock.told(read_at), now)
+    return Told(wh, step_wh, when, engine.clock.ahead_at(when))
+
+
+def read_register(field: str, text: str) -> tuple[int, int]:
+    """Return a register and its resolution in Wh; raises ``Refused`` naming field, value and remedy."""
+    try:
+        return parse_register(text)
+    except EnergyError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field=field,
+            value=text[:40],
+            remedy="write it as on the meter, in kWh, such as 12345.6",
+        ) from error
+
+
+def read_instant(text: str | None, now: int) -> int:
+    """Return the instant that somebody told, never later than now; raises ``Refused``."""
+    if text is None:
+        return now
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        told = None
+    if told is None or told.tzinfo is None:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{text[:40]!r} is not an instant with its offset",
+            field="at",
+            value=text[:40],
+            remedy="write it like 2026-03-03T10:30:00+02:00 or 2026-03-03T08:30:00Z",
+        )
+    at = (told - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    if not 0 <= at <= now + AHEAD_MS:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{text[:40]} is in the future, or before 1970: by the bridge's clock it is {iso(now)}",
+            field="at",
+            value=text[:40],
+            remedy="give the instant at which the register was read, or leave it out for now",
+        )
+    return min(at, now)
+
+
+def check_clock(engine: Engine) -> None:
+    """Refuse to date anything by a clock that is not believed."""
+    if not engine.clock.sure:
+        raise Refused(
+            ErrorCode.CONFLICT,
+            "the bridge does not believe its clock, so that it cannot date a reading",
+            remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
+        )
+
+
+def too_early(meter: Meter, register: Register, what: str) -> Refused:
+    """Return the refusal of something dated before the present counter began."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"the present counter of {meter.id} began at {iso(register.since)}; a {what} dated before concerns"
+        " the one that has ended",
+        field="at",
+        remedy="give a later instant, or leave it out for now; correct by hand what an ended counter missed",
+    )
+
+
+def keep(engine: Engine, meter: Meter, unit: Unit, told: Told, kind: EventKind, **what: object) -> None:
+    """Keep for good what somebody told of a register, and who."""
+    row: dict[str, object] = dict.fromkeys(column.name for column in tables.register_record.columns)
+    row |= {"id": f"register-{engine.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
+    row |= {"at": told.at, "told_at": unit.at, "register_wh": told.wh, "actor": unit.actor}
+    unit.work.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
+
+
+def tell(engine: Engine, meter: Meter, unit: Unit, kind: EventKind, data: dict[str, object]) -> None:
+    """Tell what somebody told of a register."""
+    account_id = meter.supply.account.id
+    announce(engine.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)

@@ -1,0 +1,53 @@
+"""What a person decides about a register that contradicts itself."""
+
+from typing import Final
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.register.register import Advance, Decision, decide
+from meter_bridge.engine.accounts.view import meter_view
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
+
+_UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wait for a decision"
+
+
+async def decide_quarantine(
+    engine: Engine, actor: Actor, meter: Meter, decision: str, reason: str
+) -> MeterView:
+    """Apply a person's decision on a quarantined register, with who took it and why."""
+    unit = unit_of(engine, actor)
+    step = _decided(meter, decision)
+    with engine.whole():
+        engine.metering.charge(meter, unit, step)
+        engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
+        announce(
+            engine.installation,
+            unit,
+            EventKind.QUARANTINE_DECIDED,
+            account_id=meter.supply.account.id,
+            meter_id=meter.id,
+            data={
+                "decision": decision,
+                "by": actor.name,
+                "reason": reason,
+                "charged_wh": step.delta_wh,
+            },
+        )
+        engine.evaluate(meter.supply.account, unit)
+    await committed(engine, unit)
+    return meter_view(meter)
+
+
+def _decided(meter: Meter, decision: str) -> Advance:
+    """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
+    try:
+        if meter.register is not None:
+            return decide(meter.register, Decision(decision))
+        what = f"{meter.id} has not been read yet"
+    except ValueError as error:
+        what = str(error)
+    raise Refused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)

@@ -1,0 +1,426 @@
+"""Taking reports of meters: the way of a reading from the driver to the account."""
+
+from collections.abc import Callable
+import logging
+from typing import Final
+
+from meter_bridge.core.calendar import next_slot
+from meter_bridge.core.clock import dated
+from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.rating.closing import has_closed, settle
+from meter_bridge.core.rating.rating import Settlement, allocate
+from meter_bridge.core.register import register as rules
+from meter_bridge.core.register.register import Cause, Register, RegisterReading
+from meter_bridge.core.register.reverse_energy import follow
+from meter_bridge.core.supply import alerts as alert_rules
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.ledger.deferred_posting import Postings, may_wait, post_due
+from meter_bridge.engine.ledger.journal import announce, book_settlement
+from meter_bridge.engine.metering import fast_path
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.model import Installation, Meter, Supply
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply import protections
+from meter_bridge.engine.supply.decision import Wishes
+from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.relays import Relays, says_open
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import changeset as ops
+
+SETTLING_MS: Final = 30_000
+"""After a relay moved, for so long a reading may still tell of before."""
+REVERSE_ENERGY: Final = "reverse energy"
+"""Detail of the tamper alert of energy that flows back."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Metering:
+    """Turns reports into state, charges and decisions."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        relays: Relays,
+        submit: Callable[[Unit], object],
+        dirty: set[Supply],
+        postings: Postings,
+        clock: EngineClock,
+    ) -> None:
+        """Keep the state, the relays, where units go, what is to be stored and posted, and the clock."""
+        self.installation = installation
+        self._relays = relays
+        self._submit = submit
+        self._dirty = dirty
+        self._postings = postings
+        self._clock = clock
+
+    def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
+        """Take one report; False if its address belongs to no meter."""
+        meter = self.installation.by_energy.get(report.address)
+        if meter is not None:
+            if clock_sure and fast_path.ride(meter, report, at):
+                self._dirty.add(meter.supply)
+                return True
+            self._take_values(meter, report, at, clock_sure=clock_sure)
+            if report.relay is None and meter.relay.requested is None:
+                return True
+        switched = self.installation.by_relay.get(report.address)
+        if switched:
+            position = None if report.relay is None else Position(report.relay.value)
+            for each in switched:
+                self._take_relay(each, position, report, at)
+        return meter is not None or bool(switched)
+
+    def _take_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+        """Take a report of the meter that counts the energy."""
+        self._dirty.add(meter.supply)
+        meter.keep_values(report)
+        if meter.online is not True or report.online is False:
+            self._take_presence(meter, report, at)
+        if report.boot is not None and report.boot != meter.boot:
+            self._take_boot(meter, report.boot, at)
+        if not report.stale:
+            meter.last_seen = at
+            if report.register_wh is not None and clock_sure:
+                self._take_register(meter, report, report.register_wh, at)
+            if report.returned_wh is not None:
+                self._take_returned(meter, report.returned_wh, at)
+        if not fast_path.unremarkable(meter, report):
+            self._watch_limits(meter, report, at)
+            self._protect(meter, report, at, clock_sure=clock_sure)
+        if meter.plan.relay_address not in (None, report.address):
+            self._take_relay(meter, None, report, at)
+
+    def _take_presence(self, meter: Meter, report: Report, at: int) -> None:
+        """Keep whether the meter is there; any fresh reading proves that it is."""
+        online = report.online if report.online is not None else not report.stale
+        if online != meter.online:
+            unit = Unit(at)
+            if online and meter.online is False:
+                self._relays.told_again(meter, unit)
+            self.set_online(meter, unit, online=online)
+
+    def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
+        """Keep the identity of the device's boot; another one than before means that it restarted."""
+        before, meter.boot = meter.boot, boot
+        meter.leave_lane()
+        if before is not None:
+            unit = Unit(at)
+            self._relays.told_again(meter, unit)
+            self._submit(unit)
+
+    def set_online(self, meter: Meter, unit: Unit, *, online: bool) -> None:
+        """Keep whether a meter is there, with its alert."""
+        meter.online = online
+        account = meter.supply.account
+        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
+        message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
+        set_alert(self.installation, account, unit, key, None if online else message)
+        if unit.work:
+            unit.keep(meter.supply)
+        self._dirty.add(meter.supply)
+        self._submit(unit)
+
+    def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
+        """Charge what the register shows; the fast lane first."""
+        measured = report.measured_at_ms
+        when = at
+        if measured is not None:
+            when = dated(at, self._clock.told(measured), buffered=report.buffered)
+        if fast_path.follow(meter, register_wh, report.witness, when):
+            return
+        if fast_path.cross(meter, register_wh, report.witness, when, at):
+            self._postings.wait(meter.supply, at)
+            return
+        reading = RegisterReading(
+            register_wh,
+            when,
+            report.register_step_wh,
+            report.witness,
+            meter.plan.register_modulus_wh or report.register_modulus_wh,
+            meter.boot,
+            self._clock.ahead_at(when),
+        )
+        if meter.register is None:
+            self._begin(meter, rules.first(reading))
+            return
+        if _stands_still(meter, meter.register, reading, at):
+            meter.leave_lane()
+            meter.register.at = max(when, meter.register.at)
+            meter.register.ahead_ms = reading.ahead_ms
+            return
+        self._advance(meter, meter.register, reading, at)
+
+    def clock_set(self, before_ms: int | None) -> None:
+        """Note on every register how far event time was ahead of the wall clock as it is set now."""
+        after_ms = self._clock.ahead()
+        if after_ms == before_ms:
+            return
+        for meter in self.installation.meters.values():
+            if meter.register is not None:
+                meter.register = rules.clock_set(meter.register, before_ms, after_ms)
+
+    def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
+        """Keep what flowed back, with its alert where nothing is expected to."""
+        before = meter.returned
+        if before is not None and before.wh == returned_wh and before.flowed_at is None:
+            return
+        meter.returned = follow(before, returned_wh, at)
+        if meter.lane is not None:
+            meter.lane.forget_form()
+        if meter.returned.flowed_at is None and (before is None or before.flowed_at is None):
+            return
+        account = meter.supply.account
+        alarming = meter.returned.flowed_at is not None and not meter.plan.returns_energy
+        message = (
+            f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
+            " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
+        )
+        key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY)
+        unit = Unit(at)
+        set_alert(self.installation, account, unit, key, message if alarming else None)
+        if unit.work:
+            unit.keep(meter.supply)
+            self._submit(unit)
+
+    def _begin(self, meter: Meter, register: Register) -> None:
+        """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
+        meter.register = register
+        unit = Unit(register.at)
+        unit.keep(meter.supply)
+        self._submit(unit)
+
+    def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
+        """Take a reading the full way: judge, allocate, post what closed, decide."""
+        unit = Unit(max(at, register.at))
+        self.judge(meter, unit, register, reading)
+        self.evaluate(meter, unit)
+
+    def judge(self, meter: Meter, unit: Unit, register: Register, reading: RegisterReading) -> rules.Advance:
+        """Judge a reading and charge what it is believed; deciding what follows is left to the caller."""
+        step = rules.advance(register, reading, meter.plan.rating_w)
+        self.charge(meter, unit, step)
+        self._tell_of_counter(meter, unit, register, step)
+        self._watch_quarantine(meter, unit)
+        if step.delta_wh > reading.step_wh and says_open(meter, step.from_at):
+            self._relays.energy_while_open(meter, unit)
+        self._relays.calm(meter, unit)
+        return step
+
+    def _tell_of_counter(self, meter: Meter, unit: Unit, before: Register, step: rules.Advance) -> None:
+        """Tell that the counter began anew, by itself or at its end."""
+        after = step.state
+        if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
+            return
+        reset = after.epoch != before.epoch
+        data = {"from_wh": before.watermark_wh, "to_wh": after.watermark_wh, "charged_wh": step.delta_wh}
+        announce(
+            self.installation,
+            unit,
+            EventKind.REGISTER_RESET if reset else EventKind.REGISTER_ROLLED_OVER,
+            account_id=meter.supply.account.id,
+            meter_id=meter.id,
+            data=data | {"epoch": after.epoch},
+        )
+        unit.keep(meter.supply)
+
+    def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
+        """Put a step's energy on its lines and post what closed."""
+        supply, register = meter.supply, meter.register
+        meter.leave_lane()
+        post_due(self.installation, supply.account, unit)
+        if register is not None and _goes_on_elsewhere(register, step.state):
+            self._post(supply, unit, settle(supply.rating, supply.timeline))
+        if step.delta_wh:
+            allocate(
+                supply.rating,
+                supply.timeline,
+                meter.id,
+                step.from_at,
+                step.state.at,
+                step.delta_wh,
+                moved_in=supply.account.tenancy.begun,
+                timed=not (step.state.ahead_ms or (register is not None and register.ahead_ms)),
+            )
+        if register is not None and step.state.epoch != register.epoch:
+            meter.earlier_wh += register.charged_wh
+        meter.register = step.state
+        if not has_closed(supply.rating, unit.at):
+            return
+        if may_wait(supply, unit.at):
+            self._postings.wait(supply, unit.at)
+        else:
+            self._post(supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
+
+    def _post(self, supply: Supply, unit: Unit, settlement: Settlement) -> None:
+        """Post what a settlement charges; the next readings take the full way to new segments."""
+        book_settlement(self.installation, supply, unit, settlement)
+        for each in supply.meters:
+            each.leave_lane()
+
+    def evaluate(self, meter: Meter, unit: Unit) -> None:
+        """Decide what follows for the account, store it, and put the meter on its lane."""
+        evaluate(self.installation, meter.supply.account, unit, self._relays, Wishes())
+        if meter.relay.requested is not Position.OPEN:
+            fast_path.enter(meter, unit.at)
+        self._dirty.add(meter.supply)
+        self._submit(unit)
+
+    def _watch_quarantine(self, meter: Meter, unit: Unit) -> None:
+        """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
+        register = meter.register
+        if register is None or register.quarantined == (meter.quarantine_id is not None):
+            return
+        if register.quarantined and register.doubt is not None:
+            doubt = register.doubt
+            meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
+            self.store_quarantine(meter, unit, {"cause": doubt.cause, "register_wh": doubt.register_wh})
+            self._alert_quarantine(
+                meter, unit, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
+            )
+        else:
+            self.end_quarantine(
+                meter, unit, "explained", "bridge", "later readings agree with the register again"
+            )
+
+    def end_quarantine(self, meter: Meter, unit: Unit, decision: str, actor: str, reason: str) -> None:
+        """Close a meter's quarantine with who decided what."""
+        end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
+        unit.work.add(
+            ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()}
+        )
+        meter.quarantine_id = None
+        unit.keep(meter.supply)
+        self._alert_quarantine(meter, unit, None)
+
+    def store_quarantine(self, meter: Meter, unit: Unit, what: dict[str, object]) -> None:
+        """Add a new quarantine to the unit."""
+        register = meter.register
+        row = {
+            "id": meter.quarantine_id,
+            "meter_id": meter.id,
+            "opened_at": unit.at,
+            "watermark_wh": register.watermark_wh if register else 0,
+            "closed_at": None,
+            "decision": None,
+            "actor": None,
+            "reason": None,
+        }
+        unit.work.add(ops.INSERT_QUARANTINE, row | what)
+        unit.keep(meter.supply)
+
+    def _alert_quarantine(self, meter: Meter, unit: Unit, message: str | None) -> None:
+        """Open or close the alert of a quarantined register."""
+        account = meter.supply.account
+        key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
+        set_alert(self.installation, account, unit, key, message)
+
+    def _watch_limits(self, meter: Meter, report: Report, at: int) -> None:
+        """Keep the alarms of voltage and load."""
+        limits = meter.plan.limits
+        moving = at - meter.proven_at < SETTLING_MS
+        dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
+        alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm, relay_open=dark)
+        overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
+        if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
+            return
+        meter.voltage_alarm, meter.overloaded = alarm, overloaded
+        meter.leave_lane()
+        unit = Unit(at)
+        for kind, wanted in (
+            (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
+            (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
+            (AlertKind.POWER_OUTAGE, alarm is AlertKind.POWER_OUTAGE),
+            (AlertKind.OVERLOAD, overloaded),
+        ):
+            message = _limit_message(meter, kind) if wanted else None
+            account = meter.supply.account
+            set_alert(self.installation, account, unit, AlertKey(kind, account.id, meter.id), message)
+        self._submit(unit)
+
+    def _protect(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+        """Let the guards see a report that is not old; decide at once where one trips or is reset."""
+        account = meter.supply.account
+        seen = protections.Seen() if report.stale or report.buffered else protections.watch(meter, report, at)
+        if seen.began:
+            self._relays.ask(meter)
+            account.drop_lanes()
+        if not seen.changed:
+            return
+        unit = Unit(at)
+        store_status(account, unit)
+        evaluate(self.installation, account, unit, self._relays, Wishes(clock_sure))
+        account.drop_lanes()
+        self._submit(unit)
+
+    def _take_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
+        """Take what a report says of a meter's relay, or of the load that proves it."""
+        load = report.power_mw if report.address == meter.plan.energy_address else None
+        if _proves_nothing(meter.relay, position, load):
+            return
+        unit = Unit(at)
+        self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
+        self._submit(unit)
+
+
+def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:
+    """Say quickly whether a report only repeats what is known of a relay."""
+    if position is not None and position is not relay.reported:
+        return False
+    if relay.requested is None:
+        return True
+    if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
+        return False
+    return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
+
+
+def _goes_on_elsewhere(before: Register, after: Register) -> bool:
+    """Say whether the register goes on from another place, so that what was used until here ends here."""
+    return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
+
+
+def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
+    """Say whether a reading changes nothing and closes nothing."""
+    return (
+        reading.wh == register.watermark_wh
+        and register.doubt is None
+        and reading.witness in (None, register.witness)
+        and reading.boot == register.boot
+        and _all_closed(meter)
+        and at < meter.supply.account.wake_at
+    )
+
+
+def _all_closed(meter: Meter) -> bool:
+    """Say whether all that was used is posted, or waits for its turn to be."""
+    supply = meter.supply
+    parts = supply.rating.open.get(meter.id)
+    return not parts or (supply.due is not None and next_slot(parts[-1].start) <= supply.due.at)
+
+
+def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:
+    """Return what happened and what a person can do."""
+    verb = "fell" if cause is Cause.FELL else "jumped"
+    return (
+        f"{meter.supply.account.name}: the register of {meter.id} {verb}"
+        f" from {format_kwh(register.watermark_wh)} to {format_kwh(register_wh)};"
+        " nothing is charged until somebody decides (accept, discard or new epoch)"
+    )
+
+
+def _limit_message(meter: Meter, kind: AlertKind) -> str:
+    """Return a message with the measured value."""
+    name = meter.supply.account.name
+    if kind is AlertKind.OVERLOAD:
+        return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"
+    if kind is AlertKind.POWER_OUTAGE:
+        return (
+            f"{name}: no mains voltage at {meter.id}, and neither credit nor the bridge is the reason;"
+            " look for an outage or a fuse"
+        )
+    side = "above" if kind is AlertKind.OVER_VOLTAGE else "below"
+    return f"{name}: voltage at {meter.id} is {side} its limit, {(meter.voltage_mv or 0) // 1000} V"

@@ -1,0 +1,306 @@
+"""Operations on an account that happen once for each key, whoever asks how often."""
+
+from abc import ABC, abstractmethod
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+import hashlib
+import json
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import select
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.money import SMALLEST_COIN, format_amount
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.storage.database import StorageError
+
+KEY_LENGTH: Final = 255
+ACCOUNTS: Final = "'meter-bridge accounts' lists those that there are"
+"""What to do where an account is not there."""
+
+
+class Operation[T](ABC):
+    """A change of an account's books; ``T`` is its answer, which its key gives again for ever."""
+
+    name: ClassVar[str]
+    """Keys are unique per account and this name."""
+    answer: ClassVar[type]
+    alone: ClassVar[bool] = False
+    """Wait for every other such operation, because it looks at what is on disk."""
+
+    @abstractmethod
+    def content(self) -> list[object]:
+        """Return what tells this request from another with the same key."""
+
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Read from the database what the change needs; raises ``Refused``. Runs in a thread."""
+        del engine, account_id  # most changes need nothing but the state
+
+    def lacks(self, engine: Engine, account: Account) -> bool:
+        """Say whether something is to be booked first, and then looked up, for the change to be right."""
+        del engine, account  # most changes are right whatever waits
+        return False
+
+    def account(self, engine: Engine, account_id: str) -> Account | None:
+        """Return the account that the change is made to, or None where it is gone."""
+        return engine.installation.accounts.get(account_id)
+
+    @abstractmethod
+    def check(self, engine: Engine, account: Account) -> None:
+        """Raise ``Refused`` where the change is not possible now; changes nothing."""
+
+    @abstractmethod
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, T]:
+        """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request[T]:
+    """An operation as somebody asked for it."""
+
+    actor: Actor
+    account_id: str
+    operation: Operation[T]
+    key: str
+    content: str
+    """Digest of what tells it from another with the same key."""
+    tenancy: int | None
+    """For which a tenant asked; None for whoever acts for the account itself."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Return where its key is unique."""
+        return self.account_id, self.operation.name, self.key
+
+
+class Operations:
+    """Carries out operations on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine; keys under way are remembered until they are on disk."""
+        self._engine = engine
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
+        self._alone = asyncio.Lock()
+
+    async def run[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str
+    ) -> tuple[T, bool]:
+        """Carry an operation out, or return what its key was first answered with, and say which."""
+        check_text("Idempotency-Key", key, KEY_LENGTH)
+        content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
+        asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
+        while (under_way := self._under_way.get(asked.place)) is not None:
+            known, result, _ = await asyncio.shield(under_way)
+            return _same(known, content, key, result), True
+        task = asyncio.create_task(self._run(asked))
+        self._under_way[asked.place] = task
+        task.add_done_callback(partial(self._ended, asked.place))
+        known, result, replayed = await asyncio.shield(task)
+        return _same(known, content, key, result), replayed
+
+    def _ended(self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]) -> None:
+        """Forget an operation that is over; why it failed need not be told where nobody waits any more."""
+        self._under_way.pop(place, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
+        """Look the key up, else carry out; returns the content that the key was first used with."""
+        operation, account_id = asked.operation, asked.account_id
+        async with self._alone if operation.alone else nullcontext():
+            before = await asyncio.to_thread(self._find, asked)
+            if before is not None:
+                known, result, at = before
+                self._check_tenancy(asked, at)
+                return known, result, True
+            await asyncio.to_thread(operation.look_up, self._engine, account_id)
+            if await self._booked_first(operation, account_id):
+                await asyncio.to_thread(operation.look_up, self._engine, account_id)
+            return asked.content, await self._carry_out(asked), False
+
+    async def _running(self) -> None:
+        """Wait while a site file is applied."""
+        while not self._engine.running.is_set():
+            await self._engine.running.wait()
+
+    async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
+        """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
+        engine = self._engine
+        await self._running()
+        account = operation.account(engine, account_id)
+        if account is None or engine.broken or not operation.lacks(engine, account):
+            return False
+        unit = Unit(engine.clock.now())
+        with engine.whole():
+            settle_all(engine.installation, account, unit)
+            engine.evaluate(account, unit)
+        await committed(engine, unit)
+        return True
+
+    async def _carry_out[T](self, asked: _Request[T]) -> T:
+        """Carry an operation out with its key, in one transaction."""
+        engine, operation, account_id = self._engine, asked.operation, asked.account_id
+        await self._running()
+        account = operation.account(engine, account_id)
+        if account is None and account_id in engine.installation.closed:
+            raise closed(account_id)
+        if account is None or engine.broken:
+            raise storage_unavailable()
+        if asked.tenancy != self._tenancy(asked.actor, account_id):
+            raise _moved_out(account)
+        # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
+        operation.check(engine, account)
+        unit = Unit(engine.clock.now(), actor=asked.actor.name)
+        with engine.whole():
+            seq, result = operation.carry_out(engine, account, unit)
+        unit.work.add(
+            ops.INSERT_OPERATION,
+            {
+                "account_id": account.id,
+                "operation": operation.name,
+                "key": asked.key,
+                "content_hash": asked.content,
+                "entry_seq": seq,
+                "result": msgspec.json.encode(result).decode(),
+                "at": unit.at,
+            },
+        )
+        await committed(engine, unit)
+        return result
+
+    def _tenancy(self, actor: Actor, account_id: str) -> int | None:
+        """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
+        account = self._engine.installation.accounts.get(account_id)
+        if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
+            return None
+        return account.tenancy.n
+
+    def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
+        """Refuse to answer a tenant with what an earlier customer of the account was answered."""
+        account = self._engine.installation.accounts.get(asked.account_id)
+        if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
+            raise _key_used("this key was used before, with another customer", asked.key)
+
+    def _find[T](self, asked: _Request[T]) -> tuple[str, T, int] | None:
+        """Return content, answer and instant of a key that was used before."""
+        table, operation = tables.operation, asked.operation
+        query = select(table.c.content_hash, table.c.result, table.c.at).where(
+            table.c.account_id == asked.account_id,
+            table.c.operation == operation.name,
+            table.c.key == asked.key,
+        )
+        with self._engine.reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
+
+
+async def committed(engine: Engine, unit: Unit) -> None:
+    """Wait until a unit is on disk; raises ``Refused`` if it was not stored."""
+    done = engine.submit(unit)
+    try:
+        if done is not None:
+            await engine.ended(done)
+    except StorageError as error:
+        raise storage_unavailable() from error
+
+
+def closed(account_id: str) -> Refused:
+    """Return the refusal to change the books of a unit that is no longer served."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"{account_id} is closed: its unit is in the site file no more",
+        field="account",
+        value=account_id,
+        remedy="apply a site file that has the unit again; who moved out is settled with without it",
+    )
+
+
+def _moved_out(account: Account) -> Refused:
+    """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"the customer of {account.name} has moved out meanwhile; nothing was booked",
+        field="account",
+        value=account.id,
+        remedy="ask the landlord",
+    )
+
+
+def storage_unavailable() -> Refused:
+    """Return the refusal of a request that cannot be stored now."""
+    return Refused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        "the bridge cannot store anything now; nothing was booked or changed",
+        remedy="try again with the same key in a minute; /health says why",
+    )
+
+
+def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
+    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
+    return amount_in(account.site.currency, text, field)
+
+
+def check_amount(
+    account: Account,
+    value: int,
+    low: int,
+    high: int,
+    what: str,
+    *,
+    why: str = "",
+    otherwise: str = "see 'meter-bridge accounts' for what there is",
+) -> None:
+    """Refuse an amount outside a range, naming both ends; ``otherwise`` helps where no amount would do."""
+    currency = account.site.currency
+    if low <= value <= high:
+        return
+    low = max(low, SMALLEST_COIN) if low > 0 else low
+    limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
+    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
+    raise Refused(
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        f"{message}{why}",
+        field="amount",
+        value=format_amount(value, currency),
+        remedy="choose an amount in that range" if low <= high else otherwise,
+    )
+
+
+def check_text(field: str, text: str, length: int) -> None:
+    """Refuse a text that is too long or that no database can keep (half of a surrogate pair, a zero)."""
+    whole = "\0" not in text and (text.isascii() or text.encode(errors="ignore").decode() == text)
+    if len(text) > length or not whole:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            f"{field} is longer than {length} characters or not Unicode",
+            field=field,
+            value=ascii(text[:40]),
+            remedy="shorten it, and write it in whole characters",
+        )
+
+
+def _same[T](known: str, content: str, key: str, result: T) -> T:
+    """Return the result if the content is the one first booked; raises ``Refused`` otherwise."""
+    if known != content:
+        raise _key_used("this key was used before with other content", key)
+    return result
+
+
+def _key_used(message: str, key: str) -> Refused:
+    """Return the refusal of a key that stands for something else."""
+    return Refused(
+        ErrorCode.IDEMPOTENCY_CONFLICT,
+        message,
+        field="Idempotency-Key",
+        value=key,
+        remedy="use a new key for a new request; repeat an old one with the same content",
+    )

@@ -1,0 +1,428 @@
+"""Reading the whole state from the database, at the start and after a failed commit."""
+
+from collections.abc import Collection, Mapping
+import json
+
+from sqlalchemy import Connection, RowMapping, Table, func, or_, select
+
+from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.core.calendar import day_end, iso, local_day
+from meter_bridge.core.ledger.journal import DEBT
+from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.decision import Reason, SupplyState
+from meter_bridge.core.supply.local_cutoff import CutOff, Held, settled
+from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
+from meter_bridge.engine.forecasting.daily_use import load_daily_use
+from meter_bridge.engine.ledger.credit import HELD, move
+from meter_bridge.engine.state import supply_document as document
+from meter_bridge.engine.state.account_document import restore_account
+from meter_bridge.engine.state.model import (
+    Account,
+    DeviceCutOff,
+    Installation,
+    Meter,
+    OpenAlert,
+    Place,
+    Sequences,
+    Site,
+    Supply,
+    Tenancy,
+)
+from meter_bridge.engine.supply.relays import proven_open
+from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.storage import tables
+from meter_bridge.storage.shards import WHOLE, Shard
+
+
+def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
+    """Return everything that the owner of a shard serves, or None from an empty database."""
+    row = connection.execute(select(tables.installation)).mappings().first()
+    if row is None:
+        return None
+    installation = Installation(row["id"], row["name"], row["created_at"], shard)
+    installation.sequences = _sequences(connection, shard)
+    installation.exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
+    _load_accounts(connection, installation)
+    _load_supplies(connection, installation)
+    _load_meters(connection, installation)
+    _load_statuses(connection, installation)
+    _load_balances(connection, installation)
+    _load_cut_offs(connection, installation)
+    _load_alerts(connection, installation)
+    load_daily_use(connection, installation)
+    return installation
+
+
+def identity(connection: Connection) -> tuple[str, str]:
+    """Return id and name of the installation."""
+    row = connection.execute(select(tables.installation.c.id, tables.installation.c.name)).one()
+    return row[0], row[1]
+
+
+def last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
+    """Return the newest event time that the shard committed, or None from an empty database."""
+    own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)
+    whole = select(tables.installation.c.last_instant)
+    return connection.execute(whole if shard.whole else own).scalar()
+
+
+def _sequences(connection: Connection, shard: Shard) -> Sequences:
+    """Return the last numbers that were given to the shard; site files are counted for all."""
+
+    def newest(table: Table) -> int:
+        found = connection.execute(select(func.max(table.c.seq)).where(shard.numbers(table.c.seq))).scalar()
+        return shard.first if found is None else int(found)
+
+    return Sequences(
+        newest(tables.journal_entry),
+        newest(tables.event),
+        newest(tables.supply_decision),
+        newest_applied(connection),
+        _applied_here(connection, shard),
+    )
+
+
+def newest_applied(connection: Connection) -> int:
+    """Return the number of the site file that was applied last, 0 before the first."""
+    return connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
+
+
+def _applied_here(connection: Connection, shard: Shard) -> int:
+    """Return the number of the site file that the shard's accounts are of."""
+    if shard.whole:
+        return newest_applied(connection)
+    own = select(tables.shard.c.applied).where(tables.shard.c.n == shard.n)
+    return int(connection.execute(own).scalar_one())
+
+
+def _load_accounts(connection: Connection, installation: Installation) -> None:
+    """Read sites and open accounts with their balances."""
+    sites, account_table = tables.site, tables.account
+    shard = installation.shard
+    for row in connection.execute(select(sites).where(sites.c.id.in_(shard.sites()))).mappings():
+        installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
+    column = account_table.c
+    query = select(
+        column.id,
+        column.site_id,
+        column.name,
+        column.customer,
+        column.policy,
+        column.opened_at,
+        column.closed_at,
+    )
+    if not shard.whole:
+        query = query.where(column.site_id.in_(shard.sites()))
+    for account_id, site_id, name, customer, policy, opened_at, closed_at in connection.execute(
+        query.order_by(column.id)
+    ):
+        site = installation.sites.get(site_id)
+        if site is None:
+            continue
+        if closed_at is not None:
+            installation.closed.add(account_id)
+            continue
+        installation.accounts[account_id] = Account(
+            account_id, site, name, customer, decode_policy(policy), opened_at
+        )
+    _load_tenancies(connection, installation)
+    _load_top_ups(connection, installation)
+
+
+def _load_tenancies(connection: Connection, installation: Installation) -> None:
+    """Read each account's newest tenancy."""
+    column, accounts = tables.tenancy.c, installation.accounts
+    query = select(
+        column.account_id, column.n, column.start_ms, column.first_seq, column.first_event, column.end_ms
+    )
+    for account_id, *tenancy in connection.execute(query.order_by(column.n)):
+        account = accounts.get(account_id)
+        if account is not None:
+            account.tenancy = Tenancy(*tenancy)
+
+
+def _load_balances(connection: Connection, installation: Installation) -> None:
+    """Read what every account has and owes; the terms of its debts were read before."""
+    balance, accounts = tables.balance, installation.accounts
+    column = balance.c
+    query = select(column.account_id, column.bucket, column.asset, column.amount)
+    held = or_(column.bucket.in_(HELD), column.bucket.startswith(DEBT, autoescape=True))
+    for account_id, bucket, asset, amount in connection.execute(
+        query.where(held).order_by(*balance.primary_key)
+    ):
+        account = accounts.get(account_id)
+        if account is not None and asset == account.site.currency:
+            move(account, bucket, amount)
+
+
+def _load_top_ups(connection: Connection, installation: Installation) -> None:
+    """Read each account's newest top-up, found for each by itself: the older ones are not looked at."""
+    entry, account = tables.journal_entry, tables.account
+    own = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up", entry.c.account_id == account.c.id)
+    newest = select(own.correlate(account).scalar_subquery()).select_from(account)
+    if not installation.shard.whole:
+        newest = newest.where(account.c.id.in_(installation.shard.accounts()))
+    taken_back = set(
+        connection.execute(select(entry.c.refers_to).where(entry.c.kind == "reversal")).scalars()
+    )
+    for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
+        paid = installation.accounts.get(row["account_id"])
+        if paid is not None and _of_present(paid.tenancy, row) and row["id"] not in taken_back:
+            paid.last_top_up = top_up_view(row)
+
+
+def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:
+    """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
+    return tenancy.holds(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
+
+
+def top_up_view(row: RowMapping) -> TopUpView:
+    """Return a top-up's journal entry as it goes over the wire."""
+    detail = json.loads(row["detail"])
+    return TopUpView(
+        id=row["id"],
+        at=iso(row["at"]),
+        amount=detail["amount"],
+        method=detail["method"],
+        reference=detail["reference"],
+        split=detail["split"],
+        units_wh=detail.get("units_wh", 0),
+        balance_after=row["balance_after"],
+    )
+
+
+def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
+    """Return all versions in force or to come, per tariff, in order of their start."""
+    query = select(tables.tariff_version).where(tables.tariff_version.c.withdrawn_at.is_(None))
+    found: dict[str, list[TariffVersion]] = {}
+    for row in connection.execute(query.order_by(tables.tariff_version.c.valid_from)).mappings():
+        found.setdefault(row["tariff_id"], []).append(decode_tariff_version(row["document"]))
+    return found
+
+
+def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, as text and as a plan, or None before the first."""
+    table = tables.applied_site
+    query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], decode_plan(row[1]))
+
+
+def plan_of(connection: Connection, seq: int) -> InstallationPlan | None:
+    """Return what the site file of a number meant, or None before the first."""
+    table = tables.applied_site
+    document = connection.execute(select(table.c.plan).where(table.c.seq == seq)).scalar()
+    return None if document is None else decode_plan(document)
+
+
+def present_plan(connection: Connection, installation: Installation) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, by whichever worker, and note its number."""
+    installation.sequences.applied = newest_applied(connection)
+    return applied_plan(connection)
+
+
+def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
+    """Return every version that ever began, by id, also of tariffs that were taken away."""
+    query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
+    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
+    return {version.id: version for version in found}
+
+
+def _load_supplies(connection: Connection, installation: Installation) -> None:
+    """Read the supplies with the tariffs that price them."""
+    versions = _versions(connection)
+    turns = _turns(connection, versions)
+    timelines: dict[tuple[object, ...], Timeline] = {}
+    column, accounts = tables.supply.c, installation.accounts
+    query = select(column.id, column.account_id, column.commodity).where(column.closed_at.is_(None))
+    for supply_id, account_id, commodity in connection.execute(query.order_by(column.id)):
+        account = accounts.get(account_id)
+        if account is None:
+            continue
+        turn = turns[supply_id]
+        # From when a supply has its first tariff changes nothing of its prices, so most units share theirs.
+        kind = (turn[0][1], *turn[1:])
+        timeline = timelines.get(kind)
+        if timeline is None:
+            timeline = timelines[kind] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
+        supply = Supply(supply_id, account, commodity, turn[-1][1], timeline)
+        supply.standing_due = first_standing(account, timeline)
+        supply.rating.terms = terms_of(account, timeline)
+        account.supplies.append(supply)
+
+
+def _turns(connection: Connection, versions: Mapping[str, object]) -> dict[str, tuple[tuple[int, str], ...]]:
+    """Return the tariffs of each supply that are there, with the instants from when they hold."""
+    turns: dict[str, tuple[tuple[int, str], ...]] = {}
+    column = tables.supply_tariff.c
+    query = select(column.supply_id, column.valid_from, column.tariff_id).order_by(column.valid_from)
+    for supply_id, valid_from, tariff_id in connection.execute(query):
+        # A tariff taken away since is that of an account that was closed then, whether it came back or not.
+        if tariff_id in versions:
+            turns[supply_id] = (*turns.get(supply_id, ()), (valid_from, tariff_id))
+    return turns
+
+
+def terms_of(account: Account, timeline: Timeline) -> Terms:
+    """Return what the tariff has to know of an account and its customer."""
+    started = local_day(account.tenancy.start or account.opened_at, timeline.versions[0].zone)
+    return Terms(started, account.policy.contracted_w, account.policy.free_units)
+
+
+def first_standing(account: Account, timeline: Timeline) -> int:
+    """Return when the first standing charge is due: the midnight after the opening; the first day is free."""
+    zone = timeline.versions[0].zone
+    return day_end(local_day(account.opened_at, zone), zone)
+
+
+def _load_meters(connection: Connection, installation: Installation) -> None:
+    """Read the assigned meters, then the newest state of their supplies."""
+    supplies = {
+        supply.id: supply for account in installation.accounts.values() for supply in account.supplies
+    }
+    column = tables.meter.c
+    in_use = select(
+        column.id,
+        column.supply_id,
+        column.name,
+        column.energy_address,
+        column.relay_address,
+        column.settings,
+        column.assigned_at,
+    ).where(column.removed_at.is_(None))
+    for meter_id, supply_id, name, energy_address, relay_address, settings, assigned_at in connection.execute(
+        in_use.order_by(column.id)
+    ):
+        supply = supplies.get(supply_id)
+        if supply is None:
+            continue
+        plan = decode_meter(
+            meter_id=meter_id,
+            name=name,
+            energy_address=energy_address,
+            relay_address=relay_address,
+            settings=settings,
+        )
+        meter = Meter(meter_id, plan, supply, assigned_at)
+        supply.meters.append(meter)
+        installation.index(meter)
+    status = tables.supply_status.c
+    stored = select(status.supply_id, status.document)
+    if not installation.shard.whole:
+        stored = stored.where(status.account_id.in_(installation.shard.accounts()))
+    for supply_id, found in connection.execute(stored):
+        supply = supplies.get(supply_id)
+        if supply is not None:
+            document.decode_into(supply, found)
+
+
+def _load_statuses(connection: Connection, installation: Installation) -> None:
+    """Read supply decisions and relays."""
+    _load_decisions(connection, installation.accounts)
+    for row in connection.execute(select(tables.relay_status)).mappings():
+        meter = installation.meters.get(row["meter_id"])
+        if meter is not None:
+            meter.relay = _relay(row, meter.power_mw)
+            meter.proven_at = row["proof_at"] or 0
+            meter.opened_at = meter.proven_at if proven_open(meter.relay) else None
+
+
+def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
+    """Read the supply decisions in force."""
+    column = tables.account_status.c
+    query = select(
+        column.account_id,
+        column.supply_state,
+        column.reason,
+        column.since,
+        column.revision,
+        column.low_credit_level,
+        column.document,
+    )
+    for account_id, state, reason, since, revision, low_level, found in connection.execute(query):
+        account = accounts.get(account_id)
+        if account is not None:
+            account.state, account.reason = SupplyState(state), Reason(reason)
+            account.since, account.revision, account.low_level = since, revision, low_level
+            restore_account(account, found)
+
+
+def _relay(row: RowMapping, power_mw: int | None) -> Relay:
+    """Return a relay as stored; a command that was not proven is sent again.
+
+    Whether there was a load before it, which its going will prove, the newest stored power tells.
+    """
+    proof = Proof(row["proof"])
+    requested_at = row["requested_at"] or 0
+    settled = proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    return Relay(
+        requested=Position(row["requested"]) if row["requested"] else None,
+        requested_at=requested_at,
+        revision=row["revision"],
+        reported=Position(row["reported"]) if row["reported"] else None,
+        reported_at=row["reported_at"] or 0,
+        proof=proof,
+        load_before=None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW,
+        attempts=1 if settled else 0,
+        sent_at=requested_at if settled else 0,
+    )
+
+
+def _load_cut_offs(connection: Connection, installation: Installation) -> None:
+    """Read what devices hold or are to hold; they are asked what they still do."""
+    kept_by_devices = select(tables.cut_off).order_by(*tables.cut_off.primary_key)
+    foreign = _foreign_addresses(connection, installation)
+    for row in connection.execute(kept_by_devices).mappings():
+        if row["address"] in foreign:
+            continue
+        cut_off = CutOff(
+            row["wanted_wh"], Held(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
+        )
+        if not (cut_off.wanted_wh is None and settled(cut_off)):
+            place = Place(row["address"], row["slot"])
+            kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True, heard=settled(cut_off))
+            installation.cut_offs[place] = kept
+
+
+def _foreign_addresses(connection: Connection, installation: Installation) -> Collection[str]:
+    """Return the addresses of devices that are another shard's; what nobody uses any more is the first's."""
+    shard, cut_off, meter = installation.shard, tables.cut_off, tables.meter
+    if shard.whole:
+        return ()
+    every = set(connection.execute(select(cut_off.c.address)).scalars())
+    used = set(
+        connection.execute(select(meter.c.energy_address).where(meter.c.removed_at.is_(None))).scalars()
+    )
+    own = set(installation.by_energy)
+    return (every & used) - own if shard.n == 0 else every - own
+
+
+def _load_alerts(connection: Connection, installation: Installation) -> None:
+    """Read the open alerts."""
+    alert = tables.alert
+    still_open = select(alert).where(alert.c.closed_at.is_(None)).order_by(alert.c.opened_at, alert.c.id)
+    for row in connection.execute(still_open).mappings():
+        key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
+        told = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
+        if row["account_id"] is None:
+            if row["key"] == installation.shard.mark or row["key"] in installation.sites:
+                installation.alerts[key] = told
+        elif row["account_id"] in installation.accounts:
+            installation.accounts[row["account_id"]].alerts[key] = told
+            _restore_alarm(installation, key)
+
+
+def _restore_alarm(installation: Installation, key: AlertKey) -> None:
+    """Tell a meter of the alarm that was open."""
+    meter = installation.meters.get(key.meter_id or "")
+    if meter is None:
+        return
+    if key.kind in (AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE, AlertKind.POWER_OUTAGE):
+        meter.voltage_alarm = key.kind
+    elif key.kind is AlertKind.OVERLOAD:
+        meter.overloaded = True
+    elif key.kind is AlertKind.TAMPER and not key.detail:
+        meter.tampered_at = 0

@@ -1,0 +1,1 @@
+"""Applying site files, and changes of devices and policies."""

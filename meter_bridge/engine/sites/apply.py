@@ -1,0 +1,412 @@
+"""Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from meter_bridge.config import codec
+from meter_bridge.config.changes import Subject
+from meter_bridge.config.plan import (
+    AccountPlan,
+    Edit,
+    InstallationPlan,
+    MeterPlan,
+    SitePlan,
+    SupplyPlan,
+    with_edits,
+    with_meter,
+    with_policy,
+)
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import EntryKind, opening
+from meter_bridge.core.rating.rating import Rating
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.engine.accounts.tenancies import tenancy_row
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.journal import announce, book
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import changeset as ops
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What every part of an apply needs."""
+
+    engine: Engine
+    unit: Unit
+    before: InstallationPlan | None
+
+    @property
+    def installation(self) -> Installation:
+        """Return the state before the apply."""
+        return self.engine.installation
+
+
+def site_unit(
+    engine: Engine,
+    before: InstallationPlan | None,
+    plan: InstallationPlan,
+    document: str,
+    actor: str,
+    placed: Mapping[str, int] | None = None,
+) -> Unit:
+    """Return the unit that makes the installation what the plan says; it was compared before.
+
+    ``placed`` names the shard of each site where there are several: the accounts of others follow by
+    themselves (``followed_unit``).
+    """
+    step = _Step(engine, Unit(engine.clock.now(), actor=actor), before)
+    engine.installation.name = plan.name
+    for site in plan.sites:
+        _apply_site(step, site)
+        if placed is not None:
+            row = {"site_id": site.id, "shard": placed[site.id]}
+            step.unit.work.add(ops.UPSERT_SITE_SHARD, row)
+    _apply_accounts(step, plan, placed)
+    _withdraw_versions(step, before, plan)
+    _store_applied(step, document, plan)
+    step.unit.work.absorb(engine.heartbeat())
+    return step.unit
+
+
+def followed_unit(
+    engine: Engine,
+    before: InstallationPlan | None,
+    plan: InstallationPlan,
+    seq: int,
+    placed: Mapping[str, int],
+) -> Unit:
+    """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
+    step = _Step(engine, Unit(engine.clock.now()), before)
+    engine.installation.name = plan.name
+    _apply_accounts(step, plan, placed)
+    engine.installation.sequences.applied = engine.installation.sequences.applied_here = seq
+    step.unit.work.absorb(engine.heartbeat())
+    return step.unit
+
+
+def _apply_accounts(step: _Step, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+    """Add, change and close the accounts of the own sites."""
+    for site in plan.sites:
+        if placed is None or placed[site.id] == step.engine.shard.n:
+            for account in site.accounts:
+                _apply_account(step, site, account)
+    _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
+
+
+def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
+    """Keep what holds from now on."""
+    sequences = step.installation.sequences
+    if sequences.applied_here == sequences.applied:
+        sequences.applied_here += 1
+    sequences.applied += 1
+    step.unit.work.add(
+        ops.INSERT_APPLIED,
+        {
+            "seq": sequences.applied,
+            "at": step.unit.at,
+            "actor": step.unit.actor,
+            "document": document,
+            "plan": codec.encode_plan(plan),
+        },
+    )
+
+
+def change_meter(
+    engine: Engine, unit: Unit, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
+) -> None:
+    """Give a meter another plan between two site files; the next one is compared with it."""
+    step = _Step(engine, unit, applied[1])
+    if plan.relay_address != meter.plan.relay_address:
+        engine.relays.abandon(meter, unit)
+    step.installation.forget(meter)
+    known, meter.plan = meter.plan, plan
+    step.installation.index(meter)
+    unit.work.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
+    document, before = applied
+    fields = ["address"] if plan.energy_address != known.energy_address else []
+    fields += ["relay"] if plan.relay_address != known.relay_address else []
+    edits = _edits(unit, Subject.METER, plan.id, fields)
+    _store_applied(step, document, with_edits(with_meter(before, plan), edits))
+    unit.work.absorb(engine.heartbeat())
+    unit.after(engine.assigned)
+
+
+def change_policy(
+    engine: Engine,
+    unit: Unit,
+    account: Account,
+    policy: Policy,
+    fields: Collection[str],
+    applied: tuple[str, InstallationPlan],
+) -> None:
+    """Give an account another policy between two site files; the next one is compared with it.
+
+    ``fields`` are the keys of the site file that change.
+    """
+    step = _Step(engine, unit, applied[1])
+    account.policy = policy
+    unit.work.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    document, before = applied
+    edits = _edits(unit, Subject.UNIT, account.id, fields)
+    _store_applied(step, document, with_edits(with_policy(before, account.id, policy), edits))
+    unit.work.absorb(engine.heartbeat())
+
+
+def _account_row(account: Account) -> dict[str, object]:
+    """Return the row of an account that is in use."""
+    return {
+        "id": account.id,
+        "site_id": account.site.id,
+        "name": account.name,
+        "customer": account.customer,
+        "policy": codec.encode_policy(account.policy),
+        "opened_at": account.opened_at,
+        "closed_at": None,
+    }
+
+
+def _edits(unit: Unit, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
+    """Return who changed what of an object, and when."""
+    return [Edit(subject.value, object_id, name, unit.actor, iso(unit.at)) for name in fields]
+
+
+def _apply_site(step: _Step, plan: SitePlan) -> None:
+    """Add a site with its tariffs."""
+    work = step.unit.work
+    work.add(
+        ops.UPSERT_SITE,
+        {"id": plan.id, "name": plan.name, "time_zone": plan.time_zone, "currency": plan.currency},
+    )
+    for tariff in plan.tariffs:
+        work.add(ops.UPSERT_TARIFF, {"id": tariff.id, "site_id": plan.id, "name": tariff.name})
+        for version in tariff.versions:
+            work.add(
+                ops.UPSERT_TARIFF_VERSION,
+                {
+                    "id": version.id,
+                    "tariff_id": tariff.id,
+                    "valid_from": version.valid_from,
+                    "document": codec.encode_tariff_version(version),
+                    "withdrawn_at": None,
+                },
+            )
+
+
+def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: InstallationPlan) -> None:
+    """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
+    kept = _version_ids(plan)
+    for version_id in sorted(_version_ids(before) - kept if before else set()):
+        step.unit.work.add(ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at})
+
+
+def _version_ids(plan: InstallationPlan) -> set[str]:
+    """Return the ids of all tariff versions of a plan."""
+    return {version.id for site in plan.sites for tariff in site.tariffs for version in tariff.versions}
+
+
+def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+    """Add or change an account; a new one opens with its opening credit."""
+    known = step.installation.accounts.get(plan.id)
+    opened_at = known.opened_at if known else step.unit.at
+    step.unit.work.add(
+        ops.UPSERT_ACCOUNT,
+        {
+            "id": plan.id,
+            "site_id": site.id,
+            "name": plan.name,
+            "customer": _customer(step, plan),
+            "policy": codec.encode_policy(plan.policy),
+            "opened_at": opened_at,
+            "closed_at": None,
+        },
+    )
+    if known is None:
+        _open_account(step, site, plan)
+    else:
+        _rename_customer(step, known, plan)
+        if _rating_changes(known, plan):
+            settle_all(step.installation, known, step.unit)
+    kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
+    announce(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
+    for supply in plan.supplies:
+        _apply_supply(step, plan, known, supply)
+
+
+def _customer(step: _Step, plan: AccountPlan) -> str | None:
+    """Return who pays: a customer who moved in or out stays, unless the site file's own name changed."""
+    known = step.installation.accounts.get(plan.id)
+    sites = step.before.sites if step.before else ()
+    applied = [account.customer for site in sites for account in site.accounts if account.id == plan.id]
+    return known.customer if known is not None and plan.customer in applied else plan.customer
+
+
+def _rating_changes(known: Account, plan: AccountPlan) -> bool:
+    """Say whether tariff or meters change, so that everything used so far is posted first."""
+    before = {
+        (
+            supply.id,
+            supply.tariff_id,
+            frozenset((meter.id, meter.plan.energy_address) for meter in supply.meters),
+        )
+        for supply in known.supplies
+    }
+    after = {
+        (supply.id, supply.tariff_id, frozenset((meter.id, meter.energy_address) for meter in supply.meters))
+        for supply in plan.supplies
+    }
+    return before != after
+
+
+def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+    """Open a new account with its opening credit; one that was closed before goes on as it was."""
+    if plan.id in step.installation.closed:
+        return
+    account = Account(
+        plan.id,
+        Site(site.id, site.name, site.time_zone, site.currency),
+        plan.name,
+        plan.customer,
+        plan.policy,
+        step.unit.at,
+        since=step.unit.at,
+    )
+    sequences = step.installation.sequences
+    account.tenancy = Tenancy(1, step.unit.at, sequences.entry + 1, sequences.event + 1)
+    step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+    store_status(account, step.unit)
+    if plan.opening_credit:
+        _book_opening_credit(step, account, plan)
+
+
+def _rename_customer(step: _Step, known: Account, plan: AccountPlan) -> None:
+    """Take over another spelling of the customer's name; a move is an operation of its own."""
+    customer = _customer(step, plan)
+    if customer != known.customer:
+        known.customer = customer
+        step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(known))
+
+
+def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:
+    """Book what the customer has at the beginning."""
+    book(
+        step.installation,
+        account,
+        step.unit,
+        EntryKind.OPENING,
+        opening(account.site.currency, plan.opening_credit),
+        description="Opening credit",
+        detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
+    )
+
+
+def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
+    """Add or change a supply, its tariff and its meters."""
+    before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
+    work = step.unit.work
+    row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
+    work.add(ops.UPSERT_SUPPLY, row)
+    if before is None or before.tariff_id != plan.tariff_id:
+        turn = {"supply_id": plan.id, "valid_from": step.unit.at, "tariff_id": plan.tariff_id}
+        work.add(ops.UPSERT_SUPPLY_TARIFF, turn)
+    known_meters = {meter.id: meter for meter in before.meters} if before else {}
+    for meter in plan.meters:
+        present = known_meters.get(meter.id)
+        assigned_at = step.unit.at if present is None else present.assigned_at
+        work.add(ops.UPSERT_METER, _meter_row(plan.id, meter, assigned_at))
+        if present is not None:
+            _replace_devices(step, present, meter)
+    if before is not None:
+        _remove_meters(step, before, {meter.id for meter in plan.meters})
+
+
+def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
+    """Start anew with what is another device now: counter and relay from their next report.
+
+    What the old counter showed stays charged.
+    """
+    if plan.energy_address != meter.plan.energy_address:
+        _end_quarantine(step, meter)
+        meter.earlier_wh += meter.register.charged_wh if meter.register else 0
+        meter.register = meter.returned = None
+        step.unit.keep(meter.supply)
+    if plan.relay_address != meter.plan.relay_address:
+        step.engine.relays.abandon(meter, step.unit)
+
+
+def _end_quarantine(step: _Step, meter: Meter) -> None:
+    """End the quarantine of a counter that is no longer there."""
+    if meter.quarantine_id is not None:
+        reason = "the meter was taken out or replaced"
+        step.engine.metering.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
+
+
+def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, object]:
+    """Return a meter's row."""
+    return {
+        "id": plan.id,
+        "supply_id": supply_id,
+        "name": plan.name,
+        "energy_address": plan.energy_address,
+        "relay_address": plan.relay_address,
+        "settings": codec.encode_meter_settings(plan),
+        "assigned_at": assigned_at,
+        "removed_at": None,
+    }
+
+
+def _remove_meters(step: _Step, supply: Supply, kept: set[str]) -> None:
+    """Take meters out of a supply; what they counted stays charged."""
+    for meter in [meter for meter in supply.meters if meter.id not in kept]:
+        _remove_meter(step, supply, meter)
+
+
+def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
+    """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
+    _end_quarantine(step, meter)
+    step.engine.relays.abandon(meter, step.unit)
+    account = supply.account
+    for key in [key for key in account.alerts if key.meter_id == meter.id]:
+        set_alert(step.installation, account, step.unit, key, None)
+    supply.earlier_wh += meter.energy_wh or 0
+    supply.meters.remove(meter)
+    step.installation.forget(meter)
+    step.unit.work.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
+    step.unit.keep(supply)
+
+
+def _close_accounts(step: _Step, kept: set[str]) -> None:
+    """Close the accounts that the plan no longer names; their balance stays on record."""
+    for account in [account for account in step.installation.accounts.values() if account.id not in kept]:
+        settle_all(step.installation, account, step.unit)
+        for supply in account.supplies:
+            _remove_meters(step, supply, set())
+            supply.rating = Rating()
+            step.unit.keep(supply)
+        _end_alerts(step, account)
+        step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
+        announce(
+            step.installation,
+            step.unit,
+            EventKind.ACCOUNT_REMOVED,
+            account_id=account.id,
+            data={"name": account.name},
+        )
+
+
+def _end_alerts(step: _Step, account: Account) -> None:
+    """Close what is open of an account that nobody looks after any more."""
+    for key in list(account.alerts):
+        set_alert(step.installation, account, step.unit, key, None)
+    account.low_level = 0
+    store_status(account, step.unit)
+
+
+def removed_accounts(engine: Engine, plan: InstallationPlan) -> Sequence[str]:
+    """Return the accounts that the plan closes."""
+    kept = {account.id for site in plan.sites for account in site.accounts}
+    return [account_id for account_id in engine.installation.accounts if account_id not in kept]

@@ -1,0 +1,117 @@
+"""Changing an account's policy while the bridge runs; the next site file does not undo it by accident."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from meter_bridge.api.port import Actor, PolicyChange, Refused
+from meter_bridge.config.describe import show_policy
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.decision import Policy
+from meter_bridge.engine.accounts import view
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed, parsed_amount, storage_unavailable
+from meter_bridge.engine.sites.apply import change_policy
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.protocol.messages import AccountView, ErrorCode, EventKind
+
+MILLIWATTS: Final = 1000
+
+
+async def change_account_policy(
+    engine: Engine,
+    actor: Actor,
+    account: Account,
+    change: PolicyChange,
+    applied: tuple[str, InstallationPlan] | None,
+) -> AccountView:
+    """Change what is asked of an account's policy; raises ``Refused`` where it cannot be."""
+    unit = unit_of(engine, actor)
+    if applied is None:
+        raise storage_unavailable()
+    policy = _changed(account, change)
+    fields = _differing(account, policy)
+    if fields:
+        with engine.whole():
+            _take(engine, unit, account, policy, fields, applied)
+        await committed(engine, unit)
+    return view.account_view(account, engine.clock.now())
+
+
+def _take(
+    engine: Engine,
+    unit: Unit,
+    account: Account,
+    policy: Policy,
+    fields: Sequence[str],
+    applied: tuple[str, InstallationPlan],
+) -> None:
+    """Carry a change out as part of a unit, with its event, and decide what follows."""
+    change_policy(engine, unit, account, policy, fields, applied)
+    _drop_warnings(engine, unit, account)
+    shown = show_policy(policy, account.site.currency)
+    announce(
+        engine.installation,
+        unit,
+        EventKind.ACCOUNT_CHANGED,
+        account_id=account.id,
+        data={"name": account.name, "by": unit.actor, "policy": {name: shown[name] for name in fields}},
+    )
+    engine.evaluate(account, unit)
+
+
+def _changed(account: Account, change: PolicyChange) -> Policy:
+    """Return the policy with the change; raises ``Refused`` naming field, value and remedy."""
+    policy = account.policy
+    if change.low_credit is not None:
+        policy = replace(policy, low_credit=_thresholds(account, change.low_credit))
+    if change.load_limit_w is not None:
+        if policy.load_limit is None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"{account.name} is cut when its credit is used up; there is no load limit to change",
+                field="load_limit_w",
+                value=str(change.load_limit_w),
+                remedy="write 'when exhausted: load limit 500 W' in the site file and apply it first",
+            )
+        limit = replace(policy.load_limit, limit_mw=change.load_limit_w * MILLIWATTS)
+        policy = replace(policy, load_limit=limit)
+    return policy
+
+
+def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
+    """Return warning thresholds, highest first."""
+    found = [parsed_amount(account, text, "low_credit") for text in written]
+    for text, threshold in zip(written, found, strict=True):
+        if threshold < 0 or found.count(threshold) > 1:
+            what = "is below zero" if threshold < 0 else "is given twice"
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                f"the threshold {text} {what}",
+                field="low_credit",
+                value=text,
+                remedy="give thresholds of zero or more, each once",
+            )
+    return tuple(sorted(found, reverse=True))
+
+
+def _differing(account: Account, policy: Policy) -> list[str]:
+    """Return the keys of the site file in which a policy differs from the account's."""
+    before = show_policy(account.policy, account.site.currency)
+    after = show_policy(policy, account.site.currency)
+    return [name for name, value in after.items() if value != before[name]]
+
+
+def _drop_warnings(engine: Engine, unit: Unit, account: Account) -> None:
+    """Close the warnings of thresholds that are no more; those that stay count on."""
+    kept = {str(threshold) for threshold in account.policy.low_credit}
+    open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
+    for key in open_now:
+        if key.detail not in kept:
+            set_alert(engine.installation, account, unit, AlertKey(*key), None)
+    account.low_level = sum(1 for key in open_now if key.detail in kept)

@@ -1,0 +1,248 @@
+"""Site files: compared with what is in force, applied whole, followed where another worker applied one."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from meter_bridge.api.port import (
+    Actor,
+    ApplyResult,
+    Refused,
+)
+from meter_bridge.config.diff import Refusal, compare, keep_holidays
+from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.engine.access.visibility import Look
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.operations.operation import committed, storage_unavailable
+from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
+from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.wall_time import keep_wall_time
+from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.protocol.messages import (
+    ErrorCode,
+    ProblemDetail,
+)
+from meter_bridge.storage import tables
+from meter_bridge.storage.shards import placed
+
+FOLLOW_S: Final = 1.0
+"""Pause between two looks for what another worker changed."""
+FOLLOWED_LOOKS: Final = 20
+
+
+class SiteFiles:
+    """Applies site files to an engine, one at a time."""
+
+    def __init__(self, engine: Engine, look: Look) -> None:
+        """Keep the engine, and who is told which meters others serve."""
+        self.engine = engine
+        self._look = look
+        self.alone = asyncio.Lock()
+        """Held while a site file is applied; a meter is replaced under it as well."""
+        self._tasks: set[asyncio.Task[ApplyResult]] = set()
+        with engine.reader.connect() as connection:
+            self._learn_addresses(connection)
+
+    async def apply(
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        *,
+        document: str,
+        dry_run: bool,
+        undo: frozenset[str] = frozenset(),
+    ) -> ApplyResult:
+        """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
+        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run, undo=undo))
+        self._tasks.add(applying)
+        applying.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(applying)
+
+    async def _apply_alone(
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        document: str,
+        *,
+        dry_run: bool,
+        undo: frozenset[str],
+    ) -> ApplyResult:
+        """Compare and apply a plan while no other is."""
+        async with self.alone:
+            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run, undo=undo)
+
+    async def _compare_and_apply(
+        self,
+        actor: Actor,
+        plan: InstallationPlan,
+        document: str,
+        *,
+        dry_run: bool,
+        undo: frozenset[str],
+    ) -> ApplyResult:
+        """Say what a plan changes, and apply it unless that is refused or only asked for."""
+        await self._follow()
+        before = await asyncio.to_thread(self._applied)
+        plan = keep_holidays(before, plan)
+        difference = compare(before, plan, self.engine.clock.now(), undo=undo)
+        if difference.refusals:
+            raise _refused(difference.refusals)
+        if dry_run or not difference.lines:
+            return ApplyResult(tuple(difference.lines), applied=False)
+        await asyncio.to_thread(self._check_begun_versions, plan)
+        self.engine.running.clear()
+        try:
+            placed = await asyncio.to_thread(self._placed, plan)
+            await self._commit_plan(
+                plan, lambda: site_unit(self.engine, before, plan, document, actor.name, placed)
+            )
+        finally:
+            self.engine.running.set()
+        pending = [*self._not_protected(), *await self._not_followed()]
+        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
+
+    def _placed(self, plan: InstallationPlan) -> dict[str, int] | None:
+        """Return the shard of each site of a plan, where there are several."""
+        if self.engine.shard.whole:
+            return None
+        with self.engine.reader.connect() as connection:
+            return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
+
+    async def _not_followed(self) -> Sequence[str]:
+        """Give the other shards' workers a moment, and name what they have not taken up."""
+        applied = self.engine.installation.sequences.applied
+        behind: list[int] = []
+        for _ in range(FOLLOWED_LOOKS):
+            behind = await asyncio.to_thread(self._behind, applied)
+            if not behind:
+                break
+            await asyncio.sleep(FOLLOW_S / 2)
+        return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
+
+    def _behind(self, applied: int) -> list[int]:
+        """Return the shards whose accounts are of an older site file."""
+        if self.engine.shard.whole:
+            return []
+        table = tables.shard
+        with self.engine.reader.connect() as connection:
+            return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
+
+    def _learn_addresses(self, connection: Connection) -> None:
+        """Learn which meters others serve, so that they are not offered as new ones."""
+        if not self.engine.shard.whole:
+            meter = tables.meter
+            used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
+            rows = connection.execute(used).all()
+            self._look.elsewhere = frozenset(
+                address for row in rows for address in row if address is not None
+            )
+
+    async def follow(self) -> None:
+        """Take up the site file that another worker applied; nothing happens where there is none newer."""
+        if self.engine.broken is None and not self.alone.locked():
+            async with self.alone:
+                await self._follow()
+
+    async def _follow(self) -> None:
+        """Bring the own accounts to the newest site file."""
+        if self.engine.shard.whole:
+            return
+        here = self.engine.installation.sequences.applied_here
+        newest, before, plan = await asyncio.to_thread(self._newer, here)
+        if newest == here or plan is None:
+            return
+        places = await asyncio.to_thread(self._placed, plan) or {}
+        self.engine.running.clear()
+        try:
+            await self._commit_plan(plan, lambda: followed_unit(self.engine, before, plan, newest, places))
+        finally:
+            self.engine.running.set()
+
+    def _newer(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
+        """Return the number of the newest site file, the plan that holds here, and the newest."""
+        with self.engine.reader.connect() as connection:
+            newest = newest_applied(connection)
+            if newest == here:
+                return newest, None, None
+            self._learn_addresses(connection)
+            return newest, plan_of(connection, here), plan_of(connection, newest)
+
+    def _not_protected(self) -> Iterator[str]:
+        """Yield the units that credit is never to cut, and whose devices may still do so."""
+        for account in self.engine.installation.accounts.values():
+            meters = unprotected(account)
+            if meters:
+                yield (
+                    f"{account.id} is not protected yet: {', '.join(meters)} may still open the relay without"
+                    " credit; it is told not to, and asked until it confirms"
+                )
+
+    def _check_begun_versions(self, plan: InstallationPlan) -> None:
+        """Refuse prices other than those once in force under the same name in a removed site."""
+        with self.engine.reader.connect() as connection:
+            begun = begun_versions(connection, self.engine.clock.now())
+        for version in (
+            version for site in plan.sites for tariff in site.tariffs for version in tariff.versions
+        ):
+            if begun.get(version.id, version) != version:
+                raise Refused(
+                    ErrorCode.CONFLICT,
+                    f"tariff version {version.id} has begun with other prices and cannot change",
+                    remedy="give the tariff another id",
+                )
+
+    async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Unit]) -> None:
+        """Commit a plan, then read the state anew."""
+        await self.engine.drained()
+        if self.engine.broken is None:
+            self.engine.flush(everything=True)
+            await self.engine.drained()
+        if self.engine.broken is not None:
+            raise storage_unavailable()
+        accounts = self.engine.installation.accounts
+        gone = [
+            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)
+        ]
+        try:
+            with self.engine.patience():
+                unit = make()
+        except BaseException:
+            self.engine.reload()
+            keep_wall_time(self.engine)
+            raise
+        await committed(self.engine, unit)
+        await self.engine.drained()
+        self.engine.reload()
+        keep_wall_time(self.engine)
+        for account_id, site_id in gone:
+            self.engine.feed.remove(account_id, site_id)
+        for account_id in self.engine.installation.accounts:
+            self.engine.feed.touch(account_id)
+        self.engine.assigned()
+
+    def _applied(self) -> InstallationPlan | None:
+        """Return the plan that is in force."""
+        found = self.applied_document()
+        return None if found is None else found[1]
+
+    def applied_document(self) -> tuple[str, InstallationPlan] | None:
+        """Return the site file that was applied last, and the plan that is in force."""
+        with self.engine.reader.connect() as connection:
+            return present_plan(connection, self.engine.installation)
+
+
+def _refused(refusals: Sequence[Refusal]) -> Refused:
+    """Return the refusal of a site file that would change what it must not."""
+    return Refused(
+        ErrorCode.CONFLICT,
+        "; ".join(str(refusal) for refusal in refusals),
+        problems=tuple(
+            ProblemDetail(
+                code=each.code, field=each.field, value=each.value, message=each.message, remedy=each.remedy
+            )
+            for each in refusals
+        ),
+    )

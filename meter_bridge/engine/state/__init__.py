@@ -1,0 +1,1 @@
+"""The state in memory and how it changes: transactions, clock, events, documents."""

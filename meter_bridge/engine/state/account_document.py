@@ -1,0 +1,52 @@
+"""The stored form of what an account's decision rests on, beside the columns, as JSON."""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.supply.holds import Hold
+from meter_bridge.core.supply.protection import Guard
+from meter_bridge.engine.state.model import Account, GuardKey
+
+
+class _AccountDocument(msgspec.Struct, omit_defaults=True):
+    """State of an account that no query asks for."""
+
+    emergency_selected: bool = False
+    debts: list[Debt] = []
+    """Terms of recovery; what is owed stands in the ledger."""
+    earlier_costs: dict[str, int] = {}
+    holds: tuple[Hold, ...] = ()
+    ran_out: bool = False
+    switchings: tuple[int, ...] = ()
+    guards: tuple[tuple[GuardKey, Guard], ...] = ()
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(_AccountDocument)
+
+
+def encode_account(account: Account) -> str:
+    """Return an account's state as text."""
+    stored = _AccountDocument(
+        emergency_selected=account.emergency_selected,
+        debts=list(account.debts.values()),
+        earlier_costs=account.earlier_costs,
+        holds=account.holds,
+        ran_out=account.ran_out,
+        switchings=account.switchings,
+        guards=tuple(account.guards.items()),
+    )
+    return _ENCODER.encode(stored).decode()
+
+
+def restore_account(account: Account, document: str) -> None:
+    """Restore an account's state from storage."""
+    stored = _DECODER.decode(document)
+    account.emergency_selected = stored.emergency_selected
+    account.earlier_costs = stored.earlier_costs
+    account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}
+    account.holds, account.ran_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
+    account.guards = dict(stored.guards)

@@ -1,0 +1,483 @@
+"""What the bridge keeps in memory of sites, accounts, supplies and meters.
+
+The database holds the same, at most a second late; after a failed commit all of it is read anew.
+"""
+
+from dataclasses import dataclass, field
+from sys import intern
+from typing import NamedTuple
+
+from meter_bridge.config.plan import MeterPlan
+from meter_bridge.core.forecast.consumption_model import History
+from meter_bridge.core.forecast.cost_projection import Foresight
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.rating.rating import Line, OpenSegment, Rating, Rung
+from meter_bridge.core.register.register import Register
+from meter_bridge.core.register.reverse_energy import Returned
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind, Limits
+from meter_bridge.core.supply.decision import Policy, Reason, SupplyState
+from meter_bridge.core.supply.holds import Hold, HoldPosition, in_force
+from meter_bridge.core.supply.local_cutoff import CutOff
+from meter_bridge.core.supply.protection import Guard, Protection
+from meter_bridge.core.supply.relay import Relay
+from meter_bridge.core.tariff.tariff import Timeline
+from meter_bridge.devices.base.driver import Phase, Report
+from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.storage.shards import WHOLE, Shard
+
+UNLIMITED = 1 << 120
+_NEVER_TOLD = Relay()
+"""One for all meters: a relay is replaced, never changed."""
+
+
+@dataclass(slots=True)
+class Site:
+    """A property."""
+
+    id: str
+    name: str
+    time_zone: str
+    currency: str
+
+
+type ReadingNote = tuple[int, int, int]
+"""Instant, register in Wh and epoch of a reading, as an entry keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What closed and is to be posted as of an instant, whenever its turn comes."""
+
+    at: int
+    """Instant of the entry: of the reading that closed what is due."""
+    readings: dict[str, ReadingNote]
+    """The newest reading then, by meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A supply's document with gaps for what a reading on the lane changes."""
+
+    text: str
+    lines: tuple[Line, ...]
+    """Lines that gain on the lane, in the order of their gaps."""
+    prices: tuple[tuple[Line, int, int], ...]
+    """Those of them that are charged, with the amount of one of their quantity as a fraction."""
+    rest: int
+    """What was used on other lines and is not yet posted, priced."""
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """Where a meter's next energy goes as long as nothing but quantities can change.
+
+    What a reading needs is gathered here: with ten thousand meters each object more is one more that the
+    processor has to wait for. So the lane carries what it took in ``wh`` and ``at``, and hands it over to
+    register, segment and lines when somebody asks for one of them.
+    """
+
+    until: int
+    """First instant at which the clock changes something."""
+    ends: int
+    """First instant at which it changes a price; before that at most a slot ends."""
+    supply: Supply
+    register: Register
+    segment: OpenSegment
+    line: Line
+    rung: Rung
+    """Ladder that the energy climbs."""
+    used: dict[Rung, int]
+    """Energy on the ladders of the supply."""
+    taxes: tuple[tuple[Line, int], ...]
+    """Tax lines with the exact value that a Wh adds to each."""
+    cost_per_wh: int
+    """Exact value of a Wh, taxes included."""
+    sure_wh: int
+    """Rise that the meter's rating allows between any two readings."""
+    limits: Limits
+    lowest_mv: int
+    """Voltages and power that no limit has to see."""
+    highest_mv: int
+    most_mw: int
+    calm: bool
+    """No alarm and no guard waits for the next values."""
+    plain: bool
+    """The same, and no other device switches the load."""
+    witness: str | None
+    """What the device says as long as its register was not reset."""
+    wh: int
+    """Register of the newest reading."""
+    at: int
+    """Instant of the newest reading."""
+    rose_at: int
+    """Instant of the newest reading with energy."""
+    known_wh: int
+    """Register up to which everything was handed over."""
+    alone: bool = False
+    """No other meter uses up the room of the account."""
+    top_wh: int = 0
+    """Register from which something may have to be decided, where it is alone."""
+    carries: bool = False
+    """Not everything was handed over."""
+    stored: int = 0
+    """How often the supply was stored since the lane began."""
+    form: Form | None = None
+    """Its document with gaps for what changes on the lane, once that is worth its making."""
+
+    def hand_over(self) -> None:
+        """Add what the lane took to register, segment and lines."""
+        self.carries = False
+        self.register.at = self.at
+        rise = self.wh - self.known_wh
+        if rise == 0:
+            return
+        self.known_wh = self.register.watermark_wh = self.wh
+        self.supply.block_room -= rise
+        self.supply.account.room -= rise * self.cost_per_wh
+        self.segment.end, self.segment.wh = self.rose_at, self.segment.wh + rise
+        self.line.quantity += rise
+        for line, per_wh in self.taxes:
+            line.quantity += per_wh * rise
+        self.used[self.rung] += rise
+
+    def take(self, wh: int, at: int) -> None:
+        """Go on to a reading so many Wh later and hand everything over."""
+        if wh:
+            self.wh, self.rose_at = self.wh + wh, at
+        self.at = at
+        self.hand_over()
+
+    def forget_form(self) -> None:
+        """Let go of the kept document, as more changed than quantities."""
+        self.stored, self.form = 0, None
+
+
+@dataclass(slots=True)
+class OpenAlert:
+    """An open alert of an account or of the installation."""
+
+    id: str
+    message: str
+    opened_at: int
+    acknowledged_at: int | None = None
+
+
+class GuardKey(NamedTuple):
+    """What tells the guards of an account apart."""
+
+    meter_id: str
+    protection: Protection
+
+
+@dataclass(slots=True)
+class DayTotal:
+    """Energy and settled charges of one local day."""
+
+    day: str
+    wh: int = 0
+    amount: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Meter:
+    """A meter with its register, newest values and relay."""
+
+    id: str
+    plan: MeterPlan
+    supply: Supply
+    assigned_at: int = 0
+    _register: Register | None = None
+    earlier_wh: int = 0
+    """Energy charged in earlier epochs."""
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    frequency_mhz: int | None = None
+    power_factor_permille: int | None = None
+    """Of the newest message; like ``phases`` it is not kept over a restart."""
+    phases: tuple[Phase, ...] = ()
+    online: bool | None = None
+    last_seen: int | None = None
+    relay: Relay = _NEVER_TOLD
+    proven_at: int = 0
+    """When the relay's proof last changed."""
+    opened_at: int | None = None
+    """When the relay proved open as it was told to; energy used before that was used lawfully."""
+    lane: Lane | None = None
+    voltage_alarm: AlertKind | None = None
+    overloaded: bool = False
+    tampered_at: int | None = None
+    quarantine_id: str | None = None
+    boot: str | None = None
+    returned: Returned | None = None
+    cut_offs: list[DeviceCutOff] = field(default_factory=list)
+    """What its device is to hold, and what it said that it holds, by slot."""
+
+    @property
+    def register(self) -> Register | None:
+        """Return the register with all that was read."""
+        if self.lane is not None and self.lane.carries:
+            self.lane.hand_over()
+        return self._register
+
+    @register.setter
+    def register(self, register: Register | None) -> None:
+        """Go on from another register."""
+        self.leave_lane()
+        self._register = register
+
+    def keep_values(self, report: Report) -> None:
+        """Keep the newest electrical values; what a report does not speak of stays."""
+        if report.power_mw is not None:
+            self.power_mw = report.power_mw
+        if report.voltage_mv is not None:
+            self.voltage_mv = report.voltage_mv
+        if report.current_ma is not None:
+            self.current_ma = report.current_ma
+        if report.frequency_mhz is not None:
+            self.frequency_mhz = report.frequency_mhz
+        if report.power_factor_permille is not None:
+            self.power_factor_permille = report.power_factor_permille
+        if report.phases:
+            self.phases = report.phases
+
+    def leave_lane(self) -> None:
+        """Make the next reading take the full way."""
+        if self.lane is not None and self.lane.carries:
+            self.lane.hand_over()
+        self.lane = None
+
+    @property
+    def energy_wh(self) -> int | None:
+        """Return the energy charged since the meter was assigned, or None before the first reading."""
+        register = self.register
+        return None if register is None else self.earlier_wh + register.charged_wh
+
+
+@dataclass(slots=True, eq=False)
+class Supply:
+    """A supply of an account with its rating state."""
+
+    id: str
+    account: Account
+    commodity: str
+    tariff_id: str
+    timeline: Timeline
+    _rating: Rating = field(default_factory=Rating)
+    meters: list[Meter] = field(default_factory=list)
+    block_room: int = 0
+    """Energy until the next block, Wh."""
+    standing_due: int = 0
+    """Start of the next local day whose standing charge is due."""
+    days: list[DayTotal] = field(default_factory=list)
+    """Totals of the newest local days, newest last."""
+    history: History | None = None
+    """What it used on each of the newest local days; None before the first."""
+    foresight: Foresight | None = None
+    """What is foretold of it; stored for those who only read, and looked at anew after a start."""
+    earlier_wh: int = 0
+    """Energy charged through meters that were removed."""
+    due: Due | None = None
+    """What closed and waits for its turn to be posted."""
+
+    @property
+    def rating(self) -> Rating:
+        """Return the rating state with all that was read."""
+        for meter in self.meters:
+            if meter.lane is not None and meter.lane.carries:
+                meter.lane.hand_over()
+        return self._rating
+
+    @rating.setter
+    def rating(self, rating: Rating) -> None:
+        """Go on from another rating state."""
+        for meter in self.meters:
+            meter.leave_lane()
+        self._rating = rating
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """A customer's time in a unit; what was booked and told before it is another's."""
+
+    n: int = 1
+    start: int = 0
+    first_seq: int = 0
+    """First journal entry, and first event, that are its own."""
+    first_event: int = 0
+    end: int | None = None
+    """When the customer moved out; None while living there."""
+
+    @property
+    def begun(self) -> int:
+        """Return when the customer followed another; 0 for the first, to whom all belongs that is heard."""
+        return self.start if self.n > 1 else 0
+
+    def holds(self, seq: int) -> bool:
+        """Say whether a journal entry belongs to it; none does once it is over."""
+        return self.end is None and seq >= self.first_seq
+
+    def hears(self, event_seq: int) -> bool:
+        """Say whether an event belongs to it; none does once it is over."""
+        return self.end is None and event_seq >= self.first_event
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A prepaid account: one balance, its supplies, its supply decision."""
+
+    id: str
+    site: Site
+    name: str
+    customer: str | None
+    policy: Policy
+    opened_at: int
+    tenancy: Tenancy = Tenancy()
+    earlier_costs: dict[str, int] = field(default_factory=dict)
+    """What the block periods in which the customer moved in had cost others, by supply and period."""
+    balance: int = 0
+    emergency_used: int = 0
+    """Emergency credit lent and not repaid."""
+    emergency_selected: bool = False
+    arrears: int = 0
+    """Accumulated debt, which the next top-up clears."""
+    debts: dict[str, Debt] = field(default_factory=dict)
+    supplies: list[Supply] = field(default_factory=list)
+    state: SupplyState = SupplyState.CONNECTED
+    reason: Reason = Reason.IN_CREDIT
+    since: int = 0
+    cut_at: int | None = None
+    """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
+    holds: tuple[Hold, ...] = ()
+    ran_out: bool = False
+    """Credit ran out and the supply has been off since."""
+    switchings: tuple[int, ...] = ()
+    """When credit switched the supply within the last day."""
+    closed_at: int | None = None
+    """Of a unit that is no longer served: only its books are left, and no part of the engine holds it."""
+    guards: dict[GuardKey, Guard] = field(default_factory=dict)
+    """Protections and load limit that are not at rest."""
+    guard_at: int = UNLIMITED
+    """Next instant at which time alone changes a guard."""
+    revision: int = 0
+    low_level: int = 0
+    room: int = 0
+    """What may still be used before something is to be decided, as an exact value."""
+    wake_at: int = UNLIMITED
+    wall_due: int = UNLIMITED
+    """Next instant of the wall clock at which friendly hours or their warning change something."""
+    alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
+    last_top_up: TopUpView | None = None
+    friendly: tuple[int, int] | None = None
+    """Friendly hours that are on or come next, as they were last worked out."""
+    friendly_until: int = 0
+    """When they are to be worked out anew."""
+
+    @property
+    def hold(self) -> HoldPosition | None:
+        """Return where people hold the supply."""
+        found = in_force(self.holds)
+        return None if found is None else found.position
+
+    @property
+    def note(self) -> str | None:
+        """Return the reason of the hold in force."""
+        found = in_force(self.holds)
+        return None if found is None else found.reason
+
+    @property
+    def meters(self) -> list[Meter]:
+        """Return the meters of all supplies."""
+        return [meter for supply in self.supplies for meter in supply.meters]
+
+    def drop_lanes(self) -> None:
+        """Make every meter's next reading take the full way."""
+        for supply in self.supplies:
+            for meter in supply.meters:
+                meter.leave_lane()
+
+
+class Place(NamedTuple):
+    """Where a device keeps its local cut-off: the register that it watches, and its slot."""
+
+    address: str
+    slot: int
+
+
+@dataclass(slots=True, eq=False)
+class DeviceCutOff:
+    """The local cut-off of a device."""
+
+    place: Place
+    relay_address: str
+    cut_off: CutOff = field(default_factory=CutOff)
+    stored: bool = False
+    """Whether it is on disk that the device may hold what it is to hold."""
+    heard: bool = True
+    """Whether nothing that was sent before a start may have arrived unknown."""
+    since: int = 0
+    """Since when the device owes a confirmation; 0 while it owes none."""
+    meter: Meter | None = None
+    """The meter whose register it watches, if it is still in use."""
+    stray: bool = False
+    """No meter's policy asks for it any more."""
+    opens_wh: int | None = None
+    """A lower value, at which the device may have opened its relay before it took a higher one."""
+
+    def is_stored(self, cut_off: CutOff) -> None:
+        """Note what came to disk, unless something else is to be held by now."""
+        self.stored = self.stored or cut_off.wanted_wh == self.cut_off.wanted_wh
+
+
+@dataclass(slots=True)
+class Sequences:
+    """Last numbers given by the one writer."""
+
+    entry: int = 0
+    event: int = 0
+    decision: int = 0
+    applied: int = 0
+    applied_here: int = 0
+    """The site file that the accounts are of; another worker may have applied a newer one."""
+
+
+@dataclass(slots=True)
+class Installation:
+    """Everything that one bridge serves, with the indexes that messages need."""
+
+    id: str
+    name: str
+    created_at: int
+    shard: Shard = WHOLE
+    ahead_ms: int = 0
+    """By how many milliseconds event time is ahead of the wall clock, as it was looked at last."""
+    sites: dict[str, Site] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    """Accounts that were closed; their balance stays, and one that comes back goes on with it."""
+    meters: dict[str, Meter] = field(default_factory=dict)
+    by_energy: dict[str, Meter] = field(default_factory=dict)
+    by_relay: dict[str, list[Meter]] = field(default_factory=dict)
+    alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
+    """Open alerts that belong to no account."""
+    cut_offs: dict[Place, DeviceCutOff] = field(default_factory=dict)
+    sequences: Sequences = field(default_factory=Sequences)
+    exported: int = 0
+
+    def index(self, meter: Meter) -> None:
+        """Let the meter's addresses find it."""
+        self.meters[meter.id] = meter
+        # Drivers intern their addresses as well, so that a message finds its meter without comparing texts.
+        self.by_energy[intern(meter.plan.energy_address)] = meter
+        if meter.plan.relay_address is not None:
+            self.by_relay.setdefault(meter.plan.relay_address, []).append(meter)
+
+    def forget(self, meter: Meter) -> None:
+        """Take a meter out of the indexes."""
+        self.meters.pop(meter.id, None)
+        if self.by_energy.get(meter.plan.energy_address) is meter:
+            del self.by_energy[meter.plan.energy_address]
+        if meter.plan.relay_address is not None:
+            switched = self.by_relay.get(meter.plan.relay_address, [])
+            if meter in switched:
+                switched.remove(meter)

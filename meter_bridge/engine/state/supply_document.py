@@ -1,0 +1,225 @@
+"""The stored form of a supply's state: compact JSON arrays, written for each touched supply once a second."""
+
+from functools import lru_cache
+from sys import intern
+from typing import Final
+
+import msgspec
+
+from meter_bridge.core.rating.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
+from meter_bridge.core.register.register import Doubt, Register
+from meter_bridge.core.register.reverse_energy import Returned
+from meter_bridge.engine.state.model import DayTotal, Due, Meter, ReadingNote, Supply
+
+
+class _RegisterDocument(msgspec.Struct, array_like=True):
+    """A meter's register, in the order of its fields."""
+
+    epoch: int
+    start_wh: int
+    watermark_wh: int
+    at: int
+    witness: str | None
+    doubt: Doubt | None
+    skipped_wh: int
+    retired: str | None
+    turned_wh: int
+    boot: str | None
+    since: int
+    ahead_ms: int = 0
+
+
+class _MeterDocument(msgspec.Struct, array_like=True):
+    """A meter's register and newest values."""
+
+    id: str
+    register: _RegisterDocument | Register | None
+    """Earlier versions stored a register with the names of its fields."""
+    earlier_wh: int
+    power_mw: int | None
+    voltage_mv: int | None
+    current_ma: int | None
+    frequency_mhz: int | None
+    online: bool | None
+    last_seen: int | None
+    quarantine_id: str | None
+    boot: str | None
+    returned: Returned | None = None
+
+
+class _Document(msgspec.Struct, array_like=True):
+    """A supply's rating state and meters."""
+
+    lines: list[tuple[str, str, str, int, str, str, str, str, int]]
+    """Key, quantities and settled amount; exact values are larger than JSON's numbers, so they are texts."""
+    used: list[tuple[str, int, int]]
+    open: list[tuple[str, int, int, str, str, str, int, str, str, int, bool]]
+    meters: list[_MeterDocument]
+    standing_due: int
+    days: list[tuple[str, int, int]]
+    pace: tuple[int, int, int, int]
+    """Keeps its place only: what is used per day stands in ``daily_use``."""
+    earlier_wh: int
+    intervals: list[tuple[int, int]]
+    peaks: dict[str, int]
+    history: dict[str, int]
+    lots: list[tuple[str, int, str]]
+    due: tuple[int, dict[str, ReadingNote]] | None = None
+    """What closed and waits for its turn to be posted; earlier versions posted it at once."""
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(_Document)
+_SHARED: Final = 4_096
+"""Different keys of lines, and rungs, of which one object is kept: supplies of a tariff have the same."""
+
+
+def encode(supply: Supply) -> bytes:
+    """Return a supply's state as bytes."""
+    rating = supply.rating
+    return _ENCODER.encode(
+        _Document(
+            [
+                (*key, str(line.quantity), str(line.settled_quantity), line.settled)
+                for key, line in rating.lines.items()
+            ],
+            [(*rung, wh) for rung, wh in rating.used.items()],
+            [
+                (meter_id, part.start, part.end, *part.key, part.wh, part.estimated)
+                for meter_id, parts in rating.open.items()
+                for part in parts
+            ],
+            [_encode_meter(meter) for meter in supply.meters],
+            supply.standing_due,
+            [(total.day, total.wh, total.amount) for total in supply.days],
+            (0, 0, 0, 0),
+            supply.earlier_wh,
+            list(rating.intervals.items()),
+            rating.peaks,
+            rating.history,
+            [(lot.id, lot.wh, str(lot.value)) for lot in rating.lots],
+            None if supply.due is None else (supply.due.at, supply.due.readings),
+        )
+    )
+
+
+def _encode_register(register: Register) -> _RegisterDocument:
+    """Return a register for storage."""
+    return _RegisterDocument(
+        register.epoch,
+        register.start_wh,
+        register.watermark_wh,
+        register.at,
+        register.witness,
+        register.doubt,
+        register.skipped_wh,
+        register.retired,
+        register.turned_wh,
+        register.boot,
+        register.since,
+        register.ahead_ms,
+    )
+
+
+def _encode_meter(meter: Meter) -> _MeterDocument:
+    """Return a meter's state for storage."""
+    return _MeterDocument(
+        meter.id,
+        None if meter.register is None else _encode_register(meter.register),
+        meter.earlier_wh,
+        meter.power_mw,
+        meter.voltage_mv,
+        meter.current_ma,
+        meter.frequency_mhz,
+        meter.online,
+        meter.last_seen,
+        meter.quarantine_id,
+        meter.boot,
+        meter.returned,
+    )
+
+
+def decode_into(supply: Supply, document: bytes) -> None:
+    """Restore a supply's state and that of its meters from storage."""
+    stored = _DECODER.decode(document)
+    supply.rating = _rating(stored, supply.rating.terms)
+    # An account that was closed and comes back owes nothing for the days between.
+    supply.standing_due = max(supply.standing_due, stored.standing_due)
+    supply.days = [DayTotal(intern(day), wh, amount) for day, wh, amount in stored.days]
+    supply.earlier_wh = stored.earlier_wh
+    supply.due = None if stored.due is None else Due(*stored.due)
+    meters = {meter.id: meter for meter in supply.meters}
+    for row in stored.meters:
+        if row.id in meters:
+            _restore_meter(meters[row.id], row)
+
+
+def rating_of(document: bytes, terms: Terms) -> Rating:
+    """Return what a stored supply has used and not yet posted, to read prices from."""
+    return _rating(_DECODER.decode(document), terms)
+
+
+def _rating(stored: _Document, terms: Terms) -> Rating:
+    """Return the rating state of a document."""
+    rating = Rating(
+        lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
+        used={_rung(period, ladder): wh for period, ladder, wh in stored.used},
+        intervals=dict(stored.intervals),
+        peaks=stored.peaks,
+        history=stored.history,
+        lots=[Lot(lot_id, wh, int(value)) for lot_id, wh, value in stored.lots],
+        terms=terms,
+    )
+    for meter_id, start, end, kind, period, version_id, block, band, base, wh, estimated in stored.open:
+        part = OpenSegment(start, end, _key(kind, period, version_id, block, band, base), wh, estimated)
+        rating.open.setdefault(meter_id, []).append(part)
+    return rating
+
+
+@lru_cache(_SHARED)
+def _key(kind: str, period: str, version_id: str, block: int, band: str, base: str) -> LineKey:
+    """Return the one key of a line that all supplies have in common: a key each would fill the memory."""
+    return LineKey(kind, period, version_id, block, band, base)
+
+
+@lru_cache(_SHARED)
+def _rung(period: str, ladder: int) -> Rung:
+    """Return the one rung that all supplies have in common."""
+    return Rung(period, ladder)
+
+
+def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
+    """Restore a meter's state."""
+    meter.earlier_wh = row.earlier_wh
+    meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
+    meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
+    meter.online, meter.last_seen = row.online, row.last_seen
+    meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
+    meter.register, meter.returned = _register(row), row.returned
+
+
+def _register(row: _MeterDocument) -> Register | None:
+    """Return a stored register."""
+    stored = row.register
+    return Register(*msgspec.structs.astuple(stored)) if isinstance(stored, _RegisterDocument) else stored
+
+
+def energy(document: bytes) -> list[tuple[str, int, int]]:
+    """Return for each meter of a stored supply its id, its charged energy and what of it is open."""
+    stored = _DECODER.decode(document)
+    open_wh: dict[str, int] = {}
+    for meter_id, *_, wh, _estimated in stored.open:
+        open_wh[meter_id] = open_wh.get(meter_id, 0) + wh
+    return [
+        (
+            row.id,
+            row.earlier_wh + (register.charged_wh if register else 0),
+            open_wh.get(row.id, 0),
+        )
+        for row, register in ((each, _register(each)) for each in stored.meters)
+    ]
+
+
+def open_wh(document: bytes) -> int:
+    """Return the energy of a stored supply that is not yet posted."""
+    return sum(wh for *_, wh, _estimated in _DECODER.decode(document).open)

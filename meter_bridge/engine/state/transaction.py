@@ -1,0 +1,34 @@
+"""A unit of change: rows to commit together, and what goes out only after they are on disk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from meter_bridge.engine.state.model import Account, Supply
+from meter_bridge.protocol.messages import Event
+from meter_bridge.storage.changeset import Work
+
+
+@dataclass(slots=True)
+class Unit:
+    """Rows and effects of one change of state."""
+
+    at: int
+    actor: str = "bridge"
+    work: Work = field(default_factory=Work)
+    events: list[Event] = field(default_factory=list)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+    supplies: dict[Supply, None] = field(default_factory=dict)
+    """Supplies whose state is stored with the unit, because its rows only make sense together with it."""
+    accounts: dict[Account, None] = field(default_factory=dict)
+
+    def keep(self, supply: Supply) -> None:
+        """Store a supply's state in the same transaction: what a posting settled is settled there as well."""
+        self.supplies[supply] = None
+
+    def keep_account(self, account: Account) -> None:
+        """Store an account's state in the same transaction, as it is when the unit is handed over."""
+        self.accounts[account] = None
+
+    def after(self, effect: Callable[[], None]) -> None:
+        """Run an effect after the commit; it never runs if the commit fails (invariant 10)."""
+        self.effects.append(effect)

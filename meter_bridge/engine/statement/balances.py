@@ -1,0 +1,154 @@
+"""What a customer had before and after a span of entries, and what moved it.
+
+Holdings are read back from the present ones by the postings of the span, so that they are not the journal's
+own running balance, with which they are compared. Of the entries since then, whose number grows with the age
+of a statement, the running balance alone is asked where the account never had anything else.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select
+
+from meter_bridge.core.ledger.journal import Bucket, EntryKind, debt_bucket, units_asset
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.statement.builder import SPENT
+from meter_bridge.engine.statement.entry_range import LAST_SEQ, Span
+from meter_bridge.protocol.statements import Holding, KindSum, UnitsHeld
+from meter_bridge.storage import tables
+
+
+def spent_on(kind: str) -> str:
+    """Return what an entry of a kind that is no charge spent money on at once, where it has lines."""
+    return SPENT[0] if kind in (EntryKind.TOP_UP, EntryKind.REVERSAL) else SPENT[1]
+
+
+def is_holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
+    """Return the condition that chooses the postings of what the customer has or owes in money."""
+    named = posting.c.bucket.in_((Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS))
+    return and_(posting.c.asset == currency, or_(named, posting.c.bucket.startswith(debt_bucket(""))))
+
+
+type Moved = Mapping[tuple[str, str], int]
+"""What postings moved, by the kind of their entry and by bucket."""
+
+
+def moved_by(connection: Connection, span: Span) -> Moved:
+    """Return what the entries moved of what the customer has or owes in money."""
+    entry, posting = tables.journal_entry, tables.posting
+    query = (
+        select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(span.entries, is_holding(posting, span.currency))
+        .group_by(entry.c.kind, posting.c.bucket)
+    )
+    return {(kind, bucket): amount for kind, bucket, amount in connection.execute(query)}
+
+
+def sums_of(connection: Connection, span: Span, moved: Iterable[Moved]) -> tuple[KindSum, ...]:
+    """Return what the entries of each kind did, what they spent at once included.
+
+    ``moved`` is what they moved, part by part.
+    """
+    entry, line = tables.journal_entry, tables.charge_line
+    spent = (
+        select(entry.c.kind, func.sum(line.c.amount))
+        .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
+        .where(span.credits, line.c.kind != LineKind.INCLUDED_TAX)
+        .group_by(entry.c.kind)
+    )
+    changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for kind, amount in connection.execute(spent):
+        changes[kind][spent_on(kind)] = amount
+    added: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for part in moved:
+        for key, amount in part.items():
+            added[key] += amount
+    for kind, bucket in sorted(added, key=lambda key: key[1]):
+        changes[kind][bucket] = added[kind, bucket]
+    counts = select(entry.c.kind, func.count()).where(span.entries).group_by(entry.c.kind)
+    return tuple(
+        KindSum(kind=kind, entries=entries, amount=sum(changes[kind].values()), changes=changes[kind])
+        for kind, entries in connection.execute(counts.order_by(func.min(entry.c.seq)))
+    )
+
+
+def holdings_of(connection: Connection, span: Span, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
+    """Return the holdings before and after; the balance first, the others where there were any."""
+    balance = tables.balance
+    now = connection.execute(
+        select(balance.c.bucket, balance.c.amount)
+        .where(balance.c.account_id == span.account_id, is_holding(balance, span.currency))
+        .order_by(balance.c.bucket)
+    ).all()
+    if any(name != Bucket.BALANCE for name, _ in now):
+        since = _since(connection, span, is_holding(tables.posting, span.currency))
+    else:
+        since = {Bucket.BALANCE.value: _balance_since(connection, span)}
+    found = []
+    for name, amount in now:
+        closing = amount - since.get(name, 0)
+        moved = sum(each.changes.get(name, 0) for each in sums)
+        found.append(Holding(name=name, opening=closing - moved, closing=closing))
+    own = next((each for each in found if each.name == Bucket.BALANCE), None)
+    others = (each for each in found if each.name != Bucket.BALANCE and (each.opening or each.closing))
+    return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
+
+
+def balance_before(connection: Connection, account_id: str, seq: int) -> int:
+    """Return the balance that the account had before an entry, as the entries themselves tell it."""
+    entry = tables.journal_entry.c
+    query = select(entry.balance_after).where(entry.account_id == account_id, entry.seq < seq)
+    return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
+
+
+def _balance_since(connection: Connection, span: Span) -> int:
+    """Return what the entries after the span did to the balance, as they tell it."""
+    newest, then = (balance_before(connection, span.account_id, seq) for seq in (LAST_SEQ, span.stop))
+    return newest - then
+
+
+def _since(connection: Connection, span: Span, which: ColumnElement[bool]) -> dict[str, int]:
+    """Return what the entries after the span posted, by bucket."""
+    entry, posting = tables.journal_entry, tables.posting
+    query = (
+        select(posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(span.later, which)
+        .group_by(posting.c.bucket)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def units_of(connection: Connection, span: Span) -> tuple[UnitsHeld, ...]:
+    """Return the units of each supply whose tariff sells or sold them."""
+    balance = tables.balance
+    held = connection.execute(
+        select(balance.c.asset, balance.c.amount)
+        .where(balance.c.account_id == span.account_id, balance.c.bucket == Bucket.UNITS)
+        .order_by(balance.c.asset)
+    ).tuples()
+    return tuple(_units(connection, span, asset, amount) for asset, amount in held)
+
+
+def _units(connection: Connection, span: Span, asset: str, now: int) -> UnitsHeld:
+    """Return the units of one supply before and after, and what was bought and used between."""
+    entry, posting = tables.journal_entry, tables.posting
+    own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
+    charged = (entry.c.kind == EntryKind.CHARGE).label("charged")
+    moved = (
+        select(charged, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(span.entries, own)
+        .group_by(charged)
+    )
+    change = {bool(charged): amount for charged, amount in connection.execute(moved)}
+    closing = now - _since(connection, span, own).get(Bucket.UNITS, 0)
+    bought, used = change.get(False, 0), -change.get(True, 0)
+    return UnitsHeld(
+        supply_id=asset.removeprefix(units_asset("")),
+        opening_wh=closing - bought + used,
+        bought_wh=bought,
+        used_wh=used,
+        closing_wh=closing,
+    )

@@ -1,0 +1,143 @@
+"""Putting a statement together from what the journal holds, and refusing one that does not add up."""
+
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import EntryKind
+from meter_bridge.core.money import amount_digits, format_amount
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.statement.period import Period
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import (
+    DayCharge,
+    Detail,
+    Holding,
+    KindSum,
+    NotYetPosted,
+    Statement,
+    StatementEntry,
+    UnitsHeld,
+)
+
+SPENT: Final = ("units", "charges")
+"""What entries that are no charges spent at once."""
+
+
+class DoesNotAddUpError(ValueError):
+    """The journal's parts contradict each other; nothing of the statement may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose statement it is."""
+
+    account_id: str
+    account_name: str
+    customer: str | None
+    site_id: str
+    site_name: str
+    time_zone: str
+    currency: str
+    tenancy: int | None = None
+    """None where it is the account's, whoever lived there."""
+    outstanding: int | None = None
+    """What is left with a customer who moved out."""
+    settlements: tuple[StatementEntry, ...] = ()
+    """What was settled with that customer later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the journal holds of an account and period, each part read by itself."""
+
+    holdings: tuple[Holding, ...]
+    """From the present ones back, by the postings; the balance first."""
+    balances: tuple[int, int]
+    """The balance before and after, as the entries themselves tell it."""
+    units: tuple[UnitsHeld, ...]
+    sums: tuple[KindSum, ...]
+    lines: tuple[ChargeLine, ...]
+    days: tuple[DayCharge, ...] | None
+    """None where days were not asked for."""
+    entries: tuple[StatementEntry, ...]
+    pending: NotYetPosted
+
+
+def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Statement:
+    """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
+    charges = sum(map(charged, books.lines))
+    credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
+    _check(holder, books, credited, charges)
+    first_day, last_day = period.days(ZoneInfo(holder.time_zone))
+    is_open = period.end > made_at
+    return Statement(
+        account_id=holder.account_id,
+        account_name=holder.account_name,
+        customer=holder.customer,
+        site_id=holder.site_id,
+        site_name=holder.site_name,
+        time_zone=holder.time_zone,
+        currency=holder.currency,
+        amount_digits=amount_digits(holder.currency),
+        start=iso(period.start),
+        end=iso(period.end),
+        first_day=first_day.isoformat(),
+        last_day=last_day.isoformat(),
+        made_at=iso(made_at),
+        open=is_open,
+        detail=Detail.LINE if books.days is None else Detail.DAY,
+        opening=sum(each.opening for each in books.holdings),
+        credits=credited,
+        charges=charges,
+        closing=sum(each.closing for each in books.holdings),
+        holdings=books.holdings,
+        units=books.units,
+        sums=books.sums,
+        lines=books.lines,
+        days=books.days or (),
+        entries=books.entries,
+        tenancy=holder.tenancy,
+        outstanding=holder.outstanding,
+        settlements=holder.settlements,
+        not_yet_posted=books.pending if is_open and (books.pending.wh or books.pending.amount) else None,
+    )
+
+
+def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
+    """Compare every sum with what it must equal."""
+    balance = books.holdings[0]
+    opening = sum(each.opening for each in books.holdings)
+    closing = sum(each.closing for each in books.holdings)
+    _equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
+    _equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
+    taken = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
+    spent = sum(each.changes.get(name, 0) for each in books.sums for name in SPENT)
+    _equal(holder, "what charges took", taken + spent, "their lines", charges)
+    _equal(
+        holder,
+        "the credits",
+        credited,
+        "the entries that are listed",
+        sum(entry.amount for entry in books.entries),
+    )
+    if books.days is not None:
+        by_day = sum(day.amount + day.tax for day in books.days)
+        _equal(holder, "the charges", charges, "the charges by day", by_day)
+    _equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
+
+
+def charged(line: ChargeLine) -> int:
+    """Return what a line adds to the charges; a tax that the prices contain adds nothing."""
+    return 0 if line.kind == LineKind.INCLUDED_TAX else line.amount
+
+
+def _equal(holder: Holder, what: str, amount: int, other: str, other_amount: int) -> None:
+    """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
+    if amount != other_amount:
+        texts = [format_amount(each, holder.currency) for each in (amount, other_amount)]
+        raise DoesNotAddUpError(
+            f"the statement of {holder.account_id} does not add up: {what} is {texts[0]},"
+            f" but {other} is {texts[1]} (a difference of {amount - other_amount} units of the last digit)"
+        )

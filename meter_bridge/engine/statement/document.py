@@ -1,0 +1,333 @@
+"""What stands on a printed statement: every text ready made, so that the layout has nothing to work out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.money import amount_digits
+from meter_bridge.engine.statement import labels as words
+from meter_bridge.engine.statement.charts import Picture, pictures
+from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.paper import printable
+
+MANY_KINDS = 2
+"""From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of the summary."""
+
+    name: str
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    figures: bool = False
+    wide: bool = False
+    """Takes the width that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table."""
+
+    cells: tuple[str, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table under its name."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Everything that stands on the paper."""
+
+    language: str
+    title: str
+    heading: str
+    site: str
+    account: tuple[str, ...]
+    running: str
+    """Head of the second and later pages, beside the period."""
+    period: str
+    summary: tuple[Figure, ...]
+    notes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    parts: tuple[Part, ...]
+    closing: str
+    made: str
+
+
+def printed(statement: Statement, *, each_day: bool = True, language: str = ENGLISH) -> Printed:
+    """Return what stands on a statement's paper; without ``each_day`` days are drawn, but not listed."""
+    return _Paper(statement, Labels(printable(language))).printed(each_day=each_day)
+
+
+def _if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as what it is where it is used
+    """Return the value where it is wanted."""
+    return (value,) if wanted else ()
+
+
+class _Paper:
+    """Writes a statement in one language."""
+
+    def __init__(self, statement: Statement, labels: Labels) -> None:
+        self._statement = statement
+        self._labels = labels
+        self._ = labels.gettext
+        self._zone = ZoneInfo(statement.time_zone)
+
+    def printed(self, *, each_day: bool) -> Printed:
+        """Return what stands on the paper."""
+        statement, _ = self._statement, self._
+        period = self._labels.period(statement)
+        made = words.local(statement.made_at, self._zone)
+        number = _("Account {id}", id=statement.account_id)
+        holder = (statement.account_name, statement.customer, number)
+        parts = (
+            self._holdings(),
+            self._units(),
+            self._kinds(),
+            self._lines(),
+            *_if(each_day, self._days()),
+            self._entries(),
+            self._settlements(),
+        )
+        return Printed(
+            language=self._labels.language,
+            title=_("Statement of {name}, {period}", name=statement.account_name, period=period),
+            heading=_("Statement"),
+            site=statement.site_name,
+            account=tuple(text for text in holder if text),
+            running=f"{statement.site_name} · {statement.account_name}",
+            period=period,
+            summary=self._summary(),
+            notes=tuple(self._notes()),
+            pictures=pictures(statement, self._labels),
+            parts=tuple(part for part in parts if part.rows),
+            closing=self._closing(),
+            made=_(
+                "Made on {day} at {time}, {zone}",
+                day=self._labels.written.long_day(made.date()),
+                time=self._labels.written.time(made),
+                zone=statement.time_zone,
+            ),
+        )
+
+    def _money(self, amount: int) -> str:
+        return self._labels.money(amount, self._statement.currency)
+
+    def _summary(self) -> tuple[Figure, ...]:
+        """Return how the balance got from its opening to its closing."""
+        statement, _ = self._statement, self._
+        left, single = statement.outstanding, len(statement.holdings) == 1
+        closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
+        figures = (
+            Figure(_("Opening balance") if single else _("Opening total"), self._money(statement.opening)),
+            Figure(_("Credits"), self._money(statement.credits)),
+            Figure(_("Charges"), self._money(-statement.charges)),
+            Figure(
+                closing.format(currency=statement.currency), self._money(statement.closing), strong=not left
+            ),
+        )
+        if not left:
+            return figures
+        name = _("Still owed, {currency}") if left < 0 else _("Kept for you, {currency}")
+        return (
+            *figures,
+            Figure(name.format(currency=statement.currency), self._money(abs(left)), strong=True),
+        )
+
+    def _notes(self) -> Iterable[str]:
+        """Yield what is to be known of the figures."""
+        statement, _ = self._statement, self._
+        if statement.open:
+            yield _("The period has not ended: further consumption and payments are still to come.")
+        pending = statement.not_yet_posted
+        if pending is not None and (pending.wh or pending.amount):
+            yield _(
+                "Used, but not yet posted and not in the closing balance: {energy}, {amount}.",
+                energy=self._labels.kwh(pending.wh),
+                amount=self._labels.written.money(pending.amount, statement.currency),
+            )
+        if statement.outstanding == 0:
+            yield self._labels.outstanding(statement)
+        if any(day.estimated_wh for day in statement.days):
+            yield _(
+                "{mark} marks energy whose day is an estimate because no reading arrived for a time.",
+                mark=words.ESTIMATED.strip(),
+            )
+
+    def _closing(self) -> str:
+        """Return how exact the figures are."""
+        return self._(
+            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
+            " column may differ from its sum in the last place. An entry appears in the period in which it"
+            " was booked.",
+            currency=self._statement.currency,
+            digits=amount_digits(self._statement.currency),
+        )
+
+    def _holdings(self) -> Part:
+        """Return what opening and closing are made of, where there is more than the balance."""
+        _ = self._
+        name = _("Credit and debt")
+        columns = (
+            Column(name, wide=True),
+            Column(_("Opening"), figures=True),
+            Column(_("Closing"), figures=True),
+        )
+        rows = [
+            Row((self._labels.holding_name(each.name), self._money(each.opening), self._money(each.closing)))
+            for each in self._statement.holdings
+        ]
+        return Part(name, columns, tuple(rows) if len(rows) > 1 else ())
+
+    def _units(self) -> Part:
+        """Return the units of each supply whose tariff sells them."""
+        _ = self._
+        names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
+        columns = (Column(_("Supply"), wide=True), *(Column(name, figures=True) for name in names))
+        rows = [
+            Row(
+                (
+                    each.supply_id,
+                    *map(self._labels.kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)),
+                )
+            )
+            for each in self._statement.units
+        ]
+        return Part(_("Units"), columns, tuple(rows))
+
+    def _kinds(self) -> Part:
+        """Return what each kind of entry did, where there are many."""
+        _ = self._
+        columns = (
+            Column(_("Kind"), wide=True),
+            Column(_("Entries"), figures=True),
+            Column(_("Amount"), figures=True),
+        )
+        rows = [
+            Row(
+                (
+                    self._labels.code(each.kind),
+                    self._labels.written.whole(each.entries),
+                    self._money(each.amount),
+                )
+            )
+            for each in self._statement.sums
+        ]
+        return Part(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
+
+    def _lines(self) -> Part:
+        """Return the charges by line of the price list, with their sum."""
+        statement, _ = self._statement, self._
+        several = len({line.supply_id for line in statement.lines}) > 1
+        periods = len({line.period for line in statement.lines}) > 1
+        first = (*_if(periods, Column(_("Since"))), *_if(several, Column(_("Supply"))))
+        columns = (*first, *self._charge_columns(), Column(_("Amount"), figures=True))
+        rows = [
+            Row(
+                (
+                    *_if(periods, words.since(line)),
+                    *_if(several, line.supply_id),
+                    *self._charge(line),
+                    self._labels.line_amount(line, statement.currency),
+                )
+            )
+            for line in statement.lines
+        ]
+        total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
+        return Part(_("Charges"), columns, (*rows, total) if rows else ())
+
+    def _charge_columns(self) -> tuple[Column, ...]:
+        _ = self._
+        return (
+            Column(_("Charge"), wide=True),
+            Column(_("Quantity"), figures=True),
+            Column(_("Unit price"), figures=True),
+        )
+
+    def _charge(self, charge: ChargeLine | DayCharge) -> tuple[str, str, str]:
+        """Return what was charged, how much of it and at which price."""
+        labels = self._labels
+        return (
+            labels.charge_name(charge),
+            labels.quantity(charge),
+            labels.price(charge, self._statement.currency),
+        )
+
+    def _days(self) -> Part:
+        """Return the charges by local day of use; a day is named once."""
+        statement, _ = self._statement, self._
+        columns = (
+            Column(_("Day of use")),
+            *self._charge_columns(),
+            Column(_("Before tax"), figures=True),
+            Column(_("Tax"), figures=True),
+        )
+        rows, before = [], None
+        for day in statement.days:
+            amounts = (self._money(day.amount), self._money(day.tax))
+            rows.append(Row(("" if day.day == before else day.day, *self._charge(day), *amounts)))
+            before = day.day
+        sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
+        total = Row((_("Sum"), "", "", "", *map(self._money, sums)), strong=True)
+        return Part(_("Charges by day"), columns, (*rows, total) if rows else ())
+
+    def _entries(self) -> Part:
+        """Return every entry that is not a charge."""
+        statement, labels, _ = self._statement, self._labels, self._
+        columns = (
+            Column(_("Booked")),
+            Column(_("Entry"), wide=True),
+            Column(_("Amount"), figures=True),
+            Column(_("Balance after"), figures=True),
+        )
+        rows = []
+        for entry in statement.entries:
+            where = labels.moved(entry.changes, statement.currency)
+            units = _("{energy} bought", energy=labels.kwh(entry.units_wh)) if entry.units_wh else None
+            texts = (labels.with_reason(entry), units, where, entry.reference, entry.id)
+            rows.append(
+                Row(
+                    (
+                        f"{words.local(entry.at, self._zone):%Y-%m-%d %H:%M}",
+                        " · ".join(text for text in texts if text),
+                        self._money(entry.amount),
+                        self._money(entry.balance_after),
+                    )
+                )
+            )
+        return Part(_("Payments and other entries"), columns, tuple(rows))
+
+    def _settlements(self) -> Part:
+        """Return what was settled after the customer had moved out."""
+        labels, _ = self._labels, self._
+        rows = [
+            Row(
+                (
+                    f"{words.local(each.at, self._zone):%Y-%m-%d %H:%M}",
+                    " · ".join(text for text in (labels.with_reason(each), each.reference, each.id) if text),
+                    self._money(each.amount),
+                )
+            )
+            for each in self._statement.settlements
+        ]
+        columns = (Column(_("Settled")), Column(_("Entry"), wide=True), Column(_("Amount"), figures=True))
+        return Part(_("Settled after moving out"), columns, tuple(rows))

@@ -1,0 +1,323 @@
+"""Reading what a statement is made of from the journal, all of it as of one instant."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+import json
+from typing import Final, cast
+
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import EntryKind
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.state.supply_document import open_wh
+from meter_bridge.engine.statement.balances import (
+    balance_before,
+    holdings_of,
+    is_holding,
+    moved_by,
+    spent_on,
+    sums_of,
+    units_of,
+)
+from meter_bridge.engine.statement.builder import Books
+from meter_bridge.engine.statement.entry_range import Own, Span, span_of
+from meter_bridge.engine.statement.parallel_reads import reading_beside
+from meter_bridge.engine.statement.period import Period
+from meter_bridge.protocol.messages import ChargeLine
+from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
+from meter_bridge.storage import tables
+from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.segment_archive import Archive, facts
+
+MOST_ENTRIES: Final = 5_000
+MOST_CHARGES: Final = 10_000
+"""Rows of charges, by line or by day."""
+_IN_ORDER: Final = {kind.value: place for place, kind in enumerate(LineKind)}
+"""Places of lines: energy first, taxes last."""
+
+
+class TooLongError(ValueError):
+    """A period with more in it than one statement holds."""
+
+
+def read_books(
+    reader: Engine,
+    archive: Archive | None,
+    account_id: str,
+    currency: str,
+    period: Period,
+    *,
+    by_day: bool,
+    own: Own,
+) -> Books:
+    """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
+    with snapshot(reader) as connection, reading_beside(reader, connection) as beside:
+        span = span_of(connection, account_id, currency, period, own)
+        halves = span.halves(connection)
+        line_sums = [beside(partial(_line_sums, span=half)) for half in halves]
+        moved = [beside(partial(moved_by, span=half)) for half in halves]
+        days = _by_day(connection, archive, span) if by_day else None
+        balances = (
+            balance_before(connection, account_id, span.first),
+            balance_before(connection, account_id, span.stop),
+        )
+        units, entries = units_of(connection, span), _entries(connection, span)
+        pending = _pending(connection, account_id, period.start)
+        lines = _lines(part() for part in line_sums)
+        sums = sums_of(connection, span, (part() for part in moved))
+        return Books(
+            holdings=holdings_of(connection, span, sums),
+            units=units,
+            balances=balances,
+            sums=sums,
+            lines=lines,
+            days=None if days is None else _priced(days, lines),
+            entries=entries,
+            pending=pending,
+        )
+
+
+def _of_span(span: Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    """Return the query over the rows of the span's entries alone."""
+    entry = tables.journal_entry
+    return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(span.entries)
+
+
+type _LineKey = tuple[str, str, str, str, int | None, str | None, int | None]
+"""Period, supply, kind, tariff version, block, band, unit price."""
+type _LineSums = Mapping[_LineKey, tuple[int, int]]
+"""Quantity and amount of each line of the price list."""
+
+
+def _line_sums(connection: Connection, span: Span) -> _LineSums:
+    """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
+    line = tables.charge_line
+    keys = (
+        line.c.period,
+        line.c.supply_id,
+        line.c.kind,
+        line.c.version_id,
+        line.c.block,
+        line.c.band,
+        line.c.unit_price,
+    )
+    query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
+    rows = connection.execute(_of_span(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1))
+    return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
+
+
+def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
+    """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
+    added: dict[_LineKey, tuple[int, int]] = {}
+    for part in parts:
+        for key, (quantity, amount) in part.items():
+            before = added.get(key, (0, 0))
+            added[key] = before[0] + quantity, before[1] + amount
+    found = [
+        ChargeLine(
+            kind=kind,
+            supply_id=supply_id,
+            period=period,
+            tariff_version_id=version_id,
+            block=block,
+            band=band,
+            quantity=quantity,
+            unit_price=unit_price,
+            amount=amount,
+        )
+        for (
+            (period, supply_id, kind, version_id, block, band, unit_price),
+            (quantity, amount),
+        ) in added.items()
+    ]
+    return tuple(sorted(_bounded(found, MOST_CHARGES, "lines of charges"), key=_place))
+
+
+def _place(line: ChargeLine) -> tuple[object, ...]:
+    """Return where a line stands among the others."""
+    order = _IN_ORDER.get(line.kind, len(_IN_ORDER))
+    return (
+        line.period,
+        line.supply_id,
+        order,
+        line.kind,
+        line.tariff_version_id,
+        line.block or 0,
+        line.band or "",
+        line.unit_price or 0,
+    )
+
+
+type _Priced = tuple[str, str, str, int | None, str | None]
+
+
+def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
+    """Return the unit price of each line of the price list; None where it had several in the period."""
+    prices: dict[_Priced, int | None] = {}
+    for line in lines:
+        key = (line.kind, line.supply_id, line.tariff_version_id, line.block, line.band)
+        prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
+    return prices
+
+
+def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[DayCharge, ...]:
+    """Return the charges by day with the unit price of their lines."""
+    prices = _prices(lines)
+    return tuple(
+        replace(
+            day,
+            unit_price=prices.get((day.kind, day.supply_id, day.tariff_version_id, day.block, day.band)),
+        )
+        for day in days
+    )
+
+
+def _by_day(connection: Connection, archive: Archive | None, span: Span) -> tuple[DayCharge, ...]:
+    """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
+    with facts(connection, archive, span.account_id, span.first, span.stop - 1) as there:
+        return _days(there, span)
+
+
+def _days(connection: Connection, span: Span) -> tuple[DayCharge, ...]:
+    """Return the charges by local day of use, oldest first, without their prices."""
+    segment = tables.segment
+    keys = (
+        segment.c.local_day,
+        segment.c.supply_id,
+        segment.c.kind,
+        segment.c.version_id,
+        segment.c.block,
+        segment.c.band,
+    )
+    query = select(
+        *keys,
+        func.sum(segment.c.wh).label("wh"),
+        func.sum(case((segment.c.amount < 0, 0), else_=1)).label("times"),
+        func.sum(segment.c.amount).label("amount"),
+        func.sum(segment.c.tax).label("tax"),
+        func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
+    )
+    order = [key.nulls_first() for key in keys]
+    query = _of_span(span, segment, query).group_by(*keys).order_by(*order).limit(MOST_CHARGES + 1)
+    found = [
+        DayCharge(
+            day=row["local_day"],
+            kind=row["kind"],
+            supply_id=row["supply_id"],
+            tariff_version_id=row["version_id"],
+            block=row["block"],
+            band=row["band"],
+            quantity=row["times"] if row["kind"] == LineKind.STANDING else row["wh"],
+            unit_price=None,
+            amount=row["amount"],
+            tax=row["tax"],
+            estimated_wh=row["estimated_wh"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+    return tuple(_bounded(found, MOST_CHARGES, "charges by day"))
+
+
+def _entries(connection: Connection, span: Span) -> tuple[StatementEntry, ...]:
+    """Return every entry that is not a charge, oldest first."""
+    entry = tables.journal_entry
+    wanted = span.credits
+    # Put in order here: asked for in order, a database walks all charges between them.
+    query = select(entry).where(wanted).limit(MOST_ENTRIES + 1)
+    found = _bounded(connection.execute(query).mappings().all(), MOST_ENTRIES, "entries")
+    rows = sorted(found, key=lambda row: row["seq"])
+    changes = _changes(connection, wanted, span.currency)
+    return tuple(
+        StatementEntry(
+            seq=row["seq"],
+            id=row["id"],
+            at=iso(row["at"]),
+            kind=row["kind"],
+            description=row["description"],
+            reference=detail.get("reference"),
+            reason=detail.get("reason"),
+            by=row["actor"],
+            refers_to=row["refers_to"],
+            amount=sum(changes[row["seq"]].values()),
+            changes=changes[row["seq"]],
+            balance_after=row["balance_after"],
+            units_wh=detail.get("units_wh", 0),
+        )
+        for row, detail in ((row, json.loads(row["detail"])) for row in rows)
+    )
+
+
+def read_settlements(reader: Engine, account_id: str, tenancy: int) -> tuple[StatementEntry, ...]:
+    """Return what was settled later with the customer of a tenancy, oldest first."""
+    entry = tables.journal_entry
+    own = and_(entry.c.account_id == account_id, entry.c.kind == EntryKind.SETTLEMENT)
+    with snapshot(reader) as connection:
+        rows = connection.execute(select(entry).where(own).order_by(entry.c.seq)).mappings().all()
+    found = ((row, json.loads(row["detail"])) for row in rows)
+    return tuple(
+        StatementEntry(
+            seq=row["seq"],
+            id=row["id"],
+            at=iso(row["at"]),
+            kind=row["kind"],
+            description=row["description"],
+            reference=detail["reference"],
+            refers_to=None,
+            amount=detail["change"],
+            changes={},
+            balance_after=row["balance_after"],
+            units_wh=0,
+            reason=detail["reason"],
+            by=row["actor"],
+        )
+        for row, detail in found
+        if detail["tenancy"] == tenancy
+    )
+
+
+def _changes(
+    connection: Connection, wanted: ColumnElement[bool], currency: str
+) -> defaultdict[int, dict[str, int]]:
+    """Return where the money of each entry went: to holdings, or spent at once."""
+    entry, posting, line = tables.journal_entry, tables.posting, tables.charge_line
+    moved = (
+        select(posting.c.entry_seq, posting.c.bucket, func.sum(posting.c.amount))
+        .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
+        .where(wanted, is_holding(posting, currency))
+        .group_by(posting.c.entry_seq, posting.c.bucket)
+        .order_by(posting.c.entry_seq, func.min(posting.c.n))
+    )
+    spent = (
+        select(entry.c.seq, entry.c.kind, func.sum(line.c.amount))
+        .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
+        .where(wanted, line.c.kind != LineKind.INCLUDED_TAX)
+        .group_by(entry.c.seq, entry.c.kind)
+    )
+    changes: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for seq, bucket, amount in connection.execute(moved):
+        changes[seq][bucket] = amount
+    for seq, kind, amount in connection.execute(spent):
+        changes[seq][spent_on(kind)] = amount
+    return changes
+
+
+def _bounded[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
+    """Return the rows; raises ``TooLongError`` if they are more than a statement holds."""
+    if len(rows) > most:
+        raise TooLongError(f"the period has more than {most} {what}")
+    return rows
+
+
+def _pending(connection: Connection, account_id: str, start: int) -> NotYetPosted:
+    """Return what was used since the last posting, as of the newest state that is stored."""
+    status, supply = tables.supply_status, tables.supply
+    own = select(supply.c.id).where(supply.c.account_id == account_id)
+    rows = connection.execute(select(status).where(status.c.supply_id.in_(own))).mappings().all()
+    return NotYetPosted(
+        at=iso(max((row["at"] for row in rows), default=start)),
+        wh=sum(open_wh(row["document"]) for row in rows),
+        amount=sum(row["accrued"] for row in rows),
+    )

@@ -1,0 +1,161 @@
+"""Making statements of accounts that the engine knows: what was used is posted, then the journal is read."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from meter_bridge.api.port import Refused
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.deferred_posting import post_due
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, assemble
+from meter_bridge.engine.statement.entry_range import Own
+from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
+from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.statements import Detail, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which statement is wanted; a tenancy's holds nothing of any other."""
+
+    begin: str | None
+    end: str | None
+    detail: Detail
+    tenancy: int | None = None
+    whole: bool = True
+    """Without a period it is the whole tenancy's; else this month's."""
+
+
+async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> Statement:
+    """Return an account's statement; raises ``Refused`` for a period of which there is none.
+
+    One whose period has not ended holds everything that was used until now: it is posted first. So is what
+    closed in a period that has ended and still waits for its turn: what is stated once stays as it is.
+    """
+    now = engine.clock.now()
+    past = await _tenancy(engine, account, wanted.tenancy)
+    try:
+        period = _period(account, wanted, past, now)
+        await _post(engine, account.id, period.end)
+        holder = await _holder(engine, account, past)
+        own = Own() if past is None else Own(past.first, past.stop or Own().stop)
+        books = await asyncio.to_thread(
+            read_books,
+            engine.reader,
+            engine.archive,
+            account.id,
+            account.site.currency,
+            period,
+            by_day=wanted.detail is Detail.DAY,
+            own=own,
+        )
+        return assemble(holder, period, books, engine.clock.now())
+    except PeriodError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
+        ) from error
+    except TooLongError as error:
+        raise Refused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field="from",
+            value=wanted.begin,
+            remedy="ask for shorter periods one after the other; they join without a gap",
+        ) from error
+    except DoesNotAddUpError as error:
+        raise Refused(
+            ErrorCode.BOOKS_WRONG,
+            f"{error}; nothing of it is shown",
+            remedy="run 'meter-bridge verify', and restore the newest backup that it finds right",
+        ) from error
+
+
+async def _tenancy(engine: Engine, account: Account, n: int | None) -> PastTenancy | None:
+    """Return the tenancy that is asked for, if one is; raises ``Refused`` where there is none."""
+    if n is None:
+        return None
+
+    def read() -> PastTenancy | None:
+        with engine.reader.connect() as connection:
+            return past_tenancy(connection, account.id, n)
+
+    found = await asyncio.to_thread(read)
+    if found is None:
+        raise no_tenancy(account, n)
+    return found
+
+
+def no_tenancy(account: Account, n: int) -> Refused:
+    """Return the refusal of what concerns a tenancy that there is not."""
+    return Refused(
+        ErrorCode.NOT_FOUND,
+        f"{account.id} has no tenancy {n}",
+        field="tenancy",
+        value=str(n),
+        remedy="'meter-bridge tenancies' lists those that there are",
+    )
+
+
+def _period(account: Account, wanted: Wanted, past: PastTenancy | None, now: int) -> Period:
+    """Return the period that a statement is for; raises ``PeriodError``."""
+    # The final settlement is booked at the very instant at which a tenancy ends.
+    end = None if past is None or past.end is None else past.end + 1
+    zone = ZoneInfo(account.site.time_zone)
+    if past is not None and wanted.whole and wanted.begin is None and wanted.end is None:
+        return Period(past.start, parse_period(None, None, now=now, zone=zone).end if end is None else end)
+    period = parse_period(wanted.begin, wanted.end, now=now, zone=zone)
+    return period if past is None else within(period, past.start, end, wanted.begin or wanted.end)
+
+
+async def _holder(engine: Engine, account: Account, past: PastTenancy | None) -> Holder:
+    """Return whose statement it is."""
+    site = account.site
+    moved_out = past is not None and past.end is not None
+    settled = (
+        await asyncio.to_thread(read_settlements, engine.reader, account.id, past.n)
+        if past is not None and moved_out
+        else ()
+    )
+    return Holder(
+        account_id=account.id,
+        account_name=account.name,
+        customer=account.customer if past is None else past.customer,
+        site_id=site.id,
+        site_name=site.name,
+        time_zone=site.time_zone,
+        currency=site.currency,
+        tenancy=None if past is None else past.n,
+        outstanding=past.outstanding if past is not None and moved_out else None,
+        settlements=settled,
+    )
+
+
+async def _post(engine: Engine, account_id: str, end: int) -> None:
+    """Post what was used so far, or what closed before an end that has passed, and what the clock made due.
+
+    Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
+    """
+    # Only now: what was read before may have taken so long that the state was read anew meanwhile.
+    account = engine.installation.accounts.get(account_id)
+    if account is None or engine.broken is not None or not engine.running.is_set():
+        return
+    unit = Unit(engine.clock.now())
+    if end > unit.at:
+        post = settle_all
+    elif any(supply.due is not None and supply.due.at < end for supply in account.supplies):
+        post = post_due
+    else:
+        await engine.handed_over()
+        return
+    with engine.whole():
+        post(engine.installation, account, unit)
+        engine.evaluate(account, unit)
+    with suppress(Refused):
+        await committed(engine, unit)

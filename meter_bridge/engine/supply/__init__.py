@@ -1,0 +1,1 @@
+"""Supply: evaluation, relays, holds, protections, local cut-off."""

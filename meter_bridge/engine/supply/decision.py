@@ -1,0 +1,178 @@
+"""Deciding an account's supply: the situation as it is, the core's decision, its record, its consequences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from meter_bridge.core.supply import decision as rules
+from meter_bridge.core.supply.decision import Decision, Reason, Situation, SupplyState
+from meter_bridge.core.supply.friendly_hours import respite
+from meter_bridge.core.supply.relay import Position
+from meter_bridge.core.supply.switching_limit import switched, worn_until
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply import alerts, protections
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.storage import changeset as ops
+
+_FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
+
+
+class RelayRequests(Protocol):
+    """Where decisions ask relays to move."""
+
+    def request(self, account: Account, unit: Unit) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What an evaluation is asked to take into account."""
+
+    clock_sure: bool = True
+    confirmed: bool = False
+    """The customer confirms an armed supply."""
+    by_person: bool = False
+    """A person acted on the supply: what follows is put on record also where it changes nothing."""
+    note: str | None = None
+    """What the person said to it, where no hold says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What an account has left."""
+
+    available: int
+    headroom: int
+    """What may still be used before the supply is cut."""
+
+
+def decide_supply(
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    relays: RelayRequests,
+    wishes: Wishes,
+    credit: Credit,
+) -> Decision:
+    """Decide an account's supply and carry it out as part of the unit."""
+    if wishes.confirmed:
+        protections.confirmed(account)
+    wall = unit.at - installation.ahead_ms
+    now = _situation(account, wishes, credit, unit.at, wall)
+    decision = rules.decide(account.policy, now)
+    kept = (account.ran_out, account.switchings)
+    account.ran_out = rules.ran_out(account.policy, now, decision)
+    if rules.credit_switches(now, decision):
+        account.switchings = switched(account.switchings, unit.at)
+    if decision.reason not in protections.LIMITED:
+        protections.forget_load(account)
+    account.cut_at = decision.cut_at
+    was = account.state
+    changed = (decision.state, decision.reason) != (was, account.reason)
+    if changed:
+        account.drop_lanes()
+    if changed or wishes.by_person or _astray(account, decision.state):
+        _carry_out(installation, account, unit, relays, decision, note=wishes.note)
+        if changed:
+            _tell(installation, account, unit, was)
+    elif kept != (account.ran_out, account.switchings):
+        store_status(account, unit)
+    told_by = wall if by_wall_clock(decision) else unit.at
+    alerts.keep(installation, account, unit, decision, told_by)
+    return decision
+
+
+def by_wall_clock(decision: Decision) -> bool:
+    """Say whether the instants of a decision are meant by the wall clock, not by event time."""
+    return decision.reason in _FRIENDLY
+
+
+def instants(account: Account, decision: Decision) -> Iterator[int]:
+    """Yield the instants at which the clock alone may change a decision or its warning."""
+    if decision.cut_at is None:
+        return
+    yield decision.cut_at
+    if decision.reason is Reason.FRIENDLY_HOURS:
+        yield decision.cut_at - account.policy.friendly_hours.grace_ms
+    warn = alerts.warn_at(account, decision)
+    if warn is not None:
+        yield warn
+
+
+def _situation(account: Account, wishes: Wishes, credit: Credit, at: int, wall: int) -> Situation:
+    """Return what the decision looks at; friendly hours and wear matter only without credit."""
+    policy, exhausted = account.policy, credit.headroom <= 0
+    return Situation(
+        present=account.state,
+        headroom=credit.headroom,
+        available=credit.available,
+        hold=account.hold,
+        tripped=bool(protections.trips(account)),
+        load_trip=protections.load_trip(account),
+        power_trip=protections.power_trip(account),
+        respite=respite(policy.friendly_hours, wall, account.site.time_zone) if exhausted else None,
+        worn_until=worn_until(account.switchings, policy.switchings_per_day, at) if exhausted else None,
+        clock_sure=wishes.clock_sure,
+        confirmed=wishes.confirmed,
+        ran_out=account.ran_out,
+    )
+
+
+def _astray(account: Account, state: SupplyState) -> bool:
+    """Say whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
+    if state is SupplyState.CONNECTED:
+        return any(relay.requested is Position.OPEN for relay in relays)
+    return any(relay.requested is not Position.OPEN for relay in relays)
+
+
+def _carry_out(
+    installation: Installation,
+    account: Account,
+    unit: Unit,
+    relays: RelayRequests,
+    decision: Decision,
+    *,
+    note: str | None,
+) -> None:
+    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    settle_all(installation, account, unit)
+    if (decision.state, decision.reason) != (account.state, account.reason):
+        account.state, account.reason, account.since = decision.state, decision.reason, unit.at
+    installation.sequences.decision += 1
+    relays.request(account, unit)
+    unit.work.add(
+        ops.INSERT_DECISION,
+        {
+            "seq": installation.sequences.decision,
+            "account_id": account.id,
+            "at": unit.at,
+            "state": decision.state,
+            "reason": decision.reason,
+            "actor": unit.actor,
+            "note": note or account.note,
+            "available": account.balance,
+            "revision": account.revision,
+        },
+    )
+    store_status(account, unit)
+
+
+def _tell(installation: Installation, account: Account, unit: Unit, was: SupplyState) -> None:
+    """Announce a decision, with the state that the supply was in."""
+    announce(
+        installation,
+        unit,
+        EventKind.SUPPLY_CHANGED,
+        account_id=account.id,
+        data={
+            "state": account.state.value,
+            "was": was.value,
+            "reason": account.reason.value,
+            "note": account.note,
+        },
+    )

@@ -1,0 +1,223 @@
+"""What people do to a supply: hold it, keep it on, lift holds, confirm it, reset its protections."""
+
+from collections.abc import Mapping, Sequence
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
+from meter_bridge.engine.accounts import view as views
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply import protections
+from meter_bridge.protocol import messages
+from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
+
+_POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
+
+
+def unit_of(engine: Engine, actor: Actor) -> Unit:
+    """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
+    if engine.broken is not None or not engine.running.is_set():
+        raise Refused(
+            ErrorCode.STORAGE_UNAVAILABLE,
+            "the bridge cannot store anything now; nothing was changed",
+            remedy="try again in a minute; /health says why",
+        )
+    return Unit(engine.clock.now(), actor=actor.name)
+
+
+class Supplies:
+    """Carries out what people ask of supplies, each as one unit with its event and its decision on record."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Keep the engine."""
+        self._engine = engine
+
+    async def switch(
+        self, actor: Actor, account: Account, action: SupplyAction, *, reason: str | None
+    ) -> SupplyView:
+        """Switch a supply by hand, let credit decide again, confirm it, or reset its protections."""
+        if action in _POSITIONS:
+            return await self._switch_by_hand(actor, account, _POSITIONS[action], reason or "")
+        if action is SupplyAction.CONFIRM:
+            return await self._confirm(actor, account)
+        if action is SupplyAction.RESET:
+            return await self._reset(actor, account, reason)
+        unit = unit_of(self._engine, actor)
+        with self._engine.whole():
+            for hold in account.holds:
+                if hold.id == SWITCH:
+                    self._take_away(account, unit, hold, reason)
+            self._engine.evaluate(account, unit, by_person=True, note=reason)
+        return await self._done(account, unit)
+
+    async def place(
+        self,
+        actor: Actor,
+        account: Account,
+        position: messages.HoldPosition,
+        *,
+        reason: str,
+        hold_id: str | None,
+    ) -> tuple[HoldView, bool]:
+        """Place a hold, or find the one that stands under its id with the same content."""
+        at = HoldPosition(position.value)
+        standing = next((hold for hold in account.holds if hold.id == hold_id), None)
+        if standing is not None:
+            if (standing.position, standing.reason) != (at, reason):
+                raise _id_taken(account, standing)
+            return views.hold_view(standing), True
+        _check_may_hold(account, account.holds, at, "position")
+        unit = unit_of(self._engine, actor)
+        name = hold_id or f"hold-{self._engine.installation.sequences.event + 1}"
+        hold = Hold(name, at, reason, actor.name, unit.at)
+        with self._engine.whole():
+            self._put(account, unit, hold)
+            self._engine.evaluate(account, unit, by_person=True)
+        await self._done(account, unit)
+        return views.hold_view(hold), False
+
+    async def lift(self, actor: Actor, account: Account, hold_id: str, *, reason: str | None) -> SupplyView:
+        """Lift a hold; what the others and the credit say then counts."""
+        hold = next((hold for hold in account.holds if hold.id == hold_id), None)
+        if hold is None:
+            standing = ", ".join(each.id for each in account.holds) or "none"
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"there is no hold {hold_id!r} on {account.name}",
+                field="hold",
+                value=hold_id,
+                remedy=f"the holds that stand: {standing}",
+            )
+        unit = unit_of(self._engine, actor)
+        with self._engine.whole():
+            self._take_away(account, unit, hold, reason)
+            self._engine.evaluate(account, unit, by_person=True, note=reason)
+        return await self._done(account, unit)
+
+    async def _switch_by_hand(
+        self, actor: Actor, account: Account, position: HoldPosition, reason: str
+    ) -> SupplyView:
+        """Place the one hold that switching by hand has, in place of an earlier one."""
+        others = tuple(hold for hold in account.holds if hold.id != SWITCH)
+        _check_may_hold(account, others, position, "action")
+        unit = unit_of(self._engine, actor)
+        with self._engine.whole():
+            account.holds = others
+            self._put(account, unit, Hold(SWITCH, position, reason, actor.name, unit.at))
+            self._engine.evaluate(account, unit, by_person=True)
+        return await self._done(account, unit)
+
+    async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
+        """Connect an armed supply, as its customer wants."""
+        if account.state is not SupplyState.ARMED:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the supply of {account.name} is {account.state.value}, not armed;"
+                " there is nothing to confirm",
+                remedy="top up first if the supply is cut",
+            )
+        unit = unit_of(self._engine, actor)
+        with self._engine.whole():
+            self._engine.evaluate(account, unit, confirmed=True)
+        return await self._done(account, unit)
+
+    async def _reset(self, actor: Actor, account: Account, reason: str | None) -> SupplyView:
+        """Reset the protections that have tripped, unless what they saw last is still wrong."""
+        tripped = protections.trips(account)
+        if not tripped:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"no protection of {account.name} has tripped; there is nothing to reset",
+                field="action",
+                value=SupplyAction.RESET.value,
+                remedy="leave it; 'meter-bridge hold list' shows what else keeps a supply off",
+            )
+        still = next((key for key, guard in tripped.items() if guard.calm_since is None), None)
+        if still is not None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"{still.meter_id} still shows what the protection tripped for"
+                f" ({still.protection.replace('_', ' ')})",
+                field="action",
+                value=SupplyAction.RESET.value,
+                remedy="reset it when that is over",
+            )
+        unit = unit_of(self._engine, actor)
+        with self._engine.whole():
+            protections.reset(account)
+            for key in tripped:
+                self._announce(
+                    account,
+                    unit,
+                    EventKind.PROTECTION_RESET,
+                    {"protection": key.protection.value, "meter": key.meter_id, "reason": reason},
+                )
+            self._engine.evaluate(account, unit, by_person=True, note=reason)
+        return await self._done(account, unit)
+
+    def _put(self, account: Account, unit: Unit, hold: Hold) -> None:
+        """Put a hold on a supply, with its event."""
+        account.holds = (*account.holds, hold)
+        what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
+        self._announce(account, unit, EventKind.HOLD_PLACED, what)
+
+    def _take_away(self, account: Account, unit: Unit, hold: Hold, reason: str | None) -> None:
+        """Take a hold from a supply, with its event."""
+        account.holds = tuple(each for each in account.holds if each.id != hold.id)
+        what = {"id": hold.id, "position": hold.position.value, "reason": reason}
+        self._announce(account, unit, EventKind.HOLD_LIFTED, what)
+
+    def _announce(
+        self, account: Account, unit: Unit, kind: EventKind, data: Mapping[str, str | None]
+    ) -> None:
+        """Add an event that says who did what."""
+        announce(
+            self._engine.installation,
+            unit,
+            kind,
+            account_id=account.id,
+            data={**data, "by": unit.actor},
+        )
+        store_status(account, unit)
+
+    async def _done(self, account: Account, unit: Unit) -> SupplyView:
+        """Return the supply as it is after a unit, when that is on disk."""
+        view = views.supply_view(account)
+        await committed(self._engine, unit)
+        return view
+
+
+def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosition, field: str) -> None:
+    """Refuse a hold that could not stand."""
+    if position is HoldPosition.OFF and account.policy.never_cut:
+        raise Refused(
+            ErrorCode.CONFLICT,
+            f"{account.name} is protected ('never cut'): nobody can switch its supply off",
+            field=field,
+            value=position.value,
+            remedy="take 'never cut' out of the site file first, if nobody depends on it",
+        )
+    if len(others) >= MOST_HOLDS:
+        raise Refused(
+            ErrorCode.CONFLICT,
+            f"{account.name} has {len(others)} holds, which is as many as there can be",
+            field=field,
+            value=position.value,
+            remedy="lift those that nobody needs any more",
+        )
+
+
+def _id_taken(account: Account, standing: Hold) -> Refused:
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"hold {standing.id!r} of {account.name} stands already as {standing.position.value}"
+        f" ({standing.reason})",
+        field="id",
+        value=standing.id,
+        remedy="give the new one another id, or lift that one first",
+    )

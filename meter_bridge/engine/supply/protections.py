@@ -1,0 +1,179 @@
+"""Guards of an account's meters: shown the newest values, woken by the clock, kept through restarts."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from meter_bridge.core.supply import protection as rules
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import LoadLimit, Reason
+from meter_bridge.core.supply.protection import REST, Guard, Protection, Rule, Trip
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.state.model import UNLIMITED, Account, GuardKey, Meter
+
+LIMITED: Final = (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED)
+"""Reasons under which the load limit of a supply without credit is watched."""
+WHOLE_LOAD: Final = GuardKey("", Protection.LOAD_LIMIT)
+"""The guard of the load over all meters of a supply without credit."""
+POWER: Final = GuardKey("", Protection.POWER_LIMIT)
+"""The guard of the load over all meters, whatever the credit."""
+_LIMITS: Final = (WHOLE_LOAD, POWER)
+
+
+class Seen(NamedTuple):
+    """What came of showing the guards a report."""
+
+    changed: bool = False
+    """One tripped or was reset."""
+    began: bool = False
+    """A value has just become bad."""
+
+
+def watched(account: Account) -> bool:
+    """Say quickly whether a guard may have to see a reading that lies within all limits."""
+    return bool(account.guards) or account.reason in LIMITED or account.policy.power_limit is not None
+
+
+def watch(meter: Meter, report: Report, at: int) -> Seen:
+    """Show the guards what a report says, after its alarms."""
+    account = meter.supply.account
+    present = _rules(account)
+    changed = began = False
+    for protection, bad in _signals(meter, report).items():
+        if protection in present:
+            whole = protection in (Protection.LOAD_LIMIT, Protection.POWER_LIMIT)
+            key = GuardKey("" if whole else meter.id, protection)
+            before = account.guards.get(key, REST)
+            guard = rules.observe(before, present[protection], at, bad=bad)
+            changed |= _keep(account, key, guard, at)
+            began |= before.bad_since is None and guard.bad_since is not None
+    _set_alarm_clock(account)
+    return Seen(changed, began)
+
+
+def tick(account: Account, at: int) -> bool:
+    """Let time pass for the guards; say whether one tripped or was reset."""
+    present = _rules(account)
+    changed = False
+    for key, guard in list(account.guards.items()):
+        rule = present.get(key.protection)
+        after = REST if rule is None else rules.tick(guard, rule, at)
+        changed |= _keep(account, key, after, at)
+    _set_alarm_clock(account)
+    return changed
+
+
+def resume(account: Account, at: int) -> None:
+    """Take the guards up after a time in which nothing was watched; those without a rule or meter end."""
+    if not account.guards:
+        account.guard_at = UNLIMITED
+        return
+    present, meters = _rules(account), {"", *(meter.id for meter in account.meters)}
+    account.guards = {
+        key: rules.resumed(guard, at)
+        for key, guard in account.guards.items()
+        if key.protection in present and key.meter_id in meters
+    }
+    _set_alarm_clock(account)
+
+
+def reset(account: Account) -> None:
+    """Reset every protection by hand; the load limit is the customer's to confirm."""
+    account.guards = {
+        key: guard for key, guard in account.guards.items() if key == WHOLE_LOAD or guard.trip is None
+    }
+    _set_alarm_clock(account)
+
+
+def forget_load(account: Account) -> None:
+    """Begin anew with the load limit of a supply without credit: it holds no more."""
+    if account.guards.pop(WHOLE_LOAD, None) is not None:
+        _set_alarm_clock(account)
+
+
+def confirmed(account: Account) -> None:
+    """Begin anew with every limit of the load: the customer has switched something off."""
+    account.guards = {key: guard for key, guard in account.guards.items() if key not in _LIMITS}
+    _set_alarm_clock(account)
+
+
+def trips(account: Account) -> Mapping[GuardKey, Guard]:
+    """Return the protections that have tripped."""
+    return {key: guard for key, guard in account.guards.items() if key not in _LIMITS and guard.trip}
+
+
+def load_trip(account: Account) -> Trip | None:
+    """Return whether and how the load limit of a supply without credit has tripped."""
+    return account.guards.get(WHOLE_LOAD, REST).trip
+
+
+def power_trip(account: Account) -> Trip | None:
+    """Return whether and how the limit that the supply always has was exceeded."""
+    return account.guards.get(POWER, REST).trip
+
+
+def limit_now(account: Account) -> LoadLimit | None:
+    """Return the limit of the load that holds now."""
+    policy = account.policy
+    if policy.never_cut:
+        return None
+    without_credit = account.reason is Reason.LOAD_LIMITED or load_trip(account) is not None
+    return policy.load_limit if without_credit and policy.load_limit is not None else policy.power_limit
+
+
+def _rules(account: Account) -> Mapping[Protection, Rule]:
+    """Return the rules in force; for who is never cut there are none, so that alarms are all there is."""
+    policy = account.policy
+    if policy.never_cut:
+        return {}
+    found = dict(policy.protections.rules)
+    if policy.power_limit is not None:
+        found[Protection.POWER_LIMIT] = policy.power_limit.rule
+    if policy.load_limit is not None and account.reason in LIMITED:
+        found[Protection.LOAD_LIMIT] = policy.load_limit.rule
+    return found
+
+
+def _signals(meter: Meter, report: Report) -> Mapping[Protection, bool]:
+    """Return what a report shows to be bad or good; what it does not speak of is not seen."""
+    found: dict[Protection, bool] = {}
+    if report.voltage_mv is not None:
+        found[Protection.OVER_VOLTAGE] = meter.voltage_alarm is AlertKind.OVER_VOLTAGE
+        found[Protection.UNDER_VOLTAGE] = meter.voltage_alarm is AlertKind.UNDER_VOLTAGE
+    if report.power_mw is not None:
+        found[Protection.OVERLOAD] = meter.overloaded
+        policy, load = meter.supply.account.policy, _load(meter.supply.account)
+        found[Protection.LOAD_LIMIT] = _above(policy.load_limit, load)
+        found[Protection.POWER_LIMIT] = _above(policy.power_limit, load)
+    return found
+
+
+def _load(account: Account) -> int:
+    """Return the newest power of all meters together."""
+    return sum(meter.power_mw or 0 for meter in account.meters)
+
+
+def _above(limit: LoadLimit | None, load_mw: int) -> bool:
+    """Say whether a load is above a limit."""
+    return limit is not None and load_mw > limit.limit_mw
+
+
+def _keep(account: Account, key: GuardKey, guard: Guard, at: int) -> bool:
+    """Keep a guard, one at rest as nothing; say whether it tripped or was reset."""
+    before = account.guards.get(key, REST)
+    guard = rules.forgotten(guard, at)
+    if guard == REST:
+        account.guards.pop(key, None)
+    else:
+        account.guards[key] = guard
+    return before.trip is not guard.trip
+
+
+def _set_alarm_clock(account: Account) -> None:
+    """Work out when time alone changes a guard."""
+    present = _rules(account)
+    due = (
+        rules.wake_at(guard, present[key.protection])
+        for key, guard in account.guards.items()
+        if key.protection in present
+    )
+    account.guard_at = min((instant for instant in due if instant is not None), default=UNLIMITED)

@@ -1,0 +1,275 @@
+"""Relay commands: the outbox, read-back and retry.
+
+A command goes out only after its decision was committed, only while connected, and only in its newest
+revision;
+it is repeated, with growing pauses, until a report proves the relay there.
+"""
+
+from collections.abc import Callable
+from functools import partial
+import logging
+from typing import Final, Protocol
+
+from meter_bridge.core.supply import relay as rules
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.state.model import Account, Installation, Meter, Place
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.storage import changeset as ops
+
+READ_BACK_MS: Final = 400
+"""Pause between a command and the question whether it was obeyed."""
+TAMPER_MEMORY_MS: Final = 600_000
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Transport(Protocol):
+    """The way to the devices."""
+
+    def switch(self, meter: Meter, position: RelayPosition) -> bool:
+        """Hand over a command; False while there is no way to the device."""
+
+    def query(self, meter: Meter) -> bool:
+        """Ask for a fresh reading; False while there is no way to the device."""
+
+    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+        """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
+
+
+class Relays:
+    """Every relay of the installation that is not yet where it is to be."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        transport: Transport,
+        now: Callable[[], int],
+        steady: Callable[[], int],
+    ) -> None:
+        """Keep where relays are and how to reach them; ``steady`` is never slower, as event time may be."""
+        self.installation = installation
+        self._transport = transport
+        self._now = now
+        self._steady = steady
+        self._sent: dict[str, int] = {}
+        """When each relay was told last, by the steady clock."""
+        self.lets_close: Callable[[Meter], bool] = lambda _meter: True
+        """Says whether a relay may be told to close now, or its device is told something first."""
+        self.on_again: Callable[[Meter], None] = lambda _meter: None
+        """Called when a device was away or restarted."""
+        self._unproven = {meter.id: meter for meter in installation.meters.values() if _is_unproven(meter)}
+        """Relays with work to do; after a start those whose commands were not settled before."""
+        self._read_back: dict[str, int] = {}
+        self._uncommitted: dict[str, int] = {}
+        """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
+
+    def request(self, account: Account, unit: Unit) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the unit."""
+        position = Position.CLOSED if account.state is SupplyState.CONNECTED else Position.OPEN
+        asked = [meter for meter in account.meters if meter.plan.relay_address is not None]
+        moving = [meter for meter in asked if meter.relay.requested is not position]
+        if not moving:
+            return
+        account.revision += 1
+        for meter in moving:
+            meter.relay = rules.request(meter.relay, position, account.revision, unit.at, meter.power_mw)
+            meter.opened_at = None
+            unit.work.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
+            unit.work.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
+            store_relay(meter, unit)
+            self._uncommitted[meter.id] = account.revision
+            unit.after(partial(self._release, meter, account.revision))
+
+    def _release(self, meter: Meter, revision: int) -> None:
+        """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
+        if self._uncommitted.get(meter.id) == revision:
+            del self._uncommitted[meter.id]
+        self.pursue(meter)
+
+    def _outbox_row(self, meter: Meter, at: int) -> dict[str, object]:
+        """Return the outbox row of a relay's newest command."""
+        return {
+            "meter_id": meter.id,
+            "revision": meter.relay.revision,
+            "position": meter.relay.requested,
+            "decision_seq": self.installation.sequences.decision,
+            "created_at": at,
+            "settled_at": None,
+            "outcome": None,
+        }
+
+    def pursue(self, meter: Meter) -> None:
+        """Send a relay's command if it is due, and go on until it is proven."""
+        if rules.retry_at(meter.relay) is None:
+            self._unproven.pop(meter.id, None)
+            return
+        self._unproven[meter.id] = meter
+        self._send_if_due(meter, self._now())
+
+    def _send_if_due(self, meter: Meter, now: int) -> None:
+        """Hand the command over when its time has come."""
+        if meter.relay.requested is None or meter.id in self._uncommitted or not self._is_due(meter, now):
+            return
+        if meter.relay.requested is Position.CLOSED and not self.lets_close(meter):
+            return
+        if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
+            meter.relay = rules.sent(meter.relay, now)
+            self._sent[meter.id] = self._steady()
+            self._read_back[meter.id] = self._steady() + READ_BACK_MS
+
+    def _is_due(self, meter: Meter, now: int) -> bool:
+        """Say whether a command is to go out (again), by event time or, where that stands, by its pause."""
+        due = rules.retry_at(meter.relay)
+        if due is None or due <= now:
+            return due is not None
+        told = self._sent.setdefault(meter.id, self._steady())
+        return meter.relay.attempts > 0 and self._steady() - told >= rules.pause_ms(meter.relay)
+
+    def tick(self) -> None:
+        """Send what is due again and ask back where an answer is due."""
+        now = self._now()
+        for meter in list(self._unproven.values()):
+            if rules.retry_at(meter.relay) is None or meter.id not in self.installation.meters:
+                self._unproven.pop(meter.id, None)
+            else:
+                self._send_if_due(meter, now)
+        for meter_id, due in list(self._read_back.items()):
+            if due <= self._steady():
+                del self._read_back[meter_id]
+                meter_or_none = self._unproven.get(meter_id)
+                if meter_or_none is not None:
+                    self._transport.query(meter_or_none)
+
+    def ask(self, meter: Meter) -> None:
+        """Ask a meter for a fresh reading, where there is a way to it."""
+        self._transport.query(meter)
+
+    def observe(self, meter: Meter, seen: Observation, unit: Unit) -> None:
+        """Take a report of a relay; a change of its proof is stored, told and acted on."""
+        before = meter.relay
+        meter.relay = rules.observe(before, seen)
+        if meter.relay.proof is not before.proof or meter.relay.reported is not before.reported:
+            store_relay(meter, unit)
+        if meter.relay.proof is not before.proof:
+            self._proof_changed(meter, unit)
+        if meter.relay.proof is Proof.DISOBEYS:
+            unit.after(lambda: self.pursue(meter))
+
+    def _proof_changed(self, meter: Meter, unit: Unit) -> None:
+        """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
+        account = meter.supply.account
+        meter.proven_at = unit.at
+        if proven_open(meter.relay):
+            meter.opened_at = unit.at
+        disobeys = meter.relay.proof is Proof.DISOBEYS
+        key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
+        wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
+        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was told so"
+        proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+        if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
+            set_alert(self.installation, account, unit, key, message if disobeys else None)
+        if proven:
+            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
+
+    def told_again(self, meter: Meter, unit: Unit) -> None:
+        """Tell a relay again what it is to be, after its device was away or restarted."""
+        self.on_again(meter)
+        again = rules.restarted(meter.relay)
+        if again is not meter.relay:
+            self._ask(meter, again, unit)
+
+    def demand(self, meter: Meter, unit: Unit) -> None:
+        """Tell a relay again what it is to be, because its device moved it by itself."""
+        self._ask(meter, rules.demanded(meter.relay), unit)
+
+    def _ask(self, meter: Meter, relay: Relay, unit: Unit) -> None:
+        """Keep a relay that is to be told again, and tell it after the commit."""
+        meter.relay = relay
+        store_relay(meter, unit)
+        unit.after(lambda: self.pursue(meter))
+
+    def energy_while_open(self, meter: Meter, unit: Unit) -> None:
+        """Raise tamper: energy was used although the relay was proven open."""
+        meter.tampered_at = unit.at
+        account = meter.supply.account
+        key = AlertKey(AlertKind.TAMPER, account.id, meter.id)
+        set_alert(
+            self.installation,
+            account,
+            unit,
+            key,
+            f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
+        )
+
+    def calm(self, meter: Meter, unit: Unit) -> None:
+        """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
+        if meter.tampered_at is None:
+            return
+        meant_closed = meter.relay.requested is not Position.OPEN
+        if meant_closed or unit.at - meter.tampered_at > TAMPER_MEMORY_MS:
+            meter.tampered_at = None
+            account = meter.supply.account
+            set_alert(
+                self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None
+            )
+
+    def abandon(self, meter: Meter, unit: Unit) -> None:
+        """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
+        if _is_unproven(meter):
+            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
+        meter.relay = Relay(revision=meter.relay.revision)
+        store_relay(meter, unit)
+
+    def resume(self) -> None:
+        """Take up every command that is not proven, as after a start or a reconnection."""
+        for meter in self.installation.meters.values():
+            if meter.plan.relay_address is not None:
+                self.pursue(meter)
+
+
+def _is_unproven(meter: Meter) -> bool:
+    """Say whether a relay was told something that it did not prove yet."""
+    return meter.plan.relay_address is not None and rules.retry_at(meter.relay) is not None
+
+
+def _settled(meter: Meter, at: int, outcome: str) -> dict[str, object]:
+    """Return the row that ends a command of a meter's relay."""
+    return {
+        "row_meter_id": meter.id,
+        "row_revision": meter.relay.revision,
+        "new_settled_at": at,
+        "new_outcome": outcome,
+    }
+
+
+def proven_open(relay: Relay) -> bool:
+    """Say whether a relay was told to open and reported so."""
+    return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+
+
+def says_open(meter: Meter, since: int) -> bool:
+    """Say whether a relay had proven open by an instant, and its device says that it still is."""
+    opened = meter.opened_at is not None and since >= meter.opened_at
+    return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
+
+
+def store_relay(meter: Meter, unit: Unit) -> None:
+    """Add a relay's state to the unit."""
+    relay = meter.relay
+    unit.work.add(
+        ops.UPSERT_RELAY,
+        {
+            "meter_id": meter.id,
+            "requested": relay.requested,
+            "requested_at": relay.requested_at or None,
+            "revision": relay.revision,
+            "reported": relay.reported,
+            "reported_at": relay.reported_at or None,
+            "proof": relay.proof,
+            "proof_at": unit.at,
+        },
+    )

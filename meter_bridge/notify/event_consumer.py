@@ -1,0 +1,255 @@
+"""Making notices of what happened: every durable event is gone through once, whatever restarts between.
+
+The notices of some events and the mark that says how far these go are one transaction, so that none is missed
+and none made twice.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+import json
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.calendar import local_time
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.forecasting.account_forecast import days_left
+from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.entries import read_events
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state import transaction as units
+from meter_bridge.engine.state.model import Account
+from meter_bridge.notify import portfolio_totals, queries
+from meter_bridge.notify.digest import Seen, figures, seen
+from meter_bridge.notify.people import People, Person
+from meter_bridge.notify.rules import RESTLESS, Notice, Unit, notices, topic_of
+from meter_bridge.notify.templates import Facts, Message, Money, digest_message
+from meter_bridge.protocol.messages import Event
+from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.storage import changeset as ops
+
+DAY_MS: Final = 86_400_000
+REPEAT_MS: Final = 3_600_000
+DIGEST: Final = "digest"
+_PAGE: Final = 500
+
+
+class Clerk:
+    """Goes through the events of an engine."""
+
+    def __init__(self, engine: Engine, people: People, link: str | None) -> None:
+        """Keep whom to tell, and the address of the tenant's page."""
+        self._engine = engine
+        self._people = people
+        self._link = link or ""
+        self._mark: queries.Mark | None = None
+        self._zones_of: tuple[int, Mapping[str, ZoneInfo]] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Say whether there is nobody to tell."""
+        people = self._people
+        return not people.staff and people.email is None and people.phone is None
+
+    async def tick(self) -> None:
+        """Make the notices of what happened since the last time, and the digests that are due."""
+        engine = self._engine
+        if self.idle or engine.broken is not None or not engine.running.is_set():
+            return
+        if self._mark is None:
+            stored = await asyncio.to_thread(queries.read_mark, engine.reader, engine.shard)
+            if stored is None:
+                await self._store((), queries.Mark(engine.feed.seq, {}))
+            else:
+                self._mark = stored
+            return
+        await self._go_through(self._mark)
+        if engine.shard.n == 0:
+            await self._sum_up(self._mark)
+
+    async def _go_through(self, mark: queries.Mark) -> None:
+        """Make notices of a page of events."""
+        engine = self._engine
+        upto = min(engine.feed.seq, mark.event_seq + _PAGE)
+        if upto <= mark.event_seq:
+            return
+        happened = await asyncio.to_thread(read_events, engine.reader, mark.event_seq, upto)
+        now = engine.clock.now()
+        told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
+        contacts = await self._contacts(told)
+        made = [notice for event in told for notice in self._notices(event, contacts, now)]
+        made = await self._without_repeats(made, engine.clock.believed())
+        await self._store(made, queries.Mark(happened[-1].seq if happened else upto, mark.digests))
+
+    async def _without_repeats(self, made: Sequence[Notice], now: int) -> list[Notice]:
+        """Leave out what comes and goes and was told to the same person within the hour."""
+        if not any(notice.topic in RESTLESS for notice in made):
+            return list(made)
+        reader, since = self._engine.reader, now - REPEAT_MS
+        recent = set(await asyncio.to_thread(queries.told_within, reader, since, now))
+        kept: list[Notice] = []
+        for notice in made:
+            what = (notice.recipient, notice.topic, notice.account_id)
+            if notice.topic not in RESTLESS or what not in recent:
+                kept.append(notice)
+                recent.add(what)
+        return kept
+
+    async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
+        """Return how the customers of some events want to be told."""
+        accounts = (self._engine.installation.accounts.get(event.account_id or "") for event in told)
+        keys = [(account.id, account.tenancy.n) for account in accounts if account is not None]
+        return await asyncio.to_thread(queries.read_contacts, self._engine.reader, keys)
+
+    def _notices(
+        self, event: Event, contacts: Mapping[tuple[str, int], NotificationSettings], now: int
+    ) -> list[Notice]:
+        """Return the notices of an event."""
+        account = self._engine.installation.accounts.get(event.account_id or "")
+        if event.account_id is not None and account is None:
+            return []
+        unit = None if account is None else self._unit(account, event, contacts, now)
+        return list(notices(event, unit, self._people, self._engine.clock.believed(), self._zone()))
+
+    def _unit(
+        self,
+        account: Account,
+        event: Event,
+        contacts: Mapping[tuple[str, int], NotificationSettings],
+        now: int,
+    ) -> Unit:
+        """Return what is told of an account; a customer hears of nothing before the own time there."""
+        amount = event.data.get("amount")
+        paid = Money(amount, account.site.currency) if isinstance(amount, int) else None
+        contact = contacts.get((account.id, account.tenancy.n)) if account.tenancy.hears(event.seq) else None
+        return unit_of(account, now, self._link, amount=paid, contact=contact)
+
+    def _zone(self) -> ZoneInfo:
+        """Return the time zone of what belongs to no unit: that of the first site."""
+        site = next(iter(self._engine.installation.sites.values()), None)
+        return ZoneInfo("UTC" if site is None else site.time_zone)
+
+    async def _zones(self) -> Mapping[str, ZoneInfo]:
+        """Return the time zone of every site, of other shards as well."""
+        installation = self._engine.installation
+        if self._engine.shard.whole:
+            return {site.id: ZoneInfo(site.time_zone) for site in installation.sites.values()}
+        applied = installation.sequences.applied_here
+        if self._zones_of is None or self._zones_of[0] != applied:
+            self._zones_of = (
+                applied,
+                await asyncio.to_thread(portfolio_totals.read_zones, self._engine.reader),
+            )
+        return self._zones_of[1]
+
+    async def _seen(self) -> list[Seen]:
+        """Return every unit, of other shards as well."""
+        if self._engine.shard.whole:
+            return [seen(account) for account in self._engine.installation.accounts.values()]
+        return await asyncio.to_thread(portfolio_totals.read_units, self._engine.reader)
+
+    async def _sum_up(self, mark: queries.Mark) -> None:
+        """Make the digests whose time of day has come; none is made up for days without a bridge."""
+        wall, made, digests = self._engine.clock.believed(), list[Notice](), dict(mark.digests)
+        zones = await self._zones()
+        for person in self._people.staff.values():
+            local = local_time(wall, _zone_of(person, zones))
+            today = local.date().isoformat()
+            if person.digest is None or local.time() < person.digest or digests.get(person.id, "") >= today:
+                continue
+            if person.id in digests or _just_now(local, person):
+                made.append(await self._digest(person, today, wall))
+            digests[person.id] = today
+        if digests != mark.digests:
+            seq = mark.event_seq if self._mark is None else self._mark.event_seq
+            await self._store(made, queries.Mark(seq, digests))
+
+    async def _digest(self, person: Person, today: str, wall: int) -> Notice:
+        """Return the notice that sums up a person's day; payments are by event time, notices are not."""
+        engine = self._engine
+        accounts = [each for each in await self._seen() if not person.sites or each.site_id in person.sites]
+        paid = await asyncio.to_thread(queries.top_ups_since, engine.reader, engine.clock.now() - DAY_MS)
+        unknown = 0
+        if not person.sites:
+            unknown = await asyncio.to_thread(queries.uncertain_since, engine.reader, wall - DAY_MS)
+        shown = figures(accounts, paid, unknown)
+        told: Message = digest_message(person.language, engine.installation.name, shown)
+        return Notice(0, person.id, DIGEST, told, wall, key=f"{DIGEST} {today}:{person.id}")
+
+    async def _store(self, made: Sequence[Notice], mark: queries.Mark) -> None:
+        """Store notices and mark as one unit."""
+        clock = self._engine.clock
+        unit, made_at = units.Unit(clock.now()), clock.believed()
+        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        row = {
+            "id": queries.mark_id(self._engine.shard),
+            "event_seq": mark.event_seq,
+            "digests": json.dumps(dict(mark.digests)),
+        }
+        unit.work.add(ops.UPSERT_NOTICE_MARK, row)
+        await committed(self._engine, unit)
+        self._mark = mark
+
+
+def unit_of(
+    account: Account,
+    now: int,
+    link: str,
+    *,
+    amount: Money | None = None,
+    contact: NotificationSettings | None = None,
+) -> Unit:
+    """Return what is told of an account as it is now."""
+    zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
+    facts = Facts(
+        unit=account.name,
+        left=Money(available_credit(account), account.site.currency),
+        days=None if left is None else Decimal(left.tenths) / 10,
+        when=None if account.cut_at is None else local_time(account.cut_at, zone),
+        amount=amount,
+        link=link,
+    )
+    return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+
+
+def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:
+    """Return the time zone of a person's first site, or of the first of all."""
+    own = (zone for site_id, zone in zones.items() if site_id in person.sites)
+    return next(own, None) or next(iter(zones.values()), ZoneInfo("UTC"))
+
+
+def _is_news(event: Event, now: int) -> bool:
+    """Say whether an event is of the last day: nobody wants last month's, told after a long pause."""
+    return now - int(datetime.fromisoformat(event.at).timestamp() * 1000) <= DAY_MS
+
+
+def _just_now(local: datetime, person: Person) -> bool:
+    """Say whether a person's first digest is due now, not hours ago."""
+    if person.digest is None:
+        return False
+    due = datetime.combine(local.date(), person.digest, local.tzinfo)
+    return local - due < timedelta(minutes=10)
+
+
+def row_of(notice: Notice, now: int) -> dict[str, object]:
+    """Return a notice as a row."""
+    return {
+        "id": notice.id,
+        "event_seq": notice.event_seq,
+        "recipient": notice.recipient,
+        "topic": notice.topic,
+        "account_id": notice.account_id,
+        "tenancy": notice.tenancy,
+        "alert_id": notice.alert_id,
+        "title": notice.message.title,
+        "body": notice.message.body,
+        "made_at": now,
+        "next_at": notice.due_at,
+        "attempts": 0,
+        "sent": "[]",
+        "ended_at": None,
+        "outcome": None,
+        "sending": None,
+        "uncertain": None,
+    }

@@ -1,0 +1,134 @@
+"""Thresholds that people chose: each is told once when credit falls below the own, until it rises again.
+
+An account that is below when it is first looked at is not told of: who chose the threshold has just seen it.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Final
+
+from meter_bridge.core.money import amount_digits
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.decision import PaymentMode
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.forecasting.account_forecast import days_left
+from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.purchases import units_worth
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.notify import queries
+from meter_bridge.notify.event_consumer import row_of, unit_of
+from meter_bridge.notify.people import People, Person
+from meter_bridge.notify.rules import CUSTOMER, Notice, Own, own_warning
+from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.storage import changeset as ops
+
+PAUSE_MS: Final = 10_000
+SLACK_TENTHS: Final = 5
+"""By how many tenths of a day credit must last longer before a warning of days ends."""
+
+type Who = tuple[str, Person | NotificationSettings]
+"""Recipient and what they chose."""
+
+
+class Watch:
+    """Looks at the accounts for which somebody chose a threshold."""
+
+    def __init__(self, engine: Engine, people: People, link: str | None) -> None:
+        """Keep whom to tell; nothing is read before the first look."""
+        self._engine = engine
+        self._people = people
+        self._link = link or ""
+        self._staff = [each for each in people.staff.values() if _has_any(each)]
+        self._below: dict[str, bool] | None = None
+        self._contacts: Mapping[tuple[str, int], NotificationSettings] = {}
+        self._newest = (0, 0)
+        self._next_at = 0
+
+    async def tick(self) -> None:
+        """Tell who is to be told, at most every ten seconds."""
+        engine = self._engine
+        now, steady = engine.clock.now(), engine.clock.steady()
+        if engine.broken is not None or not engine.running.is_set() or steady < self._next_at:
+            return
+        self._next_at = steady + PAUSE_MS
+        below = await self._read()
+        made: list[Notice] = []
+        changed: dict[str, bool] = {}
+        for account in engine.installation.accounts.values():
+            for recipient, who in self._who(account):
+                for topic, is_low in _judged(account, who, now, recipient, below):
+                    warning = _id(recipient, account, topic)
+                    if is_low and below.get(warning) is False:
+                        seq = max(engine.feed.seq, engine.shard.first + 1)
+                        own = Own(engine.clock.believed(), seq, self._people.language)
+                        told = unit_of(account, now, self._link)
+                        made.append(own_warning(warning, recipient, topic, told, who, own))
+                    if is_low is not below.get(warning):
+                        changed[warning] = is_low
+        if changed:
+            await self._store(made, changed, now)
+
+    async def _read(self) -> dict[str, bool]:
+        """Return what is below, and bring the contacts up to date."""
+        reader = self._engine.reader
+        if self._below is None:
+            self._below = await asyncio.to_thread(queries.own_warnings, reader)
+        newest = await asyncio.to_thread(queries.newest_contact, reader)
+        if newest != self._newest:
+            found = await asyncio.to_thread(queries.all_contacts, reader)
+            self._contacts = {key: each for key, each in found.items() if _has_any(each)}
+            self._newest = newest
+        return self._below
+
+    def _who(self, account: Account) -> Iterator[Who]:
+        """Yield who chose a threshold for an account in which somebody lives and pays first."""
+        if account.tenancy.end is not None or account.policy.payment_mode is not PaymentMode.PREPAYMENT:
+            return
+        for person in self._staff:
+            if not person.sites or account.site.id in person.sites:
+                yield person.id, person
+        contact = self._contacts.get((account.id, account.tenancy.n))
+        if contact is not None and self._people.customer_channels(contact.email, contact.phone):
+            yield CUSTOMER, contact
+
+    async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
+        """Store the notices and what they are about as one unit."""
+        unit, made_at = Unit(now), self._engine.clock.believed()
+        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
+        unit.work.extend(ops.UPSERT_OWN_WARNING, rows)
+        await committed(self._engine, unit)
+        if self._below is not None:
+            self._below |= changed
+
+
+def _has_any(who: Person | NotificationSettings) -> bool:
+    return who.low_credit is not None or who.days_left is not None
+
+
+def _id(recipient: str, account: Account, topic: str) -> str:
+    return f"own {recipient} {account.id} {account.tenancy.n} {topic}"
+
+
+def _judged(
+    account: Account, who: Person | NotificationSettings, now: int, recipient: str, below: Mapping[str, bool]
+) -> Iterator[tuple[str, bool]]:
+    """Yield of each threshold that somebody chose whether the account is below it, with hysteresis."""
+    if who.low_credit is not None:
+        topic = AlertKind.LOW_CREDIT.value
+        slack = account.policy.low_credit_hysteresis if below.get(_id(recipient, account, topic)) else 0
+        left = available_credit(account) + units_worth(account)
+        yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
+    left_days = days_left(account, now)
+    if who.days_left is not None and left_days is not None:
+        topic = AlertKind.DAYS_LEFT.value
+        slack = SLACK_TENTHS if below.get(_id(recipient, account, topic)) else 0
+        yield topic, left_days.tenths < who.days_left * 10 + slack
+
+
+def _amount(limit: Decimal | int, currency: str) -> int:
+    """Return a threshold as an amount; staff write theirs as a decimal for whatever currency."""
+    return limit if isinstance(limit, int) else int(limit.scaleb(amount_digits(currency)))

@@ -1,0 +1,1 @@
+"""Tokens for keypad meters that are never online."""

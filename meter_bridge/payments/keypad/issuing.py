@@ -1,0 +1,127 @@
+"""Issuing keypad tokens for the units that an account bought: each unit once, each count once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Engine as SqlEngine, func, select
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.payments.keypad.tokens import (
+    Keypad,
+    KeypadError,
+    Minted,
+    digits_of,
+    next_tokens,
+    special_token,
+)
+from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
+from meter_bridge.protocol.payments import KeypadToken, KeypadTokenKind, KeypadTokens
+from meter_bridge.storage import changeset as ops, tables
+
+LISTED: Final = 20
+_TABLE: Final = tables.keypad_token
+
+
+class KeypadDesk:
+    """Tokens of the keypad meters of one engine."""
+
+    def __init__(self, engine: Engine, keypads: Mapping[str, Keypad]) -> None:
+        """Keep the meters by their accounts."""
+        self._engine = engine
+        self._keypads = keypads
+        self._one_at_a_time = asyncio.Lock()
+
+    def has(self, account_id: str) -> bool:
+        """Say whether an account has a keypad meter."""
+        return account_id in self._keypads
+
+    async def issue(self, actor: Actor, account: Account, kind: KeypadTokenKind) -> KeypadTokens:
+        """Issue tokens for what was bought and not issued yet, or a special one; return the newest."""
+        keypad = self._keypads.get(account.id)
+        if keypad is None:
+            raise Refused(
+                ErrorCode.NOT_SUPPORTED,
+                f"{account.name} has no keypad meter",
+                field="id",
+                value=account.id,
+                remedy="name it below keypads: in payments.yaml",
+            )
+        async with self._one_at_a_time:
+            minted = await self._due(keypad, account, kind)
+            if minted:
+                await self._keep(actor, keypad, account, minted)
+        since = account.tenancy.start if actor.role is Role.TENANT else 0
+        return await asyncio.to_thread(_newest, self._engine.reader, keypad, since)
+
+    async def _due(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[Minted]:
+        """Return the tokens that are due now."""
+        bought, issued, count = await asyncio.to_thread(_books, self._engine.reader, keypad)
+        try:
+            if kind is not KeypadTokenKind.ADD:
+                return [special_token(count, kind)]
+            return next_tokens(count, max(bought // keypad.unit_wh - issued, 0))
+        except KeypadError as error:
+            raise Refused(
+                ErrorCode.CONFLICT, str(error), field="id", value=account.id, remedy="see docs/payments.md"
+            ) from error
+
+    async def _keep(self, actor: Actor, keypad: Keypad, account: Account, minted: list[Minted]) -> None:
+        """Store tokens before anybody sees their digits; the database refuses a count twice."""
+        unit = unit_of(self._engine, actor)
+        for each in minted:
+            row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
+            row |= {"kind": each.kind.value, "units": each.units, "actor": unit.actor, "at": unit.at}
+            unit.work.add(ops.INSERT_KEYPAD_TOKEN, row)
+        told = {"serial": keypad.serial, "tokens": len(minted), "kind": minted[0].kind.value}
+        told |= {"units": sum(each.units for each in minted), "by": unit.actor}
+        kind = EventKind.KEYPAD_TOKENS
+        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
+        await committed(self._engine, unit)
+
+
+def _books(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
+    """Return the Wh that were bought, less those taken back, the units issued, and the newest count."""
+    entry, posting = tables.journal_entry, tables.posting
+    bought = (
+        select(func.coalesce(func.sum(posting.c.amount), 0))
+        .select_from(posting.join(entry, entry.c.seq == posting.c.entry_seq))
+        .where(
+            posting.c.account_id == keypad.account_id,
+            posting.c.bucket == Bucket.UNITS,
+            entry.c.kind.in_((EntryKind.TOP_UP, EntryKind.REVERSAL)),
+        )
+    )
+    issued = select(func.coalesce(func.sum(_TABLE.c.units), 0), func.coalesce(func.max(_TABLE.c.count), 0))
+    with reader.connect() as connection:
+        units, count = connection.execute(issued.where(_TABLE.c.serial == keypad.serial)).one()
+        return int(connection.execute(bought).scalar_one()), int(units), int(count)
+
+
+def _newest(reader: SqlEngine, keypad: Keypad, since: int) -> KeypadTokens:
+    """Return the newest tokens of a meter with their digits, made anew from its key."""
+    query = select(_TABLE).where(_TABLE.c.serial == keypad.serial, _TABLE.c.at >= since)
+    with reader.connect() as connection:
+        rows = connection.execute(query.order_by(_TABLE.c.count.desc()).limit(LISTED)).mappings().all()
+    return KeypadTokens(
+        serial=keypad.serial,
+        unit_wh=keypad.unit_wh,
+        tokens=tuple(
+            KeypadToken(
+                token=digits_of(keypad, Minted(row["count"], KeypadTokenKind(row["kind"]), row["units"])),
+                kind=KeypadTokenKind(row["kind"]),
+                units=row["units"],
+                wh=row["units"] * keypad.unit_wh,
+                count=row["count"],
+                at=iso(row["at"]),
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,188 @@
+"""Booking what payments come to: each step once, in one transaction with its entry of the journal."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, override
+
+from sqlalchemy import select
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.ledger import journal
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
+from meter_bridge.core.money import MAX_AMOUNT
+from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.accounts.reversals import Reversal
+from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.credit import credit_now
+from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.journal import entry_id
+from meter_bridge.engine.operations.operation import Operation, check_amount
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.payments.orders.order import Step
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult
+from meter_bridge.storage import changeset as ops, tables
+
+KEY_LENGTH: Final = 200
+"""Longest id of a payment, so that with its provider's it still fits an idempotency key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """What is written down beside an entry."""
+
+    provider: str
+    name: str
+    """The provider's name as customers read it."""
+    step: Step
+    key: str
+    payment_id: str
+    order_id: str | None
+    amount: int
+    note: str = ""
+    tenancy: int | None = None
+    """Tenancy of the order, whose customer alone it concerns; None where a person said whose it is."""
+
+    def check_tenancy(self, account: Account) -> None:
+        """Refuse a step of a customer who moved out since it was decided, for a person to decide anew."""
+        if self.tenancy is not None and (
+            account.tenancy.n != self.tenancy or account.tenancy.end is not None
+        ):
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} who ordered this payment has moved out",
+                remedy="'meter-bridge payments waiting' shows it",
+            )
+
+    @property
+    def operation_key(self) -> str:
+        """Return the idempotency key: the provider's id of what is booked."""
+        return f"{self.provider}:{self.key}"
+
+    def row(self, account_id: str | None, entry: str | None, unit: Unit) -> dict[str, object]:
+        """Return the row of ``payment_booking``."""
+        return {
+            "provider": self.provider,
+            "step": self.step.value,
+            "key": self.key,
+            "payment_id": self.payment_id,
+            "order_id": self.order_id,
+            "account_id": account_id,
+            "amount": self.amount,
+            "entry_id": entry,
+            "actor": unit.actor,
+            "note": self.note,
+            "at": unit.at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CreditPayment(Operation[TopUpResult]):
+    """Money that a provider received becomes credit, whatever the account's limits: it was paid."""
+
+    slip: Slip
+
+    name: ClassVar[str] = "payment"
+    answer: ClassVar[type] = TopUpResult
+
+    @override
+    def content(self) -> list[object]:
+        return [self.slip.amount, self.slip.order_id]
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        self.slip.check_tenancy(account)
+        room = MAX_AMOUNT - abs(credit_now(account).balance)
+        check_amount(account, self.slip.amount, 1, room, "a payment")
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+        top_up = TopUp(self.slip.amount, self.slip.name[:METHOD_LENGTH], self.slip.payment_id)
+        seq, result = top_up.carry_out(engine, account, unit)
+        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
+        return seq, result
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack(CreditPayment):
+    """Money that a provider has again after a refund or charge-back was undone."""
+
+    name: ClassVar[str] = "payment_given_back"
+
+
+@dataclass(slots=True)
+class TakeBack(BookOperation):
+    """A refund or charge-back at the provider: an entry of its own that names the top-up.
+
+    The first that takes everything back gives unused units back as well, as a reversal does; a part of a
+    payment is taken from the balance.
+    """
+
+    slip: Slip
+    entry: str
+    """The top-up that it concerns."""
+    whole: bool
+    """Nothing of the payment was taken back before, and this takes everything."""
+    first: bool
+    """The bridge itself booked no reversal of it before: one that there is was booked by a person."""
+    reversal: Reversal = field(init=False)
+
+    name: ClassVar[str] = "payment_taken_back"
+    alone: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self.reversal = Reversal(requests.Reversal(entry=self.entry, reason=self.slip.note))
+
+    @override
+    def content(self) -> list[object]:
+        return [self.slip.amount, self.entry]
+
+    @override
+    def look_up(self, engine: Engine, account_id: str) -> None:
+        """Find the top-up; raises ``Refused`` with ALREADY_REVERSED where a person took it back."""
+        if self.whole:
+            self.reversal.look_up(engine, account_id)
+        if self.whole or not self.first:
+            return
+        entry = tables.journal_entry.c
+        query = select(entry.id).where(
+            entry.account_id == account_id, entry.refers_to == self.entry, entry.kind == EntryKind.REVERSAL
+        )
+        with engine.reader.connect() as connection:
+            found = connection.execute(query).scalar()
+        if found is not None:
+            raise Refused(
+                ErrorCode.ALREADY_REVERSED,
+                f"entry {self.entry} was taken back by {found}",
+                field="entry",
+                value=self.entry,
+                remedy="nothing is to be done",
+            )
+
+    @override
+    def check(self, engine: Engine, account: Account) -> None:
+        self.slip.check_tenancy(account)
+        if self.whole:
+            self.reversal.check(engine, account)
+
+    @override
+    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        if self.whole:
+            seq, result = self.reversal.carry_out(engine, account, unit)
+        else:
+            seq, result = self._part(engine, account, unit)
+        entry = None if seq is None else entry_id(seq)
+        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
+        return seq, result
+
+    def _part(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+        settle_all(engine.installation, account, unit)
+        detail = {"amount": -self.slip.amount, "reason": self.slip.note, "reference": self.slip.key}
+        seq = None
+        if self.slip.amount:
+            moved: dict[str, int] = {Bucket.BALANCE: self.slip.amount}
+            postings = journal.entry(account.site.currency, moved, against=Bucket.FUNDS)
+            entry = Entry(EntryKind.REFUND, postings, self.slip.note, detail, self.entry)
+            seq = book_entry(engine, account, unit, entry)
+        return self.result(engine, account, unit, seq, detail)

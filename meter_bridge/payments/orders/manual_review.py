@@ -1,0 +1,185 @@
+"""What a person decides on payments that no order explains: credit them, or say that they were returned."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.money import MoneyError, amount_digits, format_amount
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.bookings import CreditPayment, Slip
+from meter_bridge.payments.orders.order import Case, Order, Step, Trouble, Waiting, waiting
+from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.orders.service import Cashier
+from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.protocol.payment_requests import PaymentDecision
+from meter_bridge.protocol.payments import PaymentDecided, WaitingPayment, WaitingPayments
+
+type FindAccount = Callable[[Actor, str], Account]
+_WHY: Final = {
+    Trouble.WRONG_AMOUNT: "what was paid is not what was ordered",
+    Trouble.WRONG_CURRENCY: "it was paid in another currency than was ordered",
+    Trouble.SECOND_PAYMENT: "the order was paid already, by another payment",
+    Trouble.UNKNOWN_ORDER: "it names no order",
+    Trouble.CLOSED_ACCOUNT: "the customer who ordered it has moved out",
+}
+
+
+class Desk:
+    """Where the landlord looks at payments that wait."""
+
+    def __init__(
+        self, engine: Engine, operations: Operations, cashier: Cashier, account: FindAccount
+    ) -> None:
+        """Keep what decisions go through; ``account`` finds an account that an actor may see."""
+        self._engine = engine
+        self._operations = operations
+        self._cashier = cashier
+        self._account = account
+
+    async def waiting(self, actor: Actor) -> WaitingPayments:
+        """Return what waits for a person and what the actor may see of it."""
+        found = []
+        for subject in await asyncio.to_thread(order_queries.unsettled, self._engine.reader):
+            case = await self._cashier.stepping.case(subject)
+            if self._cashier.hearing.tells_of(case) and await self._sees(actor, case.order):
+                found += [self._view(subject, case, each) for each in waiting(case)]
+        return WaitingPayments(tuple(found))
+
+    async def _sees(self, actor: Actor, order: Order | None) -> bool:
+        """Say whether an actor may see an order; one without an account is the installation's."""
+        if EVERYTHING in actor.sites:
+            return True
+        if order is None:
+            return False
+        if not self._cashier.stepping.is_here(order.account_id):
+            site = await asyncio.to_thread(order_queries.site_of, self._engine.reader, order.account_id)
+            return site is not None and actor.sees(order.account_id, site)
+        account = self._engine.installation.accounts.get(order.account_id)
+        return account is not None and actor.sees(account.id, account.site.id)
+
+    def _view(self, subject: Subject, case: Case, one: Waiting) -> WaitingPayment:
+        told = one.told
+        return WaitingPayment(
+            provider=subject.provider,
+            provider_name=self._cashier.name_of(subject.provider),
+            payment=told.payment_id or "",
+            reversal=told.reversal_id,
+            reason=one.trouble.value,
+            message=_message(case, one),
+            amount=told.amount,
+            currency=told.currency,
+            amount_digits=None if told.currency is None else amount_digits(told.currency),
+            order=None if case.order is None else case.order.id,
+            account_id=None if case.order is None else case.order.account_id,
+            heard_at=iso(told.happened_at or (case.order.created_at if case.order else 0)),
+        )
+
+    async def decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        """Credit a payment that waits to an account, or dismiss it; each once."""
+        async with self._cashier.hearing.alone:
+            decided = await self._decide(actor, asked)
+        await self._cashier.hearing.sweep(decided=True)
+        return decided
+
+    async def _decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        order_id = await asyncio.to_thread(
+            order_queries.order_of_payment, self._engine.reader, asked.provider, asked.payment
+        )
+        subject = Subject(asked.provider, order_id, asked.payment)
+        case = await self._cashier.stepping.case(subject)
+        one = next((each for each in waiting(case) if each.told.payment_id == asked.payment), None)
+        if one is None or one.told.reversal_id is not None or not await self._sees(actor, case.order):
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"payment {asked.payment!r} does not wait for a decision",
+                field="payment",
+                value=asked.payment,
+                remedy="'meter-bridge payments waiting' shows those that do",
+            )
+        entry = None
+        if asked.decision == "credit":
+            entry = await self._credit(actor, asked, case, one)
+        else:
+            await self._dismiss(actor, asked, case)
+        await self._tell(actor, asked, case)
+        return PaymentDecided(
+            provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
+        )
+
+    async def _credit(self, actor: Actor, asked: PaymentDecision, case: Case, one: Waiting) -> str:
+        """Credit what was paid, as the provider told it and a person vouches for it."""
+        account_id = asked.account or (case.order.account_id if case.order else None)
+        if account_id is None:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                "it is not said to which account the payment goes",
+                field="account",
+                remedy="name the account",
+            )
+        account = self._account(actor, account_id)
+        told = one.told
+        if told.amount is None or told.currency != account.site.currency:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                f"it was paid in {told.currency} and {account.id} is kept in {account.site.currency}",
+                field="account",
+                value=account.id,
+                remedy="return it to who paid and dismiss it, or book a top-up of what it came to",
+            )
+        slip = self._slip(asked, case, Step.CREDIT, told.amount)
+        result, _ = await self._operations.run(actor, account.id, CreditPayment(slip), slip.operation_key)
+        return result.top_up.id
+
+    async def _dismiss(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
+        slip = self._slip(asked, case, Step.DISMISS, 0)
+        account_id = None if case.order is None else case.order.account_id
+        await self._cashier.stepping.note(actor, slip, account_id, asked.reason)
+
+    def _slip(self, asked: PaymentDecision, case: Case, step: Step, amount: int) -> Slip:
+        return Slip(
+            provider=asked.provider,
+            name=self._cashier.name_of(asked.provider),
+            step=step,
+            key=asked.payment,
+            payment_id=asked.payment,
+            order_id=None if case.order is None else case.order.id,
+            amount=amount,
+            note=asked.reason,
+        )
+
+    async def _tell(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
+        unit = unit_of(self._engine, actor)
+        data: dict[str, object] = {"provider": asked.provider, "payment": asked.payment}
+        data |= {"decision": asked.decision}
+        data |= {"reason": asked.reason, "by": unit.actor}
+        account_id = asked.account or (case.order.account_id if case.order else None)
+        if case.order is not None and account_id == case.order.account_id:
+            data["tenancy"] = case.order.tenancy
+        announce(self._engine.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data)
+        await committed(self._engine, unit)
+
+
+def _message(case: Case, one: Waiting) -> str:
+    """Return for people what was told and why it waits."""
+    told, order = one.told, case.order
+    what = "A refund or charge-back" if told.reversal_id else "A payment"
+    text = f"{what} of {_shown(told.amount, told.currency)} waits: {_WHY[one.trouble]}"
+    if one.trouble in (Trouble.WRONG_AMOUNT, Trouble.WRONG_CURRENCY) and order is not None:
+        text += f", {_shown(order.amount, order.currency)}"
+    return text
+
+
+def _shown(amount: int | None, currency: str | None) -> str:
+    if amount is None or currency is None:
+        return "an unknown amount"
+    try:
+        return format_amount(amount, currency)
+    except MoneyError:
+        return f"an amount in {currency!r}"

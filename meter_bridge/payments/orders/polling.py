@@ -1,0 +1,111 @@
+"""Asking providers what became of orders of which nothing is heard: no webhook may ever come."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+import logging
+from typing import Final
+
+from meter_bridge.api.port import Refused
+from meter_bridge.engine.engine import Engine
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.booking_steps import Stepping
+from meter_bridge.payments.orders.order import Order, State, state_of
+from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.orders.view import started_of
+from meter_bridge.payments.orders.webhooks import Hearing
+from meter_bridge.payments.providers.provider import Provider, ProviderDownError
+from meter_bridge.protocol.messages import ErrorCode
+
+_LOGGER: Final = logging.getLogger(__name__)
+PAUSES_MS: Final = (15_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000)
+"""Pauses before a provider is asked again; the last one goes on."""
+FOR_MS: Final = 26 * 3_600_000
+"""How long a provider is asked; a page of Stripe's is good for 24 hours."""
+AGAIN_MS: Final = 2_000
+"""A customer who looks makes the bridge ask no more often than this."""
+ANSWER_S: Final = 8.0
+_UNDECIDED: Final = frozenset({State.OPEN, State.PENDING, State.FAILED})
+
+
+class Asking:
+    """Follows orders until something final is known of them."""
+
+    def __init__(
+        self, engine: Engine, stepping: Stepping, hearing: Hearing, providers: Mapping[str, Provider]
+    ) -> None:
+        """Follow the orders that were made before the start and not paid."""
+        self._engine = engine
+        self._stepping = stepping
+        self._hearing = hearing
+        self._providers = providers
+        self._times: dict[str, int] = {}
+        self._last: dict[str, int] = {}
+        self.follow(order_queries.unpaid_since(engine.reader, engine.clock.now() - FOR_MS, engine.shard))
+
+    def follow(self, orders: Iterable[Order]) -> None:
+        """Begin to ask for orders."""
+        for order in orders:
+            self._times[order.id], self._last[order.id] = 0, self._engine.clock.steady()
+
+    async def look(self, order: Order) -> None:
+        """Ask because a customer looks, unless that was done a moment ago."""
+        last = self._last.get(order.id)
+        if last is not None and self._can_store() and self._engine.clock.steady() - last >= AGAIN_MS:
+            await self._ask(order)
+
+    async def tick(self) -> None:
+        """Ask for the orders that are due, and follow no more those of which something final is known."""
+        now, steady = self._engine.clock.now(), self._engine.clock.steady()
+        for order_id in list(self._times):
+            if not self._can_store():
+                return
+            if self._is_due(order_id, steady):
+                order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
+                if order is None or now - order.created_at > FOR_MS:
+                    self._forget(order_id)
+                elif self._is_due(order_id, steady):  # no customer looked meanwhile
+                    await self._ask(order)
+
+    def _is_due(self, order_id: str, steady: int) -> bool:
+        """Say whether it is time to ask for an order that is still followed."""
+        times = self._times.get(order_id)
+        if times is None:
+            return False
+        return steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]
+
+    def _can_store(self) -> bool:
+        """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
+        return self._engine.broken is None and self._engine.running.is_set()
+
+    def _forget(self, order_id: str) -> None:
+        self._times.pop(order_id, None)
+        self._last.pop(order_id, None)
+
+    async def _ask(self, order: Order) -> None:
+        """Ask a provider what became of an order; again later where nothing is answered or stored."""
+        self._times[order.id] += 1
+        self._last[order.id] = self._engine.clock.steady()
+        case = await self._stepping.case(Subject(order.provider, order.id, None))
+        if state_of(case) not in _UNDECIDED:
+            self._forget(order.id)
+            return
+        provider, started = self._providers.get(order.provider), started_of(case)
+        if provider is None or started is None or started.handle is None:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                found = await provider.ask(order, started.handle)
+        except (ProviderDownError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+            _LOGGER.warning("%s was asked for %s: %s", order.provider, order.id, why)
+            return
+        try:
+            for told in found:
+                await self._hearing.take(order.provider, told)
+        except Refused as refused:
+            if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
+                raise
+            what = "What %s told of %s could not be settled yet, it is asked again: %s"
+            _LOGGER.warning(what, order.provider, order.id, refused.message)
+            if order.id in self._times:
+                self._times[order.id] = 0  # the next pause is the first one's, not up to an hour

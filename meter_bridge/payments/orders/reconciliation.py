@@ -1,0 +1,169 @@
+"""Reconciling: what a provider's statement and the journal say of payments, and what either lacks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, RowMapping, select
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.money import amount_digits
+from meter_bridge.payments.orders.order import Kind, Step
+from meter_bridge.payments.orders.statement_file import Line, StatementFile, first_and_last
+from meter_bridge.protocol.payments import Difference, Reconciliation
+from meter_bridge.storage import tables
+
+
+@dataclass(slots=True)
+class Booked:
+    """What the journal holds of a payment, or of one of its reversals."""
+
+    account_id: str | None
+    currency: str
+    amount: int = 0
+    """What was credited; of a reversal what was taken back, negative."""
+    net: int = 0
+    entry_id: str | None = None
+    at: int = 0
+    payment: str = ""
+    """Of a reversal, its payment."""
+    dismissed: bool = False
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything that was booked and heard of a provider."""
+
+    booked: dict[str, Booked] = field(default_factory=dict)
+    heard: dict[str, str | None] = field(default_factory=dict)
+    """Payments that were told, with the account of their order."""
+
+
+def books_of(reader: Engine, provider: str) -> Books:
+    """Return what was booked and heard of a provider's payments."""
+    booking, event, order = tables.payment_booking, tables.payment_event, tables.payment_order
+    account = tables.account.join(tables.site, tables.site.c.id == tables.account.c.site_id)
+    found = Books()
+    with reader.connect() as connection:
+        query = select(tables.account.c.id, tables.site.c.currency).select_from(account)
+        currencies = {row[0]: row[1] for row in connection.execute(query)}
+        rows = connection.execute(select(booking).where(booking.c.provider == provider)).mappings()
+        for row in sorted(rows, key=lambda each: (each["at"], each["step"] != Step.CREDIT)):
+            _add(found.booked, row, currencies.get(row["account_id"], ""))
+        told = (
+            select(event.c.payment_id, order.c.account_id)
+            .select_from(event.outerjoin(order, order.c.id == event.c.order_id))
+            .where(event.c.provider == provider, event.c.kind == Kind.SUCCEEDED)
+        )
+        for payment, account_id in connection.execute(told):
+            found.heard[payment] = account_id or found.heard.get(payment)
+    return found
+
+
+def _add(booked: dict[str, Booked], row: RowMapping, currency: str) -> None:
+    """Add a booking to its payment, and a reversal also under its own id."""
+    payment, key, amount = str(row["payment_id"]), str(row["key"]), int(str(row["amount"]))
+    account = None if row["account_id"] is None else str(row["account_id"])
+    whole = booked.setdefault(payment, Booked(account, currency))
+    whole.net += amount
+    if row["step"] in (Step.CREDIT, Step.DISMISS):
+        whole.account_id, whole.currency = account, currency or whole.currency
+        whole.amount += amount
+        whole.at, whole.dismissed = int(str(row["at"])), row["step"] == Step.DISMISS
+        whole.entry_id = None if row["entry_id"] is None else str(row["entry_id"])
+    if row["step"] == Step.TAKE_BACK:
+        entry = None if row["entry_id"] is None else str(row["entry_id"])
+        at = int(str(row["at"]))
+        booked[key] = Booked(account, currency, amount, amount, entry, at, payment)
+
+
+def reconcile(
+    provider: str, file: StatementFile, books: Books, first: str | None, last: str | None
+) -> Reconciliation:
+    """Compare a statement with the books of its period: that which is named, or the statement's own."""
+    own_first, own_last = first_and_last(file.lines)
+    first, last = first or own_first, last or own_last
+    sums = _summed(file.lines)
+    matched, total, differences = 0, 0, list[Difference]()
+    for payment, lines in sums.items():
+        found = _compare(payment, lines, books)
+        if found is None:
+            matched, total = matched + 1, total + sum(each.amount for each in lines)
+        else:
+            differences.append(found)
+    differences += _missing_there(sums, books, first, last)
+    currencies = {each.currency for each in file.lines}
+    currency = currencies.pop() if len(currencies) == 1 else None
+    return Reconciliation(
+        provider=provider,
+        first_day=first or None,
+        last_day=last or None,
+        columns=dict(file.columns),
+        matched=matched,
+        matched_amount=total if currency else None,
+        currency=currency,
+        amount_digits=None if currency is None else amount_digits(currency),
+        differences=tuple(differences),
+        unreadable=tuple(file.unreadable),
+    )
+
+
+def _summed(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    sums: dict[str, list[Line]] = {}
+    for line in lines:
+        sums.setdefault(line.payment, []).append(line)
+    return sums
+
+
+def _compare(payment: str, lines: Sequence[Line], books: Books) -> Difference | None:
+    """Return how a payment of the statement differs from the books, or None where it does not."""
+    amount, currency = sum(each.amount for each in lines), lines[0].currency
+    booked = books.booked.get(payment)
+    if booked is None or booked.dismissed:
+        account = books.heard.get(payment)
+        reason = "dismissed" if booked else "waiting" if payment in books.heard else "never_told"
+        return _difference(payment, lines, "not_booked", reason, None, account)
+    if currency == booked.currency and amount in (booked.amount, booked.net):
+        return None
+    reason = "currency" if currency != booked.currency else "amount"
+    return _difference(payment, lines, "different", reason, booked, booked.account_id)
+
+
+def _difference(
+    payment: str, lines: Sequence[Line], kind: str, reason: str, booked: Booked | None, account: str | None
+) -> Difference:
+    line = lines[0] if lines else None
+    return Difference(
+        payment=payment,
+        kind=kind,
+        reason=reason,
+        line=None if line is None else line.number,
+        stated=sum(each.amount for each in lines) if lines else None,
+        booked=None if booked is None else booked.amount,
+        currency=line.currency if line else booked.currency if booked else "",
+        amount_digits=amount_digits(line.currency if line else booked.currency if booked else "XXX"),
+        account_id=account,
+        entry=None if booked is None else booked.entry_id,
+        day=(line.day or None) if line else iso(booked.at)[:10] if booked else None,
+    )
+
+
+def _missing_there(
+    sums: Mapping[str, Sequence[Line]], books: Books, first: str, last: str
+) -> list[Difference]:
+    """Return what was booked in the period and is not on the statement."""
+    found = []
+    for payment, booked in books.booked.items():
+        named = payment in sums or booked.payment in sums
+        if not named and booked.amount and not booked.dismissed and _within(booked.at, first, last):
+            found.append(_difference(payment, (), "not_stated", "missing", booked, booked.account_id))
+    return found
+
+
+def _within(at: int, first: str, last: str) -> bool:
+    """Say whether an instant is in a period of days; one that is not named has no end.
+
+    A payment of the first or last day may be on the next statement of a provider in another time zone, and is
+    told all the same: better asked for once too often.
+    """
+    day = iso(at)[:10]
+    return (not first or day >= first) and (not last or day <= last)

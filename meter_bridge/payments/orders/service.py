@@ -1,0 +1,244 @@
+"""The cashier: customers' orders. Each is stored before anybody is sent to pay."""
+
+import asyncio
+from dataclasses import dataclass
+import json
+import logging
+import secrets
+from typing import Final
+from weakref import WeakValueDictionary
+
+from meter_bridge.api.port import Actor, Refused
+from meter_bridge.engine.accounts.top_ups import TopUp
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, check_text, closed, committed
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.booking_steps import Stepping
+from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.orders.view import payment_view, started_of
+from meter_bridge.payments.orders.webhooks import Hearing
+from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError
+from meter_bridge.payments.providers.settings_file import ProvidersFile
+from meter_bridge.payments.vouchers.batches import ALPHABET
+from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.protocol.payment_requests import PaymentOrder
+from meter_bridge.protocol.payments import PaymentList, PaymentView
+from meter_bridge.storage import changeset as ops
+
+REFERENCE_LENGTH: Final = 8
+HOUR_MS: Final = 3_600_000
+MOST_PER_HOUR: Final = 30
+"""Orders of one account; each costs a call to the provider."""
+LISTED: Final = 50
+START_S: Final = 20.0
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """Who pays: an account and its tenancy then."""
+
+    account_id: str
+    tenancy: int
+
+    @classmethod
+    def of(cls, account: Account) -> _Customer:
+        """Return the present customer of an account."""
+        return cls(account.id, account.tenancy.n)
+
+
+class Cashier:
+    """Orders and payments of one engine."""
+
+    def __init__(self, engine: Engine, operations: Operations, file: ProvidersFile) -> None:
+        """Keep the providers, and take up what was ordered and heard before the start."""
+        self._engine = engine
+        self._opening: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self.file = file
+        self.stepping = Stepping(engine, operations, self.name_of)
+        self.hearing = Hearing(engine, self.stepping, file.providers)
+        self._asking = Asking(engine, self.stepping, self.hearing, file.providers)
+
+    def name_of(self, provider_id: str) -> str:
+        """Return the name of a provider, also of one that is configured no more."""
+        provider = self.file.providers.get(provider_id)
+        return provider_id if provider is None else provider.name
+
+    def offered(self, account: Account) -> list[Provider]:
+        """Return the providers with which the customer of an account may pay."""
+        site = account.site
+        return [each for each in self.file.providers.values() if each.takes(site.currency, site.id)]
+
+    async def open(
+        self, actor: Actor, account: Account, asked: PaymentOrder, key: str
+    ) -> tuple[PaymentView, bool]:
+        """Make an order and let the customer pay it, once per key; a double click is one order."""
+        check_text("Idempotency-Key", key, KEY_LENGTH)
+        provider = self._provider(account, asked.provider)
+        top_up, customer = TopUp.asked(account, asked.amount, provider.name, None), _Customer.of(account)
+        lock = self._opening.setdefault((account.id, key), asyncio.Lock())
+        async with lock:
+            order, known = await self._order(actor, customer, provider, top_up, key)
+            await self._start(provider, order)
+            return await self.view(order), known
+
+    def _provider(self, account: Account, provider_id: str) -> Provider:
+        """Return a provider that is offered; raises ``Refused`` otherwise."""
+        offered = {each.id: each for each in self.offered(account)}
+        if provider_id not in offered:
+            names = ", ".join(offered)
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                "this way to pay is not offered here",
+                field="provider",
+                value=provider_id,
+                remedy=f"choose from {names}" if offered else "use a voucher, or pay the landlord",
+            )
+        return offered[provider_id]
+
+    async def _order(
+        self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
+    ) -> tuple[Order, bool]:
+        """Return the order of a key, made now unless it was before."""
+        reader = self._engine.reader
+        known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
+        if known is None:
+            top_up.check(self._engine, self._account_of(customer))
+            await self._refuse_too_many(customer.account_id)
+            return await self._make(actor, customer, provider, top_up.amount, key), False
+        same = (known.provider, known.amount, known.tenancy)
+        if same != (provider.id, top_up.amount, customer.tenancy):
+            raise Refused(
+                ErrorCode.IDEMPOTENCY_CONFLICT,
+                "this key was used before for another payment",
+                field="Idempotency-Key",
+                value=key,
+                remedy="use a new key for a new payment",
+            )
+        return known, True
+
+    async def _refuse_too_many(self, account_id: str) -> None:
+        since = self._engine.clock.now() - HOUR_MS
+        made = await asyncio.to_thread(order_queries.orders_since, self._engine.reader, account_id, since)
+        if made >= MOST_PER_HOUR:
+            raise Refused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "too many payments were begun and not made within the last hour",
+                remedy="finish one of them, or try again in an hour",
+            )
+
+    def _account_of(self, customer: _Customer) -> Account:
+        """Return a customer's account as it is now: the state may have been read anew since they asked."""
+        account = self._engine.installation.accounts.get(customer.account_id)
+        if account is None:
+            raise closed(customer.account_id)
+        if account.tenancy.end is not None:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"nobody lives in {account.name}: it takes no payments",
+                remedy="move the next customer in first",
+            )
+        if account.tenancy.n != customer.tenancy:
+            raise Refused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} has moved out meanwhile; nothing was ordered",
+                remedy="look who lives there now, and ask again",
+            )
+        return account
+
+    async def _make(
+        self, actor: Actor, customer: _Customer, provider: Provider, amount: int, key: str
+    ) -> Order:
+        """Store a new order."""
+        account = self._account_of(customer)
+        unit = unit_of(self._engine, actor)
+        order = Order(
+            id=f"pay-{secrets.token_hex(12)}",
+            account_id=account.id,
+            tenancy=account.tenancy.n,
+            provider=provider.id,
+            amount=amount,
+            currency=account.site.currency,
+            reference="".join(secrets.choice(ALPHABET) for _ in range(REFERENCE_LENGTH)),
+            actor=unit.actor,
+            created_at=unit.at,
+        )
+        row = {name: getattr(order, name) for name in Order.__slots__} | {"key": key}
+        unit.work.add(ops.INSERT_PAYMENT_ORDER, row)
+        told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
+        kind = EventKind.PAYMENT_ORDERED
+        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
+        await committed(self._engine, unit)
+        self._asking.follow([order])
+        return order
+
+    async def _start(self, provider: Provider, order: Order) -> None:
+        """Let the customer pay, unless the order was started before."""
+        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        if started_of(case) is not None or case.credited:
+            return
+        try:
+            async with asyncio.timeout(START_S):
+                started = await provider.start(order, self._links(order))
+        except (ProviderDownError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+            _LOGGER.warning("%s could not start %s: %s", provider.id, order.id, why)
+            raise _unavailable(provider) from error
+        detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
+        event_id, text = f"start:{order.id}", json.dumps(detail)
+        told = Told(event_id=event_id, kind=Kind.STARTED, order_id=order.id, detail=text)
+        await self.hearing.keep(provider.id, told, order)
+
+    def _links(self, order: Order) -> Links | None:
+        """Return where a provider sends the customer afterwards, where the page's address is known."""
+        page = self.file.page
+        if page is None:
+            return None
+        return Links(f"{page}/my/paid#{order.id}", f"{page}/my/cancelled#{order.id}")
+
+    async def view(self, order: Order) -> PaymentView:
+        """Return an order as it goes over the wire."""
+        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        return payment_view(case, self.name_of(order.provider))
+
+    async def list(self, account: Account, tenancy: int | None) -> PaymentList:
+        """Return the newest orders of an account, of one tenancy or of all."""
+        reader = self._engine.reader
+        found = await asyncio.to_thread(order_queries.orders_of, reader, account.id, tenancy, LISTED)
+        return PaymentList(tuple([await self.view(each) for each in found]))
+
+    async def look(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
+        """Return an order; where nothing was heard of it yet, its provider is asked first."""
+        order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
+        if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
+            raise Refused(
+                ErrorCode.NOT_FOUND,
+                f"account {account.id} has no payment {order_id!r}",
+                field="payment",
+                value=order_id,
+                remedy=f"GET /api/v1/accounts/{account.id}/payments lists those that there are",
+            )
+        await self._asking.look(order)
+        return await self.view(order)
+
+    async def tick(self) -> None:
+        """Settle what a stop left behind, and ask providers that are silent."""
+        if self._engine.broken is None and self._engine.running.is_set():
+            await self.hearing.sweep()
+            await self._asking.tick()
+
+
+def _unavailable(provider: Provider) -> Refused:
+    """Return the refusal where a provider does not do what is asked."""
+    return Refused(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        f"{provider.name} does not answer; nothing was paid",
+        field="provider",
+        value=provider.id,
+        remedy="try again in a minute, or use a voucher",
+    )

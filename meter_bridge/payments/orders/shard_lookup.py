@@ -1,0 +1,45 @@
+"""Which shard's bridge takes what a provider tells, where several bridges share the sites."""
+
+from typing import Final
+
+from sqlalchemy import Engine
+
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.order import Order, Told
+from meter_bridge.storage import tables
+from meter_bridge.storage.shards import shard_of_account
+
+NOBODY_S: Final = 0
+"""The shard that takes what belongs to no order."""
+
+
+def order_told(reader: Engine, provider: str, told: Told) -> Order | None:
+    """Return the order that a provider names, by its id or by the reference that a customer typed."""
+    order = None
+    if told.order_id is not None:
+        order = order_queries.order_of(reader, told.order_id)
+    elif told.reference is not None:
+        order = order_queries.order_by_reference(reader, provider, told.reference.upper())
+    return order if order is not None and order.provider == provider else None
+
+
+def shard_of_told(reader: Engine, provider: str, told: Told) -> int:
+    """Return the shard that keeps what was told: that of its order's account."""
+    order = order_told(reader, provider, told)
+    if order is None and told.order_id is None and told.payment_id is not None:
+        return shard_of_payment(reader, provider, told.payment_id)
+    return NOBODY_S if order is None else of_account(reader, order.account_id)
+
+
+def shard_of_payment(reader: Engine, provider: str, payment_id: str) -> int:
+    """Return the shard of the order to which a payment was told to belong."""
+    order_id = order_queries.order_of_payment(reader, provider, payment_id)
+    order = None if order_id is None else order_queries.order_of(reader, order_id)
+    return NOBODY_S if order is None else of_account(reader, order.account_id)
+
+
+def of_account(reader: Engine, account_id: str) -> int:
+    """Return the shard of an account; what is of none belongs where nobody's belongs."""
+    with reader.connect() as connection:
+        found = connection.execute(shard_of_account(tables.account.c.id == account_id)).scalar()
+    return NOBODY_S if found is None else found

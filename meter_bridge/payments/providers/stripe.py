@@ -1,0 +1,140 @@
+"""Stripe Checkout, through Stripe's official library.
+
+The library takes some thirty megabytes; it is loaded only where ``payments.yaml`` names Stripe.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from aiohttp import ClientSession
+import msgspec
+import stripe
+
+from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.providers import signature
+from meter_bridge.payments.providers.provider import (
+    Links,
+    ProviderDownError,
+    Started,
+    UnreadableError,
+    WrongSignatureError,
+)
+from meter_bridge.payments.providers.stripe_amounts import NotPayableError, to_stripe
+from meter_bridge.payments.providers.stripe_events import ORDER, Event, of_session, told_by
+
+HEADER: Final = "Stripe-Signature"
+TIMEOUT_S: Final = 15.0
+RETRIES: Final = 2
+LONGEST_TOLD: Final = 300
+"""Characters of what Stripe says of a failure that go into the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeProvider:
+    """An account at Stripe."""
+
+    id: str
+    name: str
+    key: str = field(repr=False)
+    """Secret or restricted key of the API."""
+    secrets: Sequence[str] = field(repr=False)
+    """Signing secrets of the webhook's endpoint."""
+    currencies: frozenset[str] = frozenset()
+    sites: frozenset[str] = frozenset()
+    api: str | None = None
+    """Where the API is, where that is not Stripe's own: a stand-in of tests."""
+
+    def takes(self, currency: str, site_id: str) -> bool:
+        """Say whether customers of a site may pay with it; where nothing is named, all may."""
+        return (not self.currencies or currency in self.currencies) and (
+            not self.sites or site_id in self.sites
+        )
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncGenerator[stripe.StripeClient]:
+        """Offer a client of the API; raises ``ProviderDownError`` for whatever goes wrong with it."""
+        addresses = None if self.api is None else {"api": self.api}
+        try:
+            async with ClientSession() as session:
+                yield stripe.StripeClient(
+                    self.key,
+                    base_addresses=cast("Any", addresses),
+                    max_network_retries=RETRIES,
+                    http_client=stripe.AIOHTTPClient(timeout=TIMEOUT_S, session=session),
+                )
+        except (stripe.StripeError, NotPayableError) as error:
+            raise ProviderDownError(self._what(error)) from error
+
+    def _what(self, error: Exception) -> str:
+        """Return what went wrong for the log: short, and without the secrets that an answer may repeat."""
+        told = f"{type(error).__name__}: {error}"
+        for secret in (self.key, *self.secrets):
+            told = told.replace(secret, "…")
+        return told if len(told) <= LONGEST_TOLD else told[: LONGEST_TOLD - 1] + "…"
+
+    async def start(self, order: Order, links: Links | None) -> Started:
+        """Make a Checkout Session; the order's id as the idempotency key makes it one however often."""
+        if links is None:
+            raise ProviderDownError("Stripe wants to know where to send the customer: set page:")
+        async with self._client() as client:
+            params = cast("Any", _session_of(order, links))
+            sessions = client.v1.checkout.sessions
+            session = await sessions.create_async(params, {"idempotency_key": order.id})
+        return Started(url=session.url, handle=session.id)
+
+    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+        """Return what has become of the session of an order."""
+        async with self._client() as client:
+            found = await client.v1.checkout.sessions.retrieve_async(handle)
+        session = found.to_dict()
+        kind = _KIND_OF_STATUS.get(str(session.get("status")))
+        if kind is None or (kind is Kind.SUCCEEDED and session.get("payment_status") != "paid"):
+            return ()
+        told = of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
+        return () if told is None or told.order_id != order.id else (told,)
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[Told]:
+        """Return what a webhook tells: signed by Stripe with one of the secrets, within five minutes of now.
+
+        The library refuses old times alone, and by its own clock; ours refuses both ways, by the bridge's.
+        """
+        header = headers.get(HEADER)
+        signature.verify(self.secrets, header, body, now // 1000)
+        if not any(_signed(body, header, secret) for secret in self.secrets):
+            raise WrongSignatureError("Stripe's library does not accept the signature")
+        try:
+            return told_by(msgspec.json.decode(body, type=Event))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnreadableError(f"this is no event of Stripe's: {error}") from error
+
+
+_KIND_OF_STATUS: Final = {"complete": Kind.SUCCEEDED, "expired": Kind.EXPIRED}
+
+
+def _signed(body: bytes, header: str | None, secret: str) -> bool:
+    try:
+        return bool(stripe.WebhookSignature.verify_header(body, header, secret))
+    except stripe.SignatureVerificationError, UnicodeDecodeError:
+        return False
+
+
+def _session_of(order: Order, links: Links) -> dict[str, object]:
+    """Return what a session is made of: everything from our own order."""
+    product = {"name": "Electricity, prepaid", "description": f"Reference {order.reference}"}
+    price = {
+        "currency": order.currency.lower(),
+        "unit_amount": to_stripe(order.amount, order.currency),
+        "product_data": product,
+    }
+    metadata = {ORDER: order.id}
+    return {
+        "mode": "payment",
+        "client_reference_id": order.id,
+        "line_items": [{"price_data": price, "quantity": 1}],
+        "metadata": metadata,
+        "payment_intent_data": {"metadata": metadata, "description": f"Electricity {order.reference}"},
+        "success_url": links.done,
+        "cancel_url": links.cancelled,
+    }

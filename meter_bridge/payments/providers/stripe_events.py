@@ -1,0 +1,118 @@
+"""What Stripe's events mean, in the words that are the same for all providers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from meter_bridge.core.money import MoneyError
+from meter_bridge.payments.orders.order import Kind, Told
+from meter_bridge.payments.providers.provider import UnreadableError
+from meter_bridge.payments.providers.stripe_amounts import from_stripe
+
+ORDER: Final = "prepaid_order"
+"""Name under which our order stands in the metadata of what Stripe makes for it."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event, as far as it matters here."""
+
+    id: str
+    type: str
+    created: int
+    data: dict[str, dict[str, Any]]
+
+
+_SESSION: Final[Mapping[str, Kind]] = {
+    "checkout.session.async_payment_succeeded": Kind.SUCCEEDED,
+    "checkout.session.async_payment_failed": Kind.FAILED,
+    "checkout.session.expired": Kind.EXPIRED,
+}
+_INTENT: Final[Mapping[str, Kind]] = {
+    "payment_intent.succeeded": Kind.SUCCEEDED,
+    "payment_intent.processing": Kind.PENDING,
+    "payment_intent.payment_failed": Kind.FAILED,
+}
+_DISPUTE: Final[Mapping[str, Kind]] = {
+    "charge.dispute.funds_withdrawn": Kind.CHARGED_BACK,
+    "charge.dispute.funds_reinstated": Kind.REINSTATED,
+}
+_REFUND: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
+_REFUND_STATUS: Final[Mapping[str, Kind]] = {
+    "succeeded": Kind.REFUNDED,
+    "failed": Kind.REINSTATED,
+    "canceled": Kind.REINSTATED,
+}
+
+
+def told_by(event: Event) -> tuple[Told, ...]:
+    """Return what an event tells; nothing where it is not of an order of ours, or does not matter."""
+    thing = event.data.get("object", {})
+    try:
+        found = _told(event, thing)
+    except (KeyError, TypeError, MoneyError) as error:
+        raise UnreadableError(f"event {event.id} of type {event.type} lacks {error}") from error
+    return () if found is None else (found,)
+
+
+def _told(event: Event, thing: Mapping[str, Any]) -> Told | None:
+    if event.type == "checkout.session.completed" or event.type in _SESSION:
+        return of_session(event.id, event.created, thing, _SESSION.get(event.type))
+    if event.type in _INTENT:
+        return _of_intent(event, thing, _INTENT[event.type])
+    if event.type in _DISPUTE:
+        return _reversal(event, thing, _DISPUTE[event.type])
+    if event.type in _REFUND and thing["status"] in _REFUND_STATUS:
+        return _reversal(event, thing, _REFUND_STATUS[thing["status"]])
+    return None
+
+
+def of_session(event_id: str, created: int, session: Mapping[str, Any], kind: Kind | None) -> Told | None:
+    """Return what a Checkout Session tells; None where it is not of an order of ours.
+
+    One that is complete is paid, or its money is on its way.
+    """
+    order_id = (session.get("metadata") or {}).get(ORDER)
+    if order_id is None:
+        return None
+    if kind is None:
+        kind = Kind.SUCCEEDED if session["payment_status"] == "paid" else Kind.PENDING
+    currency = session["currency"].upper()
+    return Told(
+        event_id=event_id,
+        kind=kind,
+        order_id=order_id,
+        payment_id=session.get("payment_intent"),
+        amount=from_stripe(session["amount_total"], currency),
+        currency=currency,
+        happened_at=created * 1000,
+    )
+
+
+def _of_intent(event: Event, intent: Mapping[str, Any], kind: Kind) -> Told | None:
+    order_id = (intent.get("metadata") or {}).get(ORDER)
+    if order_id is None:
+        return None
+    currency = intent["currency"].upper()
+    return Told(
+        event_id=event.id,
+        kind=kind,
+        order_id=order_id,
+        payment_id=intent["id"],
+        amount=from_stripe(intent.get("amount_received") or intent["amount"], currency),
+        currency=currency,
+        happened_at=event.created * 1000,
+    )
+
+
+def _reversal(event: Event, thing: Mapping[str, Any], kind: Kind) -> Told:
+    currency = thing["currency"].upper()
+    return Told(
+        event_id=event.id,
+        kind=kind,
+        payment_id=thing["payment_intent"],
+        reversal_id=thing["id"],
+        amount=from_stripe(thing["amount"], currency),
+        currency=currency,
+        happened_at=event.created * 1000,
+    )

@@ -1,0 +1,232 @@
+"""Making, selling and blocking vouchers, each as one unit of work."""
+
+import asyncio
+from collections.abc import Sequence
+import secrets
+from typing import Final
+
+from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.money import format_amount
+from meter_bridge.engine.access.secret_key import SecretKey, code_hash
+from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.payments.vouchers import queries
+from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, grouped, with_check_digits
+from meter_bridge.payments.vouchers.voucher import Voucher
+from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.protocol.payments import (
+    NewVoucher,
+    NewVouchers,
+    VoucherBatches,
+    VoucherList,
+    VouchersChanged,
+    VoucherState,
+)
+from meter_bridge.protocol.voucher_requests import VoucherOrder
+from meter_bridge.storage import changeset as ops
+
+DAY_MS: Final = 86_400_000
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+"""Of serial numbers: no sign that could be taken for another."""
+_LIST: Final = "'meter-bridge voucher list' shows those that there are"
+
+
+class VoucherPress:
+    """Vouchers of one engine, as the landlord deals with them."""
+
+    def __init__(self, engine: Engine, key: SecretKey) -> None:
+        """Keep the engine and the key of the codes' hashes."""
+        self._engine = engine
+        self._key = key
+
+    async def create(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
+        """Make vouchers and return them with their codes, of which only hashes are kept."""
+        currency = await self._currency(actor, order)
+        amount = self._amount(order.amount, currency)
+        unit = unit_of(self._engine, actor)
+        today = self._engine.clock.believed()
+        batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
+        made = [
+            (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
+            for n in range(1, order.count + 1)
+        ]
+        unit.work.add(
+            ops.INSERT_VOUCHER_BATCH,
+            {
+                "id": batch_id,
+                "site_id": order.site,
+                "amount": amount,
+                "currency": currency,
+                "count": order.count,
+                "needs_sale": order.needs_sale,
+                "note": order.note,
+                "key_id": self._key.id,
+                "actor": unit.actor,
+                "created_at": unit.at,
+                "expires_at": None if order.days is None else today + order.days * DAY_MS,
+            },
+        )
+        nothing = dict.fromkeys(
+            ("sold_at", "sold_to", "sold_by", "blocked_at", "blocked_by", "blocked_reason")
+        )
+        unit.work.extend(
+            ops.INSERT_VOUCHER,
+            [
+                nothing | {"id": serial, "batch_id": batch_id, "code_hash": code_hash(self._key, code)}
+                for serial, code in made
+            ],
+        )
+        self._tell(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
+        await committed(self._engine, unit)
+        (batch,) = queries.batches(self._engine.reader, today, batch_id)
+        return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
+
+    async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
+        """Return the currency of new vouchers; raises ``Refused`` for a site that the actor may not see."""
+        sites = await asyncio.to_thread(queries.currencies, self._engine.reader)
+        if order.site is not None:
+            if order.site not in sites or not _sees(actor, order.site):
+                raise Refused(
+                    ErrorCode.NOT_FOUND,
+                    f"there is no site {order.site!r}",
+                    field="site",
+                    value=order.site,
+                    remedy=f"choose from {', '.join(each for each in sorted(sites) if _sees(actor, each))}",
+                )
+            found = {sites[order.site]}
+        else:
+            if EVERYTHING not in actor.sites:
+                raise Refused(
+                    ErrorCode.NOT_ALLOWED,
+                    "vouchers that are good everywhere are made with a token of all sites",
+                    field="site",
+                    remedy="name one of your sites",
+                )
+            found = set(sites.values())
+        if order.currency is not None and order.currency in found:
+            return order.currency
+        if order.currency is not None or len(found) != 1:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                "the currency of the vouchers is not one that is used there",
+                field="currency",
+                value=order.currency,
+                remedy=f"choose from {', '.join(sorted(found)) or 'none; apply a site file first'}",
+            )
+        return found.pop()
+
+    @staticmethod
+    def _amount(text: str, currency: str) -> int:
+        amount = amount_in(currency, text)
+        if amount <= 0:
+            raise Refused(
+                ErrorCode.BAD_REQUEST,
+                f"a voucher of {format_amount(amount, currency)} is worth nothing",
+                field="amount",
+                value=text,
+                remedy="write an amount above zero",
+            )
+        return amount
+
+    async def batches(self, actor: Actor) -> VoucherBatches:
+        """Return the batches that the actor may see."""
+        at = self._engine.clock.believed()
+        found = await asyncio.to_thread(queries.batches, self._engine.reader, at)
+        return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
+
+    async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
+        """Return the vouchers of a batch; raises ``Refused`` where the actor may not see it."""
+        at = self._engine.clock.believed()
+        found = queries.batches(self._engine.reader, at, batch_id)
+        if not found or not _sees(actor, found[0].site_id):
+            raise _unknown("batch", batch_id)
+        vouchers = await asyncio.to_thread(queries.of_batch, self._engine.reader, batch_id)
+        return VoucherList(found[0], tuple(queries.view(each, at) for each in vouchers))
+
+    async def sell(self, actor: Actor, serials: Sequence[str], to: str) -> VouchersChanged:
+        """Note vouchers as sold, all or none; one that was sold is not sold again."""
+        unit = unit_of(self._engine, actor)
+        found = self._found(actor, serials)
+        for voucher in found:
+            state = voucher.state(self._engine.clock.believed())
+            if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
+                what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
+                raise Refused(
+                    ErrorCode.CONFLICT,
+                    f"voucher {voucher.serial} is {what}; none was noted as sold",
+                    field="serials",
+                    value=voucher.serial,
+                    remedy="leave it out, and sell another",
+                )
+            row = {"row_id": voucher.serial, "new_sold_at": unit.at}
+            unit.work.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
+        return await self._changed(unit, "sold", found, to=to)
+
+    async def block(
+        self, actor: Actor, serials: Sequence[str], batch_id: str | None, reason: str
+    ) -> VouchersChanged:
+        """Block vouchers; those of a whole batch as far as they were not used."""
+        unit = unit_of(self._engine, actor)
+        found = self._found(actor, serials)
+        for voucher in found:
+            if voucher.redeemed_at is not None:
+                raise Refused(
+                    ErrorCode.CONFLICT,
+                    f"voucher {voucher.serial} was used for {voucher.account_id}; nothing was blocked",
+                    field="serials",
+                    value=voucher.serial,
+                    remedy="take its top-up back with 'meter-bridge reverse'",
+                )
+        if batch_id is not None:
+            await self.batch(actor, batch_id)
+            whole = queries.of_batch(self._engine.reader, batch_id)
+            found += [each for each in whole if each.redeemed_at is None and each.serial not in serials]
+        found = [voucher for voucher in found if voucher.blocked_at is None]
+        for voucher in found:
+            row = {"row_id": voucher.serial, "new_blocked_at": unit.at}
+            unit.work.add(
+                ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
+            )
+        return await self._changed(unit, "blocked", found, reason=reason)
+
+    def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
+        """Return vouchers by serial number; raises ``Refused`` for one that the actor may not see."""
+        found = {each.serial: each for each in queries.by_serials(self._engine.reader, serials)}
+        for serial in serials:
+            if serial not in found or not _sees(actor, found[serial].site_id):
+                raise _unknown("voucher", serial)
+        return list(found.values())
+
+    async def _changed(
+        self, unit: Unit, what: str, vouchers: Sequence[Voucher], **more: object
+    ) -> VouchersChanged:
+        """Store a change of vouchers with its event."""
+        serials = tuple(voucher.serial for voucher in vouchers)
+        if serials:
+            self._tell(unit, what, serials=serials, **more)
+            await committed(self._engine, unit)
+        return VouchersChanged(serials)
+
+    def _tell(self, unit: Unit, what: str, **data: object) -> None:
+        told = {"what": what, "by": unit.actor, **data}
+        announce(self._engine.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
+
+
+def _sees(actor: Actor, site_id: str | None) -> bool:
+    """Say whether an actor may see vouchers of a site, or those that are good everywhere."""
+    return EVERYTHING in actor.sites or (site_id is not None and site_id in actor.sites)
+
+
+def _unknown(what: str, identifier: str) -> Refused:
+    return Refused(
+        ErrorCode.NOT_FOUND,
+        f"there is no {what} {identifier!r}",
+        field=what,
+        value=identifier,
+        remedy=_LIST,
+    )

@@ -1,0 +1,212 @@
+"""Segments that retention let go of, read from the exported files by a child process.
+
+Who asks for a part of the journal whose segments are not in the database any more is given a small database
+in memory with the entries and segments of that account: the same questions have the same answers there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import subprocess
+import sys
+from typing import Final, cast
+
+from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy.pool import StaticPool
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.ledger.journal import EntryKind
+from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.storage import tables
+from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, Asked
+
+CHILD: Final = "meter_bridge.storage.segment_archive_child"
+EXPORT_NAME: Final = "export"
+"""Folder of exported files, in the data folder."""
+WITHIN_S: Final = 120
+type Sums = Mapping[tuple[object, ...], tuple[int, ...]]
+"""Count and sums of what is measured, by what is compared."""
+
+
+class ArchiveError(RuntimeError):
+    """Exported files that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The exported files of an installation."""
+
+    export_dir: Path
+
+    def rows(
+        self, connection: Connection, account_id: str, first: int, last: int
+    ) -> Sequence[dict[str, object]]:
+        """Return an account's segments of entries ``first`` to ``last``; raises ``ArchiveError``."""
+        return cast("Sequence[dict[str, object]]", self._ask(connection, first, last, account_id))
+
+    def sums(self, connection: Connection, first: int, last: int) -> Sums:
+        """Return what the files hold of entries ``first`` to ``last``; raises ``ArchiveError``."""
+        found = cast("Iterable[list[list[object]]]", self._ask(connection, first, last, None))
+        return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in found}
+
+    def _ask(self, connection: Connection, first: int, last: int, account: str | None) -> object:
+        """Return what the child prints."""
+        files = list(_files(connection, first, last))
+        asked = Asked(export_dir=str(self.export_dir), files=files, first=first, last=last, account=account)
+        try:
+            done = subprocess.run(  # noqa: S603 - no text of a person is in the command
+                (sys.executable, "-m", CHILD),
+                input=json.dumps(asked).encode(),
+                capture_output=True,
+                check=False,
+                timeout=WITHIN_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            msg = f"exported files took longer than {WITHIN_S} s to be read"
+            raise ArchiveError(msg) from error
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+            msg = f"exported files in {self.export_dir} cannot be read: {said or 'no message'}"
+            raise ArchiveError(msg)
+        return json.loads(done.stdout)
+
+
+def _files(connection: Connection, first: int, last: int) -> Iterable[str]:
+    """Return the files in force that may hold segments of some entries."""
+    file = tables.export_file
+    query = select(file.c.name).where(
+        file.c.kind == SEGMENTS,
+        file.c.retired_at.is_(None),
+        file.c.last_seq >= first,
+        file.c.first_seq <= last,
+    )
+    return connection.execute(query.order_by(file.c.name)).scalars()
+
+
+def retired_upto(connection: Connection) -> int:
+    """Return the last entry whose segments are in exported files alone, 0 where all are in the database."""
+    return connection.execute(select(tables.retention.c.seq)).scalar() or 0
+
+
+def sums_in_database(connection: Connection, first: int, last: int) -> Sums:
+    """Return what the database holds of entries ``first`` to ``last``, as ``Archive.sums`` has it."""
+    segment = tables.segment
+    keys = [segment.c[name] for name in COMPARED]
+    query = (
+        select(*keys, func.count(), *(func.sum(segment.c[name]) for name in MEASURED))
+        .where(segment.c.entry_seq >= first, segment.c.entry_seq <= last)
+        .group_by(*keys)
+    )
+    width = len(COMPARED)
+    return {tuple(row[:width]): tuple(map(int, row[width:])) for row in connection.execute(query)}
+
+
+@contextmanager
+def facts(
+    connection: Connection, archive: Archive | None, account_id: str, first: int, last: int
+) -> Iterator[Connection]:
+    """Offer a connection on which an account's entries ``first`` to ``last`` have all their segments.
+
+    It is the given one where the database has them. Raises ``Refused`` where exported files are needed and
+    cannot be read, or do not hold what was charged.
+    """
+    retired = min(last, retired_upto(connection))
+    if not _has_entries(connection, account_id, first, retired):
+        yield connection
+        return
+    try:
+        old = _old(connection, archive, account_id, (first, retired))
+    except ArchiveError as error:
+        raise Refused(
+            ErrorCode.STORAGE_UNAVAILABLE,
+            f"the quarter hours of {account_id} are past retention, in exported files alone: {error}",
+            field="account",
+            value=account_id,
+            remedy="copy the folder 'export' back from the newest backup, then ask again",
+        ) from error
+    with _in_memory(connection, account_id, (first, last), old) as whole:
+        yield whole
+
+
+def _old(
+    connection: Connection, archive: Archive | None, account_id: str, span: tuple[int, int]
+) -> Sequence[dict[str, object]]:
+    """Return an account's segments from exported files; raises ``ArchiveError`` unless all are there."""
+    if archive is None:
+        msg = "this process does not know their folder"
+        raise ArchiveError(msg)
+    old = archive.rows(connection, account_id, *span)
+    _check(connection, account_id, span, old)
+    return old
+
+
+def _has_entries(connection: Connection, account_id: str, first: int, last: int) -> bool:
+    """Say whether an account has entries in a span."""
+    entry = tables.journal_entry.c
+    query = select(entry.seq).where(entry.account_id == account_id, entry.seq >= first, entry.seq <= last)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _check(
+    connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[Mapping[str, object]]
+) -> None:
+    """Raise ``ArchiveError`` unless segments from files sum to what the charges' lines say."""
+    entry, line = tables.journal_entry, tables.charge_line
+    query = (
+        select(func.coalesce(func.sum(line.c.amount), 0))
+        .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
+        .where(
+            entry.c.account_id == account_id,
+            entry.c.kind == EntryKind.CHARGE,
+            entry.c.seq >= span[0],
+            entry.c.seq <= span[1],
+            line.c.kind != LineKind.INCLUDED_TAX,
+        )
+    )
+    charged = int(connection.execute(query).scalar_one())
+    charges = _charges(connection, account_id, span)
+    held = sum(_number(row, "amount") + _number(row, "tax") for row in old if row["entry_seq"] in charges)
+    if held != charged:
+        msg = f"they hold charges of {held}, but the journal's lines {charged}"
+        raise ArchiveError(msg)
+
+
+def _charges(connection: Connection, account_id: str, span: tuple[int, int]) -> set[int]:
+    """Return the charges of an account in a span."""
+    entry = tables.journal_entry.c
+    own = select(entry.seq).where(
+        entry.account_id == account_id,
+        entry.kind == EntryKind.CHARGE,
+        entry.seq >= span[0],
+        entry.seq <= span[1],
+    )
+    return set(connection.execute(own).scalars())
+
+
+def _number(row: Mapping[str, object], name: str) -> int:
+    """Return a whole number of a row."""
+    return cast("int", row[name])
+
+
+@contextmanager
+def _in_memory(
+    connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[dict[str, object]]
+) -> Iterator[Connection]:
+    """Offer a database in memory with an account's entries and segments alone."""
+    entry, segment = tables.journal_entry, tables.segment
+    own = (entry.c.account_id == account_id, entry.c.seq >= span[0], entry.c.seq <= span[1])
+    entries = connection.execute(select(entry).where(*own)).mappings().all()
+    kept = select(segment).select_from(segment.join(entry, entry.c.seq == segment.c.entry_seq)).where(*own)
+    live = connection.execute(kept).mappings().all()
+    memory = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with memory.connect() as whole:
+            tables.metadata.create_all(whole, tables=[entry, segment])
+            whole.execute(insert(entry), [dict(row) for row in entries])
+            whole.execute(insert(segment), [*old, *(dict(row) for row in live)])
+            yield whole
+    finally:
+        memory.dispose()

@@ -1,0 +1,79 @@
+"""Lock-out at the door: how often somebody may be wrong, whatever rooms exist."""
+
+from typing import Final
+
+from meter_bridge.api.port import Refused
+from meter_bridge.engine.access.failed_attempts import GuessBook
+from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
+from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.engine.access.throttle import peer_of
+from meter_bridge.engine.engine import Engine
+from meter_bridge.protocol.messages import ErrorCode
+
+BOTH: Final = "code"
+NUMBER: Final = "number"
+PLACE: Final = "place"
+_NEVER: Final = 10**9
+FROM_ONE_PLACE: Final = 5
+"""Wrong codes for a number from one place within ten minutes, before it is not heard for an hour."""
+FOR_ONE_NUMBER: Final = 30
+"""The same from wherever."""
+FROM_ONE_PLACE_IN_ALL: Final = 20
+"""The same for whatever numbers."""
+
+
+class Lockout:
+    """Counts wrong codes by number, by place, and by both.
+
+    A number is counted as it was typed, whether or not there is such a room, so that the count tells nothing.
+    A proxy on this machine hides places: then only numbers count. A restart forgets nothing.
+    """
+
+    def __init__(self, engine: Engine, key: SecretKey) -> None:
+        """Take up what was tried before the start."""
+        self._guards = {
+            BOTH: Guard(Limits(each=FROM_ONE_PLACE * WRONG)),
+            NUMBER: Guard(Limits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
+            PLACE: Guard(Limits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
+        }
+        self._book = GuessBook(engine, key, self._guards)
+
+    def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
+        """Return the guards that a try goes through, with whom each counts."""
+        place = None if peer is None else peer_of(peer)
+        found = [(BOTH, f"{number} {place}"), (NUMBER, number)]
+        named = found if place is None else [*found, (PLACE, place)]
+        return [(name, self._book.who(who)) for name, who in named]
+
+    async def look(self, number: str, peer: str | None) -> None:
+        """Take up what was tried where somebody whose code is of another shard comes in."""
+        await self._book.look(self._counts(number, peer))
+
+    def refuse(self, number: str, peer: str | None, at: int) -> None:
+        """Raise ``Refused`` while somebody is not heard."""
+        known = [self._guards[name].locked_until(who, at) for name, who in self._counts(number, peer)]
+        until = max((each for each in known if each is not None), default=0)
+        if until:
+            minutes = max((until - at + 59_999) // 60_000, 1)
+            raise Refused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "too many wrong codes; none is looked at for a while",
+                field="code",
+                remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or open your link",
+            )
+
+    async def wrong(self, number: str, peer: str | None, mark: str, at: int) -> bool:
+        """Count a wrong code, and store that; say whether it was one too many."""
+        # One code tried at many rooms is a guess at each.
+        mark = self._book.who(f"{number} {mark}")[:12]
+        counts = self._counts(number, peer)
+        verdicts = [self._guards[name].wrong(who, mark, WRONG, at) for name, who in counts]
+        if set(verdicts) != {Verdict.KNOWN}:
+            await self._book.keep(counts)
+        return Verdict.LOCKED in verdicts
+
+    async def right(self, number: str, peer: str | None) -> None:
+        """Forget the slips of who has now shown the right code."""
+        name, who = self._counts(number, peer)[0]
+        if self._guards[name].forgive(who):
+            await self._book.keep([(name, who)])

@@ -1,0 +1,76 @@
+"""The nightly audit opens an alert for a ledger that differs from its price list, and closes it again."""
+
+from pathlib import Path
+
+import pytest
+
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.maintenance.audit import Audit, Auditor
+from meter_bridge.engine.metrics import render
+from meter_bridge.storage.database import DATABASE_NAME
+from meter_bridge.storage.location import Location
+from tests.engine.harness import BLOCKS, HOUR, House, house
+
+
+def audits(made: House) -> list[str]:
+    return [alert.message for key, alert in made.account.alerts.items() if key.kind is AlertKind.LEDGER_AUDIT]
+
+
+def plant(made: House, change: int) -> None:
+    """Change a fact as somebody who means harm."""
+    made.damage(
+        f"""UPDATE segment SET amount = amount + {change} WHERE entry_seq =
+            (SELECT max(entry_seq) FROM segment WHERE wh > 0)"""
+    )
+
+
+@pytest.mark.invariant(16)
+async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tmp_path: Path) -> None:
+    async with house(tmp_path, BLOCKS, "100.00") as made:
+        for register in range(0, 30_000, 500):
+            await made.read(register, after=HOUR // 2)
+            await made.tick(0)
+        auditor = Auditor(made.engine, made.data, made.location)
+        await auditor.audit()
+        assert audits(made) == []
+        assert b"prepaid_audit_differences 0.0" in render(made.engine)
+        plant(made, 10_000)
+        await auditor.audit()
+        await made.settle()
+        (message,) = audits(made)
+        assert "Flat 1: from 2026-11-01 until 2026-12-01 the ledger charged" in message
+        assert b"prepaid_audit_differences 1.0" in render(made.engine)
+        plant(made, -10_000)
+        await auditor.audit()
+        await made.settle()
+        assert audits(made) == []
+
+
+async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
+    made_at: list[int] = []
+
+    async def run(data: Path, database: Location, shard: int | None) -> Audit:
+        made_at.append(made.engine.clock.now())
+        return {"upto": 1, "supplies": 1, "differences": [], "skipped": []}
+
+    async with house(tmp_path) as made:
+        made.time.synchronised = True
+        auditor = Auditor(made.engine, made.data, made.location, run)
+        for _ in range(60):
+            await made.tick(HOUR)
+            await auditor.tick()
+        assert len(made_at) == 3
+        assert [(at // HOUR + 2) % 24 for at in made_at] == [13, 1, 1], "at once, then after each midnight"
+
+
+async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path / "here") as made:
+        elsewhere = tmp_path / "elsewhere"
+        await Auditor(made.engine, elsewhere, elsewhere / DATABASE_NAME).audit()
+        assert "The ledger was not audited: the audit ended with status 1" in caplog.text
+        assert "There is no bridge" in caplog.text
+        assert audits(made) == []
+        assert b"prepaid_audit_failures_total 1.0" in render(made.engine)
+        assert b"prepaid_audit_differences" not in render(made.engine)

@@ -1,0 +1,289 @@
+"""A relay command goes out only after its commit, and is repeated until the relay is proven there."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from meter_bridge.api.port import Refused
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.relay import Proof
+from meter_bridge.devices.base.driver import Report
+from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
+from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.writer import Store
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, opened, refusing
+
+OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
+TWO_DEVICES = SITE.replace('"tasmota:flat-1/1"', '"tasmota:meter/1", relay: "zigbee2mqtt:Contactor/state"')
+THREE_PHASES = SITE.replace(
+    'meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]',
+    'meters: [{id: l1, address: "shelly:em-1/em1:0", relay: "tasmota:contactor/1"},'
+    ' {id: l2, address: "shelly:em-1/em1:1", relay: "tasmota:contactor/1"}]',
+)
+
+
+def sent(house: House) -> list[RelayPosition]:
+    """Return the positions that were asked for, in order."""
+    return [position for _, position in house.transport.switched]
+
+
+def outbox(house: House) -> list[tuple[object, ...]]:
+    """Return position and outcome of every command of the last decisions, oldest first."""
+    return house.rows("SELECT position, outcome FROM outbox ORDER BY revision")[2:]
+
+
+@dataclass
+class Held:
+    """A store on a slow disk: units wait until they are let go."""
+
+    store: Store
+    waiting: list[tuple[Work, asyncio.Future[None]]] = field(default_factory=list)
+
+    def commit(self, work: Work) -> asyncio.Future[None]:
+        """Keep a unit."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append((work, done))
+        return done
+
+    def let_go(self) -> None:
+        """Commit what waits."""
+        for work, done in self.waiting:
+            self.store.commit(work)
+            done.set_result(None)
+
+
+async def cut(house: House, power_w: int = 2_000) -> None:
+    """Let the landlord switch a loaded supply off."""
+    await house.read(10_000, power_w=power_w)
+    await house.hold_off()
+
+
+@pytest.mark.invariant(10)
+async def test_a_command_goes_out_only_after_its_decision_is_on_disk(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = flat.store.commit
+    seen: list[int] = []
+
+    def watch(work: Work) -> object:
+        seen.append(len(flat.transport.switched))
+        return commit(work)
+
+    monkeypatch.setattr(flat.store, "commit", watch)
+    await cut(flat)
+    assert set(seen) == {0}
+    assert sent(flat) == [OPEN]
+
+
+@pytest.mark.invariant(10)
+async def test_no_command_goes_out_for_a_decision_that_was_not_stored(flat: House) -> None:
+    await flat.read(10_000, power_w=2_000)
+    with refusing(flat, "INSERT", "supply_decision"), pytest.raises(Refused):
+        await flat.hold_off()
+    flat.engine.relays.resume()
+    flat.engine.relays.tick()
+    assert sent(flat) == []
+    assert await flat.engine.try_recover()
+    await flat.tick(60_000)
+    assert sent(flat) == []
+    assert flat.account.hold is None
+
+
+@pytest.mark.invariant(10)
+async def test_a_decision_on_its_way_to_disk_sends_nothing_even_while_an_older_command_is_repeated(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cut(flat)
+    flat.time.forward(60_000)
+    held = Held(flat.store)
+    monkeypatch.setattr(flat.engine, "store", held)
+    releasing = asyncio.create_task(flat.supply(SupplyAction.AUTO))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    flat.engine.relays.tick()
+    flat.engine.relays.resume()
+    assert sent(flat) == [OPEN]
+    held.let_go()
+    await releasing
+    assert sent(flat) == [OPEN, CLOSED]
+
+
+@pytest.mark.invariant(10)
+async def test_every_command_has_its_row_and_its_decision(flat: House) -> None:
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    await flat.supply(SupplyAction.AUTO)
+    assert outbox(flat) == [("open", "confirmed"), ("closed", None)]
+    assert flat.problems() == []
+
+
+async def test_an_open_contact_is_confirmed_by_its_load_being_gone(flat: House) -> None:
+    await cut(flat)
+    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.PENDING
+    await flat.relay(OPEN)
+    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.REPORTED
+    await flat.relay(OPEN, power_w=0)
+    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.CONFIRMED
+
+
+async def test_without_a_load_before_nothing_proves_an_open_contact(flat: House) -> None:
+    await cut(flat, power_w=0)
+    await flat.relay(OPEN, power_w=0)
+    assert flat.proof() is Proof.NO_LOAD
+
+
+@pytest.mark.invariant(9)
+async def test_an_unanswered_command_is_repeated_with_growing_pauses(flat: House) -> None:
+    await cut(flat)
+    for _ in range(600):
+        await flat.tick(1_000)
+    assert 12 <= len(sent(flat)) <= 20
+    assert set(sent(flat)) == {OPEN}
+    assert flat.transport.queried
+
+
+@pytest.mark.invariant(9)
+async def test_an_acknowledgement_without_a_moving_contact_is_told_and_tried_again(flat: House) -> None:
+    await cut(flat)
+    for _ in range(3):
+        await flat.relay(OPEN, power_w=2_000, after=3_000)
+        await flat.tick(5_000)
+    assert flat.proof() is Proof.DISOBEYS
+    assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
+    assert len(sent(flat)) > 1
+
+
+@pytest.mark.invariant(9)
+async def test_a_relay_that_comes_back_by_itself_is_opened_again(flat: House) -> None:
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    await flat.tick()  # what is proven is not pursued any more
+    await flat.relay(CLOSED, power_w=2_000, after=HOUR)
+    await flat.tick(3_000)
+    assert sent(flat) == [OPEN, OPEN]
+    assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
+    await flat.relay(OPEN, power_w=0)
+    assert AlertKind.RELAY_DISOBEYS not in flat.alert_kinds()
+    assert flat.proof() is Proof.CONFIRMED
+
+
+async def test_energy_with_the_relay_proven_open_is_tamper(flat: House) -> None:
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    await flat.read(10_003, power_w=0)
+    await flat.read(10_500, after=HOUR, power_w=0)
+    assert AlertKind.TAMPER in flat.alert_kinds()
+    assert flat.meter.energy_wh == 500
+    await flat.read(10_500, after=20 * 60_000, power_w=0)
+    assert AlertKind.TAMPER not in flat.alert_kinds()
+
+
+async def test_energy_used_before_the_relay_opened_is_no_tamper(flat: House) -> None:
+    await flat.read(10_000, power_w=2_000)
+    flat.time.forward(10 * 60_000)
+    await flat.hold_off()
+    await flat.relay(OPEN, power_w=0)
+    await flat.read(10_333, power_w=0)
+    assert flat.alert_kinds() == set()
+    await flat.read(10_333, power_w=0)
+    await flat.read(10_600, after=HOUR, power_w=0)
+    assert flat.alert_kinds() == {AlertKind.TAMPER}
+
+
+async def test_tamper_closes_when_supply_is_meant_to_be_on_again(flat: House) -> None:
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    await flat.read(10_000, power_w=0)
+    await flat.read(10_500, after=HOUR, power_w=0)
+    await flat.supply(SupplyAction.AUTO)
+    await flat.read(10_600, after=HOUR, power_w=100)
+    assert AlertKind.TAMPER not in flat.alert_kinds()
+
+
+async def test_a_relay_on_another_device_is_proven_by_the_meters_load(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO_DEVICES) as made:
+        await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=2_000_000))
+        await made.hold_off()
+        await made.report(Report("zigbee2mqtt:Contactor/state", relay=OPEN), after=300)
+        assert made.proof() is Proof.REPORTED
+        await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=0), after=1_000)
+        assert made.proof() is Proof.CONFIRMED
+        assert made.problems() == []
+
+
+async def test_meters_behind_one_contactor_are_all_proven_by_it(tmp_path: Path) -> None:
+    async with house(tmp_path, THREE_PHASES) as made:
+        for phase in range(2):
+            await made.report(Report(f"shelly:em-1/em1:{phase}", register_wh=0, power_mw=900_000))
+        await made.hold_off()
+        await made.report(Report("tasmota:contactor/1", relay=OPEN), after=300)
+        for phase in range(2):
+            await made.report(Report(f"shelly:em-1/em1:{phase}", register_wh=0, power_mw=0), after=500)
+        assert [meter.relay.proof for meter in made.account.meters] == [Proof.CONFIRMED] * 2
+
+
+async def test_a_meter_without_a_relay_is_told_nothing(tmp_path: Path) -> None:
+    billed = SITE.replace("rating: 10 kW", "rating: 10 kW, relay: none").replace(
+        "low credit: [5.00]", "payment mode: credit"
+    )
+    async with house(tmp_path, billed) as made:
+        await made.hold_off()
+        await made.tick(60_000)
+        assert sent(made) == []
+        assert made.problems() == []
+
+
+@pytest.mark.invariant(9)
+async def test_commands_wait_while_the_broker_is_away_and_only_the_newest_goes_out(flat: House) -> None:
+    flat.transport.connected = False
+    await cut(flat)
+    await flat.tick(60_000)
+    await flat.supply(SupplyAction.AUTO)
+    assert sent(flat) == []
+    flat.transport.connected = True
+    flat.engine.relays.resume()
+    assert sent(flat) == [CLOSED]
+    assert outbox(flat) == [("open", "superseded"), ("closed", None)]
+
+
+async def test_a_retained_position_proves_nothing(flat: House) -> None:
+    await cut(flat)
+    await flat.report(Report("tasmota:flat-1/1", relay=OPEN, power_mw=0, stale=True), after=5_000)
+    assert flat.proof() is Proof.PENDING
+
+
+async def test_a_customer_who_switches_off_at_the_device_is_left_alone(flat: House) -> None:
+    await flat.relay(CLOSED, power_w=100)
+    await flat.relay(OPEN, power_w=0, after=HOUR)
+    await flat.tick(60_000)
+    assert sent(flat) == []
+    assert flat.alert_kinds() == set()
+
+
+@pytest.mark.invariant(9)
+async def test_the_newest_command_is_taken_up_after_a_restart(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        await cut(made)
+        await made.supply(SupplyAction.AUTO)
+    async with opened(tmp_path, made.time) as again:
+        await again.tick(1_000)
+        assert sent(again) == [CLOSED]
+
+
+@pytest.mark.invariant(9)
+async def test_a_command_is_repeated_as_soon_while_event_time_passes_slowly_after_a_clock_that_was_ahead(
+    flat: House,
+) -> None:
+    flat.time.wall -= HOUR
+    await flat.bridge.confirm_clock(LANDLORD)
+    await cut(flat)
+    told, asked = len(sent(flat)), len(flat.transport.queried)
+    before = flat.engine.clock.now()
+    for _ in range(4):
+        await flat.tick(60_000)
+        await flat.tick(500)
+    assert flat.engine.clock.now() == before + 2 * 60_500
+    assert len(sent(flat)) >= told + 3
+    assert len(flat.transport.queried) > asked

@@ -1,0 +1,174 @@
+"""What an order comes to does not depend on what its provider repeats, reorders or retracts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+
+from hypothesis import given, settings, strategies as st
+import pytest
+
+from meter_bridge.payments.orders.order import (
+    Booking,
+    Case,
+    Kind,
+    Order,
+    State,
+    Step,
+    Told,
+    Trouble,
+    next_step,
+    state_of,
+    waiting,
+)
+
+ORDER = Order(
+    id="pay-1",
+    account_id="flat-1",
+    tenancy=1,
+    provider="p",
+    amount=100,
+    currency="ZAR",
+    reference="R",
+    actor="tenant",
+    created_at=0,
+)
+
+
+def told(kind: Kind, **more: object) -> Told:
+    made = Told(event_id="", kind=kind, order_id="pay-1", **more)  # type: ignore[arg-type]
+    return replace(made, event_id=repr(made))
+
+
+PAID = told(Kind.SUCCEEDED, payment_id="a", amount=100, currency="ZAR")
+SECOND = told(Kind.SUCCEEDED, payment_id="b", amount=100, currency="ZAR")
+LESS = told(Kind.SUCCEEDED, payment_id="c", amount=99, currency="ZAR")
+OTHER = told(Kind.SUCCEEDED, payment_id="d", amount=100, currency="USD")
+PART = told(Kind.REFUNDED, payment_id="a", reversal_id="r1", amount=30, currency="ZAR")
+MUCH = told(Kind.REFUNDED, payment_id="a", reversal_id="r2", amount=80, currency="ZAR")
+BACK = told(Kind.CHARGED_BACK, payment_id="a", reversal_id="cb", amount=100, currency="ZAR")
+WON = told(Kind.REINSTATED, payment_id="a", reversal_id="cb")
+UNDONE = told(Kind.REINSTATED, payment_id="a", reversal_id="r1")
+SIGNED = told(Kind.REFUNDED, payment_id="a", reversal_id="r3", amount=-70, currency="ZAR")
+PENDING, FAILED, EXPIRED, CANCELLED = (
+    told(each) for each in (Kind.PENDING, Kind.FAILED, Kind.EXPIRED, Kind.CANCELLED)
+)
+EVERYTHING = (PAID, LESS, OTHER, PART, MUCH, BACK, WON, UNDONE, SIGNED, PENDING, FAILED, EXPIRED, CANCELLED)
+
+
+def heard(events: Sequence[Told], order: Order | None = ORDER) -> Case:
+    """Hear events one after the other, settling after each as the bridge does."""
+    case = Case(order, (), ())
+    for event in events:
+        if event.event_id not in {each.event_id for each in case.told}:
+            case = replace(case, told=(*case.told, event))
+        case = settled(case)
+    return case
+
+
+def settled(case: Case) -> Case:
+    for _ in range(20):
+        step = next_step(case)
+        if step is None:
+            return case
+        assert (step.step, step.key) not in {(each.step, each.key) for each in case.booked}
+        booking = Booking(
+            step=step.step,
+            key=step.key,
+            payment_id=step.payment_id,
+            account_id="flat-1",
+            amount=step.amount,
+            entry_id="e",
+        )
+        case = replace(case, booked=(*case.booked, booking))
+    raise AssertionError("settling never ends")
+
+
+def booked(case: Case) -> int:
+    return sum(each.amount for each in case.booked)
+
+
+@pytest.mark.parametrize(
+    "events,amount,state",
+    [
+        ((), 0, State.OPEN),
+        ((PENDING,), 0, State.PENDING),
+        ((FAILED,), 0, State.FAILED),
+        ((PAID,), 100, State.PAID),
+        ((PAID, FAILED), 100, State.PAID),
+        ((FAILED, PAID), 100, State.PAID),
+        ((EXPIRED, PAID), 100, State.PAID),
+        ((PAID, CANCELLED, PENDING), 100, State.PAID),
+        ((PAID, PART), 70, State.PARTLY_REFUNDED),
+        ((PART, PAID), 70, State.PARTLY_REFUNDED),
+        ((PAID, PART, UNDONE), 100, State.PAID),
+        ((UNDONE, PAID, PART), 100, State.PAID),
+        ((PAID, PART, MUCH), 0, State.REFUNDED),
+        ((PAID, BACK), 0, State.CHARGED_BACK),
+        ((BACK, PAID, WON), 100, State.PAID),
+        ((PAID, PART, MUCH, UNDONE), 20, State.PARTLY_REFUNDED),
+        ((LESS,), 0, State.REVIEW),
+        ((OTHER,), 0, State.REVIEW),
+        ((PAID, SECOND), 100, State.REVIEW),
+        ((LESS, PAID), 100, State.REVIEW),
+    ],
+)
+def test_what_was_told_comes_to(events: Sequence[Told], amount: int, state: State) -> None:
+    case = heard(events)
+    assert (booked(case), state_of(case)) == (amount, state)
+
+
+@pytest.mark.invariant(4)
+def test_every_order_of_all_kinds_of_events_books_the_same() -> None:
+    events = (PAID, FAILED, PART, BACK, WON, PENDING, EXPIRED)
+    totals = {booked(heard(each)) for each in permutations(events)}
+    assert totals == {70}
+
+
+@pytest.mark.invariant(4)
+@given(
+    st.lists(st.sampled_from(EVERYTHING), max_size=14).flatmap(
+        lambda each: st.tuples(st.just(each), st.permutations(each + each[:3]))
+    )
+)
+@settings(max_examples=500)
+def test_repeats_and_any_order_book_the_same(both: tuple[list[Told], list[Told]]) -> None:
+    one, other = heard(both[0]), heard(both[1])
+    assert booked(one) == booked(other)
+    assert 0 <= booked(one) <= ORDER.amount
+    assert {each.trouble for each in waiting(one)} == {each.trouble for each in waiting(other)}
+    assert sum(each.step is Step.CREDIT for each in one.booked) == (PAID in both[0])
+
+
+@given(st.lists(st.sampled_from(EVERYTHING), max_size=10))
+def test_nothing_that_comes_after_a_payment_but_its_reversal_takes_credit(events: list[Told]) -> None:
+    reversals = {Kind.REFUNDED, Kind.CHARGED_BACK}
+    after = [each for each in events if each.kind not in reversals]
+    assert booked(heard([PAID, *after])) == 100
+
+
+def test_a_payment_that_waits_says_why() -> None:
+    assert [each.trouble for each in waiting(heard((LESS,)))] == [Trouble.WRONG_AMOUNT]
+    assert [each.trouble for each in waiting(heard((OTHER,)))] == [Trouble.WRONG_CURRENCY]
+    assert [each.trouble for each in waiting(heard((PAID, SECOND)))] == [Trouble.SECOND_PAYMENT]
+    assert [each.trouble for each in waiting(heard((PAID,), order=None))] == [Trouble.UNKNOWN_ORDER]
+    closed = replace(Case(ORDER, (PAID,), ()), open=False)
+    assert [each.trouble for each in waiting(closed)] == [Trouble.CLOSED_ACCOUNT]
+    assert next_step(closed) is None
+
+
+def test_a_second_payment_that_its_provider_gave_back_waits_no_more() -> None:
+    back = told(Kind.REFUNDED, payment_id="b", reversal_id="r9", amount=100, currency="ZAR")
+    case = heard((PAID, SECOND, back))
+    assert waiting(case) == []
+    assert booked(case) == 100
+
+
+def test_a_refund_in_another_currency_waits() -> None:
+    odd = told(Kind.REFUNDED, payment_id="a", reversal_id="r9", amount=30, currency="USD")
+    assert [each.trouble for each in waiting(heard((PAID, odd)))] == [Trouble.WRONG_CURRENCY]
+
+
+@pytest.mark.invariant(4)
+@given(st.lists(st.sampled_from(EVERYTHING), max_size=10))
+def test_nothing_that_is_told_makes_more_credit_than_was_paid(events: Sequence[Told]) -> None:
+    assert 0 <= booked(heard(events)) <= ORDER.amount
