@@ -2,8 +2,8 @@
 
 ``scripts/test`` runs every test on SQLite, but on PostgreSQL only a part. Each process that runs tests notes
 the places in ``meter_bridge`` from which it executed something there, and the operations of the one writer by
-name; ``python -m tests.sql_coverage FOLDER`` adds up what they noted and names what nobody executed. Migrations
-are no part of it: a database of either kind is made by them all.
+name; ``python -m tests.sql_coverage FOLDER`` adds up what they noted and names what nobody executed.
+Migrations are no part of it: a database of either kind is made by them all.
 """
 
 import ast

@@ -15,7 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 
 REAL = ("tests/e2e/", "tests/crash/")
 ALONE = ("tests/simulation/",)
-LONG = ("tests/simulation/", "tests/oracles/", "tests/workers/", "tests/dashboard/")
+LONG = ("tests/simulation/", "tests/oracles/", "tests/cluster/", "tests/dashboard/")
 HOUSE = "the house of tests/e2e"
 HOUSE_FILES = (
     "tests/e2e/test_broker_killed.py",

@@ -1,7 +1,7 @@
 """A child process that tells people what is due, through apprise, until it is killed or done.
 
-Run as ``python telling.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills itself with
-SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on record
+Run as ``python delivery_child.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills
+itself with SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on record
 (``answered``).
 """
 

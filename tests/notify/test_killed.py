@@ -19,7 +19,7 @@ from meter_bridge.notify.service import Notices
 from tests.engine.harness import HOUR, LANDLORD, NOON, VirtualTime, house, opened
 
 pytestmark = pytest.mark.sqlite("a process of its own finds the database in its folder")
-TELLING = Path(__file__).with_name("telling.py")
+TELLING = Path(__file__).with_name("delivery_child.py")
 ROOT = Path(__file__).parents[2]
 MAY_HAVE_COME = "You may have received this message already."
 INSTANTS = ("claimed", "connected", "heard", "answered")
