@@ -7,6 +7,7 @@ from typing import Final
 from dashboard.data.depletion import NOT_KNOWN, Lasts
 from dashboard.queries.units import Unit
 from dashboard.text.labels import Word
+from meter_bridge.text.marks import N_
 
 SOON_DAYS: Final = 3.0
 ELECTRICAL: Final = frozenset({"over_voltage", "under_voltage", "overload", "power_outage"})
@@ -66,16 +67,18 @@ def runs_out_soon(standing: Standing) -> bool:
 
 
 CAUSES: Final = (
-    Cause("out", Word("Out of credit", "power_off", "red"), out_of_credit),
-    Cause("tamper", Word("Tamper suspected", "gpp_maybe", "red"), _has("tamper")),
-    Cause("relay", Word("Relay disobeys", "sync_problem", "red"), _has("relay_disobeys")),
-    Cause("soon", Word("Runs out soon", "hourglass_bottom", "amber"), runs_out_soon),
-    Cause("offline", Word("Meter offline", "sensors_off", "amber"), _has("meter_offline")),
-    Cause("quarantine", Word("Reading in quarantine", "rule", "amber"), _has("register_quarantined")),
+    Cause("out", Word(N_("Out of credit"), "power_off", "red"), out_of_credit),
+    Cause("tamper", Word(N_("Tamper suspected"), "gpp_maybe", "red"), _has("tamper")),
+    Cause("relay", Word(N_("Relay not responding"), "sync_problem", "red"), _has("relay_disobeys")),
+    Cause("soon", Word(N_("Running out soon"), "hourglass_bottom", "amber"), runs_out_soon),
+    Cause("offline", Word(N_("Meter offline"), "sensors_off", "amber"), _has("meter_offline")),
+    Cause("quarantine", Word(N_("Reading in quarantine"), "rule", "amber"), _has("register_quarantined")),
     Cause(
-        "armed", Word("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"
+        "armed",
+        Word(N_("Waiting for customer"), "touch_app", "amber"),
+        lambda s: s.unit.supply_state == "armed",
     ),
-    Cause("electrical", Word("Voltage or load", "electric_bolt", "amber"), _has(*ELECTRICAL)),
+    Cause("electrical", Word(N_("Voltage or load"), "electric_bolt", "amber"), _has(*ELECTRICAL)),
 )
 
 

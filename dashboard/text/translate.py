@@ -1,46 +1,35 @@
-"""Words of the pages in the language that the dashboard was started with.
+"""The texts of the pages in the language that the dashboard was started with, by gettext's usual names."""
 
-Pages say everything in English through ``say``; a language is a file ``languages/<code>.toml`` with the same
-sentences translated. What a file does not have stays English, so a translation can grow.
-"""
-
-from functools import lru_cache
-from pathlib import Path
-import tomllib
-from typing import Final
+from decimal import Decimal
 
 from dashboard.settings import settings
-
-ENGLISH: Final = "en"
-FOLDER: Final = Path(__file__).with_name("languages")
-PSEUDO: Final = "xx"
-"""A language of tests: every word that a translator would get stands in brackets."""
+from meter_bridge.text.catalogue import DASHBOARD, Translator, translator
+from meter_bridge.text.formats import Formats, formats
+from meter_bridge.text.languages import ENGLISH
 
 
-def say(text: str, **values: object) -> str:
-    """Return a sentence in the reader's language, with its values filled in."""
-    language = settings().language
-    if language == PSEUDO:
-        told = f"⟦{text}⟧"
-    else:
-        told = text if language == ENGLISH else _sentences(language).get(text, text)
-    return told.format(**values) if values else told
+def words() -> Translator:
+    """Return the texts of the reader's language."""
+    return translator(DASHBOARD, settings().language)
+
+
+def figures() -> Formats:
+    """Return how figures are written: numbers as the site writes them, dates as the language does."""
+    chosen = settings()
+    return formats(chosen.language, chosen.numbers)
+
+
+def _(text: str, /, **values: object) -> str:
+    """Return a text in the reader's language, with its values filled in."""
+    return words().gettext(text, **values)
+
+
+def ngettext(one: str, many: str, number: int | Decimal, /, **values: object) -> str:
+    """Return a text that counts something; ``{number}`` is the number as it is written."""
+    shown = figures().whole(number) if isinstance(number, int) else figures().number(number)
+    return words().ngettext(one, many, number, **{"number": shown} | values)
 
 
 def inside(word: str) -> str:
     """Return a word that stands within a sentence: small in English, as it is in languages that differ."""
     return word.lower() if settings().language == ENGLISH else word
-
-
-def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that there are."""
-    return (ENGLISH, *sorted(file.stem for file in FOLDER.glob("*.toml")))
-
-
-@lru_cache(maxsize=8)
-def _sentences(language: str) -> dict[str, str]:
-    """Return the sentences of a language by their English."""
-    if language == ENGLISH or language not in languages():
-        return {}
-    document = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-    return {english: told for english, told in document.items() if isinstance(told, str) and told}
