@@ -5,7 +5,7 @@ and none made twice.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 import json
@@ -24,7 +24,7 @@ from meter_bridge.notify import portfolio_totals, queries
 from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import RESTLESS, Notice, Unit, notices, topic_of
-from meter_bridge.notify.templates import Facts, Message, Money, digest_message
+from meter_bridge.notify.templates import Facts, Message, Money, digest_message, prepare
 from meter_bridge.protocol.messages import Event
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops
@@ -78,6 +78,8 @@ class Clerk:
         now = engine.clock.now()
         told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
         contacts = await self._contacts(told)
+        if told:
+            await asyncio.to_thread(prepare, self._languages(contacts.values()))
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
         made = await self._without_repeats(made, engine.clock.believed())
         await self._store(made, queries.Mark(happened[-1].seq if happened else upto, mark.digests))
@@ -95,6 +97,12 @@ class Clerk:
                 kept.append(notice)
                 recent.add(what)
         return kept
+
+    def _languages(self, contacts: Iterable[NotificationSettings]) -> set[str]:
+        """Return the languages that messages are wanted in."""
+        people = self._people
+        staff = {person.language for person in people.staff.values()}
+        return {people.language} | staff | {contact.language for contact in contacts}
 
     async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
         """Return how the customers of some events want to be told."""
