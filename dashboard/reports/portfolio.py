@@ -28,7 +28,7 @@ from dashboard.reports.months import last_of
 from dashboard.reports.typesetter import typeset
 from dashboard.text.formatting import count, day, kwh, moment, money
 from dashboard.text.labels import alert_word, spelled
-from dashboard.text.translate import _, inside, ngettext
+from dashboard.text.translate import _, inside, ngettext, on_paper
 
 MOST_UNITS: Final = 400
 """A longer list is no paper any more; the file of the page *Units* has all."""
@@ -103,7 +103,8 @@ class Portfolio:
 
 def portfolio_pdf(opened: Warehouse, viewer: Viewer, month: date) -> bytes:
     """Return the report of a month as PDF."""
-    return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
+    with on_paper():
+        return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
 
 
 def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:

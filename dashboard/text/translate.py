@@ -1,22 +1,43 @@
 """The texts of the pages in the language that the dashboard was started with, by gettext's usual names."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
+from typing import Final
 
 from dashboard.settings import settings
 from meter_bridge.text.catalogue import DASHBOARD, Translator, translator
 from meter_bridge.text.formats import Formats, formats
-from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.languages import ENGLISH, supported
+from meter_bridge.text.paper import printable
+
+_PAPER: Final[ContextVar[str | None]] = ContextVar("language of the paper that is being made", default=None)
+
+
+@contextmanager
+def on_paper() -> Iterator[None]:
+    """Speak a language that can be printed, until a paper is made."""
+    before = _PAPER.set(printable(language()))
+    try:
+        yield
+    finally:
+        _PAPER.reset(before)
+
+
+def language() -> str:
+    """Return the language that is spoken now."""
+    return _PAPER.get() or settings().language
 
 
 def words() -> Translator:
-    """Return the texts of the reader's language."""
-    return translator(DASHBOARD, settings().language)
+    """Return the texts of that language."""
+    return translator(DASHBOARD, language())
 
 
 def figures() -> Formats:
     """Return how figures are written: numbers as the site writes them, dates as the language does."""
-    chosen = settings()
-    return formats(chosen.language, chosen.numbers)
+    return formats(language(), settings().numbers)
 
 
 def _(text: str, /, **values: object) -> str:
@@ -32,4 +53,4 @@ def ngettext(one: str, many: str, number: int | Decimal, /, **values: object) ->
 
 def inside(word: str) -> str:
     """Return a word that stands within a sentence: small in English, as it is in languages that differ."""
-    return word.lower() if settings().language == ENGLISH else word
+    return word.lower() if supported(language()) == ENGLISH else word

@@ -17,6 +17,7 @@ from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
 from dashboard.text.labels import told_apart
+from meter_bridge.text import paper
 from meter_bridge.text.catalogue import DASHBOARD, PSEUDO, translator
 from meter_bridge.text.languages import LANGUAGES
 from tests.dashboard.fake_bridge import StandIn, bridge_at, landlord, tenant
@@ -121,6 +122,16 @@ def test_a_report_on_paper_says_nothing_that_a_translator_has_not_seen(
     opened = Warehouse(read_snapshot(full_house.folder, Scope(kind="report", since=NOW_MS - 70 * DAY_MS)))
     assert portfolio_pdf(opened, Viewer(every_site=True), date(2026, 10, 1)).startswith(b"%PDF-")
     assert sorted(noted.missing) == []
+
+
+def test_paper_is_in_english_where_the_machine_has_no_letters_of_the_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "zh")
+    monkeypatch.setattr(paper, "_has_chinese", lambda: False)
+    with translate.on_paper():
+        assert translate._("Balance") == "Balance"
+    assert translate._("Balance") == "余额"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
