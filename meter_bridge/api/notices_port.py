@@ -2,12 +2,15 @@
 
 from typing import Protocol
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.notices import NoticeList, TrialSent
 
 
 class NoticesPort(Protocol):
-    """Messages to people as the API sees them; every method raises ``Refused`` where it does not do it."""
+    """Messages to people as the API sees them.
+
+    Every method raises ``RequestRefused`` where it does not do it.
+    """
 
     async def notices(self, actor: Actor, limit: int) -> NoticeList:
         """Return the newest notices that staff may see."""

@@ -2,12 +2,15 @@
 
 from typing import Protocol
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 
 
 class PagePort(Protocol):
-    """The tenant's page as the API sees it; every method raises ``Refused`` where it does not do it."""
+    """The tenant's page as the API sees it.
+
+    Every method raises ``RequestRefused`` where it does not do it.
+    """
 
     @property
     def secure(self) -> bool:
@@ -22,7 +25,7 @@ class PagePort(Protocol):
     async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return the session's cookie beside it.
 
-        Raises ``Refused`` with NOT_AUTHENTICATED, the same whatever is wrong, or TOO_MANY_REQUESTS.
+        Raises ``RequestRefused`` with NOT_AUTHENTICATED, the same whatever is wrong, or TOO_MANY_REQUESTS.
         """
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:

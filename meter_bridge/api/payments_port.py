@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.messages import TopUpResult
 from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
@@ -26,7 +26,10 @@ from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 
 class PaymentsPort(Protocol):
-    """Payments as the API sees them; every method raises ``Refused`` where it does not do what was asked."""
+    """Payments as the API sees them.
+
+    Every method raises ``RequestRefused`` where it does not do what was asked.
+    """
 
     async def create_vouchers(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
         """Make vouchers; their codes are shown this once."""
@@ -50,8 +53,8 @@ class PaymentsPort(Protocol):
     ) -> tuple[TopUpResult, bool]:
         """Turn a voucher into credit; the flag says that the key was seen before.
 
-        Raises ``Refused`` with VOUCHER_NOT_VALID, VOUCHER_USED, VOUCHER_BLOCKED, VOUCHER_EXPIRED or, after
-        too many wrong codes, TOO_MANY_REQUESTS.
+        Raises ``RequestRefused`` with VOUCHER_NOT_VALID, VOUCHER_USED, VOUCHER_BLOCKED, VOUCHER_EXPIRED or,
+        after too many wrong codes, TOO_MANY_REQUESTS.
         """
 
     def options(self, actor: Actor, account_id: str) -> PaymentOptions:

@@ -1,15 +1,20 @@
 """What the API asks of the engine; the engine implements it, tests of the API stand in for it."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from meter_bridge.actor import Actor
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.engine.metering.manual_readings import ReadingResult
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.engine.state.session import Health
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
-    ErrorCode,
     Event,
     HistoryPage,
     HoldPosition,
@@ -18,7 +23,6 @@ from meter_bridge.protocol.messages import (
     MeterView,
     OperationResult,
     OwedView,
-    ProblemDetail,
     Role,
     ServerInfo,
     Snapshot,
@@ -36,130 +40,12 @@ if TYPE_CHECKING:
     from meter_bridge.api.payments_port import PaymentsPort
     from meter_bridge.protocol.requests import OperationRequest
 
-EVERYTHING = "*"
-
-
-class Refused(Exception):  # noqa: N818 - not a fault of the program but an answer
-    """A request that the bridge does not carry out; nothing of it was done."""
-
-    def __init__(
-        self,
-        code: ErrorCode,
-        message: str,
-        *,
-        field: str | None = None,
-        value: str | None = None,
-        remedy: str | None = None,
-        problems: tuple[ProblemDetail, ...] | None = None,
-    ) -> None:
-        """Keep the stable code, the place, the value and the remedy; of several problems all of them."""
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.field = field
-        self.value = value
-        self.remedy = remedy
-        self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks: a role and what it may see.
-
-    A landlord or caretaker sees the accounts of ``sites`` (``"*"``: all), a tenant or device those of
-    ``accounts``.
-    """
-
-    name: str
-    role: Role
-    sites: frozenset[str] = frozenset()
-    accounts: frozenset[str] = frozenset()
-    token_id: str | None = None
-    """The token that was shown; None for the operator on the local socket."""
-
-    def sees(self, account_id: str, site_id: str) -> bool:
-        """Say whether the actor may see an account of a site."""
-        if self.role in (Role.LANDLORD, Role.CARETAKER):
-            return EVERYTHING in self.sites or site_id in self.sites
-        return self.role in (Role.TENANT, Role.DEVICE) and account_id in self.accounts
-
-
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """A stored token, without its secret."""
-
-    id: str
-    name: str
-    role: Role
-    sites: frozenset[str]
-    accounts: frozenset[str]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Health of the bridge: ``ok``, ``degraded`` or ``down``, with reasons for people."""
-
-    status: str
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
-    """What applying a site file did, or would do."""
-
-    changes: tuple[str, ...]
-    applied: bool
-    pending: tuple[str, ...] = ()
-    """What is not in force yet, because a device has to confirm it first."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
-    """What is to be changed of an account's policy; None leaves as it is."""
-
-    low_credit: tuple[str, ...] | None = None
-    """Warning thresholds as decimals in the account's currency."""
-    load_limit_w: int | None = None
-
-
-type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
-"""What became of a reading: it began the counter, was charged, told nothing new, or contradicts it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingResult:
-    """Answer to a reading that somebody told."""
-
-    meter: MeterView
-    outcome: ReadingOutcome
-    charged_wh: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacementOrder:
-    """A meter that was replaced: what the old counter showed at last and the new one at first, in kWh."""
-
-    closing: str
-    opening: str
-    reason: str
-    at: str | None = None
-    """When it was replaced, with its offset; None is now."""
-    address: str | None = None
-    """Address of the new device, where it has another."""
-    relay: str | None = None
-    """Address of its relay, where that is another device's."""
-    confirmed: bool = False
-    """A person vouches for a closing reading that is implausible."""
-
 
 class BridgePort(Protocol):
     """The engine as the API and the command line see it.
 
-    Every method raises ``Refused`` where it does not do what was asked; accounts that the actor may not see
-    are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
+    Every method raises ``RequestRefused`` where it does not do what was asked; accounts that the actor may
+    not see are refused as ``NOT_FOUND``. Rights by role are checked by the API's routes before.
     """
 
     @property
@@ -207,7 +93,7 @@ class BridgePort(Protocol):
     ) -> Statement:
         """Return the statement of a period, of the account or of a tenancy; None stands for what is usual.
 
-        Raises ``Refused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
+        Raises ``RequestRefused`` with BAD_REQUEST, or with BOOKS_WRONG where it does not add up.
         """
 
     async def top_up(
@@ -215,7 +101,7 @@ class BridgePort(Protocol):
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up; the flag says that the key was seen before and the first answer is given again.
 
-        Raises ``Refused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
+        Raises ``RequestRefused`` with AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_CONFLICT or STORAGE_UNAVAILABLE.
         """
 
     async def operate(
@@ -328,5 +214,5 @@ class BridgePort(Protocol):
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, the durable events after ``since``, then events and updates as they happen.
 
-        Ends with ``Refused`` when the reader is too slow or its token was revoked.
+        Ends with ``RequestRefused`` when the reader is too slow or its token was revoked.
         """

@@ -14,8 +14,8 @@ from meter_bridge.api.http.peers import (
     SHARD_HEADER,
     WORD_HEADER,
 )
-from meter_bridge.api.port import Refused
 from meter_bridge.cluster.registry import Member
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 PATIENCE_S: Final = 60.0
@@ -98,9 +98,9 @@ def _passed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _ONE_HOP | _OURS}
 
 
-def away(shard: int) -> Refused:
+def away(shard: int) -> RequestRefused:
     """Return the refusal of what concerns a shard that nobody serves now."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.STORAGE_UNAVAILABLE,
         f"shard {shard} of the installation is being taken over by another worker",
         remedy="ask again in some seconds; with the same key nothing is booked twice",

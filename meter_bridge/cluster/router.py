@@ -15,7 +15,6 @@ from meter_bridge.api.http.error_middleware import guard
 from meter_bridge.api.http.headers import add_security_headers
 from meter_bridge.api.http.peers import SHARD_HEADER
 from meter_bridge.api.http.request_decoding import BODY_BYTES, SITE_FILE_BYTES, read_body
-from meter_bridge.api.port import Refused
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.cluster import response_merge, routes
 from meter_bridge.cluster.directory import Directory, Times
@@ -25,6 +24,7 @@ from meter_bridge.cluster.peer_client import Peers, away
 from meter_bridge.cluster.registry import Look
 from meter_bridge.cluster.stream_merge import follow
 from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.tenant_page.access import code_digest, link_digest
 from meter_bridge.tenant_page.files import INDEX, Files, answer_with
@@ -188,7 +188,7 @@ class Front:
                 upstream += [await self._peers.listen(request, shard, self._look().owner(shard))]
         except WSServerHandshakeError as error:
             return await self._refusal(request, upstream, error)
-        except (ClientError, TimeoutError, OSError, Refused) as error:
+        except (ClientError, TimeoutError, OSError, RequestRefused) as error:
             await _close(upstream)
             raise away(shards[len(upstream)]) from error
         if len(upstream) == 1:

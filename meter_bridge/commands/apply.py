@@ -7,7 +7,6 @@ from pathlib import Path
 import sys
 from typing import Final
 
-from meter_bridge.api.port import ApplyResult
 from meter_bridge.commands.client import BridgeClient
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
@@ -15,6 +14,7 @@ from meter_bridge.commands.output import add_json, plain, say, say_json
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.settings import Settings
+from meter_bridge.engine.sites.service import ApplyResult
 
 EPILOG: Final = """\
 The difference to what is in force is shown first. All of it is applied, or nothing. Without a running bridge

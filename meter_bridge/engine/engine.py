@@ -29,7 +29,7 @@ from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.event_log import tell
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation, Meter, OpenAlert, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import Wishes
@@ -171,7 +171,7 @@ class Engine:
         self.cut_offs.assigned()
         self.relays.resume()
 
-    def submit(self, unit: Unit) -> asyncio.Future[None] | None:
+    def submit(self, unit: Transaction) -> asyncio.Future[None] | None:
         """Commit a unit; its effects and events follow when it is on disk."""
         for supply in unit.supplies:
             unit.work.add(ops.UPSERT_SUPPLY_STATUS, supply_row.whole_row(supply, unit.at))
@@ -187,7 +187,7 @@ class Engine:
         done.add_done_callback(lambda ended: self._committed(unit, ended))
         return done
 
-    def _committed(self, unit: Unit, done: asyncio.Future[None]) -> None:
+    def _committed(self, unit: Transaction, done: asyncio.Future[None]) -> None:
         """Let out what the unit holds back, or note that storage fails."""
         self._outstanding.discard(done)
         failure = done.exception()
@@ -264,7 +264,7 @@ class Engine:
         reason, self.broken = self.broken, None
         _LOGGER.warning("Storage works again; the state was read anew")
         self._tell_everything()
-        unit = Unit(self.clock.now())
+        unit = Transaction(self.clock.now())
         self.failing.tell(self.installation, unit, self.own_alert(AlertKind.STORAGE_FAILING), reason or "")
         self.submit(unit)
         self.relays.resume()
@@ -318,13 +318,13 @@ class Engine:
         work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
-        unit = Unit(now, work=work)
+        unit = Transaction(now, work=work)
         self._flushing = self.submit(unit)
 
     def evaluate(
         self,
         account: Account,
-        unit: Unit,
+        unit: Transaction,
         *,
         confirmed: bool = False,
         by_person: bool = False,
@@ -356,7 +356,7 @@ class Engine:
                 return  # what is due still is when storage works again or the site file is applied
             now = self.clock.now()
             if account.wake_at <= now:  # else a reading came first
-                unit = Unit(now)
+                unit = Transaction(now)
                 with self.whole():
                     self.evaluate(account, unit)
                 self.submit(unit)
@@ -390,7 +390,7 @@ class Engine:
 
     def _post(self, account: Account) -> None:
         """Post what waits of an account, and look at what follows as after every posting."""
-        unit = Unit(self.clock.now())
+        unit = Transaction(self.clock.now())
         with self.whole():
             post_due(self.installation, account, unit)
             for meter in account.meters:
@@ -405,7 +405,7 @@ class Engine:
         now = self.clock.now()
         for account in self.installation.accounts.values():
             if account.guard_at <= now and protections.tick(account, now):
-                unit = Unit(now)
+                unit = Transaction(now)
                 with self.whole():
                     store_status(account, unit)
                     self.evaluate(account, unit)
@@ -436,7 +436,7 @@ class Engine:
 
         ``before_ms`` is how far event time was ahead of the wall clock until now.
         """
-        unit = Unit(self.clock.now())
+        unit = Transaction(self.clock.now())
         message = (
             None
             if self.clock.sure
@@ -459,12 +459,12 @@ class Engine:
         now = self.clock.now()
         for meter in self.installation.meters.values():
             if meter.online and meter.last_seen is not None and self._silent(meter, now):
-                self.metering.set_online(meter, Unit(now), online=False)
+                self.metering.set_online(meter, Transaction(now), online=False)
         self._watch_sites(now)
 
     def _watch_sites(self, now: int) -> None:
         """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
-        unit = Unit(now)
+        unit = Transaction(now)
         for site_id, message in outages(self.installation).items():
             key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
             set_alert(self.installation, None, unit, key, message)
@@ -485,7 +485,7 @@ class Engine:
         self._conditions[kind] = message
         if self.broken:
             return
-        unit = Unit(self.clock.now())
+        unit = Transaction(self.clock.now())
         set_alert(self.installation, None, unit, self.own_alert(kind), message)
         self.submit(unit)
 

@@ -12,7 +12,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.metering.depletion_polling import Attention
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.segment_archive import retired_upto
@@ -149,7 +149,7 @@ class Daemon:
         except ExportError as error:
             _LOGGER.warning("The export failed and will be repeated: %s", error)
             return
-        unit = Unit(engine.clock.now())
+        unit = Transaction(engine.clock.now())
         unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
         unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
         done = engine.submit(unit)
@@ -172,7 +172,7 @@ class Daemon:
             self._unmerged.add(group_of(chosen[0]))
             return
         self._unmerged.discard(group_of(chosen[0]))
-        unit = Unit(engine.clock.now())
+        unit = Transaction(engine.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
         unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
         done = engine.submit(unit)
@@ -206,7 +206,7 @@ class Daemon:
         self._exporter.alone()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported anew")
-            unit = Unit(engine.clock.now())
+            unit = Transaction(engine.clock.now())
             unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
             unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
             done = engine.submit(unit)

@@ -1,13 +1,12 @@
 """Reading the whole state from the database, at the start and after a failed commit."""
 
 from collections.abc import Collection, Mapping
-import json
 
 from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
 from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.calendar import day_end, iso, local_day
+from meter_bridge.core.calendar import day_end, local_day
 from meter_bridge.core.ledger.journal import DEBT
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
@@ -17,6 +16,7 @@ from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.credit import HELD, move
+from meter_bridge.engine.ledger.view import top_up_view
 from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
 from meter_bridge.engine.state.model import (
@@ -32,7 +32,6 @@ from meter_bridge.engine.state.model import (
     Tenancy,
 )
 from meter_bridge.engine.supply.relays import proven_open
-from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
 
@@ -177,21 +176,6 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
 def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:
     """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
     return tenancy.holds(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
-
-
-def top_up_view(row: RowMapping) -> TopUpView:
-    """Return a top-up's journal entry as it goes over the wire."""
-    detail = json.loads(row["detail"])
-    return TopUpView(
-        id=row["id"],
-        at=iso(row["at"]),
-        amount=detail["amount"],
-        method=detail["method"],
-        reference=detail["reference"],
-        split=detail["split"],
-        units_wh=detail.get("units_wh", 0),
-        balance_after=row["balance_after"],
-    )
 
 
 def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.people import People
 from meter_bridge.notify.queries import Waiting
@@ -175,7 +175,7 @@ class Postman:
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 
     async def _store(self, op: ops.Op, row: dict[str, object]) -> None:
-        unit = Unit(self._engine.clock.now())
+        unit = Transaction(self._engine.clock.now())
         unit.work.add(op, row)
         await committed(self._engine, unit)
 

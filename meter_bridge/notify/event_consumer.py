@@ -188,7 +188,7 @@ class Clerk:
     async def _store(self, made: Sequence[Notice], mark: queries.Mark) -> None:
         """Store notices and mark as one unit."""
         clock = self._engine.clock
-        unit, made_at = units.Unit(clock.now()), clock.believed()
+        unit, made_at = units.Transaction(clock.now()), clock.believed()
         unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
             "id": queries.mark_id(self._engine.shard),

@@ -17,7 +17,7 @@ from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.event_consumer import row_of, unit_of
 from meter_bridge.notify.people import People, Person
@@ -96,7 +96,7 @@ class Watch:
 
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
-        unit, made_at = Unit(now), self._engine.clock.believed()
+        unit, made_at = Transaction(now), self._engine.clock.believed()
         unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
         unit.work.extend(ops.UPSERT_OWN_WARNING, rows)

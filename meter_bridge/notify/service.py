@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.model import Account
+from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
 from meter_bridge.notify.delivery import Channels, Postman, named
 from meter_bridge.notify.event_consumer import Clerk
@@ -69,7 +70,7 @@ class Notices:
         person = self._people.staff.get(person_id)
         if person is None:
             known = ", ".join(self._people.staff) or "nobody yet"
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no person {person_id!r} in {FILE_NAME}",
                 field="person",
@@ -86,7 +87,7 @@ class Notices:
         people = self._people
         channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
         if contact is None or not channels:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 "no address is stored to which this bridge can send messages",
                 remedy="save an e-mail address or telephone number first; the landlord decides which of them"
@@ -99,7 +100,7 @@ class Notices:
         """Send a test message through every channel, not again and again."""
         now, tried = self._engine.clock.steady(), self._tried.get(recipient)
         if tried is not None and now - tried < TRIAL_PAUSE_MS:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "a test message was sent a moment ago",
                 remedy="wait half a minute, then try again",

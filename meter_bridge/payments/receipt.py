@@ -5,10 +5,10 @@ import json
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import TAX_KINDS
 from meter_bridge.engine.statement.labels import local
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.text.catalogue import BRIDGE, translator
@@ -31,9 +31,9 @@ SPLIT: Final[Mapping[str, str]] = {
 def receipt_of(
     account: AccountView, entry: LedgerEntry, issuer: str | None, *, taken_back: bool = False
 ) -> Receipt:
-    """Return the receipt of a top-up; raises ``Refused`` for any other entry."""
+    """Return the receipt of a top-up; raises ``RequestRefused`` for any other entry."""
     if entry.kind != EntryKind.TOP_UP:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"entry {entry.id} is no top-up: there is no receipt of it",
             field="entry_id",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
@@ -39,7 +39,7 @@ from meter_bridge.protocol.payments import (
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 type FindAccount = Callable[[Actor, str], Account]
-"""Returns an account that an actor may see; raises ``Refused`` for any other."""
+"""Returns an account that an actor may see; raises ``RequestRefused`` for any other."""
 
 
 class Payments:

@@ -5,20 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from meter_bridge import VERSION
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Health,
-    PolicyChange,
-    ReadingResult,
-    Refused,
-    ReplacementOrder,
-    TokenInfo,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.access.token_service import TokenBook
+from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.engine.access.visibility import Look
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
@@ -28,16 +20,19 @@ from meter_bridge.engine.alerts.service import AlertBook
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.manual_readings import take_reading
+from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metrics import render
-from meter_bridge.engine.operations.operation import ACCOUNTS, Operations, committed
+from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
-from meter_bridge.engine.sites.policies import change_account_policy
-from meter_bridge.engine.sites.service import SiteFiles
+from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
+from meter_bridge.engine.sites.service import ApplyResult, SiteFiles
+from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.holds import Supplies, unit_of
+from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
 from meter_bridge.payments.providers.settings_file import load_providers
@@ -171,7 +166,7 @@ class Bridge:
         account = self.engine.installation.accounts.get(account_id or "")
         gone = account_id is None or account_id in self.engine.installation.closed
         if account is None and not gone and not self.engine.shard.whole:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_SUPPORTED,
                 f"account {account_id!r} is not of the same shard of the sites",
                 field="to",
@@ -179,7 +174,7 @@ class Bridge:
                 remedy="refund at the one account and top the other up",
             )
         if account is not None and not actor.sees(account.id, account.site.id):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no account {account_id!r}",
                 field="to",

@@ -16,9 +16,9 @@ from typing import Final, cast
 from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.pool import StaticPool
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
 from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, Asked
@@ -110,8 +110,8 @@ def facts(
 ) -> Iterator[Connection]:
     """Offer a connection on which an account's entries ``first`` to ``last`` have all their segments.
 
-    It is the given one where the database has them. Raises ``Refused`` where exported files are needed and
-    cannot be read, or do not hold what was charged.
+    It is the given one where the database has them. Raises ``RequestRefused`` where exported files are
+    needed and cannot be read, or do not hold what was charged.
     """
     retired = min(last, retired_upto(connection))
     if not _has_entries(connection, account_id, first, retired):
@@ -120,7 +120,7 @@ def facts(
     try:
         old = _old(connection, archive, account_id, (first, retired))
     except ArchiveError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.STORAGE_UNAVAILABLE,
             f"the quarter hours of {account_id} are past retention, in exported files alone: {error}",
             field="account",

@@ -7,7 +7,7 @@ import json
 import msgspec
 from sqlalchemy import select
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account

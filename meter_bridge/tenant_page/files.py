@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.tenant_page.page_texts import words
 from meter_bridge.text.languages import LANGUAGES
@@ -64,17 +64,17 @@ class Files:
         }
 
     async def load(self, name: str) -> File:
-        """Return a file by its name, without keeping others waiting; raises ``Refused`` like ``find``."""
+        """Return a file by its name, without keeping others waiting; raises ``RequestRefused`` like ``find``."""
         known = self._files.get(name)
         return await asyncio.to_thread(self.find, name) if known is None else known
 
     def find(self, name: str) -> File:
-        """Return a file by its name; raises ``Refused`` for any that there is not."""
+        """Return a file by its name; raises ``RequestRefused`` for any that there is not."""
         known = INDEX if name in ADDRESSES else name
         if known not in self._files:
             language = _LANGUAGE_OF.get(known)
             if language is None:
-                raise Refused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
+                raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
             self._files[known] = _file(".json", words(language))
         return self._files[known]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.model import Account

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import AccessView, SignedIn
 from meter_bridge.storage import changeset as ops
@@ -52,7 +53,7 @@ class Door:
         """Make a new access to an account, in place of the one there was; its secrets are shown this once."""
         account = self._account(actor, account_id)
         if account.tenancy.end is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name}",
                 field="id",
@@ -84,7 +85,7 @@ class Door:
             self._tell(unit, account.id, "revoked")
             await committed(self._engine, unit)
 
-    def _revoke(self, unit: Unit, account_id: str) -> bool:
+    def _revoke(self, unit: Transaction, account_id: str) -> bool:
         """End the accesses to an account as part of a unit; say whether there were any."""
         found = [each for each in self._by_id.values() if each.account_id == account_id]
         for each in found:
@@ -103,7 +104,7 @@ class Door:
         self._by_link.pop(access.link_hash, None)
         self._engine.feed.cut_off(_token_id(access))
 
-    def _tell(self, unit: Unit, account_id: str, what: str) -> None:
+    def _tell(self, unit: Transaction, account_id: str, what: str) -> None:
         data = {"what": what, "by": unit.actor}
         announce(self._engine.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data)
 
@@ -130,7 +131,7 @@ class Door:
         access = self._by_link.get(link_digest(self._key, secret[:_LONGEST]))
         account = self._opened(access)
         if access is None or account is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_AUTHENTICATED,
                 "this link is not good any more",
                 field="link",
@@ -152,7 +153,7 @@ class Door:
     async def _note_lock(self, number: str) -> None:
         """Keep on record that a number or a place is not heard for a while."""
         if self._engine.broken is None and self._engine.running.is_set():
-            unit = Unit(self._engine.clock.now(), actor="tenant's page")
+            unit = Transaction(self._engine.clock.now(), actor="tenant's page")
             data: dict[str, object] = {"number": number[:40]}
             announce(self._engine.installation, unit, EventKind.ACCESS_LOCKED, data=data)
             await committed(self._engine, unit)
@@ -176,8 +177,8 @@ def _token_id(access: Access) -> str:
     return f"page-{access.id}"
 
 
-def _wrong() -> Refused:
-    return Refused(
+def _wrong() -> RequestRefused:
+    return RequestRefused(
         ErrorCode.NOT_AUTHENTICATED,
         "this number and code do not go together",
         field="code",

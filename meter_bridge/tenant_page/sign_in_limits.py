@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.access.failed_attempts import GuessBook
 from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.access.throttle import peer_of
 from meter_bridge.engine.engine import Engine
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 BOTH: Final = "code"
@@ -50,12 +50,12 @@ class Lockout:
         await self._book.look(self._counts(number, peer))
 
     def refuse(self, number: str, peer: str | None, at: int) -> None:
-        """Raise ``Refused`` while somebody is not heard."""
+        """Raise ``RequestRefused`` while somebody is not heard."""
         known = [self._guards[name].locked_until(who, at) for name, who in self._counts(number, peer)]
         until = max((each for each in known if each is not None), default=0)
         if until:
             minutes = max((until - at + 59_999) // 60_000, 1)
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "too many wrong codes; none is looked at for a while",
                 field="code",

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,

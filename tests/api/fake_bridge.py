@@ -10,19 +10,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.examples import BOOKED
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Health,
-    PolicyChange,
-    ReadingOutcome,
-    ReadingResult,
-    Refused,
-    ReplacementOrder,
-    TokenInfo,
-)
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.engine.metering.manual_readings import ReadingOutcome, ReadingResult
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.engine.state.session import Health
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountHistory,
@@ -95,7 +92,7 @@ class StandIn:
     made: dict[str, TokenInfo] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
-    readers: list[tuple[Actor, asyncio.Queue[Event | Update | Refused]]] = field(default_factory=list)
+    readers: list[tuple[Actor, asyncio.Queue[Event | Update | RequestRefused]]] = field(default_factory=list)
     queue_size: int = 100
     outcome: ReadingOutcome = "charged"
     replaced: dict[tuple[str, str], ReplacementOrder] = field(default_factory=dict)
@@ -113,7 +110,7 @@ class StandIn:
     def _seen(self, actor: Actor, account_id: str) -> str:
         known = account_id in SITES
         if not known or not (self.careless or actor.sees(account_id, SITES[account_id])):
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="id")
+            raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="id")
         return account_id
 
     @property
@@ -176,7 +173,7 @@ class StandIn:
         if entry_id == "top-up-1":
             return EntryExplanation(entry=TOP_UP_ENTRY, segments=(), readings=())
         if entry_id != "entry-1":
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no entry {entry_id!r}", field="entry_id")
+            raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no entry {entry_id!r}", field="entry_id")
         return explanation(account_id)
 
     async def statement(
@@ -202,7 +199,7 @@ class StandIn:
         if (account_id, key) in self.booked:
             first, result = self.booked[account_id, key]
             if first != content:
-                raise Refused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another top-up")
+                raise RequestRefused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another top-up")
             return result, True
         result = self._book(account_id, amount, method, reference)
         self.touched.append(("top_up", actor.name, account_id))
@@ -235,7 +232,9 @@ class StandIn:
     def _book(self, account_id: str, amount: str, method: str, reference: str | None) -> TopUpResult:
         steps = int(Decimal(amount).scaleb(6))
         if steps <= 0:
-            raise Refused(ErrorCode.AMOUNT_OUT_OF_RANGE, "a top-up is more than nothing", field="amount")
+            raise RequestRefused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE, "a top-up is more than nothing", field="amount"
+            )
         self.balances[account_id] += steps
         balance = self.balances[account_id]
         booked = TopUpView(
@@ -285,7 +284,9 @@ class StandIn:
         self.touched.append(("lift_hold", actor.name, self._seen(actor, account_id)))
         standing = self.placed.get(account_id, [])
         if hold_id not in {hold.id for hold in standing}:
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no hold {hold_id!r}", field="hold", value=hold_id)
+            raise RequestRefused(
+                ErrorCode.NOT_FOUND, f"there is no hold {hold_id!r}", field="hold", value=hold_id
+            )
         self.placed[account_id] = [hold for hold in standing if hold.id != hold_id]
         return SUPPLY
 
@@ -323,7 +324,7 @@ class StandIn:
         account_id = self._seen(actor, meter_id.removesuffix("-meter"))
         known = self.replaced.setdefault((meter_id, key), order)
         if known != order:
-            raise Refused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another replacement")
+            raise RequestRefused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another replacement")
         self.touched.append(("replace_meter", actor.name, account_id))
         seen_before = len([each for each in self.touched if each[0] == "replace_meter"]) > len(self.replaced)
         return meter(meter_id, account_id), seen_before
@@ -341,7 +342,7 @@ class StandIn:
         for each in await self.alerts(actor, only_open=False, limit=1000):
             if each.id == alert_id:
                 return replace(each, acknowledged_at=NOW)
-        raise Refused(ErrorCode.NOT_FOUND, f"there is no alert {alert_id!r}", field="id")
+        raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no alert {alert_id!r}", field="id")
 
     async def confirm_clock(self, actor: Actor) -> str:
         self._asked("confirm_clock")
@@ -400,7 +401,7 @@ class StandIn:
     async def revoke_token(self, actor: Actor, token_id: str) -> None:
         self._asked("revoke_token")
         if token_id not in self.made:
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="id")
+            raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no token {token_id!r}", field="id")
         self.made[token_id] = replace(self.made[token_id], revoked_at=NOW)
 
     def authenticate(self, token: str) -> Actor | None:
@@ -419,7 +420,7 @@ class StandIn:
 
     async def stream(self, actor: Actor, *, since: int | None) -> AsyncGenerator[Snapshot | Event | Update]:
         self._asked(f"stream {since}")
-        queue: asyncio.Queue[Event | Update | Refused] = asyncio.Queue(self.queue_size)
+        queue: asyncio.Queue[Event | Update | RequestRefused] = asyncio.Queue(self.queue_size)
         reader = (actor, queue)
         self.readers.append(reader)
         try:
@@ -429,24 +430,24 @@ class StandIn:
                     yield each
             while True:
                 message = await queue.get()
-                if isinstance(message, Refused):
+                if isinstance(message, RequestRefused):
                     raise message
                 yield message
         finally:
             self.readers.remove(reader)
 
-    def tell(self, message: Event | Update | Refused) -> None:
+    def tell(self, message: Event | Update | RequestRefused) -> None:
         """Send a message to whoever follows."""
         for _, queue in self.readers:
             try:
                 queue.put_nowait(message)
             except asyncio.QueueFull:
                 queue.get_nowait()
-                queue.put_nowait(Refused(ErrorCode.TOO_MANY_REQUESTS, "the reader is too slow"))
+                queue.put_nowait(RequestRefused(ErrorCode.TOO_MANY_REQUESTS, "the reader is too slow"))
 
     def revoke(self, name: str) -> None:
         """Revoke an actor's token and end what is connected with it."""
         self.revoked.add(name)
         for actor, queue in self.readers:
             if actor.name == name:
-                queue.put_nowait(Refused(ErrorCode.NOT_AUTHENTICATED, "the token was revoked"))
+                queue.put_nowait(RequestRefused(ErrorCode.NOT_AUTHENTICATED, "the token was revoked"))

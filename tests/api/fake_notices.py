@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.protocol.notices import ChannelResult, NoticeList, NoticeView, TrialSent
 
 NOTICE = NoticeView(

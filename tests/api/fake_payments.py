@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
@@ -128,7 +129,7 @@ class StandInPayments:
         """Return the one voucher."""
         self._asked(f"voucher_batch {batch_id}")
         if batch_id != BATCH.id:
-            raise Refused(ErrorCode.NOT_FOUND, f"there is no batch {batch_id!r}", field="batch")
+            raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no batch {batch_id!r}", field="batch")
         return VoucherList(BATCH, (VOUCHER,))
 
     async def sell_vouchers(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
@@ -149,7 +150,7 @@ class StandInPayments:
         """Book the one voucher."""
         self._asked("redeem_voucher")
         if code.replace(" ", "") != CODE.replace(" ", ""):
-            raise Refused(ErrorCode.VOUCHER_NOT_VALID, "this voucher is not valid", field="code")
+            raise RequestRefused(ErrorCode.VOUCHER_NOT_VALID, "this voucher is not valid", field="code")
         return await self._top_up(
             actor, account_id, amount="50.00", method="voucher", reference=VOUCHER.serial, key=key
         )
@@ -187,7 +188,7 @@ class StandInPayments:
         """Accept what is signed with a word."""
         self._asked(f"hear {provider_id} {len(body)}")
         if headers.get("Prepaid-Signature") != "k":
-            raise Refused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
         return PaymentHeard(1)
 
     async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:

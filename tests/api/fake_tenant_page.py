@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 
@@ -41,7 +42,7 @@ class StandInPage:
         """Let the one customer in."""
         self._asked("sign_in")
         if (number, code) != ("Flat 1", CODE):
-            raise Refused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
         return SignedIn(account_id="flat-1"), COOKIE
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:

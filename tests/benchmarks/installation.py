@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from meter_bridge.api.port import EVERYTHING, Actor
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.app import offline
 from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load

@@ -9,13 +9,13 @@ from aiohttp import ClientError, ClientSession
 import pytest
 from sqlalchemy import URL, select, text
 
-from meter_bridge.api.port import Refused
 from meter_bridge.app import Outside, running
 from meter_bridge.cluster.registry import PREFIX
 from meter_bridge.cluster.worker import Worker
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.engine.state.clock import wall_ms
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_reader, open_writer
@@ -68,7 +68,7 @@ async def test_a_bridge_books_nothing_for_a_shard_that_another_took_over(shared:
         await former.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
         before = found.seqs("s1")
         take_over(found.location)
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             await former.bridge.top_up(
                 LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="two"
             )

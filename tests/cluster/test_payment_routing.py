@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.order import Kind, Told
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
@@ -146,7 +147,7 @@ async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_sh
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
     payments = pair.owners[0].bridge.payments
     asked = PaymentDecision(provider="till", payment="p1", decision="credit", account="n2", reason="asked")
-    with pytest.raises(Refused, match="does not wait for a decision"):
+    with pytest.raises(RequestRefused, match="does not wait for a decision"):
         await payments.decide_payment(Actor("north", Role.LANDLORD, frozenset({"north"})), asked)
     assert booked(pair, "n2") == []
     await payments.decide_payment(Actor("both", Role.LANDLORD, frozenset({"north", "south"})), asked)

@@ -9,7 +9,9 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import ReadingOutcome, Refused, ReplacementOrder
+from meter_bridge.engine.metering.manual_readings import ReadingOutcome
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
 from tests.api.factories import NOW, SECRET, alert
 from tests.api.fake_bridge import StandIn
@@ -78,7 +80,7 @@ def test_what_the_bridge_refuses_is_one_line_and_a_remedy_with_exit_code_1(
 
 
 def test_a_bridge_that_cannot_store_is_exit_code_3(run: Command, bridge: StandIn) -> None:
-    bridge.failure = Refused(ErrorCode.STORAGE_UNAVAILABLE, "the disk is full", remedy="make room")
+    bridge.failure = RequestRefused(ErrorCode.STORAGE_UNAVAILABLE, "the disk is full", remedy="make room")
     code, _, err = run("top-up", "flat-1", "100.00")
     assert (code, err) == (3, "error: the disk is full\n  make room\n")
 

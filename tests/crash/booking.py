@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 import sys
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.access.visibility import make_feed

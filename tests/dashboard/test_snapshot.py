@@ -31,7 +31,7 @@ LANDLORD = Viewer(every_site=True)
 EXPORT = """
 import sys
 from pathlib import Path
-from invented_house import House
+from sample_house import House
 house = House(Path(sys.argv[1]))
 house.export(int(sys.argv[3]), after=int(sys.argv[2]))
 """

@@ -13,11 +13,11 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.engine import Audited
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Work
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped
@@ -66,7 +66,7 @@ async def nothing_answers(watched: Watched, after: int) -> None:
 async def storage_fails(watched: Watched, after: int) -> None:
     if watched.flat.engine.broken is None:
         watched.faults.enter_context(read_only(watched.flat))
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             await watched.flat.top_up("1.00")
     await watched.heard(after)
 

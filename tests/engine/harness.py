@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import event
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
 from meter_bridge.core.supply.alerts import AlertKind

@@ -9,10 +9,11 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition, SupplyAction
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
@@ -180,7 +181,7 @@ class Flat(RuleBasedStateMachine):
         self.book(key, self.model.top_ups[key])
         try:
             self.book(key, self.model.top_ups[key] + 1)
-        except Refused:
+        except RequestRefused:
             return
         raise AssertionError(f"{key} was booked with other content")
 

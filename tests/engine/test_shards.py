@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from meter_bridge.api.port import PolicyChange, Refused
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
@@ -17,6 +16,8 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Transfer
 from meter_bridge.runtime.application import Bridge
@@ -169,7 +170,7 @@ async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: 
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
         await second.bridge.set_policy(LANDLORD, "s1", PolicyChange(low_credit=("3.00",)))
         more = street({**TWO, "west": {"w1": "1.00"}})
-        with pytest.raises(Refused, match=r"low credit was set to 3\.00"):
+        with pytest.raises(RequestRefused, match=r"low credit was set to 3\.00"):
             await first.apply(more)
         assert first.engine.installation.sequences.applied == 2
 
@@ -200,7 +201,7 @@ async def test_no_owner_takes_the_cut_off_of_anothers_device_for_a_stray(divided
 async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first:
         asked = Transfer(amount="1.00", to="s1", reason="moved")
-        with pytest.raises(Refused, match="not of the same shard"):
+        with pytest.raises(RequestRefused, match="not of the same shard"):
             await first.bridge.operate(LANDLORD, "n1", asked, key="one")
 
 

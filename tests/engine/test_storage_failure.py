@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
@@ -37,7 +38,7 @@ async def fail(flat: House) -> list[str]:
         for n in range(200):
             await flat.top_up("1.00", key=f"key {n}")
             acknowledged.append(f"key {n}")
-    except Refused as refusal:
+    except RequestRefused as refusal:
         code = refusal.code
     assert code is ErrorCode.STORAGE_UNAVAILABLE
     return acknowledged
@@ -78,7 +79,7 @@ async def test_health_is_down_meanwhile_and_every_change_is_refused(flat: House,
     with fault(flat):
         await fail(flat)
         assert flat.bridge.health().status == "down"
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RequestRefused) as refusal:
             await flat.supply(SupplyAction.OFF)
         assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
         assert flat.account.hold is None
@@ -97,7 +98,7 @@ async def test_health_stays_down_as_long_as_the_disk_is_full_although_little_wou
     assert not await flat.engine.try_recover()
     assert flat.bridge.health().status == "down"
     assert "no room" in flat.bridge.health().reasons[0]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await flat.top_up("1.00", key="little")
     monkeypatch.undo()
     assert await flat.engine.try_recover()

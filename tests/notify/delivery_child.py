@@ -1,8 +1,8 @@
 """A child process that tells people what is due, through apprise, until it is killed or done.
 
-Run as ``python delivery_child.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills
-itself with SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on record
-(``answered``).
+Run as ``python delivery_child.py FOLDER HOURS INSTANT``: the clock stands HOURS after noon. It kills itself
+with SIGKILL when a message is on record and not sent (``claimed``), or when its answer came and is not on
+record (``answered``).
 """
 
 import asyncio

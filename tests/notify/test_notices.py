@@ -11,8 +11,9 @@ from typing import override
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import RequestRefused
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
@@ -226,10 +227,10 @@ async def test_a_test_message_says_which_channel_took_it(flat: House, staff_hook
     made = notices(flat)
     sent = await made.try_person("anna")
     assert [(each.channel, each.sent) for each in sent.channels] == [("json 1", True), ("json 2", False)]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await made.try_person("anna")
     assert refused.value.code is ErrorCode.TOO_MANY_REQUESTS
-    with pytest.raises(Refused) as unknown:
+    with pytest.raises(RequestRefused) as unknown:
         await made.try_person("bert")
     assert unknown.value.code is ErrorCode.NOT_FOUND
 
@@ -343,7 +344,7 @@ async def test_staff_hear_of_a_disk_that_failed_as_soon_as_it_works_again(
     made = notices(flat)
     await told(made)
     with read_only(flat):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             await flat.top_up("1.00")
         await told(made)
         assert staff_hook.heard == []

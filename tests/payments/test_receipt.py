@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments import receipt
 from meter_bridge.printing.typesetter import Printer
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -68,7 +68,7 @@ async def test_only_a_top_up_has_a_receipt(tmp_path: Path) -> None:
         await flat.top_up("1.00")
         page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=50)
         charge = next(each for each in page.entries if each.kind == "charge")
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             receipt.receipt_of(flat.bridge.account(LANDLORD, "flat-1"), charge, None)
         assert refused.value.code is ErrorCode.CONFLICT
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.payments.providers.settings_file import FILE_NAME
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role

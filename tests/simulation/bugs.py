@@ -26,7 +26,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
 from meter_bridge.payments.orders import order, webhooks
 from meter_bridge.payments.orders.polling import Asking
@@ -127,7 +127,7 @@ def _rounds_each_charge() -> Patches:
 
 
 def _acknowledges_first() -> Patches:
-    async def committed(engine: Engine, unit: Unit) -> None:
+    async def committed(engine: Engine, unit: Transaction) -> None:
         engine.submit(unit)
 
     return (patch.object(operation, "committed", committed),)
@@ -186,7 +186,7 @@ def _another_time_each_run() -> Patches:
 
 
 def _answers_web_hooks_first() -> Patches:
-    async def committed(engine: Engine, unit: Unit) -> None:
+    async def committed(engine: Engine, unit: Transaction) -> None:
         engine.submit(unit)
 
     return (patch.object(webhooks, "committed", committed),)
@@ -279,7 +279,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a posting is stored without what it settled",
         5,
-        lambda: (patch.object(Unit, "keep", lambda *_: None),),
+        lambda: (patch.object(Transaction, "keep", lambda *_: None),),
         faults=CRASHES,
     ),
     Bug("a late reading moves the watermark back", 5, _late_readings_count),
@@ -313,7 +313,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a command goes out before its decision is stored",
         10,
-        lambda: (patch.object(Unit, "after", lambda _self, effect: effect()),),
+        lambda: (patch.object(Transaction, "after", lambda _self, effect: effect()),),
     ),
     Bug(
         "what a device is to hold counts as what it holds",

@@ -7,10 +7,11 @@ from dataclasses import replace
 import random
 from typing import Final
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state import supply_document
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.devices import Devices
@@ -93,7 +94,7 @@ class Counters:
                     return
             except PowerLostError:
                 pass
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.field == "closing":
                     order = replace(order, confirmed=True)
                 elif refused.code not in (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT):

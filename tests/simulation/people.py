@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 import random
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from meter_bridge.runtime.application import Bridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
@@ -50,7 +51,7 @@ async def until_answered(
                 return
         except PowerLostError:
             pass
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code not in LATER:
                 problems.append(f"an order was refused: {refused}")
                 return
@@ -165,7 +166,7 @@ class Customer:
                     return
             except PowerLostError:
                 pass
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code is ErrorCode.VOUCHER_USED and key not in self.truth.keys:
                     return
                 if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
@@ -191,7 +192,7 @@ class Customer:
             await self._machine.ask(self._request(parts.bridge, key, other))
         except PowerLostError:
             return
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code in (ErrorCode.IDEMPOTENCY_CONFLICT, ErrorCode.STORAGE_UNAVAILABLE):
                 return
             self.problems.append(f"invariant 4: the key {key} with other content got {refused.code}")
@@ -243,7 +244,7 @@ class Landlord:
                     return
             except PowerLostError:
                 pass
-            except Refused as refused:
+            except RequestRefused as refused:
                 if refused.code is ErrorCode.NOT_FOUND:
                     return
                 if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
@@ -295,7 +296,7 @@ class Caretaker:
             return
         try:
             await self._machine.ask(self._look(parts.bridge, parts.engine.clock.sure))
-        except PowerLostError, Refused:
+        except PowerLostError, RequestRefused:
             return
 
     async def _decide(self, bridge: Bridge, truth: Truth) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import random
 from typing import Final, cast, override
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.order import Kind, Order, Told
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
@@ -276,7 +277,7 @@ class Till:
             heard = await self._machine.ask(parts.bridge.payments.hear("till", {HEADER: signature}, body))
         except PowerLostError:
             return None
-        except Refused as refused:
+        except RequestRefused as refused:
             fresh = abs(age_s) < TOLERANCE_S - CLOCK_S
             if refused.code not in UNHEARD or (refused.code is ErrorCode.NOT_AUTHENTICATED and fresh):
                 self.problems.append(f"the message {body.decode()} was refused: {refused}")
@@ -301,7 +302,7 @@ class Till:
         try:
             header = {HEADER: sign("what a cheat guessed", body, now_s)}
             await self._machine.ask(parts.bridge.payments.hear("till", header, body))
-        except PowerLostError, Refused:
+        except PowerLostError, RequestRefused:
             return
         self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
 

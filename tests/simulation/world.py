@@ -9,10 +9,10 @@ import random
 import tempfile
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.app import Running
 from meter_bridge.config.site_file import load
 from meter_bridge.engine.engine import Engine
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 from meter_bridge.runtime.application import Bridge
 from tests.simulation import checks
@@ -136,7 +136,7 @@ class World:
         outcome = Outcome()
         try:
             await self._set_up()
-        except Refused as refusal:
+        except RequestRefused as refusal:
             outcome.problems = [*self._all_problems(), f"refused before anything failed: {refusal}"]
             await self.machine.kill()
             return outcome

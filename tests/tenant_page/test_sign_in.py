@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut
@@ -33,13 +33,13 @@ async def card(street: House, account: str = "flat-1") -> AccessView:
     return made
 
 
-async def refusal(street: House, number: str, code: str, peer: str | None = PEER) -> Refused:
-    with pytest.raises(Refused) as error:
+async def refusal(street: House, number: str, code: str, peer: str | None = PEER) -> RequestRefused:
+    with pytest.raises(RequestRefused) as error:
         await street.bridge.page.sign_in(number, code, peer)
     return error.value
 
 
-def said(refused: Refused) -> tuple[object, ...]:
+def said(refused: RequestRefused) -> tuple[object, ...]:
     """Return everything that a refusal tells."""
     return refused.code, refused.message, refused.field, refused.value, refused.remedy
 
@@ -61,7 +61,7 @@ async def test_a_link_opens_the_page_without_typing(street: House) -> None:
     made = await card(street)
     who, _ = await street.bridge.page.sign_in_by_link(made.secret)
     assert who.account_id == "flat-1"
-    with pytest.raises(Refused, match="not good any more"):
+    with pytest.raises(RequestRefused, match="not good any more"):
         await street.bridge.page.sign_in_by_link("0" * 40)
 
 
@@ -186,7 +186,7 @@ async def test_who_moved_out_sees_nothing_of_who_moved_in(street: House) -> None
     assert street.bridge.page.actor_of(cookie) is None
     await operate(street, MoveIn(customer="N. Next", opening_credit="10.00"))
     assert street.bridge.page.actor_of(cookie) is None
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await street.bridge.page.sign_in_by_link(made.secret)
     assert await street.bridge.page.notification_settings(LANDLORD, "flat-1") == NotificationSettings()
 

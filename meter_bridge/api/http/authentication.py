@@ -5,9 +5,11 @@ from typing import Final
 
 from aiohttp import web
 
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.api.http.peers import PASSED_ON_FOR_OPERATOR
-from meter_bridge.api.port import EVERYTHING, Actor, BridgePort, Refused
+from meter_bridge.api.port import BridgePort
 from meter_bridge.engine.access.throttle import Throttle
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))
@@ -23,7 +25,7 @@ _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'met
 
 
 def actor_of(request: web.Request, port: BridgePort) -> Actor:
-    """Return who sends a request; raise ``Refused`` where its token is missing or wrong."""
+    """Return who sends a request; raise ``RequestRefused`` where its token is missing or wrong."""
     headers = request.headers.getall("Authorization", [])
     local = came_over_unix_socket(request) or request.get(PASSED_ON_FOR_OPERATOR, False)
     if not headers and local:
@@ -33,7 +35,7 @@ def actor_of(request: web.Request, port: BridgePort) -> Actor:
     elif SESSION_COOKIE in request.cookies:
         return _customer(request, port)
     else:
-        raise Refused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
+        raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
     if actor is None:
         raise _wrong_token(request)
     request[ACTOR] = actor
@@ -44,14 +46,14 @@ def _customer(request: web.Request, port: BridgePort) -> Actor:
     """Return the customer of a session of the tenant's page."""
     actor = port.page.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_AUTHENTICATED,
             "this session has ended",
             field="Cookie",
             remedy="sign in at /my/ again",
         )
     if request.method not in _READING and PAGE_HEADER not in request.headers:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
             "a session of the tenant's page changes things through that page alone",
             field=PAGE_HEADER,
@@ -75,14 +77,14 @@ def _token(headers: list[str]) -> str:
     return token.strip()
 
 
-def _wrong_token(request: web.Request) -> Refused:
+def _wrong_token(request: web.Request) -> RequestRefused:
     if request.app[THROTTLE].wrong_token(request.remote or "local"):
-        return Refused(
+        return RequestRefused(
             ErrorCode.TOO_MANY_REQUESTS,
             "too many wrong tokens were sent from this address",
             remedy="correct the token and wait a minute",
         )
-    return Refused(
+    return RequestRefused(
         ErrorCode.NOT_AUTHENTICATED,
         "the token is unknown, expired or revoked",
         field="Authorization",

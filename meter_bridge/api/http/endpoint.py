@@ -9,10 +9,12 @@ from typing import Final, TypedDict, Unpack
 from aiohttp import web
 import msgspec
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.authentication import actor_of
 from meter_bridge.api.http.request_decoding import BODY_BYTES, decode_body, decode_query, read_body
 from meter_bridge.api.http.roles import ANONYMOUS, Rights
-from meter_bridge.api.port import Actor, BridgePort, Refused
+from meter_bridge.api.port import BridgePort
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 PORT: Final = web.AppKey("port", BridgePort)
@@ -109,8 +111,8 @@ class Endpoint:
         return reply if isinstance(reply, web.StreamResponse) else _response(reply)
 
 
-def _unwanted_query(request: web.Request) -> Refused:
-    return Refused(
+def _unwanted_query(request: web.Request) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.BAD_REQUEST,
         f"{request.path} takes no parameters in its address",
         field=next(iter(request.query)),

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from meter_bridge.api.http.errors import problem_of, problem_response
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem_response(_NOT_TEXT)
     try:
         return await handler(request)
-    except Refused as refused:
+    except RequestRefused as refused:
         return problem_response(problem_of(refused))
     except web.HTTPException as error:
         return _of_http(error)

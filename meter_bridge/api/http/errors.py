@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem, ProblemDetail
 
 SHOWN_CHARACTERS: Final = 80
@@ -70,7 +70,7 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def problem_of(refused: Refused) -> Problem:
+def problem_of(refused: RequestRefused) -> Problem:
     """Return the body that tells a refusal."""
     return Problem(
         code=refused.code,

@@ -5,7 +5,7 @@ from typing import Final
 
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 KEY_HEADER: Final = "Idempotency-Key"
@@ -22,14 +22,14 @@ def idempotency_key(call: Call, what: str) -> str:
     """Return the one key of a request; ``what`` names what is asked, such as ``a top-up``."""
     keys = call.request.headers.getall(KEY_HEADER, [])
     if not keys:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.IDEMPOTENCY_KEY_MISSING,
             f"{what} wants the header {KEY_HEADER}, so that asking again does not do it again",
             field=KEY_HEADER,
             remedy=_REMEDY,
         )
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"the header {KEY_HEADER} is not as it should be",
             field=KEY_HEADER,

@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 ORIGINS: Final = web.AppKey("origins", frozenset[str])
@@ -13,10 +13,10 @@ ORIGINS: Final = web.AppKey("origins", frozenset[str])
 
 
 def refuse_foreign_origin(request: web.Request) -> None:
-    """Raise ``Refused`` where a browser asks on behalf of a page that was not allowed to."""
+    """Raise ``RequestRefused`` where a browser asks on behalf of a page that was not allowed to."""
     origin = request.headers.get("Origin")
     if origin is not None and origin not in request.app[ORIGINS]:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
             "web pages of this origin may not open a WebSocket",
             field="Origin",

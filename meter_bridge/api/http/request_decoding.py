@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import REMEDIES
 
@@ -30,9 +30,9 @@ _MISSING: Final = re.compile(r"missing required field `(?P<name>[^`]*)`$")
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the whole body; raise ``Refused`` as soon as it exceeds ``limit`` bytes."""
+    """Return the whole body; raise ``RequestRefused`` as soon as it exceeds ``limit`` bytes."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST, "compressed bodies are not read", remedy="send the body uncompressed"
         )
     if (request.content_length or 0) > limit:
@@ -41,7 +41,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             return await _read(request, limit)
     except TimeoutError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"the body did not arrive within {BODY_SECONDS} seconds",
             remedy="send it again",
@@ -57,8 +57,8 @@ async def _read(request: web.Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(limit: int) -> Refused:
-    return Refused(
+def _too_large(limit: int) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.PAYLOAD_TOO_LARGE,
         f"the body is larger than {limit // 1024} kB",
         remedy="send only what the route asks for",
@@ -72,7 +72,7 @@ def decode_body[T](raw: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(str(error), _untyped(raw), kind) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "the body is not JSON in UTF-8",
             remedy="send one JSON object as the API's document describes it",
@@ -84,7 +84,7 @@ def decode_query[T](query: Mapping[str, str], kind: type[T]) -> T:
     names = [name for name, _ in query.items()]
     for name in names:
         if names.count(name) > 1:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST, "a parameter is given twice", field=name, remedy="give it once"
             )
     values = dict(query)
@@ -104,25 +104,25 @@ def _untyped(raw: bytes) -> object:
         return None
 
 
-def _invalid(message: str, values: object, kind: type) -> Refused:
+def _invalid(message: str, values: object, kind: type) -> RequestRefused:
     """Name the field and value that a validation error speaks of."""
     if unknown := _UNKNOWN.search(_PLACE.sub("", message)):
         name = shown(unknown["name"])
-        return Refused(
+        return RequestRefused(
             ErrorCode.BAD_REQUEST, f"there is no field {name!r} here", field=name, remedy="leave it out"
         )
     if missing := _MISSING.search(_PLACE.sub("", message)):
         name = missing["name"]
-        return Refused(ErrorCode.BAD_REQUEST, f"{name} is missing", field=name, remedy=f"add {name}")
+        return RequestRefused(ErrorCode.BAD_REQUEST, f"{name} is missing", field=name, remedy=f"add {name}")
     return _wrong_value(message, values, kind)
 
 
-def _wrong_value(message: str, values: object, kind: type) -> Refused:
+def _wrong_value(message: str, values: object, kind: type) -> RequestRefused:
     place = _PLACE.search(message)
     name = place["place"] if place else ""
     top = re.match(r"\w*", name)
     found = values.get(top[0]) if top and isinstance(values, dict) else None
-    return Refused(
+    return RequestRefused(
         ErrorCode.BAD_REQUEST,
         f"{name or 'the body'} is not as it should be",
         field=name or None,

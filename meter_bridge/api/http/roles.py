@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 
 ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
@@ -20,15 +21,15 @@ class Rights:
     """No token at all is wanted."""
 
     def check(self, actor: Actor) -> None:
-        """Raise ``Refused`` where the actor may not call the route."""
+        """Raise ``RequestRefused`` where the actor may not call the route."""
         if actor.role not in self.roles:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_ALLOWED,
                 f"a token of role {actor.role} may not do this",
                 remedy=f"use a token of role {', '.join(sorted(self.roles))}",
             )
         if self.of_everything and EVERYTHING not in actor.sites:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_ALLOWED,
                 "a token of named sites may not do this: it concerns the whole installation",
                 remedy="use a landlord's token of all sites",

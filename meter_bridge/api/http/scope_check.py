@@ -6,9 +6,10 @@ ever forgot stays unseen.
 
 from dataclasses import replace
 
+from meter_bridge.actor import Actor
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import shown
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
 
 
@@ -16,7 +17,7 @@ def account_in_reach(call: Call) -> AccountView:
     """Return the account in the route's path; what the actor may not see is refused as not existing."""
     account = call.port.account(call.actor, call.id)
     if account.id != call.id or not sees(call.actor, account):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_FOUND,
             f"there is no account {shown(call.id)!r} that this token may see",
             field="id",

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, web
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 MAX_SOCKETS: Final = 256
@@ -25,9 +25,9 @@ class OpenSockets:
 
     @contextmanager
     def admit(self, socket: web.WebSocketResponse) -> Iterator[None]:
-        """Count a WebSocket as open; raise ``Refused`` where there are too many."""
+        """Count a WebSocket as open; raise ``RequestRefused`` where there are too many."""
         if len(self._open) >= MAX_SOCKETS:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 f"{MAX_SOCKETS} WebSockets are open already",
                 remedy="close some, or try again later",

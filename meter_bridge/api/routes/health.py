@@ -5,7 +5,7 @@ from typing import Final
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import PUBLIC
-from meter_bridge.api.port import Health
+from meter_bridge.engine.state.session import Health
 
 DOWN: Final = "down"
 

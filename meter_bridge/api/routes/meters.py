@@ -9,7 +9,8 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import STAFF, STAFF_AND_DEVICE
-from meter_bridge.api.port import ReadingResult, ReplacementOrder
+from meter_bridge.engine.metering.manual_readings import ReadingResult
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.protocol.messages import ErrorCode, MeterView
 from meter_bridge.protocol.patterns import KWH, TEXT
 

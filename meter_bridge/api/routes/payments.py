@@ -8,7 +8,7 @@ from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEF
 from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import (
     KeypadRequest,
@@ -206,7 +206,7 @@ async def issue_keypad_tokens(call: Call) -> Reply:
     account = account_in_reach(call)
     body = await call.body(KeypadRequest)
     if body.kind is not KeypadTokenKind.ADD and call.actor.role is not Role.LANDLORD:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
             "only a landlord unlocks a meter or brings it in step",
             field="kind",

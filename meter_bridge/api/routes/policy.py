@@ -7,7 +7,8 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import PolicyChange, Refused
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT
 
@@ -59,7 +60,7 @@ async def set_policy(call: Call) -> Reply:
     """Change warning thresholds or load limit; a site file undoes that only when told to."""
     body = await call.body(PolicyRequest)
     if body.low_credit is None and body.load_limit_w is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "nothing is to be changed",
             field="low_credit",

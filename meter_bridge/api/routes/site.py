@@ -8,9 +8,10 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
-from meter_bridge.api.port import ApplyResult, Refused
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
+from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, ProblemDetail
 from meter_bridge.protocol.patterns import TEXT
 
@@ -62,15 +63,15 @@ def _text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST, "the site file is not text in UTF-8", remedy="save it as UTF-8"
         ) from error
 
 
-def _refused(error: SiteFileError) -> Refused:
+def _refused(error: SiteFileError) -> RequestRefused:
     """Return the refusal of a site file: the message lists what is wrong, the fields name the first place."""
     first = next(iter(error.problems), None)
-    return Refused(
+    return RequestRefused(
         ErrorCode.BAD_REQUEST,
         str(error),
         field=first.field if first else None,

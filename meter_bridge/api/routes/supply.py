@@ -10,7 +10,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.api.http.roles import PEOPLE, STAFF
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     HoldPosition,
@@ -174,7 +174,7 @@ def _check_role(role: Role, action: SupplyAction) -> None:
 
 def _check_may(role: Role, may: frozenset[Role], field: str, value: str) -> None:
     if role not in may:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
             f"a token of role {role} may not switch a supply {value}",
             field=field,
@@ -188,8 +188,8 @@ def _check_reason(body: SupplyRequest) -> None:
         raise _no_reason(body.action)
 
 
-def _no_reason(what: str) -> Refused:
-    return Refused(
+def _no_reason(what: str) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.BAD_REQUEST,
         f"switching a supply {what} wants a reason, which customer and ledger are shown",
         field="reason",

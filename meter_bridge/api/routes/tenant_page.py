@@ -11,8 +11,8 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.api.http.server_address import is_loopback
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
@@ -102,9 +102,9 @@ async def sign_out(call: Call) -> web.StreamResponse:
 
 
 def _refuse_other_pages(request: web.Request) -> None:
-    """Raise ``Refused`` where the request may come from a page of another origin."""
+    """Raise ``RequestRefused`` where the request may come from a page of another origin."""
     if PAGE_HEADER not in request.headers:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "this is asked by the tenant's page alone",
             field=PAGE_HEADER,

@@ -8,7 +8,8 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
-from meter_bridge.api.port import Refused, TokenInfo
+from meter_bridge.engine.access.tokens import TokenInfo
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.patterns import TEXT
 
@@ -127,14 +128,14 @@ def _check_reach(role: Role, body: TokenRequest) -> None:
     """Refuse a token that would see nothing, or that mixes what it sees by."""
     wanted, unwanted = ("sites", "accounts") if role in BY_SITES else ("accounts", "sites")
     if not getattr(body, wanted):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"a token of role {role} without {wanted} sees nothing",
             field=wanted,
             remedy=f"name its {wanted}" + (', or ["*"] for all' if role in BY_SITES else ""),
         )
     if getattr(body, unwanted):
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"a token of role {role} sees by {wanted}, not by {unwanted}",
             field=unwanted,

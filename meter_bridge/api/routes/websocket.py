@@ -18,7 +18,7 @@ from meter_bridge.api.http.request_decoding import decode_body
 from meter_bridge.api.http.roles import PEOPLE
 from meter_bridge.api.http.scope_check import in_reach
 from meter_bridge.api.http.sockets import SOCKETS
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class _Conversation:
             subscribe = await self._subscription(info)
             if subscribe is not None:
                 await self._stream(subscribe.since)
-        except Refused as refused:
+        except RequestRefused as refused:
             await self._end(problem_of(refused), _close_code(refused.code))
         except TimeoutError:
             self._cut_off()
@@ -94,7 +94,7 @@ class _Conversation:
                 subscribe = decode_body(message.data.encode(errors="replace"), Subscribe)
                 _check_schema(subscribe.schema_version, info)
                 return subscribe
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"no subscription came within {SUBSCRIBE_S} seconds",
             remedy='send {"type": "subscribe", "schema_version": 1}',
@@ -127,7 +127,7 @@ class _Conversation:
         """Return when the client closes; it has nothing more to say."""
         message = await self._socket.receive()
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "nothing is expected after the subscription",
                 remedy="open another WebSocket to subscribe anew",
@@ -172,7 +172,7 @@ def _check_schema(version: int, info: ServerInfo) -> None:
         code, side = ErrorCode.SCHEMA_TOO_NEW, "bridge"
     else:
         return
-    raise Refused(
+    raise RequestRefused(
         code,
         f"this bridge speaks schema versions {info.min_schema_version} to {info.schema_version}",
         field="schema_version",

@@ -1,9 +1,9 @@
 """Protections: a value that stays bad opens the supply, and one that stays good lets it come back.
 
-One guard watches one value of one meter. What counts as bad its user says (``core/supply/alerts.py`` has the
-limits and their hysteresis). A guard trips when the newest value has been bad for the rule's delay, with or
-without another reading in between. After that it resets by itself when nothing bad has been seen for the rule's time,
-or only by hand.
+One guard watches one value of one meter. What counts as bad its user says (``core/supply/alerts.py`` has
+the limits and their hysteresis). A guard trips when the newest value has been bad for the rule's delay,
+with or without another reading in between. After that it resets by itself when nothing bad has been seen
+for the rule's time, or only by hand.
 
 Voltage is measured before the relay on most devices, so it is seen while the relay is open. Where it is not,
 or where it reads nothing (below 50 V: an outage), time alone counts. A value that was last seen bad never

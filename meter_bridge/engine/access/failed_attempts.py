@@ -15,7 +15,7 @@ from meter_bridge.engine.access.lockout_rules import Guard, Tries
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
 EVERYBODY: Final = "everybody"
@@ -70,7 +70,7 @@ class GuessBook:
         engine = self._engine
         if engine.broken is not None or not engine.running.is_set():
             return
-        unit, names = Unit(engine.clock.now()), set[str]()
+        unit, names = Transaction(engine.clock.now()), set[str]()
         for name, who in changed:
             guard = self._guards[name]
             tries = guard.tries(who)
@@ -83,6 +83,6 @@ class GuessBook:
         await committed(engine, unit)
 
 
-def _add(unit: Unit, row_id: str, counted: Tries | Everybody, expires_at: int) -> None:
+def _add(unit: Transaction, row_id: str, counted: Tries | Everybody, expires_at: int) -> None:
     document = msgspec.json.encode(counted).decode()
     unit.work.add(ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at})

@@ -7,13 +7,10 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import (
-    Actor,
-    Refused,
-    TokenInfo,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.tokens import (
     StoredToken,
+    TokenInfo,
     authenticate,
     compose,
     digest,
@@ -22,8 +19,9 @@ from meter_bridge.engine.access.tokens import (
 )
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     Role,
@@ -74,7 +72,7 @@ class TokenBook:
         ):
             unknown = sorted(wanted - set(known))
             if unknown:
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.NOT_FOUND,
                     f"{field}: there is no {unknown[0]!r}",
                     field=field,
@@ -102,7 +100,7 @@ class TokenBook:
         """Revoke a token at once."""
         stored = self._tokens.get(token_id)
         if stored is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no token {token_id!r}",
                 field="token",
@@ -117,13 +115,13 @@ class TokenBook:
         """Return whom a token speaks for, or None."""
         return authenticate(self._tokens, token, self.engine.clock.now())
 
-    def take_from_tenants(self, unit: Unit, account_id: str) -> None:
+    def take_from_tenants(self, unit: Transaction, account_id: str) -> None:
         """Take an account from every tenant's token that sees it, as part of a unit."""
         for stored in list(self._tokens.values()):
             if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
                 self._keep_token(unit, stored.without(account_id, unit.at))
 
-    def _keep_token(self, unit: Unit, stored: StoredToken) -> None:
+    def _keep_token(self, unit: Transaction, stored: StoredToken) -> None:
         """Store a token that may do less than before, and end what it listens to."""
         unit.work.add(ops.UPSERT_TOKEN, stored.row())
         unit.after(lambda: self._tokens.update({stored.id: stored}))

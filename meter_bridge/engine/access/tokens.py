@@ -10,9 +10,11 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from meter_bridge.api.port import Actor, TokenInfo
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.messages import (
+    Role,
+)
 from meter_bridge.storage import tables
 
 PREFIX: Final = "pmb"
@@ -114,3 +116,17 @@ def load_tokens(connection: Connection) -> dict[str, StoredToken]:
         )
         for row in connection.execute(select(tables.token)).mappings()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A stored token, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    sites: frozenset[str]
+    accounts: frozenset[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None

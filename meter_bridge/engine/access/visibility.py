@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import read_events
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.operations.operation import ACCOUNTS
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.stream.feed import Feed, Views
+from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertView,
@@ -55,10 +55,10 @@ class Look:
         return [account for account in accounts if may_see(actor, account)]
 
     def account(self, actor: Actor, account_id: str) -> Account:
-        """Return an account that the actor may see; raises ``Refused`` otherwise."""
+        """Return an account that the actor may see; raises ``RequestRefused`` otherwise."""
         account = self._engine.installation.accounts.get(account_id)
         if account is None or not may_see(actor, account):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no account {account_id!r}",
                 field="account",
@@ -68,7 +68,10 @@ class Look:
         return account
 
     def books_of(self, actor: Actor, account_id: str) -> Account:
-        """Return an account, or what is left of one whose unit is no longer served; else ``Refused``."""
+        """Return an account, or what is left of one whose unit is no longer served.
+
+        Else ``RequestRefused``.
+        """
         closed = self._closed(actor, account_id) if account_id in self._engine.installation.closed else None
         return closed or self.account(actor, account_id)
 
@@ -80,10 +83,10 @@ class Look:
         return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
 
     def meter(self, actor: Actor, meter_id: str) -> Meter:
-        """Return a meter that the actor may see; raises ``Refused`` otherwise."""
+        """Return a meter that the actor may see; raises ``RequestRefused`` otherwise."""
         meter = self._engine.installation.meters.get(meter_id)
         if meter is None or not may_see(actor, meter.supply.account):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no meter {meter_id!r}",
                 field="meter",

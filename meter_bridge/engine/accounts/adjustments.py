@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
@@ -42,7 +42,9 @@ class Refund(BookOperation):
         )
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         detail = {"amount": self.amount, "reason": self.asked.reason, "reference": self.asked.reference}
         postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
@@ -67,7 +69,7 @@ class Correction(BookOperation):
     def check(self, engine: Engine, account: Account) -> None:
         room = MAX_AMOUNT - abs(credit_now(account).balance)
         if not self.amount:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
                 "a correction of nothing corrects nothing",
                 field="amount",
@@ -77,7 +79,9 @@ class Correction(BookOperation):
         check_amount(account, self.amount, -room, room, "a correction")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), -self.amount)
         detail = {"amount": self.amount, "reason": self.asked.reason}
@@ -113,7 +117,9 @@ class Transfer(BookOperation):
         )
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         currency, reason = account.site.currency, self.asked.reason
         detail = {"amount": self.amount, "to": self.asked.to, "reason": reason}
@@ -125,7 +131,9 @@ class Transfer(BookOperation):
         return self.result(engine, account, unit, seq, detail)
 
 
-def receive_transfer(engine: Engine, target: Account, unit: Unit, amount: int, seq: int, reason: str) -> None:
+def receive_transfer(
+    engine: Engine, target: Account, unit: Transaction, amount: int, seq: int, reason: str
+) -> None:
     """Book credit that another account gave; it repays emergency credit first."""
     settle_all(engine.installation, target, unit)
     spending = spend(target.policy.credit, posted_credit(target), -amount)
@@ -156,7 +164,7 @@ class WriteOff(BookOperation):
         if not owed:
             what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
             debts = ", ".join(account.debts)
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
                 f"{account.id} owes nothing of its {what}",
                 field="debt",
@@ -167,7 +175,9 @@ class WriteOff(BookOperation):
             check_amount(account, self.amount, 1, owed, "a write-off")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         debt_id = self.asked.debt
         amount = owed_of(account, debt_id) if self.amount is None else self.amount
         seq = write_off(engine, account, unit, debt_id, amount, self.asked.reason)
@@ -176,7 +186,10 @@ class WriteOff(BookOperation):
 
 
 def owed_of(account: Account, debt_id: str | None) -> int:
-    """Return what is owed of a debt, or in arrears; raises ``Refused`` for a debt that there is not."""
+    """Return what is owed of a debt, or in arrears.
+
+    Raises ``RequestRefused`` for a debt that there is not.
+    """
     if debt_id is None:
         return account.arrears
     if debt_id not in account.debts:
@@ -184,10 +197,10 @@ def owed_of(account: Account, debt_id: str | None) -> int:
     return account.debts[debt_id].owed
 
 
-def no_debt(account: Account, debt_id: str) -> Refused:
+def no_debt(account: Account, debt_id: str) -> RequestRefused:
     """Return the refusal of what concerns a debt that there is not."""
     known = ", ".join(account.debts)
-    return Refused(
+    return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"{account.id} has no debt {debt_id!r}",
         field="debt",
@@ -197,7 +210,7 @@ def no_debt(account: Account, debt_id: str) -> Refused:
 
 
 def write_off(
-    engine: Engine, account: Account, unit: Unit, debt_id: str | None, amount: int, reason: str
+    engine: Engine, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
 ) -> int:
     """Book a write-off and return its entry."""
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)

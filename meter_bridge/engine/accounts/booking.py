@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
@@ -12,9 +11,10 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
 from meter_bridge.engine.ledger.journal import announce, book, entry_id
-from meter_bridge.engine.operations.operation import ACCOUNTS, Operation
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
 
@@ -24,7 +24,12 @@ class BookOperation(Operation[OperationResult]):
     answer: ClassVar[type] = OperationResult
 
     def result(
-        self, engine: Engine, account: Account, unit: Unit, seq: int | None, detail: Mapping[str, object]
+        self,
+        engine: Engine,
+        account: Account,
+        unit: Transaction,
+        seq: int | None,
+        detail: Mapping[str, object],
     ) -> tuple[int | None, OperationResult]:
         """Decide on supply from what there is now, and answer."""
         engine.evaluate(account, unit)
@@ -54,7 +59,7 @@ class Entry:
     refers_to: str | None = None
 
 
-def book_entry(engine: Engine, account: Account, unit: Unit, entry: Entry) -> int:
+def book_entry(engine: Engine, account: Account, unit: Transaction, entry: Entry) -> int:
     """Book an entry, tell it, and return its ``seq``."""
     seq = book(
         engine.installation,
@@ -82,12 +87,12 @@ def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
     if not uncharged(account, at):
         return
     if engine.clock.sure:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"the charges of a day that has just begun are not booked yet for {account.name}",
             remedy="ask again in a moment",
         )
-    raise Refused(
+    raise RequestRefused(
         ErrorCode.CONFLICT,
         "the bridge does not believe its clock, so that charges by time wait, and nothing is settled before",
         remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
@@ -95,10 +100,10 @@ def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
 
 
 def other_account(engine: Engine, account: Account, to: str) -> Account:
-    """Return the account that a transfer goes to; raises ``Refused`` where it cannot."""
+    """Return the account that a transfer goes to; raises ``RequestRefused`` where it cannot."""
     target = engine.installation.accounts.get(to)
     if target is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_FOUND,
             f"there is no account {to!r} in use",
             field="to",
@@ -106,7 +111,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
             remedy=ACCOUNTS,
         )
     if target is account:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "an account transfers nothing to itself",
             field="to",
@@ -114,7 +119,7 @@ def other_account(engine: Engine, account: Account, to: str) -> Account:
             remedy="name another account",
         )
     if target.site.currency != account.site.currency:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{to} is kept in {target.site.currency}, {account.id} in {account.site.currency}",
             field="to",

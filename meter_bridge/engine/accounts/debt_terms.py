@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import ClassVar, override
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.debt import PPM, Debt, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
@@ -14,10 +13,11 @@ from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import no_debt, write_off
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
@@ -40,7 +40,7 @@ class OpenDebt(BookOperation):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         if self.debt.id in account.debts:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{account.id} has a debt {self.debt.id!r} already",
                 field="debt",
@@ -48,7 +48,7 @@ class OpenDebt(BookOperation):
                 remedy="give the new one another id, or change the terms of the old one",
             )
         if len(account.debts) >= MOST_DEBTS:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{account.id} has {MOST_DEBTS} debts, and more are not kept apart",
                 field="debt",
@@ -59,7 +59,9 @@ class OpenDebt(BookOperation):
         check_terms(self.debt, account.site.currency)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         zone, owed = ZoneInfo(account.site.time_zone), self.debt.owed
         account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, unit.at, zone))
         unit.keep_account(account)
@@ -101,7 +103,7 @@ class ChangeDebt(BookOperation):
         if self.asked.debt not in account.debts:
             raise no_debt(account, self.asked.debt)
         if not self._names_a_term():
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 f"no term of debt {self.asked.debt!r} is named, so nothing would change",
                 field="debt",
@@ -132,7 +134,9 @@ class ChangeDebt(BookOperation):
         )
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         before = account.debts[self.asked.debt]
         debt = self._changed(before)
         zone = ZoneInfo(account.site.time_zone)
@@ -163,7 +167,9 @@ class CloseDebt(BookOperation):
             raise no_debt(account, self.asked.debt)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         debt_id, reason = self.asked.debt, self.asked.reason
         owed, seq = account.debts[debt_id].owed, None
         if owed:
@@ -178,7 +184,7 @@ class CloseDebt(BookOperation):
 def check_terms(debt: Debt, currency: str) -> None:
     """Refuse terms by which a debt would never be recovered, or that contradict each other."""
     if debt.rate < 0 or (debt.cap or 0) < 0:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "rate and cap are amounts of zero or more",
             field="rate" if debt.rate < 0 else "cap",
@@ -186,7 +192,7 @@ def check_terms(debt: Debt, currency: str) -> None:
             remedy="leave out the sign",
         )
     if debt.percent_ppm > PPM:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "a payment recovers at most 100 per cent",
             field="percent",
@@ -194,7 +200,7 @@ def check_terms(debt: Debt, currency: str) -> None:
             remedy="write 100 or less",
         )
     if not debt.rate and not debt.percent_ppm:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "the debt would never be recovered: it has neither a rate nor a share of payments",
             field="rate",
@@ -202,7 +208,7 @@ def check_terms(debt: Debt, currency: str) -> None:
             remedy="give it a rate for each period, or a percentage of each top-up",
         )
     if debt.cap is not None and not debt.percent_ppm:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "a cap limits what payments recover, and of this debt they recover nothing",
             field="cap",

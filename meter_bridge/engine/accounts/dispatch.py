@@ -13,7 +13,7 @@ from meter_bridge.protocol import requests
 def operation_of(  # noqa: C901, PLR0911, PLR0912 - one line for each request
     account: Account, asked: requests.OperationRequest, revoke: tenancies.Revoke
 ) -> BookOperation:
-    """Return what a request asks for; raises ``Refused`` naming field, value and remedy."""
+    """Return what a request asks for; raises ``RequestRefused`` naming field, value and remedy."""
     match asked:
         case requests.Refund():
             return adjustments.refund(account, asked)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import BookOperation
@@ -12,7 +11,8 @@ from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.emergency import select
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
 _SELECTED: Final = "is selected already"
@@ -37,7 +37,7 @@ class SelectEmergencyCredit(BookOperation):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         if account.tenancy.end is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
                 f"nobody lives in {account.name}, so there is nobody to lend to",
                 field="account",
@@ -49,7 +49,7 @@ class SelectEmergencyCredit(BookOperation):
             return
         threshold = format_amount(account.policy.credit.emergency_threshold, account.site.currency)
         why = _WHY_NOT.get(state, f"may be selected once the credit is below {threshold}")
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
             f"the emergency credit of {account.name} {why}",
             field="emergency_credit",
@@ -58,7 +58,9 @@ class SelectEmergencyCredit(BookOperation):
         )
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         # What was used before the choice is the balance's; only what comes after may be lent.
         settle_all(engine.installation, account, unit)
         select(engine.installation, account, unit, selected=True)

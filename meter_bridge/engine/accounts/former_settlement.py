@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
@@ -12,12 +11,13 @@ from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
@@ -93,7 +93,7 @@ class Settlement(BookOperation):
             state = f"{format_amount(abs(left), account.site.currency)} " + (
                 "are kept" if left > 0 else "are owed"
             )
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
                 f"of tenancy {self.asked.tenancy} of {account.id} nothing is {_WANTED[self.asked.how]}"
                 + (f": {state}" if left else ""),
@@ -110,7 +110,9 @@ class Settlement(BookOperation):
         return left if self.amount is None else self.amount
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         asked, amount = self.asked, self._settled
         change = amount if asked.how in _REDUCES_DEBT else -amount
         bucket = journal.tenancy_bucket(asked.tenancy)
@@ -133,7 +135,7 @@ class Settlement(BookOperation):
         return seq, self._of_closed(account, unit, seq, detail)
 
     def _of_closed(
-        self, account: Account, unit: Unit, seq: int, detail: Mapping[str, object]
+        self, account: Account, unit: Transaction, seq: int, detail: Mapping[str, object]
     ) -> OperationResult:
         """Answer for a unit that is no longer served: there is no supply to decide on."""
         view = views.account_view(account, unit.at)
@@ -155,15 +157,15 @@ _LIST: Final = "'meter-bridge tenancies' lists what is left with whom"
 _WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
 
 
-def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> Refused:
+def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> RequestRefused:
     """Return the refusal of a tenancy."""
-    return Refused(code, message, field="tenancy", value=str(tenancy), remedy=remedy)
+    return RequestRefused(code, message, field="tenancy", value=str(tenancy), remedy=remedy)
 
 
 def settlement(account: Account, asked: requests.Settlement) -> Settlement:
-    """Return the settlement that is asked for; raises ``Refused`` where an amount is missing."""
+    """Return the settlement that is asked for; raises ``RequestRefused`` where an amount is missing."""
     if asked.amount is None and asked.how == "charged":
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "it is not said how much is charged",
             field="amount",

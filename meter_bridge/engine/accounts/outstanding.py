@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from meter_bridge.core.ledger.debt import in_order
 from meter_bridge.core.money import amount_digits
-from meter_bridge.engine.accounts.view import debt_view
 from meter_bridge.engine.ledger.credit import credit_now
+from meter_bridge.engine.ledger.view import debt_view
 from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol.messages import DebtView, OwedView
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Look
 from meter_bridge.engine.accounts.outstanding import owed_of
 from meter_bridge.engine.engine import Engine
@@ -14,6 +14,7 @@ from meter_bridge.engine.ledger.hourly_history import Asked, history_page
 from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.statement.service import Wanted, make_statement, no_tenancy
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
@@ -42,7 +43,7 @@ class Books:
             explain_entry, self._engine.reader, self._engine.archive, account.id, entry_id, first=first
         )
         if found is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"account {account.id} has no entry {entry_id!r}",
                 field="entry_id",

@@ -7,7 +7,6 @@ from typing import ClassVar, Final, override
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.ledger import journal
@@ -25,8 +24,9 @@ from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
 from meter_bridge.engine.operations.operation import storage_unavailable
 from meter_bridge.engine.state.model import Account, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.entry_range import LAST_SEQ
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 from meter_bridge.storage import tables
@@ -131,7 +131,7 @@ class Repricing(BookOperation):
             raise storage_unavailable()  # closed when it was looked for, and opened again since
         found = self.found[0]
         if account.tenancy.n != found.tenancy:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"a customer of {account.name} moved while {found.period} was priced",
                 remedy="ask again; who moved out is settled with by 'meter-bridge settle'",
@@ -142,7 +142,9 @@ class Repricing(BookOperation):
             raise _refused("version", self.asked.version, what, "nothing needs to be done")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         found = self.found[0]
         settle_all(engine.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), found.difference)
@@ -167,7 +169,7 @@ class Repricing(BookOperation):
 
 
 def repricing(account: Account, asked: requests.Repricing) -> Repricing:
-    """Return the repricing that is asked for; raises ``Refused`` naming field, value and remedy."""
+    """Return the repricing that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
     supplies = {supply.id: supply for supply in account.supplies}
     if asked.supply is not None and asked.supply not in supplies:
         raise _refused("supply", asked.supply, "is not of this account", f"name one of {', '.join(supplies)}")
@@ -177,9 +179,11 @@ def repricing(account: Account, asked: requests.Repricing) -> Repricing:
     return Repricing(asked.supply or account.supplies[0].id, asked)
 
 
-def _refused(name: str, value: str, what: str, remedy: str) -> Refused:
+def _refused(name: str, value: str, what: str, remedy: str) -> RequestRefused:
     """Return a refusal that names field, value and remedy."""
-    return Refused(ErrorCode.BAD_REQUEST, f"{name} {value} {what}", field=name, value=value, remedy=remedy)
+    return RequestRefused(
+        ErrorCode.BAD_REQUEST, f"{name} {value} {what}", field=name, value=value, remedy=remedy
+    )
 
 
 def _day(text: str) -> date:

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import emergency_left, spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
@@ -16,7 +15,8 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 from meter_bridge.storage import tables
@@ -94,7 +94,9 @@ class Reversal(BookOperation):
             )
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         top_up = self.found.kind == EntryKind.TOP_UP
         units: list[Posting] = []
@@ -125,9 +127,9 @@ class Reversal(BookOperation):
 _LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
 
 
-def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> Refused:
+def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> RequestRefused:
     """Return the refusal of an entry."""
-    return Refused(code, f"entry {entry} {what}", field="entry", value=entry, remedy=remedy)
+    return RequestRefused(code, f"entry {entry} {what}", field="entry", value=entry, remedy=remedy)
 
 
 def _taken_back(account: Account, found: _Found) -> dict[str, int]:
@@ -152,7 +154,7 @@ def _taken_back(account: Account, found: _Found) -> dict[str, int]:
     return changes
 
 
-def _units_back(account: Account, lot_id: str, unit: Unit) -> tuple[int, list[Posting]]:
+def _units_back(account: Account, lot_id: str, unit: Transaction) -> tuple[int, list[Posting]]:
     """Take back the unused units that a top-up bought; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
@@ -24,13 +23,14 @@ from meter_bridge.engine.accounts.booking import (
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.daily_use import forget_days
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
 from meter_bridge.engine.ledger.journal import announce, book_settlement
 from meter_bridge.engine.ledger.prepaid_charges import paid_in_advance
-from meter_bridge.engine.operations.operation import check_amount, parsed_amount
 from meter_bridge.engine.restore import terms_of
 from meter_bridge.engine.state.model import Account, Meter, Tenancy
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import changeset as ops
@@ -46,7 +46,7 @@ _OF_THE_CUSTOMER: Final = (
 )
 """Alerts that speak of a customer's money, and so never outlast the tenancy."""
 
-type Revoke = Callable[[Unit, str], None]
+type Revoke = Callable[[Transaction, str], None]
 """Takes an account from every tenant's token that sees it, as part of a unit."""
 
 
@@ -85,7 +85,7 @@ class MoveOut(BookOperation):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         if account.tenancy.end is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
                 remedy="move the next customer in",
@@ -95,7 +95,7 @@ class MoveOut(BookOperation):
             raise _unread(silent[0])
         refuse_uncharged(engine, account, engine.clock.now())
         if self.asked.remainder != "transfer" and self.asked.to is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "an account to transfer to is named, but the remainder is not transferred",
                 field="to",
@@ -104,7 +104,7 @@ class MoveOut(BookOperation):
             )
         if self.asked.remainder == "transfer":
             if self.asked.to is None:
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.BAD_REQUEST,
                     "it is not said to which account the remainder goes",
                     field="to",
@@ -113,7 +113,9 @@ class MoveOut(BookOperation):
             other_account(engine, account, self.asked.to)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         for supply in account.supplies:
             settled = leave(supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at)
@@ -128,7 +130,9 @@ class MoveOut(BookOperation):
         self.revoke(unit, account.id)
         return self.result(engine, account, unit, seq, detail)
 
-    def _settle_finally(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, dict[str, object]]:
+    def _settle_finally(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
         worth, units = _units_back(account, unit)
         changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
@@ -176,7 +180,7 @@ class MoveIn(BookOperation):
     @override
     def check(self, engine: Engine, account: Account) -> None:
         if account.tenancy.end is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{account.customer or 'somebody'} lives in {account.name}",
                 field="customer",
@@ -187,7 +191,9 @@ class MoveIn(BookOperation):
         refuse_uncharged(engine, account, engine.clock.now())
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         seq = _close_vacancy(engine, account, unit)
         sequences = engine.installation.sequences
@@ -225,9 +231,9 @@ def silent_meters(account: Account, at: int) -> list[Meter]:
     ]
 
 
-def _unread(meter: Meter) -> Refused:
+def _unread(meter: Meter) -> RequestRefused:
     """Return the refusal to settle while nobody knows what a meter counted."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"{meter.id} was last read at {iso(read_at(meter))}: nobody knows what was used since",
         field="unread",
@@ -242,7 +248,7 @@ def read_at(meter: Meter) -> int:
     return 0 if meter.register is None else meter.register.at
 
 
-def _units_back(account: Account, unit: Unit) -> tuple[int, list[Posting]]:
+def _units_back(account: Account, unit: Transaction) -> tuple[int, list[Posting]]:
     """Take back every unused unit; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:
@@ -264,7 +270,7 @@ def _all_held(account: Account) -> dict[str, int]:
     }
 
 
-def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | None) -> None:
+def _forget(engine: Engine, account: Account, unit: Transaction, *, customer: str | None) -> None:
     """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
@@ -280,7 +286,7 @@ def _forget(engine: Engine, account: Account, unit: Unit, *, customer: str | Non
     unit.keep_account(account)
 
 
-def _close_vacancy(engine: Engine, account: Account, unit: Unit) -> int | None:
+def _close_vacancy(engine: Engine, account: Account, unit: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
     Credit that was paid in for whoever comes next is theirs; units become money at their price.

@@ -10,13 +10,15 @@ from meter_bridge.core.ledger.credit import Split, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts.view import supply_view
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_id
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
-from meter_bridge.engine.operations.operation import Operation, check_amount, check_text, parsed_amount
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 
 METHOD_LENGTH: Final = 40
@@ -36,7 +38,7 @@ class TopUp(Operation[TopUpResult]):
 
     @classmethod
     def asked(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
-        """Return the top-up that is asked for; raises ``Refused`` naming field, value and remedy."""
+        """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
         value = parsed_amount(account, amount)
         check_text("method", method, METHOD_LENGTH)
         check_text("reference", reference or "", REFERENCE_LENGTH)
@@ -62,7 +64,7 @@ class TopUp(Operation[TopUpResult]):
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
         settle_all(engine.installation, account, unit)
         zone = ZoneInfo(account.site.time_zone)

@@ -13,7 +13,7 @@ from meter_bridge.core.ledger.credit import (
     headroom,
     usable,
 )
-from meter_bridge.core.ledger.debt import Debt, in_order
+from meter_bridge.core.ledger.debt import in_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.block_view import Block, ladder
 from meter_bridge.core.rating.closing import would_add
@@ -38,13 +38,13 @@ from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.forecasting.account_forecast import run_out
 from meter_bridge.engine.ledger.credit import credit_now, payments
 from meter_bridge.engine.ledger.purchases import units_worth
+from meter_bridge.engine.ledger.view import debt_view
 from meter_bridge.engine.state.model import Account, GuardKey, Meter, Supply
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.local_cutoff import unprotected
 from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
-    DebtView,
     EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
@@ -157,22 +157,6 @@ def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditV
         limit=policy.emergency_limit,
         left=emergency_left(policy, credit),
         threshold=policy.emergency_threshold,
-    )
-
-
-def debt_view(debt: Debt) -> DebtView:
-    """Return a debt with its terms."""
-    return DebtView(
-        id=debt.id,
-        description=debt.description,
-        owed=debt.owed,
-        priority=debt.priority,
-        rate=debt.rate,
-        every=debt.every.value,
-        next_recovery=iso(debt.due) if debt.by_time else None,
-        percent_ppm=debt.percent_ppm,
-        cap=debt.cap,
-        cap_every=debt.cap_every.value,
     )
 
 

@@ -4,14 +4,14 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView, EventKind
 from meter_bridge.storage import changeset as ops
 
 
 def set_alert(
-    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, message: str | None
+    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, message: str | None
 ) -> None:
     """Open the alert with its message, or close it where the message is None; no change is no work."""
     book = installation.alerts if account is None else account.alerts
@@ -23,7 +23,7 @@ def set_alert(
 
 
 def keep_past_alert(
-    installation: Installation, unit: Unit, key: AlertKey, message: str, opened_at: int
+    installation: Installation, unit: Transaction, key: AlertKey, message: str, opened_at: int
 ) -> None:
     """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
     _open(installation, None, unit, key, message, opened_at)
@@ -33,7 +33,7 @@ def keep_past_alert(
 def _open(
     installation: Installation,
     account: Account | None,
-    unit: Unit,
+    unit: Transaction,
     key: AlertKey,
     message: str,
     opened_at: int | None = None,
@@ -63,7 +63,7 @@ def _open(
 
 
 def _close(
-    installation: Installation, account: Account | None, unit: Unit, key: AlertKey, alert: OpenAlert
+    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, alert: OpenAlert
 ) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
@@ -74,7 +74,7 @@ def _close(
 def _tell(
     installation: Installation,
     account: Account | None,
-    unit: Unit,
+    unit: Transaction,
     key: AlertKey,
     alert: OpenAlert,
     kind: EventKind,
@@ -91,7 +91,7 @@ def _tell(
 
 
 def close_all(
-    installation: Installation, account: Account, unit: Unit, kind: AlertKind, keep: AlertKey | None
+    installation: Installation, account: Account, unit: Transaction, kind: AlertKind, keep: AlertKey | None
 ) -> None:
     """Close every open alert of a kind but one."""
     for key in [key for key in account.alerts if key.kind is kind and key != keep]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.access.visibility import STAFF, Look
 from meter_bridge.engine.alerts import alerting
@@ -13,6 +13,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops
 
@@ -60,11 +61,11 @@ class AlertBook:
         return alerting.view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
-        """Return an open alert that the actor may see; raises ``Refused`` otherwise."""
+        """Return an open alert that the actor may see; raises ``RequestRefused`` otherwise."""
         for key, alert, account in self._open_alerts(actor):
             if alert.id == alert_id:
                 return key, alert, account
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.NOT_FOUND,
             f"there is no open alert {alert_id!r}",
             field="alert",

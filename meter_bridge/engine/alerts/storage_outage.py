@@ -7,7 +7,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import keep_past_alert
 from meter_bridge.engine.state.model import Installation, OpenAlert
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 
 UNSTORED_ID: Final = "storage-failing"
 """Id of the alert while it cannot be stored; it gets one of its own with its row."""
@@ -34,7 +34,7 @@ class Failing:
         )
         return OpenAlert(UNSTORED_ID, message, self.since)
 
-    def tell(self, installation: Installation, unit: Unit, key: AlertKey, reason: str) -> None:
+    def tell(self, installation: Installation, unit: Transaction, key: AlertKey, reason: str) -> None:
         """Put on record, as part of a unit, from when to when nothing could be stored."""
         if self.since is None:
             return

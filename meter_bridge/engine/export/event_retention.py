@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select
 
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.retention import DAY_MS, PAUSE_S
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
 BATCH: Final = 500
@@ -81,7 +81,7 @@ class Forgetting:
     async def _some(self, kind: _Kind, before: int) -> bool:
         """Forget a few rows of a kind in one transaction; say whether there were any."""
         rows = await asyncio.to_thread(self._ended, kind, before)
-        unit = Unit(self._engine.clock.now())
+        unit = Transaction(self._engine.clock.now())
         unit.work.extend(kind.forget, rows)
         done = self._engine.submit(unit)
         if done is not None:

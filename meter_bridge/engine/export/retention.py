@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, ArchiveError, retired_upto, sums_in_database
@@ -71,7 +71,7 @@ class Retention:
 
     async def _let_go(self, first: int, last: int) -> None:
         """Delete the segments of some entries in one transaction; raises ``StorageError``."""
-        unit = Unit(self._engine.clock.now())
+        unit = Transaction(self._engine.clock.now())
         unit.work.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
         unit.work.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
         unit.work.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})

@@ -12,7 +12,7 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.forecasting.stored_forecast import nothing_of
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
 KEPT_DAYS: Final = 180
@@ -31,7 +31,7 @@ def load_daily_use(connection: Connection, installation: Installation) -> None:
             supply.history = stored.get(supply.id)
 
 
-def close_day(supply: Supply, unit: Unit) -> bool:
+def close_day(supply: Supply, unit: Transaction) -> bool:
     """Add the local days that are over and known to the history; say whether one was added."""
     zone = supply.timeline.versions[0].zone
     if supply.history is not None and unit.at < day_end(supply.history.last + timedelta(days=1), zone):
@@ -54,7 +54,7 @@ def close_day(supply: Supply, unit: Unit) -> bool:
     return True
 
 
-def forget_days(supply: Supply, unit: Unit) -> None:
+def forget_days(supply: Supply, unit: Transaction) -> None:
     """Begin anew: what another customer used teaches nothing."""
     if supply.history is not None:
         day = local_day(unit.at, supply.timeline.versions[0].zone)

@@ -32,7 +32,7 @@ from meter_bridge.engine.forecasting.account_forecast import days_left, debts_of
 from meter_bridge.engine.forecasting.daily_use import close_day, over_days, read_on, used_on
 from meter_bridge.engine.forecasting.stored_forecast import row_of
 from meter_bridge.engine.state.model import Account, Site, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
 FRESH_MS: Final = 6 * 3_600_000
@@ -107,7 +107,7 @@ class Foretelling:
 
     def _look_at(self, account: Account) -> bool:
         """Close days, keep alerts; begin work if a supply is to be foretold anew."""
-        unit = Unit(self._engine.clock.now())
+        unit = Transaction(self._engine.clock.now())
         if [supply for supply in account.supplies if close_day(supply, unit)]:
             self._tell_unusual(account, unit)
             if account.policy.building_meter:
@@ -124,11 +124,11 @@ class Foretelling:
         """Look ahead, step by step, then store what was seen for those who only read."""
         yield from _look_ahead(supply, at)
         if supply.foresight is not None:
-            unit = Unit(self._engine.clock.now())
+            unit = Transaction(self._engine.clock.now())
             unit.work.add(ops.UPSERT_FORESIGHT, row_of(supply, supply.foresight))
             self._engine.submit(unit)
 
-    def _tell_days_left(self, account: Account, unit: Unit) -> None:
+    def _tell_days_left(self, account: Account, unit: Transaction) -> None:
         """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
@@ -141,7 +141,7 @@ class Foretelling:
         if left is not None or not threshold or foretold(account):
             set_alert(self._engine.installation, account, unit, key, message)
 
-    def _tell_unusual(self, account: Account, unit: Unit) -> None:
+    def _tell_unusual(self, account: Account, unit: Transaction) -> None:
         """Open or close the alerts of consumption, once a day."""
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
@@ -157,7 +157,7 @@ class Foretelling:
             for key, message in wanted.items():
                 set_alert(self._engine.installation, account, unit, key, message)
 
-    def _tell_unaccounted(self, building: Account, unit: Unit) -> None:
+    def _tell_unaccounted(self, building: Account, unit: Transaction) -> None:
         """Hold a building's newest days that are over against the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [

@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
 SHOWN_OF_VALUE: Final = 40
 
 
 def amount_in(currency: str, text: str, field: str = "amount", *, or_else: str = "") -> int:
-    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy.
+    """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy.
 
     ``or_else`` goes on with the remedy where the field may be something else than an amount.
     """
@@ -18,7 +18,7 @@ def amount_in(currency: str, text: str, field: str = "amount", *, or_else: str =
     try:
         return parse_amount(text, currency, digits=digits)
     except MoneyError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             str(error),
             field=field,

@@ -13,11 +13,11 @@ from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.deferred_posting import post_due
 from meter_bridge.engine.ledger.journal import announce, book
 from meter_bridge.engine.state.model import Account, Installation
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 
 
-def collect_debts(installation: Installation, account: Account, unit: Unit) -> None:
+def collect_debts(installation: Installation, account: Account, unit: Transaction) -> None:
     """Recover every instalment that is due, or move it to the arrears, or let it wait."""
     zone = ZoneInfo(account.site.time_zone)
     while due := due_debts(account.debts, unit.at):
@@ -29,7 +29,7 @@ def collect_debts(installation: Installation, account: Account, unit: Unit) -> N
         unit.keep_account(account)
 
 
-def _recover(installation: Installation, account: Account, unit: Unit, debt: Debt) -> None:
+def _recover(installation: Installation, account: Account, unit: Transaction, debt: Debt) -> None:
     """Book one instalment."""
     policy, amount = account.policy.credit, debt.instalment
     connected = account.state is SupplyState.CONNECTED

@@ -16,7 +16,7 @@ from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.engine.ledger.journal import book_settlement
 from meter_bridge.engine.ledger.register_trail import newest_readings
 from meter_bridge.engine.state.model import Account, Due, Installation, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 
 LONGEST_WAIT_MS: Final = 30_000
 """Longest time that a posting waits for its turn while nothing else hinders it."""
@@ -36,7 +36,7 @@ def may_wait(supply: Supply, at: int) -> bool:
     )
 
 
-def post_due(installation: Installation, account: Account, unit: Unit) -> None:
+def post_due(installation: Installation, account: Account, unit: Transaction) -> None:
     """Post what waits of an account as part of a unit, before the unit books anything else."""
     for supply in account.supplies:
         due, supply.due = supply.due, None

@@ -15,7 +15,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Account, Installation
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 
 _ALERTS: Final = {
@@ -26,7 +26,7 @@ _ALERTS: Final = {
 
 
 def keep_emergency_credit(
-    installation: Installation, account: Account, unit: Unit, credit: CreditState
+    installation: Installation, account: Account, unit: Transaction, credit: CreditState
 ) -> CreditState:
     """End a selection that is no longer needed, keep the alert of the state, and return the credit then."""
     policy = account.policy.credit
@@ -42,7 +42,7 @@ def keep_emergency_credit(
     return credit
 
 
-def select(installation: Installation, account: Account, unit: Unit, *, selected: bool) -> None:
+def select(installation: Installation, account: Account, unit: Transaction, *, selected: bool) -> None:
     """Select emergency credit, or end its selection."""
     account.emergency_selected = selected
     unit.keep_account(account)

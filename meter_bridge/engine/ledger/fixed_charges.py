@@ -11,10 +11,10 @@ from meter_bridge.engine.ledger.credit import standing_of
 from meter_bridge.engine.ledger.deferred_posting import post_due
 from meter_bridge.engine.ledger.journal import book_settlement
 from meter_bridge.engine.state.model import Account, Installation, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 
 
-def settle_all(installation: Installation, account: Account, unit: Unit) -> None:
+def settle_all(installation: Installation, account: Account, unit: Transaction) -> None:
     """Post everything used so far, before anything that depends on the balance."""
     post_due(installation, account, unit)
     for supply in account.supplies:
@@ -27,7 +27,7 @@ def uncharged(account: Account, at: int) -> bool:
     return any(supply.standing_due <= at for supply in account.supplies)
 
 
-def charge_time(installation: Installation, supply: Supply, unit: Unit) -> None:
+def charge_time(installation: Installation, supply: Supply, unit: Transaction) -> None:
     """Charge what every local day that has begun makes due."""
     while supply.standing_due <= unit.at:
         post_due(installation, supply.account, unit)

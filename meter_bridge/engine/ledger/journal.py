@@ -12,7 +12,7 @@ from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Segment, Settled
 from meter_bridge.engine.ledger.credit import move, posted_credit, standing_of
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
 from meter_bridge.engine.state.model import Account, DayTotal, Installation, ReadingNote, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.storage import changeset as ops
 
@@ -22,7 +22,7 @@ DAYS_KEPT = 3
 def book(  # noqa: PLR0913 - an entry is all of these, once
     installation: Installation,
     account: Account,
-    unit: Unit,
+    unit: Transaction,
     kind: EntryKind,
     postings: Sequence[Posting],
     *,
@@ -85,7 +85,7 @@ def entry_id(seq: int) -> str:
 def book_settlement(
     installation: Installation,
     supply: Supply,
-    unit: Unit,
+    unit: Transaction,
     settlement: Settlement,
     readings: Mapping[str, ReadingNote] | None = None,
 ) -> None:
@@ -110,7 +110,7 @@ def book_settlement(
     add_lines(supply, unit, seq, settlement)
 
 
-def add_lines(supply: Supply, unit: Unit, seq: int, settlement: Settlement) -> None:
+def add_lines(supply: Supply, unit: Transaction, seq: int, settlement: Settlement) -> None:
     """Add the lines and facts of a settlement to the unit, under their entry."""
     unit.keep(supply)
     registers = register_ends(supply, settlement.segments)
@@ -212,7 +212,7 @@ def _add_to_day(supply: Supply, segment: Segment) -> None:
 
 def announce(
     installation: Installation,
-    unit: Unit,
+    unit: Transaction,
     kind: EventKind,
     *,
     account_id: str | None = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, tenancy_bucket, tenancy_of
 from meter_bridge.core.money import amount_digits

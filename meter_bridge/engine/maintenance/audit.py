@@ -22,7 +22,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.engine import Audited, Engine
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage.location import Location, written
 
 CHILD: Final = "dashboard.audit"
@@ -152,7 +152,7 @@ class Auditor:
 
     def _tell(self, found: Audit) -> None:
         """Open an alert for each difference, and close those of differences that are gone."""
-        unit = Unit(self._engine.clock.now())
+        unit = Transaction(self._engine.clock.now())
         installation = self._engine.installation
         wanted = {
             AlertKey(

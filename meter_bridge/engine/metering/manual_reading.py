@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.energy import EnergyError, parse_register
 from meter_bridge.core.register.register import Register
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.model import Meter
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops, tables
 
@@ -31,7 +31,7 @@ class Told:
 
 
 def read_told(engine: Engine, field: str, register: str, at: str | None, now: int) -> Told:
-    """Return a register as somebody told it, at an instant by a right clock; raises ``Refused``."""
+    """Return a register as somebody told it, at an instant by a right clock; raises ``RequestRefused``."""
     wh, step_wh = read_register(field, register)
     read_at = read_instant(at, now)
     when = now if at is None else min(engine.clock.told(read_at), now)
@@ -39,11 +39,14 @@ def read_told(engine: Engine, field: str, register: str, at: str | None, now: in
 
 
 def read_register(field: str, text: str) -> tuple[int, int]:
-    """Return a register and its resolution in Wh; raises ``Refused`` naming field, value and remedy."""
+    """Return a register and its resolution in Wh.
+
+    Raises ``RequestRefused`` naming field, value and remedy.
+    """
     try:
         return parse_register(text)
     except EnergyError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             str(error),
             field=field,
@@ -53,7 +56,7 @@ def read_register(field: str, text: str) -> tuple[int, int]:
 
 
 def read_instant(text: str | None, now: int) -> int:
-    """Return the instant that somebody told, never later than now; raises ``Refused``."""
+    """Return the instant that somebody told, never later than now; raises ``RequestRefused``."""
     if text is None:
         return now
     try:
@@ -61,7 +64,7 @@ def read_instant(text: str | None, now: int) -> int:
     except ValueError:
         told = None
     if told is None or told.tzinfo is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{text[:40]!r} is not an instant with its offset",
             field="at",
@@ -70,7 +73,7 @@ def read_instant(text: str | None, now: int) -> int:
         )
     at = (told - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     if not 0 <= at <= now + AHEAD_MS:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{text[:40]} is in the future, or before 1970: by the bridge's clock it is {iso(now)}",
             field="at",
@@ -83,16 +86,16 @@ def read_instant(text: str | None, now: int) -> int:
 def check_clock(engine: Engine) -> None:
     """Refuse to date anything by a clock that is not believed."""
     if not engine.clock.sure:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             "the bridge does not believe its clock, so that it cannot date a reading",
             remedy="set the clock right, or confirm it with 'meter-bridge clock confirm'; then ask again",
         )
 
 
-def too_early(meter: Meter, register: Register, what: str) -> Refused:
+def too_early(meter: Meter, register: Register, what: str) -> RequestRefused:
     """Return the refusal of something dated before the present counter began."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"the present counter of {meter.id} began at {iso(register.since)}; a {what} dated before concerns"
         " the one that has ended",
@@ -101,7 +104,9 @@ def too_early(meter: Meter, register: Register, what: str) -> Refused:
     )
 
 
-def keep(engine: Engine, meter: Meter, unit: Unit, told: Told, kind: EventKind, **what: object) -> None:
+def keep(
+    engine: Engine, meter: Meter, unit: Transaction, told: Told, kind: EventKind, **what: object
+) -> None:
     """Keep for good what somebody told of a register, and who."""
     row: dict[str, object] = dict.fromkeys(column.name for column in tables.register_record.columns)
     row |= {"id": f"register-{engine.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
@@ -109,7 +114,7 @@ def keep(engine: Engine, meter: Meter, unit: Unit, told: Told, kind: EventKind, 
     unit.work.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
 
 
-def tell(engine: Engine, meter: Meter, unit: Unit, kind: EventKind, data: dict[str, object]) -> None:
+def tell(engine: Engine, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]) -> None:
     """Tell what somebody told of a register."""
     account_id = meter.supply.account.id
     announce(engine.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)

@@ -1,6 +1,9 @@
 """Readings that somebody tells: a person, or a device that only speaks HTTP."""
 
-from meter_bridge.api.port import Actor, ReadingOutcome, ReadingResult
+from dataclasses import dataclass
+from typing import Literal
+
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
 from meter_bridge.devices.base.driver import Report
@@ -9,12 +12,16 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.metering.manual_reading import Told, check_clock, keep, read_told, tell, too_early
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Meter
-from meter_bridge.engine.state.transaction import Unit
-from meter_bridge.protocol.messages import EventKind, Role
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.messages import (
+    EventKind,
+    MeterView,
+    Role,
+)
 
 
 async def take_reading(
-    engine: Engine, actor: Actor, meter: Meter, unit: Unit, *, register: str, at: str | None
+    engine: Engine, actor: Actor, meter: Meter, unit: Transaction, *, register: str, at: str | None
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     check_clock(engine)
@@ -36,7 +43,7 @@ async def take_reading(
     return answer
 
 
-def _judge(engine: Engine, meter: Meter, unit: Unit, told: Told) -> Advance:
+def _judge(engine: Engine, meter: Meter, unit: Transaction, told: Told) -> Advance:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
@@ -53,7 +60,7 @@ def _judge(engine: Engine, meter: Meter, unit: Unit, told: Told) -> Advance:
     return engine.metering.judge(meter, unit, meter.register, reading)
 
 
-def _record(engine: Engine, meter: Meter, unit: Unit, told: Told, outcome: ReadingOutcome) -> None:
+def _record(engine: Engine, meter: Meter, unit: Transaction, told: Told, outcome: ReadingOutcome) -> None:
     """Tell who read what by hand, and keep it."""
     data = {"register_wh": told.wh, "at": iso(told.at), "by": unit.actor, "manual": True, "outcome": outcome}
     tell(engine, meter, unit, EventKind.REGISTER_READ, data)
@@ -68,3 +75,16 @@ def _outcome(before: Register | None, step: Advance) -> ReadingOutcome:
         return "charged"
     doubted = step.state.doubt is not None and step.state.doubt is not before.doubt
     return "doubted" if doubted else "unchanged"
+
+
+type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
+"""What became of a reading: it began the counter, was charged, told nothing new, or contradicts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """Answer to a reading that somebody told."""
+
+    meter: MeterView
+    outcome: ReadingOutcome
+    charged_wh: int

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Advance, Decision, decide
 from meter_bridge.engine.accounts.view import meter_view
 from meter_bridge.engine.engine import Engine
@@ -10,6 +10,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 _UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wait for a decision"
@@ -43,11 +44,14 @@ async def decide_quarantine(
 
 
 def _decided(meter: Meter, decision: str) -> Advance:
-    """Return what a decision does to a meter's register; raises ``Refused`` where there is none to take."""
+    """Return what a decision does to a meter's register.
+
+    Raises ``RequestRefused`` where there is none to take.
+    """
     try:
         if meter.register is not None:
             return decide(meter.register, Decision(decision))
         what = f"{meter.id} has not been read yet"
     except ValueError as error:
         what = str(error)
-    raise Refused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)
+    raise RequestRefused(ErrorCode.CONFLICT, what, field="decision", value=decision, remedy=_UNDECIDED)

@@ -23,7 +23,7 @@ from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.clock import EngineClock
 from meter_bridge.engine.state.model import Installation, Meter, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import Wishes
 from meter_bridge.engine.supply.evaluation import evaluate
@@ -45,7 +45,7 @@ class Metering:
         self,
         installation: Installation,
         relays: Relays,
-        submit: Callable[[Unit], object],
+        submit: Callable[[Transaction], object],
         dirty: set[Supply],
         postings: Postings,
         clock: EngineClock,
@@ -99,7 +99,7 @@ class Metering:
         """Keep whether the meter is there; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
-            unit = Unit(at)
+            unit = Transaction(at)
             if online and meter.online is False:
                 self._relays.told_again(meter, unit)
             self.set_online(meter, unit, online=online)
@@ -109,11 +109,11 @@ class Metering:
         before, meter.boot = meter.boot, boot
         meter.leave_lane()
         if before is not None:
-            unit = Unit(at)
+            unit = Transaction(at)
             self._relays.told_again(meter, unit)
             self._submit(unit)
 
-    def set_online(self, meter: Meter, unit: Unit, *, online: bool) -> None:
+    def set_online(self, meter: Meter, unit: Transaction, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert."""
         meter.online = online
         account = meter.supply.account
@@ -181,7 +181,7 @@ class Metering:
             " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
         )
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY)
-        unit = Unit(at)
+        unit = Transaction(at)
         set_alert(self.installation, account, unit, key, message if alarming else None)
         if unit.work:
             unit.keep(meter.supply)
@@ -190,17 +190,19 @@ class Metering:
     def _begin(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
         meter.register = register
-        unit = Unit(register.at)
+        unit = Transaction(register.at)
         unit.keep(meter.supply)
         self._submit(unit)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""
-        unit = Unit(max(at, register.at))
+        unit = Transaction(max(at, register.at))
         self.judge(meter, unit, register, reading)
         self.evaluate(meter, unit)
 
-    def judge(self, meter: Meter, unit: Unit, register: Register, reading: RegisterReading) -> rules.Advance:
+    def judge(
+        self, meter: Meter, unit: Transaction, register: Register, reading: RegisterReading
+    ) -> rules.Advance:
         """Judge a reading and charge what it is believed; deciding what follows is left to the caller."""
         step = rules.advance(register, reading, meter.plan.rating_w)
         self.charge(meter, unit, step)
@@ -211,7 +213,9 @@ class Metering:
         self._relays.calm(meter, unit)
         return step
 
-    def _tell_of_counter(self, meter: Meter, unit: Unit, before: Register, step: rules.Advance) -> None:
+    def _tell_of_counter(
+        self, meter: Meter, unit: Transaction, before: Register, step: rules.Advance
+    ) -> None:
         """Tell that the counter began anew, by itself or at its end."""
         after = step.state
         if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
@@ -228,7 +232,7 @@ class Metering:
         )
         unit.keep(meter.supply)
 
-    def charge(self, meter: Meter, unit: Unit, step: rules.Advance) -> None:
+    def charge(self, meter: Meter, unit: Transaction, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
         meter.leave_lane()
@@ -256,13 +260,13 @@ class Metering:
         else:
             self._post(supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
 
-    def _post(self, supply: Supply, unit: Unit, settlement: Settlement) -> None:
+    def _post(self, supply: Supply, unit: Transaction, settlement: Settlement) -> None:
         """Post what a settlement charges; the next readings take the full way to new segments."""
         book_settlement(self.installation, supply, unit, settlement)
         for each in supply.meters:
             each.leave_lane()
 
-    def evaluate(self, meter: Meter, unit: Unit) -> None:
+    def evaluate(self, meter: Meter, unit: Transaction) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
         evaluate(self.installation, meter.supply.account, unit, self._relays, Wishes())
         if meter.relay.requested is not Position.OPEN:
@@ -270,7 +274,7 @@ class Metering:
         self._dirty.add(meter.supply)
         self._submit(unit)
 
-    def _watch_quarantine(self, meter: Meter, unit: Unit) -> None:
+    def _watch_quarantine(self, meter: Meter, unit: Transaction) -> None:
         """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
@@ -287,7 +291,7 @@ class Metering:
                 meter, unit, "explained", "bridge", "later readings agree with the register again"
             )
 
-    def end_quarantine(self, meter: Meter, unit: Unit, decision: str, actor: str, reason: str) -> None:
+    def end_quarantine(self, meter: Meter, unit: Transaction, decision: str, actor: str, reason: str) -> None:
         """Close a meter's quarantine with who decided what."""
         end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
         unit.work.add(
@@ -297,7 +301,7 @@ class Metering:
         unit.keep(meter.supply)
         self._alert_quarantine(meter, unit, None)
 
-    def store_quarantine(self, meter: Meter, unit: Unit, what: dict[str, object]) -> None:
+    def store_quarantine(self, meter: Meter, unit: Transaction, what: dict[str, object]) -> None:
         """Add a new quarantine to the unit."""
         register = meter.register
         row = {
@@ -313,7 +317,7 @@ class Metering:
         unit.work.add(ops.INSERT_QUARANTINE, row | what)
         unit.keep(meter.supply)
 
-    def _alert_quarantine(self, meter: Meter, unit: Unit, message: str | None) -> None:
+    def _alert_quarantine(self, meter: Meter, unit: Transaction, message: str | None) -> None:
         """Open or close the alert of a quarantined register."""
         account = meter.supply.account
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
@@ -330,7 +334,7 @@ class Metering:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
         meter.leave_lane()
-        unit = Unit(at)
+        unit = Transaction(at)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
@@ -351,7 +355,7 @@ class Metering:
             account.drop_lanes()
         if not seen.changed:
             return
-        unit = Unit(at)
+        unit = Transaction(at)
         store_status(account, unit)
         evaluate(self.installation, account, unit, self._relays, Wishes(clock_sure))
         account.drop_lanes()
@@ -362,7 +366,7 @@ class Metering:
         load = report.power_mw if report.address == meter.plan.energy_address else None
         if _proves_nothing(meter.relay, position, load):
             return
-        unit = Unit(at)
+        unit = Transaction(at)
         self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
         self._submit(unit)
 

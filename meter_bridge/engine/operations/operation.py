@@ -12,20 +12,17 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import select
 
-from meter_bridge.api.port import Actor, Refused
-from meter_bridge.core.money import SMALLEST_COIN, format_amount
+from meter_bridge.actor import Actor
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.amounts import amount_in
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import StorageError
 
 KEY_LENGTH: Final = 255
-ACCOUNTS: Final = "'meter-bridge accounts' lists those that there are"
-"""What to do where an account is not there."""
 
 
 class Operation[T](ABC):
@@ -42,7 +39,7 @@ class Operation[T](ABC):
         """Return what tells this request from another with the same key."""
 
     def look_up(self, engine: Engine, account_id: str) -> None:
-        """Read from the database what the change needs; raises ``Refused``. Runs in a thread."""
+        """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
         del engine, account_id  # most changes need nothing but the state
 
     def lacks(self, engine: Engine, account: Account) -> bool:
@@ -56,10 +53,10 @@ class Operation[T](ABC):
 
     @abstractmethod
     def check(self, engine: Engine, account: Account) -> None:
-        """Raise ``Refused`` where the change is not possible now; changes nothing."""
+        """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, T]:
+    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int | None, T]:
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
@@ -139,7 +136,7 @@ class Operations:
         account = operation.account(engine, account_id)
         if account is None or engine.broken or not operation.lacks(engine, account):
             return False
-        unit = Unit(engine.clock.now())
+        unit = Transaction(engine.clock.now())
         with engine.whole():
             settle_all(engine.installation, account, unit)
             engine.evaluate(account, unit)
@@ -159,7 +156,7 @@ class Operations:
             raise _moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(engine, account)
-        unit = Unit(engine.clock.now(), actor=asked.actor.name)
+        unit = Transaction(engine.clock.now(), actor=asked.actor.name)
         with engine.whole():
             seq, result = operation.carry_out(engine, account, unit)
         unit.work.add(
@@ -203,8 +200,8 @@ class Operations:
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
 
 
-async def committed(engine: Engine, unit: Unit) -> None:
-    """Wait until a unit is on disk; raises ``Refused`` if it was not stored."""
+async def committed(engine: Engine, unit: Transaction) -> None:
+    """Wait until a unit is on disk; raises ``RequestRefused`` if it was not stored."""
     done = engine.submit(unit)
     try:
         if done is not None:
@@ -213,9 +210,9 @@ async def committed(engine: Engine, unit: Unit) -> None:
         raise storage_unavailable() from error
 
 
-def closed(account_id: str) -> Refused:
+def closed(account_id: str) -> RequestRefused:
     """Return the refusal to change the books of a unit that is no longer served."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"{account_id} is closed: its unit is in the site file no more",
         field="account",
@@ -224,9 +221,9 @@ def closed(account_id: str) -> Refused:
     )
 
 
-def _moved_out(account: Account) -> Refused:
+def _moved_out(account: Account) -> RequestRefused:
     """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"the customer of {account.name} has moved out meanwhile; nothing was booked",
         field="account",
@@ -235,69 +232,25 @@ def _moved_out(account: Account) -> Refused:
     )
 
 
-def storage_unavailable() -> Refused:
+def storage_unavailable() -> RequestRefused:
     """Return the refusal of a request that cannot be stored now."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.STORAGE_UNAVAILABLE,
         "the bridge cannot store anything now; nothing was booked or changed",
         remedy="try again with the same key in a minute; /health says why",
     )
 
 
-def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
-    """Return an amount as it was written; raises ``Refused`` naming field, value and remedy."""
-    return amount_in(account.site.currency, text, field)
-
-
-def check_amount(
-    account: Account,
-    value: int,
-    low: int,
-    high: int,
-    what: str,
-    *,
-    why: str = "",
-    otherwise: str = "see 'meter-bridge accounts' for what there is",
-) -> None:
-    """Refuse an amount outside a range, naming both ends; ``otherwise`` helps where no amount would do."""
-    currency = account.site.currency
-    if low <= value <= high:
-        return
-    low = max(low, SMALLEST_COIN) if low > 0 else low
-    limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
-    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
-    raise Refused(
-        ErrorCode.AMOUNT_OUT_OF_RANGE,
-        f"{message}{why}",
-        field="amount",
-        value=format_amount(value, currency),
-        remedy="choose an amount in that range" if low <= high else otherwise,
-    )
-
-
-def check_text(field: str, text: str, length: int) -> None:
-    """Refuse a text that is too long or that no database can keep (half of a surrogate pair, a zero)."""
-    whole = "\0" not in text and (text.isascii() or text.encode(errors="ignore").decode() == text)
-    if len(text) > length or not whole:
-        raise Refused(
-            ErrorCode.BAD_REQUEST,
-            f"{field} is longer than {length} characters or not Unicode",
-            field=field,
-            value=ascii(text[:40]),
-            remedy="shorten it, and write it in whole characters",
-        )
-
-
 def _same[T](known: str, content: str, key: str, result: T) -> T:
-    """Return the result if the content is the one first booked; raises ``Refused`` otherwise."""
+    """Return the result if the content is the one first booked; raises ``RequestRefused`` otherwise."""
     if known != content:
         raise _key_used("this key was used before with other content", key)
     return result
 
 
-def _key_used(message: str, key: str) -> Refused:
+def _key_used(message: str, key: str) -> RequestRefused:
     """Return the refusal of a key that stands for something else."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.IDEMPOTENCY_CONFLICT,
         message,
         field="Idempotency-Key",

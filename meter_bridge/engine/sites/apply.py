@@ -27,7 +27,7 @@ from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import announce, book
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
 
@@ -37,7 +37,7 @@ class _Step:
     """What every part of an apply needs."""
 
     engine: Engine
-    unit: Unit
+    unit: Transaction
     before: InstallationPlan | None
 
     @property
@@ -53,13 +53,13 @@ def site_unit(
     document: str,
     actor: str,
     placed: Mapping[str, int] | None = None,
-) -> Unit:
+) -> Transaction:
     """Return the unit that makes the installation what the plan says; it was compared before.
 
     ``placed`` names the shard of each site where there are several: the accounts of others follow by
     themselves (``followed_unit``).
     """
-    step = _Step(engine, Unit(engine.clock.now(), actor=actor), before)
+    step = _Step(engine, Transaction(engine.clock.now(), actor=actor), before)
     engine.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
@@ -79,9 +79,9 @@ def followed_unit(
     plan: InstallationPlan,
     seq: int,
     placed: Mapping[str, int],
-) -> Unit:
+) -> Transaction:
     """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
-    step = _Step(engine, Unit(engine.clock.now()), before)
+    step = _Step(engine, Transaction(engine.clock.now()), before)
     engine.installation.name = plan.name
     _apply_accounts(step, plan, placed)
     engine.installation.sequences.applied = engine.installation.sequences.applied_here = seq
@@ -117,7 +117,7 @@ def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
 
 
 def change_meter(
-    engine: Engine, unit: Unit, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
+    engine: Engine, unit: Transaction, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
 ) -> None:
     """Give a meter another plan between two site files; the next one is compared with it."""
     step = _Step(engine, unit, applied[1])
@@ -138,7 +138,7 @@ def change_meter(
 
 def change_policy(
     engine: Engine,
-    unit: Unit,
+    unit: Transaction,
     account: Account,
     policy: Policy,
     fields: Collection[str],
@@ -170,7 +170,7 @@ def _account_row(account: Account) -> dict[str, object]:
     }
 
 
-def _edits(unit: Unit, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
+def _edits(unit: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
     """Return who changed what of an object, and when."""
     return [Edit(subject.value, object_id, name, unit.actor, iso(unit.at)) for name in fields]
 

@@ -3,7 +3,6 @@
 from dataclasses import astuple, dataclass, field
 from typing import ClassVar, override
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, RegisterReading
@@ -23,9 +22,10 @@ from meter_bridge.engine.metering.manual_reading import (
 from meter_bridge.engine.operations.operation import Operation, storage_unavailable
 from meter_bridge.engine.restore import present_plan
 from meter_bridge.engine.sites.apply import change_meter
-from meter_bridge.engine.sites.device_change import new_plan
+from meter_bridge.engine.sites.device_change import ReplacementOrder, new_plan
 from meter_bridge.engine.state.model import Account, Meter
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 
@@ -81,7 +81,7 @@ class ReplaceMeter(Operation[MeterView]):
         return found
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, MeterView]:
+    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
         assert self.checked is not None
         assert self.applied is not None
@@ -104,7 +104,7 @@ class ReplaceMeter(Operation[MeterView]):
         engine.evaluate(account, unit)
         return None, meter_view(meter)
 
-    def _change_counters(self, engine: Engine, meter: Meter, unit: Unit, done: Replacement) -> None:
+    def _change_counters(self, engine: Engine, meter: Meter, unit: Transaction, done: Replacement) -> None:
         """Charge the old counter to its end, post that, and begin the new one."""
         engine.metering.charge(meter, unit, done.closed)
         settle_all(engine.installation, meter.supply.account, unit)
@@ -115,7 +115,9 @@ class ReplaceMeter(Operation[MeterView]):
         engine.relays.told_again(meter, unit)
         unit.keep(meter.supply)
 
-    def _what_happened(self, meter: Meter, unit: Unit, closing: Told, done: Replacement) -> dict[str, object]:
+    def _what_happened(
+        self, meter: Meter, unit: Transaction, closing: Told, done: Replacement
+    ) -> dict[str, object]:
         """Return what is told of a replacement."""
         return {
             "at": iso(closing.at),
@@ -131,10 +133,10 @@ class ReplaceMeter(Operation[MeterView]):
 
 
 def _replaced(meter: Meter, told: Told, opening_wh: int, *, confirmed: bool) -> Replacement:
-    """Return what a replacement does; raises ``Refused`` where it cannot be."""
+    """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"{meter.id} has not been read yet: there is no old counter to close",
             remedy="let the new meter be read; it begins at its first reading",
@@ -151,7 +153,7 @@ def _replaced(meter: Meter, told: Told, opening_wh: int, *, confirmed: bool) -> 
     try:
         return replaced(before, closing, opening_wh, meter.plan.rating_w, confirmed=confirmed)
     except ImplausibleError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"{meter.id}: {error}",
             field="closing",

@@ -1,10 +1,10 @@
 """Changing an account's policy while the bridge runs; the next site file does not undo it by accident."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from meter_bridge.api.port import Actor, PolicyChange, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
@@ -12,13 +12,19 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import parsed_amount
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed, parsed_amount, storage_unavailable
+from meter_bridge.engine.operations.operation import committed, storage_unavailable
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.holds import unit_of
-from meter_bridge.protocol.messages import AccountView, ErrorCode, EventKind
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import (
+    AccountView,
+    ErrorCode,
+    EventKind,
+)
 
 MILLIWATTS: Final = 1000
 
@@ -30,7 +36,7 @@ async def change_account_policy(
     change: PolicyChange,
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
-    """Change what is asked of an account's policy; raises ``Refused`` where it cannot be."""
+    """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
     unit = unit_of(engine, actor)
     if applied is None:
         raise storage_unavailable()
@@ -45,7 +51,7 @@ async def change_account_policy(
 
 def _take(
     engine: Engine,
-    unit: Unit,
+    unit: Transaction,
     account: Account,
     policy: Policy,
     fields: Sequence[str],
@@ -66,13 +72,13 @@ def _take(
 
 
 def _changed(account: Account, change: PolicyChange) -> Policy:
-    """Return the policy with the change; raises ``Refused`` naming field, value and remedy."""
+    """Return the policy with the change; raises ``RequestRefused`` naming field, value and remedy."""
     policy = account.policy
     if change.low_credit is not None:
         policy = replace(policy, low_credit=_thresholds(account, change.low_credit))
     if change.load_limit_w is not None:
         if policy.load_limit is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{account.name} is cut when its credit is used up; there is no load limit to change",
                 field="load_limit_w",
@@ -90,7 +96,7 @@ def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
     for text, threshold in zip(written, found, strict=True):
         if threshold < 0 or found.count(threshold) > 1:
             what = "is below zero" if threshold < 0 else "is given twice"
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 f"the threshold {text} {what}",
                 field="low_credit",
@@ -107,7 +113,7 @@ def _differing(account: Account, policy: Policy) -> list[str]:
     return [name for name, value in after.items() if value != before[name]]
 
 
-def _drop_warnings(engine: Engine, unit: Unit, account: Account) -> None:
+def _drop_warnings(engine: Engine, unit: Transaction, account: Account) -> None:
     """Close the warnings of thresholds that are no more; those that stay count on."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
@@ -115,3 +121,12 @@ def _drop_warnings(engine: Engine, unit: Unit, account: Account) -> None:
         if key.detail not in kept:
             set_alert(engine.installation, account, unit, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What is to be changed of an account's policy; None leaves as it is."""
+
+    low_credit: tuple[str, ...] | None = None
+    """Warning thresholds as decimals in the account's currency."""
+    load_limit_w: int | None = None

@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
 
-from meter_bridge.api.port import (
-    Actor,
-    ApplyResult,
-    Refused,
-)
+from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.visibility import Look
@@ -18,9 +15,10 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import committed, storage_unavailable
 from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
     ProblemDetail,
@@ -188,13 +186,13 @@ class SiteFiles:
             version for site in plan.sites for tariff in site.tariffs for version in tariff.versions
         ):
             if begun.get(version.id, version) != version:
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.CONFLICT,
                     f"tariff version {version.id} has begun with other prices and cannot change",
                     remedy="give the tariff another id",
                 )
 
-    async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Unit]) -> None:
+    async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Transaction]) -> None:
         """Commit a plan, then read the state anew."""
         await self.engine.drained()
         if self.engine.broken is None:
@@ -234,9 +232,9 @@ class SiteFiles:
             return present_plan(connection, self.engine.installation)
 
 
-def _refused(refusals: Sequence[Refusal]) -> Refused:
+def _refused(refusals: Sequence[Refusal]) -> RequestRefused:
     """Return the refusal of a site file that would change what it must not."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.CONFLICT,
         "; ".join(str(refusal) for refusal in refusals),
         problems=tuple(
@@ -246,3 +244,13 @@ def _refused(refusals: Sequence[Refusal]) -> Refused:
             for each in refusals
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What applying a site file did, or would do."""
+
+    changes: tuple[str, ...]
+    applied: bool
+    pending: tuple[str, ...] = ()
+    """What is not in force yet, because a device has to confirm it first."""

@@ -2,11 +2,11 @@
 
 from meter_bridge.engine.state.account_document import encode_account
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
 
-def store_status(account: Account, unit: Unit) -> None:
+def store_status(account: Account, unit: Transaction) -> None:
     """Add the account's decision in force to the unit."""
     unit.work.add(
         ops.UPSERT_ACCOUNT_STATUS,

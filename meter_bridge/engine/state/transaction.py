@@ -9,7 +9,7 @@ from meter_bridge.storage.changeset import Work
 
 
 @dataclass(slots=True)
-class Unit:
+class Transaction:
     """Rows and effects of one change of state."""
 
     at: int

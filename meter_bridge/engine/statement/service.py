@@ -5,18 +5,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.deferred_posting import post_due
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, assemble
 from meter_bridge.engine.statement.entry_range import Own
 from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
 from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 
@@ -34,7 +34,7 @@ class Wanted:
 
 
 async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> Statement:
-    """Return an account's statement; raises ``Refused`` for a period of which there is none.
+    """Return an account's statement; raises ``RequestRefused`` for a period of which there is none.
 
     One whose period has not ended holds everything that was used until now: it is posted first. So is what
     closed in a period that has ended and still waits for its turn: what is stated once stays as it is.
@@ -58,11 +58,11 @@ async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> St
         )
         return assemble(holder, period, books, engine.clock.now())
     except PeriodError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
         ) from error
     except TooLongError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             str(error),
             field="from",
@@ -70,7 +70,7 @@ async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> St
             remedy="ask for shorter periods one after the other; they join without a gap",
         ) from error
     except DoesNotAddUpError as error:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.BOOKS_WRONG,
             f"{error}; nothing of it is shown",
             remedy="run 'meter-bridge verify', and restore the newest backup that it finds right",
@@ -78,7 +78,7 @@ async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> St
 
 
 async def _tenancy(engine: Engine, account: Account, n: int | None) -> PastTenancy | None:
-    """Return the tenancy that is asked for, if one is; raises ``Refused`` where there is none."""
+    """Return the tenancy that is asked for, if one is; raises ``RequestRefused`` where there is none."""
     if n is None:
         return None
 
@@ -92,9 +92,9 @@ async def _tenancy(engine: Engine, account: Account, n: int | None) -> PastTenan
     return found
 
 
-def no_tenancy(account: Account, n: int) -> Refused:
+def no_tenancy(account: Account, n: int) -> RequestRefused:
     """Return the refusal of what concerns a tenancy that there is not."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"{account.id} has no tenancy {n}",
         field="tenancy",
@@ -146,7 +146,7 @@ async def _post(engine: Engine, account_id: str, end: int) -> None:
     account = engine.installation.accounts.get(account_id)
     if account is None or engine.broken is not None or not engine.running.is_set():
         return
-    unit = Unit(engine.clock.now())
+    unit = Transaction(engine.clock.now())
     if end > unit.at:
         post = settle_all
     elif any(supply.due is not None and supply.due.at < end for supply in account.supplies):
@@ -157,5 +157,5 @@ async def _post(engine: Engine, account_id: str, end: int) -> None:
     with engine.whole():
         post(engine.installation, account, unit)
         engine.evaluate(account, unit)
-    with suppress(Refused):
+    with suppress(RequestRefused):
         await committed(engine, unit)

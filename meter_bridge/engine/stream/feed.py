@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
 
 INTERVAL_S: Final = 0.1
@@ -27,7 +28,7 @@ class Subscription:
     removed: set[str] = field(default_factory=set)
     alerts_changed: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: Refused | None = None
+    ended: RequestRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Feed:
 
     def _end(self, subscription: Subscription, code: ErrorCode, message: str, remedy: str) -> None:
         """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
-        subscription.ended = Refused(code, message, remedy=remedy)
+        subscription.ended = RequestRefused(code, message, remedy=remedy)
         subscription.events.clear()
         subscription.wake.set()
         self._subscriptions.discard(subscription)

@@ -10,7 +10,7 @@ from meter_bridge.core.supply.decision import Decision, Reason, SupplyState
 from meter_bridge.core.supply.protection import Guard, Protection, Trip
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, GuardKey, Installation
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 
 KINDS: Final = frozenset(
@@ -25,7 +25,9 @@ KINDS: Final = frozenset(
 _OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
 
 
-def keep(installation: Installation, account: Account, unit: Unit, decision: Decision, at: int) -> None:
+def keep(
+    installation: Installation, account: Account, unit: Transaction, decision: Decision, at: int
+) -> None:
     """Open and close what follows from a decision; ``at`` is by the clock that its cut goes by."""
     wanted = dict(_wanted(account, decision, at))
     changes = reconcile(frozenset(key for key in account.alerts if key.kind in KINDS), wanted)

@@ -13,7 +13,7 @@ from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
@@ -24,7 +24,7 @@ _FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
 class RelayRequests(Protocol):
     """Where decisions ask relays to move."""
 
-    def request(self, account: Account, unit: Unit) -> None:
+    def request(self, account: Account, unit: Transaction) -> None:
         """Ask every relay of the account to follow its supply state, as part of the unit."""
 
 
@@ -53,7 +53,7 @@ class Credit:
 def decide_supply(
     installation: Installation,
     account: Account,
-    unit: Unit,
+    unit: Transaction,
     relays: RelayRequests,
     wishes: Wishes,
     credit: Credit,
@@ -133,7 +133,7 @@ def _astray(account: Account, state: SupplyState) -> bool:
 def _carry_out(
     installation: Installation,
     account: Account,
-    unit: Unit,
+    unit: Transaction,
     relays: RelayRequests,
     decision: Decision,
     *,
@@ -162,7 +162,7 @@ def _carry_out(
     store_status(account, unit)
 
 
-def _tell(installation: Installation, account: Account, unit: Unit, was: SupplyState) -> None:
+def _tell(installation: Installation, account: Account, unit: Transaction, was: SupplyState) -> None:
     """Announce a decision, with the state that the supply was in."""
     announce(
         installation,

@@ -15,7 +15,7 @@ from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.metering.fast_path import measure_room
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
     Credit,
     RelayRequests,
@@ -27,7 +27,7 @@ from meter_bridge.engine.supply.decision import (
 
 
 def evaluate(
-    installation: Installation, account: Account, unit: Unit, relays: RelayRequests, wishes: Wishes
+    installation: Installation, account: Account, unit: Transaction, relays: RelayRequests, wishes: Wishes
 ) -> None:
     """Charge what the clock made due, then decide warnings and supply from what is left."""
     if wishes.clock_sure:
@@ -47,7 +47,7 @@ def evaluate(
     account.wake_at = _wake_at(account, decision, unit.at, installation.ahead_ms)
 
 
-def _warn(installation: Installation, account: Account, unit: Unit, available: int) -> None:
+def _warn(installation: Installation, account: Account, unit: Transaction, available: int) -> None:
     """Open and close the low-credit alerts."""
     level = policy_rules.low_credit_level(account.policy, available, account.low_level)
     if level == account.low_level:

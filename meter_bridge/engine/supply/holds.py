@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
 from meter_bridge.engine.accounts import view as views
@@ -11,23 +11,24 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
 
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
 
 
-def unit_of(engine: Engine, actor: Actor) -> Unit:
-    """Return a new unit of an actor; raises ``Refused`` while nothing can be stored."""
+def unit_of(engine: Engine, actor: Actor) -> Transaction:
+    """Return a new unit of an actor; raises ``RequestRefused`` while nothing can be stored."""
     if engine.broken is not None or not engine.running.is_set():
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.STORAGE_UNAVAILABLE,
             "the bridge cannot store anything now; nothing was changed",
             remedy="try again in a minute; /health says why",
         )
-    return Unit(engine.clock.now(), actor=actor.name)
+    return Transaction(engine.clock.now(), actor=actor.name)
 
 
 class Supplies:
@@ -86,7 +87,7 @@ class Supplies:
         hold = next((hold for hold in account.holds if hold.id == hold_id), None)
         if hold is None:
             standing = ", ".join(each.id for each in account.holds) or "none"
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no hold {hold_id!r} on {account.name}",
                 field="hold",
@@ -115,7 +116,7 @@ class Supplies:
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
         """Connect an armed supply, as its customer wants."""
         if account.state is not SupplyState.ARMED:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"the supply of {account.name} is {account.state.value}, not armed;"
                 " there is nothing to confirm",
@@ -130,7 +131,7 @@ class Supplies:
         """Reset the protections that have tripped, unless what they saw last is still wrong."""
         tripped = protections.trips(account)
         if not tripped:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"no protection of {account.name} has tripped; there is nothing to reset",
                 field="action",
@@ -139,7 +140,7 @@ class Supplies:
             )
         still = next((key for key, guard in tripped.items() if guard.calm_since is None), None)
         if still is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{still.meter_id} still shows what the protection tripped for"
                 f" ({still.protection.replace('_', ' ')})",
@@ -160,20 +161,20 @@ class Supplies:
             self._engine.evaluate(account, unit, by_person=True, note=reason)
         return await self._done(account, unit)
 
-    def _put(self, account: Account, unit: Unit, hold: Hold) -> None:
+    def _put(self, account: Account, unit: Transaction, hold: Hold) -> None:
         """Put a hold on a supply, with its event."""
         account.holds = (*account.holds, hold)
         what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
         self._announce(account, unit, EventKind.HOLD_PLACED, what)
 
-    def _take_away(self, account: Account, unit: Unit, hold: Hold, reason: str | None) -> None:
+    def _take_away(self, account: Account, unit: Transaction, hold: Hold, reason: str | None) -> None:
         """Take a hold from a supply, with its event."""
         account.holds = tuple(each for each in account.holds if each.id != hold.id)
         what = {"id": hold.id, "position": hold.position.value, "reason": reason}
         self._announce(account, unit, EventKind.HOLD_LIFTED, what)
 
     def _announce(
-        self, account: Account, unit: Unit, kind: EventKind, data: Mapping[str, str | None]
+        self, account: Account, unit: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
         """Add an event that says who did what."""
         announce(
@@ -185,7 +186,7 @@ class Supplies:
         )
         store_status(account, unit)
 
-    async def _done(self, account: Account, unit: Unit) -> SupplyView:
+    async def _done(self, account: Account, unit: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
         view = views.supply_view(account)
         await committed(self._engine, unit)
@@ -195,7 +196,7 @@ class Supplies:
 def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosition, field: str) -> None:
     """Refuse a hold that could not stand."""
     if position is HoldPosition.OFF and account.policy.never_cut:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"{account.name} is protected ('never cut'): nobody can switch its supply off",
             field=field,
@@ -203,7 +204,7 @@ def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosi
             remedy="take 'never cut' out of the site file first, if nobody depends on it",
         )
     if len(others) >= MOST_HOLDS:
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.CONFLICT,
             f"{account.name} has {len(others)} holds, which is as many as there can be",
             field=field,
@@ -212,8 +213,8 @@ def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosi
         )
 
 
-def _id_taken(account: Account, standing: Hold) -> Refused:
-    return Refused(
+def _id_taken(account: Account, standing: Hold) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.CONFLICT,
         f"hold {standing.id!r} of {account.name} stands already as {standing.position.value}"
         f" ({standing.reason})",

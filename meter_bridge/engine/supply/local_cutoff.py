@@ -27,7 +27,7 @@ from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account, DeviceCutOff, Installation, Meter, Place, Supply
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
 LOOK_MS: Final = 60_000
@@ -71,8 +71,8 @@ class CutOffs:
         installation: Installation,
         transport: CutOffTransport,
         now: Callable[[], int],
-        submit: Callable[[Unit], object],
-        demand: Callable[[Meter, Unit], None],
+        submit: Callable[[Transaction], object],
+        demand: Callable[[Meter, Transaction], None],
     ) -> None:
         """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
         self._installation = installation
@@ -154,7 +154,7 @@ class CutOffs:
 
     def _store(self, kept: DeviceCutOff, now: int) -> None:
         """Put a cut-off on disk."""
-        unit = Unit(now)
+        unit = Transaction(now)
         cut_off = kept.cut_off
         unit.work.add(
             ops.UPSERT_CUT_OFF,
@@ -257,7 +257,7 @@ class CutOffs:
         limits = [each for each in (kept.opens_wh, rules.in_force_wh(kept.cut_off)) if each is not None]
         if relay.proof in relay_rules.SETTLED and limits and register_wh(meter) >= min(limits):
             kept.opens_wh = None
-            unit = Unit(now)
+            unit = Transaction(now)
             self._demand(meter, unit)
             self._submit(unit)
 
@@ -265,7 +265,7 @@ class CutOffs:
         """Keep the alert of a cut-off that is not as it is to be."""
         problem = _problem(meter, kept, limit, now)
         account = meter.supply.account
-        unit = Unit(now)
+        unit = Transaction(now)
         for code in PROBLEMS:
             key = AlertKey(AlertKind.LOCAL_CUT_OFF, account.id, meter.id, code)
             message = _message(meter, kept, code) if code == problem else None

@@ -17,7 +17,7 @@ from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, Installation, Meter, Place
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import changeset as ops
 
@@ -67,7 +67,7 @@ class Relays:
         self._uncommitted: dict[str, int] = {}
         """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
 
-    def request(self, account: Account, unit: Unit) -> None:
+    def request(self, account: Account, unit: Transaction) -> None:
         """Ask every relay of the account to follow its supply state, as part of the unit."""
         position = Position.CLOSED if account.state is SupplyState.CONNECTED else Position.OPEN
         asked = [meter for meter in account.meters if meter.plan.relay_address is not None]
@@ -148,7 +148,7 @@ class Relays:
         """Ask a meter for a fresh reading, where there is a way to it."""
         self._transport.query(meter)
 
-    def observe(self, meter: Meter, seen: Observation, unit: Unit) -> None:
+    def observe(self, meter: Meter, seen: Observation, unit: Transaction) -> None:
         """Take a report of a relay; a change of its proof is stored, told and acted on."""
         before = meter.relay
         meter.relay = rules.observe(before, seen)
@@ -159,7 +159,7 @@ class Relays:
         if meter.relay.proof is Proof.DISOBEYS:
             unit.after(lambda: self.pursue(meter))
 
-    def _proof_changed(self, meter: Meter, unit: Unit) -> None:
+    def _proof_changed(self, meter: Meter, unit: Transaction) -> None:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
         meter.proven_at = unit.at
@@ -175,24 +175,24 @@ class Relays:
         if proven:
             unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
 
-    def told_again(self, meter: Meter, unit: Unit) -> None:
+    def told_again(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
         self.on_again(meter)
         again = rules.restarted(meter.relay)
         if again is not meter.relay:
             self._ask(meter, again, unit)
 
-    def demand(self, meter: Meter, unit: Unit) -> None:
+    def demand(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, because its device moved it by itself."""
         self._ask(meter, rules.demanded(meter.relay), unit)
 
-    def _ask(self, meter: Meter, relay: Relay, unit: Unit) -> None:
+    def _ask(self, meter: Meter, relay: Relay, unit: Transaction) -> None:
         """Keep a relay that is to be told again, and tell it after the commit."""
         meter.relay = relay
         store_relay(meter, unit)
         unit.after(lambda: self.pursue(meter))
 
-    def energy_while_open(self, meter: Meter, unit: Unit) -> None:
+    def energy_while_open(self, meter: Meter, unit: Transaction) -> None:
         """Raise tamper: energy was used although the relay was proven open."""
         meter.tampered_at = unit.at
         account = meter.supply.account
@@ -205,7 +205,7 @@ class Relays:
             f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
         )
 
-    def calm(self, meter: Meter, unit: Unit) -> None:
+    def calm(self, meter: Meter, unit: Transaction) -> None:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
         if meter.tampered_at is None:
             return
@@ -217,7 +217,7 @@ class Relays:
                 self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None
             )
 
-    def abandon(self, meter: Meter, unit: Unit) -> None:
+    def abandon(self, meter: Meter, unit: Transaction) -> None:
         """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
         if _is_unproven(meter):
             unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
@@ -257,7 +257,7 @@ def says_open(meter: Meter, since: int) -> bool:
     return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
 
 
-def store_relay(meter: Meter, unit: Unit) -> None:
+def store_relay(meter: Meter, unit: Transaction) -> None:
     """Add a relay's state to the unit."""
     relay = meter.relay
     unit.work.add(

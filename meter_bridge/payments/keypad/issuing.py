@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, func, select
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.engine.engine import Engine
@@ -14,6 +14,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
     Keypad,
     KeypadError,
@@ -47,7 +48,7 @@ class KeypadDesk:
         """Issue tokens for what was bought and not issued yet, or a special one; return the newest."""
         keypad = self._keypads.get(account.id)
         if keypad is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_SUPPORTED,
                 f"{account.name} has no keypad meter",
                 field="id",
@@ -69,7 +70,7 @@ class KeypadDesk:
                 return [special_token(count, kind)]
             return next_tokens(count, max(bought // keypad.unit_wh - issued, 0))
         except KeypadError as error:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT, str(error), field="id", value=account.id, remedy="see docs/payments.md"
             ) from error
 

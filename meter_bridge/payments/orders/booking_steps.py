@@ -7,10 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation, Operations, committed
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, GiveBack, Slip, TakeBack
 from meter_bridge.payments.orders.order import Case, Kind, Next, Order, Step
@@ -83,7 +84,7 @@ class Stepping:
         operation = TakeBack(slip, credited.entry_id or "", whole, first)
         try:
             await self._run(actor, account_id, operation, slip)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code is not ErrorCode.ALREADY_REVERSED:
                 raise
             await self.note(actor, slip, account_id, BY_HAND)

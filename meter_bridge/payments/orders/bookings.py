@@ -5,7 +5,6 @@ from typing import ClassVar, Final, override
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
@@ -13,12 +12,14 @@ from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entr
 from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
-from meter_bridge.engine.operations.operation import Operation, check_amount
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.order import Step
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult
@@ -49,7 +50,7 @@ class Slip:
         if self.tenancy is not None and (
             account.tenancy.n != self.tenancy or account.tenancy.end is not None
         ):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"the customer of {account.name} who ordered this payment has moved out",
                 remedy="'meter-bridge payments waiting' shows it",
@@ -60,7 +61,7 @@ class Slip:
         """Return the idempotency key: the provider's id of what is booked."""
         return f"{self.provider}:{self.key}"
 
-    def row(self, account_id: str | None, entry: str | None, unit: Unit) -> dict[str, object]:
+    def row(self, account_id: str | None, entry: str | None, unit: Transaction) -> dict[str, object]:
         """Return the row of ``payment_booking``."""
         return {
             "provider": self.provider,
@@ -97,7 +98,7 @@ class CreditPayment(Operation[TopUpResult]):
         check_amount(account, self.slip.amount, 1, room, "a payment")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         top_up = TopUp(self.slip.amount, self.slip.name[:METHOD_LENGTH], self.slip.payment_id)
         seq, result = top_up.carry_out(engine, account, unit)
         unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
@@ -140,7 +141,7 @@ class TakeBack(BookOperation):
 
     @override
     def look_up(self, engine: Engine, account_id: str) -> None:
-        """Find the top-up; raises ``Refused`` with ALREADY_REVERSED where a person took it back."""
+        """Find the top-up; raises ``RequestRefused`` with ALREADY_REVERSED where a person took it back."""
         if self.whole:
             self.reversal.look_up(engine, account_id)
         if self.whole or not self.first:
@@ -152,7 +153,7 @@ class TakeBack(BookOperation):
         with engine.reader.connect() as connection:
             found = connection.execute(query).scalar()
         if found is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.ALREADY_REVERSED,
                 f"entry {self.entry} was taken back by {found}",
                 field="entry",
@@ -167,7 +168,9 @@ class TakeBack(BookOperation):
             self.reversal.check(engine, account)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def carry_out(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         if self.whole:
             seq, result = self.reversal.carry_out(engine, account, unit)
         else:
@@ -176,7 +179,9 @@ class TakeBack(BookOperation):
         unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
         return seq, result
 
-    def _part(self, engine: Engine, account: Account, unit: Unit) -> tuple[int | None, OperationResult]:
+    def _part(
+        self, engine: Engine, account: Account, unit: Transaction
+    ) -> tuple[int | None, OperationResult]:
         settle_all(engine.installation, account, unit)
         detail = {"amount": -self.slip.amount, "reason": self.slip.note, "reference": self.slip.key}
         seq = None

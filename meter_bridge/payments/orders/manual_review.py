@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
 from meter_bridge.engine.engine import Engine
@@ -12,6 +12,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import Operations, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import CreditPayment, Slip
 from meter_bridge.payments.orders.order import Case, Order, Step, Trouble, Waiting, waiting
@@ -96,7 +97,7 @@ class Desk:
         case = await self._cashier.stepping.case(subject)
         one = next((each for each in waiting(case) if each.told.payment_id == asked.payment), None)
         if one is None or one.told.reversal_id is not None or not await self._sees(actor, case.order):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"payment {asked.payment!r} does not wait for a decision",
                 field="payment",
@@ -117,7 +118,7 @@ class Desk:
         """Credit what was paid, as the provider told it and a person vouches for it."""
         account_id = asked.account or (case.order.account_id if case.order else None)
         if account_id is None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "it is not said to which account the payment goes",
                 field="account",
@@ -126,7 +127,7 @@ class Desk:
         account = self._account(actor, account_id)
         told = one.told
         if told.amount is None or told.currency != account.site.currency:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 f"it was paid in {told.currency} and {account.id} is kept in {account.site.currency}",
                 field="account",

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import logging
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.engine import Engine
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.order import Order, State, state_of
@@ -102,7 +102,7 @@ class Asking:
         try:
             for told in found:
                 await self._hearing.take(order.provider, told)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
                 raise
             what = "What %s told of %s could not be settled yet, it is asked again: %s"

@@ -8,13 +8,14 @@ import secrets
 from typing import Final
 from weakref import WeakValueDictionary
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, check_text, closed, committed
+from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.order import Kind, Order, Told
@@ -88,11 +89,11 @@ class Cashier:
             return await self.view(order), known
 
     def _provider(self, account: Account, provider_id: str) -> Provider:
-        """Return a provider that is offered; raises ``Refused`` otherwise."""
+        """Return a provider that is offered; raises ``RequestRefused`` otherwise."""
         offered = {each.id: each for each in self.offered(account)}
         if provider_id not in offered:
             names = ", ".join(offered)
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 "this way to pay is not offered here",
                 field="provider",
@@ -113,7 +114,7 @@ class Cashier:
             return await self._make(actor, customer, provider, top_up.amount, key), False
         same = (known.provider, known.amount, known.tenancy)
         if same != (provider.id, top_up.amount, customer.tenancy):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.IDEMPOTENCY_CONFLICT,
                 "this key was used before for another payment",
                 field="Idempotency-Key",
@@ -126,7 +127,7 @@ class Cashier:
         since = self._engine.clock.now() - HOUR_MS
         made = await asyncio.to_thread(order_queries.orders_since, self._engine.reader, account_id, since)
         if made >= MOST_PER_HOUR:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "too many payments were begun and not made within the last hour",
                 remedy="finish one of them, or try again in an hour",
@@ -138,13 +139,13 @@ class Cashier:
         if account is None:
             raise closed(customer.account_id)
         if account.tenancy.end is not None:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name}: it takes no payments",
                 remedy="move the next customer in first",
             )
         if account.tenancy.n != customer.tenancy:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"the customer of {account.name} has moved out meanwhile; nothing was ordered",
                 remedy="look who lives there now, and ask again",
@@ -216,7 +217,7 @@ class Cashier:
         """Return an order; where nothing was heard of it yet, its provider is asked first."""
         order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
         if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"account {account.id} has no payment {order_id!r}",
                 field="payment",
@@ -233,9 +234,9 @@ class Cashier:
             await self._asking.tick()
 
 
-def _unavailable(provider: Provider) -> Refused:
+def _unavailable(provider: Provider) -> RequestRefused:
     """Return the refusal where a provider does not do what is asked."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.PROVIDER_UNAVAILABLE,
         f"{provider.name} does not answer; nothing was paid",
         field="provider",

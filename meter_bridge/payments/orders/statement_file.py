@@ -7,8 +7,8 @@ from io import StringIO
 import re
 from typing import Final
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import UnreadableLine
 
@@ -53,7 +53,7 @@ class StatementFile:
 def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) -> StatementFile:
     """Return what a file says; ``chosen`` names columns that are not found by themselves.
 
-    Raises ``Refused`` for a file in which nobody could find payments.
+    Raises ``RequestRefused`` for a file in which nobody could find payments.
     """
     text = decoded(raw)
     head = text.partition("\n")[0]
@@ -150,7 +150,7 @@ def first_and_last(lines: Iterable[Line]) -> tuple[str, str]:
     return (days[0], days[-1]) if days else ("", "")
 
 
-def _no_statement(what: str, remedy: str, field: str | None = None) -> Refused:
-    return Refused(
+def _no_statement(what: str, remedy: str, field: str | None = None) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.BAD_REQUEST, f"this is no statement of payments: {what}", field=field, remedy=remedy
     )

@@ -15,12 +15,13 @@ import logging
 from math import inf
 from typing import Final
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries, shard_lookup
 from meter_bridge.payments.orders.booking_steps import Stepping
 from meter_bridge.payments.orders.bookings import KEY_LENGTH
@@ -58,22 +59,25 @@ class Hearing:
         """Take a provider's message; return how many events were new."""
         provider = self._providers.get(provider_id)
         if provider is None:
-            raise Refused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
+            raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:
             told = provider.read(headers, body, self._engine.clock.believed())
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"
-            raise Refused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it anew") from error
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, message, remedy="sign it anew") from error
         except UnreadableError as error:
             _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
-            raise Refused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
+            raise RequestRefused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
         return sum(
             [await self.take(provider_id, each) for each in told if await self._is_ours(provider_id, each)]
         )
 
     async def _is_ours(self, provider_id: str, told: Told) -> bool:
-        """Say whether this bridge stores an event; raises ``Refused`` where another has to and has not."""
+        """Say whether this bridge stores an event.
+
+        Raises ``RequestRefused`` where another has to and has not.
+        """
         if self._engine.shard.whole:
             return True
         reader = self._engine.reader
@@ -84,7 +88,7 @@ class Hearing:
             return True
         if await asyncio.to_thread(order_queries.event_of, reader, provider_id, told.event_id) is not None:
             return False
-        raise Refused(
+        raise RequestRefused(
             ErrorCode.STORAGE_UNAVAILABLE,
             "another bridge keeps the books of this event's account",
             field="id",
@@ -99,7 +103,7 @@ class Hearing:
             new, known = await self._keep_new(provider_id, told)
             try:
                 waits = await self._settle(Subject(provider_id, known.order_id, known.payment_id))
-            except Refused:
+            except RequestRefused:
                 self._unsettled = True
                 raise
             self._unsettled = self._unsettled or waits
@@ -112,7 +116,7 @@ class Hearing:
             await self.keep(provider_id, told, order)
             return True, told
         if replace(known, happened_at=told.happened_at) != told:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.IDEMPOTENCY_CONFLICT,
                 "this event was told before with other content; the first holds",
                 field="id",
@@ -210,7 +214,7 @@ class Hearing:
             async with self.alone:
                 try:
                     waits = await self._settle(subject) or waits
-                except Refused as error:
+                except RequestRefused as error:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
                     refused = True
         return refused, waits
@@ -240,4 +244,4 @@ def _check_ids(told: Told) -> None:
     for name, value in (("id", told.event_id), ("payment", told.payment_id), ("reversal", told.reversal_id)):
         if value is not None and len(value) > KEY_LENGTH:
             what = f"{name} is longer than {KEY_LENGTH} characters"
-            raise Refused(ErrorCode.BAD_REQUEST, what, field=name, remedy="see docs/payments.md")
+            raise RequestRefused(ErrorCode.BAD_REQUEST, what, field=name, remedy="see docs/payments.md")

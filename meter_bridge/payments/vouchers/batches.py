@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import secrets
 from typing import Final
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
@@ -13,8 +13,9 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amounts import amount_in
 from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import committed
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, grouped, with_check_digits
 from meter_bridge.payments.vouchers.voucher import Voucher
@@ -87,11 +88,14 @@ class VoucherPress:
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
-        """Return the currency of new vouchers; raises ``Refused`` for a site that the actor may not see."""
+        """Return the currency of new vouchers.
+
+        Raises ``RequestRefused`` for a site that the actor may not see.
+        """
         sites = await asyncio.to_thread(queries.currencies, self._engine.reader)
         if order.site is not None:
             if order.site not in sites or not _sees(actor, order.site):
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.NOT_FOUND,
                     f"there is no site {order.site!r}",
                     field="site",
@@ -101,7 +105,7 @@ class VoucherPress:
             found = {sites[order.site]}
         else:
             if EVERYTHING not in actor.sites:
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.NOT_ALLOWED,
                     "vouchers that are good everywhere are made with a token of all sites",
                     field="site",
@@ -111,7 +115,7 @@ class VoucherPress:
         if order.currency is not None and order.currency in found:
             return order.currency
         if order.currency is not None or len(found) != 1:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "the currency of the vouchers is not one that is used there",
                 field="currency",
@@ -124,7 +128,7 @@ class VoucherPress:
     def _amount(text: str, currency: str) -> int:
         amount = amount_in(currency, text)
         if amount <= 0:
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 f"a voucher of {format_amount(amount, currency)} is worth nothing",
                 field="amount",
@@ -140,7 +144,7 @@ class VoucherPress:
         return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
 
     async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
-        """Return the vouchers of a batch; raises ``Refused`` where the actor may not see it."""
+        """Return the vouchers of a batch; raises ``RequestRefused`` where the actor may not see it."""
         at = self._engine.clock.believed()
         found = queries.batches(self._engine.reader, at, batch_id)
         if not found or not _sees(actor, found[0].site_id):
@@ -156,7 +160,7 @@ class VoucherPress:
             state = voucher.state(self._engine.clock.believed())
             if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
                 what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.CONFLICT,
                     f"voucher {voucher.serial} is {what}; none was noted as sold",
                     field="serials",
@@ -175,7 +179,7 @@ class VoucherPress:
         found = self._found(actor, serials)
         for voucher in found:
             if voucher.redeemed_at is not None:
-                raise Refused(
+                raise RequestRefused(
                     ErrorCode.CONFLICT,
                     f"voucher {voucher.serial} was used for {voucher.account_id}; nothing was blocked",
                     field="serials",
@@ -195,7 +199,7 @@ class VoucherPress:
         return await self._changed(unit, "blocked", found, reason=reason)
 
     def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
-        """Return vouchers by serial number; raises ``Refused`` for one that the actor may not see."""
+        """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
         found = {each.serial: each for each in queries.by_serials(self._engine.reader, serials)}
         for serial in serials:
             if serial not in found or not _sees(actor, found[serial].site_id):
@@ -203,7 +207,7 @@ class VoucherPress:
         return list(found.values())
 
     async def _changed(
-        self, unit: Unit, what: str, vouchers: Sequence[Voucher], **more: object
+        self, unit: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
         """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
@@ -212,7 +216,7 @@ class VoucherPress:
             await committed(self._engine, unit)
         return VouchersChanged(serials)
 
-    def _tell(self, unit: Unit, what: str, **data: object) -> None:
+    def _tell(self, unit: Transaction, what: str, **data: object) -> None:
         told = {"what": what, "by": unit.actor, **data}
         announce(self._engine.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
 
@@ -222,8 +226,8 @@ def _sees(actor: Actor, site_id: str | None) -> bool:
     return EVERYTHING in actor.sites or (site_id is not None and site_id in actor.sites)
 
 
-def _unknown(what: str, identifier: str) -> Refused:
-    return Refused(
+def _unknown(what: str, identifier: str) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"there is no {what} {identifier!r}",
         field=what,

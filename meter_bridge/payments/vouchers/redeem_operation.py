@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.voucher import Voucher
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -46,7 +46,7 @@ class RedeemVoucher(Operation[TopUpResult]):
         voucher = self._voucher()
         refuse_unusable(voucher, engine.clock.believed())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.VOUCHER_NOT_VALID,
                 f"this voucher is in {voucher.currency} and not for {account.name}; it was not used up",
                 field="code",
@@ -54,8 +54,8 @@ class RedeemVoucher(Operation[TopUpResult]):
             )
         try:
             self._top_up().check(engine, account)
-        except Refused as refused:
-            raise Refused(
+        except RequestRefused as refused:
+            raise RequestRefused(
                 refused.code,
                 f"{refused.message}; the voucher was not used up",
                 field="code",
@@ -64,7 +64,7 @@ class RedeemVoucher(Operation[TopUpResult]):
             ) from refused
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Unit) -> tuple[int, TopUpResult]:
+    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Book the top-up and use the voucher up, in one transaction."""
         seq, result = self._top_up().carry_out(engine, account, unit)
         unit.work.add(
@@ -87,9 +87,9 @@ class RedeemVoucher(Operation[TopUpResult]):
         return TopUp(self._voucher().amount, METHOD, self._voucher().serial)
 
 
-def not_valid() -> Refused:
+def not_valid() -> RequestRefused:
     """Return the refusal of a code that was never printed."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this voucher is not valid",
         field="code",
@@ -97,9 +97,9 @@ def not_valid() -> Refused:
     )
 
 
-def mistyped() -> Refused:
+def mistyped() -> RequestRefused:
     """Return the refusal of a code in which a digit is wrong, or two changed places."""
-    return Refused(
+    return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this is not a voucher code: a digit is wrong, missing, or two have changed places",
         field="code",
@@ -108,7 +108,10 @@ def mistyped() -> Refused:
 
 
 def refuse_unusable(voucher: Voucher, at: int) -> None:
-    """Raise ``Refused`` where a voucher is not good any more, or not yet; each has an answer of its own."""
+    """Raise ``RequestRefused`` where a voucher is not good any more, or not yet.
+
+    Each has an answer of its own.
+    """
     state = voucher.state(at)
     if state is VoucherState.REDEEMED:
         used = iso(voucher.redeemed_at or 0)[:_DAY]
@@ -129,5 +132,5 @@ def refuse_unusable(voucher: Voucher, at: int) -> None:
 _DAY: Final = len("2026-03-01")
 
 
-def _refused(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> Refused:
-    return Refused(code, f"this voucher {what}", field="code", value=voucher.serial, remedy=remedy)
+def _refused(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> RequestRefused:
+    return RequestRefused(code, f"this voucher {what}", field="code", value=voucher.serial, remedy=remedy)

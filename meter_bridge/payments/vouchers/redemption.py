@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
 from meter_bridge.engine.access.failed_attempts import GuessBook
@@ -16,6 +16,7 @@ from meter_bridge.engine.ledger.journal import announce
 from meter_bridge.engine.operations.operation import Operations, committed
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import digits_of, is_whole
 from meter_bridge.payments.vouchers.redeem_operation import RedeemVoucher, mistyped
@@ -60,7 +61,7 @@ class VoucherTill:
                 raise mistyped()
             operation = RedeemVoucher(mark)
             result = await self._operations.run(actor, account.id, operation, key)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code is ErrorCode.VOUCHER_NOT_VALID:
                 weight = lockout_rules.WRONG if whole else lockout_rules.MISTYPED
                 await self._count(actor, account, who, mark.hex()[:8], weight)
@@ -83,12 +84,12 @@ class VoucherTill:
             return connection.execute(query).first() is not None
 
     def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
-        """Raise ``Refused`` while an account or a token is locked, unless the key was answered before."""
+        """Raise ``RequestRefused`` while an account or token is locked, unless the key was answered before."""
         at = self._engine.clock.now()
         until = max((self._guard.locked_until(each, at) or 0 for each in who), default=0)
         if until and not self._answered(account, key):
             minutes = max((until - at + 59_999) // 60_000, 1)
-            raise Refused(
+            raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "too many wrong voucher codes; none is looked at for a while",
                 field="code",
@@ -125,7 +126,7 @@ class VoucherTill:
             announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
             await committed(self._engine, unit)
 
-    def _check_key(self, refused: Refused) -> None:
+    def _check_key(self, refused: RequestRefused) -> None:
         """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
         if queries.other_keys(self._engine.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
@@ -34,7 +34,7 @@ from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import Intake
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, Meter, Place
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage.changeset import Work
@@ -170,7 +170,7 @@ class Past:
 
     def _close_days(self) -> None:
         """Keep what each supply used on the day that is over: the forecast learns from it."""
-        unit = Unit(self._time.now)
+        unit = Transaction(self._time.now)
         for account in self.engine.installation.accounts.values():
             for supply in account.supplies:
                 close_day(supply, unit)

@@ -14,7 +14,11 @@ def _refusals() -> Iterator[tuple[str, set[str | None]]]:
     """Yield where the code refuses, and what it names there."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "RequestRefused"
+            ):
                 place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
                 yield place, {keyword.arg for keyword in node.keywords}
 

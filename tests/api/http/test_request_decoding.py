@@ -11,7 +11,7 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.request_decoding import decode_body, decode_query
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.factories import SECRET, token_of
 from tests.api.serving import Served
@@ -155,11 +155,11 @@ async def test_a_hostile_body_is_a_bad_request(api: Served, raw: bytes) -> None:
     assert api.port.touched == []
 
 
-def refusal_of(decode: Callable[[], object]) -> Refused | None:
+def refusal_of(decode: Callable[[], object]) -> RequestRefused | None:
     """Return the refusal that decoding ends in; anything else that is raised is a fault of the bridge."""
     try:
         decode()
-    except Refused as refused:
+    except RequestRefused as refused:
         return refused
     return None
 

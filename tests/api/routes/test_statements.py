@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served
 
@@ -66,7 +66,7 @@ async def test_a_parameter_that_cannot_be_read_is_named(api: Served, query: str,
 
 
 async def test_books_that_are_wrong_have_a_code_of_their_own(api: Served) -> None:
-    api.port.failure = Refused(ErrorCode.BOOKS_WRONG, "it does not add up", remedy="verify")
+    api.port.failure = RequestRefused(ErrorCode.BOOKS_WRONG, "it does not add up", remedy="verify")
     response = await api.ask("GET", PATH)
     assert response.status == HTTPStatus.INTERNAL_SERVER_ERROR
     assert (await response.json())["code"] == "books_wrong"

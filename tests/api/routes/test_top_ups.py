@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served
 
@@ -94,7 +94,7 @@ async def test_what_the_engine_refuses_is_told_with_its_status(api: Served) -> N
 @pytest.mark.parametrize(
     "failure,status",
     [
-        (Refused(ErrorCode.STORAGE_UNAVAILABLE, "the disk is full"), 503),
+        (RequestRefused(ErrorCode.STORAGE_UNAVAILABLE, "the disk is full"), 503),
         (RuntimeError("secret detail"), 500),
         (OSError(28, "secret detail"), 500),
     ],

@@ -23,7 +23,7 @@ from meter_bridge.devices.simulators import Fleet, SimulatedMeter, simulated_met
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import MOSQUITTO, Mosquitto, eventually, reports
 
-EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
+EXAMPLE: Final = Path(__file__).parents[3] / "docs" / "examples" / "house-with-flats.yaml"
 SHELLY: Final = "shellyplus1pm-a8032ab12345"
 OTHERS: Final = (
     f"{SHELLY}/events/rpc",

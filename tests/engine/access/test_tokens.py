@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import HOUR, LANDLORD, House, opened, read_only
 
@@ -60,18 +60,18 @@ async def test_a_revoked_token_is_dead_at_once_and_after_a_restart(flat: House) 
 
 
 async def test_a_token_for_nothing_that_exists_is_refused(flat: House) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await flat.bridge.create_token(
             LANDLORD, name="x", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"flat-9"}), days=None
         )
     assert refusal.value.code is ErrorCode.NOT_FOUND
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await flat.bridge.revoke_token(LANDLORD, "nothing")
 
 
 @pytest.mark.invariant(13)
 async def test_a_token_that_was_not_stored_is_not_given_out(flat: House) -> None:
-    with read_only(flat), pytest.raises(Refused) as refusal:
+    with read_only(flat), pytest.raises(RequestRefused) as refusal:
         await panel(flat)
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert await flat.bridge.tokens(LANDLORD) == []

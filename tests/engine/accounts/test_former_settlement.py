@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.statement.document import Figure, printed
 from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, OperationResult, OwedView, Role, TenancyView
 from meter_bridge.protocol.requests import MoveIn, MoveOut, OpenDebt, Settlement
 from meter_bridge.protocol.statements import Detail, Statement
@@ -87,7 +88,7 @@ async def test_a_former_customers_debt_is_paid_in_parts_and_moves_nothing_of_the
     assert (await operate(owing, settled())).detail["amount"] == zar("15.00")
     assert (await tenancies(owing))[1].outstanding == 0
     assert owing.account.balance == before == zar("40.00")
-    with pytest.raises(Refused, match="nothing is owed") as refused:
+    with pytest.raises(RequestRefused, match="nothing is owed") as refused:
         await operate(owing, settled())
     assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_OUT_OF_RANGE, "how")
     assert owing.problems() == []
@@ -95,7 +96,7 @@ async def test_a_former_customers_debt_is_paid_in_parts_and_moves_nothing_of_the
 
 async def test_the_same_key_with_other_content_is_refused(owing: House) -> None:
     await operate(owing, settled(amount="10.00"), key="a")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await operate(owing, settled(amount="11.00"), key="a")
     assert refused.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert (await tenancies(owing))[1].outstanding == -zar("15.00")
@@ -126,7 +127,7 @@ async def test_two_payments_at_once_never_pay_more_than_is_owed(owing: House) ->
 async def test_what_cannot_be_settled_is_refused_with_a_remedy(
     owing: House, asked: Settlement, match: str
 ) -> None:
-    with pytest.raises(Refused, match=match) as refused:
+    with pytest.raises(RequestRefused, match=match) as refused:
         await operate(owing, asked)
     assert refused.value.remedy
     assert (await tenancies(owing))[1].outstanding == -zar("25.00")
@@ -139,7 +140,7 @@ async def test_what_was_kept_is_paid_out_once(tmp_path: Path) -> None:
         assert (await tenancies(made))[1].outstanding == zar("100.00")
         assert await made.bridge.debts(LANDLORD) == []
         await operate(made, settled("paid_out", "100.00"))
-        with pytest.raises(Refused, match="nothing is kept"):
+        with pytest.raises(RequestRefused, match="nothing is kept"):
             await operate(made, settled("paid_out", "100.00"))
         await operate(made, settled("charged", "30.00"))
         assert (await tenancies(made))[1].outstanding == -zar("30.00")
@@ -200,11 +201,11 @@ async def test_a_statement_of_a_tenancy_and_period_holds_what_lies_in_both(owing
     )
     assert [each.kind for each in part.entries] == ["top_up"]
     await owing.tick(48 * HOUR)
-    with pytest.raises(Refused, match="after the customer moved out"):
+    with pytest.raises(RequestRefused, match="after the customer moved out"):
         await owing.bridge.statement(
             LANDLORD, "flat-1", begin="2026-11-03", end=None, detail=Detail.LINE, tenancy=1
         )
-    with pytest.raises(Refused, match="no tenancy 7") as refused:
+    with pytest.raises(RequestRefused, match="no tenancy 7") as refused:
         await statement(owing, 7)
     assert (refused.value.code, refused.value.field) == (ErrorCode.NOT_FOUND, "tenancy")
 
@@ -216,9 +217,9 @@ async def test_a_tenant_hears_nothing_of_what_a_former_customer_settles(owing: H
     assert done.id is not None
     page = await owing.bridge.ledger(actor, "flat-1", before=None, limit=50)
     assert [each.kind for each in page.entries] == ["opening"]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await owing.bridge.explain(actor, "flat-1", done.id)
-    with pytest.raises(Refused, match="no tenancy 1"):
+    with pytest.raises(RequestRefused, match="no tenancy 1"):
         await statement(owing, 1, actor)
     assert (await statement(owing, 2, actor)).closing == zar("40.00")
     assert "settlement" not in str(await told(owing, actor))
@@ -258,13 +259,13 @@ async def test_a_customer_of_a_closed_unit_can_still_settle(owing: House) -> Non
     assert as_owed(list(await owing.bridge.debts(LANDLORD))) == [("flat-1", "tenancy", zar("20.00"))]
     assert (await statement(owing, 1)).outstanding == -zar("20.00")
     assert (await owing.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)).entries
-    with pytest.raises(Refused, match="flat-1 is closed") as refused:
+    with pytest.raises(RequestRefused, match="flat-1 is closed") as refused:
         await owing.bridge.top_up(
             LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="too late"
         )
     assert refused.value.code is ErrorCode.CONFLICT
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"another-site"}))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         owing.bridge.account(elsewhere, "flat-1")
     assert refused.value.code is ErrorCode.NOT_FOUND
     assert owing.problems() == []

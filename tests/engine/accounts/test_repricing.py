@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.accounts.repricing import repricing
 from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import MoveIn, MoveOut, Repricing
 from tests.engine.accounts.test_units_bought import SITE as UNITS
@@ -56,7 +56,7 @@ async def test_again_changes_nothing_and_back_gives_it_all_back(flat: House) -> 
     before = flat.available
     await operate(flat, asked(), key="a")
     assert (await operate(flat, asked(), key="a")).detail["amount"] == -zar("39")
-    with pytest.raises(Refused, match="charged already") as refusal:
+    with pytest.raises(RequestRefused, match="charged already") as refusal:
         await operate(flat, asked(), key="b")
     assert (refusal.value.code, refusal.value.field) == (ErrorCode.BAD_REQUEST, "version")
     await operate(flat, asked("flat@2026-01-01"), key="c")
@@ -76,7 +76,7 @@ async def test_what_cannot_be_priced_is_refused_by_name(
     flat: House, version: str, day: str, message: str
 ) -> None:
     entries = flat.rows("SELECT count(*) FROM journal_entry")
-    with pytest.raises(Refused, match=message) as refusal:
+    with pytest.raises(RequestRefused, match=message) as refusal:
         await operate(flat, asked(version, day))
     assert refusal.value.remedy
     assert flat.rows("SELECT count(*) FROM journal_entry") == entries
@@ -93,7 +93,7 @@ async def test_a_customer_who_moved_in_at_noon_pays_nothing_of_the_morning(tmp_p
             await flat.tick(DAY)
         await flat.read(7_000, after=HOUR)
         await flat.read(8_000, after=HOUR)
-        with pytest.raises(Refused, match="charged already"):
+        with pytest.raises(RequestRefused, match="charged already"):
             await operate(flat, asked("flat@2026-01-01"))
 
 
@@ -102,7 +102,7 @@ async def test_what_was_sold_as_units_is_priced_by_nothing_else(tmp_path: Path) 
         await flat.read(0, power_w=2_000)
         for _ in range(31):
             await flat.tick(DAY)
-        with pytest.raises(Refused, match="sold as units"):
+        with pytest.raises(RequestRefused, match="sold as units"):
             await operate(flat, asked())
 
 
@@ -112,7 +112,7 @@ async def test_a_price_list_in_another_currency_is_refused(tmp_path: Path) -> No
     async with house(tmp_path, SITE + abroad) as flat:
         for _ in range(31):
             await flat.tick(DAY)
-        with pytest.raises(Refused, match="prices in EUR"):
+        with pytest.raises(RequestRefused, match="prices in EUR"):
             await operate(flat, asked("piso@2026-01-01"))
 
 
@@ -135,7 +135,7 @@ async def test_a_month_just_over_is_priced_with_what_waits_and_what_is_open(
         await wait_long(flat)
         await flat.read(20_500, after=HOUR)
         await wait_long(flat)
-        with pytest.raises(Refused, match="charged already"):
+        with pytest.raises(RequestRefused, match="charged already"):
             await operate(flat, asked())
         assert flat.problems() == []
 
@@ -152,7 +152,7 @@ async def test_a_minimum_is_not_charged_twice_where_the_clock_comes_after_the_re
         await flat.tick(TO_DECEMBER - SECOND)
         await flat.read(1_000, after=0)
         flat.time.forward(2 * SECOND)
-        with pytest.raises(Refused, match="charged already"):
+        with pytest.raises(RequestRefused, match="charged already"):
             await operate(flat, asked("flat@2026-01-01"))
 
 
@@ -163,6 +163,6 @@ async def test_a_repricing_that_waited_is_not_booked_on_who_moved_in_meanwhile(f
     flat.engine.reload()
     await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
     await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
-    with pytest.raises(Refused, match="before the present customer"):
+    with pytest.raises(RequestRefused, match="before the present customer"):
         await Operations(flat.engine).run(LANDLORD, "flat-1", waiting, "late")
     assert flat.account.balance == zar("50.00")

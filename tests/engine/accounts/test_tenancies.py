@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.requests import (
     MoveIn,
@@ -140,18 +141,18 @@ async def test_credit_that_remains_moves_along_or_is_kept(let: House) -> None:
     ],
 )
 async def test_a_move_that_contradicts_itself_is_refused(let: House, asked: MoveOut, field: str) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await operate(let, asked)
     assert refusal.value.field == field
     assert let.available == zar("100")
 
 
 async def test_customers_move_one_after_the_other(let: House) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await operate(let, MoveIn(customer="B"))
     assert refusal.value.code is ErrorCode.CONFLICT
     await operate(let, OUT)
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await operate(let, OUT, key="again")
     assert refusal.value.code is ErrorCode.CONFLICT
     await operate(let, MoveIn(customer="B"))
@@ -191,7 +192,7 @@ async def test_a_new_customer_sees_nothing_of_the_one_before(let: House) -> None
     assert (statement.charges, statement.credits) == (zar("2"), zar("20"))
     whole = await let.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
     assert whole.charges > statement.charges
-    with pytest.raises(Refused, match="before the customer moved in"):
+    with pytest.raises(RequestRefused, match="before the customer moved in"):
         await let.bridge.statement(actor, "flat-1", begin="2026-10", end="2026-10", detail=Detail.LINE)
 
 
@@ -212,9 +213,9 @@ async def test_a_token_of_who_moved_out_sees_nothing_any_more(let: House) -> Non
     assert isinstance(await anext(stream), Snapshot)
     await operate(let, OUT)
     assert let.bridge.authenticate(token) is None
-    with pytest.raises(Refused, match="revoked"):
+    with pytest.raises(RequestRefused, match="revoked"):
         await asyncio.wait_for(anext(stream), 60)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         let.bridge.account(both, "flat-1")
     assert [token.accounts for token in await let.bridge.tokens(LANDLORD) if token.revoked_at is None] == [
         frozenset({"flat-2"})
@@ -225,7 +226,7 @@ async def test_a_token_of_who_moved_out_sees_nothing_any_more(let: House) -> Non
 async def test_a_token_made_while_nobody_lives_there_sees_the_next_tenancy_alone(let: House) -> None:
     await operate(let, OUT)
     actor = await tenant(let, "flat-1")
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         let.bridge.account(actor, "flat-1")
     assert await events(let, actor) == []
     await operate(let, MoveIn(customer="B", opening_credit="5"))
@@ -244,7 +245,7 @@ async def test_an_entry_of_a_former_customer_is_not_taken_back(let: House) -> No
     topped = await let.top_up("10.00")
     await operate(let, OUT)
     await operate(let, MoveIn(customer="B"))
-    with pytest.raises(Refused, match="customer who moved out"):
+    with pytest.raises(RequestRefused, match="customer who moved out"):
         await operate(let, Reversal(entry=topped.top_up.id, reason="bounced"))
 
 
@@ -267,7 +268,7 @@ async def test_tenancies_survive_a_restart_and_an_apply(let: House) -> None:
 
 async def test_a_move_that_is_not_stored_moves_nobody(let: House) -> None:
     actor = await tenant(let, "flat-1")
-    with refusing(let, "INSERT", "operation"), pytest.raises(Refused):
+    with refusing(let, "INSERT", "operation"), pytest.raises(RequestRefused):
         await operate(let, OUT)
     assert await let.engine.try_recover()
     assert let.account.customer == "A. Nkosi"
@@ -304,7 +305,7 @@ async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
     await let.tick()
     await operate(let, MoveIn(customer="B", opening_credit="1.00"))
     after = await tenant(let, "flat-1")
-    with pytest.raises(Refused, match="another customer") as refusal:
+    with pytest.raises(RequestRefused, match="another customer") as refusal:
         await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
     assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert not (await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
@@ -313,7 +314,7 @@ async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
 async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -> None:
     await use(let, "99.00")
     await operate(let, MoveOut(reason="end of lease", remainder="keep"))
-    with pytest.raises(Refused, match="nobody lives in Flat 1") as refusal:
+    with pytest.raises(RequestRefused, match="nobody lives in Flat 1") as refusal:
         await operate(let, SelectEmergencyCredit())
     assert refusal.value.code is ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE
     assert not let.account.emergency_selected
@@ -465,7 +466,7 @@ async def test_nobody_moves_while_charges_wait_for_a_clock_that_is_believed(tmp_
         flat.engine.check_clock()
         flat.time.forward(2 * SECOND)
         entries = flat.rows("SELECT count(*) FROM journal_entry")
-        with pytest.raises(Refused, match="does not believe its clock") as refusal:
+        with pytest.raises(RequestRefused, match="does not believe its clock") as refusal:
             await operate(flat, OUT)
         assert refusal.value.remedy
         assert flat.rows("SELECT count(*) FROM journal_entry") == entries
@@ -488,7 +489,7 @@ async def test_what_a_tenant_asked_before_moving_out_is_not_booked_on_who_comes_
     await queued(let, 2)
     let.engine.running.set()
     await moved
-    with pytest.raises(Refused, match="has moved out meanwhile"):
+    with pytest.raises(RequestRefused, match="has moved out meanwhile"):
         await paid
     assert let.account.balance == 0
 

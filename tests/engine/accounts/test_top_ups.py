@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, apply, house, read_only, refusing, zar
 
@@ -21,9 +21,9 @@ async def book(
     )
 
 
-async def refused(flat: House, amount: str = "10.00", **given: str) -> Refused:
+async def refused(flat: House, amount: str = "10.00", **given: str) -> RequestRefused:
     """Return why a top-up is refused."""
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await book(flat, amount, **given)
     return refusal.value
 
@@ -97,7 +97,7 @@ async def test_the_same_key_ten_times_at_once_books_once(flat: House) -> None:
 async def test_the_same_key_with_other_content_at_once_is_refused(flat: House) -> None:
     one, other = await asyncio.gather(book(flat), book(flat, "99.00"), return_exceptions=True)
     assert not isinstance(one, BaseException)
-    assert isinstance(other, Refused)
+    assert isinstance(other, RequestRefused)
     assert other.code is ErrorCode.IDEMPOTENCY_CONFLICT
     assert flat.available == zar("110")
 

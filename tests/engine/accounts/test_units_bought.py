@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail
 from tests.engine.harness import HOUR, LANDLORD, House, apply, house, zar
@@ -150,7 +150,7 @@ async def test_a_maximum_balance_counts_what_units_are_worth(tmp_path: Path) -> 
     async with house(tmp_path, limited, credit=None) as made:
         await made.read(0, power_w=2_000)
         await made.top_up("200.00")
-        with pytest.raises(Refused, match="within its maximum") as refused:
+        with pytest.raises(RequestRefused, match="within its maximum") as refused:
             await made.top_up("51.00")
         assert refused.value.code is ErrorCode.AMOUNT_OUT_OF_RANGE
         await made.read(10_000, after=HOUR)

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.engine.statement import labels
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.requests import MoveIn, MoveOut
 from meter_bridge.protocol.statements import Detail, Statement
@@ -94,7 +94,7 @@ async def test_a_meter_that_is_silent_is_to_be_read_before_its_customer_moves_ou
         await flat.read(0, power_w=500)
         await flat.tick(HOUR)
         out = MoveOut(reason="end of lease", remainder="refund")
-        with pytest.raises(Refused, match="was last read at 2026-11-01T10:00:10") as refused:
+        with pytest.raises(RequestRefused, match="was last read at 2026-11-01T10:00:10") as refused:
             await operate(flat, out)
         assert (refused.value.code, refused.value.field) == (ErrorCode.CONFLICT, "unread")
         assert "meters read flat-1/main KWH" in (refused.value.remedy or "")

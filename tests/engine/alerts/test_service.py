@@ -2,7 +2,8 @@
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import HOUR, LANDLORD, House
 
@@ -16,7 +17,7 @@ async def test_an_alert_of_the_installation_is_acknowledged_by_staff_and_unknown
     flat.time.wall += HOUR
     await flat.tick()
     (alert,) = flat.engine.installation.alerts.values()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await flat.bridge.acknowledge(TENANT, alert.id)
     assert refused.value.code is ErrorCode.NOT_FOUND
     await flat.bridge.acknowledge(LANDLORD, alert.id)

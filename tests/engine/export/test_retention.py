@@ -10,12 +10,13 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
-from meter_bridge.api.port import EVERYTHING, Actor, Refused
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
 from meter_bridge.engine.jobs import Daemon
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
 from meter_bridge.protocol.statements import Detail
@@ -173,7 +174,7 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
     (flat.data / "aside").rename(folder)
     await retention(flat).tick()
     folder.rename(flat.data / "aside")
-    with pytest.raises(Refused, match="past retention") as refusal:
+    with pytest.raises(RequestRefused, match="past retention") as refusal:
         await asked(flat)
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert (refusal.value.field, refusal.value.value) == ("account", flat.account.id)
@@ -227,6 +228,6 @@ async def test_files_that_hold_less_than_was_charged_are_no_answer(flat: House) 
     for name in flat.rows("SELECT name FROM export_file WHERE retired_at IS NULL AND kind = 'segments'"):
         path = flat.data / "export" / str(name[0])
         pq.write_table(pq.ParquetFile(path).read().slice(1), path)
-    with pytest.raises(Refused, match="they hold charges of") as refusal:
+    with pytest.raises(RequestRefused, match="they hold charges of") as refusal:
         await asked(flat)
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE

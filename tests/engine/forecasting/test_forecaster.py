@@ -11,7 +11,7 @@ from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.forecasting.daily_use import forget_days
 from meter_bridge.engine.forecasting.forecaster import ROUND_MS, Foretelling
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, operate, zar
@@ -229,7 +229,7 @@ async def test_a_forecast_of_a_customer_who_left_meanwhile_is_not_kept(tmp_path:
         supply.foresight = None
         foretelling = Foretelling(made.engine)
         await ticks(foretelling, 3)
-        forget_days(supply, Unit(made.engine.clock.now()))
+        forget_days(supply, Transaction(made.engine.clock.now()))
         await ticks(foretelling)
         assert supply.foresight is None
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode
 from meter_bridge.protocol.requests import SelectEmergencyCredit
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
@@ -74,12 +74,12 @@ async def test_the_offer_is_made_in_a_run_of_small_readings(lending: House) -> N
 
 
 async def test_a_top_up_beyond_the_maximum_balance_is_refused_with_the_largest_one(lending: House) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await lending.top_up("50.01")
     assert refusal.value.code is ErrorCode.AMOUNT_OUT_OF_RANGE
     assert "to ZAR 50.00, for the balance to stay within its maximum" in refusal.value.message
     await lending.top_up("50.00")
-    with pytest.raises(Refused, match="a top-up is not possible now"):
+    with pytest.raises(RequestRefused, match="a top-up is not possible now"):
         await lending.top_up("0.01")
 
 

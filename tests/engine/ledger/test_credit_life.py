@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.requests import (
     ChangeDebt,
     CloseDebt,
@@ -88,10 +88,10 @@ async def test_a_long_life_of_one_account(tmp_path: Path, seed: int) -> None:
                     wh += chance.randint(0, 1_500)
                     await made.read(wh, after=hours * HOUR)
                 case 2:
-                    with suppress(Refused):
+                    with suppress(RequestRefused):
                         await made.top_up(f"{chance.randint(1, 30)}.00")
                 case 3:
-                    with suppress(Refused):
+                    with suppress(RequestRefused):
                         await operate(made, some_operation(chance, made.engine.installation.sequences.entry))
                 case _:
                     await made.tick(chance.randint(1, 20) * HOUR)

@@ -14,7 +14,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.ledger import deferred_posting
 from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
 from meter_bridge.engine.ledger.journal import book
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Work
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, zar
@@ -238,7 +238,7 @@ async def test_a_payment_comes_after_what_closed_before_it(crowd: House) -> None
 async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
-    unit = Unit(crowd.time.wall)
+    unit = Transaction(crowd.time.wall)
     postings = ledger.entry("ZAR", {Bucket.BALANCE: 1}, against=Bucket.ADJUSTMENT)
     with pytest.raises(ledger.LedgerError, match="before anything else"):
         book(

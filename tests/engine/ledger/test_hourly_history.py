@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.engine.ledger import hourly_history as history_module
 from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
 from tests.engine.accounts.test_units_bought import SITE as UNITS
@@ -154,7 +155,7 @@ async def test_a_tenant_reads_the_own_tenancy_alone(flat: House) -> None:
     await flat.read(1_400, after=HOUR)
     await flat.read(1_400, after=HOUR)
     assert sum(wh for _, wh, _ in await hours(flat, actor=TENANT)) == 400
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await flat.bridge.history(TENANT, after=0, upto=None, account_id="flat-9", from_account=None)
 
 

@@ -13,7 +13,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import CLOCK_BATCH, MOST_WAITING
 from meter_bridge.engine.jobs import Daemon, Pace
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.protocol.statements import Detail
 from meter_bridge.storage.changeset import Work
@@ -226,7 +226,7 @@ async def test_a_reading_comes_between_and_what_it_charged_is_not_looked_at_agai
         looked: list[str] = []
         evaluate = made.engine.evaluate
 
-        def noted(account: Account, unit: Unit) -> None:
+        def noted(account: Account, unit: Transaction) -> None:
             looked.append(account.id)
             evaluate(account, unit)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_bridge.api.port import Actor
+from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Discovered, Rejected, Removed, Report
 from meter_bridge.engine.metering import discovery as discovery_module
 from meter_bridge.engine.metering.intake import KINDS_COUNTED

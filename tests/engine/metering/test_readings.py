@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import RequestRefused
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
 
 
@@ -83,11 +83,11 @@ async def test_a_decided_jump_is_charged_only_where_a_person_says_so(
     await flat.read(10_000)
     for _ in range(4):
         await flat.read(59_500, after=10_000)
-    with pytest.raises(Refused, match="no meter 'flat-9/main'"):
+    with pytest.raises(RequestRefused, match="no meter 'flat-9/main'"):
         await flat.bridge.decide_quarantine(LANDLORD, "flat-9/main", decision, reason="x")
     await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="seen on site")
     assert flat.available == zar(credit)
-    with pytest.raises(Refused, match="not in quarantine"):
+    with pytest.raises(RequestRefused, match="not in quarantine"):
         await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="again")
     stored = flat.rows("SELECT decision, actor, reason FROM quarantine")
     assert stored == [(decision, "landlord", "seen on site")]

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode, LedgerEntry
 from meter_bridge.protocol.requests import (
     ChangeDebt,
@@ -52,10 +52,10 @@ async def use(flat: House, amount: str, after: int = 12 * HOUR) -> None:
     await flat.read(register.watermark_wh + zar(amount) * 1000 // zar("2"), after=after)
 
 
-async def refused(flat: House, asked: OperationRequest, key: str = "refused") -> Refused:
+async def refused(flat: House, asked: OperationRequest, key: str = "refused") -> RequestRefused:
     """Return why an operation is refused; nothing was booked then."""
     before = flat.rows("SELECT count(*) FROM journal_entry WHERE kind <> 'charge'")
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await operate(flat, asked, key=key)
     assert flat.rows("SELECT count(*) FROM journal_entry WHERE kind <> 'charge'") == before
     assert flat.engine.broken is None
@@ -219,7 +219,7 @@ async def test_a_transfer_moves_credit_in_one_transaction(lending: House) -> Non
 
 
 async def test_a_transfer_that_is_not_stored_moves_nothing(lending: House) -> None:
-    with refusing(lending, "INSERT", "operation"), pytest.raises(Refused) as refusal:
+    with refusing(lending, "INSERT", "operation"), pytest.raises(RequestRefused) as refusal:
         await operate(lending, Transfer(to="flat-2", amount="30.00", reason="x"))
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert await lending.engine.try_recover()

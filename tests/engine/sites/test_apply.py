@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from meter_bridge.api.port import Refused
 from meter_bridge.config import holidays
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.sites.apply import site_unit
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition
 from meter_bridge.storage import tables
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar
@@ -72,7 +72,7 @@ async def test_a_removed_unit_is_closed_with_everything_posted(flat: House) -> N
     await apply(flat, ONLY_SECOND)
     assert flat.bridge.account(LANDLORD, "flat-1").closed_at is not None
     assert "flat-1" not in {each.id for each in flat.bridge.accounts(LANDLORD)}
-    with pytest.raises(Refused, match="flat-1 is closed"):
+    with pytest.raises(RequestRefused, match="flat-1 is closed"):
         await flat.bridge.top_up(
             LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="after it closed"
         )
@@ -140,7 +140,7 @@ async def test_a_tariff_that_comes_back_cannot_have_another_past(flat: House) ->
         .replace("tariff: flat", "tariff: dear")
     )
     await apply(flat, other.replace("flat-1", "flat-9"))
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await apply(flat, SITE.replace("2.00", "0.01").replace("flat-1", "flat-7"))
     assert refusal.value.code is ErrorCode.CONFLICT
     assert flat.engine.broken is None
@@ -230,7 +230,7 @@ async def test_a_version_that_begins_later_prices_what_is_used_from_then(flat: H
 
 
 async def test_a_refusal_applies_nothing(flat: House) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await apply(flat, BOTH.replace("prices: [2.00]", "prices: [9.00]"))
     assert refusal.value.code is ErrorCode.CONFLICT
     (problem,) = refusal.value.problems or ()
@@ -292,7 +292,7 @@ async def test_an_apply_that_cannot_be_stored_leaves_everything_as_it_was(flat: 
     await flat.read(10_100, after=60_000)
     await flat.tick()
     before = flat.rows("SELECT * FROM supply_status")
-    with refusing(flat, "INSERT", "applied_site"), pytest.raises(Refused) as refusal:
+    with refusing(flat, "INSERT", "applied_site"), pytest.raises(RequestRefused) as refusal:
         await apply(flat, ONLY_SECOND)
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert flat.rows("SELECT * FROM supply_status") == before

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused, ReplacementOrder
+from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, MeterView, RelayPosition, Role
 from tests.engine.harness import (
     HOUR,
@@ -79,7 +81,7 @@ async def test_what_people_tell_while_event_time_passes_slowly_is_judged_by_the_
 ) -> None:
     await flat.read(10_000)
     await flat.set_clock_back(11)
-    with pytest.raises(Refused, match=r"above 10\.000 kWh"):
+    with pytest.raises(RequestRefused, match=r"above 10\.000 kWh"):
         await swap(flat, order("20.000"))
     assert await tell(flat, "20.000") == "doubted"
     flat.time.forward(HOUR)
@@ -132,7 +134,7 @@ async def test_a_key_replaces_once_also_when_asked_at_once_and_after_a_restart(t
     async with opened(tmp_path, time) as again:
         await again.read(900, after=HOUR)
         assert await swap(again, order()) == (first[0], True)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await swap(again, order(opening="1.000"))
         assert refused.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
         register = again.meter.register
@@ -148,7 +150,7 @@ async def test_an_implausible_closing_reading_is_refused_until_somebody_vouches_
 ) -> None:
     await flat.read(10_000)
     flat.time.forward(HOUR)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await swap(flat, order(closing))
     assert (refused.value.code, refused.value.field) == (ErrorCode.CONFLICT, "closing")
     assert "confirmed" in (refused.value.remedy or "")
@@ -189,7 +191,7 @@ async def test_a_new_device_at_another_address_is_heard_from_then_on(tmp_path: P
         time = made.time
     async with opened(tmp_path, time) as again:
         assert again.meter.plan.energy_address == again.meter.plan.relay_address == "tasmota:new/1"
-        with pytest.raises(Refused, match="tasmota:new/1 by"):
+        with pytest.raises(RequestRefused, match="tasmota:new/1 by"):
             await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True)
         undo = frozenset({again.meter.id})
         old = await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True, undo=undo)
@@ -221,7 +223,7 @@ async def test_what_cannot_be_a_replacement_is_refused_by_name(
     async with house(tmp_path, TWO) as made:
         await made.read(10_000)
         made.time.forward(HOUR)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await swap(made, what)
         assert (refused.value.code, refused.value.field) == (code, field)
         assert refused.value.remedy or field in {"address", "relay"}
@@ -232,14 +234,14 @@ async def test_what_cannot_be_a_replacement_is_refused_by_name(
 
 
 async def test_a_meter_that_was_never_read_has_nothing_to_close(flat: House) -> None:
-    with pytest.raises(Refused, match="has not been read yet"):
+    with pytest.raises(RequestRefused, match="has not been read yet"):
         await swap(flat, order())
 
 
 async def test_a_replacement_that_cannot_be_stored_did_not_happen(flat: House) -> None:
     await flat.read(10_000)
     flat.time.forward(HOUR)
-    with refusing(flat, "INSERT", "register_record"), pytest.raises(Refused) as refused:
+    with refusing(flat, "INSERT", "register_record"), pytest.raises(RequestRefused) as refused:
         await swap(flat, order())
     assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert await flat.engine.try_recover()
@@ -289,7 +291,7 @@ async def test_a_reading_dated_in_the_past_never_moves_the_counter_back(flat: Ho
     register = flat.meter.register
     assert register is not None
     assert (register.watermark_wh, register.at, register.doubt) == (12_000, flat.time.wall, None)
-    with pytest.raises(Refused, match="began at"):
+    with pytest.raises(RequestRefused, match="began at"):
         await tell(flat, "9.000", iso(NOON - HOUR))
 
 
@@ -313,7 +315,7 @@ async def test_a_device_tells_its_own_readings_and_no_others(tmp_path: Path) -> 
         assert await tell(made, "11.000", actor=DEVICE) == "charged"
         assert (made.meter.online, made.meter.last_seen) == (True, made.time.wall)
         assert (made.events("register_read"), made.rows("SELECT * FROM register_record")) == ([], [])
-        with pytest.raises(Refused, match="no meter 'flat-2/main'"):
+        with pytest.raises(RequestRefused, match="no meter 'flat-2/main'"):
             await made.bridge.read_register(DEVICE, "flat-2/main", register="1.0", at=None)
         assert made.problems() == []
 
@@ -322,5 +324,5 @@ async def test_no_reading_is_dated_by_a_clock_that_is_not_believed(flat: House) 
     await flat.read(10_000)
     flat.time.wall += 5 * HOUR
     await flat.tick()
-    with pytest.raises(Refused, match="does not believe its clock"):
+    with pytest.raises(RequestRefused, match="does not believe its clock"):
         await tell(flat, "11.000")

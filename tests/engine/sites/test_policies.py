@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import PolicyChange, Refused
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.sites.policies import PolicyChange
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
 from tests.engine.harness import LANDLORD, SITE, House, apply, house, opened, zar
 
@@ -71,7 +72,7 @@ async def test_a_change_is_told_with_who_made_it(flat: House) -> None:
 
 
 async def test_a_load_limit_changes_only_where_there_is_one(tmp_path: Path, flat: House) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await change(flat, load_limit_w=300)
     assert (refused.value.code, refused.value.field) == (ErrorCode.CONFLICT, "load_limit_w")
     await apply(flat, LIMITED)
@@ -83,7 +84,7 @@ async def test_a_load_limit_changes_only_where_there_is_one(tmp_path: Path, flat
 async def test_thresholds_are_amounts_of_zero_or_more_each_once(
     flat: House, thresholds: tuple[str, ...]
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await change(flat, *thresholds)
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "low_credit")
     assert flat.account.policy.low_credit == (zar("5"),)
@@ -92,7 +93,7 @@ async def test_thresholds_are_amounts_of_zero_or_more_each_once(
 async def test_a_site_file_does_not_undo_an_edit_unless_told(flat: House) -> None:
     await change(flat, "8.00")
     renamed = SITE.replace("Flat 1", "First flat")
-    with pytest.raises(Refused, match=r"low credit was set to 8.00 by landlord") as refused:
+    with pytest.raises(RequestRefused, match=r"low credit was set to 8.00 by landlord") as refused:
         await apply(flat, renamed)
     assert refused.value.problems is not None
     assert [each.code for each in refused.value.problems] == ["edited_since"]
@@ -113,7 +114,7 @@ async def test_edits_of_several_values_are_all_kept(flat: House) -> None:
     await apply(flat, LIMITED)
     await change(flat, "8.00")
     await change(flat, load_limit_w=300)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await apply(flat, LIMITED)
     assert refused.value.problems is not None
     assert len(refused.value.problems) == 2

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import CLOCK_BATCH
 from meter_bridge.engine.state.clock import Clocks, EngineClock, kernel_synchronised
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, house, refusing, zar
 
@@ -73,7 +74,7 @@ async def test_a_clock_is_not_believed_on_a_word_that_could_not_be_stored(flat: 
     flat.time.wall += HOUR
     await flat.tick()
     before = flat.engine.clock.now()
-    with refusing(flat, "INSERT", "event"), pytest.raises(Refused) as refused:
+    with refusing(flat, "INSERT", "event"), pytest.raises(RequestRefused) as refused:
         await flat.bridge.confirm_clock(LANDLORD)
     assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert (flat.engine.clock.sure, flat.engine.clock.now()) == (False, before)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, ReplacementOrder
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.protocol.messages import RelayPosition, Role
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, zar
 from tests.engine.supply.test_protections import AUTOMATIC, HIGH, volts

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.register.register import Decision
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import EntryExplanation
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, zar
@@ -129,6 +129,6 @@ async def test_the_segments_of_a_counter_join_from_its_first_reading_to_its_last
 
 async def test_an_entry_of_another_account_is_not_there(flat: House) -> None:
     for wrong in ("entry-999", "", "entry-1' OR 1"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await flat.bridge.explain(LANDLORD, "flat-1", wrong)
         assert (refused.value.code, refused.value.field) == (ErrorCode.NOT_FOUND, "entry_id")

@@ -11,16 +11,16 @@ import threading
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, debt_bucket, entry
 from meter_bridge.core.money import to_decimal
 from meter_bridge.engine.ledger.journal import book
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement import entry_range, journal_reader, labels
 from meter_bridge.engine.statement.document import printed
 from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import Refund
 from meter_bridge.protocol.statements import Detail, Statement
@@ -49,7 +49,7 @@ async def use(flat: House, *steps: tuple[int, int]) -> None:
 
 async def move(flat: House, kind: EntryKind, amount: int, description: str) -> None:
     """Book an entry as some part of the bridge would."""
-    unit = Unit(flat.engine.clock.now(), actor="landlord")
+    unit = Transaction(flat.engine.clock.now(), actor="landlord")
     postings = (Posting(Bucket.BALANCE, "ZAR", amount), Posting(Bucket.ADJUSTMENT, "ZAR", -amount))
     book(flat.engine.installation, flat.account, unit, kind, postings, description=description, detail={})
     done = flat.engine.submit(unit)
@@ -217,7 +217,7 @@ async def test_what_is_lent_and_repaid_adds_up_and_is_told_by_holding(tmp_path: 
 
 
 async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> None:
-    unit = Unit(flat.engine.clock.now())
+    unit = Transaction(flat.engine.clock.now())
     for kind, changes, against in (
         (EntryKind.DEBT, {debt_bucket("boiler"): -zar("40.00")}, Bucket.ADJUSTMENT),
         (
@@ -313,7 +313,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (DAY, 100))
     begin, end = iso(NOON), iso(NOON + DAY)
     first = await statement_of(flat, begin, end)
-    unit = Unit(NOON + HOUR)
+    unit = Transaction(NOON + HOUR)
     postings = (Posting(Bucket.BALANCE, "ZAR", -1), Posting(Bucket.ADJUSTMENT, "ZAR", 1))
     book(
         flat.engine.installation,
@@ -351,7 +351,7 @@ async def test_a_journal_that_does_not_add_up_makes_no_statement(flat: House, da
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
     assert (await statement_of(flat)).charges > 0
     flat.damage(damage)
-    with pytest.raises(Refused, match="does not add up") as refused:
+    with pytest.raises(RequestRefused, match="does not add up") as refused:
         await statement_of(flat)
     assert refused.value.code is ErrorCode.BOOKS_WRONG
     assert "verify" in (refused.value.remedy or "")
@@ -366,7 +366,7 @@ async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_th
     flat.damage(f"DELETE FROM posting WHERE entry_seq > {flat.engine.installation.sequences.entry - 2}")
     assert (await statement_of(flat, "2026-11", "2026-11")).holdings == before.holdings
     flat.damage("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'")
-    with pytest.raises(Refused, match="balance by postings"):
+    with pytest.raises(RequestRefused, match="balance by postings"):
         await statement_of(flat, "2026-11", "2026-11")
 
 
@@ -390,7 +390,7 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
 ) -> None:
     await flat.top_up("1.00")
     monkeypatch.setattr(journal_reader, "MOST_ENTRIES", 1)
-    with pytest.raises(Refused, match="more than 1 entries") as refused:
+    with pytest.raises(RequestRefused, match="more than 1 entries") as refused:
         await statement_of(flat)
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
 
@@ -412,7 +412,7 @@ async def test_a_long_statement_is_read_in_halves_and_is_the_same(
 async def test_a_statement_of_too_many_lines_is_refused(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
     monkeypatch.setattr(journal_reader, "MOST_CHARGES", 0)
-    with pytest.raises(Refused, match="more than 0 lines of charges"):
+    with pytest.raises(RequestRefused, match="more than 0 lines of charges"):
         await statement_of(flat, detail=Detail.LINE)
 
 

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.stream import feed as feed_module
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
 from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 
@@ -70,7 +71,7 @@ async def test_a_subscriber_who_reads_too_slowly_is_cut_off_and_forgotten(
     for _ in range(6):
         await flat.top_up("1.00")
     assert flat.engine.feed.subscribers == 0
-    with pytest.raises(Refused) as ended:
+    with pytest.raises(RequestRefused) as ended:
         await some(stream)
     assert ended.value.code is ErrorCode.TOO_MANY_REQUESTS
 
@@ -87,7 +88,7 @@ async def test_a_revoked_token_hears_nothing_more(flat: House) -> None:
     await flat.top_up("1.00")
     await flat.bridge.revoke_token(LANDLORD, str(actor.token_id))
     await flat.settle()
-    with pytest.raises(Refused) as ended:
+    with pytest.raises(RequestRefused) as ended:
         await anext(stream)
     assert ended.value.code is ErrorCode.NOT_AUTHENTICATED
 
@@ -137,7 +138,7 @@ async def test_nobody_hears_of_what_was_not_stored(flat: House) -> None:
     stream = flat.bridge.stream(LANDLORD, since=None)
     await anext(stream)
     before = flat.engine.feed.seq
-    with read_only(flat), pytest.raises(Refused):
+    with read_only(flat), pytest.raises(RequestRefused):
         await flat.top_up("1.00")
     assert seqs(await some(stream)) == []
     assert flat.engine.feed.seq == before
@@ -159,5 +160,5 @@ async def test_subscribers_end_when_the_bridge_stops(flat: House) -> None:
     stream = flat.bridge.stream(LANDLORD, since=None)
     await anext(stream)
     flat.engine.feed.end()
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await anext(stream)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, house, opened, zar
 
@@ -85,11 +85,11 @@ async def test_an_armed_supply_waits_for_the_customer(tmp_path: Path) -> None:
 
 
 async def test_only_an_armed_supply_can_be_confirmed(flat: House) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await flat.supply(SupplyAction.CONFIRM)
     assert refusal.value.code is ErrorCode.CONFLICT
     await deplete(flat)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await flat.supply(SupplyAction.CONFIRM)
     assert flat.state() is SupplyState.DISCONNECTED
 

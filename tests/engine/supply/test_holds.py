@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened
 from tests.engine.supply.test_decision import deplete, site
@@ -73,7 +74,7 @@ async def test_who_held_and_who_lifted_is_on_record(flat: House) -> None:
 async def test_the_same_hold_again_is_placed_once_and_another_under_its_name_refused(flat: House) -> None:
     assert not await hold(flat, "leak")
     assert await hold(flat, "leak")
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await hold(flat, "leak", ON)
     assert (refusal.value.code, refusal.value.field) == (ErrorCode.CONFLICT, "id")
     assert len(flat.account.holds) == 1
@@ -89,7 +90,7 @@ async def test_a_hold_without_a_name_is_given_one(flat: House) -> None:
 
 async def test_an_unknown_hold_is_not_lifted(flat: House) -> None:
     await hold(flat, "leak")
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RequestRefused) as refusal:
         await lift(flat, "lek")
     assert refusal.value.code is ErrorCode.NOT_FOUND
     assert "leak" in (refusal.value.remedy or "")
@@ -98,14 +99,14 @@ async def test_an_unknown_hold_is_not_lifted(flat: House) -> None:
 async def test_there_is_an_end_to_holds(flat: House) -> None:
     for number in range(MOST_HOLDS):
         await hold(flat, f"hold-{number}")
-    with pytest.raises(Refused, match="as many as there can be"):
+    with pytest.raises(RequestRefused, match="as many as there can be"):
         await hold(flat, "one-more")
 
 
 async def test_who_is_never_cut_cannot_be_held_off(tmp_path: Path) -> None:
     async with opened(tmp_path, VirtualTime()) as made:
         await apply(made, site(never_cut="yes"))
-        with pytest.raises(Refused, match="never cut"):
+        with pytest.raises(RequestRefused, match="never cut"):
             await hold(made, "leak")
         assert made.state() is SupplyState.CONNECTED
 

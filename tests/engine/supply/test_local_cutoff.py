@@ -12,7 +12,6 @@ from typing import override
 
 import pytest
 
-from meter_bridge.api.port import Refused, ReplacementOrder
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
@@ -24,9 +23,11 @@ from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
 from meter_bridge.engine.ledger.emergency import select
+from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state.model import Meter, Place
-from meter_bridge.engine.state.transaction import Unit
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import longest_friendly
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import (
     HOUR,
@@ -477,7 +478,7 @@ async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> No
     async with cutting(tmp_path, site) as (home, plug):
         assert plug.limit_wh is not None
         assert plug.limit_wh <= START_WH + 5_020
-        unit = Unit(home.engine.clock.now())
+        unit = Transaction(home.engine.clock.now())
         select(home.engine.installation, home.account, unit, selected=True)
         home.engine.submit(unit)
         await run(home, plug, 3)
@@ -610,7 +611,7 @@ async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tm
     """The policy has to change first, so that nobody counts on a cut-off that is not there."""
     async with cutting(tmp_path) as (home, _):
         order = ReplacementOrder("10.0", "0.0", "burnt", address="shelly:shellyplus1pm-a8032ab12345/0")
-        with pytest.raises(Refused, match="a shelly device has no local cut-off") as refused:
+        with pytest.raises(RequestRefused, match="a shelly device has no local cut-off") as refused:
             await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Protection, RelayPosition, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, house, opened
 from tests.engine.supply.test_decision import deplete, site
@@ -113,12 +113,12 @@ async def test_under_voltage_opens_but_an_outage_does_not(tmp_path: Path) -> Non
 
 async def test_a_protection_is_not_reset_while_it_still_sees_what_is_wrong(tmp_path: Path) -> None:
     async with house(tmp_path, MANUAL) as made:
-        with pytest.raises(Refused) as nothing:
+        with pytest.raises(RequestRefused) as nothing:
             await made.supply(SupplyAction.RESET)
         assert nothing.value.code is ErrorCode.CONFLICT
         await trip(made, LOW)
         await volts(made, LOW)
-        with pytest.raises(Refused, match="still shows"):
+        with pytest.raises(RequestRefused, match="still shows"):
             await made.supply(SupplyAction.RESET)
         await volts(made, NORMAL)
         await made.supply(SupplyAction.RESET)

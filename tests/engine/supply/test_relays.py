@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.api.port import Refused
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.writer import Store
@@ -80,7 +80,7 @@ async def test_a_command_goes_out_only_after_its_decision_is_on_disk(
 @pytest.mark.invariant(10)
 async def test_no_command_goes_out_for_a_decision_that_was_not_stored(flat: House) -> None:
     await flat.read(10_000, power_w=2_000)
-    with refusing(flat, "INSERT", "supply_decision"), pytest.raises(Refused):
+    with refusing(flat, "INSERT", "supply_decision"), pytest.raises(RequestRefused):
         await flat.hold_off()
     flat.engine.relays.resume()
     flat.engine.relays.tick()

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
     MOST_COUNT,
     MOST_TOKENS,
@@ -141,7 +141,7 @@ async def test_nothing_stored_holds_a_token_or_the_key_and_a_count_is_kept_for_e
 
 async def test_an_account_without_a_keypad_is_told_so(tmp_path: Path) -> None:
     async with house(tmp_path) as plain:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await issued(plain)
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
 

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.order import Kind, Told, next_step
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.providers.signature import HEADER, sign
@@ -43,8 +44,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Till]:
         yield open_till
 
 
-async def refused(awaitable: object) -> Refused:
-    with pytest.raises(Refused) as error:
+async def refused(awaitable: object) -> RequestRefused:
+    with pytest.raises(RequestRefused) as error:
         await awaitable  # type: ignore[misc]
     return error.value
 
@@ -198,7 +199,7 @@ async def test_what_is_paid_for_a_customer_who_moved_out_waits(shop: Till) -> No
     assert shop.house.account.balance == 0
     (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
     assert one.reason == "closed_account"
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await shop.order(key="new", actor=LANDLORD)
 
 
@@ -421,7 +422,7 @@ async def test_what_could_not_be_settled_is_tried_again_even_where_a_look_at_it_
 ) -> None:
     order = await shop.order()
     payments = shop.house.bridge.payments
-    for failing, error in ((_unready, Refused), (_broken, OSError)):
+    for failing, error in ((_unready, RequestRefused), (_broken, OSError)):
         with monkeypatch.context() as patch:
             patch.setattr(payments.cashier.hearing, "_settle", failing)
             with pytest.raises(error):
@@ -433,7 +434,7 @@ async def test_what_could_not_be_settled_is_tried_again_even_where_a_look_at_it_
 
 async def _unready(_subject: object) -> bool:
     """Stand for storage that takes nothing for now."""
-    raise Refused(ErrorCode.STORAGE_UNAVAILABLE, "not now")
+    raise RequestRefused(ErrorCode.STORAGE_UNAVAILABLE, "not now")
 
 
 async def _broken(_subject: object) -> bool:
@@ -456,7 +457,7 @@ async def many(shop: Till, order: PaymentView) -> None:
 async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_credited(shop: Till) -> None:
     order = await shop.order()
     with disk_full(shop.house):
-        with pytest.raises(Refused) as full:
+        with pytest.raises(RequestRefused) as full:
             await many(shop, order)
         assert full.value.code is ErrorCode.STORAGE_UNAVAILABLE
         assert (await refused(shop.pay(order, event="paid"))).code is ErrorCode.STORAGE_UNAVAILABLE

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.statement_file import plain_number, read_statement
 from meter_bridge.protocol.payment_requests import PaymentDecision, ReconcileQuery
 from meter_bridge.protocol.payments import Reconciliation
@@ -99,7 +99,7 @@ async def test_a_line_that_cannot_be_read_is_named(shop: Till) -> None:
 
 @pytest.mark.parametrize("text", ["", "a\n1\n", "name,sum\nx,1\n", "\x00\x01,\n"])
 def test_a_file_without_payments_is_refused_with_the_way_out(text: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         read_statement(text.encode(), {}, "ZAR")
     assert refused.value.remedy
 
@@ -108,7 +108,7 @@ def test_columns_can_be_named_and_a_wrong_name_is_refused() -> None:
     text = "Nr;Betrag;Beleg\n1;50,00;QK1\n"
     found = read_statement(text.encode("cp1252"), {"payment": "Beleg", "amount": "Betrag"}, "EUR")
     assert [(each.payment, each.amount) for each in found.lines] == [("QK1", 50_000_000)]
-    with pytest.raises(Refused, match="no column 'Belegnr'"):
+    with pytest.raises(RequestRefused, match="no column 'Belegnr'"):
         read_statement(text.encode(), {"payment": "Belegnr"}, "EUR")
 
 

@@ -11,10 +11,10 @@ from hypothesis import given, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.port import Refused
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.core.money import SMALLEST_COIN, parse_amount
 from meter_bridge.engine.state.clock import wall_ms
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.providers.stripe_amounts import NotPayableError, from_stripe, to_stripe
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payment_requests import PaymentOrder
@@ -256,7 +256,7 @@ async def test_an_answer_that_makes_no_sense_is_no_matter_of_storage(shop: Shop)
     session = await shop.stripe.pay("cs_test_1")
     session["payment_intent"] = "p" * 201
     shop.house.time.forward(15_000)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await shop.house.bridge.payments.tick()
     assert refused.value.code is ErrorCode.BAD_REQUEST
     assert await shop.state(order) == "open"
@@ -274,7 +274,7 @@ async def test_a_customer_who_comes_back_before_the_webhook_is_answered_at_once(
 
 async def test_a_provider_that_is_down_is_told_and_the_same_key_starts_it_later(shop: Shop) -> None:
     shop.stripe.down = True
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await shop.order()
     assert refused.value.code is ErrorCode.PROVIDER_UNAVAILABLE
     shop.stripe.down = False
@@ -291,14 +291,14 @@ async def test_a_provider_that_is_down_is_told_and_the_same_key_starts_it_later(
 async def test_a_signature_that_is_old_or_of_the_future_is_refused(shop: Shop, skew: int) -> None:
     body = event("checkout.session.completed", {})
     header = signed(body, shop.house.engine.clock.now() // 1000 + skew)
-    with pytest.raises(Refused, match="301 s"):
+    with pytest.raises(RequestRefused, match="301 s"):
         await shop.house.bridge.payments.hear("card", header, body)
 
 
 async def test_a_signature_of_another_secret_is_refused_and_of_the_one_before_accepted(shop: Shop) -> None:
     order = await shop.order()
     session = await shop.stripe.pay("cs_test_1")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await shop.hear("checkout.session.completed", session, secret="whsec_of_somebody_else")
     assert refused.value.code is ErrorCode.NOT_AUTHENTICATED
     await shop.hear("checkout.session.completed", session, secret="whsec_the_secret_before_it")
@@ -310,12 +310,12 @@ async def test_a_signed_event_that_lacks_something_is_refused_or_ignored(
     shop: Shop, thing: dict[str, Any]
 ) -> None:
     if (thing.get("metadata") or {}).get("prepaid_order"):
-        with pytest.raises(Refused, match="lacks"):
+        with pytest.raises(RequestRefused, match="lacks"):
             await shop.hear("checkout.session.completed", thing)
     else:
         assert await shop.hear("checkout.session.completed", thing) == 0
     body = json.dumps([1]).encode()
-    with pytest.raises(Refused, match="no event"):
+    with pytest.raises(RequestRefused, match="no event"):
         await shop.house.bridge.payments.hear(
             "card", signed(body, shop.house.engine.clock.now() // 1000), body
         )

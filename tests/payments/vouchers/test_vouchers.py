@@ -8,9 +8,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from meter_bridge.api.port import Actor, Refused
+from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.access.secret_key import KEY_NAME, KeyFileError, load_key
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers.code import is_whole, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NewVouchers, VoucherState
@@ -41,9 +42,9 @@ async def redeem(
     return result.top_up.amount
 
 
-async def refusal(street: House, code: str, key: str = "k", account: str = "flat-1") -> Refused:
+async def refusal(street: House, code: str, key: str = "k", account: str = "flat-1") -> RequestRefused:
     actor = TENANT if account == "flat-1" else LANDLORD
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await redeem(street, code, key, account, actor)
     return refused.value
 
@@ -104,7 +105,7 @@ async def test_a_voucher_counts_once_however_often_and_wherever_it_is_typed_at_o
         for n in range(10)
     ]
     done = await asyncio.gather(*tries, return_exceptions=True)
-    refused = [each.code for each in done if isinstance(each, Refused)]
+    refused = [each.code for each in done if isinstance(each, RequestRefused)]
     assert refused == [ErrorCode.VOUCHER_USED] * 9
     assert top_ups(street) + top_ups(street, "flat-2") == 2
     assert street.problems() == []
@@ -192,7 +193,7 @@ async def test_a_blocked_voucher_says_so_and_a_batch_is_blocked_as_far_as_it_was
     done = await payments.block_vouchers(LANDLORD, (), made.batch.id, reason="stolen")
     assert set(done.serials) == set(serials[1:])
     assert (await refusal(street, made.vouchers[1].code, "b")).code is ErrorCode.VOUCHER_BLOCKED
-    with pytest.raises(Refused, match="was used"):
+    with pytest.raises(RequestRefused, match="was used"):
         await payments.block_vouchers(LANDLORD, serials[:1], None, reason="late")
     states = {
         each.serial: each.state for each in (await payments.voucher_batch(LANDLORD, made.batch.id)).vouchers
@@ -209,7 +210,7 @@ async def test_a_voucher_that_needs_a_sale_is_sold_once_and_worth_nothing_before
     serial, payments = made.vouchers[0].serial, street.bridge.payments
     assert "not been sold" in (await refusal(street, made.vouchers[0].code)).message
     await payments.sell_vouchers(LANDLORD, (serial,), to="receipt 12")
-    with pytest.raises(Refused, match="sold on 2026-11-01"):
+    with pytest.raises(RequestRefused, match="sold on 2026-11-01"):
         await payments.sell_vouchers(LANDLORD, (serial,), to="receipt 13")
     assert await redeem(street, made.vouchers[0].code, "now") == zar("50.00")
 
@@ -289,7 +290,7 @@ async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: Hou
 @pytest.mark.invariant(15)
 async def test_a_tenant_redeems_for_the_own_account_alone(street: House) -> None:
     made = await make(street)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await redeem(street, made.vouchers[0].code, account="flat-2")
     assert refused.value.code is ErrorCode.NOT_FOUND
     assert await redeem(street, made.vouchers[0].code) == zar("50.00")
@@ -308,7 +309,7 @@ async def test_a_tenant_redeems_for_the_own_account_alone(street: House) -> None
 async def test_an_order_that_makes_no_sense_makes_no_voucher(
     street: House, order: VoucherOrder, field: str
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await street.bridge.payments.create_vouchers(LANDLORD, order)
     assert refused.value.field == field
     assert street.rows("SELECT count(*) FROM voucher") == [(0,)]
@@ -318,12 +319,12 @@ async def test_a_landlord_of_named_sites_makes_and_sees_vouchers_of_those_alone(
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"elsewhere"}))
     made = await make(street, site="house")
     payments = street.bridge.payments
-    with pytest.raises(Refused, match="token of all sites"):
+    with pytest.raises(RequestRefused, match="token of all sites"):
         await payments.create_vouchers(elsewhere, VoucherOrder(count=1, amount="5"))
     assert (await payments.vouchers(elsewhere)).batches == ()
-    with pytest.raises(Refused, match="there is no batch"):
+    with pytest.raises(RequestRefused, match="there is no batch"):
         await payments.voucher_batch(elsewhere, made.batch.id)
-    with pytest.raises(Refused, match="there is no voucher"):
+    with pytest.raises(RequestRefused, match="there is no voucher"):
         await payments.sell_vouchers(elsewhere, (made.vouchers[0].serial,), to="x")
 
 
