@@ -64,7 +64,7 @@ class Files:
         }
 
     async def load(self, name: str) -> File:
-        """Return a file by its name, without keeping others waiting; raises ``RequestRefused`` like ``find``."""
+        """Return a file by its name, without blocking; raises ``RequestRefused`` like ``find``."""
         known = self._files.get(name)
         return await asyncio.to_thread(self.find, name) if known is None else known
 
