@@ -25,7 +25,8 @@ _AXIS_PARTS: Final = {"d": "%-d", "dd": "%d", "M": "%-m", "MM": "%m", "y": "%Y"}
 
 def separators() -> str:
     """Return the marks of decimals and thousands, in this order, as charts want them."""
-    return figures().decimal_mark + figures().thousands_mark
+    written = figures()
+    return written.decimal_mark + written.thousands_mark
 
 
 def money(amount: int, currency: str) -> str:
@@ -43,7 +44,8 @@ def price(amount: int, currency: str) -> str:
     least = minor_digits(currency)
     exact = to_decimal(amount, currency).quantize(Decimal(1).scaleb(-least - 2))
     places = max(least, -int(exact.normalize().as_tuple().exponent))
-    return figures().with_currency(figures().written(f"{exact:,.{places}f}"), currency)
+    written = figures()
+    return written.with_currency(written.written(f"{exact:,.{places}f}"), currency)
 
 
 def number(value: float, places: int = 4) -> str:
@@ -103,7 +105,8 @@ def change(now: int, before: int) -> str | None:
     rounded = f"{(now - before) * 100 / abs(before):+,.0f}"
     if int(rounded.replace(",", "")) == 0:
         return None
-    return figures().with_unit(figures().written(rounded), "%")
+    written = figures()
+    return written.with_unit(written.written(rounded), "%")
 
 
 def percent(share: float) -> str:

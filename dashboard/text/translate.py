@@ -37,7 +37,8 @@ def words() -> Translator:
 
 def figures() -> Formats:
     """Return how figures are written: numbers as the site writes them, dates as the language does."""
-    return formats(language(), settings().numbers)
+    chosen = settings()
+    return formats(_PAPER.get() or chosen.language, chosen.numbers)
 
 
 def _(text: str, /, **values: object) -> str:
@@ -47,7 +48,8 @@ def _(text: str, /, **values: object) -> str:
 
 def ngettext(one: str, many: str, number: int | Decimal, /, **values: object) -> str:
     """Return a text that counts something; ``{number}`` is the number as it is written."""
-    shown = figures().whole(number) if isinstance(number, int) else figures().number(number)
+    written = figures()
+    shown = written.whole(number) if isinstance(number, int) else written.number(number)
     return words().ngettext(one, many, number, **{"number": shown} | values)
 
 

@@ -16,6 +16,7 @@ from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.tenant_page import cards
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = """\
 A customer opens the tenant's page with the number of the room or meter and a code, or with a link. Both are
@@ -36,14 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     creating = actions.add_parser("create", help="make a customer's code and link")
     creating.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="id of the account, such as flat-1")
     creating.add_argument("--pdf", type=Path, metavar="FILE", help="write cards to be printed, ten on a page")
-    creating.add_argument("--language", default="en", metavar="CODE", help="of the cards, such as sw")
+    creating.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="of the cards, such as sw"
+    )
     add_json(creating)
     creating.set_defaults(act=_create)
     labelling = actions.add_parser("labels", help="write labels with QR codes for meter cupboards")
     labelling.add_argument("accounts", metavar="ACCOUNT", nargs="*", help="of which units (default: all)")
     labelling.add_argument("--page", required=True, metavar="URL", help="address at which customers reach it")
     labelling.add_argument("--pdf", required=True, type=Path, metavar="FILE", help="where to write them")
-    labelling.add_argument("--language", default="en", metavar="CODE", help="of the labels, such as sw")
+    labelling.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="of the labels, such as sw"
+    )
     labelling.set_defaults(act=_labels)
     revoking = actions.add_parser("revoke", help="end a customer's access on every device")
     revoking.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="id of the account, such as flat-1")

@@ -23,7 +23,7 @@ from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
-from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
 A period is given by its first and its last: {FORMS}. Days and months are those of the site, and the last is
@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, help="default: what the name of the file ends in, else text"
     )
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the PDF, such as sw")
+    parser.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="of the PDF, such as sw"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write; one that is there is replaced"
     )

@@ -26,6 +26,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     VoucherState,
 )
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EXAMPLES: Final = """\
 examples:
@@ -87,7 +88,9 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--link", metavar="URL", help="address of the tenant's page, for the printed QR codes"
     )
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the PDF, such as sw")
+    parser.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="of the PDF, such as sw"
+    )
     parser.set_defaults(act=_create)
 
 

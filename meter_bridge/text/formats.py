@@ -70,8 +70,7 @@ class Formats:
 
     def with_currency(self, number: str, currency: str) -> str:
         """Return a number that is written already, with its currency."""
-        parts = (currency, number) if self._code_first else (number, currency)
-        return self._text(SPACE.join(parts))
+        return self._text(f"{currency}{SPACE}{number}" if self._code_first else f"{number}{SPACE}{currency}")
 
     def with_unit(self, number: str, unit: str) -> str:
         """Return a number that is written already, with a unit such as ``kWh``."""
