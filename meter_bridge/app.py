@@ -28,20 +28,21 @@ from meter_bridge.devices.base.driver import Item, Sink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.engine.access.visibility import make_feed
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export.event_retention import Forgetting
+from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Foretelling
+from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Forecaster
 from meter_bridge.engine.gateway import Gateway
-from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.jobs import Intervals, Scheduler
 from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.restore import load
 from meter_bridge.engine.sites.service import FOLLOW_S
 from meter_bridge.engine.state.clock import Clocks, wall_ms
-from meter_bridge.engine.state.model import Meter, Place
+from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage import changeset as ops, tables
@@ -79,7 +80,7 @@ class NoDevices:
         del meter
         return False
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Tell nobody; what devices are to hold is kept."""
         del place, step, relay_address, limit_wh
         return False
@@ -100,7 +101,7 @@ class LateTransport:
         """Ask for a fresh reading."""
         return self.gateway is not None and self.gateway.query(meter)
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Ask for, write or withdraw a local cut-off."""
         gateway = self.gateway
         return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
@@ -136,11 +137,11 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
             _refuse_shards(reader)
             engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
             try:
-                await engine.clock_work()
+                await engine.run_due_accounts()
                 yield Bridge(engine, Discovery(), settings.data)
-                await engine.clock_work()
-                engine.flush(everything=True)
-                await engine.drained()
+                await engine.run_due_accounts()
+                engine.session.flush(everything=True)
+                await engine.session.drained()
             finally:
                 store.close()
 
@@ -162,7 +163,7 @@ class Outside:
     make_store: Callable[[SqlEngine, asyncio.AbstractEventLoop], Store] = ThreadWriter
     make_client: MakeClient = gmqtt_client
     make_exporter: Callable[[Location, Path], Exporter | None] = Exporter
-    pace: Pace = field(default_factory=Pace)
+    pace: Intervals = field(default_factory=Intervals)
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class Running:
     engine: Engine
     bridge: Bridge
     gateway: Gateway
-    daemon: Daemon
+    daemon: Scheduler
 
 
 @asynccontextmanager
@@ -194,8 +195,8 @@ async def running(
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
-    engine.patience = ownership.patient
-    intake = Intake(engine, discovery)
+    engine.session.suspend_watchdog = ownership.patient
+    intake = ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery)
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _guarded(intake),
@@ -204,25 +205,25 @@ async def running(
         make_client=outside.make_client,
     )
     transport.gateway = gateway
-    engine.on_assigned = lambda: gateway.assign(engine.installation)
+    engine.on_assigned = lambda: gateway.assign(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     bridge = Bridge(engine, discovery, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Foretelling(engine).tick)
+    foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)
     jobs = [payments, foretelling, notices]
     if not shard.whole:
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
     if exporter is not None or not shard.whole:
-        jobs.append(("audit", AUDIT_S, Auditor(engine, settings.data, database).tick))
-    if settings.keep_readings_days and shard.whole and engine.archive is not None:
-        retention = Retention(engine, engine.archive, settings.keep_readings_days)
+        jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
+    if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
+        retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
         jobs.append(("retention", RETENTION_S, retention.tick))
     if settings.keep_events_days and shard.whole:
-        jobs.append(("forgetting", FORGET_S, Forgetting(engine, settings.keep_events_days).tick))
-    daemon = Daemon(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
+        jobs.append(("forgetting", FORGET_S, EventRetention(engine.session, settings.keep_events_days).tick))
+    daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
     try:
-        gateway.start(engine.installation)
+        gateway.start(engine.session.installation)
         daemon.start()
         yield Running(engine, bridge, gateway, daemon)
     finally:
@@ -278,7 +279,10 @@ def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -
     """
     if broker is None or isinstance(database, Path):
         return broker
-    return replace(broker, client_id=client_id_of(engine.installation.id, engine.shard.n, broker.password))
+    return replace(
+        broker,
+        client_id=client_id_of(engine.session.installation.id, engine.session.shard.n, broker.password),
+    )
 
 
 def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
@@ -292,12 +296,12 @@ def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
     return f"prepaid-meter-{told.hex()}" + ("" if shard == 0 else f"-{shard}")
 
 
-def _guarded(intake: Intake) -> Sink:
+def _guarded(intake: ReportHandler) -> Sink:
     """Return a taker of items in which an error of ours never ends the connection that brought them."""
 
     def take(items: Sequence[Item]) -> None:
         try:
-            intake.take(items)
+            intake.handle(items)
         except Exception:
             _LOGGER.exception("A message could not be handled; nothing of it was charged")
 
@@ -307,7 +311,7 @@ def _guarded(intake: Intake) -> Sink:
 def _broker_changed(engine: Engine, *, connected: bool) -> None:
     """Tell whether the broker is there, and take up what waits for it."""
     message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    engine.set_installation_alert(AlertKind.BROKER_LOST, message)
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()
@@ -405,7 +409,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
     from meter_bridge.devices.broker.embedded import EmbeddedBroker  # noqa: PLC0415 - only where it is used
 
     async with EmbeddedBroker(settings.embedded_port) as embedded:
-        _LOGGER.info("Brought an MQTT broker along: %s (this machine only)", embedded.url)
+        _LOGGER.info("Started the built-in MQTT broker: %s (this machine only)", embedded.url)
         yield parse_broker_url(embedded.url)
 
 
@@ -428,7 +432,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         try:
             await until_any(stop, ownership.lost)
             if ownership.lost.is_set():
-                parts.engine.fail("another bridge may own the installation")
+                parts.engine.session.fail("another bridge may own the installation")
         finally:
             await server.stop()
 

@@ -10,7 +10,7 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action, begin, close, opened
 from dashboard.actions.asking import DECISIONS, KINDS, METHODS, Kind, method_name
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.data.cache import forget
+from dashboard.data.cache import invalidate
 from dashboard.settings import settings
 from dashboard.text.formatting import money
 from dashboard.text.markup import plain
@@ -163,7 +163,7 @@ def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
     except RefusedError as refused:
         st.error(plain(str(refused)), icon=":material/block:")
     else:
-        forget()
+        invalidate()
         _again()
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, layout
+from dashboard.charts.template import Chart, Palette, layout
 from dashboard.text.formatting import main_units, money, percent
 from dashboard.text.translate import _
 from meter_bridge.text.marks import N_
@@ -14,7 +14,7 @@ AGES: Final = (N_("Up to 30 days"), N_("31 to 60 days"), N_("61 to 90 days"), N_
 HEIGHT: Final = 220
 
 
-def ageing(sums: Sequence[int], currency: str, ink: Ink) -> Chart:
+def ageing(sums: Sequence[int], currency: str, ink: Palette) -> Chart:
     """Return a bar for each age, the oldest strongest."""
     figure = go.Figure(layout=layout(ink))
     figure.add_bar(

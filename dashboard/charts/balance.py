@@ -7,8 +7,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, date_axis, layout
-from dashboard.data.depletion import Foretold
+from dashboard.charts.template import Chart, Palette, date_axis, layout
+from dashboard.data.depletion import BalanceForecast
 from dashboard.queries.balance import BalancePoint
 from dashboard.text.formatting import at_place, main_units, moment, money, short_moment
 from dashboard.text.translate import _, figures, ngettext
@@ -27,14 +27,14 @@ class BalanceNow:
     currency: str
     time_zone: str
     thresholds: tuple[int, ...] = ()
-    ahead: Foretold | None = None
+    ahead: BalanceForecast | None = None
 
     def local(self, instant: int) -> datetime:
         """Return an instant by the site's clock, as a chart's coordinate."""
         return at_place(instant, self.time_zone).replace(tzinfo=None)
 
 
-def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> Chart:
+def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> Chart:
     """Return the balance of the last days."""
     figure = go.Figure(layout=layout(ink))
     posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
@@ -52,7 +52,7 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Ink) 
     return Chart(figure, _summary(posted, now))
 
 
-def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
     """Draw the balance, which falls with use and steps up with money, and mark its end."""
     figure.add_scatter(
         x=[now.local(step.at) for step in posted],
@@ -78,17 +78,17 @@ def _end(begin: int, now: BalanceNow) -> int:
     span = now.at - begin
     if now.ahead is None:
         return now.at + span // 60
-    last = now.ahead.points[-1].late if now.ahead.out is None else now.ahead.out.late
+    last = now.ahead.points[-1].late if now.ahead.depletion is None else now.ahead.depletion.late
     return min(last + span // 60, now.at + span // 2)
 
 
-def _forecast(figure: go.Figure, now: BalanceNow, ink: Ink) -> None:
+def _forecast(figure: go.Figure, now: BalanceNow, ink: Palette) -> None:
     """Draw how the balance is likely to go on, with the band in which it does four times out of five."""
     if now.ahead is None:
         return
     points = now.ahead.points
     balances = [main_units(point.balance, now.currency) for point in points]
-    if now.ahead.banded:
+    if now.ahead.has_interval:
         figure.add_scatter(
             x=[
                 *(now.local(point.early) for point in points),
@@ -113,7 +113,7 @@ def _forecast(figure: go.Figure, now: BalanceNow, ink: Ink) -> None:
     )
 
 
-def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
     """Mark where money came in."""
     figure.add_scatter(
         x=[now.local(step.at) for step in top_ups],
@@ -125,7 +125,7 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
     )
 
 
-def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Ink) -> None:
+def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
     """Draw zero and the thresholds of low credit, each with its name.
 
     All at once: Plotly's ``add_hline`` goes through the whole figure for each of them.
@@ -146,7 +146,7 @@ def _across(level: float, line: Mapping[str, object]) -> dict[str, object]:
     return {"type": "line", "line": line, **place}
 
 
-def _level_name(level: float, ink: Ink) -> dict[str, object]:
+def _level_name(level: float, ink: Palette) -> dict[str, object]:
     """Return the name of a threshold beside its line."""
     return {
         "text": _level(level),
@@ -187,16 +187,16 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     return f"{told} {_foretold(now.ahead, now)}" if now.ahead is not None else told
 
 
-def _foretold(ahead: Foretold, now: BalanceNow) -> str:
+def _foretold(ahead: BalanceForecast, now: BalanceNow) -> str:
     """Return when the balance is likely to be used up."""
-    if ahead.out is None:
+    if ahead.depletion is None:
         return _("It lasts longer than can be forecast.")
-    out = short_moment(ahead.out.at, now.time_zone)
-    if not ahead.banded:
-        return _("Likely used up {instant}.", instant=out)
+    depletion = short_moment(ahead.depletion.at, now.time_zone)
+    if not ahead.has_interval:
+        return _("Likely used up {instant}.", instant=depletion)
     return _(
         "Likely used up {instant}, four times out of five between {early} and {late}.",
-        instant=out,
-        early=short_moment(ahead.out.early, now.time_zone),
-        late=short_moment(ahead.out.late, now.time_zone),
+        instant=depletion,
+        early=short_moment(ahead.depletion.early, now.time_zone),
+        late=short_moment(ahead.depletion.late, now.time_zone),
     )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import (
     Chart,
-    Ink,
+    Palette,
     band_colours,
     band_name,
     band_order,
@@ -24,7 +24,7 @@ type Layer = tuple[str, str, dict[date, int]]
 """Name, colour and amounts by day of one part of the stack."""
 
 
-def cost_by_block(usages: Sequence[Usage], currency: str, ink: Ink) -> Chart:
+def cost_by_block(usages: Sequence[Usage], currency: str, ink: Palette) -> Chart:
     """Return the cost per day by block, from cheap to dear."""
     blocks = sorted({use.block for use in usages if use.kind == "consumption" and use.block is not None})
     colours = block_colours(max(blocks, default=1), ink)
@@ -39,7 +39,7 @@ def cost_by_block(usages: Sequence[Usage], currency: str, ink: Ink) -> Chart:
     return _stacked([*layers, *_other(usages, ink, lambda use: use.block is None)], currency, ink)
 
 
-def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, ink: Ink) -> Chart:
+def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, ink: Palette) -> Chart:
     """Return the cost per day by time-of-use band."""
     colours = band_colours(bands)
     used = band_order([band for band in bands if any(use.band == band for use in usages)])
@@ -50,7 +50,7 @@ def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, i
     return _stacked([*layers, *_other(usages, ink, lambda use: use.band is None)], currency, ink)
 
 
-def _other(usages: Sequence[Usage], ink: Ink, unnamed: Callable[[Usage], bool]) -> list[Layer]:
+def _other(usages: Sequence[Usage], ink: Palette, unnamed: Callable[[Usage], bool]) -> list[Layer]:
     """Return consumption without block or band, the standing charge and the tax, where there are any."""
     layers: list[Layer] = [
         (
@@ -77,7 +77,7 @@ def _sums(pairs: Iterable[tuple[date, int]]) -> dict[date, int]:
     return dict(sums)
 
 
-def _stacked(layers: Sequence[Layer], currency: str, ink: Ink) -> Chart:
+def _stacked(layers: Sequence[Layer], currency: str, ink: Palette) -> Chart:
     """Return the stacked bars and what they add up to."""
     figure = go.Figure(layout=layout(ink))
     for name, colour, amounts in layers:

@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, layout
+from dashboard.charts.template import Chart, Palette, layout
 from dashboard.pricing.curve import CostPoint
 from dashboard.text.formatting import kwh, main_units, money, price
 from dashboard.text.translate import _
@@ -14,7 +14,7 @@ WH_PER_KWH: Final = 1_000
 
 
 def cost_curve(
-    curves: Mapping[str, Sequence[CostPoint]], limits: Sequence[int], currency: str, ink: Ink
+    curves: Mapping[str, Sequence[CostPoint]], limits: Sequence[int], currency: str, ink: Palette
 ) -> Chart:
     """Return a line for each tariff, the first in the accent, with marks where blocks of it begin."""
     figure = go.Figure(layout=layout(ink))

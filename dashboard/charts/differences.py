@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, layout
+from dashboard.charts.template import Chart, Palette, layout
 from dashboard.pricing.what_if import Answer, Bucket
 from dashboard.text.formatting import main_units, money, signed_money
 from dashboard.text.translate import _, ngettext
@@ -13,7 +13,7 @@ from dashboard.text.translate import _, ngettext
 BUCKETS: Final = 16
 
 
-def difference_bars(answer: Answer, ink: Ink) -> Chart:
+def difference_bars(answer: Answer, ink: Palette) -> Chart:
     """Return how many units would pay how much more or less."""
     buckets = round_buckets(answer)
     figure = go.Figure(layout=layout(ink))

@@ -6,14 +6,14 @@ from datetime import date, datetime
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, day_bars, layout
+from dashboard.charts.template import Chart, Palette, band_colours, band_name, band_order, day_bars, layout
 from dashboard.queries.hourly import HourUse
 from dashboard.queries.usage import Usage
 from dashboard.text.formatting import axis_day, day as day_text, hour_of_day, kwh
 from dashboard.text.translate import _
 
 
-def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> Chart:
+def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) -> Chart:
     """Return the energy per day, stacked by band."""
     figure = go.Figure(layout=layout(ink))
     sums: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
@@ -39,7 +39,7 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Ink) -> C
     return Chart(figure, _summary(totals))
 
 
-def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Ink) -> Chart:
+def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Palette) -> Chart:
     """Return the energy of each hour, stacked by band."""
     figure = go.Figure(layout=layout(ink))
     colours = band_colours(bands)

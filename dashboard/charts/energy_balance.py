@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, date_axis, layout
+from dashboard.charts.template import Chart, Palette, date_axis, layout
 from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
 from dashboard.text.formatting import day as day_text, hour_of_day, kwh, percent
 from dashboard.text.translate import _
@@ -14,7 +14,7 @@ MOST_FLOWS: Final = 14
 FLOW_HEIGHT: Final = 26
 
 
-def balance_by_day(days: Sequence[DayBalance], ink: Ink) -> Chart:
+def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
     """Return the units' sum and what is missing as a stack, with the building's meter as a line."""
     figure = go.Figure(layout=layout(ink))
     dates = [each.day for each in days]
@@ -70,7 +70,7 @@ def _summary(known: Sequence[DayBalance]) -> str:
     )
 
 
-def balance_by_hour(hours: Sequence[HourBalance], ink: Ink) -> Chart:
+def balance_by_hour(hours: Sequence[HourBalance], ink: Palette) -> Chart:
     """Return what is missing in each hour of the clock, in the mean."""
     figure = go.Figure(layout=layout(ink))
     missing = [each.building - each.units for each in hours]
@@ -97,7 +97,7 @@ def balance_by_hour(hours: Sequence[HourBalance], ink: Ink) -> Chart:
     return Chart(figure, told)
 
 
-def energy_flow(building: int, units: Sequence[Member], ink: Ink) -> Chart:
+def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
     """Return where the building's energy goes: to the units that use most, all others, and nowhere known."""
     shown = [each for each in units if each.wh][:MOST_FLOWS]
     rest = sum(each.wh or 0 for each in units) - sum(each.wh or 0 for each in shown)

@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, layout
+from dashboard.charts.template import Chart, Palette, layout
 from dashboard.queries.profile import Profile
 from dashboard.text.formatting import hour_of_day, kwh, weekdays
 from dashboard.text.translate import _
@@ -14,7 +14,7 @@ HOURS: Final = 24
 WEEK: Final = 7
 
 
-def week_heat(profile: Profile, ink: Ink) -> Chart:
+def week_heat(profile: Profile, ink: Palette) -> Chart:
     """Return the mean energy of each hour of the week; hours that were never seen stay empty."""
     names = weekdays()
     cells = [[profile.get((weekday, hour)) for hour in range(HOURS)] for weekday in range(1, WEEK + 1)]
@@ -38,7 +38,7 @@ def week_heat(profile: Profile, ink: Ink) -> Chart:
     return Chart(figure, _summary(profile, names))
 
 
-def scale(ink: Ink) -> list[tuple[float, str]]:
+def scale(ink: Palette) -> list[tuple[float, str]]:
     """Return the scale of quantities: from the panel to the accent, lightness alone."""
     return [(0.0, ink.accent_fill_solid), (1.0, ink.accent)]
 

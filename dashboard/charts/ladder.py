@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import (
     Chart,
-    Ink,
+    Palette,
     band_colours,
     band_name,
     band_order,
@@ -14,7 +14,7 @@ from dashboard.charts.template import (
 from dashboard.text.formatting import main_units, number, price
 from dashboard.text.translate import _
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff.tariff import EXACT, Ladder, TariffVersion
+from meter_bridge.core.tariff.tariff import EXACT, BlockSchedule, TariffVersion
 
 WH_PER_KWH = 1_000
 
@@ -24,7 +24,7 @@ def price_with_tax(version: TariffVersion, block: int, band: str) -> int:
     return divide_half_even(version.taxed(version.price(block, band)) * WH_PER_KWH, EXACT)
 
 
-def block_names(ladder: Ladder) -> list[str]:
+def block_names(ladder: BlockSchedule) -> list[str]:
     """Return each block with what it spans."""
     names, low = [], "0"
     for block in range(ladder.blocks):
@@ -41,13 +41,13 @@ def block_names(ladder: Ladder) -> list[str]:
     return names
 
 
-def block_ladder(version: TariffVersion, ink: Ink) -> Chart:
+def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
     """Return the price per kWh of each block, taxes included, with a bar for each band."""
     figure = go.Figure(layout=layout(ink))
     bands = [band.name for band in version.bands]
     colours = band_colours(bands)
     for band in band_order(bands):
-        ladder = version.ladders[version.ladder_of(band)]
+        ladder = version.ladders[version.schedule_of(band)]
         prices = [price_with_tax(version, block, band) for block in range(ladder.blocks)]
         figure.add_bar(
             name=band_name(band) or _("All hours"),
@@ -76,7 +76,7 @@ def _summary(version: TariffVersion, bands: list[str]) -> str:
     every = [
         price_with_tax(version, block, band)
         for band in bands
-        for block in range(version.ladders[version.ladder_of(band)].blocks)
+        for block in range(version.ladders[version.schedule_of(band)].blocks)
     ]
     low, high = price(min(every), version.currency), price(max(every), version.currency)
     if low == high:

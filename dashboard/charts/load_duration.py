@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, block_colours, layout
+from dashboard.charts.template import Chart, Palette, block_colours, layout
 from dashboard.queries.load_duration import Curve
 from dashboard.text.formatting import kwh, percent, power
 from dashboard.text.translate import _, ngettext
@@ -13,7 +13,7 @@ from dashboard.text.translate import _, ngettext
 HALF = 0.5
 
 
-def load_duration_curve(points: Curve, ink: Ink) -> Chart:
+def load_duration_curve(points: Curve, ink: Palette) -> Chart:
     """Return the power of all units together, from its peak to its base."""
     figure = go.Figure(layout=layout(ink))
     figure.add_scatter(
@@ -48,7 +48,7 @@ def _summary(points: Curve) -> str:
     )
 
 
-def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Ink) -> Chart:
+def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Palette) -> Chart:
     """Return what each unit used in a period, most first, coloured by the block that it got to."""
     figure = go.Figure(layout=layout(ink))
     colours = block_colours(len(limits) + 1, ink)

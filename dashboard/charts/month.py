@@ -9,7 +9,15 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, block_colours, layout
+from dashboard.charts.template import (
+    Chart,
+    Palette,
+    band_colours,
+    band_name,
+    band_order,
+    block_colours,
+    layout,
+)
 from dashboard.queries.usage import Usage
 from dashboard.text.formatting import axis_day, day as day_text, main_units, money
 from dashboard.text.translate import _
@@ -27,7 +35,7 @@ class Layer:
 
 
 def month_accrual(
-    used: Sequence[Usage], since: date, bands: Sequence[str] | None, currency: str, ink: Ink
+    used: Sequence[Usage], since: date, bands: Sequence[str] | None, currency: str, ink: Palette
 ) -> Chart:
     """Return the cumulated cost of the period that began on a day, stacked by block, or by band if given."""
     now = [use for use in used if use.day >= since]
@@ -63,7 +71,7 @@ def month_accrual(
     return Chart(figure, _summary(now, before, since, currency))
 
 
-def _by_block(used: Sequence[Usage], since: date, ink: Ink) -> list[Layer]:
+def _by_block(used: Sequence[Usage], since: date, ink: Palette) -> list[Layer]:
     """Return a layer for each block, then what has none."""
     blocks = sorted({use.block for use in used if use.block is not None})
     colours = block_colours(max(blocks, default=1), ink)
@@ -78,7 +86,7 @@ def _by_block(used: Sequence[Usage], since: date, ink: Ink) -> list[Layer]:
     return [*layers, *_rest(used, since, ink, [use for use in used if use.block is None])]
 
 
-def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], ink: Ink) -> list[Layer]:
+def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], ink: Palette) -> list[Layer]:
     """Return a layer for each band, then what has none."""
     colours = band_colours(bands)
     layers = [
@@ -88,7 +96,7 @@ def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], ink: Ink)
     return [*layers, *_rest(used, since, ink, [use for use in used if use.band is None])]
 
 
-def _rest(used: Sequence[Usage], since: date, ink: Ink, without: Sequence[Usage]) -> list[Layer]:
+def _rest(used: Sequence[Usage], since: date, ink: Palette, without: Sequence[Usage]) -> list[Layer]:
     """Return energy without block or band, fixed charges, and taxes."""
     plain = [use for use in without if use.kind == "consumption"]
     fixed = [use for use in without if use.kind != "consumption"]

@@ -7,7 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, day_bars, layout
+from dashboard.charts.template import Chart, Palette, day_bars, layout
 from dashboard.queries.payments import method_word
 from dashboard.queries.takings import Taking
 from dashboard.text.formatting import day as day_text, main_units, money, percent
@@ -23,7 +23,7 @@ COLOURS: Final = {
 OTHERS: Final = ("#c58fb5", "#7ba4cf", "#9aa5ac")
 
 
-def takings_per_day(taken: Sequence[Taking], first: date, last: date, currency: str, ink: Ink) -> Chart:
+def takings_per_day(taken: Sequence[Taking], first: date, last: date, currency: str, ink: Palette) -> Chart:
     """Return bars of what came in on each day, days without a payment included."""
     figure = go.Figure(layout=layout(ink))
     colours = method_colours([one.method for one in taken])

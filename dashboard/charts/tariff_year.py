@@ -9,7 +9,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, band_colours, band_name, band_order, layout
+from dashboard.charts.template import Chart, Palette, band_colours, band_name, band_order, layout
 from dashboard.text.formatting import axis_day, axis_month, percent
 from dashboard.text.translate import _
 from meter_bridge.core.tariff.bands import BandCalendar
@@ -58,7 +58,7 @@ def _steps(runs: Sequence[tuple[int, str]], step: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def tariff_year(shown: Year, prices: dict[str, str], ink: Ink) -> Chart:
+def tariff_year(shown: Year, prices: dict[str, str], ink: Palette) -> Chart:
     """Return the year as a calendar; ``prices`` says what a band costs in its first block."""
     figure = go.Figure(layout=layout(ink))
     colours = band_colours(list(prices))

@@ -31,7 +31,7 @@ _MORE_BANDS: Final = ("#4c9a97", "#a3855c", "#6c7a84", "#c58fb5", "#5668a8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ink:
+class Palette:
     """Colours of a mode."""
 
     text: str
@@ -49,7 +49,7 @@ class Ink:
     blocks: tuple[str, ...]
 
 
-LIGHT: Final = Ink(
+LIGHT: Final = Palette(
     text="#1c2429",
     soft="#5a666d",
     line="#e6e9ea",
@@ -63,7 +63,7 @@ LIGHT: Final = Ink(
     tax="#cfd6d9",
     blocks=_BLOCKS_LIGHT,
 )
-DARK: Final = Ink(
+DARK: Final = Palette(
     text="#e4e9ec",
     soft="#9aa7ae",
     line="#263036",
@@ -87,7 +87,7 @@ class Chart:
     summary: str
 
 
-def block_colours(count: int, ink: Ink) -> list[str]:
+def block_colours(count: int, ink: Palette) -> list[str]:
     """Return a colour for each block, the cheapest first, spread over the scale."""
     last = len(ink.blocks) - 1
     if count == 1:
@@ -116,7 +116,7 @@ def band_name(band: str) -> str:
     return _(spelled(band).replace("off peak", "off-peak").capitalize()) if band else ""
 
 
-def layout(ink: Ink) -> go.Layout:
+def layout(ink: Palette) -> go.Layout:
     """Return the layout that every chart begins with."""
     axis = {
         "automargin": True,

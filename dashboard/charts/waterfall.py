@@ -5,8 +5,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, block_colours, layout
-from dashboard.queries.credit_breakdown import Gone, Moved
+from dashboard.charts.template import Chart, Palette, block_colours, layout
+from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown
 from dashboard.text.formatting import kwh, main_units, money, percent, signed_money
 from dashboard.text.labels import spelled
 from dashboard.text.translate import _, inside
@@ -31,21 +31,21 @@ NAMES: Final = {
 ROW: Final = 30
 
 
-def name_of(moved: Moved) -> str:
+def name_of(moved: BalanceChange) -> str:
     """Return what moved the balance."""
     name = _(NAMES.get(moved.kind, spelled(moved.kind).capitalize()))
     return f"{name}, {_('block {number}', number=moved.block)}" if moved.block is not None else name
 
 
-def waterfall(gone: Gone, currency: str, ink: Ink) -> Chart:
+def waterfall(gone: CreditBreakdown, currency: str, ink: Palette) -> Chart:
     """Return the steps from top to bottom, each beginning where the one before ended."""
     figure = go.Figure(layout=layout(ink))
-    blocks = [each.block for each in gone.moved if each.block is not None]
+    blocks = [each.block for each in gone.changes if each.block is not None]
     colours = block_colours(max(blocks, default=1), ink)
     rows: list[tuple[str, int, int, str, str]] = []
     rows.append((_("Balance before"), 0, gone.before, ink.soft, money(gone.before, currency)))
     level = gone.before
-    for each in gone.moved:
+    for each in gone.changes:
         rows.append((name_of(each), level, each.amount, _colour(each, colours, ink), _text(each, currency)))
         level += each.amount
     rows.append((_("Left now"), 0, gone.now, ink.accent, money(gone.now, currency)))
@@ -66,7 +66,7 @@ def waterfall(gone: Gone, currency: str, ink: Ink) -> Chart:
     return Chart(figure, _summary(gone, currency))
 
 
-def _colour(each: Moved, blocks: Sequence[str], ink: Ink) -> str:
+def _colour(each: BalanceChange, blocks: Sequence[str], ink: Palette) -> str:
     """Return the colour of a step: that of its block, of its kind, or of money that came in."""
     if each.block is not None:
         return blocks[each.block - 1]
@@ -75,16 +75,16 @@ def _colour(each: Moved, blocks: Sequence[str], ink: Ink) -> str:
     return {"standing": ink.standing, "tax": ink.tax}.get(each.kind, ink.soft)
 
 
-def _text(each: Moved, currency: str) -> str:
+def _text(each: BalanceChange, currency: str) -> str:
     """Return a step in words."""
     energy = f" ({kwh(each.wh)})" if each.wh else ""
     return f"{signed_money(each.amount, currency)}{energy}"
 
 
-def _summary(gone: Gone, currency: str) -> str:
+def _summary(gone: CreditBreakdown, currency: str) -> str:
     """Return what came in and went out, and what took most."""
-    came = sum(each.amount for each in gone.moved if each.amount > 0)
-    went = [each for each in gone.moved if each.amount < 0]
+    came = sum(each.amount for each in gone.changes if each.amount > 0)
+    went = [each for each in gone.changes if each.amount < 0]
     spent = -sum(each.amount for each in went)
     if not spent:
         return _("Nothing was deducted in this period.")

@@ -7,7 +7,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Ink, layout
+from dashboard.charts.template import Chart, Palette, layout
 from dashboard.text.formatting import day as day_text, weekdays
 from dashboard.text.translate import _
 
@@ -24,7 +24,7 @@ class Measure:
     text: Callable[[int], str]
 
 
-def week_on_week(today: date, measure: Measure, ink: Ink) -> Chart:
+def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
     """Return bars of the last seven local days, with a mark where the same weekday was a week before."""
     dates = [today - timedelta(days=back) for back in reversed(range(WEEK))]
     before = [each - timedelta(days=WEEK) for each in dates]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.data.depletion import NOT_KNOWN, Lasts
+from dashboard.data.depletion import UNKNOWN_DURATION, CreditDuration
 from dashboard.queries.units import Unit
-from dashboard.text.labels import Word
+from dashboard.text.labels import Label
 from meter_bridge.text.marks import N_
 
 SOON_DAYS: Final = 3.0
@@ -14,16 +14,16 @@ ELECTRICAL: Final = frozenset({"over_voltage", "under_voltage", "overload", "pow
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class UnitStatus:
     """A unit with its forecast."""
 
     unit: Unit
-    lasts: Lasts = NOT_KNOWN
+    duration: CreditDuration = UNKNOWN_DURATION
 
     @property
     def days_left(self) -> float | None:
         """Return for how many days credit lasts; None while that is not known."""
-        return self.lasts.days
+        return self.duration.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Cause:
     """A reason for attention."""
 
     key: str
-    word: Word
-    applies: Callable[[Standing], bool]
+    word: Label
+    applies: Callable[[UnitStatus], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class Concern:
     """A cause with the units that it applies to."""
 
     cause: Cause
-    standings: tuple[Standing, ...]
+    units: tuple[UnitStatus, ...]
 
 
-def _has(*kinds: str) -> Callable[[Standing], bool]:
+def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
     """Return a test for open alerts of these kinds."""
     wanted = frozenset(kinds)
     return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
 
 
-def out_of_credit(standing: Standing) -> bool:
+def out_of_credit(standing: UnitStatus) -> bool:
     """Tell whether a unit has nothing left or was cut for it."""
     unit = standing.unit
     return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
@@ -60,41 +60,41 @@ def _exhausted(unit: Unit) -> bool:
     return unit.available <= 0 and unit.read_at is not None and not unit.never_ends
 
 
-def runs_out_soon(standing: Standing) -> bool:
+def runs_out_soon(standing: UnitStatus) -> bool:
     """Tell whether credit lasts only days, or fell below a threshold."""
     soon = standing.days_left is not None and standing.days_left < SOON_DAYS
     return not out_of_credit(standing) and (soon or "low_credit" in standing.unit.alerts)
 
 
 CAUSES: Final = (
-    Cause("out", Word(N_("Out of credit"), "power_off", "red"), out_of_credit),
-    Cause("tamper", Word(N_("Tamper suspected"), "gpp_maybe", "red"), _has("tamper")),
-    Cause("relay", Word(N_("Relay not responding"), "sync_problem", "red"), _has("relay_disobeys")),
-    Cause("soon", Word(N_("Running out soon"), "hourglass_bottom", "amber"), runs_out_soon),
-    Cause("offline", Word(N_("Meter offline"), "sensors_off", "amber"), _has("meter_offline")),
-    Cause("quarantine", Word(N_("Reading in quarantine"), "rule", "amber"), _has("register_quarantined")),
+    Cause("out", Label(N_("Out of credit"), "power_off", "red"), out_of_credit),
+    Cause("tamper", Label(N_("Tamper suspected"), "gpp_maybe", "red"), _has("tamper")),
+    Cause("relay", Label(N_("Relay not responding"), "sync_problem", "red"), _has("relay_disobeys")),
+    Cause("soon", Label(N_("Running out soon"), "hourglass_bottom", "amber"), runs_out_soon),
+    Cause("offline", Label(N_("Meter offline"), "sensors_off", "amber"), _has("meter_offline")),
+    Cause("quarantine", Label(N_("Reading in quarantine"), "rule", "amber"), _has("register_quarantined")),
     Cause(
         "armed",
-        Word(N_("Waiting for customer"), "touch_app", "amber"),
+        Label(N_("Waiting for customer"), "touch_app", "amber"),
         lambda s: s.unit.supply_state == "armed",
     ),
-    Cause("electrical", Word(N_("Voltage or load"), "electric_bolt", "amber"), _has(*ELECTRICAL)),
+    Cause("electrical", Label(N_("Voltage or load"), "electric_bolt", "amber"), _has(*ELECTRICAL)),
 )
 
 
-def concerns(standings: Sequence[Standing]) -> list[Concern]:
+def concerns(standings: Sequence[UnitStatus]) -> list[Concern]:
     """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
     ranked = sorted(standings, key=_shortest)
     found = [Concern(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
-    return [concern for concern in found if concern.standings]
+    return [concern for concern in found if concern.units]
 
 
-def urgency(standing: Standing) -> tuple[int, bool, float, str]:
+def urgency(standing: UnitStatus) -> tuple[int, bool, float, str]:
     """Return a key that sorts units that need attention first, then by days left."""
     gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
     return gravest, *_shortest(standing)
 
 
-def _shortest(standing: Standing) -> tuple[bool, float, str]:
+def _shortest(standing: UnitStatus) -> tuple[bool, float, str]:
     """Return a key that sorts by days left, the unknown last, then by name."""
     return standing.days_left is None, standing.days_left or 0.0, standing.unit.name

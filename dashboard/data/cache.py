@@ -14,7 +14,7 @@ from dashboard.data.snapshot import SourceError, read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.settings import DATA_VARIABLE, settings
 
-__all__ = ["DATA_VARIABLE", "data_dir", "forget", "warehouse"]
+__all__ = ["DATA_VARIABLE", "data_dir", "invalidate", "warehouse"]
 
 FRESH_SECONDS: Final = 3.0
 FRESH_TIMES: Final = 8.0
@@ -27,7 +27,7 @@ MOST_KEPT: Final = 24
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedSnapshot:
     """A snapshot with when it was read, and how long that took."""
 
     opened: Warehouse
@@ -37,12 +37,12 @@ class _Kept:
 
 
 @dataclass
-class Keeper:
+class SnapshotCache:
     """Keeps the newest snapshot of each scope, and reads the next while the last is shown."""
 
     read: Callable[[Path, Scope], Warehouse]
     clock: Callable[[], float] = time.monotonic
-    _kept: dict[tuple[Path, Scope], _Kept] = field(default_factory=dict)
+    _kept: dict[tuple[Path, Scope], _CachedSnapshot] = field(default_factory=dict)
     _locks: dict[tuple[Path, Scope], Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -65,7 +65,7 @@ class Keeper:
                 return newer.opened
             return self._take(key, None).opened
 
-    def _fresh_for(self, found: _Kept) -> float:
+    def _fresh_for(self, found: _CachedSnapshot) -> float:
         """Return for how many seconds nobody reads a snapshot anew."""
         now = self.clock()
         lately = sum(each.took for each in list(self._kept.values()) if now - each.at <= SERVED_SECONDS)
@@ -77,7 +77,7 @@ class Keeper:
         with self._lock:
             self._kept.clear()
 
-    def _renew_behind(self, key: tuple[Path, Scope], found: _Kept) -> None:
+    def _renew_behind(self, key: tuple[Path, Scope], found: _CachedSnapshot) -> None:
         """Read the next snapshot without letting anybody wait."""
         with self._lock:
             if found.renewing:
@@ -85,21 +85,21 @@ class Keeper:
             found.renewing = True
         Thread(target=self._renew, args=(key, found), name="renew snapshot", daemon=True).start()
 
-    def _renew(self, key: tuple[Path, Scope], found: _Kept) -> None:
+    def _renew(self, key: tuple[Path, Scope], found: _CachedSnapshot) -> None:
         """Read the next snapshot and answer ahead there; keep the last where reading fails."""
         try:
             self._take(key, found.opened)
         except SourceError:
             found.renewing = False
 
-    def _take(self, key: tuple[Path, Scope], before: Warehouse | None) -> _Kept:
+    def _take(self, key: tuple[Path, Scope], before: Warehouse | None) -> _CachedSnapshot:
         """Read a snapshot and keep it."""
         begun = self.clock()
         opened = self.read(*key)
         if before is not None:
             opened.answer_as(before)
         now = self.clock()
-        taken = _Kept(opened, now, now - begun)
+        taken = _CachedSnapshot(opened, now, now - begun)
         with self._lock:
             self._kept.pop(key, None)
             while len(self._kept) >= MOST_KEPT:
@@ -114,10 +114,10 @@ def data_dir() -> Path:
 
 
 @st.cache_resource(show_spinner=False)
-def _keeper() -> Keeper:
+def _keeper() -> SnapshotCache:
     """Return the keeper of this process."""
     database = settings().database
-    return Keeper(lambda folder, scope: Warehouse(read_snapshot(folder, scope, database)))
+    return SnapshotCache(lambda folder, scope: Warehouse(read_snapshot(folder, scope, database)))
 
 
 def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:
@@ -125,6 +125,6 @@ def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:
     return _keeper().get(folder, scope or PORTFOLIO)
 
 
-def forget() -> None:
+def invalidate() -> None:
     """Let every page read anew, because something was changed here."""
     _keeper().forget()

@@ -12,7 +12,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.tariffs import SupplyTariff, supply_tariffs
 from meter_bridge.config.codec import CodecError, decode_policy
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.rating import Rating, Terms, block_at, block_room, price_per_kwh
+from meter_bridge.core.rating.rating import Rating, Terms, block_at, energy_to_next_block, price_per_kwh
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffError, Timeline
 from meter_bridge.engine.state.supply_document import rating_of
 
@@ -69,7 +69,7 @@ def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff)
 
 def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:
     """Return the price at an instant."""
-    stretch = timeline.stretch(at)
+    stretch = timeline.interval_at(at)
     version = stretch.version
     start = version.billing_period.start_of(local_day(at, version.zone))
     return PriceNow(
@@ -79,8 +79,8 @@ def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:
         band=stretch.band,
         bands=len(version.bands),
         block=block_at(rating, stretch) + 1,
-        blocks=stretch.steps.blocks,
-        left_wh=block_room(rating, stretch),
+        blocks=stretch.block_schedule.blocks,
+        left_wh=energy_to_next_block(rating, stretch),
         since=start,
         sells_units=version.basis is BlockBasis.PURCHASE_TIME,
     )

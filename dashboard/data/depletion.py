@@ -11,32 +11,32 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.data.policies import policy_of
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.forecasts import sights
+from dashboard.queries.forecasts import forecasts
 from dashboard.queries.units import Unit, units
 from meter_bridge.core.forecast.consumption_model import PPM
-from meter_bridge.core.forecast.depletion import RunOut, Sight, run_out
+from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
 
 DAY_MS: Final = 24 * 3_600_000
-BEYOND: Final = float("inf")
+BEYOND_FORECAST: Final = float("inf")
 """Days of credit that lasts longer than is foretold."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lasts:
+class CreditDuration:
     """How long credit lasts."""
 
     days: float | None = None
-    """None while too little is known; ``BEYOND`` for longer than is foretold."""
-    out: RunOut | None = None
+    """None while too little is known; ``BEYOND_FORECAST`` for longer than is foretold."""
+    depletion: Depletion | None = None
 
 
-NOT_KNOWN: Final = Lasts()
+UNKNOWN_DURATION: Final = CreditDuration()
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class ForecastPoint:
     """A balance that is to be expected, and within which instants it is likely to be reached."""
 
     at: int
@@ -46,76 +46,80 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foretold:
+class BalanceForecast:
     """What is to be expected of a unit's balance."""
 
-    points: tuple[Ahead, ...]
+    points: tuple[ForecastPoint, ...]
     """From now on, until nothing is left or no more is foretold."""
-    out: Ahead | None
+    depletion: ForecastPoint | None
     """When nothing is left; None where that is too far ahead to tell."""
-    banded: bool
+    has_interval: bool
     """Enough is known of the past for a band."""
 
 
-def lasts(unit: Unit, known: Sequence[Sight], now: int) -> Lasts:
+def credit_duration(unit: Unit, known: Sequence[SupplyForecast], now: int) -> CreditDuration:
     """Return how long the credit of a unit lasts."""
     policy = policy_of(unit.policy)
     if policy is None or policy.payment_mode is not PaymentMode.PREPAYMENT:
-        return Lasts()
-    left = left_of(unit, policy)
+        return CreditDuration()
+    left = usable_credit(unit, policy)
     if not known:
-        return Lasts(0.0 if left <= 0 and unit.read_at is not None else None)
-    out = run_out(known, left, now)
-    return Lasts(BEYOND) if out is None else Lasts((out.at - now) / DAY_MS, out)
+        return CreditDuration(0.0 if left <= 0 and unit.read_at is not None else None)
+    out = forecast_depletion(known, left, now)
+    return CreditDuration(BEYOND_FORECAST) if out is None else CreditDuration((out.at - now) / DAY_MS, out)
 
 
-def left_of(unit: Unit, policy: Policy) -> int:
+def usable_credit(unit: Unit, policy: Policy) -> int:
     """Return the credit that may still be used: with the overdraft and selected emergency credit."""
     return headroom(policy.credit, unit.credit)
 
 
-def foretold(opened: Warehouse, viewer: Viewer, account_id: str) -> Foretold | None:
+def balance_forecast(opened: Warehouse, viewer: Viewer, account_id: str) -> BalanceForecast | None:
     """Return how a unit's balance goes on; None while too little is known, or where units are bought."""
     unit = next((each for each in opened.once(units, viewer) if each.id == account_id), None)
-    known = opened.once(sights, viewer).get(account_id)
+    known = opened.once(forecasts, viewer).get(account_id)
     policy = None if unit is None else policy_of(unit.policy)
     now = opened.as_of
     if unit is None or policy is None or not known or now is None:
         return None
-    left = left_of(unit, policy)
+    left = usable_credit(unit, policy)
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
-    if not prepaid or left <= 0 or any(each.outlook.in_units for each in known):
+    if not prepaid or left <= 0 or any(each.projection.in_units for each in known):
         return None
-    return _ahead(known, unit.available, policy.credit.disablement_threshold, run_out(known, left, now), now)
+    return _forecast(
+        known, unit.available, policy.credit.disablement_threshold, forecast_depletion(known, left, now), now
+    )
 
 
-def _ahead(known: Sequence[Sight], available: int, least: int, out: RunOut | None, now: int) -> Foretold:
+def _forecast(
+    known: Sequence[SupplyForecast], available: int, least: int, out: Depletion | None, now: int
+) -> BalanceForecast:
     """Return the balance at each coming midnight, and where nothing is left.
 
     At the least that is its own the balance stays while emergency credit bears what is used.
     """
     floor = min(available, least)
-    outlooks = [each.outlook for each in known]
+    outlooks = [each.projection for each in known]
     base = sum(each.spent(now) for each in outlooks)
     instants = sorted({point.at for each in outlooks for point in each.points if point.at > now})
-    points = [Ahead(now, available, now, now)]
+    points = [ForecastPoint(now, available, now, now)]
     for at in instants:
         if out is not None and at >= out.at:
             break
         balance = available + base - sum(each.spent(at) for each in outlooks)
         points.append(_within(at, max(balance, floor), now, out))
     end = None if out is None else _within(out.at, floor, now, out)
-    return Foretold(
+    return BalanceForecast(
         points=tuple(points) if end is None else (*points, end),
-        out=end,
-        banded=out is not None and out.soonest is not None,
+        depletion=end,
+        has_interval=out is not None and out.soonest is not None,
     )
 
 
-def _within(at: int, balance: int, now: int, out: RunOut | None) -> Ahead:
+def _within(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
     """Return a balance with the instants between which it is likely to be reached."""
     if out is None or out.soonest is None or out.latest is None or out.at <= now:
-        return Ahead(at, balance, at, at)
+        return ForecastPoint(at, balance, at, at)
     low, high = ((end - now) * PPM // (out.at - now) for end in (out.soonest, out.latest))
     early, late = (now + (at - now) * part // PPM for part in (low, high))
-    return Ahead(at, balance, min(early, at), max(late, at))
+    return ForecastPoint(at, balance, min(early, at), max(late, at))

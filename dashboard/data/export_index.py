@@ -14,32 +14,32 @@ from meter_bridge.engine.export.folder_manifest import FolderManifest
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ExportIndex:
     """Names of exported files by kind, and the numbers of entries whose segments are in none of them."""
 
     names: Mapping[str, Sequence[str]]
     tail: Sequence[Range]
 
 
-def stored(
+def export_index(
     tables: Mapping[str, pa.Table],
     mine: FolderManifest | None,
     here: Callable[[str], bool],
     booked_at: Callable[[int], int | None],
-) -> Stored:
+) -> ExportIndex:
     """Return where segments are; ``here`` says whether a file is, ``booked_at`` when an entry was booked."""
     shards = tables["shard"]["n"].to_pylist()
     listed = [(row["kind"], row["name"]) for row in tables["export_file"].to_pylist()]
     row = tables["exported"].to_pylist()[0]
     if not shards:
-        return Stored(_by_kind(listed), [(row["seq"], LAST)])
+        return ExportIndex(_by_kind(listed), [(row["seq"], LAST)])
     ranges = ranges_of(shards)
     if mine is not None and all(booked_at(mark.seq) == mark.at for mark in mine.watermarks.values()):
         tail = [(mine.after(n, begin), end) for n, (begin, end) in zip(shards, ranges, strict=True)]
-        return Stored(_by_kind((file.kind, file.name) for file in mine.files), tail)
+        return ExportIndex(_by_kind((file.kind, file.name) for file in mine.files), tail)
     if row["retired"] or all(here(name) for _, name in listed):
-        return Stored(_by_kind(listed), [(max(begin, row["seq"]), end) for begin, end in ranges])
-    return Stored({}, ranges)
+        return ExportIndex(_by_kind(listed), [(max(begin, row["seq"]), end) for begin, end in ranges])
+    return ExportIndex({}, ranges)
 
 
 def _by_kind(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -15,10 +15,10 @@ from typing import Final, cast
 
 import pyarrow as pa
 
-from dashboard.data.export_index import Stored, stored
+from dashboard.data.export_index import ExportIndex, export_index
 from dashboard.data.scope import PORTFOLIO, Scope
 from dashboard.data.seq_ranges import Range, ranges_of, within
-from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUESTIONS, Question
+from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUERIES, SnapshotQuery
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
@@ -97,28 +97,30 @@ def locate(data_dir: Path, database: str | None) -> Location:
 
 def _read(
     connection: Columns, scope: Scope, mine: FolderManifest | None, here: Callable[[str], bool]
-) -> tuple[int, Stored, dict[str, pa.Table]]:
+) -> tuple[int, ExportIndex, dict[str, pa.Table]]:
     """Return the tables as of one read transaction, which the first statement begins."""
     values: dict[str, str | int] = {"account": scope.account_id, "since": scope.since, "first": 0, "begin": 0}
     tables = {name: _fetch(connection, question, values) for name, question in EVERYWHERE.items()}
     if scope.own:
         for row in _fetch(connection, OWN, values).to_pylist():
             values |= {"first": row["first_seq"], "begin": row["start_ms"]}
-    found = stored(tables, mine, here, lambda seq: _booked_at(connection, seq))
+    found = export_index(tables, mine, here, lambda seq: _booked_at(connection, seq))
     ranges = ranges_of(tables["shard"]["n"].to_pylist())
     conditions = {
         ":tail": lambda: found.tail,
         ":since": lambda: _since(connection, scope.since, ranges),
         ":recent": lambda: _since(connection, (_as_of(tables) or 0) - RECENT_MS, ranges),
     }
-    for name, question in QUESTIONS[scope.kind].items():
+    for name, question in QUERIES[scope.kind].items():
         tables[name] = _fetch(connection, _with_ranges(question, conditions), values)
     if scope.kind == "system":
         tables["watermark"] = _watermark(connection, ranges, found.tail)
     return int(values["first"]), found, tables
 
 
-def _with_ranges(question: Question, conditions: Mapping[str, Callable[[], Sequence[Range]]]) -> Question:
+def _with_ranges(
+    question: SnapshotQuery, conditions: Mapping[str, Callable[[], Sequence[Range]]]
+) -> SnapshotQuery:
     """Return a question that names the ranges which it marks: whole numbers of our own."""
     for mark, ranges in conditions.items():
         if mark in question.sql:
@@ -166,14 +168,14 @@ def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Rang
     return pa.table({"seq": [every - waiting], "revision": [every]})
 
 
-def _fetch(connection: Columns, question: Question, values: Mapping[str, str | int]) -> pa.Table:
+def _fetch(connection: Columns, question: SnapshotQuery, values: Mapping[str, str | int]) -> pa.Table:
     """Return the answer to one statement."""
     given = tuple(values[name] for name in question.takes)
     statement = question.sql if connection.on_sqlite else question.on_postgresql
     return _with_types(connection.table(statement, given), question)
 
 
-def _with_types(table: pa.Table, question: Question) -> pa.Table:
+def _with_types(table: pa.Table, question: SnapshotQuery) -> pa.Table:
     """Return an answer whose columns have their types even when no row tells SQLite so."""
     fields = [
         pa.field(name, pa.int64() if name in question.whole else pa.string())

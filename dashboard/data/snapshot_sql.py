@@ -26,7 +26,7 @@ _SPLIT_ON_POSTGRESQL: Final = "SELECT sum(value::bigint) FROM json_each_text(j.d
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SnapshotQuery:
     """A statement with the values that it takes, in the order of their numbers."""
 
     sql: str
@@ -114,171 +114,173 @@ _LAST_PAYMENT: Final = """
     SELECT account_id, at FROM journal_entry
     WHERE seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id)"""
 
-OWN: Final = Question(
+OWN: Final = SnapshotQuery(
     "SELECT first_seq, start_ms FROM tenancy WHERE account_id = $1 ORDER BY n DESC LIMIT 1", ("account",)
 )
 """Where the present tenancy of a unit begins."""
-AT: Final = Question("SELECT at FROM journal_entry WHERE seq >= $1 ORDER BY seq LIMIT 1", ("seq",))
+AT: Final = SnapshotQuery("SELECT at FROM journal_entry WHERE seq >= $1 ORDER BY seq LIMIT 1", ("seq",))
 """When the first entry from a number on was booked."""
-NEWEST: Final = Question(
+NEWEST: Final = SnapshotQuery(
     "SELECT max(seq) AS seq FROM journal_entry WHERE seq > $1 AND seq <= $2", ("begin", "end")
 )
 """The newest entry of a range."""
 EVERYWHERE: Final = {
-    "installation": Question("SELECT id, name, last_instant FROM installation"),
-    "shard": Question("SELECT n FROM shard ORDER BY n"),
-    "export_file": Question("SELECT name, kind FROM export_file WHERE retired_at IS NULL ORDER BY name"),
-    "exported": Question(
+    "installation": SnapshotQuery("SELECT id, name, last_instant FROM installation"),
+    "shard": SnapshotQuery("SELECT n FROM shard ORDER BY n"),
+    "export_file": SnapshotQuery("SELECT name, kind FROM export_file WHERE retired_at IS NULL ORDER BY name"),
+    "exported": SnapshotQuery(
         """SELECT (SELECT coalesce(max(seq), 0) FROM export_watermark) AS seq,
         (SELECT coalesce(max(seq), 0) FROM retention) AS retired""",
         whole=frozenset({"seq", "retired"}),
     ),
 }
-_TAIL: Final = {"tail": Question(_SEGMENT)}
+_TAIL: Final = {"tail": SnapshotQuery(_SEGMENT)}
 _TARIFFS: Final = {
-    "tenancy": Question(_TENANCY),
-    "supply": Question("SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL"),
-    "supply_tariff": Question("SELECT supply_id, valid_from, tariff_id FROM supply_tariff"),
-    "tariff": Question(_TARIFF),
-    "tariff_version": Question(_VERSION),
+    "tenancy": SnapshotQuery(_TENANCY),
+    "supply": SnapshotQuery("SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL"),
+    "supply_tariff": SnapshotQuery("SELECT supply_id, valid_from, tariff_id FROM supply_tariff"),
+    "tariff": SnapshotQuery(_TARIFF),
+    "tariff_version": SnapshotQuery(_VERSION),
 }
 _UNITS: Final = {
-    "account": Question(_ACCOUNT),
-    "balance": Question(_BALANCE),
-    "held": Question(_HELD),
-    "account_status": Question(_STATUS),
-    "supply_status": Question(_SUPPLY),
-    "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
+    "account": SnapshotQuery(_ACCOUNT),
+    "balance": SnapshotQuery(_BALANCE),
+    "held": SnapshotQuery(_HELD),
+    "account_status": SnapshotQuery(_STATUS),
+    "supply_status": SnapshotQuery(_SUPPLY),
+    "alert": SnapshotQuery(f"{_ALERT} WHERE {_OPEN}"),
 }
 _UNIT: Final = {
-    "account": Question(f"{_ACCOUNT} AND a.id = $1", ("account",)),
-    "balance": Question(f"{_BALANCE} AND account_id = $1", ("account",)),
-    "held": Question(f"{_HELD} AND account_id = $1", ("account",)),
-    "foresight": Question(f"{_FORESIGHT} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})),
-    "owed": Question(
+    "account": SnapshotQuery(f"{_ACCOUNT} AND a.id = $1", ("account",)),
+    "balance": SnapshotQuery(f"{_BALANCE} AND account_id = $1", ("account",)),
+    "held": SnapshotQuery(f"{_HELD} AND account_id = $1", ("account",)),
+    "foresight": SnapshotQuery(
+        f"{_FORESIGHT} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})
+    ),
+    "owed": SnapshotQuery(
         "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = $1 AND amount <> 0",
         ("account",),
     ),
-    "account_status": Question(f"{_STATUS} WHERE account_id = $1", ("account",)),
-    "supply_status": Question(f"{_SUPPLY} WHERE account_id = $1", ("account",)),
-    "supply_document": Question(
+    "account_status": SnapshotQuery(f"{_STATUS} WHERE account_id = $1", ("account",)),
+    "supply_status": SnapshotQuery(f"{_SUPPLY} WHERE account_id = $1", ("account",)),
+    "supply_document": SnapshotQuery(
         "SELECT supply_id, document FROM supply_status WHERE account_id = $1",
         ("account",),
         other=frozenset({"document"}),
     ),
-    "alert": Question(
+    "alert": SnapshotQuery(
         f"{_ALERT} WHERE account_id = $1 AND (opened_at >= $2 OR {_OPEN}) ORDER BY opened_at DESC LIMIT 200",
         ("account", "begin"),
     ),
-    "top_up": Question(
+    "top_up": SnapshotQuery(
         f"{_TOP_UP} AND j.account_id = $1 AND j.seq >= $2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
     ),
-    "reversal": Question(
+    "reversal": SnapshotQuery(
         """SELECT refers_to FROM journal_entry
         WHERE kind = 'reversal' AND refers_to IS NOT NULL AND account_id = $1""",
         ("account",),
     ),
-    "tail": Question(f"{_SEGMENT} AND account_id = $1 AND entry_seq >= $2", ("account", "first")),
-    "journal": Question(
+    "tail": SnapshotQuery(f"{_SEGMENT} AND account_id = $1 AND entry_seq >= $2", ("account", "first")),
+    "journal": SnapshotQuery(
         """SELECT seq, at, kind, balance_after FROM journal_entry
         WHERE account_id = $1 AND seq >= $2 ORDER BY seq""",
         ("account", "first"),
     ),
-    "decision": Question(
+    "decision": SnapshotQuery(
         f"{_DECISION} WHERE account_id = $1 AND at >= $2 ORDER BY seq DESC LIMIT 200", ("account", "begin")
     ),
-    "meter": Question(f"{_METER} AND s.account_id = $1", ("account",)),
-    "relay": Question(
+    "meter": SnapshotQuery(f"{_METER} AND s.account_id = $1", ("account",)),
+    "relay": SnapshotQuery(
         f"""{_RELAY} JOIN meter m ON m.id = r.meter_id JOIN supply s ON s.id = m.supply_id
         WHERE s.account_id = $1""",
         ("account",),
     ),
-    "command": Question(
+    "command": SnapshotQuery(
         f"{_COMMAND} WHERE s.account_id = $1 AND o.created_at >= $2 ORDER BY o.created_at DESC LIMIT 100",
         ("account", "begin"),
     ),
-    "tenancy": Question(f"{_TENANCY} AND account_id = $1", ("account",)),
-    "supply": Question(
+    "tenancy": SnapshotQuery(f"{_TENANCY} AND account_id = $1", ("account",)),
+    "supply": SnapshotQuery(
         "SELECT id, account_id, commodity FROM supply WHERE closed_at IS NULL AND account_id = $1",
         ("account",),
     ),
-    "supply_tariff": Question(
+    "supply_tariff": SnapshotQuery(
         """SELECT supply_id, valid_from, tariff_id FROM supply_tariff
         WHERE supply_id IN (SELECT id FROM supply WHERE account_id = $1)""",
         ("account",),
     ),
-    "tariff": Question(f"{_TARIFF} WHERE site_id = {_OF_SITE}", ("account",)),
-    "tariff_version": Question(
+    "tariff": SnapshotQuery(f"{_TARIFF} WHERE site_id = {_OF_SITE}", ("account",)),
+    "tariff_version": SnapshotQuery(
         f"{_VERSION} AND tariff_id IN ({_TARIFF_ID} WHERE site_id = {_OF_SITE})", ("account",)
     ),
 }
-QUESTIONS: Final = {
+QUERIES: Final = {
     "portfolio": _UNITS
     | {
-        "top_up": Question(_TOP_UP + _LAST_TOP_UPS),
-        "foresight": Question(_FORESIGHT, other=frozenset({"points"})),
+        "top_up": SnapshotQuery(_TOP_UP + _LAST_TOP_UPS),
+        "foresight": SnapshotQuery(_FORESIGHT, other=frozenset({"points"})),
     }
     | _TARIFFS
     | _TAIL,
     "unit": _UNIT,
     "top_ups": {
-        "account": Question(_ACCOUNT),
-        "top_up": Question(
+        "account": SnapshotQuery(_ACCOUNT),
+        "top_up": SnapshotQuery(
             f"{_TOP_UP}{_SINCE} ORDER BY j.at DESC, j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)
         ),
-        "reversal": Question(
+        "reversal": SnapshotQuery(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
     }
     | _TAIL,
     "debt": {
-        "account": Question(_ACCOUNT),
-        "owed": Question("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
-        "account_status": Question(_STATUS),
-        "supply_status": Question(_SUPPLY),
-        "debt_entry": Question(_DEBT_ENTRY),
-        "last_payment": Question(_LAST_PAYMENT),
+        "account": SnapshotQuery(_ACCOUNT),
+        "owed": SnapshotQuery("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "account_status": SnapshotQuery(_STATUS),
+        "supply_status": SnapshotQuery(_SUPPLY),
+        "debt_entry": SnapshotQuery(_DEBT_ENTRY),
+        "last_payment": SnapshotQuery(_LAST_PAYMENT),
     }
     | _TAIL,
     "report": _UNITS
     | {
-        "alert": Question(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
-        "top_up": Question(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since",)),
-        "reversal": Question(
+        "alert": SnapshotQuery(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
+        "top_up": SnapshotQuery(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since",)),
+        "reversal": SnapshotQuery(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
         ),
-        "owed": Question("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
-        "debt_entry": Question(_DEBT_ENTRY),
-        "last_payment": Question(_LAST_PAYMENT),
+        "owed": SnapshotQuery("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "debt_entry": SnapshotQuery(_DEBT_ENTRY),
+        "last_payment": SnapshotQuery(_LAST_PAYMENT),
     }
     | _TAIL,
     "alerts": {
-        "account": Question(_ACCOUNT),
-        "alert": Question(
+        "account": SnapshotQuery(_ACCOUNT),
+        "alert": SnapshotQuery(
             f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1 ORDER BY opened_at DESC LIMIT {MOST_ALERTS}",
             ("since",),
         ),
-        "meter": Question(_METER),
-        "relay": Question(_RELAY),
-        "command": Question(
+        "meter": SnapshotQuery(_METER),
+        "relay": SnapshotQuery(_RELAY),
+        "command": SnapshotQuery(
             f"{_COMMAND} WHERE o.created_at >= $1 ORDER BY o.created_at DESC LIMIT 2000", ("since",)
         ),
     }
     | _TAIL,
     "audit": {
-        "account": Question(_ACCOUNT),
-        "site_shard": Question("SELECT site_id, shard AS n FROM site_shard"),
-        "supply_status": Question(_SUPPLY),
+        "account": SnapshotQuery(_ACCOUNT),
+        "site_shard": SnapshotQuery("SELECT site_id, shard AS n FROM site_shard"),
+        "supply_status": SnapshotQuery(_SUPPLY),
     }
     | _TARIFFS
-    | {"tenancy": Question(_TENANCY.replace("start_ms", "start_ms, first_seq", 1))}
+    | {"tenancy": SnapshotQuery(_TENANCY.replace("start_ms", "start_ms, first_seq", 1))}
     | _TAIL,
     "system": {
-        "account": Question(_ACCOUNT),
-        "supply_status": Question(_SUPPLY),
-        "alert": Question(f"{_ALERT} WHERE {_OPEN}"),
-        "meter": Question(_METER),
-        "quarantine": Question(
+        "account": SnapshotQuery(_ACCOUNT),
+        "supply_status": SnapshotQuery(_SUPPLY),
+        "alert": SnapshotQuery(f"{_ALERT} WHERE {_OPEN}"),
+        "meter": SnapshotQuery(_METER),
+        "quarantine": SnapshotQuery(
             """SELECT id, meter_id, opened_at, cause, watermark_wh, register_wh
             FROM quarantine WHERE closed_at IS NULL ORDER BY opened_at"""
         ),

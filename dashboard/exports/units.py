@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.data.attention import Standing
-from dashboard.data.depletion import BEYOND
+from dashboard.data.attention import UnitStatus
+from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.exports.sheet import Column, Sheet, Value
 from dashboard.text.formatting import at_place
 from dashboard.text.labels import alert_word, reason_text, supply_word
@@ -27,12 +27,12 @@ COLUMNS: Final = (
 )
 
 
-def units_table(standings: Sequence[Standing]) -> Sheet:
+def units_table(standings: Sequence[UnitStatus]) -> Sheet:
     """Return units with how they stand."""
     return Sheet(COLUMNS, [_row(standing) for standing in standings])
 
 
-def _row(standing: Standing) -> tuple[Value, ...]:
+def _row(standing: UnitStatus) -> tuple[Value, ...]:
     """Return a unit's row."""
     unit = standing.unit
     return (
@@ -53,4 +53,4 @@ def _row(standing: Standing) -> tuple[Value, ...]:
 
 def _days(left: float | None) -> Decimal | None:
     """Return days left; none where they are not known, or more than is foretold."""
-    return None if left is None or left == BEYOND else Decimal(f"{left:.1f}")
+    return None if left is None or left == BEYOND_FORECAST else Decimal(f"{left:.1f}")

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.charts.waterfall import name_of, waterfall
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import draw, ink
-from dashboard.queries.credit_breakdown import Gone, Moved, credit_gone
+from dashboard.parts.page import draw, palette
+from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown, credit_breakdown
 from dashboard.queries.units import Unit
 from dashboard.text.formatting import count, kwh, moment, money, signed_money
 from dashboard.text.markup import Cell, soft, table
@@ -19,7 +19,7 @@ from meter_bridge.text.marks import N_
 SPANS: Final = {N_("Since the last top-up"): None, N_("7 days"): 7, N_("30 days"): 30}
 
 
-def show_where_it_went(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
+def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show what became of a unit's credit, drawn and as a table that adds up."""
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -34,19 +34,19 @@ def show_where_it_went(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
                 label_visibility="collapsed",
             )
         gone = opened.once(
-            credit_gone, viewer, unit.id, SPANS[chosen or "7 days"], unit.balance - unit.available
+            credit_breakdown, viewer, unit.id, SPANS[chosen or "7 days"], unit.balance - unit.available
         )
-        if gone is None or not gone.moved:
+        if gone is None or not gone.changes:
             st.caption(_("Nothing has changed the balance in this period."))
             return
         st.caption(_("Since {instant}.", instant=moment(gone.since, unit.time_zone)))
         left, right = st.columns([3, 2])
         with left:
-            draw(waterfall(gone, unit.currency, ink()), "where it went")
+            draw(waterfall(gone, unit.currency, palette()), "where it went")
         right.html(_table(gone, unit.currency))
 
 
-def _table(gone: Gone, currency: str) -> str:
+def _table(gone: CreditBreakdown, currency: str) -> str:
     """Return every step with its amount."""
     rows = [[Cell(_("Balance before")), Cell(money(gone.before, currency), number=True)]]
     rows += [
@@ -54,13 +54,13 @@ def _table(gone: Gone, currency: str) -> str:
             Cell(f"{escape(name_of(each))}{_how_much(each)}"),
             Cell(signed_money(each.amount, currency), number=True),
         ]
-        for each in gone.moved
+        for each in gone.changes
     ]
     rows.append([Cell(f"<strong>{_('Left now')}</strong>"), Cell(money(gone.now, currency), number=True)])
     return table((_("What"), _("Amount")), rows, _("Where the credit went"))
 
 
-def _how_much(each: Moved) -> str:
+def _how_much(each: BalanceChange) -> str:
     """Return the energy or the number of entries of a step."""
     if each.wh:
         return soft(kwh(each.wh))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import Standing
+from dashboard.data.attention import UnitStatus
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
 from dashboard.text.formatting import change, count, kwh, money
@@ -24,7 +24,7 @@ class Figure:
     description: str | None
 
 
-def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Standing]) -> None:
+def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[UnitStatus]) -> None:
     """Show the key figures, money once for each currency."""
     charged, energy = opened.once(charged_and_energy, viewer)
     figures = [
@@ -51,7 +51,7 @@ def show_figures(figures: Sequence[Figure]) -> None:
         )
 
 
-def _units(standings: Sequence[Standing]) -> Figure:
+def _units(standings: Sequence[UnitStatus]) -> Figure:
     """Return how many units there are, and how many have no supply."""
     without = sum(standing.unit.supply_state != "connected" for standing in standings)
     told = _("{number} not connected", number=count(without)) if without else _("all connected")

@@ -6,15 +6,15 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.data.attention import Concern, Standing
+from dashboard.data.attention import Concern, UnitStatus
 from dashboard.text.formatting import ago, count, days, money
-from dashboard.text.labels import Word
+from dashboard.text.labels import Label
 from dashboard.text.markup import chip, link, soft, unit_link
 from dashboard.text.translate import _
 from meter_bridge.text.marks import N_
 
 SHOWN_UNITS: Final = 4
-WELL: Final = Word(N_("All well"), "check_circle", "green")
+WELL: Final = Label(N_("All well"), "check_circle", "green")
 
 
 def show_concerns(found: Sequence[Concern], now: int) -> None:
@@ -28,20 +28,20 @@ def show_concerns(found: Sequence[Concern], now: int) -> None:
 
 def _card(concern: Concern, now: int) -> str:
     """Return a card with the most urgent units of a cause."""
-    listed = concern.standings[:SHOWN_UNITS]
-    rest = len(concern.standings) - len(listed)
+    listed = concern.units[:SHOWN_UNITS]
+    rest = len(concern.units) - len(listed)
     items = "".join(
         f"<li>{unit_link(standing.unit.id, standing.unit.name)}"
         f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
         for standing in listed
     )
     more = f"<li>{link('units', _('and {number} more', number=count(rest)))}</li>" if rest else ""
-    many = f'<span class="pm-count">{count(len(concern.standings))}</span>'
+    many = f'<span class="pm-count">{count(len(concern.units))}</span>'
     header = f"<header>{chip(concern.cause.word)}{many}</header>"
     return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
 
 
-def _figure(cause: str, standing: Standing, now: int) -> str:
+def _figure(cause: str, standing: UnitStatus, now: int) -> str:
     """Return the figure that matters for a cause."""
     unit = standing.unit
     if cause == "out":

@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.template import DARK, LIGHT, Chart, Ink
+from dashboard.charts.template import DARK, LIGHT, Chart, Palette
 from dashboard.data.cache import data_dir, warehouse
 from dashboard.data.scope import PORTFOLIO, Scope
 from dashboard.data.snapshot import NoDatabaseError, SourceError
@@ -114,7 +114,7 @@ def freshness(opened: Warehouse, time_zone: str) -> None:
     st.warning(told, icon=":material/sync_disabled:")
 
 
-def ink() -> Ink:
+def palette() -> Palette:
     """Return the colours of the viewer's mode."""
     return DARK if st.context.theme.type == "dark" else LIGHT
 

@@ -12,9 +12,9 @@ from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day, energy_per_hour
 from dashboard.charts.heat import week_heat
 from dashboard.charts.month import month_accrual
-from dashboard.data.depletion import foretold
+from dashboard.data.depletion import balance_forecast
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import draw, ink
+from dashboard.parts.page import draw, palette
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.daily import newest_day
 from dashboard.queries.hourly import hourly
@@ -54,7 +54,7 @@ def show_charts(
         _energy(opened, viewer, unit, used, names)
     with st.container(border=True):
         st.subheader(_("When it is used, kWh per hour"), anchor=False)
-        draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), ink()), "heat")
+        draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), palette()), "heat")
 
 
 def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], since: date | None) -> None:
@@ -67,7 +67,7 @@ def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], 
     by_band = _stacked_by(_("This period so far, {currency}", currency=unit.currency), "month by", names)
     earliest = begun - timedelta(days=TWO_PERIODS)
     wanted = [use for use in used if use.day >= earliest]
-    draw(month_accrual(wanted, begun, names if by_band else None, unit.currency, ink()), "month")
+    draw(month_accrual(wanted, begun, names if by_band else None, unit.currency, palette()), "month")
 
 
 def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
@@ -92,7 +92,9 @@ def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
     """Show the cost per day by block, or by band."""
     by_band = _stacked_by(_("Cost per day, {currency}", currency=currency), "by", names)
     draw(
-        cost_by_band(used, names, currency, ink()) if by_band else cost_by_block(used, currency, ink()),
+        cost_by_band(used, names, currency, palette())
+        if by_band
+        else cost_by_block(used, currency, palette()),
         "cost",
     )
 
@@ -114,9 +116,9 @@ def _energy(
         )
     if per == "Hour":
         hours = opened.once(hourly, viewer, unit.id, HOURS_OF_DAYS, unit.time_zone)
-        draw(energy_per_hour(hours, names, ink()), "energy")
+        draw(energy_per_hour(hours, names, palette()), "energy")
     else:
-        draw(energy_per_day(used, names, ink()), "energy")
+        draw(energy_per_day(used, names, palette()), "energy")
 
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
@@ -128,6 +130,6 @@ def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[in
         currency=unit.currency,
         time_zone=unit.time_zone,
         thresholds=thresholds,
-        ahead=opened.once(foretold, viewer, unit.id),
+        ahead=opened.once(balance_forecast, viewer, unit.id),
     )
-    draw(balance_over_time(opened.once(balance_steps, viewer, unit.id, days), now, ink()), "balance")
+    draw(balance_over_time(opened.once(balance_steps, viewer, unit.id, days), now, palette()), "balance")

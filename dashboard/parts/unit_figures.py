@@ -6,9 +6,9 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.charts.template import band_name
-from dashboard.data.attention import Standing
+from dashboard.data.attention import UnitStatus
 from dashboard.data.current_price import PriceNow
-from dashboard.data.depletion import BEYOND
+from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
 from dashboard.queries.units import Unit
@@ -21,7 +21,7 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 def unit_figures(
-    opened: Warehouse, viewer: Viewer, standing: Standing, price: PriceNow | None
+    opened: Warehouse, viewer: Viewer, standing: UnitStatus, price: PriceNow | None
 ) -> list[Figure]:
     """Return a unit's figures."""
     unit = standing.unit
@@ -41,26 +41,26 @@ def _accrued(unit: Unit) -> str:
     return _("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
-def why_days(standing: Standing, now: int) -> str:
+def why_days(standing: UnitStatus, now: int) -> str:
     """Return until when credit lasts, with the band where there is one, or why that is not told."""
     if standing.unit.never_ends:
         return _("billed later, never cut")
     if standing.days_left is None:
         return _("needs three full days of use")
-    out = standing.lasts.out
-    if out is None:
-        return _("nothing is left") if standing.days_left < BEYOND else _("no end in sight yet")
+    depletion = standing.duration.depletion
+    if depletion is None:
+        return _("nothing is left") if standing.days_left < BEYOND_FORECAST else _("no end in sight yet")
     zone = standing.unit.time_zone
     if standing.days_left <= 0:
         return _("nothing is left")
-    if out.soonest is None or out.latest is None:
-        return _("until {instant}", instant=short_moment(out.at, zone))
-    if out.soonest - now < DAY_MS:
-        early, late = short_moment(out.soonest, zone), short_moment(out.latest, zone)
+    if depletion.soonest is None or depletion.latest is None:
+        return _("until {instant}", instant=short_moment(depletion.at, zone))
+    if depletion.soonest - now < DAY_MS:
+        early, late = short_moment(depletion.soonest, zone), short_moment(depletion.latest, zone)
         return _("{early} to {late}, four times out of five", early=early, late=late)
-    early, late = (number_of_days((at - now) / DAY_MS) for at in (out.soonest, out.latest))
+    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.soonest, depletion.latest))
     if early == late:
-        return _("until {instant}", instant=short_moment(out.at, zone))
+        return _("until {instant}", instant=short_moment(depletion.at, zone))
     return _("{early} to {late} days, four times out of five", early=early, late=late)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import Concern, Standing, urgency
+from dashboard.data.attention import Concern, UnitStatus, urgency
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.daily import costs_of
 from dashboard.text.formatting import ago, count, days, money, short_moment
@@ -18,7 +18,7 @@ from meter_bridge.text.marks import N_
 PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
-ORDERS: Final[dict[str, Callable[[Standing], tuple[object, ...]]]] = {
+ORDERS: Final[dict[str, Callable[[UnitStatus], tuple[object, ...]]]] = {
     N_("Needs attention"): urgency,
     N_("Name"): lambda s: (s.unit.name.casefold(), s.unit.id),
     N_("Balance, lowest first"): lambda s: (s.unit.currency, s.unit.available, s.unit.name),
@@ -30,8 +30,8 @@ ORDERS: Final[dict[str, Callable[[Standing], tuple[object, ...]]]] = {
 
 
 def show_unit_table(
-    opened: Warehouse, viewer: Viewer, standings: Sequence[Standing], found: Sequence[Concern]
-) -> Sequence[Standing]:
+    opened: Warehouse, viewer: Viewer, standings: Sequence[UnitStatus], found: Sequence[Concern]
+) -> Sequence[UnitStatus]:
     """Show the controls and the page of units that they ask for; return all that they ask for."""
     chosen = _chosen(standings, found)
     if not chosen:
@@ -59,7 +59,7 @@ def show_unit_table(
     return chosen
 
 
-def _chosen(standings: Sequence[Standing], found: Sequence[Concern]) -> list[Standing]:
+def _chosen(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> list[UnitStatus]:
     """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
     text = search.text_input(
@@ -74,11 +74,11 @@ def _chosen(standings: Sequence[Standing], found: Sequence[Concern]) -> list[Sta
     return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
 
 
-def _filtered(standings: Sequence[Standing], found: Sequence[Concern]) -> Sequence[Standing]:
+def _filtered(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> Sequence[UnitStatus]:
     """Return the units of the cause that was picked, or all."""
     if not found:
         return standings
-    labels = {each.cause.key: f"{each.cause.word.said} {count(len(each.standings))}" for each in found}
+    labels = {each.cause.key: f"{each.cause.word.said} {count(len(each.units))}" for each in found}
     picked = st.pills(
         _("Show"),
         list(labels),
@@ -86,22 +86,22 @@ def _filtered(standings: Sequence[Standing], found: Sequence[Concern]) -> Sequen
         key="show",
         label_visibility="collapsed",
     )
-    return next((concern.standings for concern in found if concern.cause.key == picked), standings)
+    return next((concern.units for concern in found if concern.cause.key == picked), standings)
 
 
-def matching(standings: Sequence[Standing], text: str) -> list[Standing]:
+def matching(standings: Sequence[UnitStatus], text: str) -> list[UnitStatus]:
     """Return the units in whose name, customer, site or id every word is found."""
     words = text.casefold().split()
     return [standing for standing in standings if all(word in _haystack(standing) for word in words)]
 
 
-def _haystack(standing: Standing) -> str:
+def _haystack(standing: UnitStatus) -> str:
     """Return what a search looks through."""
     unit = standing.unit
     return f"{unit.name} {unit.customer or ''} {unit.site_name} {unit.id}".casefold()
 
 
-def _table(standings: Sequence[Standing], costs: Mapping[str, Sequence[float]], now: int) -> str:
+def _table(standings: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]], now: int) -> str:
     """Return the markup of a page of units."""
     names = ("Unit", "Supply", "Balance", "Days left", "14 days", "Alerts", "Last top-up")
     several = len({standing.unit.site_id for standing in standings}) > 1
@@ -111,7 +111,7 @@ def _table(standings: Sequence[Standing], costs: Mapping[str, Sequence[float]], 
     return table(tuple(map(_, names)), rows, _("Units"), wide=True)
 
 
-def _row(standing: Standing, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
+def _row(standing: UnitStatus, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
     """Return the cells of a unit."""
     unit = standing.unit
     who = " · ".join(part for part in (unit.customer, unit.site_name if several_sites else None) if part)
@@ -135,13 +135,13 @@ def _spark(costs: Sequence[float], currency: str) -> str:
     return spark(costs, _("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
 
 
-def _reason(standing: Standing) -> str:
+def _reason(standing: UnitStatus) -> str:
     """Return why a supply is as it is, where that is not plain."""
     reason = standing.unit.reason
     return "" if reason in {None, "in_credit"} else soft(reason_text(reason))
 
 
-def _days(standing: Standing) -> str:
+def _days(standing: UnitStatus) -> str:
     """Return the days left, quietly where they are not known."""
     if standing.unit.never_ends:
         return soft("–")
@@ -149,7 +149,7 @@ def _days(standing: Standing) -> str:
     return soft(left) if standing.days_left is None else left
 
 
-def _top_up(standing: Standing, now: int) -> str:
+def _top_up(standing: UnitStatus, now: int) -> str:
     """Return the last top-up with its time."""
     unit = standing.unit
     if unit.top_up_at is None or unit.top_up_amount is None:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.charts.weeks import Measure, week_on_week
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import draw, ink
+from dashboard.parts.page import draw, palette
 from dashboard.queries.daily import Day, days, newest_day
 from dashboard.text.formatting import kwh, main_units, money
 from dashboard.text.translate import _
@@ -31,7 +31,7 @@ def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
     for column, (place, (title, measure)) in zip(st.columns(len(charts)), enumerate(charts), strict=True):
         with column.container(border=True, height="stretch"):
             st.subheader(title, anchor=False)
-            draw(week_on_week(today, measure, ink()), f"weeks {place}")
+            draw(week_on_week(today, measure, palette()), f"weeks {place}")
 
 
 def _charts_of_money(sums: Sequence[Day]) -> list[tuple[str, Measure]]:

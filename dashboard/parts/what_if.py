@@ -9,12 +9,12 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.differences import difference_bars
-from dashboard.data.unit_status import standings_of
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.what_if import what_if_table
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, ink
+from dashboard.parts.page import draw, palette
 from dashboard.parts.paged import show_paged
 from dashboard.parts.period import choose_period
 from dashboard.parts.tariff_editor import choose_other
@@ -35,7 +35,7 @@ SOME: Final = N_("Units matching a search")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WhatIfResult:
     """An answer with what was asked."""
 
     answer: Answer
@@ -80,7 +80,7 @@ def show_what_if(
                 whom,
             )
         told = st.session_state.get(ANSWER)
-        if isinstance(told, Told):
+        if isinstance(told, WhatIfResult):
             _show(told)
 
 
@@ -105,7 +105,7 @@ def _accounts(
     )
     if not (text or "").strip():
         return ()
-    found = matching(opened.once(standings_of, viewer), text or "")
+    found = matching(opened.once(unit_statuses, viewer), text or "")
     column.caption(ngettext("{number} unit", "{number} units", len(found)))
     return tuple(each.unit.id for each in found)
 
@@ -124,10 +124,10 @@ def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) 
         return
     finally:
         bar.empty()
-    st.session_state[ANSWER] = Told(answer, question.first, question.last, whom)
+    st.session_state[ANSWER] = WhatIfResult(answer, question.first, question.last, whom)
 
 
-def _show(told: Told) -> None:
+def _show(told: WhatIfResult) -> None:
     """Show revenue, distribution, and every unit."""
     answer = told.answer
     st.caption(_("{whom}, {first} to {last}.", whom=_(told.whom), first=day(told.first), last=day(told.last)))
@@ -141,7 +141,7 @@ def _show(told: Told) -> None:
         st.info(_("No unit to price in this period."), icon=":material/search_off:")
         return
     show_figures(_figures(answer))
-    draw(difference_bars(answer, ink()), "differences")
+    draw(difference_bars(answer, palette()), "differences")
     show_paged(
         answer.changes,
         lambda each: _row(each, answer.currency),

@@ -141,7 +141,7 @@ class Book:
             for number, version in enumerate(self.versions)
             if version.history_periods
             for band in version.bands
-            for block, limit in enumerate(version.ladders[version.ladder_of(band.name)].limits)
+            for block, limit in enumerate(version.ladders[version.schedule_of(band.name)].limits)
         ]
         return table(rows, _schema("version band block", "limit_wh"))
 
@@ -167,7 +167,7 @@ class Book:
                 for group in enumerate(self.groups)
                 for band in version.bands
             ):
-                ladder = version.ladder_of(band.name)
+                ladder = version.schedule_of(band.name)
                 ends = [0, *block_limits(version, ladder, text, terms), ENDLESS]
                 rows += [
                     (group, period, number, self.names.number(band.name), block, low, high, price)
@@ -316,7 +316,7 @@ def _prices(version: TariffVersion, band: Band) -> Iterator[tuple[int, int]]:
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         yield NO_BLOCK, 0
         return
-    for block in range(version.ladders[version.ladder_of(band.name)].blocks):
+    for block in range(version.ladders[version.schedule_of(band.name)].blocks):
         yield block, version.price(block, band.name)
 
 

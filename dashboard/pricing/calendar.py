@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, local_time
-from meter_bridge.core.rating.rating import Rung
-from meter_bridge.core.tariff.tariff import DemandOf, Stretch, TariffVersion, Timeline
+from meter_bridge.core.rating.rating import BlockUsageKey
+from meter_bridge.core.tariff.tariff import DemandOf, TariffInterval, TariffVersion, Timeline
 
 NO_DEMAND: Final = -1
 
@@ -66,7 +66,7 @@ class Calendar:
     """One for each id, in the order in which they are in force last."""
     runs: list[Run] = field(default_factory=list)
     periods: Names[str] = field(default_factory=Names)
-    rungs: Names[Rung] = field(default_factory=Names)
+    rungs: Names[BlockUsageKey] = field(default_factory=Names)
     steps: Names[Step] = field(default_factory=Names)
     bands: Names[str] = field(default_factory=Names)
 
@@ -91,7 +91,7 @@ def make_calendar(timeline: Timeline, first: int, last: int) -> Calendar:
     numbers = {version.id: place for place, version in enumerate(made.versions)}
     at = first
     while at < last:
-        stretch = timeline.stretch(at)
+        stretch = timeline.interval_at(at)
         _extend(made, numbers, stretch, at, min(stretch.end, last))
         at = stretch.end
     return made
@@ -106,15 +106,15 @@ def _in_order(timeline: Timeline) -> list[TariffVersion]:
     return list(found.values())
 
 
-def _extend(made: Calendar, numbers: dict[str, int], stretch: Stretch, start: int, end: int) -> None:
+def _extend(made: Calendar, numbers: dict[str, int], stretch: TariffInterval, start: int, end: int) -> None:
     """Add a stretch to the run before, or as a run of its own."""
     version = numbers[stretch.version.id]
     run = Run(
         start,
         end,
         made.periods.number(stretch.period),
-        made.rungs.number(Rung(stretch.block_period, stretch.ladder)),
-        made.steps.number(Step(version, stretch.ladder, stretch.block_period)),
+        made.rungs.number(BlockUsageKey(stretch.block_period, stretch.schedule)),
+        made.steps.number(Step(version, stretch.schedule, stretch.block_period)),
         version,
         made.bands.number(stretch.band),
     )

@@ -10,7 +10,7 @@ from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load_tariffs
 from meter_bridge.core.energy import EnergyError, parse_kwh
 from meter_bridge.core.money import MoneyError, amount_digits, parse_amount, parse_decimal, to_decimal
-from meter_bridge.core.tariff.tariff import Ladder, TariffError, TariffVersion, check_tariff
+from meter_bridge.core.tariff.tariff import BlockSchedule, TariffError, TariffVersion, check_tariff
 
 EDITED: Final = "edited"
 KWH_PER_MWH: Final = 1_000
@@ -98,7 +98,7 @@ def edited(version: TariffVersion, words: Words) -> TariffVersion:
     )
 
 
-def _ladder(ladder: Ladder, number: int, words: Words, currency: str) -> Ladder:
+def _ladder(ladder: BlockSchedule, number: int, words: Words, currency: str) -> BlockSchedule:
     """Return a ladder with other prices and limits."""
     rows = words.prices[number]
     prices = tuple(
@@ -113,7 +113,7 @@ def _ladder(ladder: Ladder, number: int, words: Words, currency: str) -> Ladder:
         raise EditError(
             "the limits of the blocks do not rise: give each block a higher limit than the one before"
         )
-    return Ladder(ladder.bands, prices, limits)
+    return BlockSchedule(ladder.bands, prices, limits)
 
 
 def _price(text: str, currency: str, place: str) -> int:

@@ -11,7 +11,7 @@ from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.rating import LineKey, Rating, Terms
 from meter_bridge.core.tariff.periods import bounds
-from meter_bridge.core.tariff.tariff import EXACT, TariffVersion, Timeline, limits, share
+from meter_bridge.core.tariff.tariff import EXACT, TariffVersion, Timeline, limits_in_period, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def block_limits(version: TariffVersion, ladder: int, block_period: str, terms: 
     """Return the limits of a ladder in one of its periods; of blocks by history never in proportion."""
     if version.history_periods:
         return version.ladders[ladder].limits
-    return limits(version, ladder, block_period, terms.started)
+    return limits_in_period(version, ladder, block_period, terms.started)
 
 
 def free_units(version: TariffVersion, period: str, terms: Terms) -> int:

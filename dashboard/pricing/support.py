@@ -44,7 +44,7 @@ def _differences(versions: Sequence[TariffVersion]) -> Sequence[tuple[str, bool]
 
 def _open_period_changes(timeline: Timeline, last: int) -> bool:
     """Say whether the billing period that is open at the end has several versions and values to date."""
-    stretch = timeline.stretch(last - 1)
+    stretch = timeline.interval_at(last - 1)
     start, end = (day_start(day, stretch.version.zone) for day in bounds(stretch.period))
     changes = any(start < version.valid_from < last for version in timeline.versions)
     return end > last and changes and timeline.derives(stretch.period)

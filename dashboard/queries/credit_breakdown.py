@@ -31,7 +31,7 @@ CHARGE: Final = "charge"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class BalanceChange:
     """What one kind of entry or charge did to the balance; what took away is negative."""
 
     kind: str
@@ -42,19 +42,19 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class CreditBreakdown:
     """From a balance to what is left: before + all that moved = now."""
 
     since: int
     """Instant of the first entry that counts."""
     before: int
-    moved: tuple[Moved, ...]
+    changes: tuple[BalanceChange, ...]
     now: int
 
 
-def credit_gone(
+def credit_breakdown(
     warehouse: Warehouse, viewer: Viewer, account_id: str, days: int | None, accrued: int
-) -> Gone | None:
+) -> CreditBreakdown | None:
     """Return what moved a balance in the last days, or since the last top-up; None before the first entry.
 
     ``accrued`` is what was used since the last posting.
@@ -67,18 +67,18 @@ def credit_gone(
     before = warehouse.rows(_BEFORE, given)[0]
     since = warehouse.rows('SELECT "at" FROM journal WHERE seq = $seq', {"seq": first})[0]["at"]
     kinds = {
-        row["kind"]: Moved(row["kind"], row["amount"], entries=row["entries"])
+        row["kind"]: BalanceChange(row["kind"], row["amount"], entries=row["entries"])
         for row in warehouse.rows(_KINDS, given)
     }
     charged = kinds.pop(CHARGE, None)
     lines = _lines(warehouse, given) if charged is not None else []
     rest = (0 if charged is None else charged.amount) - sum(line.amount for line in lines)
-    moved = [*kinds.values(), *lines, Moved("elsewhere", rest), Moved("accrued", -accrued)]
+    moved = [*kinds.values(), *lines, BalanceChange("elsewhere", rest), BalanceChange("accrued", -accrued)]
     opening = before["balance"] or 0
-    return Gone(
+    return CreditBreakdown(
         since=since,
         before=opening,
-        moved=tuple(each for each in moved if each.amount),
+        changes=tuple(each for each in moved if each.amount),
         now=opening + sum(each.amount for each in moved),
     )
 
@@ -94,8 +94,8 @@ def _first(warehouse: Warehouse, given: dict[str, object], days: int | None) -> 
     return first
 
 
-def _lines(warehouse: Warehouse, given: dict[str, object]) -> list[Moved]:
+def _lines(warehouse: Warehouse, given: dict[str, object]) -> list[BalanceChange]:
     """Return what was charged by kind and block, and the taxes on all of it."""
     rows = warehouse.rows(_LINES, given)
-    lines = [Moved(row["kind"], -row["amount"], row["block"], row["wh"]) for row in rows]
-    return [*lines, Moved("tax", -sum(row["tax"] for row in rows))]
+    lines = [BalanceChange(row["kind"], -row["amount"], row["block"], row["wh"]) for row in rows]
+    return [*lines, BalanceChange("tax", -sum(row["tax"] for row in rows))]

@@ -4,8 +4,8 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from meter_bridge.core.forecast.depletion import Sight
-from meter_bridge.engine.forecasting.stored_forecast import sight_of
+from meter_bridge.core.forecast.depletion import SupplyForecast
+from meter_bridge.engine.forecasting.stored_forecast import supply_forecast_of
 
 # An account of which one supply is not foretold is not foretold.
 _QUERY: Final = """
@@ -17,12 +17,14 @@ _QUERY: Final = """
     ORDER BY s.account_id, s.id"""
 
 
-def sights(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[Sight, ...]]:
+def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyForecast, ...]]:
     """Return what is foretold of each account; units that were bought count as of the newest posting."""
-    found: dict[str, list[Sight | None]] = {}
+    found: dict[str, list[SupplyForecast | None]] = {}
     for row in warehouse.rows(_QUERY, viewer.parameters()):
         sight = (
-            sight_of(row["points"], row["bands"], in_units=bool(row["in_units"]), units=row["units"])
+            supply_forecast_of(
+                row["points"], row["bands"], in_units=bool(row["in_units"]), units=row["units"]
+            )
             if row["points"]
             else None
         )

@@ -10,7 +10,7 @@ from meter_bridge.text.marks import N_
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Label:
     """A state in words, with a Material Symbol and a tone: green, amber, red or grey."""
 
     text: str
@@ -24,12 +24,12 @@ class Word:
         return _(self.text)
 
 
-UNKNOWN: Final = Word(N_("Not known"), "help", "grey")
+UNKNOWN: Final = Label(N_("Not known"), "help", "grey")
 
 SUPPLY: Final = {
-    "connected": Word(N_("Connected"), "power", "green"),
-    "disconnected": Word(N_("Disconnected"), "power_off", "red"),
-    "armed": Word(N_("Armed"), "touch_app", "amber"),
+    "connected": Label(N_("Connected"), "power", "green"),
+    "disconnected": Label(N_("Disconnected"), "power_off", "red"),
+    "armed": Label(N_("Armed"), "touch_app", "amber"),
 }
 REASONS: Final = {
     "in_credit": N_("in credit"),
@@ -49,32 +49,32 @@ REASONS: Final = {
     "wear_limit": N_("cut delayed to protect the contactor"),
 }
 ALERTS: Final = {
-    "low_credit": Word(N_("Low credit"), "account_balance_wallet", "amber"),
-    "supply_cut": Word(N_("Supply cut"), "power_off", "red"),
-    "supply_armed": Word(N_("Supply armed"), "touch_app", "amber"),
-    "cut_soon": Word(N_("Cut soon"), "timer", "amber"),
-    "load_limited": Word(N_("Load limited"), "speed", "amber"),
-    "protection_tripped": Word(N_("Protection tripped"), "electric_bolt", "red"),
-    "emergency_credit_available": Word(N_("Emergency credit available"), "add_card", "grey"),
-    "emergency_credit_in_use": Word(N_("Emergency credit in use"), "credit_score", "amber"),
-    "emergency_credit_exhausted": Word(N_("Emergency credit used up"), "credit_card_off", "red"),
-    "meter_offline": Word(N_("Meter offline"), "sensors_off", "amber"),
-    "relay_disobeys": Word(N_("Relay not responding"), "sync_problem", "red"),
-    "tamper": Word(N_("Tampering"), "gpp_maybe", "red"),
-    "register_quarantined": Word(N_("Reading in quarantine"), "rule", "amber"),
-    "local_cut_off": Word(N_("Local cut-off not in force"), "content_cut", "amber"),
-    "over_voltage": Word(N_("Over-voltage"), "electric_bolt", "amber"),
-    "under_voltage": Word(N_("Under-voltage"), "electric_bolt", "amber"),
-    "overload": Word(N_("Overload"), "electric_bolt", "amber"),
-    "power_outage": Word(N_("Power outage"), "flash_off", "amber"),
-    "broker_lost": Word(N_("MQTT broker unreachable"), "cloud_off", "red"),
-    "clock_wrong": Word(N_("Bridge clock wrong"), "schedule", "red"),
-    "storage_failing": Word(N_("Storage failure"), "hard_drive", "red"),
-    "days_left": Word(N_("Few days left"), "hourglass_bottom", "amber"),
-    "unusual_consumption": Word(N_("Unusual consumption"), "query_stats", "amber"),
-    "no_consumption": Word(N_("No consumption"), "power_settings_new", "amber"),
-    "energy_unaccounted": Word(N_("Energy unaccounted for"), "leak_remove", "amber"),
-    "ledger_audit": Word(N_("Ledger differs from prices"), "balance", "red"),
+    "low_credit": Label(N_("Low credit"), "account_balance_wallet", "amber"),
+    "supply_cut": Label(N_("Supply cut"), "power_off", "red"),
+    "supply_armed": Label(N_("Supply armed"), "touch_app", "amber"),
+    "cut_soon": Label(N_("Cut soon"), "timer", "amber"),
+    "load_limited": Label(N_("Load limited"), "speed", "amber"),
+    "protection_tripped": Label(N_("Protection tripped"), "electric_bolt", "red"),
+    "emergency_credit_available": Label(N_("Emergency credit available"), "add_card", "grey"),
+    "emergency_credit_in_use": Label(N_("Emergency credit in use"), "credit_score", "amber"),
+    "emergency_credit_exhausted": Label(N_("Emergency credit used up"), "credit_card_off", "red"),
+    "meter_offline": Label(N_("Meter offline"), "sensors_off", "amber"),
+    "relay_disobeys": Label(N_("Relay not responding"), "sync_problem", "red"),
+    "tamper": Label(N_("Tampering"), "gpp_maybe", "red"),
+    "register_quarantined": Label(N_("Reading in quarantine"), "rule", "amber"),
+    "local_cut_off": Label(N_("Local cut-off not in force"), "content_cut", "amber"),
+    "over_voltage": Label(N_("Over-voltage"), "electric_bolt", "amber"),
+    "under_voltage": Label(N_("Under-voltage"), "electric_bolt", "amber"),
+    "overload": Label(N_("Overload"), "electric_bolt", "amber"),
+    "power_outage": Label(N_("Power outage"), "flash_off", "amber"),
+    "broker_lost": Label(N_("MQTT broker unreachable"), "cloud_off", "red"),
+    "clock_wrong": Label(N_("Bridge clock wrong"), "schedule", "red"),
+    "storage_failing": Label(N_("Storage failure"), "hard_drive", "red"),
+    "days_left": Label(N_("Few days left"), "hourglass_bottom", "amber"),
+    "unusual_consumption": Label(N_("Unusual consumption"), "query_stats", "amber"),
+    "no_consumption": Label(N_("No consumption"), "power_settings_new", "amber"),
+    "energy_unaccounted": Label(N_("Energy unaccounted for"), "leak_remove", "amber"),
+    "ledger_audit": Label(N_("Ledger differs from prices"), "balance", "red"),
 }
 METHODS: Final = {
     "cash": N_("Cash"),
@@ -93,13 +93,13 @@ SPLITS: Final = {
     "units": N_("units"),
 }
 PROOFS: Final = {
-    "pending": Word(N_("Pending"), "pending", "amber"),
-    "reported": Word(N_("Reported"), "chat", "grey"),
-    "confirmed": Word(N_("Proven"), "verified", "green"),
-    "no_load": Word(N_("No load to prove"), "check", "grey"),
-    "disobeys": Word(N_("Not responding"), "sync_problem", "red"),
+    "pending": Label(N_("Pending"), "pending", "amber"),
+    "reported": Label(N_("Reported"), "chat", "grey"),
+    "confirmed": Label(N_("Proven"), "verified", "green"),
+    "no_load": Label(N_("No load to prove"), "check", "grey"),
+    "disobeys": Label(N_("Not responding"), "sync_problem", "red"),
 }
-NEVER_ASKED: Final = Word(N_("Not switched yet"), "radio_button_unchecked", "grey")
+NEVER_ASKED: Final = Label(N_("Not switched yet"), "radio_button_unchecked", "grey")
 OUTCOMES: Final = {
     "confirmed": N_("proven"),
     "no_load": N_("no load to prove"),
@@ -120,7 +120,7 @@ MADE_OF_NAMES: Final = (
 FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
-def supply_word(state: str | None) -> Word:
+def supply_word(state: str | None) -> Label:
     """Return the word of a supply state."""
     return SUPPLY.get(state or "", UNKNOWN)
 
@@ -130,12 +130,12 @@ def reason_text(reason: str | None) -> str:
     return _(REASONS.get(reason or "", spelled(reason or "")))
 
 
-def alert_word(kind: str) -> Word:
+def alert_word(kind: str) -> Label:
     """Return the word of an alert, also of a kind that is newer than this dashboard."""
-    return ALERTS.get(kind) or Word(spelled(kind).capitalize(), "notifications", "amber")
+    return ALERTS.get(kind) or Label(spelled(kind).capitalize(), "notifications", "amber")
 
 
-def proof_word(proof: str) -> Word:
+def proof_word(proof: str) -> Label:
     """Return how far a relay is proven to be where it should."""
     return PROOFS.get(proof, UNKNOWN)
 

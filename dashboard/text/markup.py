@@ -6,7 +6,7 @@ from html import escape
 from typing import Final
 from urllib.parse import urlencode
 
-from dashboard.text.labels import Word
+from dashboard.text.labels import Label
 
 _MARKS: Final = frozenset("\\`*_{}[]()<>#+-.!|:$~")
 
@@ -21,7 +21,7 @@ class Cell:
     """A phone shows its column's name above it, as it does with numbers."""
 
 
-def chip(word: Word, detail: str = "") -> str:
+def chip(word: Label, detail: str = "") -> str:
     """Return a state as a word with its icon."""
     text = f"{word.said} {detail}".strip()
     return f'<span class="pm-chip pm-{word.tone}">{icon(word.icon)}{escape(text)}</span>'

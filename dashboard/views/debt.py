@@ -12,7 +12,7 @@ from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.exports.debts import debts_table
 from dashboard.exports.offer import offer_table
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, ink, no_units, show_page
+from dashboard.parts.page import draw, freshness, no_units, palette, show_page
 from dashboard.parts.paged import show_paged
 from dashboard.queries.debts import Debtor, debtors, recovered
 from dashboard.queries.places import places
@@ -58,7 +58,7 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
         show_figures(_figures(mine, currency, back))
         with st.container(border=True):
             st.subheader(_("Age of what is owed, {currency}", currency=currency), anchor=False)
-            draw(ageing(_ages(mine, now), currency, ink()), f"ageing {currency}")
+            draw(ageing(_ages(mine, now), currency, palette()), f"ageing {currency}")
     _debtors(owing, now)
     _plans([each for each in owing if each.plans and each.debt], now)
     _emergency([each for each in owing if each.emergency], now)

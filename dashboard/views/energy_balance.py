@@ -11,7 +11,7 @@ from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
+from dashboard.parts.page import draw, freshness, next_step, no_units, palette, show_page
 from dashboard.parts.paged import show_paged
 from dashboard.parts.period import choose_period
 from dashboard.queries.daily import newest_day
@@ -72,17 +72,17 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
     _figures(days, units, site.currency)
     with st.container(border=True):
         st.subheader(_("Day by day, kWh"), anchor=False)
-        draw(balance_by_day(days, ink()), "balance by day")
+        draw(balance_by_day(days, palette()), "balance by day")
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(_("When it is missing, kWh per hour"), anchor=False)
         begin = first if len(units) < MANY_UNITS else max(first, last - WEEK)
         st.caption(_("Average of the days since {day}.", day=day(begin)))
         hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, begin, last)
-        draw(balance_by_hour(hours, ink()), "balance by hour")
+        draw(balance_by_hour(hours, palette()), "balance by hour")
     with right.container(border=True, height="stretch"):
         st.subheader(_("Where it goes"), anchor=False)
-        draw(energy_flow(building.wh or 0, units, ink()), "energy flow")
+        draw(energy_flow(building.wh or 0, units, palette()), "energy flow")
     _worth_a_look(opened.once(fallen, viewer, site.site_id, building.account_id, today))
 
 

@@ -8,14 +8,14 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import offer
 from dashboard.charts.cost import cost_by_block
-from dashboard.data.attention import Standing
+from dashboard.data.attention import UnitStatus
 from dashboard.data.current_price import PriceNow, price_now
 from dashboard.data.scope import unit_scope
-from dashboard.data.unit_status import standings_of
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.credit_breakdown import show_where_it_went
+from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, ink, no_such_unit, show_page, signed_out
+from dashboard.parts.page import draw, freshness, no_such_unit, palette, show_page, signed_out
 from dashboard.parts.unit_figures import where_on_ladder, why_days
 from dashboard.queries.owed import owed_by
 from dashboard.queries.units import Unit
@@ -46,7 +46,7 @@ def show() -> None:
 
 def _home(opened: Warehouse, viewer: Viewer) -> None:
     """Show what a household wants to know."""
-    standing = next(iter(opened.once(standings_of, viewer)), None)
+    standing = next(iter(opened.once(unit_statuses, viewer)), None)
     if standing is None:
         no_such_unit()
         return
@@ -57,11 +57,11 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
     _left(standing, opened.as_of or 0)
     _what_to_do(viewer, unit)
     _now(opened, viewer, unit, opened.once(price_now, viewer, unit.id))
-    show_where_it_went(opened, viewer, unit)
+    show_credit_breakdown(opened, viewer, unit)
     _lately(opened, viewer, unit)
 
 
-def _left(standing: Standing, now: int) -> None:
+def _left(standing: UnitStatus, now: int) -> None:
     """Show what is left, large."""
     unit, why = standing.unit, why_days(standing, now)
     lasts = _("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
@@ -134,7 +134,7 @@ def _lately(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
         return
     with st.container(border=True):
         st.subheader(_("The last 14 days, {currency}", currency=unit.currency), anchor=False)
-        draw(cost_by_block(used, unit.currency, ink()), "lately")
+        draw(cost_by_block(used, unit.currency, palette()), "lately")
 
 
 show()

@@ -21,14 +21,14 @@ from dashboard.queries.meters import Meter, Quarantine, exported, meters, quaran
 from dashboard.queries.places import places
 from dashboard.queries.site_alerts import site_alerts
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Word, alert_word, family_name
+from dashboard.text.labels import CAUSES, Label, alert_word, family_name
 from dashboard.text.markup import Cell, chip, page_title, plain, soft, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
-OFFLINE: Final = Word(N_("Offline"), "sensors_off", "amber")
-HEARD: Final = Word(N_("Online"), "sensors", "green")
-SILENT: Final = Word(N_("Never seen"), "help", "grey")
+OFFLINE: Final = Label(N_("Offline"), "sensors_off", "amber")
+HEARD: Final = Label(N_("Online"), "sensors", "green")
+SILENT: Final = Label(N_("Never seen"), "help", "grey")
 ABOUT: Final = N_("""\
 Every figure comes from the bridge's ledger: posted balances, consumption since the last posting, and the
 segments of at most 15 minutes that make up each charge. Reading never changes anything and never makes the

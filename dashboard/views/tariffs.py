@@ -13,7 +13,7 @@ from dashboard.charts.ladder import block_ladder, price_with_tax
 from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
 from dashboard.charts.tariff_year import tariff_year, year_of
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.page import draw, freshness, ink, next_step, no_units, show_page
+from dashboard.parts.page import draw, freshness, next_step, no_units, palette, show_page
 from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
 from dashboard.pricing.curve import highest_use, month_costs
@@ -151,7 +151,7 @@ def _year(version: TariffVersion, today: date) -> None:
             band.name: price(price_with_tax(version, 0, band.name), version.currency)
             for band in version.bands
         }
-        draw(tariff_year(year_of(version.calendar, today.year), prices, ink()), "tariff year")
+        draw(tariff_year(year_of(version.calendar, today.year), prices, palette()), "tariff year")
 
 
 def _prices(
@@ -161,7 +161,7 @@ def _prices(
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
-        draw(block_ladder(version, ink()), "ladder")
+        draw(block_ladder(version, palette()), "ladder")
     with right.container(border=True, height="stretch"):
         st.subheader(_("Cost of a month, {currency}", currency=version.currency), anchor=False)
         first, after = _last_period(version, today, PeriodUnit.MONTH)
@@ -169,7 +169,7 @@ def _prices(
         highest = highest_use(version, used[0][1] if used else 0)
         limits = version.ladders[0].limits if version.block_period.unit is PeriodUnit.MONTH else ()
         curve = month_costs(version, today, _rounded(highest))
-        draw(cost_curve({_("This tariff"): curve}, limits, version.currency, ink()), "cost curve")
+        draw(cost_curve({_("This tariff"): curve}, limits, version.currency, palette()), "cost curve")
 
 
 def _rounded(wh: int) -> int:
@@ -196,7 +196,7 @@ def _load(
         st.subheader(_("Use against blocks, kWh"), anchor=False)
         first, after = _last_period(version, today, version.block_period.unit)
         used = [wh for _, wh in opened.once(used_by_unit, viewer, first, after, units)]
-        chart = use_against_blocks(used, version.ladders[0].limits, ink())
+        chart = use_against_blocks(used, version.ladders[0].limits, palette())
         st.caption(_("Units from the one that uses most, {first} to {last}.",
                        first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
         draw(chart, "use against blocks")
@@ -206,7 +206,7 @@ def _load(
         begin = today - timedelta(days=days)
         st.caption(_("All its units together, the last {days} full days.", days=days))
         points = opened.once(load_duration, viewer, begin, today - timedelta(days=1), units)
-        draw(load_duration_curve(points, ink()), "load duration")
+        draw(load_duration_curve(points, palette()), "load duration")
 
 
 show()

@@ -7,8 +7,8 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import Concern, Standing, concerns
-from dashboard.data.unit_status import standings_of
+from dashboard.data.attention import Concern, UnitStatus, concerns
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import show_key_figures
 from dashboard.parts.needs_attention import show_concerns
@@ -31,7 +31,7 @@ def show() -> None:
 
 def _today(opened: Warehouse, viewer: Viewer) -> None:
     """Show how everything stands that the viewer may see."""
-    standings = opened.once(standings_of, viewer)
+    standings = opened.once(unit_statuses, viewer)
     _title(opened, standings)
     if not standings:
         no_units()
@@ -47,10 +47,10 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
 
 def _concerns(opened: Warehouse, viewer: Viewer) -> list[Concern]:
     """Return what needs a person."""
-    return concerns(opened.once(standings_of, viewer))
+    return concerns(opened.once(unit_statuses, viewer))
 
 
-def _title(opened: Warehouse, standings: Sequence[Standing]) -> None:
+def _title(opened: Warehouse, standings: Sequence[UnitStatus]) -> None:
     """Show what the page is about and as of when."""
     sites = {standing.unit.site_id: standing.unit for standing in standings}
     zones = {site.time_zone for site in sites.values()}

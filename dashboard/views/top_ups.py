@@ -15,7 +15,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.payments import payments_table
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, ink, no_units, show_page
+from dashboard.parts.page import draw, freshness, no_units, palette, show_page
 from dashboard.parts.period import choose_period, chosen_period
 from dashboard.parts.receipts import offer_receipts
 from dashboard.parts.reconciliation import show_reconciliation
@@ -100,7 +100,7 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[
         with st.container(border=True):
             st.subheader(_("Paid in, {currency}", currency=currency), anchor=False)
             mine = [one for one in taken if one.currency == currency]
-            draw(takings_per_day(mine, wanted.first, wanted.last, currency, ink()), f"takings {currency}")
+            draw(takings_per_day(mine, wanted.first, wanted.last, currency, palette()), f"takings {currency}")
     if sum(one.payments for one in taken) >= MOST_TOP_UPS:
         st.warning(
             _("Only the newest {number} payments are shown: choose fewer days.", number=count(MOST_TOP_UPS))

@@ -7,12 +7,12 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import offer
-from dashboard.data.attention import Standing
+from dashboard.data.attention import UnitStatus
 from dashboard.data.current_price import price_now
 from dashboard.data.scope import unit_scope
-from dashboard.data.unit_status import standings_of
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.credit_breakdown import show_where_it_went
+from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import show_figures
 from dashboard.parts.page import freshness, no_such_unit, no_units, show_page
 from dashboard.parts.statements import show_statements
@@ -50,7 +50,7 @@ def show() -> None:
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
     """List the units to choose from."""
     st.html(page_title(_("Unit"), _("choose one to see its balance, cost and history")))
-    every = [Standing(unit) for unit in opened.once(units, viewer)]
+    every = [UnitStatus(unit) for unit in opened.once(units, viewer)]
     if not every:
         no_units()
         return
@@ -69,7 +69,7 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
     """Show the unit that the snapshot is of, if the viewer may see it."""
-    standing = next(iter(opened.once(standings_of, viewer)), None)
+    standing = next(iter(opened.once(unit_statuses, viewer)), None)
     if standing is None:
         no_such_unit()
         return
@@ -80,7 +80,7 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     price = opened.once(price_now, viewer, unit.id)
     show_figures(unit_figures(opened, viewer, standing, price))
     if viewer.role is not Role.CARETAKER:
-        show_where_it_went(opened, viewer, unit)
+        show_credit_breakdown(opened, viewer, unit)
     chosen = st.segmented_control(
         _("Time shown"),
         list(RANGES),
@@ -97,7 +97,7 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     show_statements(viewer, unit.id, today, opened.once(opening_day, viewer, unit.id))
 
 
-def _header(standing: Standing) -> None:
+def _header(standing: UnitStatus) -> None:
     """Show who and where the unit is and how its supply stands."""
     unit = standing.unit
     chips = chip(supply_word(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")

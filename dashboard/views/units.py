@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.attention import concerns
-from dashboard.data.unit_status import standings_of
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import offer_table
 from dashboard.exports.units import units_table
@@ -21,7 +21,7 @@ def show() -> None:
 
 def _units(opened: Warehouse, viewer: Viewer) -> None:
     """Show the units that the viewer may see."""
-    standings = opened.once(standings_of, viewer)
+    standings = opened.once(unit_statuses, viewer)
     st.html(
         page_title(
             _("Units"), ngettext("{number} unit", "{number} units", len(standings)) if standings else ""

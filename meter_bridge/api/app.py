@@ -7,10 +7,10 @@ from aiohttp import web
 
 from meter_bridge.api.http.authentication import THROTTLE
 from meter_bridge.api.http.endpoint import PORT, Endpoint
-from meter_bridge.api.http.error_middleware import guard
+from meter_bridge.api.http.error_middleware import error_middleware
 from meter_bridge.api.http.headers import add_security_headers
 from meter_bridge.api.http.origin import ORIGINS
-from meter_bridge.api.http.peers import WORD, passed_on
+from meter_bridge.api.http.peers import SHARED_SECRET, accept_forwarded
 from meter_bridge.api.http.request_decoding import BODY_BYTES
 from meter_bridge.api.http.router import register
 from meter_bridge.api.http.sockets import SOCKETS, OpenSockets
@@ -40,7 +40,7 @@ from meter_bridge.api.routes import (
     websocket,
 )
 from meter_bridge.engine.access.throttle import Throttle
-from meter_bridge.printing.typesetter import Printer
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.tenant_page.files import Files
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -74,19 +74,22 @@ def build_app(
     *,
     origins: Collection[str] = (),
     throttle: Throttle | None = None,
-    word: str = "",
+    shared_secret: str = "",
 ) -> web.Application:
     """Return the application that serves an engine; ``origins`` are web pages that may open a WebSocket.
 
-    ``word`` is that of the worker which passes requests on.
+    ``shared_secret`` is that of the worker which passes requests on.
     """
-    app = web.Application(middlewares=[guard, passed_on] if word else [guard], client_max_size=BODY_BYTES)
+    app = web.Application(
+        middlewares=[error_middleware, accept_forwarded] if shared_secret else [error_middleware],
+        client_max_size=BODY_BYTES,
+    )
     sockets = OpenSockets()
     app[PORT] = port
     app[ORIGINS] = frozenset(origins)
-    app[WORD] = word
+    app[SHARED_SECRET] = shared_secret
     app[SOCKETS] = sockets
-    app[statements.PRINTER] = Printer()
+    app[statements.TYPESETTER] = Typesetter()
     app[tenant_page.FILES] = Files()
     app[THROTTLE] = throttle or Throttle()
     app[openapi.CATALOGUE] = ENDPOINTS

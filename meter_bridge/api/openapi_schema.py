@@ -39,7 +39,11 @@ def describe(endpoints: Sequence[Endpoint]) -> Json:
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "pmb_…, made by `token create`."}
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "pmb_…, created with `token create`.",
+                }
             },
         },
         "security": [{"token": []}],

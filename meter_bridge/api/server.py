@@ -15,7 +15,7 @@ from aiohttp import web
 from meter_bridge.api.app import build_app
 from meter_bridge.api.http.access_log import LOGGER, NO_LOG, AccessLogger
 from meter_bridge.api.http.connection import Connection
-from meter_bridge.api.http.listener import Crowd, listen
+from meter_bridge.api.http.listener import ConnectionLimit, listen
 from meter_bridge.api.http.server_address import is_loopback
 from meter_bridge.api.http.unix_socket import bind, remove
 from meter_bridge.api.port import BridgePort
@@ -53,11 +53,11 @@ class Listen:
 class ApiServer:
     """The API of one engine, from ``start`` to ``stop``."""
 
-    def __init__(self, port: BridgePort | None, listen: Listen, *, word: str = "") -> None:
-        """Remember what to serve and where; ``word`` is that of who passes requests on."""
+    def __init__(self, port: BridgePort | None, listen: Listen, *, shared_secret: str = "") -> None:
+        """Remember what to serve and where; ``shared_secret`` proves a worker that forwards."""
         self._port = port
         self._listen = listen
-        self._word = word
+        self._shared_secret = shared_secret
         self._stack = AsyncExitStack()
         self._tcp_port: int | None = None
 
@@ -83,7 +83,7 @@ class ApiServer:
     def app(self) -> web.Application:
         """Return the application that is served."""
         assert self._port is not None
-        return build_app(self._port, origins=self._listen.origins, word=self._word)
+        return build_app(self._port, origins=self._listen.origins, shared_secret=self._shared_secret)
 
     def info(self) -> ServerInfo:
         """Return who is announced."""
@@ -120,7 +120,7 @@ class ApiServer:
         self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
-        loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), Crowd()
+        loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
         for family, address in await _addresses(host, self._listen.port):
             server = await loop.create_server(
                 _connections(runner, logged=self.logged),

@@ -67,7 +67,7 @@ def _of_access(condition: ColumnElement[bool]) -> Select[tuple[int]]:
     return shard_of_account(tables.account.c.id.in_(select(access.c.account_id).where(condition)))
 
 
-class Times:
+class ShardTimes:
     """What numbers mean to a client of all shards: an instant, because each shard counts for itself."""
 
     def __init__(self, reader: Engine, count: int) -> None:

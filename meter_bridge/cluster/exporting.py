@@ -26,7 +26,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 _ENTRY: Final = tables.journal_entry.c
 
 
-class Exporting:
+class ClusterExport:
     """Keeps the export folder of a worker; what it reads is never changed by anybody."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Exporting:
                     self._folder,
                 )
                 return None
-        _LOGGER.warning("Exported files are missing in %s; everything is exported anew", self._folder)
+        _LOGGER.warning("Exported files are missing in %s; everything is exported again", self._folder)
         return FolderManifest()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from meter_bridge.cluster.directory import Times
+from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.response_merge import Answer, instant_of, number_of
 from meter_bridge.cluster.stream_merge import OLDEST
 from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
@@ -13,7 +13,7 @@ LATE_MS: Final = 2 * LONGEST_WAIT_MS
 """How long after its instant an entry may come: it waits for its turn, then for the disk."""
 
 
-def spans(times: Times, query: Mapping[str, str], now: int) -> tuple[int, list[dict[str, str]]]:
+def spans(times: ShardTimes, query: Mapping[str, str], now: int) -> tuple[int, list[dict[str, str]]]:
     """Return the number up to which all is told, and the query for each shard.
 
     What was booked within ``LATE_MS`` before a number is told again: hours are written over, not added.

@@ -15,7 +15,7 @@ from meter_bridge.protocol.payment_requests import PaymentDecision
 _ALONE: Final = (FIRST,)
 
 
-class Paying:
+class PaymentRouting:
     """Reads what is about payments only so far that it reaches the right bridge, which checks all anew."""
 
     def __init__(

@@ -9,10 +9,10 @@ from yarl import URL
 from meter_bridge.api.http.authentication import came_over_unix_socket
 from meter_bridge.api.http.peers import (
     OPERATOR_HEADER,
+    PROOF_HEADER,
     SCHEME_HEADER,
     SENDER_HEADER,
     SHARD_HEADER,
-    WORD_HEADER,
 )
 from meter_bridge.cluster.registry import Member
 from meter_bridge.errors import RequestRefused
@@ -26,7 +26,7 @@ _ONE_HOP: Final = frozenset(
      "sec-websocket-extensions", "sec-websocket-protocol"}
 )  # fmt: skip
 _OURS: Final = frozenset(
-    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER)
+    name.lower() for name in (OPERATOR_HEADER, SCHEME_HEADER, SENDER_HEADER, SHARD_HEADER, PROOF_HEADER)
 )
 
 
@@ -83,7 +83,7 @@ class Peers:
             headers |= {name: value for name, value in request.headers.items() if name.lower() in _OURS}
         else:
             headers |= {
-                WORD_HEADER: member.word,
+                PROOF_HEADER: member.shared_secret,
                 SENDER_HEADER: request.remote or "local",
                 SCHEME_HEADER: request.scheme,
             }

@@ -10,13 +10,13 @@ from meter_bridge.storage.lease import Grant
 from meter_bridge.storage.shards import Shard
 
 PREFIX: Final = "worker-"
-_LOOK: Final = text("""
+_READ_LEASES: Final = text("""
     SELECT name, holder, address, word,
     expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS valid FROM lease""")
-_INTRODUCE: Final = text(
+_REGISTER: Final = text(
     "UPDATE lease SET address = :address, word = :word WHERE name = :name AND token = :token"
 )
-_FORGET: Final = text("""
+_PURGE: Final = text("""
     DELETE FROM lease WHERE name LIKE 'worker-%'
     AND expires_at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 3600000""")
 
@@ -27,11 +27,11 @@ class Member:
 
     name: str
     address: str
-    word: str = field(repr=False)
+    shared_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClusterView:
     """The table as of one instant."""
 
     members: Mapping[str, Member]
@@ -43,10 +43,10 @@ class Look:
         return self.members.get(self.owners.get(shard) or "")
 
 
-def look(reader: Engine, count: int) -> Look:
+def read_cluster(reader: Engine, count: int) -> ClusterView:
     """Return who lives and who owns what."""
     with reader.connect() as connection:
-        rows = connection.execute(_LOOK).all()
+        rows = connection.execute(_READ_LEASES).all()
     valid = {row.name: row for row in rows if row.valid}
     members = {
         name: Member(name, row.address, row.word or "")
@@ -55,11 +55,11 @@ def look(reader: Engine, count: int) -> Look:
     }
     names = {n: Shard(n, count).lease for n in range(count)}
     owners = {n: valid[name].holder if name in valid else None for n, name in names.items()}
-    return Look(members, owners)
+    return ClusterView(members, owners)
 
 
-def introduce(writer: Engine, grant: Grant, address: str, word: str) -> None:
+def register_worker(writer: Engine, grant: Grant, address: str, shared_secret: str) -> None:
     """Tell where the holder of a worker's own lease is reached; forget workers that are long gone."""
     with writer.begin() as connection:
-        connection.execute(_INTRODUCE, {**grant.row, "address": address, "word": word})
-        connection.execute(_FORGET)
+        connection.execute(_REGISTER, {**grant.row, "address": address, "word": shared_secret})
+        connection.execute(_PURGE)

@@ -11,17 +11,17 @@ from urllib.parse import unquote, urlencode
 from aiohttp import ClientError, ClientWebSocketResponse, WSServerHandshakeError, web
 
 from meter_bridge.api.http.authentication import SESSION_COOKIE
-from meter_bridge.api.http.error_middleware import guard
+from meter_bridge.api.http.error_middleware import error_middleware
 from meter_bridge.api.http.headers import add_security_headers
 from meter_bridge.api.http.peers import SHARD_HEADER
 from meter_bridge.api.http.request_decoding import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.cluster import response_merge, routes
-from meter_bridge.cluster.directory import Directory, Times
+from meter_bridge.cluster.directory import Directory, ShardTimes
 from meter_bridge.cluster.history import merged_history, spans
-from meter_bridge.cluster.payment_routing import Paying
+from meter_bridge.cluster.payment_routing import PaymentRouting
 from meter_bridge.cluster.peer_client import Peers, away
-from meter_bridge.cluster.registry import Look
+from meter_bridge.cluster.registry import ClusterView
 from meter_bridge.cluster.stream_merge import follow
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.errors import RequestRefused
@@ -33,30 +33,30 @@ _OK: Final = 200
 _UNAVAILABLE: Final = 503
 
 
-class Front:
+class Router:
     """Answers requests by asking the bridges of shards."""
 
     def __init__(
         self,
         peers: Peers,
         directory: Directory,
-        times: Times,
-        look: Callable[[], Look],
+        times: ShardTimes,
+        cluster_view: Callable[[], ClusterView],
         key: SecretKey,
-        paying: Paying,
+        payment_routing: PaymentRouting,
     ) -> None:
-        """Keep whom to ask; ``look`` returns the newest view of who owns what, ``key`` finds who signs in."""
+        """Keep whom to ask; ``cluster_view`` returns who owns what now, ``key`` finds who signs in."""
         self._files = Files()
         self._key = key
-        self._paying = paying
+        self._payment_routing = payment_routing
         self._peers = peers
         self._directory = directory
         self._times = times
-        self._look = look
+        self._cluster_view = cluster_view
 
     def app(self) -> web.Application:
         """Return the application that serves the API."""
-        app = web.Application(middlewares=[guard])
+        app = web.Application(middlewares=[error_middleware])
         app.router.add_route("*", "/{tail:.*}", self.serve)
         app.on_response_prepare.append(add_security_headers)
         return app
@@ -106,7 +106,9 @@ class Front:
         if path.startswith(routes.PAYMENT_EVENTS):
             return await self._heard(request, path, body)
         if path == routes.DECIDE:
-            return await self._ask(request, await asyncio.to_thread(self._paying.of_decision, body), body)
+            return await self._ask(
+                request, await asyncio.to_thread(self._payment_routing.of_decision, body), body
+            )
         found = await asyncio.to_thread(routes.route, request.method, path, self._directory)
         if found.everywhere:
             return await self._everywhere(request, body)
@@ -127,13 +129,13 @@ class Front:
     @property
     def _all(self) -> list[int]:
         """Return every shard."""
-        return sorted(self._look().owners)
+        return sorted(self._cluster_view().owners)
 
     async def _ask(
         self, request: web.Request, shard: int, body: bytes, path: str | None = None
     ) -> web.Response:
         """Let the owner of a shard answer, where not named otherwise the same question."""
-        return await self._peers.ask(request, shard, self._look().owner(shard), body, path)
+        return await self._peers.ask(request, shard, self._cluster_view().owner(shard), body, path)
 
     async def _everywhere(self, request: web.Request, body: bytes) -> web.Response:
         """Let every shard answer, and make one answer of theirs; a refusal of one is that of all."""
@@ -143,7 +145,7 @@ class Front:
     async def _heard(self, request: web.Request, path: str, body: bytes) -> web.Response:
         """Let the bridges that keep the books of what a provider tells take it, and answer when all have."""
         provider = unquote(path.removeprefix(routes.PAYMENT_EVENTS))
-        shards = await asyncio.to_thread(self._paying.of_message, provider, request.headers, body)
+        shards = await asyncio.to_thread(self._payment_routing.of_message, provider, request.headers, body)
         answers = [await self._ask(request, shard, body) for shard in shards]
         return answers[0] if len(answers) == 1 else _unless_refused(answers, response_merge.merged_heard)
 
@@ -185,7 +187,7 @@ class Front:
         upstream: list[ClientWebSocketResponse] = []
         try:
             for shard in shards:
-                upstream += [await self._peers.listen(request, shard, self._look().owner(shard))]
+                upstream += [await self._peers.listen(request, shard, self._cluster_view().owner(shard))]
         except WSServerHandshakeError as error:
             return await self._refusal(request, upstream, error)
         except (ClientError, TimeoutError, OSError, RequestRefused) as error:
@@ -261,14 +263,14 @@ def _decoded(answer: web.Response) -> response_merge.Answer:
     return found if isinstance(found, dict) else {}
 
 
-class FrontServer(ApiServer):
+class RouterServer(ApiServer):
     """Serves the front as a bridge serves its API: TLS, Unix socket and announcement are the same."""
 
-    def __init__(self, front: Front, info: ServerInfo, listen: Listen) -> None:
+    def __init__(self, router: Router, info: ServerInfo, listen: Listen) -> None:
         """Remember what to serve and where."""
         super().__init__(None, listen)
-        self._front = front
-        self._about = info
+        self._router = router
+        self._info = info
 
     @property
     @override
@@ -278,8 +280,8 @@ class FrontServer(ApiServer):
 
     @override
     def app(self) -> web.Application:
-        return self._front.app()
+        return self._router.app()
 
     @override
     def info(self) -> ServerInfo:
-        return self._about
+        return self._info

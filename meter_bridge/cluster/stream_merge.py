@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
-from meter_bridge.cluster.directory import Times
+from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.response_merge import Answer, instant_of, merged_snapshot, number_of
 from meter_bridge.storage.shards import RANGE
 
@@ -26,7 +26,7 @@ OLDEST: Final = 1 << 50
 
 
 async def follow(
-    request: web.Request, upstream: Sequence[ClientWebSocketResponse], times: Times
+    request: web.Request, upstream: Sequence[ClientWebSocketResponse], times: ShardTimes
 ) -> web.WebSocketResponse:
     """Serve a WebSocket out of one for each shard, until any of them ends."""
     socket = web.WebSocketResponse(heartbeat=PING_S, compress=False)
@@ -48,7 +48,7 @@ async def follow(
 
 
 async def _converse(
-    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], times: Times
+    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], times: ShardTimes
 ) -> None:
     """Pass the subscription on to every shard, merge their snapshots, then pass on what they tell."""
     asked = await socket.receive(timeout=GREETING_S)
@@ -66,13 +66,13 @@ async def _converse(
         await socket.send_json(dict(refused))
         return
     seq = await asyncio.to_thread(_seq, times, answers)
-    teller = _Teller(socket, since if isinstance(since, int) and since >= OLDEST else seq)
+    teller = _MergedStream(socket, since if isinstance(since, int) and since >= OLDEST else seq)
     await socket.send_json(merged_snapshot(answers, seq))
     await _until_any_ends(socket, upstream, teller)
 
 
 async def _until_any_ends(
-    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], teller: _Teller
+    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], teller: _MergedStream
 ) -> None:
     """Pass on what every shard tells, until the client or a shard's bridge ends its connection."""
     tasks = [asyncio.create_task(teller.tell(each)) for each in upstream]
@@ -91,7 +91,7 @@ async def _until_left(socket: web.WebSocketResponse) -> None:
     await socket.receive()
 
 
-class _Teller:
+class _MergedStream:
     """Tells one client what happens, under numbers that rise."""
 
     def __init__(self, socket: web.WebSocketResponse, last: int) -> None:
@@ -113,7 +113,7 @@ class _Teller:
             await self._socket.send_json({**told, "seq": self._last})
 
 
-def _marks(times: Times, since: int) -> list[int]:
+def _marks(times: ShardTimes, since: int) -> list[int]:
     """Return for each shard the event after which a client wants to hear."""
     if since >= OLDEST:
         return times.events_before(instant_of(since) - OVERLAP_MS)
@@ -121,7 +121,7 @@ def _marks(times: Times, since: int) -> list[int]:
     return times.events_before(0 if at is None else at)
 
 
-def _seq(times: Times, snapshots: Sequence[Answer]) -> int:
+def _seq(times: ShardTimes, snapshots: Sequence[Answer]) -> int:
     """Return the number of a snapshot: after the newest event that it holds."""
     numbers = [seq for snapshot in snapshots if isinstance(seq := snapshot.get("seq"), int)]
     instants = [at for seq in numbers if (at := times.event_at(seq)) is not None]

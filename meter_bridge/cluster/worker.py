@@ -14,18 +14,18 @@ from sqlalchemy import URL, Engine
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.app import SOCKET_NAME, lasting, running, until_any
-from meter_bridge.cluster.directory import Directory, Times
-from meter_bridge.cluster.exporting import Exporting
-from meter_bridge.cluster.payment_routing import Paying
+from meter_bridge.cluster.directory import Directory, ShardTimes
+from meter_bridge.cluster.exporting import ClusterExport
+from meter_bridge.cluster.payment_routing import PaymentRouting
 from meter_bridge.cluster.peer_client import Peers
 from meter_bridge.cluster.rebalancing import next_move
-from meter_bridge.cluster.registry import PREFIX, Look, Member, introduce, look
-from meter_bridge.cluster.router import Front, FrontServer
+from meter_bridge.cluster.registry import PREFIX, ClusterView, Member, read_cluster, register_worker
+from meter_bridge.cluster.router import Router, RouterServer
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import repeat
+from meter_bridge.engine.jobs import run_periodically
 from meter_bridge.engine.restore import identity
 from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
@@ -37,7 +37,7 @@ from meter_bridge.storage.leased import LeasedOwnership, name_of_process
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
 
-LOOK_S: Final = 1.0
+REBALANCE_S: Final = 1.0
 EXPORT_AFTER_S: Final = 30.0
 """From a worker's start to its first export: shards are taken first."""
 LOOPBACK: Final = "127.0.0.1"
@@ -64,10 +64,10 @@ class Worker:
         self._broker = broker
         self._count = count
         self._name = PREFIX + secrets.token_hex(8)
-        self._word = secrets.token_hex(32)
+        self._shared_secret = secrets.token_hex(32)
         self._held: dict[int, Held] = {}
         self._failures = 0
-        self._look = Look({}, dict.fromkeys(range(count)))
+        self._cluster_view = ClusterView({}, dict.fromkeys(range(count)))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; a worker whose own lease is lost begins anew.
@@ -90,15 +90,15 @@ class Worker:
     @asynccontextmanager
     async def _served(self, reader: Engine) -> AsyncIterator[Peers]:
         """Serve the API of all shards."""
-        peers = Peers(Member(self._name, "", self._word))
+        peers = Peers(Member(self._name, "", self._shared_secret))
         key = await asyncio.to_thread(load_key, self._settings.data)
         file = await asyncio.to_thread(load_providers, self._settings.data)
-        times, paying = Times(reader, self._count), Paying(reader, file.providers)
-        front = Front(peers, Directory(reader), times, lambda: self._look, key, paying)
+        times, paying = ShardTimes(reader, self._count), PaymentRouting(reader, file.providers)
+        front = Router(peers, Directory(reader), times, lambda: self._cluster_view, key, paying)
         info = await asyncio.to_thread(_info, reader)
-        server = FrontServer(front, info, self._listen())
+        server = RouterServer(front, info, self._listen())
         await server.start()
-        peers.me = Member(self._name, self._settings.worker_address or str(server.url), self._word)
+        peers.me = Member(self._name, self._settings.worker_address or str(server.url), self._shared_secret)
         try:
             yield peers
         finally:
@@ -109,9 +109,11 @@ class Worker:
     async def _exported(self, reader: Engine) -> AsyncIterator[None]:
         """Export what all shards post, whoever owns them, for the dashboard on this machine."""
         folder = self._settings.data / EXPORT_NAME
-        exporting = Exporting(reader, Exporter(self._url, folder), folder, self._count)
+        exporting = ClusterExport(reader, Exporter(self._url, folder), folder, self._count)
         job = asyncio.create_task(
-            repeat("export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S)
+            run_periodically(
+                "export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S
+            )
         )
         try:
             yield
@@ -140,7 +142,7 @@ class Worker:
                 if presence is None:
                     await _pause(stop)
                     return
-                await asyncio.to_thread(self._introduce, presence, peers.me.address)
+                await asyncio.to_thread(self._register, presence, peers.me.address)
                 try:
                     while not (stop.is_set() or presence.lost.is_set() or self._unable):
                         await self._balance(reader, peers)
@@ -153,10 +155,10 @@ class Worker:
         finally:
             leases.close()
 
-    def _introduce(self, presence: LeasedOwnership, address: str) -> None:
+    def _register(self, presence: LeasedOwnership, address: str) -> None:
         """Tell the others where this worker is reached."""
         writer = postgresql.open_writer(self._url)
-        introduce(writer, presence.grant, address, self._word)
+        register_worker(writer, presence.grant, address, self._shared_secret)
         writer.dispose()
 
     @asynccontextmanager
@@ -179,14 +181,14 @@ class Worker:
     async def _balance(self, reader: Engine, peers: Peers) -> None:
         """Look who lives, then take or give away what that makes right."""
         try:
-            self._look = await asyncio.to_thread(look, reader, self._count)
+            self._cluster_view = await asyncio.to_thread(read_cluster, reader, self._count)
         except Exception as error:  # noqa: BLE001 - whatever the database's driver raises, the next look tells
             _LOGGER.warning("This worker cannot see the others: %s", type(error).__name__)
             return
         for shard in [n for n, held in self._held.items() if held.task is not None and held.task.done()]:
             del self._held[shard]
-        owners = {**self._look.owners, **dict.fromkeys(self._held, self._name)}
-        move = next_move(self._name, list(self._look.members), owners)
+        owners = {**self._cluster_view.owners, **dict.fromkeys(self._held, self._name)}
+        move = next_move(self._name, list(self._cluster_view.members), owners)
         for shard in move.take:
             held = self._held[shard] = Held()
             held.task = asyncio.create_task(self._hold(Shard(shard, self._count), held, peers))
@@ -202,8 +204,8 @@ class Worker:
                     await self._serve(shard, ownership, held, peers)
         except Exception:
             self._failures += 1
-            _LOGGER.exception("Shard %d ended with an error; whoever is free takes it", shard.n)
-            await asyncio.sleep(LOOK_S)
+            _LOGGER.exception("Shard %d stopped with an error; another bridge can take it", shard.n)
+            await asyncio.sleep(REBALANCE_S)
         finally:
             leases.close()
             # What was frozen when the shard was read may be collected now.
@@ -215,7 +217,7 @@ class Worker:
         """Run a shard's bridge, and its API for this machine alone."""
         shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
         async with lasting(shard_run) as parts:
-            server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), word=self._word)
+            server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), shared_secret=self._shared_secret)
             await server.start()
             peers.here[shard.n] = str(server.url)
             self._failures = 0
@@ -223,7 +225,7 @@ class Worker:
             try:
                 await until_any(held.release, ownership.lost)
                 if ownership.lost.is_set():
-                    parts.engine.fail("another worker may own the shard")
+                    parts.engine.session.fail("another worker may own the shard")
             finally:
                 del peers.here[shard.n]
                 await server.stop()
@@ -243,7 +245,7 @@ class Worker:
 async def _pause(stop: asyncio.Event) -> None:
     """Wait for a moment, or until told to stop."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), LOOK_S)
+        await asyncio.wait_for(stop.wait(), REBALANCE_S)
 
 
 def _info(reader: Engine) -> ServerInfo:

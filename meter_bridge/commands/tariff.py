@@ -16,8 +16,8 @@ from meter_bridge.commands.output import hint, plain, say, say_json
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import SitePlan, TariffPlan
+from meter_bridge.config.problems import InvalidValueError
 from meter_bridge.config.quantities import watts
-from meter_bridge.config.scalars import Wrong
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh
 from meter_bridge.core.money import format_amount
@@ -188,8 +188,8 @@ def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
         )
     try:
         contracted = 0 if arguments.contracted_load is None else watts(arguments.contracted_load)
-    except Wrong as error:
-        raise CommandError(f"--contracted-load: {error.msg}", error.remedy, USAGE) from error
+    except InvalidValueError as error:
+        raise CommandError(f"--contracted-load: {error}", error.remedy, USAGE) from error
     return Terms(None, contracted, arguments.free_units)
 
 

@@ -80,7 +80,7 @@ def _plain_name(timeline: Timeline, line: PricedLine) -> str:
     key, version = line.key, timeline.version(line.key.version_id)
     band = key.band if len(version.bands) > 1 else "energy"
     if key.kind == LineKind.CONSUMPTION:
-        ladder = version.ladders[version.ladder_of(key.band)]
+        ladder = version.ladders[version.schedule_of(key.band)]
         if not ladder.limits:
             return band
         return f"{band}, block {key.block + 1}, {show_blocks(ladder.limits)[key.block]}"

@@ -193,7 +193,7 @@ def _prices(version: TariffVersion, marks: dict[str, str]) -> str:
     head = ["", "BAND", "BLOCK", "PER KWH", "WITH TAXES"]
     rows: list[tuple[str, ...]] = []
     for band in version.bands:
-        ladder = version.ladders[version.ladder_of(band.name)]
+        ladder = version.ladders[version.schedule_of(band.name)]
         for block, limit in enumerate(show_blocks(ladder.limits)):
             price = version.price(block, band.name)
             taxed = divide_half_even(version.taxed(price) * 1000, EXACT)

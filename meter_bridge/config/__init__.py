@@ -1,1 +1,1 @@
-"""What the bridge is told: settings of the installation, and the site file."""
+"""Configuration: settings of the process, and the site file."""

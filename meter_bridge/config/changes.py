@@ -1,4 +1,4 @@
-"""What a comparison of two plans finds: changes, refusals and warnings."""
+"""Result of comparing two plans: changes, refusals and warnings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +74,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A change that is not made, which keeps all others from being made as well."""
+    """A change that cannot be made; while there is one, none is made."""
 
     code: RefusalCode
     field: str
@@ -90,39 +90,37 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that a plan changes; with any refusal, nothing may be applied."""
+    """Everything that a plan changes; with any refusal, nothing may be applied."""
 
     changes: tuple[Change, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
-    closed_accounts: tuple[str, ...] = ()
-    """Accounts that are closed because their unit is gone."""
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Return the changes as lines for people, then the warnings; nothing where nothing changes."""
-        told = tuple(f"{WARNING} {warning}" for warning in self.warnings) if self.changes else ()
-        return (*(str(change) for change in self.changes), *told)
+        warnings = tuple(f"{WARNING} {warning}" for warning in self.warnings) if self.changes else ()
+        return (*(str(change) for change in self.changes), *warnings)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What has been found so far."""
+    """Changes, refusals and warnings found so far."""
 
     changes: list[Change] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, subject: Subject, object_id: str, text: str) -> None:
-        """Note an object that is new."""
+        """Record a new object."""
         self.changes.append(Change(Action.ADD, subject, object_id, text))
 
     def remove(self, subject: Subject, object_id: str, text: str) -> None:
-        """Note an object that goes."""
+        """Record an object that is removed."""
         self.changes.append(Change(Action.REMOVE, subject, object_id, text))
 
     def change(self, subject: Subject, object_id: str, name: str, before: str, after: str) -> None:
-        """Note a value that changes, if it does."""
+        """Record the change of a value, if it changes."""
         if before != after:
             label = f"{subject} " if subject not in {Subject.UNIT, Subject.INSTALLATION} else ""
             of = f"{object_id}: " if object_id else ""
@@ -130,7 +128,7 @@ class Findings:
             self.changes.append(Change(Action.CHANGE, subject, object_id, text, name, before, after))
 
     def refuse(self, code: RefusalCode, object_id: str, value: str, message: str, remedy: str) -> None:
-        """Note what cannot be done."""
+        """Record a change that cannot be made."""
         self.refusals.append(Refusal(code, object_id, value, message, remedy))
 
 
@@ -154,9 +152,9 @@ def accounts(plan: InstallationPlan) -> Iterator[Placed[AccountPlan]]:
 
 def supplies(plan: InstallationPlan) -> Iterator[Placed[SupplyPlan]]:
     """Return every supply with its site."""
-    return (Placed(each.site, supply) for each in accounts(plan) for supply in each.plan.supplies)
+    return (Placed(account.site, supply) for account in accounts(plan) for supply in account.plan.supplies)
 
 
 def meters(plan: InstallationPlan) -> Iterator[MeterPlan]:
     """Return every meter."""
-    return (meter for each in supplies(plan) for meter in each.plan.meters)
+    return (meter for supply in supplies(plan) for meter in supply.plan.meters)

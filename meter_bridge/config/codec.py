@@ -1,9 +1,10 @@
 """JSON of plans and their parts for storage; the same object always gives the same text."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,7 +19,7 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class CodecError(ValueError):
-    """A stored document that is not what it should be; the message names the place in it."""
+    """A stored document that cannot be read; the message names the place in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ _PLAN: Final = msgspec.json.Decoder(InstallationPlan)
 _TARIFF_VERSION: Final = msgspec.json.Decoder(TariffVersion)
 _POLICY: Final = msgspec.json.Decoder(Policy)
 _METER_SETTINGS: Final = msgspec.json.Decoder(MeterSettings)
-_KINDS: Final = 4_096
-"""Different documents of which one object is kept: most units of a house share theirs, in memory as well."""
+_DISTINCT: Final = 4_096
+"""Documents whose object is kept and shared: most units of a house have the same."""
 
 
 def encode_plan(plan: InstallationPlan) -> str:
@@ -69,7 +70,7 @@ def encode_policy(policy: Policy) -> str:
     return _encode(policy)
 
 
-@lru_cache(_KINDS)
+@lru_cache(_DISTINCT)
 def decode_policy(document: str) -> Policy:
     """Return the policy of a stored document; raises ``CodecError``."""
     return _decode(_POLICY, document, "policy")
@@ -77,46 +78,27 @@ def decode_policy(document: str) -> Policy:
 
 def encode_meter_settings(meter: MeterPlan) -> str:
     """Return as JSON what a meter's row keeps in its ``settings``."""
-    return _encode(
-        MeterSettings(
-            meter.rating_w,
-            meter.limits,
-            meter.host,
-            meter.password_env,
-            meter.offline_after_s,
-            meter.register_modulus_wh,
-            meter.returns_energy,
-            meter.without_bridge,
-            meter.rule_slot,
-        )
-    )
+    return _encode(msgspec.convert(meter, MeterSettings, from_attributes=True))
 
 
 def decode_meter(
     *, meter_id: str, name: str, energy_address: str, relay_address: str | None, settings: str
 ) -> MeterPlan:
     """Return the plan of a meter from the columns of its row; raises ``CodecError``."""
-    kept = _meter_settings(settings)
     return MeterPlan(
         id=meter_id,
         name=name,
         energy_address=intern(energy_address),
         relay_address=None if relay_address is None else intern(relay_address),
-        rating_w=kept.rating_w,
-        limits=kept.limits,
-        host=kept.host,
-        password_env=kept.password_env,
-        offline_after_s=kept.offline_after_s,
-        register_modulus_wh=kept.register_modulus_wh,
-        returns_energy=kept.returns_energy,
-        without_bridge=kept.without_bridge,
-        rule_slot=kept.rule_slot,
+        **_meter_settings(settings),
     )
 
 
-@lru_cache(_KINDS)
-def _meter_settings(document: str) -> MeterSettings:
-    return _decode(_METER_SETTINGS, document, "meter settings")
+@lru_cache(_DISTINCT)
+def _meter_settings(document: str) -> Mapping[str, Any]:
+    """Return what a meter's ``settings`` say, by field of its plan."""
+    kept = _decode(_METER_SETTINGS, document, "meter settings")
+    return {kept_field.name: getattr(kept, kept_field.name) for kept_field in fields(kept)}
 
 
 def _encode(value: InstallationPlan | TariffVersion | Policy | MeterSettings) -> str:

@@ -54,7 +54,7 @@ def show_duration(milliseconds: int) -> str:
 def show_policy(policy: Policy, currency: str) -> dict[str, str]:
     """Return a policy by its keys in the site file."""
     maximum = policy.top_up_maximum
-    thresholds = ", ".join(show_amount(each, currency) for each in policy.low_credit)
+    thresholds = ", ".join(show_amount(threshold, currency) for threshold in policy.low_credit)
     return {
         "payment mode": policy.payment_mode.value,
         "restore": policy.restore.value,
@@ -81,7 +81,6 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
 
 
 def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
-    """Return the rules of credit by their keys in the site file."""
     lent, maximum = "none", credit.maximum_balance
     if credit.emergency_limit:
         limit = show_amount(credit.emergency_limit, currency)
@@ -98,7 +97,6 @@ def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
 
 
 def _show_exhausted(limit: LoadLimit | None) -> str:
-    """Return what follows when credit is used up."""
     return f"load limit {_show_limit(limit)}" if limit is not None else "cut"
 
 
@@ -136,7 +134,7 @@ def show_limits(limits: Limits) -> dict[str, str]:
 
 
 def show_without_bridge(policy: WithoutBridge) -> str:
-    """Return what a relay does without the bridge, in the site file's words."""
+    """Return what a relay does without the bridge, as the site file writes it."""
     return {WithoutBridge.LOCAL_CUT_OFF: "local cut-off"}.get(policy, policy.value)
 
 

@@ -1,16 +1,15 @@
-"""A tariff version in the words of the site file."""
+"""A tariff version as the site file writes it."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from meter_bridge.config.describe import show_amount
-from meter_bridge.config.tariff_words import TAX_BASES
+from meter_bridge.config.tariff_words import BLOCKS_APPLY, TAX_BASES
 from meter_bridge.core.energy import WH_PER_KWH
 from meter_bridge.core.tariff.bands import WEEKDAYS
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
-    BlockBandMeaning,
     BlockBasis,
     DemandCharge,
     DemandOf,
@@ -19,12 +18,8 @@ from meter_bridge.core.tariff.tariff import (
     TaxBase,
 )
 
-_MEANINGS: Final = {
-    BlockBandMeaning.POOLED_CHRONOLOGICAL: "to all bands in order of use",
-    BlockBandMeaning.POOLED_PRO_RATA: "to all bands in proportion",
-    BlockBandMeaning.LADDER_PER_BAND: "to each band",
-}
 _NAMES: Final = {base: name for name, base in TAX_BASES.items()}
+_BLOCKS_APPLY: Final = {meaning: words for words, meaning in BLOCKS_APPLY.items()}
 _KWH_PER_MWH: Final = 1000
 
 
@@ -47,7 +42,7 @@ def show_blocks(limits: Sequence[int]) -> tuple[str, ...]:
 
 
 def show_charges(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield name and words of everything that a version says besides its bands and prices."""
+    """Yield name and value of everything in a version besides its bands and prices."""
     yield from _blocks(version)
     yield from _fixed(version)
     yield from _units(version)
@@ -74,13 +69,13 @@ def show_changes(before: TariffVersion, after: TariffVersion) -> str:
         "source": (before.source, after.source),
     }
     old, new = dict(show_charges(before)), dict(show_charges(after))
-    found = [name for name, (was, now) in parts.items() if was != now]
-    found += [
+    changes = [name for name, (was, now) in parts.items() if was != now]
+    changes += [
         f"{name} {old.get(name, 'none')} → {new.get(name, 'none')}"
         for name in {**old, **new}
         if old.get(name) != new.get(name)
     ]
-    return ", ".join(found)
+    return ", ".join(changes)
 
 
 def _holidays(version: TariffVersion) -> tuple[object, ...]:
@@ -89,11 +84,10 @@ def _holidays(version: TariffVersion) -> tuple[object, ...]:
 
 
 def _blocks(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield what is said of blocks."""
     if any(ladder.limits for ladder in version.ladders):
         yield "blocks reset", _reset(version.block_period)
         if len(version.bands) > 1:
-            yield "blocks apply", _MEANINGS[version.meaning]
+            yield "blocks apply", _BLOCKS_APPLY[version.meaning]
     if version.history_periods:
         yield "block by", f"the mean of the last {version.history_periods} months"
     if version.basis is BlockBasis.PURCHASE_TIME:
@@ -111,7 +105,7 @@ def _fixed(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _units(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield what makes units cheaper."""
+    """Yield the lifeline and free units."""
     if version.lifeline is not None:
         named = zip(version.bands, version.lifeline.prices, strict=True)
         prices = [show_price(price, version.currency) for price in version.lifeline.prices]
@@ -125,7 +119,6 @@ def _units(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _reset(rule: PeriodRule) -> str:
-    """Return when blocks begin anew."""
     match rule.unit:
         case PeriodUnit.DAY:
             return "daily"
@@ -150,7 +143,6 @@ def show_percent(rate_ppm: int) -> str:
 
 
 def _tax(tax: Tax, currency: str) -> str:
-    """Return a tax, levy or rebate."""
     if tax.per_mwh:
         return f"{tax.kind}, {show_price(tax.per_mwh, currency)} per kWh"
     bases = [_NAMES[base] for base in TaxBase if base in tax.on]

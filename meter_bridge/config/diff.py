@@ -1,4 +1,4 @@
-"""What applying a site file changes, and what of it is refused."""
+"""Compares two plans: what applying a site file changes, and what is refused."""
 
 from meter_bridge.config.changes import (
     Action,
@@ -17,7 +17,7 @@ from meter_bridge.config.describe import show_amount, show_dates, show_policy
 from meter_bridge.config.diff_meters import check_claims, compare_meters
 from meter_bridge.config.diff_tariffs import (
     check_in_force,
-    check_turns,
+    check_tariff_changes,
     check_units,
     compare_tariffs,
     keep_holidays,
@@ -36,75 +36,75 @@ def compare(
     charged_versions: frozenset[str] = frozenset(),
     undo: frozenset[str] = frozenset(),
 ) -> Difference:
-    """Return what applying ``after`` changes at an instant, and what must keep it from being applied.
+    """Return what applying ``after`` changes at an instant, and what keeps it from being applied.
 
     ``charged_versions`` names tariff versions that the ledger refers to, also for accounts that are closed;
     they cannot change, whoever uses their site now. ``undo`` names the units and meters of which the file may
     undo what was changed while the bridge ran.
     """
     old = before or InstallationPlan("", ())
-    found = Findings()
+    findings = Findings()
     if before is not None:
-        found.change(Subject.INSTALLATION, "", "name", repr(old.name), repr(after.name))
-    _compare_sites(found, old, after)
-    compare_tariffs(found, old, after, now_ms, charged_versions)
-    closed = _compare_accounts(found, old, after)
-    compare_meters(found, old, after)
-    _check_ids(found, after)
-    check_in_force(found, after, now_ms)
-    check_turns(found, old, after, now_ms)
-    check_units(found, after)
-    check_claims(found, after)
-    _check_edits(found, old, undo)
-    return Difference(tuple(found.changes), tuple(found.refusals), tuple(found.warnings), closed)
+        findings.change(Subject.INSTALLATION, "", "name", repr(old.name), repr(after.name))
+    _compare_sites(findings, old, after)
+    compare_tariffs(findings, old, after, now_ms, charged_versions)
+    _compare_accounts(findings, old, after)
+    compare_meters(findings, old, after)
+    _check_ids(findings, after)
+    check_in_force(findings, after, now_ms)
+    check_tariff_changes(findings, old, after, now_ms)
+    check_units(findings, after)
+    check_claims(findings, after)
+    _check_edits(findings, old, undo)
+    return Difference(tuple(findings.changes), tuple(findings.refusals), tuple(findings.warnings))
 
 
-def _compare_sites(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+def _compare_sites(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
     before = {site.id: site for site in old.sites}
     for site in new.sites:
         known = before.pop(site.id, None)
         if known is None:
             text = f"site {site.id} {site.name!r} ({site.time_zone}, {site.currency})"
-            found.add(Subject.SITE, site.id, text)
+            findings.add(Subject.SITE, site.id, text)
             continue
-        found.change(Subject.SITE, site.id, "name", repr(known.name), repr(site.name))
-        _compare_fixed(found, known, site, "currency", known.currency, site.currency)
-        _compare_fixed(found, known, site, "time zone", known.time_zone, site.time_zone)
+        findings.change(Subject.SITE, site.id, "name", repr(known.name), repr(site.name))
+        _compare_fixed(findings, known, site, "currency", known.currency, site.currency)
+        _compare_fixed(findings, known, site, "time zone", known.time_zone, site.time_zone)
     for site in before.values():
-        found.remove(Subject.SITE, site.id, f"site {site.id} {site.name!r}")
+        findings.remove(Subject.SITE, site.id, f"site {site.id} {site.name!r}")
 
 
-def _compare_fixed(found: Findings, old: SitePlan, new: SitePlan, name: str, before: str, after: str) -> None:
-    """Note a change of what accounts are kept in, refused where there are any."""
-    found.change(Subject.SITE, new.id, name, before, after)
+def _compare_fixed(
+    findings: Findings, old: SitePlan, new: SitePlan, name: str, before: str, after: str
+) -> None:
+    """Record a change of the currency or time zone, refused where the site has accounts."""
+    findings.change(Subject.SITE, new.id, name, before, after)
     if before != after and old.accounts:
         message = f"the {name} of site {new.id} cannot change from {before} to {after}: it has accounts"
         remedy = f"keep {before}, or add a site with another id and move the units there under new ids"
-        found.refuse(RefusalCode.SITE_IN_USE, new.id, after, message, remedy)
+        findings.refuse(RefusalCode.SITE_IN_USE, new.id, after, message, remedy)
 
 
-def _compare_accounts(found: Findings, old: InstallationPlan, new: InstallationPlan) -> tuple[str, ...]:
-    """Note units that come, go and change; return the accounts that are closed."""
-    before = {each.plan.id: each for each in accounts(old)}
-    for each in accounts(new):
-        known = before.pop(each.plan.id, None)
+def _compare_accounts(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+    """Note units that are new, gone or changed."""
+    before = {account.plan.id: account for account in accounts(old)}
+    for account in accounts(new):
+        known = before.pop(account.plan.id, None)
         if known is None:
-            found.add(Subject.UNIT, each.plan.id, _show_new(each))
-            _warn_of_darkness(found, each.plan)
+            findings.add(Subject.UNIT, account.plan.id, _show_new(account))
+            _warn_of_cut(findings, account.plan)
         else:
-            _compare_account(found, known, each)
+            _compare_account(findings, known, account)
     for gone in before.values():
         text = f"unit {gone.plan.id} {gone.plan.name!r}: its account is closed"
-        found.remove(Subject.UNIT, gone.plan.id, text)
-        found.warnings.append(
-            f"The account of {gone.plan.id} {gone.plan.name!r} is closed: it is charged no more,"
-            " takes no top-up, and its balance stays on record."
+        findings.remove(Subject.UNIT, gone.plan.id, text)
+        findings.warnings.append(
+            f"The account of {gone.plan.id} {gone.plan.name!r} is closed: it is no longer charged,"
+            " accepts no top-ups, and its balance stays on record."
         )
-    return tuple(before)
 
 
 def _show_new(new: Placed[AccountPlan]) -> str:
-    """Return what is said of a unit that is new."""
     text = f"unit {new.plan.id} {new.plan.name!r} at {new.site.id}"
     text += "".join(f", tariff {supply.tariff_id}" for supply in new.plan.supplies)
     if new.plan.opening_credit:
@@ -112,58 +112,58 @@ def _show_new(new: Placed[AccountPlan]) -> str:
     return text
 
 
-def _warn_of_darkness(found: Findings, new: AccountPlan) -> None:
-    """Note that a new unit begins with its supply cut (docs/decisions/0010)."""
+def _warn_of_cut(findings: Findings, new: AccountPlan) -> None:
+    """Warn that a new unit starts with its supply cut (docs/decisions/0010)."""
     policy = new.policy
     cuttable = policy.payment_mode is PaymentMode.PREPAYMENT and not policy.never_cut
     if cuttable and not new.opening_credit:
-        found.warnings.append(
+        findings.warnings.append(
             f"{new.id} {new.name!r} has no opening credit: unless its account has credit from before,"
             " its supply is cut until the first top-up."
         )
 
 
-def _compare_account(found: Findings, old: Placed[AccountPlan], new: Placed[AccountPlan]) -> None:
+def _compare_account(findings: Findings, old: Placed[AccountPlan], new: Placed[AccountPlan]) -> None:
     account_id = new.plan.id
     if old.site.id != new.site.id:
         message = f"unit {account_id} cannot move from site {old.site.id} to {new.site.id}"
         remedy = "close it and add a unit with another id there"
-        found.refuse(RefusalCode.UNIT_AT_OTHER_SITE, account_id, new.site.id, message, remedy)
-    found.change(Subject.UNIT, account_id, "name", repr(old.plan.name), repr(new.plan.name))
-    found.change(
+        findings.refuse(RefusalCode.UNIT_AT_OTHER_SITE, account_id, new.site.id, message, remedy)
+    findings.change(Subject.UNIT, account_id, "name", repr(old.plan.name), repr(new.plan.name))
+    findings.change(
         Subject.UNIT, account_id, "customer", old.plan.customer or "none", new.plan.customer or "none"
     )
     before = show_policy(old.plan.policy, old.site.currency)
     for name, value in show_policy(new.plan.policy, new.site.currency).items():
-        found.change(Subject.UNIT, account_id, name, before[name], value)
-    known, now = ({*each.plan.policy.friendly_hours.holidays} for each in (old, new))
-    found.change(
+        findings.change(Subject.UNIT, account_id, name, before[name], value)
+    known, now = ({*account.plan.policy.friendly_hours.holidays} for account in (old, new))
+    findings.change(
         Subject.UNIT, account_id, "public holidays", show_dates(known - now, 5), show_dates(now - known, 5)
     )
     if old.plan.opening_credit != new.plan.opening_credit:
-        found.warnings.append(
+        findings.warnings.append(
             f"The opening credit of {account_id} counts only when a unit is first applied;"
             " its change does nothing."
         )
-    _compare_supplies(found, old.plan, new.plan)
+    _compare_supplies(findings, old.plan, new.plan)
 
 
-def _compare_supplies(found: Findings, old: AccountPlan, new: AccountPlan) -> None:
+def _compare_supplies(findings: Findings, old: AccountPlan, new: AccountPlan) -> None:
     before = {supply.id: supply for supply in old.supplies}
     for supply in new.supplies:
         known = before.pop(supply.id, None)
         if known is None:
-            found.add(Subject.SUPPLY, supply.id, f"supply {supply.id}, tariff {supply.tariff_id}")
+            findings.add(Subject.SUPPLY, supply.id, f"supply {supply.id}, tariff {supply.tariff_id}")
         else:
-            found.change(Subject.UNIT, new.id, "tariff", known.tariff_id, supply.tariff_id)
+            findings.change(Subject.UNIT, new.id, "tariff", known.tariff_id, supply.tariff_id)
     for supply in before.values():
-        found.remove(Subject.SUPPLY, supply.id, f"supply {supply.id}")
+        findings.remove(Subject.SUPPLY, supply.id, f"supply {supply.id}")
 
 
-def _check_edits(found: Findings, old: InstallationPlan, undo: frozenset[str]) -> None:
-    """Refuse to undo what was changed while the bridge ran, unless that is asked for."""
+def _check_edits(findings: Findings, old: InstallationPlan, undo: frozenset[str]) -> None:
+    """Refuse to undo what was changed while the bridge ran, unless ``undo`` names it."""
     edits = {(edit.subject, edit.id, edit.key): edit for edit in old.edits}
-    for change in list(found.changes):
+    for change in list(findings.changes):
         edit = edits.get((change.subject.value, change.id, change.field or ""))
         if edit is None or change.id in undo:
             continue
@@ -172,20 +172,22 @@ def _check_edits(found: Findings, old: InstallationPlan, undo: frozenset[str]) -
             f" and the file says {change.after}"
         )
         remedy = f"write {change.before} in the file, or apply with --undo {change.id}"
-        found.refuse(RefusalCode.EDITED_SINCE, change.id, change.after or "", message, remedy)
+        findings.refuse(RefusalCode.EDITED_SINCE, change.id, change.after or "", message, remedy)
 
 
-def _check_ids(found: Findings, plan: InstallationPlan) -> None:
-    """Refuse an id that stands for two things."""
+def _check_ids(findings: Findings, plan: InstallationPlan) -> None:
+    """Refuse an id that two objects have."""
     named = [
         *((Subject.SITE, site.id) for site in plan.sites),
-        *((Subject.TARIFF, each.plan.id) for each in tariffs(plan)),
-        *((Subject.UNIT, each.plan.id) for each in accounts(plan)),
+        *((Subject.TARIFF, tariff.plan.id) for tariff in tariffs(plan)),
+        *((Subject.UNIT, account.plan.id) for account in accounts(plan)),
         *((Subject.METER, meter.id) for meter in meters(plan)),
     ]
     seen: set[tuple[Subject, str]] = set()
     for subject, object_id in named:
         if (subject, object_id) in seen:
             message = f"two {subject}s have the id {object_id}"
-            found.refuse(RefusalCode.ID_TWICE, object_id, object_id, message, "give one of them another id")
+            findings.refuse(
+                RefusalCode.ID_TWICE, object_id, object_id, message, "give one of them another id"
+            )
         seen.add((subject, object_id))

@@ -1,4 +1,4 @@
-"""What changes in meters, and who claims them."""
+"""Compares the meters of two plans, and refuses registers and relays that are used twice."""
 
 from meter_bridge.config.changes import Findings, RefusalCode, Subject, accounts, meters
 from meter_bridge.config.describe import show_limits, show_without_bridge
@@ -6,8 +6,8 @@ from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.energy import format_kwh
 
 
-def compare_meters(found: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
-    """Note meters that come, go and change; one that moves to another unit leaves and is assigned anew."""
+def compare_meters(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+    """Record meters that are new, gone or changed; one that moves to another unit is removed and added."""
     before = {meter.id: meter for meter in meters(old)}
     came_from = {meter.energy_address: meter.id for meter in before.values()}
     after = {meter.id: meter for meter in meters(new)}
@@ -16,30 +16,30 @@ def compare_meters(found: Findings, old: InstallationPlan, new: InstallationPlan
         if meter.id not in after:
             to = went_to.get(meter.energy_address)
             moved = f", assigned to {to}" if to else ""
-            found.remove(Subject.METER, meter.id, f"meter {meter.id} ({meter.energy_address}){moved}")
+            findings.remove(Subject.METER, meter.id, f"meter {meter.id} ({meter.energy_address}){moved}")
     for meter in after.values():
         known = before.get(meter.id)
         if known is None:
             origin = came_from.get(meter.energy_address)
             moved = f", until now {origin}" if origin else ""
-            found.add(Subject.METER, meter.id, f"meter {meter.id} ({meter.energy_address}){moved}")
+            findings.add(Subject.METER, meter.id, f"meter {meter.id} ({meter.energy_address}){moved}")
         else:
-            _compare_meter(found, known, meter)
+            _compare_meter(findings, known, meter)
 
 
-def _compare_meter(found: Findings, old: MeterPlan, new: MeterPlan) -> None:
-    before, after = _show_meter(old), _show_meter(new)
+def _compare_meter(findings: Findings, old: MeterPlan, new: MeterPlan) -> None:
+    before, after = show_meter(old), show_meter(new)
     for name, value in after.items():
-        found.change(Subject.METER, new.id, name, before[name], value)
+        findings.change(Subject.METER, new.id, name, before[name], value)
     if old.energy_address != new.energy_address:
-        found.warnings.append(
+        findings.warnings.append(
             f"Meter {new.id} is another device from now on: charging starts at the first reading"
             " of its register."
         )
 
 
-def _show_meter(meter: MeterPlan) -> dict[str, str]:
-    """Return what a meter is told, by its key in the site file."""
+def show_meter(meter: MeterPlan) -> dict[str, str]:
+    """Return the settings of a meter by their keys in the site file."""
     return {
         "name": repr(meter.name),
         "address": meter.energy_address,
@@ -58,19 +58,21 @@ def _show_meter(meter: MeterPlan) -> dict[str, str]:
     }
 
 
-def check_claims(found: Findings, plan: InstallationPlan) -> None:
+def check_claims(findings: Findings, plan: InstallationPlan) -> None:
     """Refuse energy that two meters would charge, and relays that would cut two units."""
     registers: dict[str, str] = {}
     relays: dict[str, str] = {}
-    for each in accounts(plan):
-        for meter in (meter for supply in each.plan.supplies for meter in supply.meters):
-            _claim(found, registers, meter.energy_address, meter.id)
+    for account in accounts(plan):
+        for meter in (meter for supply in account.plan.supplies for meter in supply.meters):
+            _claim(findings, registers, meter.energy_address, meter.id)
             if meter.relay_address is not None:
-                _claim(found, relays, meter.relay_address, each.plan.id)
+                _claim(findings, relays, meter.relay_address, account.plan.id)
 
 
-def _claim(found: Findings, claims: dict[str, str], address: str, claimant: str) -> None:
+def _claim(findings: Findings, claims: dict[str, str], address: str, claimant: str) -> None:
     owner = claims.setdefault(address, claimant)
     if owner != claimant:
         message = f"{address} is claimed by {owner} and by {claimant}"
-        found.refuse(RefusalCode.METER_CLAIMED_TWICE, claimant, address, message, "leave it to one of them")
+        findings.refuse(
+            RefusalCode.METER_CLAIMED_TWICE, claimant, address, message, "assign it to one of them"
+        )

@@ -1,6 +1,6 @@
 """Public holidays by country and region, from the ``holidays`` library.
 
-What is resolved is stored with what uses it, so that a newer library changes nothing by itself.
+The dates are stored with what uses them, so that a newer library changes nothing by itself.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from holidays import country_holidays
 from holidays.registry import COUNTRIES
 
 from meter_bridge.config.nearest import nearest, suggest
-from meter_bridge.config.scalars import Wrong
+from meter_bridge.config.problems import invalid
 
 FIRST_YEAR: Final = 2025
 LAST_YEAR: Final = 2045
-"""Years that are resolved where nothing says for which."""
+"""Years that are resolved for the friendly hours of a site."""
 
 _CODES: Final[Mapping[str, str]] = {entry[0]: entry[1] for entry in COUNTRIES.values()}
 """ISO 3166-1 codes with two letters, by the country's name in one word, such as ``SouthAfrica``."""
@@ -25,7 +25,7 @@ _CODES: Final[Mapping[str, str]] = {entry[0]: entry[1] for entry in COUNTRIES.va
 def resolve(
     country: str, region: str | None, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR
 ) -> tuple[date, ...]:
-    """Return the public holidays of a country or region in order; raises ``Wrong`` for one that is unknown.
+    """Return the public holidays of a country or region in order; raises ``InvalidValueError``.
 
     ``country`` is its ISO 3166-1 code with two letters, ``region`` its ISO 3166-2 code without the country.
     """
@@ -34,13 +34,15 @@ def resolve(
 
 
 def check(country: str, region: str | None) -> None:
-    """Raise ``Wrong`` where a country or its region is unknown, with the one that was probably meant."""
+    """Raise ``InvalidValueError`` where a country or its region is unknown, with the one probably meant."""
     if country not in _CODES.values():
-        raise Wrong(f"{country!r} is not a country whose holidays are known", _meant_country(country))
+        raise invalid(f"{country!r} is not a country whose holidays are known", _meant_country(country))
     regions = _regions(country)
     if region is not None and region not in regions:
-        remedy = suggest(region, regions) if regions else "take region away: its holidays are the country's"
-        raise Wrong(f"{region!r} is not a region of {country}", remedy)
+        remedy = (
+            suggest(region, regions) if regions else "remove region: its holidays are those of the country"
+        )
+        raise invalid(f"{region!r} is not a region of {country}", remedy)
 
 
 def _meant_country(written: str) -> str:
@@ -52,11 +54,10 @@ def _meant_country(written: str) -> str:
 
 @lru_cache(maxsize=64)
 def _regions(country: str) -> tuple[str, ...]:
-    """Return the regions of a country that have holidays of their own."""
     return country_holidays(country).subdivisions
 
 
 @lru_cache(maxsize=64)
 def _resolve(country: str, region: str | None, first_year: int, last_year: int) -> tuple[date, ...]:
-    found = country_holidays(country, subdiv=region, years=range(first_year, last_year + 1))
-    return tuple(sorted(day for day in found if first_year <= day.year <= last_year))
+    days = country_holidays(country, subdiv=region, years=range(first_year, last_year + 1))
+    return tuple(sorted(day for day in days if first_year <= day.year <= last_year))

@@ -1,4 +1,4 @@
-"""The nearest known word, for messages that say how to mend a slip."""
+"""The nearest known word, for messages about a misspelt one."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -10,18 +10,18 @@ _SIMILAR: Final = 0.6
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Return the known word that was probably meant; case, dashes and underscores do not count."""
-    plain = {_plain(each): each for each in known}
-    found = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
-    return plain[found[0]] if found else None
+    plain = {_plain(candidate): candidate for candidate in known}
+    matches = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
+    return plain[matches[0]] if matches else None
 
 
-def suggest(word: str, known: Collection[str]) -> str:
-    """Return the remedy for an unknown word: the nearest known one, or all of them."""
-    found = nearest(word, known)
-    if found is not None:
-        return f"did you mean {found!r}?"
+def suggest(word: str, known: Collection[str], otherwise: str = "") -> str:
+    """Return the remedy for an unknown word: the nearest known one, or else ``otherwise`` or all of them."""
+    probable = nearest(word, known)
+    if probable is not None:
+        return f"did you mean {probable!r}?"
     listed = ", ".join(sorted(known)[:MAX_LISTED])
-    return f"write one of {listed}" if listed else "there is none yet; add it first"
+    return otherwise or (f"write one of {listed}" if listed else "there are none yet; add one first")
 
 
 def _plain(word: str) -> str:

@@ -1,6 +1,6 @@
-"""A site file after validation: what there is to be, in the core's own types."""
+"""The plan that a valid site file gives, in the core's own types."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from meter_bridge.core.supply.alerts import Limits
@@ -25,13 +25,13 @@ class MeterPlan:
     rating_w: int = DEFAULT_RATING_W
     limits: Limits = field(default_factory=Limits)
     host: str | None = None
-    """Host name or address of a meter that is spoken to without a broker."""
+    """Host name or address of a meter that is reached without a broker."""
     password_env: str | None = None
     """Environment variable that holds the device's password."""
     offline_after_s: int = 900
     """Silence after which a meter counts as offline."""
     register_modulus_wh: int | None = None
-    """Where the register begins again at zero; None where nobody said."""
+    """Where the register starts again at zero; None where it is not known."""
     returns_energy: bool = False
     """Energy that flows back (solar) is expected here and no sign of tampering."""
     without_bridge: WithoutBridge = WithoutBridge.HOLD
@@ -85,7 +85,7 @@ class SitePlan:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
-    """A value that somebody changed while the bridge ran; no site file undoes it unless told so."""
+    """A value that somebody changed while the bridge ran; a site file undoes it only with ``--undo``."""
 
     subject: str
     """``unit`` or ``meter``."""
@@ -117,23 +117,22 @@ def with_policy(plan: InstallationPlan, account_id: str, policy: Policy) -> Inst
     def changed(account: AccountPlan) -> AccountPlan:
         return replace(account, policy=policy) if account.id == account_id else account
 
-    return replace(
-        plan,
-        sites=tuple(replace(site, accounts=tuple(map(changed, site.accounts))) for site in plan.sites),
-    )
+    return _with_accounts(plan, changed)
 
 
 def with_meter(plan: InstallationPlan, meter: MeterPlan) -> InstallationPlan:
     """Return the plan with another one for the meter of the same id."""
 
     def changed(supply: SupplyPlan) -> SupplyPlan:
-        meters = tuple(meter if each.id == meter.id else each for each in supply.meters)
-        return replace(supply, meters=meters)
+        return replace(
+            supply, meters=tuple(meter if known.id == meter.id else known for known in supply.meters)
+        )
 
-    def of_account(account: AccountPlan) -> AccountPlan:
-        return replace(account, supplies=tuple(map(changed, account.supplies)))
-
-    return replace(
-        plan,
-        sites=tuple(replace(site, accounts=tuple(map(of_account, site.accounts))) for site in plan.sites),
+    return _with_accounts(
+        plan, lambda account: replace(account, supplies=tuple(map(changed, account.supplies)))
     )
+
+
+def _with_accounts(plan: InstallationPlan, changed: Callable[[AccountPlan], AccountPlan]) -> InstallationPlan:
+    sites = (replace(site, accounts=tuple(map(changed, site.accounts))) for site in plan.sites)
+    return replace(plan, sites=tuple(sites))

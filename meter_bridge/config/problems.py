@@ -1,14 +1,17 @@
-"""What can be wrong with a site file, each with its place and the way to mend it."""
+"""Problems of a site file, each with its place and its remedy."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+type Path = tuple[str | int, ...]
+"""Keys and positions that lead to a place in the file."""
 
 MAX_SHOWN: Final = 50
 """Problems that the error's text lists; ``problems`` holds all."""
 MAX_PROBLEMS: Final = 1000
-"""Problems after which reading ends: such a file is something else."""
+"""Problems after which reading ends: such a file is not a site file."""
 VALUE_LENGTH: Final = 80
 
 
@@ -16,7 +19,7 @@ class ProblemCode(StrEnum):
     """What kind of mistake it is; stable, for programs."""
 
     NOT_READABLE = "not_readable"
-    """The text is no YAML, or holds what is not allowed in it."""
+    """The text is not YAML, or contains something that is not allowed in it."""
     UNKNOWN_KEY = "unknown_key"
     MISSING_KEY = "missing_key"
     SECRET_IN_FILE = "secret_in_file"  # noqa: S105 - a code, not a secret
@@ -32,7 +35,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SiteProblem:
-    """One mistake: where it stands, what is wrong and what would be right. Lines and columns count from 1."""
+    """One problem: its place, what is wrong, and the remedy. Lines and columns count from 1."""
 
     line: int
     column: int
@@ -48,6 +51,39 @@ class SiteProblem:
         place = f"line {self.line}, column {self.column}"
         name = f", {self.field}" if self.field else ""
         return f"{place}{name}: {self.message}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a value, and where within it."""
+
+    message: str
+    remedy: str
+    code: ProblemCode = ProblemCode.WRONG_VALUE
+    path: Path = ()
+
+
+class InvalidValueError(ValueError):
+    """A value that cannot be accepted, with all of its mistakes, of which there is at least one."""
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        """Take the mistakes, of which the first is the message."""
+        super().__init__(mistakes[0].message)
+        self.mistakes = mistakes
+
+    @property
+    def remedy(self) -> str:
+        """Return how to correct the first mistake."""
+        return self.mistakes[0].remedy
+
+    def within(self, step: str | int) -> tuple[Mistake, ...]:
+        """Return the mistakes as those of the value that holds this one under a key or at a position."""
+        return tuple(replace(mistake, path=(step, *mistake.path)) for mistake in self.mistakes)
+
+
+def invalid(message: str, remedy: str) -> InvalidValueError:
+    """Return the error for a value with a single mistake."""
+    return InvalidValueError(Mistake(message, remedy))
 
 
 class SiteFileError(ValueError):

@@ -1,18 +1,16 @@
 """From a written unit to its account, with supply policy and meters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from meter_bridge.config.amounts import amount
-from meter_bridge.config.credit import read_credit
-from meter_bridge.config.meters import Around, read_meter
+from meter_bridge.config.meters import UnitContext, read_meter
 from meter_bridge.config.nearest import suggest
+from meter_bridge.config.node import Node
+from meter_bridge.config.parts import narrowed
 from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
-from meter_bridge.config.reading import Reading
-from meter_bridge.config.shapes import UNIT, PolicyDraft, UnitDraft
-from meter_bridge.config.supply_shapes import LOAD_RULE
-from meter_bridge.config.yaml_text import Path
+from meter_bridge.config.site_parts import DefaultsPart, MeterDefaultsPart, UnitPart
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
@@ -24,10 +22,10 @@ ELECTRICITY = "electricity"
 
 
 @dataclass(frozen=True, slots=True)
-class SiteAround:
+class SiteContext:
     """What a unit takes from its site."""
 
-    path: Path
+    node: Node
     currency: str | None
     """None where the site's own is wrong: amounts are then not checked."""
     voltage_mv: int
@@ -35,215 +33,133 @@ class SiteAround:
     holidays: tuple[date, ...] | None
     """Public holidays; none where the site names no country, None where it names a wrong one."""
     contracted: frozenset[str]
-    """Those of them that charge the contracted load."""
-    defaults: PolicyDraft | None
+    """Those of the tariffs that charge the contracted load."""
+    defaults: DefaultsPart | None
     """None where the site's own are wrong, so that what a unit lacks may stand in them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A unit's keys with those of the defaults beneath, and the place of each."""
+class _Unit:
+    """A unit's keys, with those of the defaults beneath, and the place of each."""
 
-    reading: Reading
-    path: Path
-    site: SiteAround
-    draft: PolicyDraft
+    node: Node
+    site: SiteContext
+    part: UnitPart
 
-    def at(self, key: str) -> Path:
+    def at(self, key: str) -> Node:
         """Return where a key was written: in the unit or in the defaults."""
-        own = (*self.path, key)
-        return own if self.reading.document.get(own) is not None else (*self.site.path, "defaults", key)
+        own = self.node.at(key)
+        return own if own.data is not None else self.site.node.at("defaults", key)
 
 
-def read_unit(reading: Reading, path: Path, site: SiteAround) -> AccountPlan | None:
-    """Return the unit at a path, or None after reporting what is wrong."""
-    unit_id = str(path[-1])
-    draft = reading.part(UNIT, path)
-    name = (draft or UnitDraft()).get("name", unit_id)
-    around = Around(unit_id, name, site.voltage_mv, (draft or UnitDraft(), site.defaults or PolicyDraft()))
-    meters = _meters(reading, path, around)
-    if draft is None:
+def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
+    """Return the unit at a place, or None after reporting what is wrong."""
+    part = node.part(UnitPart, site.currency, inherited=site.defaults)
+    name = (part and part.name) or node.name
+    inherited = narrowed(MeterDefaultsPart, part or site.defaults or MeterDefaultsPart())
+    meters = _meters(node, UnitContext(node.name, name, site.voltage_mv, inherited))
+    if part is None:
         return None
-    merged = PolicyDraft()
-    merged.update(site.defaults or PolicyDraft())
-    merged.update(draft)
-    source = _Source(reading, path, site, merged)
-    tariff_id, policy = _tariff_id(source), _policy(source)
-    opening = _opening_credit(source, draft)
+    unit = _Unit(node, site, part)
+    tariff_id, policy = _tariff_id(unit), _policy(unit)
     if tariff_id is None or policy is None or not meters:
         return None
-    if not _check_can_cut(source, policy, meters) or not _check_protections(source, policy, meters):
+    if not _check_can_cut(unit, policy, meters) or not _check_protections(unit, policy, meters):
         return None
-    supply = SupplyPlan(f"{unit_id}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
-    return AccountPlan(unit_id, name, draft.get("customer"), policy, (supply,), opening)
+    supply = SupplyPlan(f"{node.name}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
+    return AccountPlan(node.name, name, part.customer, policy, (supply,), part.opening_credit)
 
 
-def _meters(reading: Reading, path: Path, around: Around) -> tuple[MeterPlan, ...]:
-    """Return the meters of a unit; none where one of them is wrong."""
-    steps = [(*path, "meters", index) for index in range(reading.count((*path, "meters")))]
-    found = [read_meter(reading, step, around) for step in steps]
+def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
+    """Return the meters of a unit, or none after reporting what is wrong with one of them."""
+    items = node.at("meters").items()
+    meters = [read_meter(item, context) for item in items]
     seen: set[str] = set()
-    for step, meter in zip(steps, found, strict=True):
+    for item, meter in zip(items, meters, strict=True):
         if meter is not None and meter.id in seen:
             name = meter.id.rpartition("/")[2]
-            message = f"two meters of {around.unit_id} have the id {name!r}"
-            reading.add(step, message, "give each of them an id of its own, such as id: geyser")
+            message = f"two meters of {context.unit_id} have the id {name!r}"
+            item.report(message, "give each of them its own id, such as id: geyser")
         seen.add(meter.id if meter else "")
-    return tuple(meter for meter in found if meter is not None) if all(found) else ()
+    return tuple(meter for meter in meters if meter is not None) if all(meters) else ()
 
 
-def _tariff_id(source: _Source) -> str | None:
+def _tariff_id(unit: _Unit) -> str | None:
     """Return the tariff of a unit, or None after reporting that there is none."""
-    found = source.draft.get("tariff")
-    known = source.site.tariff_ids
-    if found is None and source.site.defaults is not None:
+    tariff_id, known = unit.part.tariff, unit.site.tariff_ids
+    if tariff_id is None and unit.site.defaults is not None:
         remedy = "add tariff: and the id of a tariff, here or in defaults"
-        source.reading.add(source.path, "'tariff' is missing", remedy, key=True)
-    elif found is not None and found not in known:
-        message = f"there is no tariff {found!r} at this site"
-        source.reading.add(source.at("tariff"), message, suggest(found, known))
-    elif found in source.site.contracted and "contracted load" not in source.draft:
-        message = f"tariff {found!r} charges the contracted load, and this unit has none"
-        source.reading.add(source.path, message, "add contracted load: 2 kW, for example", key=True)
-    return found if found in known else None
+        unit.node.report("'tariff' is missing", remedy, key=True)
+    elif tariff_id is not None and tariff_id not in known:
+        unit.at("tariff").report(f"there is no tariff {tariff_id!r} at this site", suggest(tariff_id, known))
+    elif tariff_id in unit.site.contracted and "contracted load" not in unit.part.written:
+        message = f"tariff {tariff_id!r} charges the contracted load, and this unit has none"
+        unit.node.report(message, "add contracted load: 2 kW, for example", key=True)
+    return tariff_id if tariff_id in known else None
 
 
-def _policy(source: _Source) -> Policy | None:
+def _policy(unit: _Unit) -> Policy | None:
     """Return the supply policy of a unit, or None after reporting what is wrong."""
-    if source.site.currency is None:
+    if unit.site.currency is None:
         return None
-    before = len(source.reading.problems)
-    draft, standard = source.draft, Policy()
-    maximum = draft.get("maximum top-up")
+    problems, part = len(unit.node.problems), unit.part
     policy = Policy(
-        payment_mode=draft.get("payment mode", standard.payment_mode),
-        restore=draft.get("restore", standard.restore),
-        never_cut=draft.get("never cut", standard.never_cut),
-        minimum_to_restore=_amount(source, "minimum to restore", draft.get("minimum to restore", "0")),
-        low_credit=_low_credit(source),
-        low_credit_hysteresis=_amount(
-            source, "low credit hysteresis", draft.get("low credit hysteresis", "0")
-        ),
-        friendly_hours=_friendly_hours(source),
-        warning_ms=_milliseconds(draft.get("warning before cut", standard.warning_ms // 1000)),
-        load_limit=_load_limit(source),
-        power_limit=_power_limit(source),
-        building_meter=draft.get("building meter", False),
-        days_left=draft.get("days left") or 0,
-        switchings_per_day=draft.get("credit switchings per day", standard.switchings_per_day),
-        protections=draft.get("protect", standard.protections),
-        contracted_w=draft.get("contracted load", standard.contracted_w),
-        free_units=draft.get("free units", standard.free_units),
-        top_up_minimum=max(1, _amount(source, "minimum top-up", draft.get("minimum top-up", "0"))),
-        top_up_maximum=None if maximum is None else _amount(source, "maximum top-up", maximum),
-        credit=_credit(source),
+        payment_mode=part.payment_mode,
+        restore=part.restore,
+        never_cut=part.never_cut,
+        minimum_to_restore=part.minimum_to_restore,
+        low_credit=_low_credit(unit),
+        low_credit_hysteresis=part.low_credit_hysteresis,
+        friendly_hours=_friendly_hours(unit),
+        warning_ms=part.warning_before_cut,
+        load_limit=_load_limit(part.when_exhausted, part),
+        power_limit=_load_limit(part.power_limit, part),
+        building_meter=part.building_meter,
+        days_left=part.days_left,
+        switchings_per_day=part.credit_switchings_per_day,
+        protections=part.protect,
+        contracted_w=part.contracted_load,
+        free_units=part.free_units,
+        top_up_minimum=max(1, part.minimum_top_up),
+        top_up_maximum=part.maximum_top_up,
+        credit=_credit(part),
     )
-    _check_policy(source, policy)
-    return policy if len(source.reading.problems) == before else None
+    _check_limits(unit)
+    _check_credit(unit, policy.credit)
+    _check_top_ups(unit, policy)
+    return policy if len(unit.node.problems) == problems else None
 
 
-def _friendly_hours(source: _Source) -> FriendlyHours:
-    """Return the non-disconnection calendar, or none after reporting what is wrong with it."""
-    windows, holidays = source.draft.get("friendly hours", ()), source.site.holidays
+def _low_credit(unit: _Unit) -> tuple[int, ...]:
+    """Return the warning thresholds, highest first, whatever their order in the file."""
+    thresholds = unit.part.low_credit
+    for index, threshold in enumerate(thresholds):
+        if threshold in thresholds[:index]:
+            at = unit.at("low credit").at(index)
+            at.report(f"threshold {at.data} is written twice", "keep one of them")
+    return tuple(sorted(thresholds, reverse=True))
+
+
+def _friendly_hours(unit: _Unit) -> FriendlyHours:
+    """Return the friendly hours, or none after reporting what is wrong with them."""
+    windows, holidays, grace_ms = unit.part.friendly_hours, unit.site.holidays, unit.part.grace
     named = any(HOLIDAY in window.days and window.days != EVERY_DAY for window in windows)
+    at = unit.at("friendly hours")
     if named and holidays == ():
         message = "friendly hours name holidays, and the site does not say whose"
-        source.reading.add(source.at("friendly hours"), message, "add holidays: ZA to the site", key=True)
-    grace_ms = _milliseconds(source.draft.get("grace"))
+        at.report(message, "add holidays: ZA to the site", key=True)
     if grace_ms > LONGEST_GRACE_MS:
-        source.reading.add(source.at("grace"), "a grace is at most a day", "write 24 h or less")
-    return FriendlyHours(
-        windows,
-        holidays if named and holidays else (),
-        tuple(sorted(set(source.draft.get("friendly dates", ())))),
-        grace_ms,
-    )
-
-
-def _credit(source: _Source) -> CreditPolicy:
-    """Return the rules of credit."""
-    currency = source.site.currency or ""
-
-    def read(place: Path, written: str) -> int:
-        return amount(source.reading, (*source.at(str(place[0])), *place[1:]), written, currency)
-
-    def report(key: str, message: str, remedy: str) -> None:
-        source.reading.add(source.at(key), message, remedy, key=True)
-
-    return read_credit(source.draft, read, report)
-
-
-def _milliseconds(seconds: int | None) -> int:
-    """Return a time span in milliseconds, 0 where there is none."""
-    return (seconds or 0) * 1000
-
-
-def _load_limit(source: _Source) -> LoadLimit | None:
-    """Return the limit of a supply without credit, or None where it is cut."""
-    limit_mw, always_mw = source.draft.get("when exhausted"), source.draft.get("power limit")
-    own = source.reading.document.get((*source.path, "load limit"))
-    if limit_mw is None and always_mw is None and own is not None:
-        message = (
-            "a load limit holds only where used-up credit limits the load, or where it always is limited"
-        )
-        remedy = "add when exhausted: load limit 500 W, or power limit: 3 kW"
-        source.reading.add(source.at("load limit"), message, remedy, key=True)
-    if limit_mw is not None and always_mw is not None and limit_mw > always_mw:
-        message = "a supply without credit may use more than it ever may"
-        source.reading.add(source.at("when exhausted"), message, "lower it, or raise power limit:")
-    return None if limit_mw is None else LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
-
-
-def _power_limit(source: _Source) -> LoadLimit | None:
-    """Return the limit that a supply always has, or None."""
-    limit_mw = source.draft.get("power limit")
-    return None if limit_mw is None else LoadLimit(limit_mw, source.draft.get("load limit", LOAD_RULE))
-
-
-def _amount(source: _Source, key: str, written: str) -> int:
-    return amount(source.reading, source.at(key), written, source.site.currency or "")
-
-
-def _opening_credit(source: _Source, draft: UnitDraft) -> int:
-    return (
-        0
-        if source.site.currency is None
-        else _amount(source, "opening credit", draft.get("opening credit", "0"))
-    )
-
-
-def _low_credit(source: _Source) -> tuple[int, ...]:
-    """Return the warning thresholds, highest first, whatever their order in the file."""
-    at, currency = source.at("low credit"), source.site.currency or ""
-    written = source.draft.get("low credit", ())
-    found = [amount(source.reading, (*at, index), text, currency) for index, text in enumerate(written)]
-    for index, threshold in enumerate(found):
-        if threshold in found[:index]:
-            source.reading.add(
-                (*at, index), f"threshold {written[index]} is written twice", "keep one of them"
-            )
-    return tuple(sorted(found, reverse=True))
-
-
-def _check_policy(source: _Source, policy: Policy) -> None:
-    """Report rules that contradict each other."""
-    if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
-        message = "the largest top-up is below the smallest"
-        source.reading.add(source.at("maximum top-up"), message, "raise it, or lower minimum top-up")
-    largest = policy.credit.maximum_balance
-    if largest and largest < policy.top_up_minimum:
-        message = "no top-up is possible: the smallest one is above the maximum balance"
-        source.reading.add(source.at("maximum balance"), message, "raise it, or lower minimum top-up")
-    if _whole_week(policy.friendly_hours.windows):
+        unit.at("grace").report("a grace period is at most a day", "write 24 h or less")
+    if _whole_week(windows):
         message = "friendly hours cover the whole week: supply would never be cut"
-        source.reading.add(
-            source.at("friendly hours"), message, "write never cut: yes if that is meant", key=True
-        )
+        at.report(message, "write never cut: yes if that is what you want", key=True)
+    dates = tuple(sorted(set(unit.part.friendly_dates)))
+    return FriendlyHours(windows, holidays if named and holidays else (), dates, grace_ms)
 
 
 @lru_cache(maxsize=256)
 def _whole_week(windows: tuple[Window, ...]) -> bool:
-    """Say whether windows leave no minute of the week."""
+    """Return whether windows leave no minute of the week."""
     covered: set[int] = set()
     for window in windows:
         length = (window.end - window.start) % MINUTES_PER_DAY or MINUTES_PER_DAY
@@ -253,8 +169,62 @@ def _whole_week(windows: tuple[Window, ...]) -> bool:
     return len(covered) == 7 * MINUTES_PER_DAY
 
 
-def _check_can_cut(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...]) -> bool:
-    """Report a unit that pays first and yet has nothing that could cut it."""
+def _load_limit(limit_mw: int | None, part: UnitPart) -> LoadLimit | None:
+    """Return a limit of the load with its rule, or None where there is none."""
+    return None if limit_mw is None else LoadLimit(limit_mw, part.load_limit)
+
+
+def _check_limits(unit: _Unit) -> None:
+    """Report limits of the load that contradict each other."""
+    exhausted_mw, always_mw = unit.part.when_exhausted, unit.part.power_limit
+    own = unit.node.at("load limit")
+    if exhausted_mw is None and always_mw is None and own.data is not None:
+        message = "a load limit applies only where used-up credit limits the load, or a power limit is set"
+        remedy = "add when exhausted: load limit 500 W, or power limit: 3 kW"
+        own.report(message, remedy, key=True)
+    if exhausted_mw is not None and always_mw is not None and exhausted_mw > always_mw:
+        message = "the load limit without credit is above the power limit"
+        unit.at("when exhausted").report(message, "lower it, or raise power limit:")
+
+
+def _credit(part: UnitPart) -> CreditPolicy:
+    """Return the rules of credit."""
+    emergency = part.emergency_credit
+    return CreditPolicy(
+        disablement_threshold=-part.overdraft,
+        emergency_limit=emergency.limit if emergency else 0,
+        emergency_threshold=emergency.threshold if emergency else 0,
+        debt_in_emergency=part.debt_while_in_emergency_credit,
+        debt_disconnected=part.debt_while_disconnected,
+        standing_in_emergency=part.standing_charge_while_in_emergency_credit,
+        standing_disconnected=part.standing_charge_while_disconnected,
+        maximum_balance=part.maximum_balance,
+    )
+
+
+def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
+    """Report rules of credit that contradict each other."""
+    if credit.emergency_limit and credit.emergency_threshold <= credit.disablement_threshold:
+        message = "emergency credit could be selected only after the supply was cut"
+        remedy = "write a threshold above zero, such as {limit: 10.00, threshold: 2.00}"
+        unit.at("emergency credit").report(message, remedy, key=True)
+    if credit.maximum_balance == 0:
+        message = "a maximum balance of 0 allows no top-up"
+        unit.at("maximum balance").report(message, "raise it, or write none", key=True)
+
+
+def _check_top_ups(unit: _Unit, policy: Policy) -> None:
+    """Report limits that leave no top-up possible."""
+    remedy, largest = "raise it, or lower minimum top-up", policy.credit.maximum_balance
+    if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
+        unit.at("maximum top-up").report("the largest top-up is below the smallest", remedy)
+    if largest and largest < policy.top_up_minimum:
+        message = "no top-up is possible: the smallest one is above the maximum balance"
+        unit.at("maximum balance").report(message, remedy)
+
+
+def _check_can_cut(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
+    """Report a prepaid unit that nothing could cut."""
     if policy.never_cut or any(meter.relay_address is not None for meter in meters):
         return True
     if policy.power_limit is not None:
@@ -265,17 +235,17 @@ def _check_can_cut(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...
     else:
         message = "no meter of this unit has a relay, so its supply cannot be cut"
         remedy = "name a relay, or write never cut: yes or payment mode: credit"
-    source.reading.add(source.path, message, remedy, key=True)
+    unit.node.report(message, remedy, key=True)
     return False
 
 
-def _check_protections(source: _Source, policy: Policy, meters: tuple[MeterPlan, ...]) -> bool:
-    """Report protections that could never trip, or that nothing could carry out."""
-    before, rules = len(source.reading.problems), policy.protections.rules
-    at = source.at("protect")
+def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
+    """Report protections that could never trip, or that no relay could carry out."""
+    problems, rules = len(unit.node.problems), policy.protections.rules
+    at = unit.at("protect")
     if rules and not any(meter.relay_address is not None for meter in meters):
         message = "no meter of this unit has a relay, so nothing protects it"
-        source.reading.add(at, message, "name a relay, or write protect: {}", key=True)
+        at.report(message, "name a relay, or write protect: {}", key=True)
     for meter in meters:
         limits = {
             Protection.OVER_VOLTAGE: meter.limits.over_voltage_mv,
@@ -287,5 +257,5 @@ def _check_protections(source: _Source, policy: Policy, meters: tuple[MeterPlan,
                 key = protection.replace("_", " ")
                 message = f"{meter.id} has no limit for {key} to protect against"
                 example = "10 kW" if protection is Protection.OVERLOAD else "250 V"
-                source.reading.add(at, message, f"add limits: {{{key}: {example}}}", key=True)
-    return len(source.reading.problems) == before
+                at.report(message, f"add limits: {{{key}: {example}}}", key=True)
+    return len(unit.node.problems) == problems

@@ -1,27 +1,25 @@
 """YAML text with the place of everything in it; every scalar stays the text that was written.
 
 A site file holds money, times of day and words. YAML's own guesses would make ``2.10`` a float, ``06:00`` the
-number 360 (YAML 1.1) and ``no`` a boolean, so nothing is guessed: who reads a value says what it must be.
+number 360 (YAML 1.1) and ``no`` a boolean, so nothing is guessed: the reader of a value says what it must be.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 import re
 from typing import Final, NoReturn, Protocol
 
 import yaml
 
-from meter_bridge.config.problems import MAX_PROBLEMS, ProblemCode, SiteFileError, SiteProblem, shorten
+from meter_bridge.config.problems import MAX_PROBLEMS, Path, ProblemCode, SiteFileError, SiteProblem, shorten
 
 MAX_BYTES: Final = 20_000_000
-"""A hundred thousand units take some 16 MB."""
+"""A file of a hundred thousand units has about 16 MB."""
 MAX_DEPTH: Final = 16
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""What YAML forbids, and line separators that no editor shows and that would put each place below off."""
+"""What YAML forbids, and line separators that editors do not show and that would shift all lines below."""
 _CHECK: Final = "check indentation, quotes and brackets near this place; quote a text that holds ': ' or ' #'"
 
 type Data = str | list[Data] | dict[str, Data]
-type Path = tuple[str | int, ...]
 type Place = tuple[int, int]
 """Line and column, counted from 1."""
 
@@ -39,24 +37,24 @@ class Document:
 
     def get(self, path: Path) -> Data | None:
         """Return what stands at a path, or None."""
-        found: Data = self.data
+        data: Data = self.data
         for step in path:
-            match found, step:
-                case dict(), str() if step in found:
-                    found = found[step]
-                case list(), int() if step < len(found):
-                    found = found[step]
+            match data, step:
+                case dict(), str() if step in data:
+                    data = data[step]
+                case list(), int() if step < len(data):
+                    data = data[step]
                 case _:
                     return None
-        return found
+        return data
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Return the place of a value, or of its key; of the nearest that exists around it."""
         while path:
             own, other = (self.keys, self.values) if key else (self.values, self.keys)
-            found = own.get(path) or other.get(path)
-            if found is not None:
-                return found
+            place = own.get(path) or other.get(path)
+            if place is not None:
+                return place
             path, key = path[:-1], True
         return (1, 1)
 
@@ -72,16 +70,16 @@ def name_of(path: Path) -> str:
 def read_yaml(text: str) -> Document:
     """Return the document of a text; raises ``SiteFileError``.
 
-    Refused are more than 2 MB, duplicate keys, anchors and aliases (a few lines of them can stand for
-    gigabytes), tags, several documents, deep nesting and characters that no editor shows.
+    It refuses more than ``MAX_BYTES``, duplicate keys, anchors and aliases (a few lines of them can stand
+    for gigabytes), tags, several documents, deep nesting and characters that no editor shows.
     """
     _check_characters(text)
     builder = _Builder()
     try:
-        for event in _events(text):
+        for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        # What never ends is reported where it began, not at the end of the file.
+        # What is not closed is reported where it begins, not at the end of the file.
         endless = error.context_mark is not None and "end of stream" in (error.problem or "")
         place = _place(error.context_mark if endless else error.problem_mark or error.context_mark)
         message = f"not readable as YAML: {error.problem or error.context}"
@@ -91,10 +89,6 @@ def read_yaml(text: str) -> Document:
     except (yaml.YAMLError, ValueError) as error:
         builder.stop((1, 1), "", f"not readable as YAML: {shorten(str(error))}", _CHECK)
     return builder.finish()
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    return yaml.parse(text, Loader=_LOADER)
 
 
 class _Mark(Protocol):
@@ -109,14 +103,14 @@ def _place(mark: _Mark | None) -> Place:
 
 
 def _remedy(text: str, place: Place) -> str:
-    """Return how to mend a syntax error; a tab is the one that cannot be seen."""
+    """Return how to correct a syntax error; a tab is the one that cannot be seen."""
     lines = text.splitlines()
     line = lines[place[0] - 1] if place[0] <= len(lines) else ""
     return "indent with spaces, not with a tab" if "\t" in line else _CHECK
 
 
 def _check_characters(text: str) -> None:
-    """Refuse a text that is empty, too large, or holds characters that YAML forbids."""
+    """Reject a text that is empty, too large, or contains characters that YAML forbids."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         _refuse(
@@ -124,13 +118,13 @@ def _check_characters(text: str) -> None:
             f"{size:,} bytes are more than {MAX_BYTES:,}",
             "split the installation over several bridges",
         )
-    found = _UNPRINTABLE.search(text)
-    if found:
-        before = text[: found.start()]
-        place = (before.count("\n") + 1, found.start() - before.rfind("\n"))
+    match = _UNPRINTABLE.search(text)
+    if match:
+        before = text[: match.start()]
+        place = (before.count("\n") + 1, match.start() - before.rfind("\n"))
         _refuse(
             place,
-            f"character {found.group()!r} is not allowed in a text",
+            f"character {match.group()!r} is not allowed in a text",
             "remove it; save the file as UTF-8",
         )
     if not text.strip():
@@ -161,7 +155,7 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        """Add what one event says."""
+        """Handle one event."""
         place = _place(event.start_mark)
         match event:
             case yaml.DocumentStartEvent():
@@ -179,7 +173,7 @@ class _Builder:
                 self._frames.pop()
 
     def stop(self, place: Place, value: str, message: str, remedy: str) -> NoReturn:
-        """Give up with this problem and those found before."""
+        """Stop with this problem and those found before."""
         self._problem(place, value, message, remedy)
         raise SiteFileError(self._problems)
 
@@ -195,7 +189,6 @@ class _Builder:
             self.stop(place, "---", "a second document begins here", "keep one installation in one file")
 
     def _check_plain(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place) -> None:
-        """Report an anchor or a tag."""
         if event.anchor is not None:
             self._anchor(f"&{event.anchor}", place)
         if event.tag is not None:
@@ -228,9 +221,7 @@ class _Builder:
 
     def _open(self, data: list[Data] | dict[str, Data], place: Place) -> None:
         if len(self._frames) >= MAX_DEPTH:
-            self.stop(
-                place, "", f"nested deeper than {MAX_DEPTH} levels", "take brackets or indentation away"
-            )
+            self.stop(place, "", f"nested deeper than {MAX_DEPTH} levels", "remove brackets or indentation")
         path = self._add(data, place)
         self._frames.append(_Frame(data, path))
 

@@ -52,7 +52,7 @@ class GuardedClock:
         since = SLOWER * max(instant - self.floor, 0)
         return max(max(instant, self.floor) - self.anchored(self.floor_monotonic + since), 0)
 
-    def told(self, wall: int) -> int:
+    def to_event_time(self, wall: int) -> int:
         """Return the event time of an instant by a right clock; before it slowed down they are the same."""
         monotonic = wall - self.anchored(0)
         return self.now(monotonic) if monotonic >= self.floor_monotonic else wall
@@ -101,7 +101,7 @@ def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
     return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic), floor_monotonic=monotonic)
 
 
-def dated(received: int, measured: int | None, *, buffered: bool = False) -> int:
+def reading_instant(received: int, measured: int | None, *, buffered: bool = False) -> int:
     """Return the instant of a reading: the device's own time where it counts, else that of receipt.
 
     It counts within a minute of receipt, or where the device sends what it kept; never after receipt.

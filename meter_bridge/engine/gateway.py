@@ -14,7 +14,7 @@ from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.shelly.websocket import ShellyWebSocket
-from meter_bridge.engine.state.model import Installation, Meter, Place
+from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
 
@@ -123,7 +123,7 @@ class Gateway:
         asked = [self._publish(address, _query_of(address)) for address in _addresses(meter)]
         return all(asked)
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
         address, slot = place
 

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, select
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
-from meter_bridge.engine.metering.depletion_polling import Attention
+from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.storage import changeset as ops, tables
@@ -25,7 +25,7 @@ type Job = tuple[str, float, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Intervals:
     """Pauses between two rounds of each job, in seconds; simulations of many days take longer ones."""
 
     flush: float = 0.1
@@ -38,7 +38,7 @@ class Pace:
     """By how much the pauses of further jobs are longer."""
 
 
-class Daemon:
+class Scheduler:
     """The tasks of a running bridge."""
 
     def __init__(
@@ -47,10 +47,10 @@ class Daemon:
         exporter: Exporter | None,
         export_every_s: int,
         *more: Job,
-        pace: Pace = Pace(),
+        pace: Intervals = Intervals(),
     ) -> None:
         """Keep the engine and further jobs; nothing runs before ``start``."""
-        self._pace = pace
+        self._intervals = pace
         self._more = more
         self._engine = engine
         self._exporter = exporter
@@ -58,12 +58,12 @@ class Daemon:
         self._unmerged: set[Group] = set()
         """What could not be merged when it was tried last."""
         self._export_every_s = export_every_s
-        self._attention = Attention(engine.transport)
+        self._depletion_polling = DepletionPolling(engine.transport)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Start the tasks."""
-        pace = self._pace
+        pace = self._intervals
         jobs: list[Job] = [
             ("flush", pace.flush, self._flush),
             ("postings", pace.flush, self._post),
@@ -72,66 +72,68 @@ class Daemon:
             ("protections", pace.clock, self._protect),
             ("clock", pace.clock, self._clock),
             ("silence", pace.silence, self._silence),
-            ("attention", pace.clock, self._attend),
+            ("attention", pace.clock, self._poll_depletion),
             ("recovery", pace.recovery, self._recover),
             *((name, pause * pace.others, job) for name, pause, job in self._more),
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
-        self._tasks = [asyncio.create_task(repeat(name, pause, job), name=name) for name, pause, job in jobs]
+        self._tasks = [
+            asyncio.create_task(run_periodically(name, pause, job), name=name) for name, pause, job in jobs
+        ]
 
     async def stop(self) -> None:
         """End the tasks and store what is not yet stored."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._engine.broken is None:
-            self._engine.flush(everything=True)
-        await self._engine.drained()
+        if self._engine.session.storage_error is None:
+            self._engine.session.flush(everything=True)
+        await self._engine.session.drained()
 
     async def _flush(self) -> None:
         """Store what changed."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            self._engine.flush()
+        if self._engine.session.can_change:
+            self._engine.session.flush()
 
     async def _post(self) -> None:
         """Post what waits for its turn."""
-        await self._engine.post_waiting()
+        await self._engine.run_deferred_postings()
 
     async def _relays(self) -> None:
         """Send relay commands that are due."""
-        if self._engine.broken is None:
+        if self._engine.session.storage_error is None:
             self._engine.relays.tick()
 
     async def _cut_offs(self) -> None:
         """Keep the values up at which devices cut by themselves."""
-        if self._engine.broken is None and self._engine.running.is_set():
+        if self._engine.session.can_change:
             self._engine.cut_offs.tick()
 
     async def _protect(self) -> None:
         """Let time pass for the guards, also while instants make so much due that it takes a while."""
-        self._engine.protection_work()
+        self._engine.advance_protections()
 
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
-        keep_wall_time(self._engine)
-        await self._engine.clock_work()
+        keep_wall_time(self._engine.session)
+        await self._engine.run_due_accounts()
 
     async def _silence(self) -> None:
         """Find silent meters."""
         self._engine.check_silence()
 
-    async def _attend(self) -> None:
+    async def _poll_depletion(self) -> None:
         """Ask meters more often whose credit ends soon."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            self._attention.tick(self._engine.installation, self._engine.clock.now())
+        if self._engine.session.can_change:
+            self._depletion_polling.tick(self._engine.session.installation, self._engine.session.clock.now())
 
     async def _recover(self) -> None:
         """Take up work again when storage does."""
-        if self._engine.broken is not None:
+        if self._engine.session.storage_error is not None:
             await self._engine.try_recover()
-            keep_wall_time(self._engine)
+            keep_wall_time(self._engine.session)
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""
@@ -140,22 +142,22 @@ class Daemon:
             await self._begin_anew_where_files_are_gone()
         if not self._files_known:
             return
-        await engine.drained()
-        after, upto = engine.installation.exported, engine.installation.sequences.entry
-        if self._exporter is None or engine.broken is not None or upto <= after:
+        await engine.session.drained()
+        after, upto = engine.session.installation.exported, engine.session.installation.sequences.entry
+        if self._exporter is None or engine.session.storage_error is not None or upto <= after:
             return
         try:
             files = await self._exporter.run(after, upto)
         except ExportError as error:
             _LOGGER.warning("The export failed and will be repeated: %s", error)
             return
-        unit = Transaction(engine.clock.now())
-        unit.work.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
-        unit.work.add(ops.UPSERT_WATERMARK, watermark_row(upto))
-        done = engine.submit(unit)
+        unit = Transaction(engine.session.clock.now())
+        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
+        unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
+        done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
-        engine.installation.exported = upto
+        engine.session.installation.exported = upto
         await self._merge()
 
     async def _merge(self) -> None:
@@ -163,7 +165,7 @@ class Daemon:
         engine = self._engine
         manifest = {row["name"]: row for row in self._manifest()}
         chosen = to_merge([_file(row) for row in manifest.values()], self._unmerged)
-        if self._exporter is None or engine.broken is not None or not chosen:
+        if self._exporter is None or engine.session.storage_error is not None or not chosen:
             return
         try:
             file = await self._exporter.merge(chosen)
@@ -172,28 +174,28 @@ class Daemon:
             self._unmerged.add(group_of(chosen[0]))
             return
         self._unmerged.discard(group_of(chosen[0]))
-        unit = Transaction(engine.clock.now())
+        unit = Transaction(engine.session.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
-        unit.work.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
-        done = engine.submit(unit)
+        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
+        done = engine.session.submit(unit)
         if done is not None:
             await asyncio.shield(done)
 
     def _manifest(self) -> Sequence[RowMapping]:
         """Return the exported files in force."""
         table = tables.export_file
-        with self._engine.reader.connect() as connection:
+        with self._engine.session.reader.connect() as connection:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
     def _retired(self) -> bool:
         """Say whether retention let go of any segments."""
-        with self._engine.reader.connect() as connection:
+        with self._engine.session.reader.connect() as connection:
             return retired_upto(connection) > 0
 
     async def _begin_anew_where_files_are_gone(self) -> None:
         """Retire the manifest and export everything again where its files are not in this folder."""
         engine = self._engine
-        if self._exporter is None or engine.broken is not None:
+        if self._exporter is None or engine.session.storage_error is not None:
             return
         manifest = self._manifest()
         missing = self._exporter.lacks(row["name"] for row in manifest)
@@ -205,14 +207,16 @@ class Daemon:
             return
         self._exporter.alone()
         if missing:
-            _LOGGER.warning("Exported files are missing here; everything is exported anew")
-            unit = Transaction(engine.clock.now())
-            unit.work.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest])
-            unit.work.add(ops.UPSERT_WATERMARK, watermark_row(0))
-            done = engine.submit(unit)
+            _LOGGER.warning("Exported files are missing here; everything is exported again")
+            unit = Transaction(engine.session.clock.now())
+            unit.changeset.extend(
+                ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest]
+            )
+            unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(0))
+            done = engine.session.submit(unit)
             if done is not None:
                 await asyncio.shield(done)
-            engine.installation.exported = 0
+            engine.session.installation.exported = 0
         self._files_known = True
 
 
@@ -222,7 +226,7 @@ def _file(row: RowMapping) -> ExportFile:
     return ExportFile(**{name: row[name] for name in names})
 
 
-async def repeat(
+async def run_periodically(
     name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
 ) -> None:
     """Run a job again and again, the first after its own pause; one that fails is told and tried again."""

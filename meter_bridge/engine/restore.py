@@ -11,7 +11,7 @@ from meter_bridge.core.ledger.journal import DEBT
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.local_cutoff import CutOff, Held, settled
+from meter_bridge.core.supply.local_cutoff import CutOff, SlotState, settled
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
@@ -21,11 +21,11 @@ from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
 from meter_bridge.engine.state.model import (
     Account,
+    CutOffSlot,
     DeviceCutOff,
     Installation,
     Meter,
     OpenAlert,
-    Place,
     Sequences,
     Site,
     Supply,
@@ -53,6 +53,12 @@ def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
     _load_alerts(connection, installation)
     load_daily_use(connection, installation)
     return installation
+
+
+def stored_state(connection: Connection, shard: Shard) -> tuple[Installation, int | None] | None:
+    """Return everything that the owner of a shard serves and its newest event time, or None."""
+    installation = load(connection, shard)
+    return None if installation is None else (installation, last_instant(connection, shard))
 
 
 def identity(connection: Connection) -> tuple[str, str]:
@@ -363,10 +369,10 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
         if row["address"] in foreign:
             continue
         cut_off = CutOff(
-            row["wanted_wh"], Held(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
+            row["wanted_wh"], SlotState(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
         )
         if not (cut_off.wanted_wh is None and settled(cut_off)):
-            place = Place(row["address"], row["slot"])
+            place = CutOffSlot(row["address"], row["slot"])
             kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True, heard=settled(cut_off))
             installation.cut_offs[place] = kept
 

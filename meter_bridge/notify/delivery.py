@@ -12,8 +12,7 @@ import json
 import logging
 from typing import Final
 
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.people import People
@@ -47,12 +46,12 @@ class Known:
         }
 
 
-class Postman:
+class NoticeDelivery:
     """Sends what is due."""
 
-    def __init__(self, engine: Engine, people: People, sender: Sender) -> None:
+    def __init__(self, session: Session, people: People, sender: Sender) -> None:
         """Keep who can be reached how."""
-        self._engine = engine
+        self._session = session
         self._people = people
         self._sender = sender
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -61,14 +60,14 @@ class Postman:
 
     async def tick(self) -> None:
         """Begin to send what is due and not under way."""
-        engine = self._engine
-        if engine.broken is not None or not engine.running.is_set() or len(self._under_way) >= AT_ONCE:
+        session = self._session
+        if not session.can_change or len(self._under_way) >= AT_ONCE:
             return
-        now = engine.clock.believed()
-        due = await asyncio.to_thread(queries.read_waiting, engine.reader, engine.shard, now, AT_ONCE)
+        now = session.clock.believed()
+        due = await asyncio.to_thread(queries.read_waiting, session.reader, session.shard, now, AT_ONCE)
         due = [notice for notice in due if notice.id not in self._under_way]
         ids = (notice.alert_id for notice in due if notice.alert_id is not None)
-        still = await asyncio.to_thread(queries.open_alerts, engine.reader, tuple(ids))
+        still = await asyncio.to_thread(queries.open_alerts, session.reader, tuple(ids))
         for notice in due:
             waited = notice.attempts > 0 or notice.next_at > notice.made_at
             if waited and notice.alert_id is not None and notice.alert_id not in still:
@@ -101,7 +100,7 @@ class Postman:
             return
         known = self._known(notice)
         left = tuple(each for each in channels if not self._is_done(notice, known, each))
-        attempts, now = notice.attempts + 1, self._engine.clock.believed()
+        attempts, now = notice.attempts + 1, self._session.clock.believed()
         again = retry_at(attempts, now)
         await self._keep(notice, attempts, now if again is None else again, known, [name for name, _ in left])
         known = await self._send(left, notice, known, language)
@@ -128,7 +127,7 @@ class Postman:
 
     async def _send(self, left: Channels, notice: Waiting, known: Known, language: str) -> Known:
         """Return what is known of the channels once those that are left have answered."""
-        told, key = Message(notice.title, notice.body), f"{self._engine.installation.id} {notice.id}"
+        told, key = Message(notice.title, notice.body), f"{self._session.installation.id} {notice.id}"
         answers = await asyncio.gather(
             *(
                 self._sender.send(
@@ -151,11 +150,11 @@ class Postman:
         if notice.recipient != CUSTOMER:
             person = people.staff.get(notice.recipient)
             return ((), "") if person is None else (named(person.channels), person.language)
-        account = self._engine.installation.accounts.get(notice.account_id or "")
+        account = self._session.installation.accounts.get(notice.account_id or "")
         if account is None or account.tenancy.n != notice.tenancy or account.tenancy.end is not None:
             return (), ""
         key = (account.id, account.tenancy.n)
-        found = await asyncio.to_thread(queries.read_contacts, self._engine.reader, (key,))
+        found = await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))
         contact = found.get(key)
         if contact is None:
             return (), ""
@@ -165,19 +164,19 @@ class Postman:
         self, notice: Waiting, attempts: int, next_at: int, known: Known, sending: Iterable[str]
     ) -> None:
         """Put an attempt on record, or what came of it, dated by the wall clock that is believed now."""
-        made_at = min(notice.made_at, self._engine.clock.believed())
+        made_at = min(notice.made_at, self._session.clock.believed())
         row = {"row_id": notice.id, "new_made_at": made_at, "new_attempts": attempts, "new_next_at": next_at}
         await self._store(ops.TRY_NOTICE, row | known.row(sending))
 
     async def _end(self, notice: Waiting, outcome: str, known: Known) -> None:
         """Put on record what became of a notice."""
-        ended = {"new_ended_at": self._engine.clock.believed(), "new_outcome": outcome}
+        ended = {"new_ended_at": self._session.clock.believed(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 
     async def _store(self, op: ops.Op, row: dict[str, object]) -> None:
-        unit = Transaction(self._engine.clock.now())
-        unit.work.add(op, row)
-        await committed(self._engine, unit)
+        unit = Transaction(self._session.clock.now())
+        unit.changeset.add(op, row)
+        await self._session.commit(unit)
 
 
 def named(channels: Iterable[str]) -> Channels:

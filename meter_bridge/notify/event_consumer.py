@@ -13,17 +13,16 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.account_forecast import days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.entries import read_events
-from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state import transaction as units
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.notify import portfolio_totals, queries
 from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import RESTLESS, Notice, Unit, notices, topic_of
+from meter_bridge.notify.rules import RESTLESS, Notice, NotifiedUnit, notices, topic_of
 from meter_bridge.notify.templates import Facts, Message, Money, digest_message, prepare
 from meter_bridge.protocol.messages import Event
 from meter_bridge.protocol.payments import NotificationSettings
@@ -35,12 +34,12 @@ DIGEST: Final = "digest"
 _PAGE: Final = 500
 
 
-class Clerk:
-    """Goes through the events of an engine."""
+class EventConsumer:
+    """Goes through the events of an session."""
 
-    def __init__(self, engine: Engine, people: People, link: str | None) -> None:
+    def __init__(self, session: Session, people: People, link: str | None) -> None:
         """Keep whom to tell, and the address of the tenant's page."""
-        self._engine = engine
+        self._session = session
         self._people = people
         self._link = link or ""
         self._mark: queries.Mark | None = None
@@ -54,41 +53,41 @@ class Clerk:
 
     async def tick(self) -> None:
         """Make the notices of what happened since the last time, and the digests that are due."""
-        engine = self._engine
-        if self.idle or engine.broken is not None or not engine.running.is_set():
+        session = self._session
+        if self.idle or not session.can_change:
             return
         if self._mark is None:
-            stored = await asyncio.to_thread(queries.read_mark, engine.reader, engine.shard)
+            stored = await asyncio.to_thread(queries.read_mark, session.reader, session.shard)
             if stored is None:
-                await self._store((), queries.Mark(engine.feed.seq, {}))
+                await self._store((), queries.Mark(session.feed.seq, {}))
             else:
                 self._mark = stored
             return
-        await self._go_through(self._mark)
-        if engine.shard.n == 0:
+        await self._consume(self._mark)
+        if session.shard.n == 0:
             await self._sum_up(self._mark)
 
-    async def _go_through(self, mark: queries.Mark) -> None:
+    async def _consume(self, mark: queries.Mark) -> None:
         """Make notices of a page of events."""
-        engine = self._engine
-        upto = min(engine.feed.seq, mark.event_seq + _PAGE)
+        session = self._session
+        upto = min(session.feed.seq, mark.event_seq + _PAGE)
         if upto <= mark.event_seq:
             return
-        happened = await asyncio.to_thread(read_events, engine.reader, mark.event_seq, upto)
-        now = engine.clock.now()
+        happened = await asyncio.to_thread(read_events, session.reader, mark.event_seq, upto)
+        now = session.clock.now()
         told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
         contacts = await self._contacts(told)
         if told:
             await asyncio.to_thread(prepare, self._languages(contacts.values()))
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
-        made = await self._without_repeats(made, engine.clock.believed())
+        made = await self._without_repeats(made, session.clock.believed())
         await self._store(made, queries.Mark(happened[-1].seq if happened else upto, mark.digests))
 
     async def _without_repeats(self, made: Sequence[Notice], now: int) -> list[Notice]:
         """Leave out what comes and goes and was told to the same person within the hour."""
         if not any(notice.topic in RESTLESS for notice in made):
             return list(made)
-        reader, since = self._engine.reader, now - REPEAT_MS
+        reader, since = self._session.reader, now - REPEAT_MS
         recent = set(await asyncio.to_thread(queries.told_within, reader, since, now))
         kept: list[Notice] = []
         for notice in made:
@@ -106,19 +105,19 @@ class Clerk:
 
     async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
         """Return how the customers of some events want to be told."""
-        accounts = (self._engine.installation.accounts.get(event.account_id or "") for event in told)
+        accounts = (self._session.installation.accounts.get(event.account_id or "") for event in told)
         keys = [(account.id, account.tenancy.n) for account in accounts if account is not None]
-        return await asyncio.to_thread(queries.read_contacts, self._engine.reader, keys)
+        return await asyncio.to_thread(queries.read_contacts, self._session.reader, keys)
 
     def _notices(
         self, event: Event, contacts: Mapping[tuple[str, int], NotificationSettings], now: int
     ) -> list[Notice]:
         """Return the notices of an event."""
-        account = self._engine.installation.accounts.get(event.account_id or "")
+        account = self._session.installation.accounts.get(event.account_id or "")
         if event.account_id is not None and account is None:
             return []
         unit = None if account is None else self._unit(account, event, contacts, now)
-        return list(notices(event, unit, self._people, self._engine.clock.believed(), self._zone()))
+        return list(notices(event, unit, self._people, self._session.clock.believed(), self._zone()))
 
     def _unit(
         self,
@@ -126,7 +125,7 @@ class Clerk:
         event: Event,
         contacts: Mapping[tuple[str, int], NotificationSettings],
         now: int,
-    ) -> Unit:
+    ) -> NotifiedUnit:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
         amount = event.data.get("amount")
         paid = Money(amount, account.site.currency) if isinstance(amount, int) else None
@@ -135,31 +134,31 @@ class Clerk:
 
     def _zone(self) -> ZoneInfo:
         """Return the time zone of what belongs to no unit: that of the first site."""
-        site = next(iter(self._engine.installation.sites.values()), None)
+        site = next(iter(self._session.installation.sites.values()), None)
         return ZoneInfo("UTC" if site is None else site.time_zone)
 
     async def _zones(self) -> Mapping[str, ZoneInfo]:
         """Return the time zone of every site, of other shards as well."""
-        installation = self._engine.installation
-        if self._engine.shard.whole:
+        installation = self._session.installation
+        if self._session.shard.whole:
             return {site.id: ZoneInfo(site.time_zone) for site in installation.sites.values()}
         applied = installation.sequences.applied_here
         if self._zones_of is None or self._zones_of[0] != applied:
             self._zones_of = (
                 applied,
-                await asyncio.to_thread(portfolio_totals.read_zones, self._engine.reader),
+                await asyncio.to_thread(portfolio_totals.read_zones, self._session.reader),
             )
         return self._zones_of[1]
 
     async def _seen(self) -> list[Seen]:
         """Return every unit, of other shards as well."""
-        if self._engine.shard.whole:
-            return [seen(account) for account in self._engine.installation.accounts.values()]
-        return await asyncio.to_thread(portfolio_totals.read_units, self._engine.reader)
+        if self._session.shard.whole:
+            return [seen(account) for account in self._session.installation.accounts.values()]
+        return await asyncio.to_thread(portfolio_totals.read_units, self._session.reader)
 
     async def _sum_up(self, mark: queries.Mark) -> None:
         """Make the digests whose time of day has come; none is made up for days without a bridge."""
-        wall, made, digests = self._engine.clock.believed(), list[Notice](), dict(mark.digests)
+        wall, made, digests = self._session.clock.believed(), list[Notice](), dict(mark.digests)
         zones = await self._zones()
         for person in self._people.staff.values():
             local = local_time(wall, _zone_of(person, zones))
@@ -175,28 +174,28 @@ class Clerk:
 
     async def _digest(self, person: Person, today: str, wall: int) -> Notice:
         """Return the notice that sums up a person's day; payments are by event time, notices are not."""
-        engine = self._engine
+        session = self._session
         accounts = [each for each in await self._seen() if not person.sites or each.site_id in person.sites]
-        paid = await asyncio.to_thread(queries.top_ups_since, engine.reader, engine.clock.now() - DAY_MS)
+        paid = await asyncio.to_thread(queries.top_ups_since, session.reader, session.clock.now() - DAY_MS)
         unknown = 0
         if not person.sites:
-            unknown = await asyncio.to_thread(queries.uncertain_since, engine.reader, wall - DAY_MS)
+            unknown = await asyncio.to_thread(queries.uncertain_since, session.reader, wall - DAY_MS)
         shown = figures(accounts, paid, unknown)
-        told: Message = digest_message(person.language, engine.installation.name, shown)
+        told: Message = digest_message(person.language, session.installation.name, shown)
         return Notice(0, person.id, DIGEST, told, wall, key=f"{DIGEST} {today}:{person.id}")
 
     async def _store(self, made: Sequence[Notice], mark: queries.Mark) -> None:
         """Store notices and mark as one unit."""
-        clock = self._engine.clock
+        clock = self._session.clock
         unit, made_at = units.Transaction(clock.now()), clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
-            "id": queries.mark_id(self._engine.shard),
+            "id": queries.mark_id(self._session.shard),
             "event_seq": mark.event_seq,
             "digests": json.dumps(dict(mark.digests)),
         }
-        unit.work.add(ops.UPSERT_NOTICE_MARK, row)
-        await committed(self._engine, unit)
+        unit.changeset.add(ops.UPSERT_NOTICE_MARK, row)
+        await self._session.commit(unit)
         self._mark = mark
 
 
@@ -207,7 +206,7 @@ def unit_of(
     *,
     amount: Money | None = None,
     contact: NotificationSettings | None = None,
-) -> Unit:
+) -> NotifiedUnit:
     """Return what is told of an account as it is now."""
     zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
     facts = Facts(
@@ -218,7 +217,7 @@ def unit_of(
         amount=amount,
         link=link,
     )
-    return Unit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
+    return NotifiedUnit(account.id, account.tenancy.n, account.site.id, zone, facts, contact)
 
 
 def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:

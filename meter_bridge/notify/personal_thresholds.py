@@ -11,17 +11,16 @@ from typing import Final
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.forecasting.account_forecast import days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.purchases import units_worth
-from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.event_consumer import row_of, unit_of
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import CUSTOMER, Notice, Own, own_warning
+from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, own_warning
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops
 
@@ -33,12 +32,12 @@ type Who = tuple[str, Person | NotificationSettings]
 """Recipient and what they chose."""
 
 
-class Watch:
+class PersonalThresholds:
     """Looks at the accounts for which somebody chose a threshold."""
 
-    def __init__(self, engine: Engine, people: People, link: str | None) -> None:
+    def __init__(self, session: Session, people: People, link: str | None) -> None:
         """Keep whom to tell; nothing is read before the first look."""
-        self._engine = engine
+        self._session = session
         self._people = people
         self._link = link or ""
         self._staff = [each for each in people.staff.values() if _has_any(each)]
@@ -49,21 +48,21 @@ class Watch:
 
     async def tick(self) -> None:
         """Tell who is to be told, at most every ten seconds."""
-        engine = self._engine
-        now, steady = engine.clock.now(), engine.clock.steady()
-        if engine.broken is not None or not engine.running.is_set() or steady < self._next_at:
+        session = self._session
+        now, steady = session.clock.now(), session.clock.steady()
+        if not session.can_change or steady < self._next_at:
             return
         self._next_at = steady + PAUSE_MS
         below = await self._read()
         made: list[Notice] = []
         changed: dict[str, bool] = {}
-        for account in engine.installation.accounts.values():
+        for account in session.installation.accounts.values():
             for recipient, who in self._who(account):
                 for topic, is_low in _judged(account, who, now, recipient, below):
                     warning = _id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
-                        seq = max(engine.feed.seq, engine.shard.first + 1)
-                        own = Own(engine.clock.believed(), seq, self._people.language)
+                        seq = max(session.feed.seq, session.shard.first + 1)
+                        own = WarningContext(session.clock.believed(), seq, self._people.language)
                         told = unit_of(account, now, self._link)
                         made.append(own_warning(warning, recipient, topic, told, who, own))
                     if is_low is not below.get(warning):
@@ -73,7 +72,7 @@ class Watch:
 
     async def _read(self) -> dict[str, bool]:
         """Return what is below, and bring the contacts up to date."""
-        reader = self._engine.reader
+        reader = self._session.reader
         if self._below is None:
             self._below = await asyncio.to_thread(queries.own_warnings, reader)
         newest = await asyncio.to_thread(queries.newest_contact, reader)
@@ -96,11 +95,11 @@ class Watch:
 
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
-        unit, made_at = Transaction(now), self._engine.clock.believed()
-        unit.work.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        unit, made_at = Transaction(now), self._session.clock.believed()
+        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
-        unit.work.extend(ops.UPSERT_OWN_WARNING, rows)
-        await committed(self._engine, unit)
+        unit.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
+        await self._session.commit(unit)
         if self._below is not None:
             self._below |= changed
 

@@ -84,7 +84,7 @@ _WITH_LINK: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class NotifiedUnit:
     """The unit that an event is about, as it is now."""
 
     account_id: str
@@ -118,7 +118,7 @@ class Notice:
         return self.key or f"{self.event_seq}:{self.recipient}"
 
 
-class Own(NamedTuple):
+class WarningContext(NamedTuple):
     """What else a warning of somebody's own needs: when it is, and the language of who chose none."""
 
     at: int
@@ -141,7 +141,9 @@ def topic_of(event: Event) -> str | None:
     return None
 
 
-def notices(event: Event, unit: Unit | None, people: People, at: int, zone: ZoneInfo) -> Iterator[Notice]:
+def notices(
+    event: Event, unit: NotifiedUnit | None, people: People, at: int, zone: ZoneInfo
+) -> Iterator[Notice]:
     """Yield whom an event is told; ``zone`` is that of staff where the event belongs to no unit."""
     topic = topic_of(event)
     if topic is None:
@@ -164,7 +166,13 @@ def notices(event: Event, unit: Unit | None, people: People, at: int, zone: Zone
 
 
 def _notice(
-    event: Event, unit: Unit | None, recipient: str, topic: str, told: Message, due: int, alert: str | None
+    event: Event,
+    unit: NotifiedUnit | None,
+    recipient: str,
+    topic: str,
+    told: Message,
+    due: int,
+    alert: str | None,
 ) -> Notice:
     return Notice(
         event.seq,
@@ -178,7 +186,7 @@ def _notice(
     )
 
 
-def of_site(person: Person, unit: Unit | None) -> bool:
+def of_site(person: Person, unit: NotifiedUnit | None) -> bool:
     """Say whether a person hears of a unit; what belongs to no unit is for all."""
     return unit is None or not person.sites or unit.site_id in person.sites
 
@@ -197,7 +205,12 @@ def has_own(topic: str, who: Person | NotificationSettings) -> bool:
 
 
 def own_warning(
-    warning_id: str, recipient: str, topic: str, unit: Unit, who: Person | NotificationSettings, own: Own
+    warning_id: str,
+    recipient: str,
+    topic: str,
+    unit: NotifiedUnit,
+    who: Person | NotificationSettings,
+    own: WarningContext,
 ) -> Notice:
     """Return what somebody is told when an account falls below the threshold that they chose."""
     quiet = who.quiet if isinstance(who, Person) else _quiet_of(who)

@@ -1,18 +1,18 @@
-"""Messages to people beside an engine, as the API sees them."""
+"""Messages to people beside an session, as the API sees them."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
-from meter_bridge.notify.delivery import Channels, Postman, named
-from meter_bridge.notify.event_consumer import Clerk
+from meter_bridge.notify.delivery import Channels, NoticeDelivery, named
+from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
-from meter_bridge.notify.personal_thresholds import Watch
+from meter_bridge.notify.personal_thresholds import PersonalThresholds
 from meter_bridge.notify.rules import CUSTOMER
 from meter_bridge.notify.sender import AppriseSender, Sender
 from meter_bridge.notify.templates import trial_message
@@ -24,44 +24,44 @@ _MOST: Final = 500
 
 
 class Notices:
-    """Implements ``NoticesPort`` beside an engine."""
+    """Implements ``NoticesPort`` beside an session."""
 
     def __init__(
         self,
-        engine: Engine,
+        session: Session,
         people: People,
         link: str | None,
         account: Callable[[Actor, str], Account],
         sender: Sender | None = None,
     ) -> None:
         """Keep whom to tell; ``link`` is the address of the tenant's page."""
-        self._engine = engine
+        self._session = session
         self._people = people
         self._account = account
         self._sender = sender or AppriseSender()
-        self._clerk = Clerk(engine, people, link)
-        self._watch = Watch(engine, people, link)
-        self._postman = Postman(engine, people, self._sender)
+        self._event_consumer = EventConsumer(session, people, link)
+        self._personal_thresholds = PersonalThresholds(session, people, link)
+        self._delivery = NoticeDelivery(session, people, self._sender)
         self._tried: dict[str, int] = {}
 
     async def tick(self) -> None:
         """Make and send what is due."""
-        if self._clerk.idle:
+        if self._event_consumer.idle:
             return
-        await self._clerk.tick()
-        await self._watch.tick()
-        await self._postman.tick()
+        await self._event_consumer.tick()
+        await self._personal_thresholds.tick()
+        await self._delivery.tick()
 
     async def stop(self) -> None:
         """Wait until what is being sent was sent."""
-        await self._postman.drained()
+        await self._delivery.drained()
 
     async def notices(self, actor: Actor, limit: int) -> NoticeList:
         """Return the newest notices that staff may see."""
-        accounts = self._engine.installation.accounts.values()
+        accounts = self._session.installation.accounts.values()
         seen = frozenset(account.id for account in accounts if actor.sees(account.id, account.site.id))
         everything = EVERYTHING in actor.sites
-        reader, most = self._engine.reader, min(limit, _MOST)
+        reader, most = self._session.reader, min(limit, _MOST)
         found = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
         return NoticeList(notices=found)
 
@@ -83,7 +83,7 @@ class Notices:
         """Send a test message to the customer of an account, as the own settings have it."""
         account = self._account(actor, account_id)
         key = (account.id, account.tenancy.n)
-        contact = (await asyncio.to_thread(queries.read_contacts, self._engine.reader, (key,))).get(key)
+        contact = (await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))).get(key)
         people = self._people
         channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
         if contact is None or not channels:
@@ -98,7 +98,7 @@ class Notices:
 
     async def _try(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
         """Send a test message through every channel, not again and again."""
-        now, tried = self._engine.clock.steady(), self._tried.get(recipient)
+        now, tried = self._session.clock.steady(), self._tried.get(recipient)
         if tried is not None and now - tried < TRIAL_PAUSE_MS:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -107,7 +107,7 @@ class Notices:
             )
         self._tried[recipient] = now
         told = trial_message(language, name)
-        key = f"{self._engine.installation.id} test {recipient} {self._engine.clock.believed()}"
+        key = f"{self._session.installation.id} test {recipient} {self._session.clock.believed()}"
         answers = await asyncio.gather(*(self._sender.send(address, told, key) for _, address in channels))
         results = tuple(
             ChannelResult(channel=label, sent=answer)

@@ -20,11 +20,11 @@ SECONDS: Final = 60
 """A statement of ten thousand rows takes a few seconds; a child that takes longer is ended."""
 
 
-class PrintError(Exception):
+class TypesettingError(Exception):
     """A statement that could not be typeset."""
 
 
-class Printer:
+class Typesetter:
     """Typesets one statement at a time."""
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class Printer:
         self._one_at_a_time = asyncio.Lock()
 
     async def as_pdf(self, statement: Statement, language: str = ENGLISH) -> bytes:
-        """Return the statement as PDF; raises ``PrintError``."""
+        """Return the statement as PDF; raises ``TypesettingError``."""
         paper = await asyncio.to_thread(printed, statement, language=language)
         return await self.set(msgspec.json.encode(paper), STATEMENT)
 
     async def set(self, told: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``PrintError``."""
+        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
         async with self._one_at_a_time:
             return await _typeset(told, layout)
 
@@ -55,7 +55,7 @@ async def _typeset(told: bytes, layout: str) -> bytes:
             document, complaint = await process.communicate(told)
     except TimeoutError as error:
         msg = f"typesetting took longer than {SECONDS} s"
-        raise PrintError(msg) from error
+        raise TypesettingError(msg) from error
     finally:
         if process.returncode is None:
             process.kill()
@@ -63,5 +63,5 @@ async def _typeset(told: bytes, layout: str) -> bytes:
     if process.returncode != 0 or not document.startswith(b"%PDF-"):
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"typesetting ended with status {process.returncode}: {said or 'no message'}"
-        raise PrintError(msg)
+        raise TypesettingError(msg)
     return document

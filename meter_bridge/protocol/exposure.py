@@ -14,7 +14,7 @@ class AccountExposure:
     policies: tuple[str, ...]
     """What its meters do without the bridge: ``hold``, ``close`` or ``local_cut_off``."""
     limited: bool
-    """False where credit cuts nobody (never cut, credit mode, held on): then nothing is beyond it."""
+    """False if credit does not cut the supply (never cut, credit mode, held on); nothing exceeds it then."""
     meters: int
     """Meters that the bridge can switch."""
     in_force: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeView:
-    """A message for one person about one event, and what became of it."""
+    """A notification of one person about one event, with its delivery status."""
 
     id: str
     made_at: str
@@ -17,23 +17,23 @@ class NoticeView:
     title: str
     attempts: int
     next_at: str | None
-    """When it is tried next; None once it ended."""
+    """Time of the next attempt; None once it has ended."""
     ended_at: str | None
     outcome: str | None
     """``sent``, ``failed`` at every attempt, ``overtaken`` by what came after, ``unreachable``, or
-    ``uncertain``: the bridge was ended in the instant of sending, and what can wait is not told twice."""
+    ``uncertain``: the bridge was killed while sending, and messages that can wait are not sent twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeList:
-    """Notices, newest first."""
+    """Notifications, newest first."""
 
     notices: tuple[NoticeView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelResult:
-    """What became of a test message on one channel."""
+    """Result of a test message on one channel."""
 
     channel: str
     """Kind and place in the file, such as ``ntfy 1``; never its address."""
@@ -42,7 +42,7 @@ class ChannelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSent:
-    """What became of a test message."""
+    """Result of a test message."""
 
     recipient: str
     channels: tuple[ChannelResult, ...]

@@ -9,31 +9,33 @@ from meter_bridge.protocol.payments import KeypadTokenKind
 from meter_bridge.protocol.requests import AccountId, Amount, Reason
 
 ProviderId = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=32, pattern=TEXT, description="Id of a way to pay.")
+    str, msgspec.Meta(min_length=1, max_length=32, pattern=TEXT, description="Id of a provider.")
 ]
 
 
 class PaymentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A payment that a customer sets out to make."""
+    """A payment to start."""
 
     provider: ProviderId
     amount: Amount
 
 
 class PaymentDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What becomes of a payment that waits for a person."""
+    """Decision on a pending payment."""
 
     provider: ProviderId
     payment: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=200, description="As its provider calls it.")
+        str, msgspec.Meta(min_length=1, max_length=200, description="The provider's payment id.")
     ]
     decision: Annotated[
         Literal["credit", "dismiss"],
-        msgspec.Meta(description="`credit` what was paid; `dismiss` what was returned to who paid."),
+        msgspec.Meta(description="`credit` what was paid; `dismiss` what was returned to the payer."),
     ]
     reason: Reason
     account: (
-        Annotated[AccountId, msgspec.Meta(description="Where it goes; left out, the account of its order.")]
+        Annotated[
+            AccountId, msgspec.Meta(description="Account to credit; default: the account of its order.")
+        ]
         | None
     ) = None
 
@@ -52,7 +54,8 @@ class ReconcileQuery(
     currency_column: Column | None = None
     date: Column | None = None
     currency: (
-        Annotated[str, msgspec.Meta(pattern=CURRENCY, description="Where no column says it.")] | None
+        Annotated[str, msgspec.Meta(pattern=CURRENCY, description="Currency, if no column contains it.")]
+        | None
     ) = None
     first: Day | None = None
     last: Day | None = None
@@ -64,11 +67,11 @@ class ReconcileQuery(
 
 
 class KeypadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which tokens are wanted."""
+    """Kind of tokens to issue."""
 
     kind: Annotated[
         KeypadTokenKind,
-        msgspec.Meta(description="`add` what was bought; landlord alone: `disable` (for good), `sync`."),
+        msgspec.Meta(description="`add` what was bought; landlord only: `disable` (permanently), `sync`."),
     ] = KeypadTokenKind.ADD
 
 

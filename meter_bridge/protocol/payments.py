@@ -5,10 +5,10 @@ from enum import StrEnum
 
 
 class VoucherState(StrEnum):
-    """What may be done with a voucher."""
+    """State of a voucher."""
 
     UNSOLD = "unsold"
-    """Good only once it is sold."""
+    """Valid only once it is sold."""
     GOOD = "good"
     REDEEMED = "redeemed"
     BLOCKED = "blocked"
@@ -17,11 +17,11 @@ class VoucherState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherBatch:
-    """Vouchers that were made together."""
+    """Vouchers that were created together."""
 
     id: str
     site_id: str | None
-    """Where they are good; None for every site of the currency."""
+    """Site at which they are valid; None for every site of the currency."""
     amount: int
     """What each is worth."""
     currency: str
@@ -37,7 +37,7 @@ class VoucherBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherView:
-    """A voucher under its serial number; nobody but its holder has the code."""
+    """A voucher by its serial number; only its holder has the code."""
 
     serial: str
     state: VoucherState
@@ -67,7 +67,7 @@ class VoucherList:
 
 @dataclass(frozen=True, slots=True)
 class NewVoucher:
-    """A voucher with its code, as it is shown this once."""
+    """A voucher with its code; shown only once."""
 
     serial: str
     code: str
@@ -76,7 +76,7 @@ class NewVoucher:
 
 @dataclass(frozen=True, slots=True)
 class NewVouchers:
-    """A batch with its codes, which are shown this once."""
+    """A batch with its codes, which are shown only once."""
 
     batch: VoucherBatch
     vouchers: tuple[NewVoucher, ...]
@@ -90,10 +90,10 @@ class VouchersChanged:
 
 
 class PaymentState(StrEnum):
-    """What has become of a payment that a customer set out to make."""
+    """State of a payment that a customer has started."""
 
     OPEN = "open"
-    """Nothing was heard of it yet."""
+    """The provider has not reported yet."""
     PENDING = "pending"
     """The money is on its way."""
     PAID = "paid"
@@ -109,7 +109,7 @@ class PaymentState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentView:
-    """A payment that a customer set out to make, and what became of it."""
+    """A payment that a customer has started, and its state."""
 
     id: str
     account_id: str
@@ -123,7 +123,7 @@ class PaymentView:
     state: PaymentState
     created_at: str
     url: str | None
-    """Where to pay; None where it is paid otherwise, or no more."""
+    """Where to pay; None if it is paid in another way, or no longer."""
     instructions: str | None
     """What to do to pay."""
     top_up: str | None
@@ -141,7 +141,7 @@ class PaymentList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderView:
-    """A way to pay."""
+    """A payment provider, as offered to customers."""
 
     id: str
     name: str
@@ -149,7 +149,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOptions:
-    """How a customer may pay, and how much."""
+    """The ways in which a customer can pay, and the limits."""
 
     providers: tuple[ProviderView, ...]
     currency: str
@@ -158,9 +158,9 @@ class PaymentOptions:
     """Decimal places that people write."""
     smallest: int
     largest: int
-    """Less than ``smallest`` where no top-up is possible now."""
+    """Less than ``smallest`` if no top-up is possible now."""
     to_restore: int | None
-    """Smallest top-up that restores a supply that was cut; None where none is needed."""
+    """Smallest top-up that restores a supply that was cut; None if none is needed."""
     keypad: bool = False
     """Whether what is bought is typed at a keypad meter, as tokens."""
 
@@ -175,9 +175,9 @@ class TopUpPreview:
     split: dict[str, int]
     """Its parts, named as those of a booked top-up."""
     units_wh: int
-    """Units that it would buy, where the tariff sells units."""
+    """Units that it would buy, if the tariff sells units."""
     fees: dict[str, int]
-    """Taxes within ``units``, by name, where the tariff sells units."""
+    """Taxes included in ``units``, by name, if the tariff sells units."""
     balance_after: int
     restores: bool
     """Whether it would restore a supply that is cut now."""
@@ -185,13 +185,13 @@ class TopUpPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPayment:
-    """Something that a provider told and that a person has to decide on."""
+    """A payment that a provider reported and that awaits a decision."""
 
     provider: str
     provider_name: str
     payment: str
     reversal: str | None
-    """Refund or charge-back; None where it is the payment itself."""
+    """Refund or chargeback; None for the payment itself."""
     reason: str
     """``wrong_amount``, ``wrong_currency``, ``second_payment``, ``unknown_order`` or ``closed_account``."""
     message: str
@@ -206,14 +206,14 @@ class WaitingPayment:
 
 @dataclass(frozen=True, slots=True)
 class WaitingPayments:
-    """What waits for a person, oldest first."""
+    """Payments that await a decision, oldest first."""
 
     waiting: tuple[WaitingPayment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentHeard:
-    """Answer to a provider's message: it is stored, and what it means for credit is booked."""
+    """Response to a webhook: it is stored, and its effect on credit is booked."""
 
     events: int
     """How many were new."""
@@ -221,7 +221,7 @@ class PaymentHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentDecided:
-    """What became of a payment that waited."""
+    """Result of the decision on a payment."""
 
     provider: str
     payment: str
@@ -231,14 +231,14 @@ class PaymentDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessView:
-    """A customer's access to the tenant's page, as it is shown this once."""
+    """A customer's access to the tenant's page; shown only once."""
 
     account_id: str
     number: str
     """What the customer types with the code."""
     code: str
     link: str | None
-    """Opens the page without typing; None where the page's address is not known."""
+    """Opens the page without typing; None if the page's address is not configured."""
     secret: str
     """What the link carries behind ``#in=``."""
     created_at: str
@@ -246,14 +246,14 @@ class AccessView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """A customer who has come in."""
+    """A customer who has signed in."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSettings:
-    """How a customer wants to be told of things."""
+    """A customer's notification settings."""
 
     language: str = ""
     """As in ``en``; empty for the landlord's."""
@@ -280,7 +280,7 @@ class Receipt:
     site_name: str
     customer: str | None
     issuer: str | None
-    """Who received it, with a tax number where one is due, as ``payments.yaml`` says."""
+    """Who received it, with a tax number if required, as configured in ``payments.yaml``."""
     time_zone: str
     currency: str
     amount_digits: int
@@ -289,7 +289,7 @@ class Receipt:
     amount: int
     split: dict[str, int]
     taxes: dict[str, int]
-    """Taxes within the units that it bought; empty where taxes are due as energy is used."""
+    """Taxes included in the units that it bought; empty if taxes are due as energy is used."""
     balance_after: int
     taken_back: bool = False
     """It was reversed since, so that this receipt is no longer valid."""
@@ -297,7 +297,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableLine:
-    """A line of a statement that says nothing, and why; it was not compared."""
+    """A line of a statement that could not be read, and why; it was not compared."""
 
     line: int
     reason: str
@@ -305,7 +305,7 @@ class UnreadableLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A payment, or a refund, of which statement and journal say different things."""
+    """A payment or refund on which statement and journal disagree."""
 
     payment: str
     kind: str
@@ -325,7 +325,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """A provider's statement held against the journal."""
+    """Comparison of a provider's statement with the journal."""
 
     provider: str
     first_day: str | None
@@ -334,7 +334,7 @@ class Reconciliation:
     """Which columns of the file were read as what."""
     matched: int
     matched_amount: int | None
-    """None where the statement has several currencies."""
+    """None if the statement has several currencies."""
     currency: str | None
     amount_digits: int | None
     differences: tuple[Difference, ...]
@@ -342,7 +342,7 @@ class Reconciliation:
 
 
 class KeypadTokenKind(StrEnum):
-    """What a token typed at a keypad meter does."""
+    """What a token does when typed into a keypad meter."""
 
     ADD = "add"
     """Adds energy."""
@@ -354,7 +354,7 @@ class KeypadTokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeypadToken:
-    """A token to be typed at a keypad meter; the meter takes each once."""
+    """A token to type into a keypad meter; the meter accepts each once."""
 
     token: str
     kind: KeypadTokenKind

@@ -15,7 +15,7 @@ Amount = Annotated[
     msgspec.Meta(
         max_length=40,
         pattern=AMOUNT,
-        description="Decimal number in the account's currency, written as text.",
+        description="Amount in the account's currency, as a decimal string.",
         examples=["12.50"],
     ),
 ]
@@ -25,7 +25,7 @@ Reason = Annotated[
         min_length=1,
         max_length=500,
         pattern=TEXT,
-        description="Why; kept in the ledger.",
+        description="Reason, recorded in the ledger.",
         examples=["agreed"],
     ),
 ]
@@ -43,7 +43,7 @@ Percent = Annotated[
     msgspec.Meta(
         max_length=40,
         pattern=PERCENT,
-        description="Share of each top-up in per cent; `0` for none.",
+        description="Share of each top-up in percent; `0` for none.",
         examples=["10"],
     ),
 ]
@@ -55,15 +55,18 @@ CapOrNone = Annotated[
     msgspec.Meta(
         max_length=40,
         pattern=AMOUNT_OR_NONE,
-        description="Most that top-ups recover in a cap period; `none` takes the cap away.",
+        description="Maximum that top-ups recover per cap period; `none` removes the cap.",
         examples=["5.00"],
     ),
 ]
-Every = Annotated[Literal["day", "week", "month"], msgspec.Meta(description="Local days, weeks or months.")]
+Every = Annotated[
+    Literal["day", "week", "month"],
+    msgspec.Meta(description="Unit of the period: local days, weeks or months."),
+]
 
 
 class Refund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Money back to the customer."""
+    """A refund to the customer."""
 
     amount: Amount
     reason: Reason
@@ -78,7 +81,7 @@ class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Repricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A billing period that is over, priced anew by another price list."""
+    """Repricing of a past billing period with another price list."""
 
     day: Annotated[
         str, msgspec.Meta(max_length=10, description="A local day of the period.", examples=["2026-06-20"])
@@ -103,7 +106,7 @@ class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reversal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A top-up or charge that is taken back, once."""
+    """Reversal of a top-up or charge, once."""
 
     entry: Annotated[
         str, msgspec.Meta(min_length=1, max_length=40, description="Id of the entry.", examples=["entry-12"])
@@ -112,7 +115,7 @@ class Reversal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WriteOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the customer need not pay any more: of a debt, else of the arrears."""
+    """Amount that the customer no longer has to pay: of a debt, or else of the arrears."""
 
     reason: Reason
     debt: DebtId | None = None
@@ -138,7 +141,7 @@ class OpenDebt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangeDebt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Other terms for a debt; what is left out stays as it is."""
+    """New terms of a debt; omitted fields stay unchanged."""
 
     debt: DebtId
     reason: Reason
@@ -152,23 +155,23 @@ class ChangeDebt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CloseDebt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The end of a debt; what is still owed of it is written off."""
+    """Closing of a debt; what is still owed is written off."""
 
     debt: DebtId
     reason: Reason
 
 
 class SelectEmergencyCredit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The choice of emergency credit, by the customer or on the customer's behalf."""
+    """Selection of emergency credit, by the customer or on the customer's behalf."""
 
 
 class MoveOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The end of a tenancy, with the final settlement."""
+    """End of a tenancy, with the final settlement."""
 
     reason: Reason
     remainder: Annotated[
         Literal["refund", "transfer", "keep"],
-        msgspec.Meta(description="What becomes of credit that remains; what is owed always stays on record."),
+        msgspec.Meta(description="What happens to remaining credit; what is owed always stays on record."),
     ] = "keep"
     to: AccountId | None = None
     """The account to which it is transferred."""
@@ -177,7 +180,7 @@ class MoveOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is settled later with a customer who moved out."""
+    """Settlement with a former customer."""
 
     tenancy: Annotated[
         int, msgspec.Meta(ge=1, le=2**31 - 1, description="Number of the tenancy.", examples=[1])
@@ -185,8 +188,8 @@ class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     how: Annotated[
         Literal["paid", "paid_out", "written_off", "charged"],
         msgspec.Meta(
-            description="The customer paid what was owed, got what was kept, need not pay it, or owes"
-            " more, as for a cheque that bounced."
+            description="The customer paid what was owed, received what was kept, does not have to pay it,"
+            " or owes more, as for a cheque that bounced."
         ),
     ]
     reason: Reason
@@ -196,7 +199,7 @@ class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MoveIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The beginning of a tenancy."""
+    """Start of a tenancy."""
 
     customer: Annotated[
         str, msgspec.Meta(min_length=1, max_length=120, pattern=TEXT, examples=["N. Dlamini"])

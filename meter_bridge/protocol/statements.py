@@ -1,6 +1,6 @@
 """Wire messages of statements and explanations; units and forms are those of ``messages``.
 
-Kept apart because no client carries a copy: whoever reads statements reads the bridge's own documents.
+Separate because no client carries a copy: clients of statements read the bridge's own documents.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
 
 
 class Detail(StrEnum):
-    """How finely the charges of a statement are told."""
+    """Level of detail of the charges."""
 
     LINE = "line"
     """One row for each line of the price list."""
@@ -20,7 +20,7 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayCharge:
-    """What was used on one local day on one line of the price list, as it was charged in the period."""
+    """Consumption of one local day on one line of the price list, as charged in the period."""
 
     day: str
     """ISO date in the site's time zone on which it was used; it may lie before the period."""
@@ -41,7 +41,7 @@ class DayCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A part of what the customer has; what is owed is negative."""
+    """A part of what the customer has; amounts owed are negative."""
 
     name: str
     """``balance``, ``emergency_credit`` (lent), ``arrears``, or ``debt:`` and the id of a debt."""
@@ -62,7 +62,7 @@ class UnitsHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindSum:
-    """What all entries of one kind did to what the customer has; for ``changes`` see ``StatementEntry``."""
+    """Total effect of all entries of one kind; for ``changes`` see ``StatementEntry``."""
 
     kind: str
     entries: int
@@ -82,23 +82,23 @@ class StatementEntry:
     reference: str | None
     refers_to: str | None
     amount: int
-    """What came in, or went out where negative; 0 where something only moves between holdings."""
+    """Received, or paid out if negative; 0 if something only moves between holdings."""
     changes: dict[str, int]
     """The same by holding: where a top-up went. What was spent at once is among the charges as well; here it
-    is ``units`` where it bought such, else ``charges``."""
+    is ``units`` if it bought units, else ``charges``."""
     units_wh: int
     """Units that it bought."""
     balance_after: int
     """The balance alone."""
     reason: str | None = None
-    """Why, in the words of who asked for it."""
+    """Reason given by the person who requested it."""
     by: str | None = None
-    """Who asked for it: the name of a token, ``local operator``, or ``bridge``."""
+    """Who requested it: the name of a token, ``local operator``, or ``bridge``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotYetPosted:
-    """What was used since the last posting; the next one charges it."""
+    """Consumption since the last posting; the next one charges it."""
 
     at: str
     wh: int
@@ -109,7 +109,7 @@ class NotYetPosted:
 class Statement:
     """Everything that changed what a customer has in a period: opening + credits - charges = closing.
 
-    What the customer has is the sum of the holdings: the balance, less what is owed.
+    What the customer has is the sum of the holdings: the balance minus what is owed.
 
     An entry belongs to the period in which it was booked, in the order of the journal, so that statements of
     one period after the other join without gap and a statement of the past never changes.
@@ -147,13 +147,13 @@ class Statement:
     """Charges by line of the price list, taxes as lines of their own. Their sum is ``charges``; an
     ``included_tax`` is in the lines that contain it and does not count again."""
     days: tuple[DayCharge, ...]
-    """Charges by local day of use; empty unless asked for. With their tax they sum to ``charges``."""
+    """Charges by local day of use; empty unless requested. With their tax they sum to ``charges``."""
     entries: tuple[StatementEntry, ...]
     """Every entry that is not a charge, oldest first."""
     tenancy: int | None
-    """The tenancy whose statement it is; None for the account's, whoever lived there."""
+    """The tenancy that the statement covers; None for the account, over all tenancies."""
     outstanding: int | None
-    """What is left with a customer who moved out: kept as the customer's, or owed where negative."""
+    """Open balance of a customer who moved out: kept for the customer, or owed if negative."""
     settlements: tuple[StatementEntry, ...]
     """What was settled later with a customer who moved out, oldest first. It is in no sum: ``amount`` is what
     it changed of ``outstanding``."""
@@ -164,21 +164,21 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterReading:
-    """A register as the meter told it."""
+    """A register as the meter reported it."""
 
     at: str
     wh: int
     epoch: int
-    """Life of the counter; another one than before means that it began anew or was replaced."""
+    """Life of the counter; a different one than before means that it was reset or replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterReadings:
-    """The readings between which an entry's energy was used."""
+    """The readings before and after the energy of an entry."""
 
     meter_id: str
     before: RegisterReading | None
-    """Newest reading when the entry before was posted; None where that is not known."""
+    """Latest reading when the previous entry was posted; None if not known."""
     after: RegisterReading
     """Newest reading when this entry was posted; it may reach beyond what the entry charges."""
 
@@ -195,7 +195,7 @@ class SegmentView:
     wh: int
     register_from_wh: int | None
     register_to_wh: int | None
-    """Register at start and end, linear in time between two readings; None where it is not known."""
+    """Register at start and end, interpolated linearly between two readings; None if not known."""
     tariff_version_id: str
     block: int | None
     band: str | None
@@ -208,7 +208,7 @@ class SegmentView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryExplanation:
-    """A journal entry with everything that it was made of, down to the readings."""
+    """A journal entry with everything that it was calculated from, down to the readings."""
 
     entry: LedgerEntry
     segments: tuple[SegmentView, ...]

@@ -15,22 +15,24 @@ Serial = Annotated[
         min_length=1,
         max_length=40,
         pattern=TEXT,
-        description="Serial number as it is printed on a voucher.",
+        description="Serial number as printed on a voucher.",
         examples=["7KQ2MX-0001"],
     ),
 ]
 
 
 class VoucherOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Vouchers to be made."""
+    """Vouchers to create."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_AT_ONCE, description="How many.", examples=[50])]
+    count: Annotated[
+        int, msgspec.Meta(ge=1, le=MOST_AT_ONCE, description="Number of vouchers.", examples=[50])
+    ]
     amount: Amount
     site: (
         Annotated[
             str,
             msgspec.Meta(
-                min_length=1, max_length=64, description="Where they are good; left out, everywhere."
+                min_length=1, max_length=64, description="Site at which they are valid; default: all."
             ),
         ]
         | None
@@ -40,7 +42,7 @@ class VoucherOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             str,
             msgspec.Meta(
                 pattern="^[A-Z]{3}$(?!\\n)",
-                description="Needed where they are good everywhere and sites have several.",
+                description="Required if they are valid at all sites and these have several currencies.",
                 examples=["ZAR"],
             ),
         ]
@@ -48,28 +50,30 @@ class VoucherOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
     days: (
         Annotated[
-            int, msgspec.Meta(ge=1, le=MOST_DAYS, description="How long they are good; left out, for ever.")
+            int, msgspec.Meta(ge=1, le=MOST_DAYS, description="Days until they expire; default: never.")
         ]
         | None
     ) = None
     needs_sale: Annotated[
-        bool, msgspec.Meta(description="Good only once noted as sold, so that unsold ones are worth nothing.")
+        bool, msgspec.Meta(description="Valid only once marked as sold, so that unsold ones are worthless.")
     ] = False
-    note: Annotated[str, msgspec.Meta(max_length=200, pattern=TEXT, description="What they are for.")] = ""
+    note: Annotated[
+        str, msgspec.Meta(max_length=200, pattern=TEXT, description="Note about their purpose.")
+    ] = ""
 
 
 class VoucherSale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Vouchers that were sold."""
+    """A sale of vouchers."""
 
     serials: Annotated[tuple[Serial, ...], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
     to: Annotated[
         str,
-        msgspec.Meta(min_length=1, max_length=200, pattern=TEXT, description="Whom, or on which receipt."),
+        msgspec.Meta(min_length=1, max_length=200, pattern=TEXT, description="The buyer, or the receipt."),
     ]
 
 
 class VoucherBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Vouchers that are to be good no more: some by their serial numbers, or all of a batch."""
+    """Vouchers to block: some by their serial numbers, or all of a batch."""
 
     reason: Reason
     serials: Annotated[tuple[Serial, ...], msgspec.Meta(max_length=MOST_AT_ONCE)] = ()
@@ -77,14 +81,14 @@ class VoucherBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VoucherCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A code as somebody typed it."""
+    """A voucher code as typed."""
 
     code: Annotated[
         str,
         msgspec.Meta(
             min_length=1,
             max_length=64,
-            description="20 digits; spaces and dashes between them do not matter.",
+            description="20 digits; spaces and dashes are ignored.",
             examples=["1234 5678 9012 3456 7890"],
         ),
     ]

@@ -9,29 +9,29 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import load_key
-from meter_bridge.engine.access.token_service import TokenBook
+from meter_bridge.engine.access.token_service import TokenService
 from meter_bridge.engine.access.tokens import TokenInfo
-from meter_bridge.engine.access.visibility import Look
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
-from meter_bridge.engine.accounts.queries import Books
+from meter_bridge.engine.accounts.queries import LedgerQueries
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.alerts.service import AlertBook
+from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metrics import render
-from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
-from meter_bridge.engine.sites.service import ApplyResult, SiteFiles
+from meter_bridge.engine.sites.service import ApplyResult, SiteFileService
 from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
-from meter_bridge.engine.supply.holds import Supplies, unit_of
+from meter_bridge.engine.supply.holds import Supplies
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
@@ -74,23 +74,23 @@ class Bridge:
     def __init__(self, engine: Engine, discovery: Discovery, data: Path) -> None:
         """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
-        engine.archive = Archive(data / EXPORT_NAME)
-        self.look = Look(engine, discovery)
-        self._books = Books(engine, self.look)
-        self._alerts = AlertBook(engine, self.look)
-        self._operations = Operations(engine)
-        self._supplies = Supplies(engine)
-        self._site_files = SiteFiles(engine, self.look)
-        self._tokens = TokenBook(engine)
+        engine.session.archive = Archive(data / EXPORT_NAME)
+        self.look = Visibility(engine.session, discovery)
+        self._books = LedgerQueries(engine.session, self.look)
+        self._alerts = AlertService(engine.session, self.look)
+        self._operations = Operations(engine.session)
+        self._supplies = Supplies(engine.session)
+        self._site_files = SiteFileService(engine.session, engine.reports, self.look)
+        self._tokens = TokenService(engine.session)
         file = load_providers(data)
         key = load_key(data)
-        self.payments = Payments(engine, self._operations, key, file, self.look.account)
-        self.page = TenantPage(engine, key, file.page, self.look.account)
-        self.notices = Notices(engine, load_people(data), file.page, self.look.account)
+        self.payments = Payments(engine.session, self._operations, key, file, self.look.account)
+        self.page = TenantPage(engine.session, key, file.page, self.look.account)
+        self.notices = Notices(engine.session, load_people(data), file.page, self.look.account)
 
     def info(self) -> ServerInfo:
         """Return who this bridge is."""
-        installation = self.engine.installation
+        installation = self.engine.session.installation
         return ServerInfo(
             schema_version=SCHEMA_VERSION,
             min_schema_version=MIN_SCHEMA_VERSION,
@@ -101,23 +101,25 @@ class Bridge:
 
     def health(self) -> Health:
         """Return the health of the bridge."""
-        if self.engine.broken is not None:
-            return Health("down", (self.engine.broken,))
-        reasons = tuple(alert.message for alert in self.engine.installation.alerts.values())
+        if self.engine.session.storage_error is not None:
+            return Health("down", (self.engine.session.storage_error,))
+        reasons = tuple(alert.message for alert in self.engine.session.installation.alerts.values())
         return Health("degraded" if reasons else "ok", reasons)
 
     def metrics(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
-        return render(self.engine)
+        return render(self.engine.session)
 
     def accounts(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
-        now = self.engine.clock.now()
+        now = self.engine.session.clock.now()
         return [view.account_view(account, now) for account in self.look.visible(actor)]
 
     def account(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
-        return view.account_view(self.look.books_of(actor, account_id), self.engine.clock.now())
+        return view.account_view(
+            self.look.account_or_closed(actor, account_id), self.engine.session.clock.now()
+        )
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
@@ -146,8 +148,8 @@ class Bridge:
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
     ) -> tuple[TopUpResult, bool]:
         """Book a top-up once per key."""
-        account = self.look.books_of(actor, account_id)
-        asked = TopUp.asked(account, amount, method, reference)
+        account = self.look.account_or_closed(actor, account_id)
+        asked = TopUp.from_request(account, amount, method, reference)
         return await self._operations.run(actor, account.id, asked, key)
 
     async def operate(
@@ -155,7 +157,7 @@ class Bridge:
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation on an account's books once per key."""
         # A key that was answered keeps its answer, also after the account was closed.
-        account = self.look.books_of(actor, account_id)
+        account = self.look.account_or_closed(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
         operation = operation_of(account, asked, self._tokens.take_from_tenants)
@@ -163,9 +165,9 @@ class Bridge:
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
         """Refuse an account to transfer to that the actor may not see; one that is gone is refused later."""
-        account = self.engine.installation.accounts.get(account_id or "")
-        gone = account_id is None or account_id in self.engine.installation.closed
-        if account is None and not gone and not self.engine.shard.whole:
+        account = self.engine.session.installation.accounts.get(account_id or "")
+        gone = account_id is None or account_id in self.engine.session.installation.closed
+        if account is None and not gone and not self.engine.session.shard.whole:
             raise RequestRefused(
                 ErrorCode.NOT_SUPPORTED,
                 f"account {account_id!r} is not of the same shard of the sites",
@@ -225,22 +227,29 @@ class Bridge:
 
     def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
         """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
-        installation, now = self.engine.installation, self.engine.clock.now()
+        installation, now = self.engine.session.installation, self.engine.session.clock.now()
         return [account_exposure(installation, account, now) for account in self.look.visible(actor)]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
     ) -> MeterView:
         """Apply a person's decision on a quarantined register."""
-        return await decide_quarantine(self.engine, actor, self.look.meter(actor, meter_id), decision, reason)
+        return await decide_quarantine(
+            self.engine.session,
+            self.engine.reports,
+            actor,
+            self.look.meter(actor, meter_id),
+            decision,
+            reason,
+        )
 
     async def read_register(
         self, actor: Actor, meter_id: str, *, register: str, at: str | None
     ) -> ReadingResult:
         """Take a register that a person, or the device itself, tells."""
         meter = self.look.meter(actor, meter_id)
-        unit = unit_of(self.engine, actor)
-        return await take_reading(self.engine, actor, meter, unit, register=register, at=at)
+        engine = self.engine
+        return await take_reading(engine.session, engine.reports, actor, meter, register=register, at=at)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
@@ -249,7 +258,7 @@ class Bridge:
         meter = self.look.meter(actor, meter_id)
         async with self._site_files.alone:
             return await self._operations.run(
-                actor, meter.supply.account.id, ReplaceMeter(meter.id, order), key
+                actor, meter.supply.account.id, ReplaceMeter(self.engine.reports, meter.id, order), key
             )
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
@@ -262,24 +271,24 @@ class Bridge:
 
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right once it is on record who said so; return the instant then in force."""
-        unit = unit_of(self.engine, actor)
-        announce(
-            self.engine.installation,
+        unit = self.engine.session.begin(actor)
+        record_event(
+            self.engine.session.installation,
             unit,
             EventKind.CLOCK_CONFIRMED,
-            data={"wall": iso(self.engine.clock.wall()), "by": actor.name},
+            data={"wall": iso(self.engine.session.clock.wall()), "by": actor.name},
         )
-        unit.after(self.engine.confirm_clock)
-        unit.after(lambda: keep_wall_time(self.engine))
-        await committed(self.engine, unit)
-        return iso(self.engine.clock.now())
+        unit.after_commit(self.engine.confirm_clock)
+        unit.after_commit(lambda: keep_wall_time(self.engine.session))
+        await self.engine.session.commit(unit)
+        return iso(self.engine.session.clock.now())
 
     async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
         async with self._site_files.alone:
             applied = await asyncio.to_thread(self._site_files.applied_document)
             account = self.look.account(actor, account_id)
-            return await change_account_policy(self.engine, actor, account, change, applied)
+            return await change_account_policy(self.engine.session, actor, account, change, applied)
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
@@ -322,7 +331,7 @@ class Bridge:
 
     async def look_for_tokens(self) -> None:
         """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
-        await self._tokens.look()
+        await self._tokens.refresh()
 
     async def tokens(self, actor: Actor) -> Sequence[TokenInfo]:
         """Return the tokens of the installation."""

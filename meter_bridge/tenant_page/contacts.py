@@ -8,35 +8,33 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops, tables
 
 
-def _stored(engine: Engine, account: Account) -> NotificationSettings:
+def _stored(session: Session, account: Account) -> NotificationSettings:
     table = tables.contact
     query = select(table.c.document).where(
         table.c.account_id == account.id, table.c.tenancy == account.tenancy.n
     )
-    with engine.reader.connect() as connection:
+    with session.reader.connect() as connection:
         text = connection.execute(query).scalar()
     return NotificationSettings() if text is None else msgspec.json.decode(text, type=NotificationSettings)
 
 
-async def read_settings(engine: Engine, account: Account) -> NotificationSettings:
+async def read_settings(session: Session, account: Account) -> NotificationSettings:
     """Return how the present customer of an account wants to be told."""
-    return await asyncio.to_thread(_stored, engine, account)
+    return await asyncio.to_thread(_stored, session, account)
 
 
 async def keep_settings(
-    engine: Engine, actor: Actor, account: Account, settings: NotificationSettings
+    session: Session, actor: Actor, account: Account, settings: NotificationSettings
 ) -> NotificationSettings:
     """Store how the present customer of an account wants to be told."""
-    unit = unit_of(engine, actor)
+    unit = session.begin(actor)
     row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": unit.at}
-    unit.work.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
-    await committed(engine, unit)
+    unit.changeset.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
+    await session.commit(unit)
     return settings

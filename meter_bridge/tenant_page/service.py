@@ -1,27 +1,27 @@
-"""The tenant's page beside an engine, as the API sees it."""
+"""The tenant's page beside an session, as the API sees it."""
 
 from collections.abc import Callable
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page.contacts import keep_settings, read_settings
-from meter_bridge.tenant_page.sign_in import Door
+from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
 
 class TenantPage:
-    """Implements ``PagePort`` beside an engine."""
+    """Implements ``PagePort`` beside an session."""
 
     def __init__(
-        self, engine: Engine, key: SecretKey, address: str | None, account: Callable[[Actor, str], Account]
+        self, session: Session, key: SecretKey, address: str | None, account: Callable[[Actor, str], Account]
     ) -> None:
         """Open the door; ``address`` is where customers reach the page."""
-        self._engine = engine
+        self._session = session
         self._account = account
         self._address = address
-        self._door = Door(engine, key, address, account)
+        self._sign_in = CustomerSignIn(session, key, address, account)
 
     @property
     def secure(self) -> bool:
@@ -30,30 +30,30 @@ class TenantPage:
 
     async def make_access(self, actor: Actor, account_id: str) -> AccessView:
         """Make a code and a link for a customer, in place of those there were."""
-        return await self._door.make(actor, account_id)
+        return await self._sign_in.make(actor, account_id)
 
     async def revoke_access(self, actor: Actor, account_id: str) -> None:
         """End a customer's access and sessions."""
-        await self._door.revoke(actor, account_id)
+        await self._sign_in.revoke(actor, account_id)
 
     async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return the session's cookie beside it."""
-        return await self._door.sign_in(number, code, peer)
+        return await self._sign_in.sign_in(number, code, peer)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
         """Let a customer in by a link."""
-        return await self._door.sign_in_by_link(secret)
+        return await self._sign_in.sign_in_by_link(secret)
 
     def actor_of(self, cookie: str) -> Actor | None:
         """Return the customer of a session, or None."""
-        return self._door.actor_of(cookie)
+        return self._sign_in.actor_of(cookie)
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
         """Return how a customer wants to be told of things."""
-        return await read_settings(self._engine, self._account(actor, account_id))
+        return await read_settings(self._session, self._account(actor, account_id))
 
     async def set_notification_settings(
         self, actor: Actor, account_id: str, settings: NotificationSettings
     ) -> NotificationSettings:
         """Store how a customer wants to be told of things."""
-        return await keep_settings(self._engine, actor, self._account(actor, account_id), settings)
+        return await keep_settings(self._session, actor, self._account(actor, account_id), settings)

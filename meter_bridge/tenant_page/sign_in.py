@@ -7,12 +7,10 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.holds import unit_of
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import AccessView, SignedIn
@@ -27,23 +25,23 @@ from meter_bridge.tenant_page.access import (
     numbers_of,
     simple,
 )
-from meter_bridge.tenant_page.sign_in_limits import Lockout
+from meter_bridge.tenant_page.sign_in_limits import SignInLimits
 
 type FindAccount = Callable[[Actor, str], Account]
 _LONGEST: Final = 100
 
 
-class Door:
+class CustomerSignIn:
     """Lets customers in to the one account that is theirs."""
 
-    def __init__(self, engine: Engine, key: SecretKey, page: str | None, account: FindAccount) -> None:
+    def __init__(self, session: Session, key: SecretKey, page: str | None, account: FindAccount) -> None:
         """Load the accesses; ``account`` finds an account that an actor may see."""
-        self._engine = engine
+        self._session = session
         self._key = key
         self._page = page
         self._account = account
-        self._lockout = Lockout(engine, key)
-        with engine.reader.connect() as connection:
+        self._limits = SignInLimits(session, key)
+        with session.reader.connect() as connection:
             found = load_accesses(connection)
         self._by_id = {each.id: each for each in found}
         self._by_code = {each.code_hash: each for each in found}
@@ -60,13 +58,13 @@ class Door:
                 value=account.id,
                 remedy="move the next customer in first",
             )
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         made = new_access(self._key, account, unit.actor, unit.at)
         self._revoke(unit, account.id)
-        unit.work.add(ops.INSERT_TENANT_ACCESS, made.access.row())
-        unit.after(lambda: self._keep(made.access))
-        self._tell(unit, account.id, "made")
-        await committed(self._engine, unit)
+        unit.changeset.add(ops.INSERT_TENANT_ACCESS, made.access.row())
+        unit.after_commit(lambda: self._keep(made.access))
+        self._record_event(unit, account.id, "made")
+        await self._session.commit(unit)
         page = None if self._page is None else f"{self._page}/my/#in={made.link}"
         return AccessView(
             account_id=account.id,
@@ -80,17 +78,17 @@ class Door:
     async def revoke(self, actor: Actor, account_id: str) -> None:
         """End every access to an account, and every session that began with it."""
         account = self._account(actor, account_id)
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         if self._revoke(unit, account.id):
-            self._tell(unit, account.id, "revoked")
-            await committed(self._engine, unit)
+            self._record_event(unit, account.id, "revoked")
+            await self._session.commit(unit)
 
     def _revoke(self, unit: Transaction, account_id: str) -> bool:
         """End the accesses to an account as part of a unit; say whether there were any."""
         found = [each for each in self._by_id.values() if each.account_id == account_id]
         for each in found:
-            unit.work.add(ops.REVOKE_TENANT_ACCESS, {"row_id": each.id, "new_revoked_at": unit.at})
-            unit.after(partial(self._forget, each))
+            unit.changeset.add(ops.REVOKE_TENANT_ACCESS, {"row_id": each.id, "new_revoked_at": unit.at})
+            unit.after_commit(partial(self._forget, each))
         return bool(found)
 
     def _keep(self, access: Access) -> None:
@@ -102,28 +100,30 @@ class Door:
         self._by_id.pop(access.id, None)
         self._by_code.pop(access.code_hash, None)
         self._by_link.pop(access.link_hash, None)
-        self._engine.feed.cut_off(_token_id(access))
+        self._session.feed.end_for_token(_token_id(access))
 
-    def _tell(self, unit: Transaction, account_id: str, what: str) -> None:
+    def _record_event(self, unit: Transaction, account_id: str, what: str) -> None:
         data = {"what": what, "by": unit.actor}
-        announce(self._engine.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data)
+        record_event(
+            self._session.installation, unit, EventKind.ACCESS_CHANGED, account_id=account_id, data=data
+        )
 
     async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return who they are and the cookie.
 
         Whatever is wrong, and whether or not there is such a number, the answer is the same.
         """
-        at, typed = self._engine.clock.now(), simple(number[:_LONGEST])
-        await self._lockout.look(typed, peer)
-        self._lockout.refuse(typed, peer, at)
+        at, typed = self._session.clock.now(), simple(number[:_LONGEST])
+        await self._limits.refresh(typed, peer)
+        self._limits.refuse(typed, peer, at)
         digest = code_digest(self._key, code[:_LONGEST])
         access = self._by_code.get(digest)
         account = self._opened(access)
         if access is None or account is None or typed not in numbers_of(account):
-            if await self._lockout.wrong(typed, peer, digest.hex()[:8], at):
+            if await self._limits.wrong(typed, peer, digest.hex()[:8], at):
                 await self._note_lock(typed)
             raise _wrong()
-        await self._lockout.right(typed, peer)
+        await self._limits.right(typed, peer)
         return self._in(access, account)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
@@ -143,24 +143,24 @@ class Door:
         """Return the account that an access opens now, or None."""
         if access is None:
             return None
-        account = self._engine.installation.accounts.get(access.account_id)
+        account = self._session.installation.accounts.get(access.account_id)
         return account if access.opens(account) else None
 
     def _in(self, access: Access, account: Account) -> tuple[SignedIn, str]:
-        cookie = session.compose(self._key, access.id, self._engine.clock.now())
+        cookie = session.compose(self._key, access.id, self._session.clock.now())
         return SignedIn(account_id=account.id), cookie
 
     async def _note_lock(self, number: str) -> None:
         """Keep on record that a number or a place is not heard for a while."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            unit = Transaction(self._engine.clock.now(), actor="tenant's page")
+        if self._session.can_change:
+            unit = Transaction(self._session.clock.now(), actor="tenant's page")
             data: dict[str, object] = {"number": number[:40]}
-            announce(self._engine.installation, unit, EventKind.ACCESS_LOCKED, data=data)
-            await committed(self._engine, unit)
+            record_event(self._session.installation, unit, EventKind.ACCESS_LOCKED, data=data)
+            await self._session.commit(unit)
 
     def actor_of(self, cookie: str) -> Actor | None:
         """Return the customer of a session, or None where it is none any more."""
-        access_id = session.access_of(self._key, cookie, self._engine.clock.now())
+        access_id = session.access_of(self._key, cookie, self._session.clock.now())
         access = self._by_id.get(access_id or "")
         account = self._opened(access)
         if access is None or account is None:

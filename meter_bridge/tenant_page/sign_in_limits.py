@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from meter_bridge.engine.access.failed_attempts import GuessBook
-from meter_bridge.engine.access.lockout_rules import WRONG, Guard, Limits, Verdict
+from meter_bridge.engine.access.failed_attempts import FailedAttempts
+from meter_bridge.engine.access.lockout_rules import WRONG, Lockout, LockoutLimits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.access.throttle import peer_of
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -22,36 +22,36 @@ FROM_ONE_PLACE_IN_ALL: Final = 20
 """The same for whatever numbers."""
 
 
-class Lockout:
+class SignInLimits:
     """Counts wrong codes by number, by place, and by both.
 
     A number is counted as it was typed, whether or not there is such a room, so that the count tells nothing.
     A proxy on this machine hides places: then only numbers count. A restart forgets nothing.
     """
 
-    def __init__(self, engine: Engine, key: SecretKey) -> None:
+    def __init__(self, session: Session, key: SecretKey) -> None:
         """Take up what was tried before the start."""
-        self._guards = {
-            BOTH: Guard(Limits(each=FROM_ONE_PLACE * WRONG)),
-            NUMBER: Guard(Limits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
-            PLACE: Guard(Limits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
+        self._lockouts = {
+            BOTH: Lockout(LockoutLimits(each=FROM_ONE_PLACE * WRONG)),
+            NUMBER: Lockout(LockoutLimits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
+            PLACE: Lockout(LockoutLimits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
         }
-        self._book = GuessBook(engine, key, self._guards)
+        self._failed_attempts = FailedAttempts(session, key, self._lockouts)
 
     def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
         """Return the guards that a try goes through, with whom each counts."""
         place = None if peer is None else peer_of(peer)
         found = [(BOTH, f"{number} {place}"), (NUMBER, number)]
         named = found if place is None else [*found, (PLACE, place)]
-        return [(name, self._book.who(who)) for name, who in named]
+        return [(name, self._failed_attempts.who(who)) for name, who in named]
 
-    async def look(self, number: str, peer: str | None) -> None:
+    async def refresh(self, number: str, peer: str | None) -> None:
         """Take up what was tried where somebody whose code is of another shard comes in."""
-        await self._book.look(self._counts(number, peer))
+        await self._failed_attempts.refresh(self._counts(number, peer))
 
     def refuse(self, number: str, peer: str | None, at: int) -> None:
         """Raise ``RequestRefused`` while somebody is not heard."""
-        known = [self._guards[name].locked_until(who, at) for name, who in self._counts(number, peer)]
+        known = [self._lockouts[name].locked_until(who, at) for name, who in self._counts(number, peer)]
         until = max((each for each in known if each is not None), default=0)
         if until:
             minutes = max((until - at + 59_999) // 60_000, 1)
@@ -65,15 +65,15 @@ class Lockout:
     async def wrong(self, number: str, peer: str | None, mark: str, at: int) -> bool:
         """Count a wrong code, and store that; say whether it was one too many."""
         # One code tried at many rooms is a guess at each.
-        mark = self._book.who(f"{number} {mark}")[:12]
+        mark = self._failed_attempts.who(f"{number} {mark}")[:12]
         counts = self._counts(number, peer)
-        verdicts = [self._guards[name].wrong(who, mark, WRONG, at) for name, who in counts]
+        verdicts = [self._lockouts[name].wrong(who, mark, WRONG, at) for name, who in counts]
         if set(verdicts) != {Verdict.KNOWN}:
-            await self._book.keep(counts)
+            await self._failed_attempts.save(counts)
         return Verdict.LOCKED in verdicts
 
     async def right(self, number: str, peer: str | None) -> None:
         """Forget the slips of who has now shown the right code."""
         name, who = self._counts(number, peer)[0]
-        if self._guards[name].forgive(who):
-            await self._book.keep([(name, who)])
+        if self._lockouts[name].forgive(who):
+            await self._failed_attempts.save([(name, who)])

@@ -28,10 +28,10 @@ def drawn(found: list[tuple[int, float]]) -> str:
     places = [(LEFT + across * x / most, TOP + up * (1 - y / highest)) for x, y in found]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-        "<title>Processor time of a message, by intervals in the journal</title>",
+        "<title>Processor time per message, by segments in the journal</title>",
         STYLE,
         f'<rect class="s" width="{WIDTH}" height="{HEIGHT}"/>',
-        f'<text class="t" x="{LEFT}" y="26" font-weight="600">Processor time of a message, µs</text>',
+        f'<text class="t" x="{LEFT}" y="26" font-weight="600">Processor time per message, µs</text>',
     ]
     for tick in range(TICKS + 1):
         y = TOP + up * (1 - tick / TICKS)
@@ -47,7 +47,7 @@ def drawn(found: list[tuple[int, float]]) -> str:
         parts.append(
             f'<text class="m" x="{x:.1f}" y="{HEIGHT - BOTTOM + 22}" text-anchor="{anchor}">{many:,}</text>'
         )
-    named = '" text-anchor="end">intervals in the journal</text>'
+    named = '" text-anchor="end">segments in the journal</text>'
     parts.append(f'<text class="m" x="{WIDTH - RIGHT}" y="{HEIGHT - 10}{named}')
     return "\n".join([*parts, "</svg>", ""])
 

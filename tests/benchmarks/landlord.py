@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Table, create_engine, event, insert
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.forecast.consumption_model import PPM
 from meter_bridge.core.forecast.cost_projection import Point
-from meter_bridge.core.forecast.prediction_interval import Band
-from meter_bridge.engine.forecasting.stored_forecast import bands_text, pack
+from meter_bridge.core.forecast.prediction_interval import PredictionInterval
+from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack
 from meter_bridge.storage import tables
 from tests.dashboard.sample_details import debt_terms, supply_document, version_document
 from tests.dashboard.sample_house import site_version
@@ -224,7 +224,7 @@ def _fill(connection: Connection, size: Size, now: int, today: date) -> None:
 
 def _foresight(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
     """Add what is foretold of every supply: a point for each change of price of the coming weeks."""
-    bands = bands_text({days: Band(PPM * 8 // 10, PPM * 13 // 10) for days in range(1, 15)})
+    bands = intervals_text({days: PredictionInterval(PPM * 8 // 10, PPM * 13 // 10) for days in range(1, 15)})
     rows = []
     for unit in units:
         pace = rng.randrange(STEPS, 4 * STEPS)

@@ -18,7 +18,7 @@ from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_reader, open_writer
@@ -83,8 +83,10 @@ class Stages:
         database = data / "bridge.db"
         self._writer = open_writer(database)
         self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks(), make_feed)
-        self._intake = Intake(self._engine, Discovery())
-        installation = self._engine.installation
+        self._intake = ReportHandler(
+            self._engine.session, self._engine.reports, self._engine.cut_offs, Discovery()
+        )
+        installation = self._engine.session.installation
         addresses = [*installation.by_energy, *installation.by_relay]
         self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]
         self._topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
@@ -96,7 +98,7 @@ class Stages:
             telemetry(START_WH + turn),
             self._watch,
             self._driver.decode,
-            self._intake.take,
+            self._intake.handle,
         )
         with watch.on(READ):
             for topic in self._topics:
@@ -109,7 +111,7 @@ class Stages:
     def keep(self) -> None:
         """Store a row of every supply, and what waits besides."""
         with self._watch.on(ROWS):
-            self._engine.flush(everything=True)
+            self._engine.session.flush(everything=True)
         works, self._store.works = self._store.works, []
         self.rows += sum(len(rows) for work in works for rows in work.rows.values())
         with self._watch.on(STORE), self._writer.connect() as connection, connection.begin():

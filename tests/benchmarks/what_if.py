@@ -26,7 +26,7 @@ from meter_bridge.config.codec import encode_policy, encode_tariff_version
 from meter_bridge.core.calendar import day_start, next_month
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.bands import Band
-from meter_bridge.core.tariff.tariff import Ladder, TariffVersion, Timeline
+from meter_bridge.core.tariff.tariff import BlockSchedule, TariffVersion, Timeline
 from meter_bridge.engine.export.exporter import manifest_rows, watermark_row
 from meter_bridge.engine.export.parquet_file import ROLLUP_SCHEMA, ROW_GROUP_ROWS
 from meter_bridge.storage import tables
@@ -104,7 +104,7 @@ def _rollup(folder: Path, units: int, month: date) -> ExportFile:
     parts: list[tuple[date, str, int, int]] = []
     day = month
     while at < end:
-        stretch = timeline.stretch(at)
+        stretch = timeline.interval_at(at)
         while day_start(day + timedelta(days=1), zone) <= at:
             day += timedelta(days=1)
         until = min(stretch.end, day_start(day + timedelta(days=1), zone))
@@ -155,7 +155,7 @@ def dearer(present: TariffVersion) -> TariffVersion:
     return replace(present, ladders=tuple(_dearer(each) for each in present.ladders))
 
 
-def _dearer(ladder: Ladder) -> Ladder:
+def _dearer(ladder: BlockSchedule) -> BlockSchedule:
     """Return a ladder that costs a tenth more and ends its blocks a tenth earlier."""
     prices = tuple(tuple(price * 11 // 10 for price in row) for row in ladder.prices)
     return replace(ladder, prices=prices, limits=tuple(limit * 9 // 10 for limit in ladder.limits))

@@ -15,14 +15,14 @@ from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.audit import audit
-from meter_bridge.cluster.exporting import Exporting
+from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.worker import Worker
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.engine.export import compaction
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.folder_manifest import read_manifest
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.location import written
@@ -47,8 +47,8 @@ async def use(owners: dict[str, Owner], found: Street, *registers: int) -> None:
         found.time.forward(HOUR)
         for unit, owner in owners.items():
             await owner.read(unit, wh)
-            await owner.engine.post_waiting(everything=True)
-            await owner.engine.drained()
+            await owner.engine.run_deferred_postings(everything=True)
+            await owner.engine.session.drained()
 
 
 async def go_on(found: Street, *registers: int) -> None:
@@ -61,7 +61,7 @@ async def export(found: Street, data: Path) -> None:
     """Export as the worker with a data folder does."""
     reader, folder = open_reader(found.location), data / EXPORT_NAME
     try:
-        await Exporting(reader, Exporter(found.location, folder), folder, 2).export()
+        await ClusterExport(reader, Exporter(found.location, folder), folder, 2).export()
     finally:
         reader.dispose()
 
@@ -72,7 +72,7 @@ async def made(folder: Path) -> Street:
     async with found.owner(WHOLE) as owner:
         await owner.apply(street(TWO))
         await use({"n1": owner, "s1": owner}, found, 0, 1_000, 2_000)
-        await Daemon(owner.engine, Exporter(found.location, found.data / EXPORT_NAME), 1).export()
+        await Scheduler(owner.engine, Exporter(found.location, found.data / EXPORT_NAME), 1).export()
     found.divide(2)
     await go_on(found, 3_000, 4_000)
     second = folder / "b"
@@ -197,7 +197,7 @@ async def test_a_damaged_file_keeps_no_other_of_a_worker_s_from_being_merged(
 ) -> None:
     monkeypatch.setattr(compaction, "MANY", 3)
     reader, folder = open_reader(exported.location), exported.data / EXPORT_NAME
-    exporting = Exporting(reader, Exporter(exported.location, folder), folder, 2)
+    exporting = ClusterExport(reader, Exporter(exported.location, folder), folder, 2)
     damaged = min(path for path in folder.rglob("*.parquet") if "rollup" in path.parts)
     for wh in (5_000, 6_000, 7_000):
         damaged.write_bytes(b"no parquet")
@@ -216,7 +216,7 @@ async def test_a_bridge_that_is_alone_again_goes_on_from_what_the_database_says(
     assert shown(exported, exported.data)[0] == {"n1": 4_000, "s1": 4_000}
     async with exported.owner(WHOLE) as owner:
         await use({"n1": owner, "s1": owner}, exported, 5_000)
-        await Daemon(owner.engine, Exporter(exported.location, exported.data / EXPORT_NAME), 1).export()
+        await Scheduler(owner.engine, Exporter(exported.location, exported.data / EXPORT_NAME), 1).export()
     assert read_manifest(exported.data / EXPORT_NAME) is None
     assert shown(exported, exported.data) == ({"n1": 5_000, "s1": 5_000}, 0)
 
@@ -250,9 +250,9 @@ async def test_payments_of_every_shard_are_shown_the_newest_first(exported: Stre
             )
             for each in (first, second):
                 each.engine.check_clock()
-                await each.engine.clock_work()
-                each.engine.flush(everything=True)
-                await each.engine.drained()
+                await each.engine.run_due_accounts()
+                each.engine.session.flush(everything=True)
+                await each.engine.session.drained()
     since = exported.time.wall - 9 * 24 * HOUR
     for scope, least in ((Scope(kind="top_ups", since=since), 9), (Scope(kind="portfolio"), 14)):
         found = read_snapshot(exported.data, scope, database(exported)).tables["top_up"].to_pylist()

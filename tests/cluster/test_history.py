@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.cluster.directory import Times
+from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.history import spans
 from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
 from tests.engine.harness import LANDLORD, House, house
@@ -14,7 +14,9 @@ from tests.engine.ledger.test_deferred_posting import MINUTE, SECOND, in_turns
 async def told(made: House, after: int) -> tuple[int, int]:
     """Ask as any worker does, from a number on; return the next number, and the energy of the hours told."""
     query = {"after": str(after)} if after else {}
-    number, (asked,) = spans(Times(made.engine.reader, 1), query, made.engine.clock.now())
+    number, (asked,) = spans(
+        ShardTimes(made.engine.session.reader, 1), query, made.engine.session.clock.now()
+    )
     page = await made.bridge.history(
         LANDLORD,
         after=int(asked.get("after", 0)),
@@ -36,10 +38,10 @@ async def test_an_hour_whose_last_quarter_was_posted_after_somebody_looked_is_to
         await made.read(10_400, after=58 * MINUTE)
         await made.tick(LONGEST_WAIT_MS)
         await made.read(10_500, after=2 * MINUTE)
-        assert made.account.supplies[0].due is not None
+        assert made.account.supplies[0].deferred_posting is not None
         made.time.forward(later)
         number, before = await told(made, 0)
         await made.tick(LONGEST_WAIT_MS)
-        assert made.account.supplies[0].due is None
+        assert made.account.supplies[0].deferred_posting is None
         _, after = await told(made, number)
         assert before < after

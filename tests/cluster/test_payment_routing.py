@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.actor import Actor
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Kind, Told
+from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
 from meter_bridge.protocol.payment_requests import PaymentDecision
@@ -42,7 +42,7 @@ async def order(pair: Pair, which: int, account: str, key: str = "o") -> str:
 async def tell(pair: Pair, which: int, event: str, kind: str, *, secret: str = SECRET, **said: str) -> Body:
     """Send a signed message to a worker, as a provider does; return the answer with its status."""
     body = json.dumps({"id": event, "type": kind, "currency": "ZAR", "amount": "50.00", **said}).encode()
-    header = {HEADER: sign(secret, body, pair.owners[which].engine.clock.now() // 1000)}
+    header = {HEADER: sign(secret, body, pair.owners[which].engine.session.clock.now() // 1000)}
     async with pair.session.post(
         pair.urls[which] + "/api/v1/payment-events/till", data=body, headers=header
     ) as answer:
@@ -71,7 +71,7 @@ def booked(pair: Pair, account: str) -> list[tuple[str, int]]:
         .where(booking.c.account_id == account)
         .order_by(entry.c.seq)
     )
-    with pair.owners[0].engine.reader.connect() as connection:
+    with pair.owners[0].engine.session.reader.connect() as connection:
         return [(step, shard_of(seq)) for step, seq in connection.execute(query)]
 
 
@@ -85,7 +85,7 @@ async def test_a_payment_told_to_both_workers_again_and_again_is_credited_once(
     assert {answer["status"] for answer in answers} == {200}
     assert sum(answer["events"] for answer in answers) == 1
     assert booked(pair, account) == [("credit", shard)]
-    with pair.owners[0].engine.reader.connect() as connection:
+    with pair.owners[0].engine.session.reader.connect() as connection:
         heard = connection.execute(select(tables.payment_event.c.n)).scalars().all()
     assert {n > RANGE for n in heard} == {bool(shard)}
 
@@ -105,8 +105,10 @@ async def test_what_the_first_shard_heard_at_the_same_instant_is_booked_by_the_a
     pair: Pair,
 ) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"))
-    refund = Told(event_id="e2", kind=Kind.REFUNDED, payment_id="p1", reversal_id="r1", currency="ZAR")
-    await pair.owners[0].bridge.payments.cashier.hearing.keep("till", refund, None)
+    refund = ProviderEvent(
+        event_id="e2", kind=ProviderEventKind.REFUNDED, payment_id="p1", reversal_id="r1", currency="ZAR"
+    )
+    await pair.owners[0].bridge.payments.orders.event_handler.save("till", refund, None)
     for owner in (*pair.owners, *pair.owners):
         await owner.bridge.payments.tick()
     assert booked(pair, "s1") == [("credit", 1), ("take_back", 1)]
@@ -134,13 +136,13 @@ async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> 
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
     for owner in pair.owners:
         await owner.bridge.payments.tick()
-    alerts = [[key.kind.value for key in owner.engine.installation.alerts] for owner in pair.owners]
+    alerts = [[key.kind.value for key in owner.engine.session.installation.alerts] for owner in pair.owners]
     assert alerts == [[], ["payment_waiting"]]
     assert await waiting(pair, 0) == ["p1"]
     assert await decide(pair, 0, "p1", "credit", "n2") == 200
     assert booked(pair, "n2") == [("credit", 0)]
     await pair.owners[1].bridge.payments.tick()
-    assert pair.owners[1].engine.installation.alerts == {}
+    assert pair.owners[1].engine.session.installation.alerts == {}
 
 
 async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_shard(pair: Pair) -> None:
@@ -156,23 +158,28 @@ async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_sh
 
 async def test_a_payment_is_dismissed_by_the_bridge_of_its_order(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
-    before = [owner.engine.installation.sequences.event for owner in pair.owners]
+    before = [owner.engine.session.installation.sequences.event for owner in pair.owners]
     assert await decide(pair, 0, "p1", "dismiss") == 200
     assert await waiting(pair, 1) == []
-    after = [owner.engine.installation.sequences.event for owner in pair.owners]
+    after = [owner.engine.session.installation.sequences.event for owner in pair.owners]
     assert (after[0] == before[0], after[1] > before[1]) == (True, True)
 
 
 async def test_an_event_that_another_bridge_has_to_keep_is_never_acknowledged_unstored(pair: Pair) -> None:
     ordered = await order(pair, 0, "s1")
-    told = Told(
-        event_id="e1", kind=Kind.SUCCEEDED, order_id=ordered, payment_id="p1", amount=5000, currency="ZAR"
+    told = ProviderEvent(
+        event_id="e1",
+        kind=ProviderEventKind.SUCCEEDED,
+        order_id=ordered,
+        payment_id="p1",
+        amount=5000,
+        currency="ZAR",
     )
     body = json.dumps(
         {"id": "e1", "type": "succeeded", "order": told.order_id, "payment": "p1"}
         | {"amount": "50.00", "currency": "ZAR"}
     ).encode()
-    header = {HEADER: sign(SECRET, body, pair.owners[0].engine.clock.now() // 1000)}
+    header = {HEADER: sign(SECRET, body, pair.owners[0].engine.session.clock.now() // 1000)}
     hear = pair.owners[0].bridge.payments.hear
     with pytest.raises(Exception, match="another bridge keeps the books"):
         await hear("till", header, body)
@@ -194,7 +201,7 @@ async def test_a_message_that_nobody_signed_is_refused_by_either_worker(pair: Pa
 async def test_the_database_refuses_a_payment_that_is_both_credited_and_dismissed(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"))
     booking = tables.payment_booking
-    with pair.owners[0].engine.reader.connect() as connection:
+    with pair.owners[0].engine.session.reader.connect() as connection:
         row = dict(connection.execute(select(booking)).mappings().one())
     writer = open_writer(pair.location)
     with pytest.raises(IntegrityError), writer.begin() as connection:
@@ -226,7 +233,7 @@ async def test_a_voucher_typed_at_two_accounts_at_the_same_instant_is_used_once(
     before = await asyncio.gather(redeem("n1"), redeem("s1"))
     assert before.count(201) == 1
     for owner in pair.owners:
-        if owner.engine.broken is not None:
+        if owner.engine.session.storage_error is not None:
             await owner.engine.try_recover()
     after = await asyncio.gather(redeem("n1"), redeem("s1"))
     assert sorted(after) == [200, 409]

@@ -12,13 +12,13 @@ from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, UnixConne
 import pytest
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.api.http.peers import OPERATOR_HEADER, SENDER_HEADER, SHARD_HEADER, WORD_HEADER
+from meter_bridge.api.http.peers import OPERATOR_HEADER, PROOF_HEADER, SENDER_HEADER, SHARD_HEADER
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.cluster.directory import Directory, Times
-from meter_bridge.cluster.payment_routing import Paying
+from meter_bridge.cluster.directory import Directory, ShardTimes
+from meter_bridge.cluster.payment_routing import PaymentRouting
 from meter_bridge.cluster.peer_client import Peers
-from meter_bridge.cluster.registry import Look, Member
-from meter_bridge.cluster.router import Front, FrontServer
+from meter_bridge.cluster.registry import ClusterView, Member
+from meter_bridge.cluster.router import Router, RouterServer
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.protocol.messages import Role
@@ -75,13 +75,13 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
         members: dict[str, Member] = {}
         urls, sockets = [], []
         for n, owner in enumerate(owners):
-            own = ApiServer(owner.bridge, Listen(host="127.0.0.1", port=0), word=WORDS[n])
+            own = ApiServer(owner.bridge, Listen(host="127.0.0.1", port=0), shared_secret=WORDS[n])
             await own.start()
             stack.push_async_callback(own.stop)
             front, peers = _front(reader, n, str(own.url), members, divided)
             stack.push_async_callback(peers.close)
             sockets.append(tmp_path / f"{n}.sock")
-            server = FrontServer(
+            server = RouterServer(
                 front, owner.bridge.info(), Listen(host="127.0.0.1", port=0, socket=sockets[n])
             )
             await server.start()
@@ -94,14 +94,14 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
 
 def _front(
     reader: SqlEngine, n: int, own: str, members: dict[str, Member], street: Street
-) -> tuple[Front, Peers]:
+) -> tuple[Router, Peers]:
     """Return the front of a worker that owns one shard, and its way to the others."""
     peers = Peers(Member(f"worker-{n}", "", WORDS[n]))
     peers.here[n] = own
-    look = Look(members, {0: "worker-0", 1: "worker-1"})
+    look = ClusterView(members, {0: "worker-0", 1: "worker-1"})
     key, providers = load_key(street.data), load_providers(street.data).providers
-    paying = Paying(reader, providers, lambda: street.time.wall)
-    return Front(peers, Directory(reader), Times(reader, 2), lambda: look, key, paying), peers
+    paying = PaymentRouting(reader, providers, lambda: street.time.wall)
+    return Router(peers, Directory(reader), ShardTimes(reader, 2), lambda: look, key, paying), peers
 
 
 async def test_either_worker_answers_for_any_account_and_for_all(pair: Pair) -> None:
@@ -167,7 +167,7 @@ async def test_the_metrics_of_a_worker_name_the_shard(pair: Pair) -> None:
 async def test_nobody_becomes_the_operator_by_a_header(pair: Pair) -> None:
     for which in (0, 1):
         for word in ("", "guess", WORDS[1 - which]):
-            forged = {WORD_HEADER: word, OPERATOR_HEADER: "yes", SENDER_HEADER: "local"}
+            forged = {PROOF_HEADER: word, OPERATOR_HEADER: "yes", SENDER_HEADER: "local"}
             assert (await pair.get(which, "/api/v1/accounts/s1", "", **forged))[0] == 401
             forged[SHARD_HEADER] = str(which)
             assert (await pair.get(which, "/api/v1/accounts", "", **forged))[0] == 401

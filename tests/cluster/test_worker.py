@@ -38,7 +38,7 @@ async def test_a_worker_that_fails_again_and_again_gives_its_leases_back_and_end
     with open_writer(server_database).begin() as connection:
         divide(connection, 2)
     monkeypatch.setattr(worker, "running", broken)
-    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    monkeypatch.setattr(worker, "REBALANCE_S", 0.01)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0")
     failing = Worker(settings, server_database, parse_broker_url("mqtt://127.0.0.1:1"), 2)
     with pytest.raises(StorageError, match="could not be served here"):
@@ -65,7 +65,7 @@ async def test_a_worker_that_cannot_take_a_shard_goes_on_trying(
         raise StorageError("canceling statement due to statement timeout")
 
     monkeypatch.setattr(Leases, "take", refuse)
-    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    monkeypatch.setattr(worker, "REBALANCE_S", 0.01)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0")
     trying = Worker(settings, server_database, parse_broker_url("mqtt://127.0.0.1:1"), 2)
     async with asyncio.timeout(60):

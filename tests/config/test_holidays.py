@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from meter_bridge.config.holidays import resolve
-from meter_bridge.config.scalars import Wrong
+from meter_bridge.config.problems import InvalidValueError
 
 
 def test_holidays_are_dates_in_order_with_the_days_they_move_to() -> None:
@@ -31,13 +31,13 @@ def test_a_region_adds_its_own() -> None:
         ("QQ", None, "'QQ' is not a country", "two capital letters"),
         ("DE", "BYE", "'BYE' is not a region of DE", "did you mean 'BY'?"),
         ("DE", "Q", "'Q' is not a region of DE", "write one of"),
-        ("ZA", "GP", "'GP' is not a region of ZA", "take region away"),
+        ("ZA", "GP", "'GP' is not a region of ZA", "remove region"),
     ],
 )
 def test_an_unknown_place_is_named_with_what_was_meant(
     country: str, region: str | None, message: str, remedy: str
 ) -> None:
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(InvalidValueError) as wrong:
         resolve(country, region, 2026, 2026)
     assert message in str(wrong.value)
     assert remedy in wrong.value.remedy

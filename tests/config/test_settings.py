@@ -10,6 +10,7 @@ from meter_bridge.config.settings import (
     SettingsError,
     default_data,
     load_settings,
+    without_password,
 )
 
 
@@ -22,7 +23,7 @@ def refused(environment: dict[str, str]) -> SettingsError:
 def test_nothing_has_to_be_set() -> None:
     settings = load_settings({"HOME": "/root"})
     assert settings.data == default_data({}).expanduser()
-    assert (settings.broker, settings.broker_shown, settings.listen) == (None, "embedded", "127.0.0.1:8126")
+    assert (settings.broker, settings.listen) == (None, "127.0.0.1:8126")
     assert (settings.log_level, settings.export_every_s, settings.announce) == ("INFO", 900, False)
     assert (settings.keep_readings_days, settings.keep_events_days) == (KEEP_EVERYTHING, KEEP_EVERYTHING)
     assert settings.warnings == ()
@@ -153,7 +154,7 @@ def test_the_databases_password_is_not_shown() -> None:
 
 def test_the_brokers_password_is_not_shown() -> None:
     settings = load_settings({}, broker="mqtt://user:p@ss@broker:1883")
-    assert settings.broker_shown == "mqtt://user:***@broker:1883"
+    assert without_password(settings.broker or "") == "mqtt://user:***@broker:1883"
     assert "p@ss" not in repr(settings)
     assert "p4ss" not in str(refused({"PREPAID_METER_BROKER": "ftp://user:p4ss@broker"}))
 

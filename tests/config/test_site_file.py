@@ -277,6 +277,26 @@ def test_a_unit_has_several_meters_with_ids_of_their_own(site_file: str) -> None
     ]
 
 
+def test_a_meter_takes_its_name_from_its_unit_and_no_other_key_of_the_same_name(site_file: str) -> None:
+    written = "rating: 32 A\n          - {id: geyser, address: tasmota:geyser/1, relay: none}"
+    text = site_file.replace("rating: 32 A", written).replace("flat-2:\n", "flat-2:\n        name: Flat 2\n")
+    meters = unit_of(load(text), "flat-2").supplies[0].meters
+    assert [meter.name for meter in meters] == ["Flat 2", "Flat 2 geyser"]
+
+
+def test_limits_are_inherited_key_by_key(site_file: str) -> None:
+    defaults = "defaults: {limits: {overload: 4 kW, over voltage: none}}"
+    text = site_file.replace("    units:\n", f"    {defaults}\n    units:\n")
+    limits = meter_of(text.replace("rating: 32 A", "limits: {overload: 5 kW}")).limits
+    assert (limits.overload_mw, limits.over_voltage_mv) == (5_000_000, None)
+
+
+def test_none_takes_a_default_away(site_file: str) -> None:
+    text = site_file.replace("    units:\n", "    defaults: {grace: 1 h, overdraft: 5}\n    units:\n")
+    policy = unit_of(load(text.replace("low credit: [50.00, 20.00]", "grace: none")), "flat-1").policy
+    assert (policy.friendly_hours.grace_ms, policy.credit.disablement_threshold) == (0, -5_000_000)
+
+
 def test_amounts_are_counted_in_the_currency_of_the_site(site_file: str) -> None:
     plan = load(
         site_file.replace("ZAR", "JPY").replace("[50.00, 20.00]", "[50, 20]\n        opening credit: 7")

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from meter_bridge.config import shapes, tariff_shapes
+from meter_bridge.config import site_parts, tariff_parts
 from meter_bridge.config.describe import show_limits, show_policy
-from meter_bridge.config.plan import DEFAULT_RATING_W
-from meter_bridge.config.reading import NESTED_KEYS
+from meter_bridge.config.diff_meters import show_meter
+from meter_bridge.config.parts import Part, keys_of
+from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.supply.alerts import Limits
 from meter_bridge.core.supply.decision import Policy
@@ -44,14 +45,23 @@ def test_the_messages_are_the_real_ones(written: str, instead: str, told: str) -
 
 
 def test_every_key_is_explained_and_no_other() -> None:
-    tariff = (tariff_shapes.TARIFF, tariff_shapes.VERSION)
-    parts = (shapes.INSTALLATION, shapes.SITE, *tariff, shapes.UNIT, shapes.METER)
-    known = {str(key) for schema, _ in parts for key in schema.schema}.union(*NESTED_KEYS.values())
+    declared = [*vars(site_parts).values(), *vars(tariff_parts).values()]
+    parts = [model for model in declared if isinstance(model, type) and issubclass(model, Part)]
+    known = {key for model in parts for key in keys_of(model)}
     explained = {key for key, _ in ROWS}
     assert known <= explained
     assert {
         key for key in explained - known if not key.startswith(("tasmota:", "shelly:", "zigbee2mqtt:"))
     } <= {written for written, _, _ in MISTAKES}
+
+
+def test_every_key_of_a_policy_and_of_a_meter_is_shown_where_it_changes() -> None:
+    for_meters = set(keys_of(site_parts.MeterDefaultsPart))
+    with_defaults = set(keys_of(site_parts.DefaultsPart)) - for_meters
+    assert set(show_policy(Policy(), "ZAR")) == with_defaults - {"tariff", "load limit"}
+    assert set(show_limits(Limits())) == set(keys_of(site_parts.LimitsPart))
+    shown = set(show_meter(MeterPlan("unit/main", "Unit", "tasmota:a/1", None)))
+    assert shown == set(keys_of(site_parts.MeterPart)) - {"id", "limits"} | set(show_limits(Limits()))
 
 
 def test_the_defaults_are_the_real_ones() -> None:

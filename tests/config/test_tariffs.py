@@ -12,9 +12,9 @@ from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -160,8 +160,8 @@ def test_a_band_in_no_group_has_one_price() -> None:
         "prices: {peak: 2,", "blocks: [{bands: [peak], up to: [50 kWh]}]\nprices: {peak: [2, 3],"
     )
     assert version_of(lines).ladders == (
-        Ladder(("peak",), (per_kwh("2"), per_kwh("3")), (50_000,)),
-        Ladder(("off-peak",), (per_kwh("1"),)),
+        BlockSchedule(("peak",), (per_kwh("2"), per_kwh("3")), (50_000,)),
+        BlockSchedule(("off-peak",), (per_kwh("1"),)),
     )
 
 
@@ -342,7 +342,7 @@ MISTAKES = [
     (SEASONS.replace("[0.60, 0.70]", "0.60"), 14, "1 price for 2 blocks", "write 2"),
     (f"blocks reset: monthly on day 29\n{BLOCKS}", 0, "not a day that every month has", "1 to 28"),
     (f"blocks reset: yearly on 02-30\n{BLOCKS}", 0, "not a day of the year", "06-01"),
-    (f"blocks reset: yearly on 01-31\n{BLOCKS}", 0, "a day that not every month has", "28"),
+    (f"blocks reset: yearly on 01-31\n{BLOCKS}", 0, "a day that some months do not have", "28"),
     (f"blocks reset: hourly\n{BLOCKS}", 0, "not a period of blocks", "monthly"),
     (f"blocks reset: daily on mon\n{BLOCKS}", 0, "does not say when", "weekly on mon"),
     (f"blocks reset: yearly\n{PLAIN}", 0, "there are no blocks", "add blocks:"),
@@ -352,21 +352,21 @@ MISTAKES = [
     (
         f"blocks apply: to all bands in proportion\nblocks reset: yearly\n{BLOCKS}",
         1,
-        "begin with the bill",
-        "away",
+        "start with the bill",
+        "remove",
     ),
     (
         f"blocks apply: to all bands in proportion\nblock by: the mean of the last 3 months\n{BLOCKS}",
         1,
         "cannot be shared",
-        "away",
+        "remove",
     ),
     (f"sold as: units bought\n{PEAK}", 0, "before anyone knows in which band", "energy used"),
     (
         f"sold as: units bought\nlifeline: {{up to: 50 kWh, prices: 1}}\n{PLAIN}",
         1,
         "keep their price",
-        "away",
+        "remove",
     ),
     (f"sold as: tokens\n{PLAIN}", 0, "'tokens' is not one of", "units bought"),
     (f"billing day: 31\n{PLAIN}", 0, "not a day that every month has", "1 to 28"),
@@ -410,19 +410,19 @@ MISTAKES = [
         "'VAT' is not one of",
         "put that tax first",
     ),
-    (f"taxes: [{{name: consumption, percent: 5}}]\n{PLAIN}", 0, "name of a charge", "otherwise"),
-    (f"taxes: [{{name: demand, percent: 5}}]\n{PLAIN}", 0, "name of a charge", "otherwise"),
+    (f"taxes: [{{name: consumption, percent: 5}}]\n{PLAIN}", 0, "name of a charge", "another name"),
+    (f"taxes: [{{name: demand, percent: 5}}]\n{PLAIN}", 0, "name of a charge", "another name"),
     (
         f"taxes: [{{name: a, kind: rebate, percent: 5, included in prices: yes}}]\n{PLAIN}",
         0,
-        "a rebate is not",
-        "away",
+        "a rebate cannot be included",
+        "remove",
     ),
     (
         "taxes: [{name: a, percent: 1}, {name: b, percent: 1, included in prices: yes, applies to: [a]}]\n"
         + PLAIN,
         0,
-        "has no 'a' on it",
+        "cannot apply to 'a'",
         "charges only",
     ),
     (
@@ -438,7 +438,7 @@ MISTAKES = [
     (f"holidays: {{like: sun}}\n{PEAK}", 0, "names no country", "country: ZA"),
     (f"holidays: {{country: US, like: sunday}}\n{PEAK}", 0, "'sunday' is not a day", "sat"),
     (f"holidays: {{dates: [2026-02-30]}}\n{PEAK}", 0, "not a date", "2026-07-01"),
-    (PEAK.replace("mon-fri", "holidays"), 1, "not said which days are holidays", "holidays:"),
+    (PEAK.replace("mon-fri", "holidays"), 1, "nothing says which days are holidays", "holidays:"),
     (
         "holidays: {country: US, like: sun}\n" + PEAK.replace("mon-fri", "holidays"),
         2,

@@ -12,8 +12,15 @@ from itertools import islice, takewhile
 import sys
 from typing import Final
 
-from meter_bridge.core.forecast.consumption_model import MEAN_DAYS, PPM, WEEK, History, learn
-from meter_bridge.core.forecast.prediction_interval import HORIZONS, MOST_DAYS, band, errors, horizon, lasts
+from meter_bridge.core.forecast.consumption_model import MEAN_DAYS, PPM, WEEK, History, fit
+from meter_bridge.core.forecast.prediction_interval import (
+    HORIZONS,
+    MOST_DAYS,
+    errors,
+    horizon,
+    lasts,
+    prediction_interval,
+)
 from tests.core.loads import homes
 
 KNOWN_DAYS: Final = 60
@@ -67,7 +74,7 @@ def _case(home: str, whole: History, known: int, days: int) -> Case | None:
     ago = len(whole.uses) - known
     history = History(whole.last - timedelta(days=ago), whole.uses[max(known - KEPT_DAYS, 0) : known])
     week, month = list(history.uses[-WEEK:]), [use for use in history.uses[-MEAN_DAYS:] if use is not None]
-    if None in week or (habit := learn(history)) is None:
+    if None in week or (habit := fit(history)) is None:
         return None
     credit = days * 1000 * sum(month) // len(month)
     future = takewhile(lambda use: use is not None, whole.uses[known : known + MOST_DAYS])
@@ -76,7 +83,7 @@ def _case(home: str, whole: History, known: int, days: int) -> Case | None:
     if truth is None or foretold is None:
         return None
     far = horizon(foretold)
-    found = None if far is None else band(errors(history, far))
+    found = None if far is None else prediction_interval(errors(history, far))
     plain = credit * WEEK * PPM // (1000 * sum(use for use in week if use is not None))
     inside = None
     if found is not None:
@@ -110,7 +117,7 @@ def _mean_error(errors_: list[int]) -> float:
 
 def main() -> int:
     """Print the table as it stands in docs/forecast.md."""
-    print("| days ahead | home | forecasts | plain, days | forecast, days | better by | band holds |")  # noqa: T201
+    print("| days ahead | home | forecasts | plain, days | forecast, days | better by | interval holds |")  # noqa: T201
     print("| --- | --- | --- | --- | --- | --- | --- |")  # noqa: T201
     for days in HORIZONS:
         for row in rows(days):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.money import amount_digits, parse_amount
 from meter_bridge.core.tariff.bands import WEEKDAYS, Band, BandCalendar, Window
 from meter_bridge.core.tariff.tariff import (
-    Ladder,
+    BlockSchedule,
     StandingCharge,
     TariffVersion,
     Tax,
@@ -91,7 +91,7 @@ def tariff(
         currency=currency,
         calendar=BandCalendar(time_zone, tuple(bands)),
         ladders=(
-            Ladder(
+            BlockSchedule(
                 tuple(band.name for band in bands),
                 tuple(tuple(per_kwh(price, currency) for price in row) for row in prices),
                 tuple(int(Decimal(limit) * 1000) for limit in limits_kwh),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meter_bridge.core.rating.rating import LineKey, LineKind
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
-from meter_bridge.core.tariff.tariff import PPM, WH_PER_MWH, Ladder, TariffVersion, TaxBase, Timeline
+from meter_bridge.core.tariff.tariff import PPM, WH_PER_MWH, BlockSchedule, TariffVersion, TaxBase, Timeline
 from tests.core.builders import MINUTE, band, instant, standing_charges, tax, weekly_ladder
 
 CHANGES = [
@@ -62,7 +62,9 @@ def ladders(draw: st.DrawFn, /, time_zone: str = "Africa/Johannesburg", **change
         "currency": "ZAR",
         "calendar": BandCalendar(time_zone, tuple(bands)),
         "ladders": (
-            Ladder(tuple(each.name for each in bands), tuple(tuple(row) for row in rows), tuple(limits)),
+            BlockSchedule(
+                tuple(each.name for each in bands), tuple(tuple(row) for row in rows), tuple(limits)
+            ),
         ),
         "standing": standing_charges(draw(st.integers(0, 10**7))),
         "taxes": draw(st.sampled_from([(), (tax("15"),), (tax("7.7"), tax("0.3333", "levy"))])),

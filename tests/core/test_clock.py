@@ -11,7 +11,7 @@ from meter_bridge.core.clock import (
     GuardedClock,
     check,
     confirm,
-    dated,
+    reading_instant,
     start,
 )
 from tests.core.builders import DAY, HOUR
@@ -41,7 +41,7 @@ class TestDatedReadings:
     def test_a_devices_own_time_counts_near_receipt_or_where_it_kept_the_reading(
         self, *, measured: int | None, buffered: bool, dated_at: int
     ) -> None:
-        assert dated(NOON, measured, buffered=buffered) == dated_at
+        assert reading_instant(NOON, measured, buffered=buffered) == dated_at
 
 
 class TestHowFarItIsAhead:
@@ -66,12 +66,12 @@ class TestHowFarItIsAhead:
         now = clock.now(monotonic)
         assert abs(clock.ahead_at(now) - clock.ahead(monotonic)) <= 1
         assert clock.ahead_at(NOON + begun - 1) == ahead
-        assert clock.told(clock.anchored(monotonic)) == now
+        assert clock.to_event_time(clock.anchored(monotonic)) == now
 
     def test_what_was_told_before_it_slowed_down_is_left_as_it_was_told(self) -> None:
         clock = confirm(running(), NOON - HOUR, 0)
-        assert clock.told(NOON - HOUR - 1) == NOON - HOUR - 1
-        assert running().told(NOON + 5) == NOON + 5
+        assert clock.to_event_time(NOON - HOUR - 1) == NOON - HOUR - 1
+        assert running().to_event_time(NOON + 5) == NOON + 5
         assert running().ahead_at(NOON + 5) == 0
 
 

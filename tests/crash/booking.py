@@ -15,9 +15,9 @@ from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.application import Bridge
@@ -36,8 +36,11 @@ async def main(folder: Path, first: int) -> None:
     begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
-    bridge, intake = Bridge(engine, Discovery(), folder), Intake(engine, Discovery())
-    Daemon(engine, None, 60).start()
+    bridge, intake = (
+        Bridge(engine, Discovery(), folder),
+        ReportHandler(engine.session, engine.reports, engine.cut_offs, Discovery()),
+    )
+    Scheduler(engine, None, 60).start()
     async with asyncio.TaskGroup() as group:
         group.create_task(_read(intake, engine))
         for lane in range(3):
@@ -50,11 +53,11 @@ def last_instant(folder: Path) -> int:
         return int(connection.exec_driver_sql("SELECT last_instant FROM installation").scalar_one())
 
 
-async def _read(intake: Intake, engine: Engine) -> None:
+async def _read(intake: ReportHandler, engine: Engine) -> None:
     """Take a reading of a true register that rises 100 Wh a minute, again and again."""
     while True:
-        register = engine.clock.now() // 600
-        intake.take([Report("tasmota:flat-1/1", register_wh=register - 2_980_000_000, power_mw=6_000_000)])
+        register = engine.session.clock.now() // 600
+        intake.handle([Report("tasmota:flat-1/1", register_wh=register - 2_980_000_000, power_mw=6_000_000)])
         await asyncio.sleep(0.002)
 
 

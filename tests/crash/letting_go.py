@@ -17,9 +17,9 @@ from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import compaction, retention
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage import changeset as ops
@@ -108,18 +108,18 @@ async def main(folder: Path) -> None:
     engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
     discovery = Discovery()
     Bridge(engine, discovery, folder)
-    letting_go = retention.Retention(engine, _Archive(export_dir), KEPT_DAYS)
+    letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)
-    Daemon(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
-    await _read(Intake(engine, discovery), engine)
+    Scheduler(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
+    await _read(ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery), engine)
 
 
-async def _read(intake: Intake, engine: Engine) -> None:
+async def _read(intake: ReportHandler, engine: Engine) -> None:
     """Take readings of all meters, again and again."""
     while True:
-        wh = register(engine.clock.now())
-        addresses = engine.installation.by_energy
-        intake.take([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
+        wh = register(engine.session.clock.now())
+        addresses = engine.session.installation.by_energy
+        intake.handle([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
         await asyncio.sleep(0.05)
 
 

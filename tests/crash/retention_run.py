@@ -20,7 +20,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.parquet_file import SEGMENT_SCHEMA
 from meter_bridge.engine.export.retention import DAY_MS, Retention
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.protocol.messages import HistoryPage
 from meter_bridge.storage import changeset as ops
@@ -67,7 +67,7 @@ async def set_up(folder: Path) -> None:
         await apply(
             house, BLOCKS.replace("tariff: blocks", "tariff: blocks\n        never cut: yes") + SECOND
         )
-        addresses = list(house.engine.installation.by_energy)
+        addresses = list(house.engine.session.installation.by_energy)
         for _ in range(HISTORY_DAYS * 4):
             wh = register(time.wall + 6 * HOUR)
             await house.report(*(Report(each, register_wh=wh) for each in addresses), after=6 * HOUR)
@@ -164,15 +164,15 @@ async def finish(kept: Kept) -> None:
     time = VirtualTime(wall=last_instant(kept.folder), synchronised=True)
     async with opened(kept.folder, time) as house:
         archive = Archive(kept.folder / EXPORT_NAME)
-        await Daemon(house.engine, Exporter(house.location, archive.export_dir), 1).export()
+        await Scheduler(house.engine, Exporter(house.location, archive.export_dir), 1).export()
         kept.look()
-        await Retention(house.engine, archive, KEPT_DAYS).tick()
+        await Retention(house.engine.session, archive, KEPT_DAYS).tick()
         oldest = "SELECT min(e.at) FROM segment s JOIN journal_entry e ON e.seq = s.entry_seq"
-        assert int(str(house.rows(oldest)[0][0])) >= house.engine.clock.now() - KEPT_DAYS * DAY_MS
+        assert int(str(house.rows(oldest)[0][0])) >= house.engine.session.clock.now() - KEPT_DAYS * DAY_MS
         kept.look()
         hours = [
             hour
-            for account_id in house.engine.installation.accounts
+            for account_id in house.engine.session.installation.accounts
             for account in (await _history(house, account_id)).accounts
             for hour in account.hours
         ]

@@ -9,9 +9,9 @@ import random
 
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_slot
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import NO_BLOCK, Rating, Segment, Settlement, Terms, allocate
+from meter_bridge.core.rating.rating import NO_BLOCK, Charges, Rating, Segment, Terms, allocate
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from meter_bridge.storage import tables
@@ -43,7 +43,7 @@ class _Books:
     rating: Rating
     balance: int = 0
 
-    def book(self, settlement: Settlement) -> None:
+    def book(self, settlement: Charges) -> None:
         """Add an entry for a settlement."""
         if not settlement.segments:
             return
@@ -184,6 +184,6 @@ def _live(books: _Books, day: date, end: int) -> None:
             for meter in range(books.tenant.meters):
                 wh = rng.randrange(books.tenant.watts // 2)
                 allocate(rating, timeline, f"{books.tenant.id}-{meter}", at, at + SLOT_MS, wh)
-        books.book(settle(rating, timeline))
+        books.book(close_segments(rating, timeline))
         day += timedelta(days=1)
     books.book(charge_day(rating, timeline, end))

@@ -13,9 +13,9 @@ from meter_bridge.core.tariff.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -137,11 +137,11 @@ def _calendar(rng: random.Random, zone: str) -> BandCalendar:
     )
 
 
-def _ladder(rng: random.Random, names: tuple[str, ...]) -> Ladder:
+def _ladder(rng: random.Random, names: tuple[str, ...]) -> BlockSchedule:
     """Draw a ladder of up to four blocks."""
     limits = tuple(sorted(rng.sample(range(1, 300_000), rng.randrange(4))))
     rows = tuple(tuple(_price(rng) for _ in names) for _ in range(len(limits) + 1))
-    return Ladder(names, rows, limits)
+    return BlockSchedule(names, rows, limits)
 
 
 def _price(rng: random.Random) -> int:

@@ -114,9 +114,9 @@ async def live(folder: Path, site: str = SITE, days: int = DAYS) -> None:
         wrong = await street.pay("flat-1", "50.00", "cash", "receipt 2")
         await street.operate("flat-1", Reversal(entry=wrong, reason="wrong unit"), "r1")
         await street.run(96 * (days - 1))
-        made.engine.flush(everything=True)
-        await made.engine.drained()
-        made.engine.reader.dispose()
+        made.engine.session.flush(everything=True)
+        await made.engine.session.drained()
+        made.engine.session.reader.dispose()
 
 
 def real_house(folder: Path, site: str = SITE, days: int = DAYS) -> Path:

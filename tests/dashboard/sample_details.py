@@ -5,14 +5,14 @@ import json
 
 from meter_bridge.config.codec import encode_tariff_version
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.forecast.consumption_model import History, learn
-from meter_bridge.core.forecast.cost_projection import look_ahead
-from meter_bridge.core.forecast.prediction_interval import HORIZONS, band, errors
+from meter_bridge.core.forecast.consumption_model import History, fit
+from meter_bridge.core.forecast.cost_projection import project_cost
+from meter_bridge.core.forecast.prediction_interval import HORIZONS, errors, prediction_interval
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
 from meter_bridge.core.tariff.periods import PeriodRule
-from meter_bridge.core.tariff.tariff import Ladder, StandingCharge, TariffVersion, Tax, Timeline
-from meter_bridge.engine.forecasting.stored_forecast import bands_text, pack
+from meter_bridge.core.tariff.tariff import BlockSchedule, StandingCharge, TariffVersion, Tax, Timeline
+from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack
 from meter_bridge.engine.state.supply_document import rating_of
 
 WORKDAYS = frozenset(range(5))
@@ -51,7 +51,7 @@ def home_version(
         valid_from=valid_from,
         currency=currency,
         calendar=home_calendar(time_zone),
-        ladders=(Ladder(BANDS, steps, limits),),
+        ladders=(BlockSchedule(BANDS, steps, limits),),
         standing=(StandingCharge("Standing charge", standing),),
         taxes=(Tax("VAT", 150_000, frozenset({"consumption", "standing"})),),
     )
@@ -81,17 +81,17 @@ def foresight_row(
     opened, now = span
     days = _whole_days(uses, local_day(opened, version.zone), local_day(now, version.zone))
     history = History(local_day(now, version.zone) - timedelta(days=1), days)
-    habit, outlook = learn(history), None
+    habit, outlook = fit(history), None
     if habit is not None:
         rating = rating_of(document, Terms(local_day(opened, version.zone)))
-        outlook = look_ahead(rating, Timeline((version,)), habit, now)
+        outlook = project_cost(rating, Timeline((version,)), habit, now)
     return {
         "supply_id": supply_id,
         "account_id": account_id,
         "made_at": now,
         "in_units": False,
         "points": b"" if outlook is None else pack(outlook.points),
-        "bands": bands_text({days: band(errors(history, days)) for days in HORIZONS}),
+        "bands": intervals_text({days: prediction_interval(errors(history, days)) for days in HORIZONS}),
     }
 
 

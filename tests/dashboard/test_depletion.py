@@ -8,14 +8,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.data.depletion import BEYOND, foretold
+from dashboard.data.depletion import BEYOND_FORECAST, balance_forecast
 from dashboard.data.snapshot import read_snapshot
-from dashboard.data.unit_status import standings_of
+from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
-from meter_bridge.core.forecast.depletion import RunOut
-from meter_bridge.engine.forecasting.account_forecast import run_out
-from meter_bridge.engine.forecasting.forecaster import Foretelling
+from meter_bridge.core.forecast.depletion import Depletion
+from meter_bridge.engine.forecasting.account_forecast import account_depletion
+from meter_bridge.engine.forecasting.forecaster import Forecaster
 from meter_bridge.protocol.requests import SelectEmergencyCredit
 from tests.dashboard.real_house import SITE, WATTS, Street
 from tests.dashboard.sample_house import House, Unit, build
@@ -61,7 +61,7 @@ HOMES = (
 )
 
 
-async def live(folder: Path) -> dict[str, RunOut | None]:
+async def live(folder: Path) -> dict[str, Depletion | None]:
     """Let the engine run for some days and foretell; return what it says of each unit."""
     async with opened(folder, VirtualTime(synchronised=True)) as made:
         await apply(
@@ -74,27 +74,31 @@ async def live(folder: Path) -> dict[str, RunOut | None]:
         await street.operate("flat-2", SelectEmergencyCredit(), "e1")
         for _ in range(DAYS):
             await street.run(96)
-            await Foretelling(made.engine).whole_round()
+            await Forecaster(made.engine.session).whole_round()
             await made.settle()
         await street.run(7)
-        made.engine.flush(everything=True)
-        await made.engine.drained()
-        now = made.engine.clock.now()
-        told = {account.id: run_out(account, now) for account in made.engine.installation.accounts.values()}
-        made.engine.reader.dispose()
+        made.engine.session.flush(everything=True)
+        await made.engine.session.drained()
+        now = made.engine.session.clock.now()
+        told = {
+            account.id: account_depletion(account, now)
+            for account in made.engine.session.installation.accounts.values()
+        }
+        made.engine.session.reader.dispose()
     return told
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, RunOut | None]]:
+def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Depletion | None]]:
     folder = tmp_path_factory.mktemp("foretold")
     return folder, asyncio.run(live(folder))
 
 
-def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, RunOut | None]]) -> None:
+def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, Depletion | None]]) -> None:
     folder, told = street
     found = {
-        each.unit.id: each.lasts.out for each in standings_of(Warehouse(read_snapshot(folder)), LANDLORD)
+        each.unit.id: each.duration.depletion
+        for each in unit_statuses(Warehouse(read_snapshot(folder)), LANDLORD)
     }
     assert found == told
     known = {unit for unit, out in told.items() if out is not None}
@@ -105,26 +109,26 @@ def test_lists_tell_what_the_bridge_tells(street: tuple[Path, dict[str, RunOut |
 
 @pytest.mark.parametrize("unit", LOADS)
 def test_a_units_page_tells_what_the_bridge_tells(
-    street: tuple[Path, dict[str, RunOut | None]], unit: str
+    street: tuple[Path, dict[str, Depletion | None]], unit: str
 ) -> None:
     folder, told = street
     warehouse = Warehouse(read_snapshot(folder, unit))
-    (standing,) = standings_of(warehouse, LANDLORD)
-    assert standing.lasts.out == told[unit]
-    ahead, out = foretold(warehouse, LANDLORD, unit), told[unit]
+    (standing,) = unit_statuses(warehouse, LANDLORD)
+    assert standing.duration.depletion == told[unit]
+    ahead, out = balance_forecast(warehouse, LANDLORD, unit), told[unit]
     if unit == "flat-4" or out is None:
-        assert ahead is None or ahead.out is None, "no curve of money where units are bought"
+        assert ahead is None or ahead.depletion is None, "no curve of money where units are bought"
     else:
         assert ahead is not None
-        assert ahead.out is not None
-        assert ahead.out.at == out.at
+        assert ahead.depletion is not None
+        assert ahead.depletion.at == out.at
 
 
 def test_the_curve_ends_where_overdraft_and_emergency_credit_end(
-    street: tuple[Path, dict[str, RunOut | None]],
+    street: tuple[Path, dict[str, Depletion | None]],
 ) -> None:
     for unit, end in (("flat-1", 0), ("flat-2", 0), ("flat-6", -15)):
-        ahead = foretold(Warehouse(read_snapshot(street[0], unit)), LANDLORD, unit)
+        ahead = balance_forecast(Warehouse(read_snapshot(street[0], unit)), LANDLORD, unit)
         assert ahead is not None
         assert ahead.points[-1].balance == end * 1_000_000
 
@@ -145,9 +149,10 @@ def test_pages_show_the_same_days(open_page: Open, tmp_path: Path) -> None:
 def test_what_outlasts_the_forecast_comes_before_what_is_not_known(tmp_path: Path) -> None:
     made: House = build(tmp_path, HOMES)
     found = {
-        each.unit.id: each.days_left for each in standings_of(Warehouse(read_snapshot(made.folder)), LANDLORD)
+        each.unit.id: each.days_left
+        for each in unit_statuses(Warehouse(read_snapshot(made.folder)), LANDLORD)
     }
-    assert found["long"] == BEYOND
+    assert found["long"] == BEYOND_FORECAST
     assert found["young"] is None
     assert found["out"] == 0
     assert 0 < (found["one"] or 0) < 3

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.data.scope import Scope
 from dashboard.data.snapshot import NotReadableError, Snapshot, read_snapshot
-from dashboard.data.snapshot_sql import QUESTIONS
+from dashboard.data.snapshot_sql import QUERIES
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
 from dashboard.settings import DATABASE_VARIABLE, Settings
@@ -92,7 +92,7 @@ def types(found: Snapshot) -> dict[str, pa.Schema]:
 
 @pytest.mark.parametrize(
     "scope",
-    [Scope(kind=kind, account_id="one" if kind == "unit" else "") for kind in QUESTIONS]
+    [Scope(kind=kind, account_id="one" if kind == "unit" else "") for kind in QUERIES]
     + [Scope(kind="unit", account_id="one", own=True)],
     ids=lambda scope: f"{scope.kind}{' of a tenant' if scope.own else ''}",
 )

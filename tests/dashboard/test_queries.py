@@ -10,7 +10,7 @@ from dashboard.access import Viewer
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.balance import balance_steps
-from dashboard.queries.forecasts import sights
+from dashboard.queries.forecasts import forecasts
 from dashboard.queries.top_ups import top_ups
 from dashboard.queries.units import units
 from dashboard.queries.usage import usage
@@ -115,7 +115,7 @@ def test_energy_and_charges_of_the_week_are_the_segments_that_began_in_it(
 
 
 def test_what_is_foretold_is_known_only_from_full_days(portfolio: Warehouse) -> None:
-    found = sights(portfolio, LANDLORD)
+    found = forecasts(portfolio, LANDLORD)
     assert len(found["one"]) == 1
     assert "new" not in found
 
@@ -146,7 +146,7 @@ def test_no_query_shows_what_the_viewer_may_not_see(flat: Warehouse, viewer: Vie
     assert usage(flat, viewer, "one", 30) == []
     assert top_ups(flat, viewer, "one") == []
     assert balance_steps(flat, viewer, "one", 30) == []
-    assert sights(flat, viewer) == {}
+    assert forecasts(flat, viewer) == {}
 
 
 def test_a_tenant_sees_the_own_account_alone(portfolio: Warehouse) -> None:

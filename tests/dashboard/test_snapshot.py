@@ -21,7 +21,7 @@ import pytest
 from dashboard.access import Viewer
 from dashboard.data import snapshot
 from dashboard.data.snapshot import NoDatabaseError, NotReadableError, read_snapshot
-from dashboard.data.snapshot_sql import Question
+from dashboard.data.snapshot_sql import SnapshotQuery
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
 from meter_bridge.storage import tables
@@ -79,7 +79,9 @@ def test_rows_exported_while_reading_are_counted_once(own: House, monkeypatch: p
     fetch = snapshot._fetch
     exported: list[str] = []
 
-    def fetch_and_export(connection: object, question: Question, values: Mapping[str, str | int]) -> object:
+    def fetch_and_export(
+        connection: object, question: SnapshotQuery, values: Mapping[str, str | int]
+    ) -> object:
         answer = fetch(connection, question, values)  # type: ignore[arg-type]
         if "export_file" in question.sql and not exported:
             exported.append(question.sql)

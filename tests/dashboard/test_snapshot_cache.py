@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import cast
 
-from dashboard.data.cache import FRESH_TIMES, SHARED_SECONDS, Keeper
+from dashboard.data.cache import FRESH_TIMES, SHARED_SECONDS, SnapshotCache
 from dashboard.data.scope import PORTFOLIO, Scope
 from dashboard.data.warehouse import Warehouse
 
@@ -28,8 +28,8 @@ class Reading:
         self.read[scope] += 1
         return cast("Warehouse", (scope, self.read[scope]))
 
-    def keeper(self) -> Keeper:
-        return Keeper(self, clock=lambda: self.now)
+    def keeper(self) -> SnapshotCache:
+        return SnapshotCache(self, clock=lambda: self.now)
 
 
 def test_who_asks_at_once_waits_for_one_reading() -> None:

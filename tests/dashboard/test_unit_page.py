@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.data.depletion import foretold
+from dashboard.data.depletion import balance_forecast
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.credit_breakdown import credit_gone
+from dashboard.queries.credit_breakdown import credit_breakdown
 from dashboard.queries.hourly import hourly
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, tenant
@@ -45,34 +45,34 @@ def opened(homes: House, unit: str) -> Warehouse:
 @pytest.mark.parametrize("unit", ["one", "few", "young", "out"])
 @pytest.mark.parametrize("days", [None, 7, 30])
 def test_what_moved_the_balance_adds_up_to_what_is_left(homes: House, unit: str, days: int | None) -> None:
-    gone = credit_gone(opened(homes, unit), LANDLORD, unit, days, ACCRUED)
+    gone = credit_breakdown(opened(homes, unit), LANDLORD, unit, days, ACCRUED)
     assert gone is not None
     posted = homes.of(tables.balance, account_id=unit, bucket="balance")[0]["amount"]
-    assert gone.before + sum(each.amount for each in gone.moved) == gone.now
+    assert gone.before + sum(each.amount for each in gone.changes) == gone.now
     assert gone.now == int(str(posted)) - ACCRUED
-    assert all(each.kind != "elsewhere" for each in gone.moved)
+    assert all(each.kind != "elsewhere" for each in gone.changes)
 
 
 def test_since_the_last_top_up_begins_with_it(homes: House) -> None:
-    gone = credit_gone(opened(homes, "one"), LANDLORD, "one", None, ACCRUED)
+    gone = credit_breakdown(opened(homes, "one"), LANDLORD, "one", None, ACCRUED)
     assert gone is not None
     newest = homes.of(tables.journal_entry, account_id="one", kind="top_up")[-1]
     assert gone.since == newest["at"]
-    assert gone.moved[0].kind == "top_up"
-    assert gone.moved[0].entries == 1
+    assert gone.changes[0].kind == "top_up"
+    assert gone.changes[0].entries == 1
 
 
 def test_credit_of_another_is_never_told(homes: House) -> None:
-    assert credit_gone(opened(homes, "one"), Viewer(accounts=("few",)), "one", 30, 0) is None
+    assert credit_breakdown(opened(homes, "one"), Viewer(accounts=("few",)), "one", 30, 0) is None
 
 
 def test_a_balance_is_foretold_with_a_band(homes: House) -> None:
     warehouse = opened(homes, "one")
-    ahead = foretold(warehouse, LANDLORD, "one")
+    ahead = balance_forecast(warehouse, LANDLORD, "one")
     assert ahead is not None
-    assert ahead.out is not None
-    assert ahead.banded
-    assert ahead.out.early <= ahead.out.at <= ahead.out.late
+    assert ahead.depletion is not None
+    assert ahead.has_interval
+    assert ahead.depletion.early <= ahead.depletion.at <= ahead.depletion.late
     assert ahead.points[0].at == warehouse.as_of
     balances = [point.balance for point in ahead.points]
     assert balances == sorted(balances, reverse=True)
@@ -80,11 +80,11 @@ def test_a_balance_is_foretold_with_a_band(homes: House) -> None:
 
 
 def test_little_past_gives_no_band_and_less_gives_nothing(homes: House) -> None:
-    few = foretold(opened(homes, "few"), LANDLORD, "few")
+    few = balance_forecast(opened(homes, "few"), LANDLORD, "few")
     assert few is not None
-    assert not few.banded
-    assert foretold(opened(homes, "young"), LANDLORD, "young") is None
-    assert foretold(opened(homes, "out"), LANDLORD, "out") is None
+    assert not few.has_interval
+    assert balance_forecast(opened(homes, "young"), LANDLORD, "young") is None
+    assert balance_forecast(opened(homes, "out"), LANDLORD, "out") is None
 
 
 def test_hours_are_those_of_the_sites_clock(homes: House) -> None:

@@ -14,7 +14,7 @@ from dashboard.queries.tariffs import supply_tariffs, tariffs
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.rating.load_pricing import Interval, price_load
 from meter_bridge.core.rating.rating import Terms
-from meter_bridge.core.tariff.tariff import DemandCharge, Ladder, TariffVersion, Timeline
+from meter_bridge.core.tariff.tariff import BlockSchedule, DemandCharge, TariffVersion, Timeline
 from meter_bridge.storage import tables
 from tests.core.builders import band, tariff, weekly_ladder, window
 from tests.dashboard.priced_house import ZONE, Tenant, priced_house
@@ -23,7 +23,7 @@ from tests.dashboard.sample_house import House
 LANDLORD = Viewer(every_site=True)
 
 
-def _doubled(ladder: Ladder) -> Ladder:
+def _doubled(ladder: BlockSchedule) -> BlockSchedule:
     """Return a ladder that costs twice as much, and ends its blocks at half."""
     prices = tuple(tuple(2 * price for price in row) for row in ladder.prices)
     return replace(ladder, prices=prices, limits=tuple(limit // 2 for limit in ladder.limits))

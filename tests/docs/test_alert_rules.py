@@ -16,7 +16,8 @@ import pytest
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
-from meter_bridge.engine.engine import Audited
+from meter_bridge.engine.alerts.alerting import set_installation_alert
+from meter_bridge.engine.state.session import Audited
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Work
@@ -64,7 +65,7 @@ async def nothing_answers(watched: Watched, after: int) -> None:
 
 
 async def storage_fails(watched: Watched, after: int) -> None:
-    if watched.flat.engine.broken is None:
+    if watched.flat.engine.session.storage_error is None:
         watched.faults.enter_context(read_only(watched.flat))
         with pytest.raises(RequestRefused):
             await watched.flat.top_up("1.00")
@@ -72,12 +73,12 @@ async def storage_fails(watched: Watched, after: int) -> None:
 
 
 async def the_broker_is_lost(watched: Watched, after: int) -> None:
-    watched.flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "away")
+    set_installation_alert(watched.flat.engine.session, AlertKind.BROKER_LOST, "away")
     await watched.flat.tick(after)
 
 
 async def a_ledger_differs(watched: Watched, after: int) -> None:
-    watched.flat.engine.audited = replace(watched.flat.engine.audited, differing=1)
+    watched.flat.engine.session.audited = replace(watched.flat.engine.session.audited, differing=1)
     await all_is_well(watched, after)
 
 
@@ -89,7 +90,7 @@ async def a_relay_disobeys(watched: Watched, after: int) -> None:
 
 
 async def the_clock_jumps(watched: Watched, after: int) -> None:
-    if watched.flat.engine.clock.sure:
+    if watched.flat.engine.session.clock.sure:
         watched.flat.time.wall += HOUR
     await all_is_well(watched, after)
 
@@ -118,21 +119,21 @@ class Stalled:
 
 async def the_disk_does_not_keep_up(watched: Watched, after: int) -> None:
     engine = watched.flat.engine
-    if engine.waiting == 0:
-        watched.faults.enter_context(pytest.MonkeyPatch.context()).setattr(engine, "store", Stalled())
+    if engine.session.pending_transactions == 0:
+        watched.faults.enter_context(pytest.MonkeyPatch.context()).setattr(engine.session, "store", Stalled())
         for count in range(120):
-            engine.set_installation_alert(AlertKind.LEDGER_AUDIT, None if count % 2 else "seen")
+            set_installation_alert(engine.session, AlertKind.LEDGER_AUDIT, None if count % 2 else "seen")
     watched.flat.time.forward(after)
-    watched.flat.intake.take([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
+    watched.flat.intake.handle([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
 
 
 async def payloads_cannot_be_read(watched: Watched, after: int) -> None:
-    watched.flat.intake.take([Rejected("not_json", "tele/flat-1/SENSOR")])
+    watched.flat.intake.handle([Rejected("not_json", "tele/flat-1/SENSOR")])
     await all_is_well(watched, after)
 
 
 async def nights_pass_without_an_audit(watched: Watched, after: int) -> None:
-    watched.flat.engine.audited = Audited(at=watched.flat.time.wall - 37 * HOUR, supplies=1)
+    watched.flat.engine.session.audited = Audited(at=watched.flat.time.wall - 37 * HOUR, supplies=1)
     await all_is_well(watched, after)
 
 
@@ -165,7 +166,7 @@ CASES: Final = (
 async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     """Return a house whose bridge has just audited its ledger."""
     async with house(tmp_path) as flat, AsyncExitStack() as faults:
-        flat.engine.audited = Audited(at=flat.time.wall, supplies=1)
+        flat.engine.session.audited = Audited(at=flat.time.wall, supplies=1)
         yield Watched(flat, faults)
 
 

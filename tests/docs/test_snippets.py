@@ -17,7 +17,6 @@ from meter_bridge.devices.simulators.cli import build_meters
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-README: Final = ROOT / "README.md"
 EXAMPLE: Final = ROOT / "docs" / "examples" / "house-with-flats.yaml"
 FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE: Final = re.compile(r"`(meter-bridge [^`]+)`")
@@ -127,7 +126,7 @@ def test_every_simulation_shown_can_be_run(block: Block, tmp_path: Path) -> None
     assert build_meters(build_parser().parse_args(["simulate", "--file", str(path)]), 0)
 
 
-def test_the_part_of_the_example_in_the_readme_is_the_example() -> None:
+def test_the_part_of_the_example_in_first_steps_is_the_example() -> None:
     shown = next(block.text for block in yaml_blocks("sites") if "rose-street" in block.text)
     example = iter(EXAMPLE.read_text(encoding="utf-8").splitlines())
     missing = [line for line in shown.splitlines() if line and line not in example]

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.engine.engine import Audited
+from meter_bridge.engine.alerts.alerting import set_installation_alert
+from meter_bridge.engine.state.session import Audited
 from tests.engine.harness import House, house
 
 ROOT: Final = Path(__file__).parents[2]
@@ -49,8 +50,8 @@ def asked() -> Iterator[tuple[str, str]]:
 async def served(tmp_path: Path) -> dict[str, Metric]:
     """Return by name what a bridge serves that was audited and got a payload that it cannot read."""
     async with house(tmp_path) as flat:
-        flat.engine.counts.rejected["json"] = 1
-        flat.engine.audited = Audited(at=1, supplies=1)
+        flat.engine.session.counts.rejected["json"] = 1
+        flat.engine.session.audited = Audited(at=1, supplies=1)
         return samples(flat)
 
 
@@ -86,10 +87,10 @@ async def test_open_alerts_are_counted_by_kind_until_they_close(tmp_path: Path) 
 
     async with house(tmp_path) as flat:
         assert lost(flat) == 0
-        flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "away")
+        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
         assert lost(flat) == 1
         assert flat.bridge.health().status == "degraded"
-        flat.engine.set_installation_alert(AlertKind.BROKER_LOST, None)
+        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)
         assert lost(flat) == 0
 
 

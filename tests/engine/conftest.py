@@ -27,5 +27,5 @@ def both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
         assert row == supply_row._row(supply, now), "the kept form of a document tells something else"
         return row
 
-    monkeypatch.setattr(supply_row, "FORM_AFTER", 0)
+    monkeypatch.setattr(supply_row, "TEMPLATE_AFTER", 0)
     monkeypatch.setattr(supply_row, "status_row", checked)

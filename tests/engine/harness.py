@@ -26,9 +26,9 @@ from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
@@ -132,7 +132,7 @@ class Recorder:
             self.queried.append(meter.id)
         return self.connected
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Note what is asked of a device's slot, or to be in it."""
         del place, relay_address
         if self.connected:
@@ -156,7 +156,7 @@ class House:
     transport: Recorder
     engine: Engine
     bridge: Bridge
-    intake: Intake
+    intake: ReportHandler
     store: InlineWriter
     pragmas: dict[str, int]
     location: Location
@@ -167,7 +167,7 @@ class House:
     @property
     def account(self) -> Account:
         """Return the first account."""
-        return next(iter(self.engine.installation.accounts.values()))
+        return next(iter(self.engine.session.installation.accounts.values()))
 
     @property
     def meter(self) -> Meter:
@@ -189,7 +189,7 @@ class House:
 
     async def apply_begun(self) -> None:
         """Wait until a site file is being applied."""
-        while self.engine.running.is_set():  # noqa: ASYNC110 - an event tells its setting, not its clearing
+        while self.engine.session.accepting.is_set():  # noqa: ASYNC110 - an event tells its setting, not its clearing
             await asyncio.sleep(0)
 
     def alert_kinds(self) -> set[AlertKind]:
@@ -198,7 +198,7 @@ class House:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query, as another process sees them."""
-        with self.engine.reader.connect().execution_options(no_parameters=True) as connection:
+        with self.engine.session.reader.connect().execution_options(no_parameters=True) as connection:
             return [tuple(row) for row in connection.exec_driver_sql(query)]
 
     def change(self, *statements: str) -> None:
@@ -246,19 +246,19 @@ class House:
 
     async def settle(self) -> None:
         """Let effects of commits happen."""
-        await self.engine.drained()
+        await self.engine.session.drained()
 
     async def report(self, *reports: Report, after: int = 0) -> None:
         """Let time pass, then hear reports in one message."""
         self.time.forward(after)
-        self.intake.take(reports)
+        self.intake.handle(reports)
         if self.at_once:
             await self.post_all()
         await self.settle()
 
     async def post_all(self) -> None:
         """Post everything that closed, also what its turn has not come for."""
-        await self.engine.post_waiting(everything=True)
+        await self.engine.run_deferred_postings(everything=True)
 
     async def read(
         self, wh: int, *, after: int = 10_000, power_w: int | None = None, witness: str | None = None
@@ -266,7 +266,7 @@ class House:
         """Hear a reading of the first meter."""
         power = None if power_w is None else power_w * 1000
         address = self.meter.plan.energy_address
-        await self.report(Report(address, register_wh=wh, power_mw=power, witness=witness), after=after)
+        await self.report(Report(address, register_wh=wh, power_mw=power, reset_marker=witness), after=after)
 
     async def relay(self, position: RelayPosition, *, power_w: int | None = None, after: int = 300) -> None:
         """Hear the first meter's relay."""
@@ -299,15 +299,15 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
-        keep_wall_time(self.engine)
-        self.engine.protection_work()
-        await self.engine.clock_work()
-        await self.engine.post_waiting()
-        if self.engine.broken is None:
+        keep_wall_time(self.engine.session)
+        self.engine.advance_protections()
+        await self.engine.run_due_accounts()
+        await self.engine.run_deferred_postings()
+        if self.engine.session.storage_error is None:
             self.engine.cut_offs.tick()
             self.engine.relays.tick()
             self.engine.check_silence()
-            self.engine.flush(everything=True)
+            self.engine.session.flush(everything=True)
         await self.settle()
 
     async def set_clock_back(self, hours: int) -> None:
@@ -319,7 +319,7 @@ class House:
 
     def problems(self) -> Sequence[str]:
         """Return what verification finds wrong."""
-        self.engine.flush(everything=True)
+        self.engine.session.flush(everything=True)
         return verify(self.location)
 
 
@@ -404,7 +404,10 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     transport = transport or Recorder()
     engine = Engine(reader, store, transport, time.clocks(), make_feed)
     discovery = Discovery()
-    bridge, intake = Bridge(engine, discovery, data), Intake(engine, discovery)
+    bridge, intake = (
+        Bridge(engine, discovery, data),
+        ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
+    )
     house = House(data, time, transport, engine, bridge, intake, store, pragmas, location)
     try:
         await house.tick(0)

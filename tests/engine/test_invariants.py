@@ -93,7 +93,9 @@ class Flat(RuleBasedStateMachine):
     def hear_shown(self, wh: int, after: int, witness: int | None = None) -> None:
         """Hear what a register shows, true or not."""
         told = f"reset {self.model.witness if witness is None else witness}"
-        self.run(self.house.report(Report(ADDRESS, register_wh=wh, power_mw=0, witness=told), after=after))
+        self.run(
+            self.house.report(Report(ADDRESS, register_wh=wh, power_mw=0, reset_marker=told), after=after)
+        )
 
     @rule(minutes=st.integers(1, 300), percent=st.integers(0, 100))
     def use_energy(self, minutes: int, percent: int) -> None:

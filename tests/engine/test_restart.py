@@ -43,7 +43,7 @@ async def test_a_standing_charge_posted_just_before_a_crash_is_not_charged_again
     async with house(tmp_path, BLOCKS) as made:
         await made.tick()
         made.time.forward(12 * HOUR)
-        await made.engine.clock_work()
+        await made.engine.run_due_accounts()
         await made.settle()
         assert made.account.balance == zar("98.85")
     async with opened(tmp_path, made.time) as again:

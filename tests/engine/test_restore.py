@@ -52,7 +52,7 @@ def questions(made: House) -> int:
     def note(*told: object) -> None:
         asked.append(str(told[2]))
 
-    reader = made.engine.reader
+    reader = made.engine.session.reader
     event.listen(reader, "before_cursor_execute", note)
     try:
         with reader.connect() as connection:
@@ -69,7 +69,7 @@ async def test_the_collector_never_walks_what_was_loaded(tmp_path: Path) -> None
     with walks() as found:
         async with lasting(running(settings, None)) as parts:
             on_the_way = list(found)
-            account = parts.engine.installation.accounts["flat-1"]
+            account = parts.engine.session.installation.accounts["flat-1"]
             assert gc.isenabled()
             assert not any(each is account for each in gc.get_objects())
     assert on_the_way == [2]
@@ -95,9 +95,9 @@ async def test_each_account_has_its_own_newest_top_up_after_a_start(tmp_path: Pa
                     LANDLORD, f"flat-{n}", amount=amount, method="cash", reference=None, key=key
                 )
         await made.settle()
-        before = [account.last_top_up for account in made.engine.installation.accounts.values()]
+        before = [account.last_top_up for account in made.engine.session.installation.accounts.values()]
     async with opened(tmp_path, made.time) as again:
-        after = [account.last_top_up for account in again.engine.installation.accounts.values()]
+        after = [account.last_top_up for account in again.engine.session.installation.accounts.values()]
         assert after == before
         assert [top_up and top_up.amount for top_up in after] == [zar("11"), zar("21"), None]
 
@@ -114,10 +114,10 @@ async def test_units_that_came_at_different_times_share_a_tariff_after_a_start(t
     async with house(tmp_path) as made:
         made.time.forward(HOUR)
         await apply(made, STREET)
-        opened_at = {account.opened_at for account in made.engine.installation.accounts.values()}
+        opened_at = {account.opened_at for account in made.engine.session.installation.accounts.values()}
         assert len(opened_at) == 2
     async with opened(tmp_path, made.time) as again:
-        accounts = again.engine.installation.accounts.values()
+        accounts = again.engine.session.installation.accounts.values()
         first, *others = [supply.timeline for account in accounts for supply in account.supplies]
         assert len(others) == UNITS - 1
         assert all(timeline is first for timeline in others)
@@ -126,12 +126,12 @@ async def test_units_that_came_at_different_times_share_a_tariff_after_a_start(t
 async def test_supplies_share_the_names_of_their_lines_after_a_start(tmp_path: Path) -> None:
     async with house(tmp_path, STREET) as made:
         for wh in (1_000, 1_100):
-            for account in made.engine.installation.accounts.values():
+            for account in made.engine.session.installation.accounts.values():
                 report = Report(account.meters[0].plan.energy_address, register_wh=wh)
                 await made.report(report, after=1_000)
         await made.tick()
     async with opened(tmp_path, made.time) as again:
-        accounts = list(again.engine.installation.accounts.values())
+        accounts = list(again.engine.session.installation.accounts.values())
         first, *others = [next(iter(account.supplies[0].rating.lines)) for account in accounts]
         assert len(others) == UNITS - 1
         assert all(key is first for key in others)

@@ -12,10 +12,11 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.access.visibility import make_feed
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
@@ -63,7 +64,7 @@ class Owner:
 
     engine: Engine
     bridge: Bridge
-    intake: Intake
+    intake: ReportHandler
 
     async def apply(self, text: str) -> tuple[str, ...]:
         """Apply a site file; return what is pending."""
@@ -72,8 +73,8 @@ class Owner:
 
     async def read(self, unit: str, wh: int) -> None:
         """Hear a register."""
-        self.intake.take([Report(f"tasmota:{unit}/1", register_wh=wh)])
-        await self.engine.drained()
+        self.intake.handle([Report(f"tasmota:{unit}/1", register_wh=wh)])
+        await self.engine.session.drained()
 
 
 @dataclass
@@ -91,9 +92,13 @@ class Street:
         engine = Engine(reader, store, Recorder(), self.time.clocks(), make_feed, shard)
         discovery = Discovery()
         try:
-            yield Owner(engine, Bridge(engine, discovery, self.data), Intake(engine, discovery))
-            engine.flush(everything=True)
-            await engine.drained()
+            yield Owner(
+                engine,
+                Bridge(engine, discovery, self.data),
+                ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
+            )
+            engine.session.flush(everything=True)
+            await engine.session.drained()
         finally:
             store.close()
             reader.dispose()
@@ -126,9 +131,9 @@ async def divided(tmp_path: Path) -> AsyncIterator[Street]:
 
 async def test_each_owner_serves_its_own_sites(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        assert sorted(first.engine.installation.accounts) == ["n1", "n2"]
-        assert sorted(second.engine.installation.accounts) == ["s1"]
-        assert list(second.engine.installation.by_energy) == ["tasmota:s1/1"]
+        assert sorted(first.engine.session.installation.accounts) == ["n1", "n2"]
+        assert sorted(second.engine.session.installation.accounts) == ["s1"]
+        assert list(second.engine.session.installation.by_energy) == ["tasmota:s1/1"]
         await first.read("s1", 9_000)
         assert (
             second.bridge.account(LANDLORD, "s1").available == first.bridge.account(LANDLORD, "n1").available
@@ -144,7 +149,7 @@ async def test_what_one_bridge_began_its_shards_go_on_with(divided: Street) -> N
         await first.bridge.top_up(LANDLORD, "n1", amount="1.00", method="cash", reference=None, key="one")
         await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
         assert second.bridge.account(LANDLORD, "s1").meters[0].energy_wh == 1_000
-        written = second.engine.installation.sequences.entry - RANGE
+        written = second.engine.session.installation.sequences.entry - RANGE
         assert f"prepaid_journal_entries_total {written:.1f}".encode() in second.bridge.metrics()
     assert [shard_of(seq) for seq in divided.seqs("n1")] == [0] * len(divided.seqs("n1"))
     begun, *since = divided.seqs("s1")
@@ -157,13 +162,13 @@ async def test_a_site_file_that_one_owner_applies_the_other_takes_up(divided: St
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
         pending = await first.apply(street(more))
         assert any(line.startswith("shard 1:") for line in pending)
-        assert sorted(first.engine.installation.accounts) == ["n1", "w1"]
-        assert sorted(second.engine.installation.accounts) == ["s1"]
+        assert sorted(first.engine.session.installation.accounts) == ["n1", "w1"]
+        assert sorted(second.engine.session.installation.accounts) == ["s1"]
         await second.bridge.follow()
-        assert sorted(second.engine.installation.accounts) == ["s1", "s2"]
-        assert second.engine.installation.sequences.applied_here == 2
+        assert sorted(second.engine.session.installation.accounts) == ["s1", "s2"]
+        assert second.engine.session.installation.sequences.applied_here == 2
         await second.bridge.follow()
-        assert second.engine.installation.sequences.applied == 2
+        assert second.engine.session.installation.sequences.applied == 2
 
 
 async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: Street) -> None:
@@ -172,7 +177,7 @@ async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: 
         more = street({**TWO, "west": {"w1": "1.00"}})
         with pytest.raises(RequestRefused, match=r"low credit was set to 3\.00"):
             await first.apply(more)
-        assert first.engine.installation.sequences.applied == 2
+        assert first.engine.session.installation.sequences.applied == 2
 
 
 async def test_owners_write_no_row_in_common_while_nothing_but_time_passes(divided: Street) -> None:
@@ -180,10 +185,10 @@ async def test_owners_write_no_row_in_common_while_nothing_but_time_passes(divid
         rows = {
             (op.name, row["n"] if op is ops.UPSERT_SHARD else "")  # type: ignore[call-overload]
             for owner in (first, second)
-            for op, written in owner.engine.heartbeat().rows.items()
+            for op, written in owner.engine.session.heartbeat().rows.items()
             for row in written
         }
-        assert list(second.engine.heartbeat().rows) == [ops.UPSERT_SHARD]
+        assert list(second.engine.session.heartbeat().rows) == [ops.UPSERT_SHARD]
         assert rows == {("upsert shard", 0), ("upsert shard", 1), ("upsert installation", "")}
 
 
@@ -194,7 +199,9 @@ async def test_no_owner_takes_the_cut_off_of_anothers_device_for_a_stray(divided
             place = {"address": address, "slot": 3, "relay_address": address}
             connection.execute(insert(tables.cut_off).values(**place, **held))
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        kept = [{place.address for place in each.engine.installation.cut_offs} for each in (first, second)]
+        kept = [
+            {place.address for place in each.engine.session.installation.cut_offs} for each in (first, second)
+        ]
     assert kept == [{"tasmota:n1/1", "tasmota:gone/1"}, {"tasmota:s1/1"}]
 
 
@@ -207,12 +214,12 @@ async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: 
 
 async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        second.engine.set_installation_alert(AlertKind.BROKER_LOST, "gone")
-        first.engine.set_installation_alert(AlertKind.BROKER_LOST, None)
-        first.engine.reload()
-        second.engine.reload()
-        assert first.engine.installation.alerts == {}
-        assert [alert.message for alert in second.engine.installation.alerts.values()] == ["gone"]
+        set_installation_alert(second.engine.session, AlertKind.BROKER_LOST, "gone")
+        set_installation_alert(first.engine.session, AlertKind.BROKER_LOST, None)
+        first.engine.session.reload()
+        second.engine.session.reload()
+        assert first.engine.session.installation.alerts == {}
+        assert [alert.message for alert in second.engine.session.installation.alerts.values()] == ["gone"]
 
 
 async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divided: Street) -> None:
@@ -247,7 +254,7 @@ async def test_shards_that_are_put_together_again_go_on_as_one(divided: Street) 
     async with divided.owner(WHOLE) as owner:
         for name in ("n1", "s1"):
             await owner.bridge.top_up(LANDLORD, name, amount="1.00", method="cash", reference=None, key="two")
-        assert sorted(owner.engine.installation.accounts) == ["n1", "n2", "s1"]
+        assert sorted(owner.engine.session.installation.accounts) == ["n1", "n2", "s1"]
     assert divided.seqs("n1")[-1] > RANGE
     with pytest.raises(ValueError, match="cannot be done again"):
         divided.divide(2)
@@ -259,8 +266,8 @@ async def test_hours_that_changed_are_told_whatever_numbers_other_shards_have(di
             divided.time.forward(HOUR)
             await first.read("n1", 1_000 * hour)
             await second.read("s1", 1_000 * hour)
-            await first.engine.post_waiting(everything=True)
-            await second.engine.post_waiting(everything=True)
+            await first.engine.run_deferred_postings(everything=True)
+            await second.engine.run_deferred_postings(everything=True)
         whole = (await hours_of(first, "n1", after=0)).accounts[0].hours
         middle = divided.seqs("n1")[-2]
         late = (await hours_of(first, "n1", after=middle)).accounts[0].hours

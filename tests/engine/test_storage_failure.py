@@ -12,6 +12,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -126,11 +127,11 @@ async def test_energy_used_meanwhile_is_charged_afterwards(flat: House, fault: F
 
 
 async def test_what_the_broker_did_meanwhile_is_told_afterwards(flat: House) -> None:
-    flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "the broker is away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "the broker is away")
     await flat.settle()
     with read_only(flat):
         await fail(flat)
-        flat.engine.set_installation_alert(AlertKind.BROKER_LOST, None)
+        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)
     assert await flat.engine.try_recover()
     await flat.settle()
     assert flat.bridge.health().status == "ok"
@@ -160,7 +161,7 @@ async def test_an_error_of_ours_half_way_leaves_nothing_half_charged(
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await flat.tick()
-    monkeypatch.setattr("meter_bridge.engine.metering.readings.evaluate", lambda *_: 1 // 0)
+    monkeypatch.setattr("meter_bridge.engine.metering.readings.evaluate_account", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         await flat.read(11_000, after=HOUR)
     monkeypatch.undo()
@@ -261,16 +262,16 @@ def descriptors(path: Path) -> set[int]:
 @pytest.mark.invariant(13)
 async def test_what_was_open_on_a_disk_that_was_away_is_opened_anew(flat: House) -> None:
     assert isinstance(flat.location, Path)
-    flat.engine.reader.dispose()
+    flat.engine.session.reader.dispose()
     before = descriptors(flat.location)
-    flat.engine.reload()
+    flat.engine.session.reload()
     kept = descriptors(flat.location) - before
     assert kept
     nothing = os.open(os.devnull, os.O_RDONLY)
     for each in kept:
         os.dup2(nothing, each)
     os.close(nothing)
-    flat.engine.fail("the disk is away")
-    assert await flat.engine.try_recover(), flat.engine.broken
+    flat.engine.session.fail("the disk is away")
+    assert await flat.engine.try_recover(), flat.engine.session.storage_error
     await flat.top_up("1.00")
     assert flat.problems() == []

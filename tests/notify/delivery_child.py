@@ -45,7 +45,9 @@ def due(house: House) -> bool:
 async def main(folder: Path, hours: float, instant: str) -> None:
     """Tell what is due."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as house:
-        made = Notices(house.engine, load_people(folder), None, house.bridge.look.account, Mortal(instant))
+        made = Notices(
+            house.engine.session, load_people(folder), None, house.bridge.look.account, Mortal(instant)
+        )
         await made.tick()
         await made.tick()
         await made.stop()

@@ -125,7 +125,7 @@ async def test_an_own_threshold_is_watched_and_two_crossings_at_the_same_instant
     await flat.read(80_000, after=crossed - flat.time.wall)
     await told(made)
     assert len(staff_hook.heard) == 2
-    assert flat.engine.broken is None
+    assert flat.engine.session.storage_error is None
     assert len({row for (row,) in flat.rows("SELECT id FROM notice")}) == 2
 
 
@@ -146,7 +146,7 @@ async def test_no_day_is_summed_up_twice(flat: House, staff_hook: Hook) -> None:
     flat.time.forward(2 * HOUR)
     await told(made)
     assert len(staff_hook.heard) == 3
-    assert flat.engine.broken is None
+    assert flat.engine.session.storage_error is None
 
 
 async def test_a_test_message_can_be_sent_again_after_its_pause(flat: House, staff_hook: Hook) -> None:

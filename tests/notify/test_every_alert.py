@@ -14,7 +14,7 @@ from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.engine.forecasting.forecaster import Foretelling
+from meter_bridge.engine.forecasting.forecaster import Forecaster
 from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.protocol.requests import SelectEmergencyCredit
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate
@@ -38,14 +38,14 @@ class Home:
             "flat-1", load_w=1_000, interval_s=interval_s, register_wh=100_000, start_ms=made.time.wall
         )
         (self._driver,) = build_drivers([self.meter.address], families=[self.meter.family])
-        self._foretelling = Foretelling(made.engine)
+        self._foretelling = Forecaster(made.engine.session)
         self._told = 0
         self._carry(self.meter.come_online())
 
     def _carry(self, messages: object) -> None:
         for message in messages:  # type: ignore[attr-defined]
             items = self._driver.decode(message.topic, message.payload, retained=False)
-            self.house.intake.take(items)
+            self.house.intake.handle(items)
             for sent in items:
                 if isinstance(sent, Publish):
                     self._carry(self.meter.handle(sent.topic, sent.payload))
@@ -86,7 +86,7 @@ class Home:
     async def is_over(self, kind: AlertKind) -> None:
         """Fail unless no such alert is open, and one was told to have closed."""
         assert kind not in {
-            key.kind for key in (*self.house.account.alerts, *self.house.engine.installation.alerts)
+            key.kind for key in (*self.house.account.alerts, *self.house.engine.session.installation.alerts)
         }
         assert kind in {event["kind"] for event in self.house.events("alert_closed")}
 

@@ -55,7 +55,7 @@ def write(flat: House, text: str) -> None:
 def notices(flat: House) -> Notices:
     """Return the messages of a bridge that has just started."""
     people = load_people(flat.data)
-    return Notices(flat.engine, people, "https://pay.example.org/my/", flat.bridge.look.account)
+    return Notices(flat.engine.session, people, "https://pay.example.org/my/", flat.bridge.look.account)
 
 
 async def told(made: Notices) -> None:
@@ -280,7 +280,7 @@ class Stalled:
 async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     write(flat, staff("json://127.0.0.1:9/x"))
     stalled = Stalled()
-    made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, stalled)
+    made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, stalled)
     await made.tick()
     await used_up(flat)
     for _ in range(4):
@@ -312,11 +312,11 @@ async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_
     write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
     with ExitStack() as failing:
         sender = Choking(flat, failing)
-        made = Notices(flat.engine, load_people(flat.data), None, flat.bridge.look.account, sender)
+        made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, sender)
         await told(made)
         await used_up(flat)
         await told(made)
-        assert flat.engine.broken is not None
+        assert flat.engine.session.storage_error is not None
     assert await flat.engine.try_recover()
     flat.time.forward(2 * MINUTE)
     await told(made)

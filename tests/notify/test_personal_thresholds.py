@@ -50,7 +50,7 @@ async def choose(flat: House, low_credit: int | None = None, days_left: int | No
 
 def notices(flat: House) -> Notices:
     return Notices(
-        flat.engine, load_people(flat.data), "https://pay.example.org/my/", flat.bridge.look.account
+        flat.engine.session, load_people(flat.data), "https://pay.example.org/my/", flat.bridge.look.account
     )
 
 

@@ -10,24 +10,24 @@ import holidays
 
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued
 from meter_bridge.core.rating.rating import (
     TAX_KINDS,
+    Charges,
     LineKey,
     Rating,
-    Settlement,
     allocate,
-    forget_intervals,
-    forget_periods,
+    purge_intervals,
+    purge_periods,
 )
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
+    BlockSchedule,
     DemandCharge,
-    Ladder,
     StandingCharge,
     TariffVersion,
     Tax,
@@ -119,13 +119,15 @@ def windows_of(tariff: Described, band: int) -> tuple[Window, ...]:
     )
 
 
-def ladders_of(tariff: Described, meaning: BlockBandMeaning) -> tuple[Ladder, ...]:
+def ladders_of(tariff: Described, meaning: BlockBandMeaning) -> tuple[BlockSchedule, ...]:
     """Return one ladder over all bands, or one for each."""
     if meaning is not BlockBandMeaning.LADDER_PER_BAND:
         prices = tuple(tuple(per_mwh(price) for price in row) for row in tariff.prices)
-        return (Ladder(tuple(name(band) for band in range(tariff.bands)), prices, tariff.limits[0]),)
+        return (BlockSchedule(tuple(name(band) for band in range(tariff.bands)), prices, tariff.limits[0]),)
     return tuple(
-        Ladder((name(band),), tuple((per_mwh(row[band]),) for row in tariff.prices), tariff.limits[band])
+        BlockSchedule(
+            (name(band),), tuple((per_mwh(row[band]),) for row in tariff.prices), tariff.limits[band]
+        )
         for band in range(tariff.bands)
     )
 
@@ -154,7 +156,7 @@ class Bills:
     amounts: Counter[tuple[str, int]] = field(default_factory=Counter)
     lines: set[LineKey] = field(default_factory=set)
 
-    def book(self, settlement: Settlement) -> None:
+    def book(self, settlement: Charges) -> None:
         """Add what a posting charges for the months of the year."""
         for line in settlement.lines:
             month = date.fromisoformat(line.key.period[:10])
@@ -189,15 +191,15 @@ def price(example: Example, *, asked: bool = False) -> Bills:
     midnight = day_start(day, version.zone)
     for start, end, wh in intervals(example.load, version.time_zone):
         if start >= midnight:
-            bills.book(settle(rating, timeline))
+            bills.book(close_segments(rating, timeline))
             bills.book(charge_day(rating, timeline, midnight))
-            forget_periods(rating, (day - timedelta(days=31)).isoformat())
-            forget_intervals(rating, midnight, timeline.versions[0].zone)
+            purge_periods(rating, (day - timedelta(days=31)).isoformat())
+            purge_intervals(rating, midnight, timeline.versions[0].zone)
             day += timedelta(days=1)
             midnight = day_start(day, version.zone)
         allocate(rating, timeline, "meter", start, end, wh)
         if asked:
             accrued(rating, timeline)
-    bills.book(settle(rating, timeline))
+    bills.book(close_segments(rating, timeline))
     bills.book(charge_day(rating, timeline, midnight))
     return bills

@@ -9,7 +9,7 @@ import pytest
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments import receipt
-from meter_bridge.printing.typesetter import Printer
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.protocol.requests import Reversal
@@ -76,7 +76,7 @@ async def test_only_a_top_up_has_a_receipt(tmp_path: Path) -> None:
 async def test_it_is_printed_in_every_language(tmp_path: Path) -> None:
     async with house(tmp_path) as flat:
         made = await receipt_for(flat, await flat.top_up("50.00"))
-    printer = Printer()
+    printer = Typesetter()
     papers = [await printer.set(receipt.told(made, each), receipt.LAYOUT) for each in LANGUAGES]
     assert all(each.startswith(b"%PDF-") for each in papers)
     assert len({zlib.crc32(each) for each in papers}) == len({printable(each) for each in LANGUAGES})

@@ -56,7 +56,7 @@ class Till:
         self.events += 1
         said = {"id": event or f"e{self.events}", "type": kind, **more}
         body = json.dumps({name: each for name, each in said.items() if each is not None}).encode()
-        header = {HEADER: sign(secret, body, self.house.engine.clock.now() // 1000)}
+        header = {HEADER: sign(secret, body, self.house.engine.session.clock.now() // 1000)}
         heard = await self.house.bridge.payments.hear("till", header, body)
         await self.house.settle()
         return heard.events

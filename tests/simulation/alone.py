@@ -80,11 +80,11 @@ class Alone:
         """Note what is said of every unit, unless the other one was away already."""
         if not self._away and parts is not None:
             engine = parts.engine
-            now = engine.clock.now()
+            now = engine.session.clock.now()
             for truth in self._truths:
-                account = engine.installation.accounts.get(truth.house.id)
+                account = engine.session.installation.accounts.get(truth.house.id)
                 if account is not None and truth.moves:
-                    said = account_exposure(engine.installation, account, now)
+                    said = account_exposure(engine.session.installation, account, now)
                     self._said.append((truth, self._note(truth, account, said)))
         self._away.add(who)
 

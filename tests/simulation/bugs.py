@@ -13,7 +13,7 @@ from dashboard.pricing import amounts
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Split
-from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
 from meter_bridge.core.register import register
 from meter_bridge.core.register.register import Advance, Register, RegisterReading
@@ -26,10 +26,11 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
-from meter_bridge.payments.orders import order, webhooks
-from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.orders import order
+from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.vouchers import redeem_operation
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Row, Work
@@ -114,23 +115,33 @@ def _late_readings_count() -> Patches:
 
 
 def _rounds_each_charge() -> Patches:
-    honest = Sums.add_to
+    honest = ChargesBuilder.add_to
 
-    def add_to(self: Sums, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+    def add_to(self: ChargesBuilder, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
         amount = honest(self, version, key, each, natural)
         wrong = -(-amount // 100) * 100
         if key in self.added:
             self.added[key][1] += wrong - amount
         return wrong
 
-    return (patch.object(Sums, "add_to", add_to),)
+    return (patch.object(ChargesBuilder, "add_to", add_to),)
 
 
 def _acknowledges_first() -> Patches:
-    async def committed(engine: Engine, unit: Transaction) -> None:
-        engine.submit(unit)
+    return _does_not_wait_for(ops.INSERT_OPERATION)
 
-    return (patch.object(operation, "committed", committed),)
+
+def _does_not_wait_for(kind: ops.Op) -> Patches:
+    """Return what answers before a transaction with such a row is on disk."""
+    honest = Session.commit
+
+    async def commit(self: Session, unit: Transaction) -> None:
+        if kind in unit.changeset.rows:
+            self.submit(unit)
+        else:
+            await honest(self, unit)
+
+    return (patch.object(Session, "commit", commit),)
 
 
 def _tells_once() -> Patches:
@@ -166,15 +177,16 @@ def _trusts_the_wall_clock() -> Patches:
 
 
 def _swallows_failures() -> Patches:
-    return (patch.object(Engine, "fail", lambda _self, _reason: None),)
+    return (patch.object(Session, "fail", lambda _self, _reason: None),)
 
 
 def _keeps_what_was_not_stored() -> Patches:
     async def try_recover(self: Engine) -> bool:
-        await self.drained()
-        self.store.recover()
-        await self.store.commit(self.heartbeat())
-        self.broken = None
+        session = self.session
+        await session.drained()
+        session.store.recover()
+        await session.store.commit(session.heartbeat())
+        session.storage_error = None
         return True
 
     return (patch.object(Engine, "try_recover", try_recover),)
@@ -186,27 +198,24 @@ def _another_time_each_run() -> Patches:
 
 
 def _answers_web_hooks_first() -> Patches:
-    async def committed(engine: Engine, unit: Transaction) -> None:
-        engine.submit(unit)
-
-    return (patch.object(webhooks, "committed", committed),)
+    return _does_not_wait_for(ops.INSERT_PAYMENT_EVENT)
 
 
 def _late_failures_count() -> Patches:
     honest = order._credit
 
-    def credit(case: order.Case) -> order.Next | None:
-        failed = any(each.kind is order.Kind.FAILED for each in case.told)
+    def credit(case: order.PaymentCase) -> order.NextStep | None:
+        failed = any(each.kind is order.ProviderEventKind.FAILED for each in case.events)
         return None if failed else honest(case)
 
     return (patch.object(order, "_credit", credit),)
 
 
 def _asks_no_provider() -> Patches:
-    async def tick(_self: Asking) -> None:
+    async def tick(_self: ProviderPolling) -> None:
         """Ask for nothing."""
 
-    return (patch.object(Asking, "tick", tick),)
+    return (patch.object(ProviderPolling, "tick", tick),)
 
 
 def _sets_round_down() -> Patches:

@@ -60,7 +60,7 @@ def command_is_decided(machine: Machine, meter_id: str, position: str) -> Iterat
 def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:
     """Yield relays that are not where their decision wants them (invariant 9)."""
     for truth in truths:
-        account = engine.installation.accounts[truth.house.id]
+        account = engine.session.installation.accounts[truth.house.id]
         wanted = account.state is SupplyState.CONNECTED
         if truth.house.meter.physics.contact_closed is not wanted:
             is_ = "closed" if truth.house.meter.physics.contact_closed else "open"
@@ -73,7 +73,7 @@ def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:
 def accounts(engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int) -> Iterator[str]:
     """Yield accounts that differ from the naive model."""
     for truth in truths:
-        account = engine.installation.accounts[truth.house.id]
+        account = engine.session.installation.accounts[truth.house.id]
         yield from _energy(account, truth)
         charged = account.meters[0].energy_wh or 0
         available = account.balance - _accrued(account)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine as SqlEngine
 from meter_bridge.app import Outside, Running, running
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
-from meter_bridge.engine.jobs import Pace
+from meter_bridge.engine.jobs import Intervals
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.storage.writer import Store
 from tests.simulation.broker import Broker
@@ -21,9 +21,9 @@ from tests.simulation.loop import VirtualLoop
 BROKER: Final = MqttSettings(host="broker", client_id="bridge")
 
 
-def slowed(factor: float) -> Pace:
+def slowed(factor: float) -> Intervals:
     """Return the daemon's own pauses, so many times longer, as the meters speak so much less often."""
-    return Pace(**{each.name: getattr(Pace(), each.name) * factor for each in fields(Pace)})
+    return Intervals(**{each.name: getattr(Intervals(), each.name) * factor for each in fields(Intervals)})
 
 
 class PowerLostError(Exception):
@@ -56,7 +56,9 @@ class WallClock:
 class Machine:
     """Runs the bridge, kills it and starts it again."""
 
-    def __init__(self, loop: VirtualLoop, broker: Broker, clock: WallClock, disk: Disk, pace: Pace) -> None:
+    def __init__(
+        self, loop: VirtualLoop, broker: Broker, clock: WallClock, disk: Disk, pace: Intervals
+    ) -> None:
         """Take what the bridge is to find around it; nothing runs yet."""
         self._loop = loop
         self._broker = broker

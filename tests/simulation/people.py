@@ -295,13 +295,13 @@ class Caretaker:
         if parts is None:
             return
         try:
-            await self._machine.ask(self._look(parts.bridge, parts.engine.clock.sure))
+            await self._machine.ask(self._look(parts.bridge, parts.engine.session.clock.sure))
         except PowerLostError, RequestRefused:
             return
 
     async def _decide(self, bridge: Bridge, truth: Truth) -> None:
         """Decide a register in quarantine, as somebody who looks at the meter would."""
-        register = bridge.engine.installation.meters[truth.house.meter_id].register
+        register = bridge.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
         if register.doubt.cause is Cause.FELL and truth.house.told_wh() >= register.watermark_wh:

@@ -12,7 +12,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
 from meter_bridge.payments.providers.settings_file import FILE_NAME
@@ -112,7 +112,7 @@ class AskedTill(WebhookProvider):
         return Started(f"https://till.example.org/?order={order.id}", None, handle)
 
     @override
-    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         await self.till.answers()
         return self.till.told.get(handle, ())
 
@@ -128,7 +128,7 @@ class Till:
         self._tasks: set[asyncio.Task[None]] = set()
         self._knocked: asyncio.Future[None] | None = None
         self._askable: dict[str, bool] = {}
-        self.told: dict[str, list[Told]] = {}
+        self.told: dict[str, list[ProviderEvent]] = {}
         """By order, what the till says when it is asked."""
         self.sales: list[Sale] = []
         self.calm = False
@@ -139,7 +139,7 @@ class Till:
 
     def serve(self, parts: Running) -> None:
         """Be asked by a bridge that has just started."""
-        known = cast("dict[str, Provider]", parts.bridge.payments.cashier.file.providers)
+        known = cast("dict[str, Provider]", parts.bridge.payments.orders.file.providers)
         known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)
 
     async def answers(self) -> None:
@@ -179,25 +179,30 @@ class Till:
         if self._chance.random() < 0.5:
             self._start(self._cheat(sale))
         if self._chance.random() < 0.5:
-            self._tell(sale, self._chance.choice([Kind.FAILED, Kind.EXPIRED, Kind.CANCELLED]))
+            self._tell(
+                sale,
+                self._chance.choice(
+                    [ProviderEventKind.FAILED, ProviderEventKind.EXPIRED, ProviderEventKind.CANCELLED]
+                ),
+            )
         if self._chance.random() < 0.3:
-            self._tell(sale, Kind.SUCCEEDED, amount=sale.amount + 1_000_000)
+            self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount + 1_000_000)
 
     def _take_money(self, sale: Sale) -> None:
         """Let an order be paid; the money may go back, and come again."""
         sale.paid = True
         chance, rest = self._chance.random, sale.amount
         if chance() < 0.3:
-            self._tell(sale, Kind.FAILED)
+            self._tell(sale, ProviderEventKind.FAILED)
         if chance() < 0.3:
-            self._tell(sale, Kind.PENDING)
+            self._tell(sale, ProviderEventKind.PENDING)
         never_told = self.may_be_asked(sale.order_id) and chance() < 0.5
-        self._tell(sale, Kind.SUCCEEDED, amount=sale.amount, hooked=not never_told)
+        self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount, hooked=not never_told)
         if never_told:
             sale.truth.paid += sale.net
             return
         if chance() < 0.2:
-            self._tell(sale, Kind.SUCCEEDED, amount=sale.amount)
+            self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount)
         for number, share in enumerate((0.5, 1)):
             if chance() < 0.25:
                 self._give_back(sale, f"r{sale.number}-{number}", round(rest * share / 10_000) * 10_000)
@@ -205,17 +210,17 @@ class Till:
 
     def _give_back(self, sale: Sale, reversal: str, amount: int) -> None:
         """Let money go back to who paid, and perhaps come again."""
-        kind = self._chance.choice([Kind.REFUNDED, Kind.CHARGED_BACK])
+        kind = self._chance.choice([ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK])
         self._tell(sale, kind, amount=amount, reversal=reversal)
         if self._chance.random() < 0.3:
-            self._tell(sale, Kind.REINSTATED, reversal=reversal)
+            self._tell(sale, ProviderEventKind.REINSTATED, reversal=reversal)
         else:
             sale.back[reversal] = amount
 
     def _tell(
         self,
         sale: Sale,
-        kind: Kind,
+        kind: ProviderEventKind,
         *,
         amount: int | None = None,
         reversal: str | None = None,
@@ -223,8 +228,18 @@ class Till:
     ) -> None:
         """Let the bridge hear of something: by asking, and by a web hook unless that is never sent."""
         events = self.told.setdefault(sale.order_id, [])
-        payment = None if kind in (Kind.FAILED, Kind.PENDING, Kind.EXPIRED, Kind.CANCELLED) else sale.payment
-        told = Told(
+        payment = (
+            None
+            if kind
+            in (
+                ProviderEventKind.FAILED,
+                ProviderEventKind.PENDING,
+                ProviderEventKind.EXPIRED,
+                ProviderEventKind.CANCELLED,
+            )
+            else sale.payment
+        )
+        told = ProviderEvent(
             event_id=f"e{sale.number}-{len(events)}",
             kind=kind,
             order_id=sale.order_id,
@@ -243,19 +258,19 @@ class Till:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _until_heard(self, sale: Sale, told: Told) -> None:
+    async def _until_heard(self, sale: Sale, told: ProviderEvent) -> None:
         """Send a message until it is answered, and perhaps once more."""
         await asyncio.sleep(self._chance.uniform(*LATE_S))
         while await self._send(told) is None:  # noqa: ASYNC110 - each turn sends again
             await asyncio.sleep(self._chance.uniform(*RETRY_S))
         self.waiting -= 1
-        if told.kind is Kind.SUCCEEDED and sale.paid:
+        if told.kind is ProviderEventKind.SUCCEEDED and sale.paid:
             sale.truth.keys[sale.key] = sale.amount
         await asyncio.sleep(self._chance.random() * DAY_S)
         if self._chance.random() < 0.5 and await self._send(told):
             self.problems.append(f"invariant 4: {told.event_id} was new although it was answered before")
 
-    async def _send(self, told: Told) -> int | None:
+    async def _send(self, told: ProviderEvent) -> int | None:
         """Send a message once; return how many of its events were new, None if no answer comes."""
         body, signed_s = _body(told), self._machine.clock.true() // 1000
         if not self.calm and self._chance.random() < OLD:
@@ -270,7 +285,7 @@ class Till:
         parts = self._machine.parts
         if parts is None:
             return None
-        age_s = parts.engine.clock.believed() // 1000 - signed_s
+        age_s = parts.engine.session.clock.believed() // 1000 - signed_s
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:
@@ -288,9 +303,9 @@ class Till:
 
     async def _cheat(self, sale: Sale) -> None:
         """Tell that an order was paid without being the till."""
-        told = Told(
+        told = ProviderEvent(
             event_id=f"cheat-{sale.number}",
-            kind=Kind.SUCCEEDED,
+            kind=ProviderEventKind.SUCCEEDED,
             order_id=sale.order_id,
             payment_id=f"cheat-{sale.number}",
             amount=sale.amount,
@@ -323,7 +338,7 @@ class Till:
             task.cancel()
 
 
-def _body(told: Told) -> bytes:
+def _body(told: ProviderEvent) -> bytes:
     """Return a message as it is sent."""
     said = {
         "id": told.event_id,

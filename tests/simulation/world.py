@@ -267,7 +267,7 @@ class World:
             return
         self.problems += checks.relays(engine, self.truths)
         # A clock that was ahead had been believed: days begin before the true ones until it has caught up.
-        now_ms = engine.clock.now() if engine.clock.ahead() else self.clock.true()
+        now_ms = engine.session.clock.now() if engine.session.clock.ahead() else self.clock.true()
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, since the bridge asks the till where somebody looks at an order.
@@ -292,8 +292,10 @@ class World:
         if parts is None:
             self.problems.append("the bridge does not run although faults have stopped")
             return None
-        if parts.engine.broken is not None:
-            self.problems.append(f"invariant 13: the bridge does not recover: {parts.engine.broken}")
+        if parts.engine.session.storage_error is not None:
+            self.problems.append(
+                f"invariant 13: the bridge does not recover: {parts.engine.session.storage_error}"
+            )
         return parts.engine
 
     async def _check_now_and_then(self) -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from meter_bridge.payments.orders.order import State
+from meter_bridge.payments.orders.order import OrderState
 from meter_bridge.tenant_page.files import FOLDER, Files
 from meter_bridge.tenant_page.page_texts import words
 from meter_bridge.text.languages import LANGUAGES
@@ -41,12 +41,12 @@ def test_whatever_the_page_says_has_words() -> None:
     assert len(said) > 50
     assert said <= ENGLISH.keys()
     final = {
-        State.REVIEW,
-        State.EXPIRED,
-        State.CANCELLED,
-        State.REFUNDED,
-        State.PARTLY_REFUNDED,
-        State.CHARGED_BACK,
+        OrderState.REVIEW,
+        OrderState.EXPIRED,
+        OrderState.CANCELLED,
+        OrderState.REFUNDED,
+        OrderState.PARTLY_REFUNDED,
+        OrderState.CHARGED_BACK,
     }
     for state in final:
         assert {f"paid.{state}", f"paid.{state}.text"} <= ENGLISH.keys()

@@ -3,10 +3,9 @@
 This file uses nothing but the standard library, so that a client can carry a byte-identical copy.
 
 Units are part of every name: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma``
-milliamperes,
-``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of 10 ** -``amount_digits``
-(``amount_digits`` is the currency's ISO 4217 exponent plus four). An instant is an ISO 8601 string in UTC
-with milliseconds and a ``Z``. ``None`` always means "not known", never zero.
+milliamperes, ``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of
+10 ** -``amount_digits`` (``amount_digits`` is the currency's ISO 4217 exponent plus four). An instant is an
+ISO 8601 string in UTC with milliseconds and a ``Z``. ``None`` always means "not known", never zero.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ MIN_SCHEMA_VERSION: Final = 1
 
 
 class ErrorCode(StrEnum):
-    """Stable codes of refused requests; the message beside them is for people."""
+    """Stable codes of errors; the accompanying message is for people."""
 
     NOT_AUTHENTICATED = "not_authenticated"
     NOT_ALLOWED = "not_allowed"
@@ -47,7 +46,7 @@ class ErrorCode(StrEnum):
 
 
 class Role(StrEnum):
-    """Whom a token speaks for; the rights of each stand on the API's routes."""
+    """Role of a token; the API's routes declare which roles may call them."""
 
     LANDLORD = "landlord"
     CARETAKER = "caretaker"
@@ -66,7 +65,7 @@ class SupplyState(StrEnum):
 
 
 class SupplyReason(StrEnum):
-    """Why the supply is in its state."""
+    """Reason for the state of the supply."""
 
     IN_CREDIT = "in_credit"
     CREDIT_EXHAUSTED = "credit_exhausted"
@@ -87,7 +86,7 @@ class SupplyReason(StrEnum):
 
 
 class SupplyAction(StrEnum):
-    """What may be asked of a supply."""
+    """Actions on a supply."""
 
     OFF = "off"
     """Landlord: hold the supply off, whatever the credit."""
@@ -102,7 +101,7 @@ class SupplyAction(StrEnum):
 
 
 class HoldPosition(StrEnum):
-    """Where a hold keeps a supply."""
+    """Position in which a hold keeps a supply."""
 
     OFF = "off"
     ON = "on"
@@ -128,10 +127,9 @@ class RelayPosition(StrEnum):
 class RelayProof(StrEnum):
     """How far a requested relay position is proven.
 
-    ``pending`` nothing heard yet, ``reported`` the device says so, ``confirmed`` a reading newer than the
-    command shows it, ``no_load`` the device says so and there is no load that could prove it, ``disobeys``
-    the
-    device is in the other position.
+    ``pending`` no report yet, ``reported`` the device reports it, ``confirmed`` a reading newer than the
+    command shows it, ``no_load`` the device reports it and there is no load that could prove it,
+    ``disobeys`` the device is in the other position.
     """
 
     PENDING = "pending"
@@ -143,7 +141,7 @@ class RelayProof(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """Everything that opens and closes as an alert."""
+    """Kinds of alerts."""
 
     LOW_CREDIT = "low_credit"
     EMERGENCY_CREDIT_AVAILABLE = "emergency_credit_available"
@@ -220,29 +218,29 @@ class EventKind(StrEnum):
     REGISTER_READ = "register_read"
     METER_REPLACED = "meter_replaced"
     VOUCHERS_CHANGED = "vouchers_changed"
-    """Vouchers were made, sold or blocked."""
+    """Vouchers were created, sold or blocked."""
     VOUCHER_REFUSED = "voucher_refused"
-    """A code was tried that gave no credit, or entry was locked after too many."""
+    """A code was refused, or entry was locked after too many wrong ones."""
     PAYMENT_ORDERED = "payment_ordered"
-    """A customer set out to pay."""
+    """A customer started a payment."""
     PAYMENT_HEARD = "payment_heard"
-    """A provider told of a payment, a failure, a refund or a charge-back."""
+    """A provider reported a payment, a failure, a refund or a chargeback."""
     PAYMENT_DECIDED = "payment_decided"
-    """A person said what becomes of a payment that waited."""
+    """A person decided on a pending payment."""
     KEYPAD_TOKENS = "keypad_tokens"
     """Tokens for a keypad meter were issued."""
     ACCESS_CHANGED = "access_changed"
-    """A customer's code and link for the tenant's page were made or revoked."""
+    """A customer's code and link for the tenant's page were created or revoked."""
     ACCESS_LOCKED = "access_locked"
-    """Too many wrong codes were typed at the tenant's page."""
+    """Too many wrong codes were entered on the tenant's page."""
     CLOCK_CONFIRMED = "clock_confirmed"
-    """A person said that the clock of the bridge is right."""
+    """A person confirmed the bridge's clock."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """First message on a WebSocket and the answer of ``GET /api/v1/info``."""
+    """First message on a WebSocket and the response of ``GET /api/v1/info``."""
 
     schema_version: int
     min_schema_version: int
@@ -250,7 +248,7 @@ class ServerInfo:
     installation_id: str
     name: str
     latest_version: str | None = None
-    """Newest bridge that its operator knows of; the bridge itself never asks anybody. None where not said."""
+    """Newest version known to the operator; the bridge never checks by itself. None if not configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,18 +265,18 @@ class RelayView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineView:
-    """Why a register is held back until a person decides what it means."""
+    """Why a register is quarantined until a person decides."""
 
     cause: str
     """``fell`` or ``jumped``."""
     opened_at: str | None
     register_wh: int
-    """Newest reading that contradicts the meter's ``register_wh``, up to which was charged."""
+    """Latest reading, which contradicts the meter's ``register_wh``, up to which was charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseView:
-    """Newest electrical values of one phase."""
+    """Latest electrical values of one phase."""
 
     power_mw: int | None = None
     voltage_mv: int | None = None
@@ -288,7 +286,7 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterView:
-    """A meter and its newest readings."""
+    """A meter and its latest readings."""
 
     id: str
     name: str
@@ -310,16 +308,16 @@ class MeterView:
     model: str | None = None
     firmware: str | None = None
     returned_wh: int | None = None
-    """Register of energy that flowed back, where the meter has one; it is never credited by itself."""
+    """Register of reverse energy, if the meter has one; it is never credited automatically."""
     quarantine: QuarantineView | None = None
     power_factor_permille: int | None = None
     phases: tuple[PhaseView, ...] = ()
-    """Of a meter that measures several phases, in the order in which it names them; else empty."""
+    """Phases of a meter that measures several, in its own order; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldView:
-    """A hold on a supply; a supply with any that keeps off is off."""
+    """A hold on a supply; a supply is off while any hold keeps it off."""
 
     id: str
     position: HoldPosition
@@ -337,7 +335,7 @@ class TripView:
     meter_id: str
     since: str
     locked: bool
-    """Whether only a person resets it."""
+    """Whether only a person can reset it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,34 +346,34 @@ class SupplyView:
     reason: SupplyReason
     since: str | None
     note: str | None
-    """What the landlord wrote when holding or overriding the supply."""
+    """The landlord's note when holding or overriding the supply."""
     proof: RelayProof
-    """The least proven relay of the supply's meters."""
+    """Proof of the least proven relay of the supply's meters."""
     cut_at: str | None = None
-    """When the supply is cut or limited unless somebody pays, where the credit is used up and that waits."""
+    """When a pending cut or limit takes effect unless somebody pays; None if none is pending."""
     load_limit_mw: int | None = None
-    """What may be used now, without credit or always; None while the load is not limited."""
+    """Present load limit, without credit or permanent; None while the load is not limited."""
     holds: tuple[HoldView, ...] = ()
     trips: tuple[TripView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """A block of the ladder that is climbed now, and how much of the block period's energy fell into it."""
+    """A block of the current ladder, and how much of the block period's energy it contains."""
 
     number: int
     """From 1."""
     end_wh: int | None
     """Energy of the block period at which it ends; None for the last block."""
     used_wh: int
-    """Used in it; bought in it, where the tariff sells units."""
+    """Energy used in it, or bought in it if the tariff sells units."""
     price_per_kwh: int
     """Amount per kWh in the present band, taxes included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffNow:
-    """Price in force now."""
+    """The present price."""
 
     tariff_id: str
     version_id: str
@@ -388,9 +386,9 @@ class TariffNow:
     block_remaining_wh: int | None
     """Energy until the next block begins; None in the last block."""
     next_change: str | None
-    """Next instant at which the clock changes the price; None if it never does."""
+    """Next instant at which the price changes with time; None if it never does."""
     ladder: tuple[BlockView, ...] = ()
-    """Blocks from cheap to dear; empty where the price does not depend on use in the block period."""
+    """Blocks in ascending order; empty if the price does not depend on consumption in the block period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,11 +401,11 @@ class TopUpView:
     method: str
     reference: str | None
     split: dict[str, int]
-    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit``, ``units`` where there was
+    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit``, ``units`` if there was
     any, and always ``balance``. Sums to amount."""
     balance_after: int
     units_wh: int = 0
-    """Units that it bought, where the tariff sells units."""
+    """Units that it bought, if the tariff sells units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,7 +430,7 @@ class EmergencyCreditView:
     state: EmergencyCreditState
     limit: int
     left: int
-    """What of it may still be used, once it is selected."""
+    """How much of it may still be used, once it is selected."""
     threshold: int
     """It may be selected when the available credit is below this."""
 
@@ -446,20 +444,20 @@ class DebtView:
     owed: int
     priority: int
     rate: int
-    """Recovered at the start of every period; 0 where it is not recovered by time."""
+    """Recovered at the start of every period; 0 if it is not recovered by time."""
     every: str
     """``day``, ``week`` or ``month``."""
     next_recovery: str | None
     percent_ppm: int
-    """Share of each top-up in parts per million; 0 where payments recover nothing."""
+    """Share of each top-up in parts per million; 0 if payments recover nothing."""
     cap: int | None
-    """Most that payments recover in a cap period."""
+    """Maximum that payments recover per cap period."""
     cap_every: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FriendlyHoursView:
-    """The friendly hours that are on, or else those that come next; in them used-up credit cuts nothing."""
+    """The present or the next friendly hours, in which exhausted credit does not cut the supply."""
 
     start: str
     end: str
@@ -467,17 +465,17 @@ class FriendlyHoursView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutView:
-    """When credit is foretold to run out, with the band that holds the truth four times out of five."""
+    """When credit is forecast to run out, with an interval that is right four times out of five."""
 
     at: str
     soonest: str | None = None
-    """None, as ``latest``, while too few past days are known for a band."""
+    """None, like ``latest``, while too few past days are known for an interval."""
     latest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """A prepaid account with everything that a household sees of it."""
+    """A prepaid account with everything that a household sees."""
 
     id: str
     name: str
@@ -492,12 +490,12 @@ class AccountView:
     balance: int
     """Posted balance."""
     available: int
-    """Balance once everything used so far is posted: what is left now, emergency credit apart."""
+    """Balance once everything used so far is posted: what is left now, without emergency credit."""
     units_left_wh: int | None
     """Energy that the available credit buys from now on in the present band, through the blocks; None if
     unpriced."""
     seconds_left: int | None
-    """How long the credit is foretold to last; None while too little is known."""
+    """How long the credit is forecast to last; None while there is no forecast."""
     low_credit: bool
     low_credit_thresholds: tuple[int, ...]
     energy_wh: int | None
@@ -518,20 +516,20 @@ class AccountView:
     """Accumulated debt, which the next top-up clears."""
     debts: tuple[DebtView, ...] = ()
     amount_to_restore: int | None = None
-    """Smallest top-up that restores a supply that was cut for lack of credit; None where none is needed."""
+    """Smallest top-up that restores a supply that was cut for lack of credit; None if none is needed."""
     period_start: str | None = None
-    """Since when ``cost_period`` counts: the billing period's start, or when the customer moved in."""
+    """Start of ``cost_period``: the billing period's start, or when the customer moved in."""
     friendly_hours: FriendlyHoursView | None = None
-    """None where there are none, or none within the next weeks."""
+    """None if there are none, or none within the next weeks."""
     load_limit_mw: int | None = None
-    """What the policy lets a supply without credit use; None where it is cut."""
+    """Load that the policy allows a supply without credit; None if it is cut."""
     protection_pending: tuple[str, ...] = ()
-    """Meters whose device may still open its relay by itself, though credit is never to cut this unit: it is
+    """Meters whose device may still open its relay by itself, although credit must never cut this unit: it is
     protected only once none is left."""
     closed_at: str | None = None
-    """When the unit was taken out of the site file; what it had and owed stays on record."""
+    """When the unit was removed from the site file; its balance and debts stay on record."""
     runs_out: RunOutView | None = None
-    """None while too little is known, where credit lasts for months, and in credit mode."""
+    """None while there is no forecast, if credit lasts for months, and in credit mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -568,11 +566,11 @@ class LedgerEntry:
     key: str | None
     refers_to: str | None
     reference: str | None = None
-    """Receipt or note that was given with it."""
+    """Receipt or note that was submitted with it."""
     reason: str | None = None
-    """Why, in the words of who asked for it."""
+    """Reason given by the person who requested it."""
     by: str | None = None
-    """Who asked for it: the name of a token, ``local operator``, or ``bridge``."""
+    """Who requested it: the name of a token, ``local operator``, or ``bridge``."""
     split: dict[str, int] = field(default_factory=dict)
     lines: tuple[ChargeLine, ...] = ()
 
@@ -588,7 +586,7 @@ class LedgerPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpResult:
-    """Answer to a top-up; the same key and content give the same answer again."""
+    """Response to a top-up; the same key and content return it again."""
 
     top_up: TopUpView
     balance: int
@@ -598,11 +596,11 @@ class TopUpResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
-    """Answer to an operation on an account's books; the same key and content give the same answer again."""
+    """Response to an operation on an account's books; the same key and content return it again."""
 
     operation: str
     id: str | None
-    """Journal entry that it booked; None where it moved no money."""
+    """Journal entry that it booked; None if it moved no money."""
     at: str
     detail: dict[str, object]
     balance: int
@@ -615,7 +613,7 @@ class OperationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenancyView:
-    """A customer's time in a unit."""
+    """The time of one customer in a unit."""
 
     n: int
     """Number of the tenancy in its account, from 1."""
@@ -629,14 +627,14 @@ class TenancyView:
     currency: str | None = None
     amount_digits: int | None = None
     outstanding: int = 0
-    """What is left with a customer who moved out: kept as the customer's, or still owed where negative."""
+    """Open balance of a customer who moved out: kept for the customer, or still owed if negative."""
     closed: bool = False
-    """The unit was taken out of the site file since."""
+    """The unit has since been removed from the site file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedView:
-    """Something that a customer owes, present or former."""
+    """An amount owed by a present or former customer."""
 
     account_id: str
     site_id: str
@@ -645,8 +643,8 @@ class OwedView:
     former: bool
     """The customer moved out; it is paid by a settlement, not by a top-up of the account."""
     kind: str
-    """``debt``, ``arrears``, ``emergency_credit`` (lent), ``balance`` (below zero) or ``tenancy`` (what was
-    left when the customer moved out)."""
+    """``debt``, ``arrears``, ``emergency_credit`` (lent), ``balance`` (below zero) or ``tenancy`` (open
+    balance when the customer moved out)."""
     owed: int
     currency: str
     amount_digits: int
@@ -656,18 +654,18 @@ class OwedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryHour:
-    """What was used in an hour, and what that cost with taxes, corrections included."""
+    """Energy used in an hour, and its cost with taxes, including corrections."""
 
     start: str
     """Full hour in UTC."""
     wh: int
     amount: int
-    """Negative where more was given back than charged."""
+    """Negative if more was refunded than charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountHistory:
-    """Every hour with something in it from the first one on that changed; earlier hours are as they were."""
+    """Every non-empty hour from the first one that changed; earlier hours are unchanged."""
 
     account_id: str
     hours: tuple[HistoryHour, ...]
@@ -678,7 +676,7 @@ class HistoryPage:
     """The accounts whose hours changed since a journal entry, in the order of their ids."""
 
     seq: int
-    """Journal entry up to which everything is told; pass it as ``after`` the next time."""
+    """Journal entry up to which everything is included; pass it as ``after`` the next time."""
     accounts: tuple[AccountHistory, ...]
     next_account: str | None
     """Pass as ``from_account``, with the same ``after`` and ``upto`` = ``seq``; None on the last page."""
@@ -698,7 +696,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemDetail:
-    """One of several things that are wrong with a site file, or that it must not change."""
+    """One of several errors in a site file, or forbidden changes."""
 
     code: str
     """Stable, such as ``minute_unpriced``."""
@@ -714,7 +712,7 @@ class ProblemDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Body of every refused request."""
+    """Body of every error response."""
 
     code: ErrorCode
     message: str

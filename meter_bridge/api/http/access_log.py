@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from meter_bridge.api.http.authentication import ACTOR
 from meter_bridge.api.http.errors import without_tokens
-from meter_bridge.api.http.peers import AS_PASSED_ON
+from meter_bridge.api.http.peers import FORWARDED_REQUEST
 
 LOGGER: Final = logging.getLogger("meter_bridge.api.access")
 NO_LOG: Final = logging.getLogger("meter_bridge.api.no_access")
@@ -21,7 +21,7 @@ class AccessLogger(AbstractAccessLogger):
 
     @override
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        request = request.get(AS_PASSED_ON, request)
+        request = request.get(FORWARDED_REQUEST, request)
         actor = request.get(ACTOR)
         self.logger.info(
             "%s %s %s %s %d %d B %.1f ms",

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.api.http.peers import PASSED_ON_FOR_OPERATOR
+from meter_bridge.api.http.peers import FORWARDED_FOR_OPERATOR
 from meter_bridge.api.port import BridgePort
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.errors import RequestRefused
@@ -27,7 +27,7 @@ _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'met
 def actor_of(request: web.Request, port: BridgePort) -> Actor:
     """Return who sends a request; raise ``RequestRefused`` where its token is missing or wrong."""
     headers = request.headers.getall("Authorization", [])
-    local = came_over_unix_socket(request) or request.get(PASSED_ON_FOR_OPERATOR, False)
+    local = came_over_unix_socket(request) or request.get(FORWARDED_FOR_OPERATOR, False)
     if not headers and local:
         actor: Actor | None = LOCAL_OPERATOR
     elif headers:

@@ -55,7 +55,7 @@ def _is_text(header: tuple[bytes, bytes]) -> bool:
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer with a `Problem` where the handler raises, and where a header is not text."""
     if not all(map(_is_text, request.raw_headers)):
         return problem_response(_NOT_TEXT)

@@ -10,8 +10,10 @@ from meter_bridge.protocol.messages import ErrorCode
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
-HEADERS: Final = {KEY_HEADER: "1 to 255 printable characters, made before asking and kept until answered."}
-SEEN_BEFORE: Final = f"The key was seen before: the first answer again, with {REPLAYED_HEADER}: true."
+HEADERS: Final = {
+    KEY_HEADER: "1 to 255 printable characters, generated before the request and kept until it is answered."
+}
+SEEN_BEFORE: Final = f"The key was used before: the first response again, with {REPLAYED_HEADER}: true."
 _KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 _REMEDY: Final = (
     f"send one header {KEY_HEADER} of 1 to 255 printable ASCII characters, the same when asking again"

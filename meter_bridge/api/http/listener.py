@@ -19,7 +19,7 @@ MAX_OF_ONE_PEER: Final = 128
 BACKLOG: Final = 100
 
 
-class Crowd:
+class ConnectionLimit:
     """Counts the open connections."""
 
     def __init__(self, most: int = MAX_CONNECTIONS, most_of_one: int = MAX_OF_ONE_PEER) -> None:
@@ -50,12 +50,12 @@ class Crowd:
 class CountedSocket(socket.socket):
     """One connection, which leaves the crowd when it is closed."""
 
-    crowd: Crowd | None = None
+    connection_limit: ConnectionLimit | None = None
     peer: str = ""
 
     @override
     def close(self) -> None:
-        crowd, self.crowd = self.crowd, None
+        crowd, self.connection_limit = self.connection_limit, None
         if crowd is not None:
             crowd.leave(self.peer)
         super().close()
@@ -64,25 +64,25 @@ class CountedSocket(socket.socket):
 class Listener(socket.socket):
     """A listening socket that closes at once what the crowd has no room for."""
 
-    crowd: Crowd
+    connection_limit: ConnectionLimit
 
     @override
     def accept(self) -> tuple[socket.socket, tuple[object, ...]]:
         connection, address = super().accept()
         peer = str(address[0]).partition("%")[0]
-        if not self.crowd.admit(peer):
+        if not self.connection_limit.admit(peer):
             connection.close()
             raise ConnectionAbortedError("too many connections are open")
         kind = connection.family, connection.type, connection.proto
         counted = CountedSocket(*kind, fileno=connection.detach())
-        counted.crowd, counted.peer = self.crowd, peer
+        counted.connection_limit, counted.peer = self.connection_limit, peer
         return counted, address
 
 
-def listen(family: int, address: tuple[object, ...], crowd: Crowd) -> Listener:
+def listen(family: int, address: tuple[object, ...], connection_limit: ConnectionLimit) -> Listener:
     """Return a socket that listens on an address; raise ``OSError`` where that is not to be had."""
     made = Listener(family, socket.SOCK_STREAM)
-    made.crowd = crowd
+    made.connection_limit = connection_limit
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

@@ -29,9 +29,9 @@ class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ, description="Only entries older than this `seq`.")]
         | None
     ) = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LEDGER_PAGE, description="Entries of a page.")] = (
-        LEDGER_PAGE
-    )
+    limit: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_LEDGER_PAGE, description="Number of entries per page.")
+    ] = LEDGER_PAGE
 
 
 @endpoint("GET", "/api/v1/accounts", rights=PEOPLE, answer=Accounts)

@@ -24,10 +24,10 @@ class Alerts:
 class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which alerts are wanted."""
 
-    open: Annotated[bool, msgspec.Meta(description="Only those that are open.")] = False
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_ALERTS_PAGE, description="At most so many.")] = (
-        ALERTS_PAGE
-    )
+    open: Annotated[bool, msgspec.Meta(description="Only open alerts.")] = False
+    limit: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_ALERTS_PAGE, description="Maximum number of items to return.")
+    ] = ALERTS_PAGE
 
 
 @endpoint(
@@ -53,7 +53,7 @@ async def list_alerts(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def acknowledge_alert(call: Call) -> Reply:
-    """Say that a person has seen an alert; it closes by itself when its cause is gone."""
+    """Acknowledge an alert; it closes by itself when its cause is gone."""
     return Reply(await call.port.acknowledge(call.actor, call.id))
 
 

@@ -10,7 +10,7 @@ from meter_bridge.protocol.messages import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class ClockConfirmed:
-    """The instant now in force."""
+    """The bridge's time after the confirmation."""
 
     now: str
 
@@ -23,7 +23,7 @@ class ClockConfirmed:
     refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def confirm_clock(call: Call) -> Reply:
-    """Say that the bridge's clock is right, so that charges and cuts resume."""
+    """Confirm that the bridge's clock is right, so that charges and cuts resume."""
     return Reply(ClockConfirmed(await call.port.confirm_clock(call.actor)))
 
 

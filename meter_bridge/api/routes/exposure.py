@@ -17,7 +17,7 @@ class Exposures:
 
 @endpoint("GET", "/api/v1/exposure", rights=STAFF, answer=Exposures)
 async def list_exposures(call: Call) -> Reply:
-    """Say what each account can use beyond its credit if bridge or broker stop now."""
+    """Return what each account can use beyond its credit if the bridge or the broker stops now."""
     return Reply(Exposures(tuple(call.port.exposure(call.actor))))
 
 

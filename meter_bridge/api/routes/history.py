@@ -20,11 +20,13 @@ type AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, patter
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"account_id": "account"}):
     """Which part of the history is wanted."""
 
-    after: Annotated[Seq, msgspec.Meta(description="Journal entry up to which all is known; 0 for none.")] = 0
-    upto: Annotated[Seq, msgspec.Meta(description="`seq` of the page before.")] | None = None
+    after: Annotated[
+        Seq, msgspec.Meta(description="Journal entry up to which the client is up to date; 0 for none.")
+    ] = 0
+    upto: Annotated[Seq, msgspec.Meta(description="`seq` of the previous page.")] | None = None
     account_id: Annotated[AccountId, msgspec.Meta(description="Only this account.")] | None = None
     from_account: (
-        Annotated[AccountId, msgspec.Meta(description="`next_account` of the page before.")] | None
+        Annotated[AccountId, msgspec.Meta(description="`next_account` of the previous page.")] | None
     ) = None
 
 
@@ -37,7 +39,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
 )
 async def get_history(call: Call) -> Reply:
-    """Return energy and cost by hour, from the first hour on that changed since a journal entry."""
+    """Return energy and cost by hour, from the first hour that changed since a journal entry."""
     query = call.query(HistoryQuery)
     page = await call.port.history(
         call.actor,

@@ -12,7 +12,7 @@ from meter_bridge.protocol.messages import Role, ServerInfo
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Whom the token speaks for."""
+    """Identity of the token."""
 
     role: Role
     name: str
@@ -24,13 +24,13 @@ class Me:
 
 @endpoint("GET", "/api/v1/info", rights=PUBLIC, answer=ServerInfo, answer_example=INFO)
 async def get_info(call: Call) -> Reply:
-    """Return who the bridge is and which schema versions it speaks."""
+    """Return the bridge's identity and the schema versions that it supports."""
     return Reply(call.port.info())
 
 
 @endpoint("GET", "/api/v1/me", rights=ANY_TOKEN, answer=Me)
 async def get_me(call: Call) -> Reply:
-    """Return whom the token speaks for."""
+    """Return the identity of the token."""
     return Reply(me(call.actor))
 
 

@@ -17,19 +17,19 @@ from meter_bridge.protocol.patterns import KWH, TEXT
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """The meters that the token may see, with those that nobody has assigned."""
+    """The meters that the token may see, including unassigned ones."""
 
     meters: tuple[MeterView, ...]
 
 
 class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person decides on a quarantined register."""
+    """Decision on a quarantined register."""
 
     decision: Annotated[
         Literal["accept", "discard", "new_epoch"],
         msgspec.Meta(
-            description="`accept` charges the jump, `discard` begins at the register without charging it,"
-            " `new_epoch` says that the counter was reset or replaced."
+            description="`accept` charges the jump, `discard` continues from the register without"
+            " charging it, `new_epoch` means that the counter was reset or replaced."
         ),
     ]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
@@ -40,7 +40,7 @@ type Kwh = Annotated[
     msgspec.Meta(
         max_length=20,
         pattern=KWH,
-        description="A register in kWh as the meter shows it, written as text.",
+        description="A register in kWh as displayed by the meter, as a decimal string.",
         examples=["12345.6"],
     ),
 ]
@@ -49,7 +49,7 @@ type Moment = Annotated[
     msgspec.Meta(
         max_length=40,
         pattern=TEXT,
-        description="An instant with its offset (ISO 8601), not in the future; now where left out.",
+        description="An instant with its offset (ISO 8601), not in the future; default: now.",
         examples=["2026-03-03T10:30:00+02:00"],
     ),
 ]
@@ -57,7 +57,7 @@ type MeterAddress = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pa
 
 
 class ReadingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a register shows."""
+    """A manual reading."""
 
     register: Kwh
     at: Moment | None = None
@@ -71,28 +71,28 @@ class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
     at: Moment | None = None
     address: (
-        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, where it has another.")]
+        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, if it is different.")]
         | None
     ) = None
     relay: (
         Annotated[
             MeterAddress,
             msgspec.Meta(
-                description="Its relay's address; where left out the relay is the new device's if it was the"
-                " old one's, else it stays."
+                description="Its relay's address; by default the new device's if the relay was the old"
+                " device's, else unchanged."
             ),
         ]
         | None
     ) = None
     confirmed: Annotated[
         bool,
-        msgspec.Meta(description="Take a closing reading that the bridge would refuse as implausible."),
+        msgspec.Meta(description="Accept a closing reading that the bridge would refuse as implausible."),
     ] = False
 
 
 @endpoint("GET", "/api/v1/meters", rights=STAFF, answer=Meters)
 async def list_meters(call: Call) -> Reply:
-    """List the meters, also those that were discovered and belong to no account yet."""
+    """List the meters, including discovered ones that are not assigned yet."""
     return Reply(Meters(tuple(call.port.meters(call.actor))))
 
 
@@ -111,7 +111,7 @@ async def list_meters(call: Call) -> Reply:
     ),
 )
 async def decide_quarantine(call: Call) -> Reply:
-    """Decide what a quarantined register means."""
+    """Decide on a quarantined register."""
     body = await call.body(QuarantineRequest)
     return Reply(await call.port.decide_quarantine(call.actor, call.id, body.decision, reason=body.reason))
 
@@ -131,7 +131,7 @@ async def decide_quarantine(call: Call) -> Reply:
     ),
 )
 async def read_register(call: Call) -> Reply:
-    """Tell what a meter's register shows; the reading goes the way of every reading."""
+    """Submit a manual reading; it is processed like every reading."""
     body = await call.body(ReadingRequest)
     return Reply(await call.port.read_register(call.actor, call.id, register=body.register, at=body.at))
 
@@ -157,7 +157,7 @@ async def read_register(call: Call) -> Reply:
     ),
 )
 async def replace_meter(call: Call) -> Reply:
-    """Replace a meter: the old counter is charged to its end, the new one from its beginning."""
+    """Replace a meter: charge the old counter to its closing, the new one from its opening reading."""
     key = idempotency_key(call, "a replacement")
     body = await call.body(ReplacementRequest)
     order = ReplacementOrder(

@@ -18,13 +18,13 @@ MAX_NOTICES_PAGE: Final = 500
 class NoticesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many notices are wanted."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_NOTICES_PAGE, description="At most so many.")] = (
-        NOTICES_PAGE
-    )
+    limit: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_NOTICES_PAGE, description="Maximum number of items to return.")
+    ] = NOTICES_PAGE
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to send a test message."""
+    """Recipient of a test message."""
 
     person: Annotated[
         str,
@@ -43,7 +43,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals=(ErrorCode.BAD_REQUEST,),
 )
 async def list_notices(call: Call) -> Reply:
-    """List messages to people, newest first, with what became of them."""
+    """List notifications, newest first, with their delivery status."""
     return Reply(await call.port.notices.notices(call.actor, call.query(NoticesQuery).limit))
 
 
@@ -57,7 +57,7 @@ async def list_notices(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
 )
 async def try_person(call: Call) -> Reply:
-    """Send a test message to somebody of the staff, through every channel."""
+    """Send a test message to a member of staff, through every channel."""
     body = await call.body(Trial)
     return Reply(await call.port.notices.try_person(body.person))
 
@@ -70,7 +70,7 @@ async def try_person(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TOO_MANY_REQUESTS),
 )
 async def try_customer(call: Call) -> Reply:
-    """Send a test message to the customer, through the addresses that are stored."""
+    """Send a test message to the customer's stored addresses."""
     account = account_in_reach(call)
     return Reply(await call.port.notices.try_customer(call.actor, account.id))
 

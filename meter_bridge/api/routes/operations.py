@@ -65,7 +65,7 @@ async def _carry_out(call: Call, what: str) -> Reply:
     ErrorCode.AMOUNT_OUT_OF_RANGE,
 )
 async def refund(call: Call) -> Reply:
-    """Give money back to the customer, at most the balance."""
+    """Refund money to the customer, at most the balance."""
     return await _carry_out(call, "a refund")
 
 
@@ -84,7 +84,7 @@ async def correction(call: Call) -> Reply:
     requests.Repricing(day="2026-06-20", version="home@2026-07-01", reason="published late"),
 )
 async def repricing(call: Call) -> Reply:
-    """Price a billing period that is over by another price list; the difference becomes a correction."""
+    """Price a past billing period with another price list; the difference becomes a correction."""
     return await _carry_out(call, "a repricing")
 
 
@@ -105,7 +105,7 @@ async def transfer(call: Call) -> Reply:
     ErrorCode.CONFLICT,
 )
 async def reversal(call: Call) -> Reply:
-    """Take a top-up or a charge back, once: what its split gave, in reverse."""
+    """Reverse a top-up or a charge, once: its split is undone in reverse order."""
     return await _carry_out(call, "a reversal")
 
 
@@ -128,7 +128,7 @@ async def write_off(call: Call) -> Reply:
     ErrorCode.CONFLICT,
 )
 async def open_debt(call: Call) -> Reply:
-    """Open a debt that is recovered by local day, week or month, out of top-ups, or both."""
+    """Open a debt that is recovered per local day, week or month, out of top-ups, or both."""
     return await _carry_out(call, "a debt")
 
 
@@ -143,7 +143,7 @@ async def change_debt(call: Call) -> Reply:
 
 @_operation("debts/close", requests.CloseDebt(debt="arrears-2025", reason="forgiven"))
 async def close_debt(call: Call) -> Reply:
-    """End a debt; what is still owed of it is written off."""
+    """Close a debt; what is still owed is written off."""
     return await _carry_out(call, "closing a debt")
 
 
@@ -164,7 +164,7 @@ async def select_emergency_credit(call: Call) -> Reply:
     ErrorCode.CONFLICT,
 )
 async def move_out(call: Call) -> Reply:
-    """Settle finally with a customer who moves out, and let no token of a tenant see the account any more."""
+    """Make the final settlement with a customer who moves out, and revoke the tenant's access."""
     return await _carry_out(call, "moving out")
 
 
@@ -175,7 +175,7 @@ async def move_out(call: Call) -> Reply:
     ErrorCode.CONFLICT,
 )
 async def move_in(call: Call) -> Reply:
-    """Let the next customer begin with a ledger of the own."""
+    """Move the next customer in, with a fresh ledger."""
     return await _carry_out(call, "moving in")
 
 
@@ -186,12 +186,12 @@ async def move_in(call: Call) -> Reply:
     ErrorCode.CONFLICT,
 )
 async def settle(call: Call) -> Reply:
-    """Settle later with a customer who moved out; nothing of the present customer's moves."""
+    """Settle with a former customer; the present customer is not affected."""
     return await _carry_out(call, "a settlement")
 
 
 class Tenancies(msgspec.Struct, frozen=True):
-    """Who lived in a unit when."""
+    """The tenancies of a unit."""
 
     tenancies: Annotated[tuple[TenancyView, ...], msgspec.Meta(description="Newest first.")]
 
@@ -204,7 +204,7 @@ class Tenancies(msgspec.Struct, frozen=True):
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_tenancies(call: Call) -> Reply:
-    """List who lived in a unit when, newest first, with what is left with each."""
+    """List the tenancies of a unit, newest first, with the open balance of each."""
     account = account_in_reach(call)
     return Reply(Tenancies(tuple(await call.port.tenancies(call.actor, account.id))))
 
@@ -212,9 +212,7 @@ async def list_tenancies(call: Call) -> Reply:
 class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which tenancies are wanted."""
 
-    outstanding: Annotated[
-        bool, msgspec.Meta(description="Only those of customers with whom something is left.")
-    ] = False
+    outstanding: Annotated[bool, msgspec.Meta(description="Only tenancies with an open balance.")] = False
 
 
 @endpoint(
@@ -226,7 +224,7 @@ class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals=(ErrorCode.BAD_REQUEST,),
 )
 async def list_all_tenancies(call: Call) -> Reply:
-    """List who lived in any unit when, newest first, closed units included."""
+    """List the tenancies of all units, newest first, including closed units."""
     query = call.query(TenanciesQuery)
     found = await call.port.tenancies(call.actor, None, only_outstanding=query.outstanding)
     seen = (each for each in found if call.actor.sees(each.account_id or "", each.site_id or ""))
@@ -238,13 +236,13 @@ class Debts(msgspec.Struct, frozen=True):
 
     debts: Annotated[
         tuple[OwedView, ...],
-        msgspec.Meta(description="Of present customers by account, then of those who moved out."),
+        msgspec.Meta(description="Those of present customers by account, then those of former customers."),
     ]
 
 
 @endpoint("GET", "/api/v1/debts", rights=LANDLORD, answer=Debts)
 async def list_debts(call: Call) -> Reply:
-    """List what customers owe: debts, arrears, emergency credit, balances below zero, and who moved out."""
+    """List what customers owe: debts, arrears, emergency credit, negative balances, and former customers."""
     found = await call.port.debts(call.actor)
     return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
 

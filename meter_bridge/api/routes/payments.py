@@ -39,7 +39,7 @@ from meter_bridge.protocol.payments import (
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_payment_options(call: Call) -> Reply:
-    """Return how a customer may pay, and how much."""
+    """Return the ways in which a customer can pay, and the limits."""
     account = account_in_reach(call)
     return Reply(call.port.payments.options(call.actor, account.id))
 
@@ -53,7 +53,7 @@ async def get_payment_options(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.AMOUNT_OUT_OF_RANGE),
 )
 async def preview_top_up(call: Call) -> Reply:
-    """Return where a top-up would go if it were booked now, and how much that leaves."""
+    """Return where a top-up would go if it were booked now, and the resulting balance."""
     query = call.query(PreviewQuery)
     account = account_in_reach(call)
     return Reply(call.port.payments.preview(call.actor, account.id, query.amount))
@@ -82,7 +82,7 @@ async def preview_top_up(call: Call) -> Reply:
     ),
 )
 async def start_payment(call: Call) -> Reply:
-    """Set out to pay: the answer says where; credit comes when the provider says that it was paid."""
+    """Start a payment and return where to pay; credit is given when the provider reports the payment."""
     account = account_in_reach(call)
     key = idempotency_key(call, "a payment")
     body = await call.body(PaymentOrder)
@@ -100,7 +100,7 @@ async def start_payment(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_payments(call: Call) -> Reply:
-    """List the payments that an account's customer set out to make, newest first."""
+    """List the payments that an account's customer has started, newest first."""
     account = account_in_reach(call)
     return Reply(await call.port.payments.payments(call.actor, account.id))
 
@@ -113,7 +113,7 @@ async def list_payments(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_payment(call: Call) -> Reply:
-    """Return what has become of a payment; where nothing was heard of it yet, its provider is asked."""
+    """Return the state of a payment; if its provider has not reported yet, it is polled."""
     account = account_in_reach(call)
     payment = call.request.match_info["payment"]
     return Reply(await call.port.payments.payment(call.actor, account.id, payment))
@@ -135,7 +135,7 @@ async def get_payment(call: Call) -> Reply:
     ),
 )
 async def hear_payment_event(call: Call) -> Reply:
-    """Take a provider's signed message; answered only when it is stored and what it means is booked."""
+    """Receive a provider's signed webhook; answered only when it is stored and booked."""
     body = await read_body(call.request, BODY_BYTES)
     provider = call.request.match_info["provider"]
     return Reply(await call.port.payments.hear(provider, call.request.headers, body))
@@ -143,7 +143,7 @@ async def hear_payment_event(call: Call) -> Reply:
 
 @endpoint("GET", "/api/v1/payments/waiting", rights=LANDLORD, answer=WaitingPayments)
 async def list_waiting_payments(call: Call) -> Reply:
-    """List what providers told and what a person has to decide on, oldest first."""
+    """List the payments that await a decision, oldest first."""
     return Reply(await call.port.payments.waiting_payments(call.actor))
 
 
@@ -164,7 +164,7 @@ async def list_waiting_payments(call: Call) -> Reply:
     ),
 )
 async def decide_payment(call: Call) -> Reply:
-    """Credit a payment that waits, or dismiss it because it was returned."""
+    """Credit a pending payment, or dismiss it because it was returned."""
     body = await call.body(PaymentDecision)
     return Reply(await call.port.payments.decide_payment(call.actor, body))
 
@@ -179,7 +179,7 @@ async def decide_payment(call: Call) -> Reply:
     refusals=(ErrorCode.BAD_REQUEST, ErrorCode.PAYLOAD_TOO_LARGE),
 )
 async def reconcile_payments(call: Call) -> Reply:
-    """Hold a provider's statement, as CSV, against the journal, and say what is missing on either side."""
+    """Compare a provider's statement, as CSV, with the journal, and return the differences."""
     query = call.query(ReconcileQuery)
     raw = await read_body(call.request, STATEMENT_BYTES)
     provider = call.request.match_info["provider"]
@@ -202,7 +202,7 @@ async def reconcile_payments(call: Call) -> Reply:
     ),
 )
 async def issue_keypad_tokens(call: Call) -> Reply:
-    """Issue the tokens that are due for a keypad meter, each unit once; return the newest, newest first."""
+    """Issue the tokens that are due for a keypad meter, each unit once; return the latest, newest first."""
     account = account_in_reach(call)
     body = await call.body(KeypadRequest)
     if body.kind is not KeypadTokenKind.ADD and call.actor.role is not Role.LANDLORD:

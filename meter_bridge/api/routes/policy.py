@@ -19,14 +19,14 @@ type Threshold = Annotated[str, msgspec.Meta(max_length=40, pattern=AMOUNT, exam
 
 
 class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be changed; what is left out stays as it is."""
+    """Changes of the policy; omitted fields stay unchanged."""
 
     low_credit: (
         Annotated[
             list[Threshold],
             msgspec.Meta(
                 max_length=MOST_THRESHOLDS,
-                description="All warning thresholds, in the account's currency; none for no warning.",
+                description="All warning thresholds, in the account's currency; empty for no warning.",
             ),
         ]
         | None
@@ -35,7 +35,9 @@ class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[
             int,
             msgspec.Meta(
-                ge=1, le=MOST_WATTS, description="What a supply without credit may use, where it is limited."
+                ge=1,
+                le=MOST_WATTS,
+                description="Load that a supply without credit may use, if it is limited.",
             ),
         ]
         | None
@@ -57,12 +59,12 @@ class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ),
 )
 async def set_policy(call: Call) -> Reply:
-    """Change warning thresholds or load limit; a site file undoes that only when told to."""
+    """Change warning thresholds or load limit; a site file undoes that only on request."""
     body = await call.body(PolicyRequest)
     if body.low_credit is None and body.load_limit_w is None:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
-            "nothing is to be changed",
+            "no change was requested",
             field="low_credit",
             remedy="give low_credit, load_limit_w or both",
         )

@@ -19,14 +19,14 @@ from meter_bridge.protocol.patterns import TEXT
 class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a site file is to be applied."""
 
-    dry_run: Annotated[bool, msgspec.Meta(description="Only say what would change.")] = False
+    dry_run: Annotated[bool, msgspec.Meta(description="Only return what would change.")] = False
     undo: Annotated[
         str,
         msgspec.Meta(
             max_length=4096,
             pattern=TEXT,
-            description="Ids of units and meters, with commas, of which what was changed since the last file "
-            "may be undone.",
+            description="Ids of units and meters, separated by commas, whose changes since the last file may "
+            "be undone.",
         ),
     ] = ""
 

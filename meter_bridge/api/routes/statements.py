@@ -11,18 +11,18 @@ from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.engine.statement.spreadsheet import as_csv
-from meter_bridge.printing.typesetter import Printer
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import LANGUAGE, TEXT
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 CSV: Final = "text/csv"
 PDF: Final = "application/pdf"
-PRINTER: Final = web.AppKey("printer", Printer)
+TYPESETTER: Final = web.AppKey("printer", Typesetter)
 
 
 class Format(StrEnum):
-    """What a statement is written as."""
+    """Format of the statement."""
 
     JSON = "json"
     CSV = "csv"
@@ -37,7 +37,7 @@ class StatementQuery(
     begin: (
         Annotated[
             str,
-            msgspec.Meta(max_length=40, pattern=TEXT, description=f"First of the period: {FORMS}."),
+            msgspec.Meta(max_length=40, pattern=TEXT, description=f"Start of the period: {FORMS}."),
         ]
         | None
     ) = None
@@ -47,7 +47,7 @@ class StatementQuery(
             msgspec.Meta(
                 max_length=40,
                 pattern=TEXT,
-                description=f"Last of the period: {FORMS}; a day or month is included, an instant is not.",
+                description=f"End of the period: {FORMS}; a day or month is included, an instant is not.",
             ),
         ]
         | None
@@ -63,8 +63,7 @@ class StatementQuery(
             msgspec.Meta(
                 ge=1,
                 le=2**31 - 1,
-                description="Number of a tenancy: nothing of any other customer, and without `from` and `to`"
-                " all of it.",
+                description="Number of a tenancy: excludes every other customer; by default all of it.",
             ),
         ]
         | None
@@ -74,7 +73,7 @@ class StatementQuery(
 async def _written(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
     """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
-        return PDF, await call.request.app[PRINTER].as_pdf(statement, query.language)
+        return PDF, await call.request.app[TYPESETTER].as_pdf(statement, query.language)
     return f"{CSV}; charset=utf-8", as_csv(statement)
 
 
@@ -88,7 +87,7 @@ async def _written(call: Call, statement: Statement, query: StatementQuery) -> t
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.BOOKS_WRONG),
 )
 async def get_statement(call: Call) -> Reply | web.StreamResponse:
-    """Return everything that moved an account's balance in a period; this local month unless one is given."""
+    """Return everything that changed an account's balance in a period; by default this local month."""
     query = call.query(StatementQuery)
     account = account_in_reach(call)
     statement = await call.port.statement(
@@ -115,7 +114,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def explain_entry(call: Call) -> Reply:
-    """Return an entry of an account's ledger with everything that it was made of, down to the readings."""
+    """Return a ledger entry with everything that it was calculated from, down to the readings."""
     account = account_in_reach(call)
     return Reply(await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"]))
 

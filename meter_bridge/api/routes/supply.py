@@ -41,15 +41,13 @@ type Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=
 
 
 class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked of a supply."""
+    """An action on a supply."""
 
     action: Annotated[
         SupplyAction,
-        msgspec.Meta(
-            description="Landlord: every one; caretaker: `off`, `auto`, `reset`; tenant: `confirm`."
-        ),
+        msgspec.Meta(description="Landlord: all; caretaker: `off`, `auto`, `reset`; tenant: `confirm`."),
     ]
-    reason: Annotated[Reason, msgspec.Meta(description="Needed with `off` and `on`.")] | None = None
+    reason: Annotated[Reason, msgspec.Meta(description="Required with `off` and `on`.")] | None = None
 
 
 @endpoint(
@@ -83,13 +81,13 @@ class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: Annotated[
         Literal["off", "on"], msgspec.Meta(description="`off`: landlord, caretaker; `on`: landlord.")
     ]
-    reason: Annotated[Reason, msgspec.Meta(description="The customer is shown it.")]
+    reason: Annotated[Reason, msgspec.Meta(description="Shown to the customer.")]
     id: (
         Annotated[
             str,
             msgspec.Meta(
                 pattern="^[a-z0-9][a-z0-9-]{0,62}$",
-                description="Name of your own: asking again with the same content places nothing twice.",
+                description="Your own id: repeating the request with the same content places nothing twice.",
             ),
         ]
         | None
@@ -105,7 +103,7 @@ class Holds(msgspec.Struct, frozen=True):
 class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be said to the lifting of a hold."""
 
-    reason: Annotated[Reason, msgspec.Meta(description="Kept with the decision.")] | None = None
+    reason: Annotated[Reason, msgspec.Meta(description="Recorded with the decision.")] | None = None
 
 
 @endpoint(
@@ -127,7 +125,7 @@ async def list_holds(call: Call) -> Reply:
     rights=STAFF,
     answer=HoldView,
     status=HTTPStatus.CREATED,
-    other_status={HTTPStatus.OK: "A hold with this id and content stands already."},
+    other_status={HTTPStatus.OK: "A hold with this id and content already exists."},
     body=HoldRequest,
     example=HoldRequest(position="off", reason="leak under the sink", id="leak"),
     refusals=(
@@ -138,7 +136,7 @@ async def list_holds(call: Call) -> Reply:
     ),
 )
 async def place_hold(call: Call) -> Reply:
-    """Place a hold on a supply; it is off while any stands that keeps off."""
+    """Place a hold on a supply; the supply is off while any hold keeps it off."""
     body = await call.body(HoldRequest)
     position = HoldPosition(body.position)
     _check_may(call.actor.role, MAY_HOLD[position], "position", position)
@@ -161,7 +159,7 @@ async def place_hold(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def lift_hold(call: Call) -> Reply:
-    """Lift a hold; the others stand, and then credit decides."""
+    """Lift a hold; other holds remain, and then credit decides."""
     reason = call.query(LiftQuery).reason
     account = account_in_reach(call)
     hold_id = call.request.match_info["hold"]

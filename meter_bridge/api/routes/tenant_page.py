@@ -25,15 +25,15 @@ _Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a customer comes in with: a number and a code, or the secret of a link."""
+    """A customer's credentials: a number and a code, or the secret of a link."""
 
     number: Annotated[_Typed, msgspec.Meta(description="Number or name of the room, or of its meter.")] = ""
-    code: Annotated[_Typed, msgspec.Meta(description="As it stands on the customer's card.")] = ""
-    link: Annotated[_Typed, msgspec.Meta(description="What the link carries behind `#in=`.")] = ""
+    code: Annotated[_Typed, msgspec.Meta(description="As printed on the customer's card.")] = ""
+    link: Annotated[_Typed, msgspec.Meta(description="The part of the link after `#in=`.")] = ""
 
 
 class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a customer wants to be told of things."""
+    """A customer's notification settings."""
 
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = ""
     email: Annotated[str, msgspec.Meta(max_length=200, pattern=EMAIL)] = ""
@@ -45,7 +45,7 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             str,
             msgspec.Meta(
                 pattern=AMOUNT,
-                description="Tell at this credit, as in `20.00`; left out, as the landlord has it.",
+                description="Notify at this credit, as in `20.00`; default: the landlord's threshold.",
             ),
         ]
         | None
@@ -64,7 +64,7 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals=(ErrorCode.NOT_AUTHENTICATED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
 )
 async def sign_in(call: Call) -> web.StreamResponse:
-    """Come in to the tenant's page: sets a cookie; the refusal is the same whatever is wrong."""
+    """Sign in to the tenant's page: sets a cookie; the error is the same whatever is wrong."""
     _refuse_other_pages(call.request)
     body = await call.body(SignIn)
     page = call.port.page
@@ -94,7 +94,7 @@ async def sign_in(call: Call) -> web.StreamResponse:
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
 )
 async def sign_out(call: Call) -> web.StreamResponse:
-    """Leave the tenant's page on this device."""
+    """Sign out of the tenant's page on this device."""
     _refuse_other_pages(call.request)
     response = web.Response(status=HTTPStatus.NO_CONTENT)
     response.del_cookie(SESSION_COOKIE, path="/")
@@ -127,7 +127,7 @@ def _peer(request: web.Request) -> str | None:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def make_access(call: Call) -> Reply:
-    """Make a customer's code and link, in place of those there were; they are shown this once."""
+    """Create a customer's code and link, which replace earlier ones; they are shown only once."""
     account = account_in_reach(call)
     return Reply(await call.port.page.make_access(call.actor, account.id), HTTPStatus.CREATED)
 
@@ -141,7 +141,7 @@ async def make_access(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def revoke_access(call: Call) -> Reply:
-    """End a customer's access to the page, on every device."""
+    """Revoke a customer's access to the page, on every device."""
     account = account_in_reach(call)
     await call.port.page.revoke_access(call.actor, account.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
@@ -155,7 +155,7 @@ async def revoke_access(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_notification_settings(call: Call) -> Reply:
-    """Return how a customer wants to be told of things."""
+    """Return a customer's notification settings."""
     account = account_in_reach(call)
     return Reply(await call.port.page.notification_settings(call.actor, account.id))
 
@@ -172,7 +172,7 @@ async def get_notification_settings(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def set_notification_settings(call: Call) -> Reply:
-    """Store how a customer wants to be told of things."""
+    """Store a customer's notification settings."""
     account = account_in_reach(call)
     body = await call.body(WantedSettings)
     text = body.low_credit
@@ -185,7 +185,7 @@ async def set_notification_settings(call: Call) -> Reply:
 
 @endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
 async def lead_to_page(call: Call) -> web.StreamResponse:
-    """Lead whoever typed the bare address to the tenant's page."""
+    """Redirect to the tenant's page."""
     del call
     return web.Response(status=HTTPStatus.FOUND, headers={"Location": "/my/"})
 

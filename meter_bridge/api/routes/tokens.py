@@ -43,36 +43,36 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token as it is shown this once."""
+    """A new token; shown only once."""
 
     id: str
     token: str
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom a new token is to speak for."""
+    """A token to create."""
 
     name: Annotated[
         str,
-        msgspec.Meta(min_length=1, max_length=100, pattern=TEXT, description="Who or what will use it."),
+        msgspec.Meta(
+            min_length=1, max_length=100, pattern=TEXT, description="Person or program that will use it."
+        ),
     ]
     role: Literal["landlord", "caretaker", "tenant", "device"]
     sites: Annotated[
         tuple[Id, ...],
         msgspec.Meta(
-            max_length=MAX_IDS, description='Landlord and caretaker: sites that it sees; `["*"]` for all.'
+            max_length=MAX_IDS, description='Landlord and caretaker: sites that it may see; `["*"]` for all.'
         ),
     ] = ()
     accounts: Annotated[
         tuple[Id, ...],
-        msgspec.Meta(max_length=MAX_IDS, description="Tenant and device: accounts that it sees."),
+        msgspec.Meta(max_length=MAX_IDS, description="Tenant and device: accounts that it may see."),
     ] = ()
     days: (
         Annotated[
             int,
-            msgspec.Meta(
-                ge=1, le=MAX_DAYS, description="How long it is good for; without end where left out."
-            ),
+            msgspec.Meta(ge=1, le=MAX_DAYS, description="Days until it expires; default: never."),
         ]
         | None
     ) = None
@@ -80,7 +80,7 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @endpoint("GET", "/api/v1/tokens", rights=LANDLORD_OF_EVERYTHING, answer=Tokens)
 async def list_tokens(call: Call) -> Reply:
-    """List the tokens of the installation; a secret is never shown again."""
+    """List the tokens of the installation, without their secrets."""
     return Reply(Tokens(tuple(_view(token) for token in await call.port.tokens(call.actor))))
 
 
@@ -95,7 +95,7 @@ async def list_tokens(call: Call) -> Reply:
     refusals=(ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def create_token(call: Call) -> Reply:
-    """Make a token; it is shown this once."""
+    """Create a token; it is shown only once."""
     body = await call.body(TokenRequest)
     role = Role(body.role)
     _check_reach(role, body)
@@ -119,7 +119,7 @@ async def create_token(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def revoke_token(call: Call) -> Reply:
-    """Revoke a token at once; what is connected with it is cut off."""
+    """Revoke a token at once and disconnect its clients."""
     await call.port.revoke_token(call.actor, call.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 

@@ -12,7 +12,7 @@ from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
 from meter_bridge.api.http.scope_check import account_in_reach
-from meter_bridge.api.routes.statements import PDF, PRINTER
+from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
@@ -20,14 +20,14 @@ from meter_bridge.protocol.payments import Receipt
 
 
 class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Money that a customer paid."""
+    """A payment by a customer."""
 
     amount: Annotated[
         str,
         msgspec.Meta(
             max_length=40,
             pattern=AMOUNT,
-            description="Decimal number in the account's currency, written as text.",
+            description="Amount in the account's currency, as a decimal string.",
             examples=["100.00"],
         ),
     ]
@@ -69,7 +69,7 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ),
 )
 async def top_up(call: Call) -> Reply:
-    """Book a top-up; the same key and content again give the first answer and book nothing."""
+    """Book a top-up; repeating the same key and content returns the first response and books nothing."""
     key = idempotency_key(call, "a top-up")
     body = await call.body(TopUpRequest)
     account = account_in_reach(call)
@@ -106,7 +106,7 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     if query.format == "json":
         return Reply(made)
     told = await asyncio.to_thread(receipt.told, made, query.language)
-    content = await call.request.app[PRINTER].set(told, receipt.LAYOUT)
+    content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)

@@ -63,7 +63,7 @@ async def list_vouchers(call: Call) -> Reply:
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_vouchers(call: Call) -> Reply:
-    """Return the vouchers of a batch with what became of each; a code is never shown again."""
+    """Return the vouchers of a batch with the state of each; codes are never shown again."""
     return Reply(await call.port.payments.voucher_batch(call.actor, call.request.match_info["batch"]))
 
 
@@ -78,7 +78,7 @@ async def get_vouchers(call: Call) -> Reply:
     refusals=_ALWAYS,
 )
 async def create_vouchers(call: Call) -> Reply:
-    """Make vouchers; their codes are in this answer and nowhere else."""
+    """Create vouchers; their codes are in this response and nowhere else."""
     body = await call.body(VoucherOrder)
     return Reply(await call.port.payments.create_vouchers(call.actor, body), HTTPStatus.CREATED)
 
@@ -93,7 +93,7 @@ async def create_vouchers(call: Call) -> Reply:
     refusals=(*_ALWAYS, ErrorCode.CONFLICT),
 )
 async def sell_vouchers(call: Call) -> Reply:
-    """Note vouchers as sold, each once; all of them or none."""
+    """Mark vouchers as sold, each only once; all of them or none."""
     body = await call.body(VoucherSale)
     return Reply(await call.port.payments.sell_vouchers(call.actor, body.serials, to=body.to))
 
@@ -108,7 +108,7 @@ async def sell_vouchers(call: Call) -> Reply:
     refusals=(*_ALWAYS, ErrorCode.CONFLICT),
 )
 async def block_vouchers(call: Call) -> Reply:
-    """Block vouchers for good: some, or all of a batch that were not used yet."""
+    """Block vouchers permanently: some, or all unused ones of a batch."""
     body = await call.body(VoucherBlock)
     return Reply(
         await call.port.payments.block_vouchers(call.actor, body.serials, body.batch, reason=body.reason)

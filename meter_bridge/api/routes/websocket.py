@@ -32,7 +32,7 @@ MAX_SEQ: Final = 2**63 - 1
 
 
 class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The one message that a client sends."""
+    """The only message that a client sends."""
 
     type: Literal["subscribe"]
     schema_version: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -130,7 +130,7 @@ class _Conversation:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "nothing is expected after the subscription",
-                remedy="open another WebSocket to subscribe anew",
+                remedy="open another WebSocket to subscribe again",
             )
 
     async def _send(self, data: bytes) -> None:

@@ -34,7 +34,7 @@ SIMILAR_PERCENT: Final = (25, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Anomaly:
     """How much a week differs: mean Wh per day now, and what it is held against."""
 
     now_wh: int
@@ -57,7 +57,7 @@ def week_of(uses: Uses) -> int | None:
     return sum(known) // len(known) if len(known) >= LEAST_KNOWN[0] else None
 
 
-def against_own_past(uses: Uses, *, present: bool = False) -> Finding | None:
+def against_own_past(uses: Uses, *, present: bool = False) -> Anomaly | None:
     """Return how the last week differs from the four weeks before, None where it does not.
 
     A finding that is ``present`` stays until the week is clearly usual again.
@@ -66,7 +66,7 @@ def against_own_past(uses: Uses, *, present: bool = False) -> Finding | None:
     before = [use for use in uses[-WEEK - MEAN_DAYS : -WEEK] if use is not None]
     if week is None or len(before) < LEAST_KNOWN[1]:
         return None
-    finding = Finding(week, _middle(before))
+    finding = Anomaly(week, _middle(before))
     if finding.usual_wh < LEAST_WH:
         return None
     low, high = LOW_PERCENT[present], HIGH_PERCENT[present]
@@ -85,7 +85,7 @@ def idle_days(uses: Uses) -> int:
     return days if used and days >= IDLE_DAYS else 0
 
 
-def against_similar(weeks: Mapping[str, int]) -> dict[str, Finding]:
+def against_similar(weeks: Mapping[str, int]) -> dict[str, Anomaly]:
     """Return the units whose week stands out among similar ones; by any key, mean Wh per day."""
     values = list(weeks.values())
     if len(values) < LEAST_SIMILAR:
@@ -93,7 +93,7 @@ def against_similar(weeks: Mapping[str, int]) -> dict[str, Finding]:
     usual = _middle(values)
     spread = _middle([abs(value - usual) for value in values])
     return {
-        unit: Finding(week, usual)
+        unit: Anomaly(week, usual)
         for unit, week in weeks.items()
         if usual >= LEAST_WH and _stands_out(week, usual, spread)
     }
@@ -106,7 +106,7 @@ def _stands_out(week: int, usual: int, spread: int) -> bool:
     return far and not low * usual <= 100 * week <= high * usual
 
 
-def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> Finding | None:
+def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> Anomaly | None:
     """Return what a building's meter measured and its units did not; None within the usual losses.
 
     ``usual_wh`` of the finding is the building's energy. A finding that is ``present`` stays until losses are
@@ -116,14 +116,14 @@ def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> Fi
     most = MISSING_PERCENT[present]
     if building_wh < LEAST_WH or 100 * missing <= most * building_wh:
         return None
-    return Finding(missing, building_wh)
+    return Anomaly(missing, building_wh)
 
 
-def ranked(findings: Mapping[str, Finding]) -> Sequence[str]:
+def ranked(anomalies: Mapping[str, Anomaly]) -> Sequence[str]:
     """Return the units, the one that differs by the largest factor first."""
 
     def factor(unit: str) -> int:
-        percent = max(findings[unit].percent, 1)
+        percent = max(anomalies[unit].percent, 1)
         return max(percent, 10_000 // percent)
 
-    return sorted(findings, key=lambda unit: (-factor(unit), unit))
+    return sorted(anomalies, key=lambda unit: (-factor(unit), unit))

@@ -45,7 +45,7 @@ class History(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class ConsumptionModel:
     """What was learned; energy in mWh per day of an even week."""
 
     last: date
@@ -67,7 +67,7 @@ class Habit:
             echo //= 2
 
 
-def learn(history: History) -> Habit | None:
+def fit(history: History) -> ConsumptionModel | None:
     """Return the habit of a supply, None while too few days of the last four weeks are known."""
     last, uses = history.last, history.uses[-MEMORY_DAYS:]
     if sum(use is not None for use in uses[-MEAN_DAYS:]) < LEAST_DAYS:
@@ -81,7 +81,9 @@ def learn(history: History) -> Habit | None:
     month = [use for use in even[-MEAN_DAYS:] if use is not None]
     recent = _recent(even)
     newest = even[-1]
-    return Habit(last, recent, sum(month) // len(month), 0 if newest is None else newest - recent, weekdays)
+    return ConsumptionModel(
+        last, recent, sum(month) // len(month), 0 if newest is None else newest - recent, weekdays
+    )
 
 
 def _recent(even: Uses) -> int:

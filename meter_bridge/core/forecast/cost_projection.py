@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
-from meter_bridge.core.forecast.consumption_model import Habit
-from meter_bridge.core.forecast.prediction_interval import MOST_DAYS, Band
+from meter_bridge.core.forecast.consumption_model import ConsumptionModel
+from meter_bridge.core.forecast.prediction_interval import MOST_DAYS, PredictionInterval
 from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued
-from meter_bridge.core.rating.rating import Line, Lot, Rating, Span, climb
+from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
 from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
 
-_FORETOLD: Final = "foretold"
+_PROJECTED: Final = "foretold"
 """Name of the meter that will use the energy."""
 MWH_PER_WH: Final = 1000
 
@@ -34,7 +34,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class CostProjection:
     """What a supply will spend from an instant on: an amount, or Wh where units were bought."""
 
     points: Sequence[Point]
@@ -61,7 +61,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class ForecastRun:
     """What was foretold of a supply, and from what."""
 
     made_at: int
@@ -69,44 +69,44 @@ class Foresight:
     """Newest day that it was learned from."""
     timeline: Timeline
     debts: tuple[Debt, ...]
-    outlook: Outlook | None
+    projection: CostProjection | None
     """None while too little is known."""
-    bands: Mapping[int, Band | None]
+    intervals: Mapping[int, PredictionInterval | None]
     """By the horizon in days."""
 
 
-def runs_out(outlooks: Sequence[Outlook], left: int, now: int) -> int | None:
+def depletion_at(projections: Sequence[CostProjection], left: int, now: int) -> int | None:
     """Return when what is left now will be spent by all of them together; None if not in their time."""
-    if len(outlooks) == 1:
-        (only,) = outlooks
+    if len(projections) == 1:
+        (only,) = projections
         reached = only.reached(only.spent(now) + left)
         return None if reached is None else max(reached, now)
-    base = sum(outlook.spent(now) for outlook in outlooks)
+    base = sum(outlook.spent(now) for outlook in projections)
     last, known = now, base
-    for at in sorted({point.at for outlook in outlooks for point in outlook.points if point.at > now}):
-        upto = sum(_just_before(outlook, at) for outlook in outlooks)
+    for at in sorted({point.at for outlook in projections for point in outlook.points if point.at > now}):
+        upto = sum(_just_before(outlook, at) for outlook in projections)
         if upto - base >= left:
             missing, rise = left - (known - base), upto - known
             return last + (at - last) * max(missing, 0) // rise if rise > 0 else last
-        known = sum(outlook.spent(at) for outlook in outlooks)
+        known = sum(outlook.spent(at) for outlook in projections)
         if known - base >= left:
             return at
         last = at
     return None
 
 
-def _just_before(outlook: Outlook, at: int) -> int:
+def _just_before(projection: CostProjection, at: int) -> int:
     """Return what will have been spent by an instant, without what that instant itself makes due."""
-    return next((point.spent for point in outlook.points if point.at == at), outlook.spent(at))
+    return next((point.spent for point in projection.points if point.at == at), projection.spent(at))
 
 
-def look_ahead(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Outlook:
+def project_cost(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> CostProjection:
     """Return what a supply will spend if it goes on as its habit is, from an instant on.
 
     The present day counts with the part of it that is to come.
     """
-    points = tuple(coming(rating, timeline, habit, at))
-    return Outlook(points, sells_units(timeline, at))
+    points = tuple(projected_points(rating, timeline, model, at))
+    return CostProjection(points, sells_units(timeline, at))
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
@@ -114,7 +114,7 @@ def sells_units(timeline: Timeline, at: int) -> bool:
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
 
 
-def coming(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Iterator[Point]:
+def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> Iterator[Point]:
     """Yield what will have been spent, day by day, so that the work may be done in parts.
 
     The rating is copied at once: what happens to it meanwhile changes nothing.
@@ -122,11 +122,13 @@ def coming(rating: Rating, timeline: Timeline, habit: Habit, at: int) -> Iterato
     version, in_units = timeline.at(at), sells_units(timeline, at)
     run = _Run(_copy(rating), timeline)
     run.spent = -accrued(run.rating, timeline)
-    return _coming(run, _days(habit, local_day(at, version.zone), version.zone, at), at, in_units=in_units)
+    return _projected_points(
+        run, _days(model, local_day(at, version.zone), version.zone, at), at, in_units=in_units
+    )
 
 
-def _coming(run: _Run, days: Iterator[Span], at: int, *, in_units: bool) -> Iterator[Point]:
-    """Yield the points of ``coming``."""
+def _projected_points(run: _Run, days: Iterator[EnergySpan], at: int, *, in_units: bool) -> Iterator[Point]:
+    """Yield the points of ``projected_points``."""
     yield Point(at, 0)
     used = 0
     for use in days:
@@ -139,42 +141,42 @@ def _coming(run: _Run, days: Iterator[Span], at: int, *, in_units: bool) -> Iter
             yield Point(use.end, run.value)
 
 
-def with_debts(outlook: Outlook, debts: Iterable[Debt], zone: ZoneInfo) -> Outlook:
+def with_debts(projection: CostProjection, debts: Iterable[Debt], zone: ZoneInfo) -> CostProjection:
     """Return an outlook that also spends what debts recover by time."""
     due: list[Point] = []
-    begin, end = outlook.points[0].at, outlook.points[-1].at
+    begin, end = projection.points[0].at, projection.points[-1].at
     for debt in debts:
         at, owed = debt.due, debt.owed
         while debt.by_time and begin < at <= end and owed > 0:
             due.append(Point(at, min(debt.rate, owed)))
             owed -= debt.rate
             at = next_due(debt.every, at, zone)
-    return _add(outlook, sorted(due)) if due and not outlook.in_units else outlook
+    return _add_due_amounts(projection, sorted(due)) if due and not projection.in_units else projection
 
 
-def _add(outlook: Outlook, due: Sequence[Point]) -> Outlook:
+def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostProjection:
     """Return an outlook with amounts that fall due at instants."""
-    marks = {each.at: Point(each.at, outlook.spent(each.at)) for each in due}
+    marks = {each.at: Point(each.at, projection.spent(each.at)) for each in due}
     points: list[Point] = []
     for point, falls_due in sorted(
-        [(point, False) for point in outlook.points] + [(mark, True) for mark in marks.values()]
+        [(point, False) for point in projection.points] + [(mark, True) for mark in marks.values()]
     ):
         before = point.spent + sum(each.spent for each in due if each.at < point.at)
         points.append(Point(point.at, before))
         if falls_due:
             points.append(Point(point.at, before + sum(each.spent for each in due if each.at == point.at)))
-    return replace(outlook, points=tuple(points))
+    return replace(projection, points=tuple(points))
 
 
-def _days(habit: Habit, today: date, zone: ZoneInfo, at: int) -> Iterator[Span]:
+def _days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iterator[EnergySpan]:
     """Yield the part of each day that is to come, with its energy."""
-    day = habit.last
-    for _, use in zip(range(MOST_DAYS + (today - day).days), habit.days(), strict=False):
+    day = model.last
+    for _, use in zip(range(MOST_DAYS + (today - day).days), model.days(), strict=False):
         day += timedelta(days=1)
         if day >= today:
             start, end = day_start(day, zone), day_end(day, zone)
             begin = max(start, at)
-            yield Span(begin, end, use * (end - begin) // (end - start) // MWH_PER_WH, estimated=True)
+            yield EnergySpan(begin, end, use * (end - begin) // (end - start) // MWH_PER_WH, estimated=True)
 
 
 @dataclass(slots=True)
@@ -191,14 +193,14 @@ class _Run:
         """Return what was spent so far."""
         return self.spent + accrued(self.rating, self.timeline)
 
-    def use(self, use: Span) -> None:
+    def use(self, use: EnergySpan) -> None:
         """Put the energy of a time on its lines, even in time, cut at every price boundary."""
         at, given = use.start, 0
         while at < use.end:
-            stretch = self.timeline.stretch(at)
+            stretch = self.timeline.interval_at(at)
             until = min(stretch.end, use.end)
             upto = use.wh * (until - use.start) // (use.end - use.start)
-            climb(self.rating, stretch, _FORETOLD, Span(at, until, upto - given, estimated=True))
+            rate_energy(self.rating, stretch, _PROJECTED, EnergySpan(at, until, upto - given, estimated=True))
             at, given = until, upto
         self.rating.open.clear()
 
@@ -211,11 +213,11 @@ class _Run:
         whole = self.value
         self.rating.lines = {key: each for key, each in self.rating.lines.items() if key.period != before}
         self.rating.taxed.clear()
-        self.rating.pages.clear()
+        self.rating.period_lines.clear()
         self.spent += whole - self.value
         if before in self.rating.peaks:
             self.rating.peaks.setdefault(period, self.rating.peaks.pop(before))
-            self.rating.stale.add(period)
+            self.rating.dirty.add(period)
 
 
 def _copy(rating: Rating) -> Rating:
@@ -225,7 +227,7 @@ def _copy(rating: Rating) -> Rating:
             key: Line(each.quantity, each.settled_quantity, each.settled)
             for key, each in rating.lines.items()
         },
-        used=dict(rating.used),
+        block_usage=dict(rating.block_usage),
         peaks=dict(rating.peaks),
         history=dict(rating.history),
         lots=[Lot(lot.id, lot.wh, lot.value) for lot in rating.lots],

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.core.forecast.consumption_model import PPM
-from meter_bridge.core.forecast.cost_projection import Outlook, runs_out
-from meter_bridge.core.forecast.prediction_interval import Band, horizon
+from meter_bridge.core.forecast.cost_projection import CostProjection, depletion_at
+from meter_bridge.core.forecast.prediction_interval import PredictionInterval, horizon
 
 DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class RunOut:
+class Depletion:
     """When credit runs out, milliseconds UTC; four times out of five between ``soonest`` and ``latest``."""
 
     at: int
@@ -21,37 +21,39 @@ class RunOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class SupplyForecast:
     """What is foretold of one supply."""
 
-    outlook: Outlook
-    bands: Mapping[int, Band | None]
+    projection: CostProjection
+    intervals: Mapping[int, PredictionInterval | None]
     """By the horizon in days."""
     units: int = 0
     """Wh that were bought and not used, where the supply sells units."""
 
 
-def run_out(sights: Sequence[Sight], left: int, now: int) -> RunOut | None:
+def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int) -> Depletion | None:
     """Return when the first thing runs out: the money that is left, or the units of a supply that sells them.
 
     None where nothing ends within what is foretold, or nothing is.
     """
-    at = _at(sights, left, now)
+    at = _depletion_at(forecasts, left, now)
     if at is None:
         return None
     days = horizon((at - now) * PPM // DAY_MS)
-    bands = [None if days is None else each.bands.get(days) for each in sights]
+    bands = [None if days is None else each.intervals.get(days) for each in forecasts]
     found = [each for each in bands if each is not None]
     if len(found) != len(bands):
-        return RunOut(at, None, None)
+        return Depletion(at, None, None)
     low, high = min(each.low for each in found), max(each.high for each in found)
-    return RunOut(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
+    return Depletion(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
 
 
-def _at(sights: Sequence[Sight], left: int, now: int) -> int | None:
+def _depletion_at(forecasts: Sequence[SupplyForecast], left: int, now: int) -> int | None:
     """Return when the first thing runs out."""
-    ends = [runs_out([each.outlook], each.units, now) for each in sights if each.outlook.in_units]
-    money = [each.outlook for each in sights if not each.outlook.in_units]
+    ends = [
+        depletion_at([each.projection], each.units, now) for each in forecasts if each.projection.in_units
+    ]
+    money = [each.projection for each in forecasts if not each.projection.in_units]
     if money:
-        ends.append(runs_out(money, left, now))
+        ends.append(depletion_at(money, left, now))
     return min((end for end in ends if end is not None), default=None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from meter_bridge.core.forecast.consumption_model import PPM, Habit, History, learn
+from meter_bridge.core.forecast.consumption_model import PPM, ConsumptionModel, History, fit
 
 MOST_DAYS: Final = 92
 """Days that are looked ahead; what lasts longer is not foretold."""
@@ -27,7 +27,7 @@ _TRUTH_DAYS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class PredictionInterval:
     """How much sooner and later than foretold it may be, in parts per million of the time."""
 
     low: int
@@ -52,13 +52,15 @@ def horizon(millionths: int) -> int | None:
     return min(HORIZONS, key=lambda days: abs(days * PPM - millionths))
 
 
-def band(errors: Sequence[int]) -> Band | None:
+def prediction_interval(errors: Sequence[int]) -> PredictionInterval | None:
     """Return the band of past errors, None while there are too few."""
     if len(errors) < LEAST_ERRORS:
         return None
     ordered = sorted(errors)
     outside = (len(ordered) + 1) // _OUTSIDE
-    return Band(ordered[max(outside - 1, 0)], ordered[min(len(ordered) - outside, len(ordered) - 1)])
+    return PredictionInterval(
+        ordered[max(outside - 1, 0)], ordered[min(len(ordered) - outside, len(ordered) - 1)]
+    )
 
 
 def errors(history: History, days: int) -> tuple[int, ...]:
@@ -70,15 +72,15 @@ def errors(history: History, days: int) -> tuple[int, ...]:
     for ago in range(days, len(history.uses)):
         if len(found) == ERRORS:
             break
-        habit = learn(history.before(ago))
+        habit = fit(history.before(ago))
         if habit is not None and (error := _error(habit, history, ago, days)) is not None:
             found.append(error)
     return tuple(found)
 
 
-def _error(habit: Habit, history: History, ago: int, days: int) -> int | None:
+def _error(model: ConsumptionModel, history: History, ago: int, days: int) -> int | None:
     """Return how long an amount foretold to last some days lasted, in ppm; None where that is not known."""
-    amount = sum(islice(habit.days(), days))
+    amount = sum(islice(model.days(), days))
     if amount <= 0:
         return None
     actual: list[int] = []

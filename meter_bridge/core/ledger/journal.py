@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from meter_bridge.core.ledger.credit import Spending, Split
-from meter_bridge.core.rating.rating import LineKind, Settlement
+from meter_bridge.core.rating.rating import Charges, LineKind
 from meter_bridge.core.tariff.tariff import TaxBase
 
 
@@ -170,12 +170,10 @@ _BUCKET_CONTAINING = {
 }
 
 
-def charge(
-    asset: str, settlement: Settlement, spending: Spending, *, arrears: int = 0
-) -> tuple[Posting, ...]:
+def charge(asset: str, charges: Charges, spending: Spending, *, arrears: int = 0) -> tuple[Posting, ...]:
     """Return the postings of a settlement: credit, or the arrears, pay every bucket its lines."""
     sums: defaultdict[Bucket, int] = defaultdict(int)
-    for line in settlement.lines:
+    for line in charges.lines:
         sums[_BUCKET_OF[LineKind(line.key.kind)]] += line.amount
         if line.key.kind == LineKind.INCLUDED_TAX:
             sums[_BUCKET_CONTAINING[TaxBase(line.key.base)]] -= line.amount
@@ -204,9 +202,9 @@ def units_bought(supply_id: str, wh: int) -> tuple[Posting, ...]:
     return (Posting(Bucket.UNITS, asset, wh), Posting(Bucket.FUNDS, asset, -wh))
 
 
-def units_used(supply_id: str, settlement: Settlement) -> tuple[Posting, ...]:
+def units_used(supply_id: str, charges: Charges) -> tuple[Posting, ...]:
     """Return the postings of the units that a settlement debits; none where it debits none."""
-    wh = sum(line.quantity for line in settlement.lines if line.key.kind == LineKind.UNITS)
+    wh = sum(line.quantity for line in charges.lines if line.key.kind == LineKind.UNITS)
     asset = units_asset(supply_id)
     return (Posting(Bucket.UNITS, asset, -wh), Posting(Bucket.CONSUMPTION, asset, wh)) if wh else ()
 

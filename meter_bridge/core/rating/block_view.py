@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.rating.rating import Rating, climbed, taxed_price
-from meter_bridge.core.tariff.tariff import EXACT, Stretch, limits
+from meter_bridge.core.rating.rating import Rating, block_usage_of, taxed_price
+from meter_bridge.core.tariff.tariff import EXACT, TariffInterval, limits_in_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Block:
     """Amount per kWh in the present band, taxes included, rounded half-even."""
 
 
-def ladder(rating: Rating, stretch: Stretch) -> tuple[Block, ...]:
+def block_views(rating: Rating, stretch: TariffInterval) -> tuple[Block, ...]:
     """Return the blocks from cheap to dear; none where the price does not depend on use in the period."""
-    if not stretch.steps.limits or stretch.version.history_periods:
+    if not stretch.block_schedule.limits or stretch.version.history_periods:
         return ()
-    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
-    used = climbed(rating, stretch)
+    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
+    used = block_usage_of(rating, stretch)
     blocks = []
     for number, (start, end) in enumerate(zip((0, *ends), (*ends, None), strict=True)):
         inside = max(used if end is None else min(used, end), start) - start

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from meter_bridge.core.calendar import next_slot
-from meter_bridge.core.rating.period_to_date import revalue
+from meter_bridge.core.rating.period_to_date import refresh_period
 from meter_bridge.core.rating.rating import (
     TAX_KINDS,
+    ChargedLine,
+    Charges,
     Line,
     LineKey,
     LineKind,
     OpenSegment,
     Rating,
     Segment,
-    SettledLine,
-    Settlement,
     due,
     line,
     taxes_per_wh,
@@ -24,7 +24,7 @@ from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 
 
 @dataclass(slots=True)
-class Sums:
+class ChargesBuilder:
     """What a settlement has added so far."""
 
     added: dict[LineKey, list[int]] = field(default_factory=dict)
@@ -58,14 +58,14 @@ class Sums:
             total += amount if key.kind == LineKind.TAX else 0
         return total
 
-    def settlement(self, timeline: Timeline) -> Settlement:
+    def build(self, timeline: Timeline) -> Charges:
         """Return the whole; a line that adds up to nothing is left out."""
         lines = (
-            SettledLine(key, quantity, unit_price(timeline.version(key.version_id), key), amount)
+            ChargedLine(key, quantity, unit_price(timeline.version(key.version_id), key), amount)
             for key, (quantity, amount) in self.added.items()
             if quantity or amount
         )
-        return Settlement(tuple(lines), tuple(self.segments))
+        return Charges(tuple(lines), tuple(self.segments))
 
 
 def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
@@ -105,24 +105,24 @@ def _gain(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> in
     return due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled
 
 
-def settle(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Settlement:
+def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Charges:
     """Close open segments and return what they add to each line.
 
     With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
     """
-    sums = Sums()
+    sums = ChargesBuilder()
     derived: dict[str, tuple[int, int]] = {}
     for meter_id, parts in sorted(rating.open.items()):
         closing, rating.open[meter_id] = _closing(parts, upto)
         for part in closing:
-            _settle_segment(rating, timeline, meter_id, part, sums)
+            _close_segment(rating, timeline, meter_id, part, sums)
             if timeline.derives(part.key.period):
                 first, last = derived.get(part.key.period, (part.start, part.end))
                 derived[part.key.period] = min(first, part.start), max(last, part.end)
     for period, (start, end) in derived.items():
-        settle_derived(rating, timeline, period, start, end, sums)
+        close_period_to_date(rating, timeline, period, start, end, sums)
     rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
-    return sums.settlement(timeline)
+    return sums.build(timeline)
 
 
 def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
@@ -132,7 +132,9 @@ def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegme
     return parts[:-1], parts[-1:]
 
 
-def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: Sums) -> None:
+def _close_segment(
+    rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: ChargesBuilder
+) -> None:
     """Settle one segment of energy and its taxes."""
     key, amount, tax = part.key, 0, 0
     version, of = timeline.version(key.version_id), rating.lines[key]
@@ -148,9 +150,11 @@ def _settle_segment(rating: Rating, timeline: Timeline, meter_id: str, part: Ope
     )
 
 
-def settle_derived(rating: Rating, timeline: Timeline, period: str, start: int, end: int, sums: Sums) -> None:
+def close_period_to_date(
+    rating: Rating, timeline: Timeline, period: str, start: int, end: int, sums: ChargesBuilder
+) -> None:
     """Settle the lines of a period that are values to date; each change is a fact of no energy."""
-    for key in revalue(rating, timeline, period, settled=True):
+    for key in refresh_period(rating, timeline, period, settled=True):
         amount = sums.add(rating, timeline, key, 0)
         tax = sums.taxes(rating, timeline, key.period, key.version_id)
         if amount or tax:

@@ -5,15 +5,15 @@ from datetime import date
 from typing import Final
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
-from meter_bridge.core.rating.closing import Sums, settle_derived
-from meter_bridge.core.rating.period_to_date import energy_of, raise_value, revalue
+from meter_bridge.core.rating.closing import ChargesBuilder, close_period_to_date
+from meter_bridge.core.rating.period_to_date import energy_of, refresh_period, set_value
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
+    Charges,
     LineKey,
     LineKind,
     Rating,
     Segment,
-    Settlement,
     Terms,
     line,
 )
@@ -35,7 +35,7 @@ class _Fixed:
     total: int
 
 
-def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool = False) -> Settlement:
+def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool = False) -> Charges:
     """Charge what the beginning of a local day makes due, and settle it at once.
 
     ``start`` is the first instant of the day. A billing period that ends with it is closed: its energy goes
@@ -43,7 +43,7 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     """
     version = timeline.at(start)
     day = local_day(start, version.zone)
-    sums = Sums()
+    sums = ChargesBuilder()
     if timeline.versions[0].valid_from < start:  # before there was a price nothing was used
         before = timeline.at(start - 1)
         if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
@@ -52,15 +52,15 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
         if waived and fixed.kind is LineKind.STANDING:
             continue
         _charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
-    return sums.settlement(timeline)
+    return sums.build(timeline)
 
 
-def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: Sums) -> None:
+def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: ChargesBuilder) -> None:
     """Close the billing period that ends at an instant."""
     rating.history[period] = energy_of(rating, timeline, period)
     if timeline.derives(period):
-        revalue(rating, timeline, period)
-        settle_derived(rating, timeline, period, start - 1, start, sums)
+        refresh_period(rating, timeline, period)
+        close_period_to_date(rating, timeline, period, start - 1, start, sums)
 
 
 def _due(version: TariffVersion, rating: Rating, day: date) -> list[_Fixed]:
@@ -116,14 +116,14 @@ def _charge(
     version: TariffVersion,
     fixed: _Fixed,
     span: tuple[int, int],
-    sums: Sums,
+    sums: ChargesBuilder,
 ) -> None:
     """Add a fixed charge to its line and settle it."""
     key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
     each = line(rating, key)
     value = each.quantity + fixed.amount * EXACT * fixed.days // fixed.total
-    raise_value(rating, version, key, value, settled=False)
-    raise_value(rating, version, key, value, settled=True)
+    set_value(rating, version, key, value, settled=False)
+    set_value(rating, version, key, value, settled=True)
     amount = sums.add(rating, timeline, key, 1)
     tax = sums.taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:

@@ -13,20 +13,20 @@ from typing import Final, NamedTuple
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import energy_of
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
     TAX_KINDS,
+    Charges,
     LineKey,
     LineKind,
     Rating,
-    Settlement,
     Terms,
     allocate,
-    forget_intervals,
-    forget_periods,
+    purge_intervals,
+    purge_periods,
     unit_price,
 )
 from meter_bridge.core.rating.unit_purchase import buy, sells_units
@@ -115,7 +115,7 @@ class _Run:
     sums: dict[LineKey, _Sum] = field(default_factory=dict)
     energy: dict[str, int] = field(default_factory=dict)
 
-    def take(self, settlement: Settlement) -> None:
+    def take(self, settlement: Charges) -> None:
         """Add what a settlement says, and pay it."""
         self.money -= settlement.total
         for line in settlement.lines:
@@ -128,22 +128,22 @@ class _Run:
     def begin_day(self, day: date) -> None:
         """Settle what was used before a local day, and charge what its beginning makes due."""
         start = day_start(day, self.timeline.versions[0].zone)
-        self.take(settle(self.rating, self.timeline))
+        self.take(close_segments(self.rating, self.timeline))
         at = max(start, self.timeline.versions[0].valid_from)
         before = {key.period for key in self.rating.lines}
         self.take(charge_day(self.rating, self.timeline, at))
         for period in before:
             self.energy[period] = energy_of(self.rating, self.timeline, period)
-        forget_periods(self.rating, (day - timedelta(days=1)).isoformat())
-        forget_intervals(self.rating, start - HOUR_MS, self.timeline.versions[0].zone)
+        purge_periods(self.rating, (day - timedelta(days=1)).isoformat())
+        purge_intervals(self.rating, start - HOUR_MS, self.timeline.versions[0].zone)
 
     def pay(self, payment: Payment) -> None:
         """Buy units, after all that was used and is due was paid."""
-        self.take(settle(self.rating, self.timeline))
+        self.take(close_segments(self.rating, self.timeline))
         self.money += payment.amount
         if self.money > 0 and sells_units(self.timeline, payment.at):
             lot = f"payment at {payment.at}"
-            self.take(buy(self.rating, self.timeline, payment.at, self.money, lot).settlement)
+            self.take(buy(self.rating, self.timeline, payment.at, self.money, lot).charges)
 
     def close(self, at: int) -> None:
         """Make up at the end of the load what the end of a billing period makes due."""
@@ -212,7 +212,7 @@ def _run(
         today += timedelta(days=1)
         run.begin_day(today)
     run.close(last)
-    run.take(settle(run.rating, timeline))
+    run.take(close_segments(run.rating, timeline))
     for period in {key.period for key in run.rating.lines}:
         run.energy[period] = energy_of(run.rating, timeline, period)
     return run

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.fixed_charges import WEEK, close_period
-from meter_bridge.core.rating.period_to_date import raise_value
-from meter_bridge.core.rating.rating import NO_BLOCK, LineKey, LineKind, Rating, Segment, Settlement, line
+from meter_bridge.core.rating.period_to_date import set_value
+from meter_bridge.core.rating.rating import NO_BLOCK, Charges, LineKey, LineKind, Rating, Segment, line
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import EXACT, DemandOf, TariffVersion, Timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class PrepaidCharge:
     """A fixed charge as it was booked."""
 
     kind: LineKind
@@ -29,19 +29,23 @@ class Paid:
     """Before tax."""
 
 
-def leave(rating: Rating, timeline: Timeline, paid: Sequence[Paid], at: int) -> Settlement:
+def prorate_final_period(
+    rating: Rating, timeline: Timeline, paid: Sequence[PrepaidCharge], at: int
+) -> Charges:
     """End a supply at an instant: settle what is given back and what is made up."""
-    sums = Sums()
+    sums = ChargesBuilder()
     for each in paid:
         _give_back(rating, timeline, each, at, sums)
     version = timeline.at(at)
     if version.prorate_last and version.minimum:
         rating.terms = replace(rating.terms, ended=local_day(at, version.zone))
         close_period(rating, timeline, version.period(at), at + 1, sums)
-    return sums.settlement(timeline)
+    return sums.build(timeline)
 
 
-def _give_back(rating: Rating, timeline: Timeline, paid: Paid, at: int, sums: Sums) -> None:
+def _give_back(
+    rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, sums: ChargesBuilder
+) -> None:
     """Give back the part of a charge for the days after the one on which the customer moves out."""
     if all(each.id != paid.version_id for each in timeline.versions):
         return  # of a tariff that is gone, as of a unit that was closed and came back
@@ -57,15 +61,15 @@ def _give_back(rating: Rating, timeline: Timeline, paid: Paid, at: int, sums: Su
     back = paid.amount * EXACT * left // (end - day).days
     key = LineKey(paid.kind, version.period(paid.start), version.id, NO_BLOCK, paid.name)
     value = line(rating, key).quantity - back
-    raise_value(rating, version, key, value, settled=False)
-    raise_value(rating, version, key, value, settled=True)
+    set_value(rating, version, key, value, settled=False)
+    set_value(rating, version, key, value, settled=True)
     amount = sums.add(rating, timeline, key, 0)
     tax = sums.taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
         sums.segments.append(Segment(paid.kind, None, at, at, key, 0, amount, tax))
 
 
-def _rule(version: TariffVersion, paid: Paid) -> PeriodRule | None:
+def _rule(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:
     """Return the period for which a charge was paid in advance; None where it was not."""
     if paid.kind is LineKind.DEMAND:
         contracted = version.demand is not None and version.demand.of is DemandOf.CONTRACTED

@@ -13,13 +13,13 @@ from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.rating.rating import (
     BASE_OF,
     ENERGY_KINDS,
-    FREE_LADDER,
+    FREE_UNITS_SCHEDULE,
     NO_BLOCK,
+    BlockUsageKey,
     Line,
     LineKey,
     LineKind,
     Rating,
-    Rung,
     Terms,
     due,
     line,
@@ -34,7 +34,7 @@ from meter_bridge.core.tariff.tariff import (
     DemandOf,
     TariffVersion,
     Timeline,
-    limits,
+    limits_in_period,
     share,
 )
 
@@ -64,7 +64,7 @@ class _Energy:
 
 
 @dataclass(slots=True)
-class _Page:
+class _PeriodLines:
     """The lines of a billing period sorted out, as long as none is added to them."""
 
     timeline: Timeline
@@ -76,23 +76,23 @@ class _Page:
     derived: dict[LineKey, Line] = field(default_factory=dict)
     """Lines that are values to date, in the order of their keys."""
 
-    def holds(self, rating: Rating, timeline: Timeline) -> bool:
+    def is_current(self, rating: Rating, timeline: Timeline) -> bool:
         """Say whether it still tells of all lines."""
         same = self.lines is rating.lines and self.count == len(rating.lines)
         return same and self.timeline is timeline and self.terms is rating.terms
 
 
-def freshen(rating: Rating, timeline: Timeline) -> None:
+def refresh(rating: Rating, timeline: Timeline) -> None:
     """Bring every value to date up with the energy."""
-    for period in sorted(rating.stale):
+    for period in sorted(rating.dirty):
         if timeline.derives(period):
-            revalue(rating, timeline, period)
-    rating.stale.clear()
+            refresh_period(rating, timeline, period)
+    rating.dirty.clear()
 
 
 def charged(rating: Rating, timeline: Timeline, period: str) -> int:
     """Return what a billing period has come to so far, settled or not."""
-    freshen(rating, timeline)
+    refresh(rating, timeline)
     return sum(
         due(timeline.version(key.version_id), key, each.quantity)
         for key, each in rating.lines.items()
@@ -102,7 +102,7 @@ def charged(rating: Rating, timeline: Timeline, period: str) -> int:
 
 def accrued(rating: Rating, timeline: Timeline) -> int:
     """Return what has been used and not yet settled, priced."""
-    freshen(rating, timeline)
+    refresh(rating, timeline)
     total = 0
     for key, each in rating.lines.items():
         if each.quantity != each.settled_quantity and key.kind != LineKind.INCLUDED_TAX:
@@ -110,12 +110,14 @@ def accrued(rating: Rating, timeline: Timeline) -> int:
     return total
 
 
-def revalue(rating: Rating, timeline: Timeline, period: str, *, settled: bool = False) -> tuple[LineKey, ...]:
+def refresh_period(
+    rating: Rating, timeline: Timeline, period: str, *, settled: bool = False
+) -> tuple[LineKey, ...]:
     """Bring the values to date of a billing period up with its energy; return the lines that changed.
 
     With ``settled`` only what was settled counts.
     """
-    page = _page(rating, timeline, period)
+    page = _period_lines(rating, timeline, period)
     values = _derive(rating, page, period, settled=settled)
     changed: list[LineKey] = []
     derived = page.derived
@@ -124,12 +126,12 @@ def revalue(rating: Rating, timeline: Timeline, period: str, *, settled: bool = 
     for key, each in derived.items():
         value = values.get(key, 0)
         if value != (each.settled_quantity if settled else each.quantity):
-            raise_value(rating, timeline.version(key.version_id), key, value, settled=settled)
+            set_value(rating, timeline.version(key.version_id), key, value, settled=settled)
             changed.append(key)
     return tuple(changed)
 
 
-def raise_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
+def set_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
     """Bring a line of no energy to an exact value, and every tax that is raised on it.
 
     What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
@@ -194,15 +196,15 @@ def is_derived(timeline: Timeline, key: LineKey) -> bool:
     return shared or key.kind in (LineKind.LIFELINE, LineKind.MINIMUM)
 
 
-def _page(rating: Rating, timeline: Timeline, period: str) -> _Page:
+def _period_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodLines:
     """Return the lines of a billing period, sorted out anew where some were added."""
-    page = rating.pages.get(period)
-    if not isinstance(page, _Page) or not page.holds(rating, timeline):
-        page = rating.pages[period] = _sort_out(rating, timeline, period)
+    page = rating.period_lines.get(period)
+    if not isinstance(page, _PeriodLines) or not page.is_current(rating, timeline):
+        page = rating.period_lines[period] = _classify_lines(rating, timeline, period)
     return page
 
 
-def _sort_out(rating: Rating, timeline: Timeline, period: str) -> _Page:
+def _classify_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodLines:
     """Sort out the lines of a billing period."""
     own = {key: each for key, each in rating.lines.items() if key.period == period}
     plain = {
@@ -210,7 +212,7 @@ def _sort_out(rating: Rating, timeline: Timeline, period: str) -> _Page:
         for key, each in own.items()
         if key.kind == LineKind.CONSUMPTION and not is_derived(timeline, key)
     }
-    return _Page(
+    return _PeriodLines(
         timeline,
         rating.terms,
         rating.lines,
@@ -226,8 +228,8 @@ def _energy(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[LineKe
     version = timeline.version(key.version_id)
     if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
         return _Energy(key, plain[key], version, (), ())
-    ladder = version.ladder_of(key.band)
-    ends = (*limits(version, ladder, key.period, rating.terms.started), None)
+    ladder = version.schedule_of(key.band)
+    ends = (*limits_in_period(version, ladder, key.period, rating.terms.started), None)
     blocks = (
         _Block(key._replace(block=block), version.price(block, key.band) * PER_WH, end)
         for block, end in enumerate(ends)
@@ -244,7 +246,7 @@ def _newest_version(timeline: Timeline, period: str, ids: set[str]) -> TariffVer
     return next(found, None) or timeline.at(end - 1)
 
 
-def _derive(rating: Rating, page: _Page, period: str, *, settled: bool) -> dict[LineKey, int]:
+def _derive(rating: Rating, page: _PeriodLines, period: str, *, settled: bool) -> dict[LineKey, int]:
     """Return the exact values of all derived lines of a billing period."""
     values: dict[LineKey, int] = {}
     for each in page.energy:
@@ -267,7 +269,11 @@ def _share_blocks(rating: Rating, energy: _Energy, values: dict[LineKey, int], *
         wh, total = energy.line.quantity, sum([each.quantity for each in energy.shares_with])
     if not wh:
         return
-    free = rating.used.get(Rung(energy.key.period, FREE_LADDER), 0) if energy.version.free_climbs else 0
+    free = (
+        rating.block_usage.get(BlockUsageKey(energy.key.period, FREE_UNITS_SCHEDULE), 0)
+        if energy.version.free_climbs
+        else 0
+    )
     low = 0
     for key, price, end in energy.blocks:
         high = total if end is None or end - free >= total else max(end - free, low)
@@ -278,7 +284,7 @@ def _share_blocks(rating: Rating, energy: _Energy, values: dict[LineKey, int], *
         low = high
 
 
-def _lifelines(page: _Page, values: dict[LineKey, int], *, settled: bool) -> None:
+def _lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled: bool) -> None:
     """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
     with_lifeline = [each for each in page.energy if each.version.lifeline is not None]
     total = sum(_quantity(each.line, settled=settled) for each in page.energy) if with_lifeline else 0
@@ -310,7 +316,7 @@ def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[Li
         values[key] = demand.per_kw * watts * (EXACT // 1000)
 
 
-def _missing(rating: Rating, page: _Page, period: str, found: int, *, settled: bool) -> int:
+def _missing(rating: Rating, page: _PeriodLines, period: str, found: int, *, settled: bool) -> int:
     """Return what the charges of a period that is over fall short of the minimum, exact."""
     version = page.newest
     if not version.minimum or period not in rating.history:

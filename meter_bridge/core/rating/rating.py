@@ -21,12 +21,12 @@ from meter_bridge.core.tariff.tariff import (
     WH_PER_MWH,
     BlockBandMeaning,
     DemandOf,
-    Stretch,
+    TariffInterval,
     TariffVersion,
     TaxBase,
     TaxTerm,
     Timeline,
-    limits,
+    limits_in_period,
     share,
 )
 
@@ -85,15 +85,15 @@ LONGEST_KNOWN_MS: Final = 3_900_000
 An hour, in which the slowest meters report, and five minutes for being late.
 """
 NO_BLOCK: Final = -1
-FREE_LADDER: Final = -1
-"""Place of the free units among the ladders in ``Rating.used``."""
+FREE_UNITS_SCHEDULE: Final = -1
+"""Place of the free units among the ladders in ``Rating.block_usage``."""
 
 
-class Rung(NamedTuple):
+class BlockUsageKey(NamedTuple):
     """A ladder in one of its periods."""
 
     period: str
-    ladder: int
+    schedule: int
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class TaxPart(NamedTuple):
     per_wh: int
 
 
-class Span(NamedTuple):
+class EnergySpan(NamedTuple):
     """Energy of a time within one slot, band and day, not yet on its lines."""
 
     start: int
@@ -166,7 +166,7 @@ class Rating:
     """Rating state of one supply: its lines, how far each ladder was climbed, its open segments."""
 
     lines: dict[LineKey, Line] = field(default_factory=dict)
-    used: dict[Rung, int] = field(default_factory=dict)
+    block_usage: dict[BlockUsageKey, int] = field(default_factory=dict)
     open: dict[str, list[OpenSegment]] = field(default_factory=dict)
     intervals: dict[int, int] = field(default_factory=dict)
     """Energy of the demand intervals that a reading may still reach, by their start."""
@@ -179,14 +179,14 @@ class Rating:
     terms: Terms = field(default_factory=Terms)
     taxed: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
     """Tax lines of the lines of energy, found once for each."""
-    pages: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    period_lines: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What ``derived`` sorted out of the lines of each billing period."""
-    stale: set[str] = field(default_factory=set, compare=False, repr=False)
+    dirty: set[str] = field(default_factory=set, compare=False, repr=False)
     """Billing periods whose values to date are behind their energy; they are worked out when asked for."""
 
     def __post_init__(self) -> None:
         """Take lines that come from elsewhere, as from storage, for possibly behind."""
-        self.stale.update(key.period for key in self.lines)
+        self.dirty.update(key.period for key in self.lines)
 
     @property
     def units(self) -> int:
@@ -211,7 +211,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class SettledLine:
+class ChargedLine:
     """What a settlement adds to one line."""
 
     key: LineKey
@@ -222,10 +222,10 @@ class SettledLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Charges:
     """Everything that one posting charges."""
 
-    lines: tuple[SettledLine, ...]
+    lines: tuple[ChargedLine, ...]
     segments: tuple[Segment, ...]
 
     @property
@@ -258,7 +258,7 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
     weights = _spread(timeline, start, end) if estimated else None
     given, at, past = 0, start, 0
     while True:
-        stretch = timeline.stretch(at)
+        stretch = timeline.interval_at(at)
         until = min(next_slot(at), stretch.end, max(end, at))
         if at < moved_in:
             until = min(until, moved_in)
@@ -270,13 +270,13 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
             past += _weight(stretch, at) * (until - at)
             upto = wh * past // weights
         if upto > given:
-            span = Span(at, until, upto - given, estimated)
+            span = EnergySpan(at, until, upto - given, estimated)
             if at < moved_in:
                 _note_vacant(rating, stretch, meter_id, span)
             else:
                 if timed:
                     _count_demand(rating, stretch, at, upto - given)
-                climb(rating, stretch, meter_id, span)
+                rate_energy(rating, stretch, meter_id, span)
         given, at = upto, until
         if at >= end:
             break
@@ -288,14 +288,14 @@ def _spread(timeline: Timeline, start: int, end: int) -> int | None:
         return None
     total, at = 0, start
     while at < end:
-        stretch = timeline.stretch(at)
+        stretch = timeline.interval_at(at)
         until = min(next_slot(at), stretch.end, end)
         total += _weight(stretch, at) * (until - at)
         at = until
     return total or None
 
 
-def _weight(stretch: Stretch, at: int) -> int:
+def _weight(stretch: TariffInterval, at: int) -> int:
     """Return the weight of the local hour of an instant."""
     profile = stretch.version.profile
     if profile is None:
@@ -304,28 +304,28 @@ def _weight(stretch: Stretch, at: int) -> int:
     return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
 
 
-def climb(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+def rate_energy(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
     version, left, at, end = stretch.version, part.wh, part.start, part.end
     if stretch.derived:
-        rating.stale.add(stretch.period)
+        rating.dirty.add(stretch.period)
     while left > 0:
         kind, block, room = _next(rating, stretch)
         take = left if room is None else min(left, room)
         until = end if take == left else at + (end - at) * take // left
         key = LineKey(kind, stretch.period, version.id, block, stretch.band)
-        _add(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
+        _add_to_line(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
         left, at = left - take, until
 
 
-def _note_vacant(rating: Rating, stretch: Stretch, meter_id: str, part: Span) -> None:
+def _note_vacant(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
     key = LineKey(LineKind.VACANT, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
     line(rating, key).quantity += part.wh
-    _keep(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
+    _add_to_open_segments(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
 
 
-def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
+def _next(rating: Rating, stretch: TariffInterval) -> tuple[LineKind, int, int | None]:
     """Return the line on which the next unit goes, and how many go there; None if that has no end."""
     version = stretch.version
     if rating.lots:
@@ -335,12 +335,12 @@ def _next(rating: Rating, stretch: Stretch) -> tuple[LineKind, int, int | None]:
         return LineKind.FREE, NO_BLOCK, free
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         return LineKind.CONSUMPTION, NO_BLOCK, None
-    if not stretch.steps.limits:
+    if not stretch.block_schedule.limits:
         return LineKind.CONSUMPTION, 0, None
-    return LineKind.CONSUMPTION, block_at(rating, stretch), block_room(rating, stretch)
+    return LineKind.CONSUMPTION, block_at(rating, stretch), energy_to_next_block(rating, stretch)
 
 
-def free_left(rating: Rating, stretch: Stretch) -> int:
+def free_left(rating: Rating, stretch: TariffInterval) -> int:
     """Return the free units that are left in the billing period, Wh."""
     version = stretch.version
     if not version.free_wh or not rating.terms.free_units:
@@ -349,44 +349,48 @@ def free_left(rating: Rating, stretch: Stretch) -> int:
     if version.prorate:
         day = date.fromisoformat(stretch.period[:10])
         days, total = share(version.billing_period, day, rating.terms.started)
-    return max(version.free_wh * days // total - rating.used.get(Rung(stretch.period, FREE_LADDER), 0), 0)
+    return max(
+        version.free_wh * days // total
+        - rating.block_usage.get(BlockUsageKey(stretch.period, FREE_UNITS_SCHEDULE), 0),
+        0,
+    )
 
 
-def climbed(rating: Rating, stretch: Stretch) -> int:
+def block_usage_of(rating: Rating, stretch: TariffInterval) -> int:
     """Return how far the ladder of a stretch was climbed in its period, Wh."""
-    return rating.used.get(Rung(stretch.block_period, stretch.ladder), 0)
+    return rating.block_usage.get(BlockUsageKey(stretch.block_period, stretch.schedule), 0)
 
 
-def block_at(rating: Rating, stretch: Stretch) -> int:
+def block_at(rating: Rating, stretch: TariffInterval) -> int:
     """Return the block of the next unit, from 0."""
-    steps = stretch.steps.limits
+    steps = stretch.block_schedule.limits
     if not steps:
         return 0
     if stretch.version.history_periods:
         return _block_by_history(rating, stretch)
-    used = climbed(rating, stretch)
-    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    used = block_usage_of(rating, stretch)
+    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
     return sum(1 for limit in ends if used >= limit)
 
 
-def _block_by_history(rating: Rating, stretch: Stretch) -> int:
+def _block_by_history(rating: Rating, stretch: TariffInterval) -> int:
     """Return the block of the mean of the billing periods before; the first without any."""
     before = sorted(period for period in rating.history if period < stretch.period)
     known = before[-stretch.version.history_periods :]
     total = sum(rating.history[period] for period in known)
-    return sum(1 for limit in stretch.steps.limits if known and total > limit * len(known))
+    return sum(1 for limit in stretch.block_schedule.limits if known and total > limit * len(known))
 
 
-def block_room(rating: Rating, stretch: Stretch) -> int | None:
+def energy_to_next_block(rating: Rating, stretch: TariffInterval) -> int | None:
     """Return the energy until the next block begins, or None where none does."""
-    if not stretch.steps.limits or stretch.version.history_periods:
+    if not stretch.block_schedule.limits or stretch.version.history_periods:
         return None
-    used = climbed(rating, stretch)
-    ends = limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started)
+    used = block_usage_of(rating, stretch)
+    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
     return next((limit - used for limit in ends if used < limit), None)
 
 
-def _count_demand(rating: Rating, stretch: Stretch, at: int, wh: int) -> None:
+def _count_demand(rating: Rating, stretch: TariffInterval, at: int, wh: int) -> None:
     """Add energy to its demand interval and keep the greatest of the billing period."""
     demand = stretch.version.demand
     if demand is None or demand.of is not DemandOf.MAXIMUM:
@@ -398,26 +402,26 @@ def _count_demand(rating: Rating, stretch: Stretch, at: int, wh: int) -> None:
     rating.peaks[stretch.period] = max(rating.peaks.get(stretch.period, 0), energy)
 
 
-def _add(rating: Rating, stretch: Stretch, meter_id: str, part: OpenSegment) -> None:
+def _add_to_line(rating: Rating, stretch: TariffInterval, meter_id: str, part: OpenSegment) -> None:
     """Add energy to its line, its taxes and the meter's open segments."""
     key, wh = part.key, part.wh
     line(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
-        _climb_by(rating, stretch, wh)
+        _add_block_usage(rating, stretch, wh)
         for part_of_tax in taxes_per_wh(rating, stretch.version, key):
             part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
-        _take(rating, Rung(stretch.period, FREE_LADDER), wh)
+        _add_usage(rating, BlockUsageKey(stretch.period, FREE_UNITS_SCHEDULE), wh)
         if stretch.version.free_climbs:
-            _climb_by(rating, stretch, wh)
+            _add_block_usage(rating, stretch, wh)
     else:
         _use_units(rating, wh)
     if stretch.period in rating.history:
         rating.history[stretch.period] += wh
-    _keep(rating, meter_id, part)
+    _add_to_open_segments(rating, meter_id, part)
 
 
-def _keep(rating: Rating, meter_id: str, part: OpenSegment) -> None:
+def _add_to_open_segments(rating: Rating, meter_id: str, part: OpenSegment) -> None:
     """Add energy to the meter's open segments, to the newest of them where that is on the same line."""
     key = part.key
     segments = rating.open.setdefault(meter_id, [])
@@ -429,14 +433,14 @@ def _keep(rating: Rating, meter_id: str, part: OpenSegment) -> None:
         segments.append(part)
 
 
-def _climb_by(rating: Rating, stretch: Stretch, wh: int) -> None:
+def _add_block_usage(rating: Rating, stretch: TariffInterval, wh: int) -> None:
     """Climb the ladder of a stretch."""
-    _take(rating, Rung(stretch.block_period, stretch.ladder), wh)
+    _add_usage(rating, BlockUsageKey(stretch.block_period, stretch.schedule), wh)
 
 
-def _take(rating: Rating, rung: Rung, wh: int) -> None:
+def _add_usage(rating: Rating, key: BlockUsageKey, wh: int) -> None:
     """Add energy to what was taken of a ladder or of the free units."""
-    rating.used[rung] = rating.used.get(rung, 0) + wh
+    rating.block_usage[key] = rating.block_usage.get(key, 0) + wh
 
 
 def _use_units(rating: Rating, wh: int) -> None:
@@ -518,25 +522,25 @@ def taxed_price(version: TariffVersion, block: int, band: str) -> int:
     return version.taxed(version.price(block, band))
 
 
-def marginal_price(rating: Rating, stretch: Stretch) -> int:
+def marginal_price(rating: Rating, stretch: TariffInterval) -> int:
     """Return the exact value of the next Wh, taxes and levies included."""
     return taxed_price(stretch.version, block_at(rating, stretch), stretch.band)
 
 
-def price_per_kwh(rating: Rating, stretch: Stretch) -> int:
+def price_per_kwh(rating: Rating, stretch: TariffInterval) -> int:
     """Return the amount per kWh of the next unit, taxes included, rounded half-even."""
     return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT)
 
 
-def units_for(rating: Rating, stretch: Stretch, amount: int) -> int | None:
+def units_for(rating: Rating, stretch: TariffInterval, amount: int) -> int | None:
     """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
 
     Free units and blocks that cost nothing are passed through for nothing.
     """
     version = stretch.version
     bought, left = free_left(rating, stretch), max(amount, 0) * EXACT
-    block, room = block_at(rating, stretch), block_room(rating, stretch)
-    ends = limits(version, stretch.ladder, stretch.block_period, rating.terms.started)
+    block, room = block_at(rating, stretch), energy_to_next_block(rating, stretch)
+    ends = limits_in_period(version, stretch.schedule, stretch.block_period, rating.terms.started)
     while True:
         price = taxed_price(version, block, stretch.band)
         if room is None:
@@ -549,7 +553,7 @@ def units_for(rating: Rating, stretch: Stretch, amount: int) -> int | None:
         room = ends[block] - ends[block - 1] if block < len(ends) else None
 
 
-def forget_periods(rating: Rating, keep_from: str) -> None:
+def purge_periods(rating: Rating, keep_from: str) -> None:
     """Drop lines and ladders of periods that are settled and over by ``keep_from``.
 
     A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
@@ -558,9 +562,9 @@ def forget_periods(rating: Rating, keep_from: str) -> None:
     kept |= {key.period for key in rating.lines if _reaches(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
     rating.taxed.clear()
-    for rung in [each for each in rating.used if each.period not in kept]:
+    for rung in [each for each in rating.block_usage if each.period not in kept]:
         if not _reaches(rung.period, keep_from):
-            del rating.used[rung]  # in place: whoever climbs a ladder may hold it
+            del rating.block_usage[rung]  # in place: whoever climbs a ladder may hold it
     rating.peaks = {
         period: wh for period, wh in rating.peaks.items() if period in kept or _reaches(period, keep_from)
     }
@@ -588,7 +592,7 @@ LONGEST_SILENCE_MS: Final = 92 * DAY_MS
 """Time of which the greatest interval of each day is kept."""
 
 
-def forget_intervals(rating: Rating, before: int, zone: ZoneInfo) -> None:
+def purge_intervals(rating: Rating, before: int, zone: ZoneInfo) -> None:
     """Drop the demand intervals that no reading can reach any more, and thin out those long past.
 
     What a meter counted in a long silence is spread evenly over a day, so that only the greatest interval of

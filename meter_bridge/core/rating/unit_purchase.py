@@ -6,33 +6,33 @@ once. The units are kept in lots, oldest used first; a later price changes nothi
 
 from dataclasses import dataclass, replace
 
-from meter_bridge.core.rating.closing import Sums
+from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
+    BlockUsageKey,
+    Charges,
     LineKey,
     LineKind,
     Lot,
     Rating,
-    Rung,
     Segment,
-    Settlement,
     line,
     taxed_price,
     taxes_per_wh,
     units_for,
 )
-from meter_bridge.core.tariff.tariff import EXACT, BlockBasis, Stretch, Timeline, limits
+from meter_bridge.core.tariff.tariff import EXACT, BlockBasis, TariffInterval, Timeline, limits_in_period
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """What a sum of money bought: the charge that paid it, and the units."""
 
-    settlement: Settlement
+    charges: Charges
     wh: int
 
 
-NOTHING = Purchase(Settlement((), ()), 0)
+NOTHING = Purchase(Charges((), ()), 0)
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
@@ -45,23 +45,23 @@ def buy(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) ->
 
     Free units are not bought. A price of nothing buys nothing: its units would have no end.
     """
-    stretch = timeline.stretch(at)
+    stretch = timeline.interval_at(at)
     wh = _affordable(rating, stretch, money)
     while wh > 0:
         attempt = trial(rating)
         purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
-        if purchase.settlement.total <= money:
-            rating.lines, rating.used, rating.lots = attempt.lines, attempt.used, attempt.lots
+        if purchase.charges.total <= money:
+            rating.lines, rating.block_usage, rating.lots = attempt.lines, attempt.block_usage, attempt.lots
             rating.taxed = attempt.taxed
             return purchase
         wh -= 1  # lines are rounded one by one, which may cost a step more than the exact sum
     return NOTHING
 
 
-def _affordable(rating: Rating, stretch: Stretch, money: int) -> int:
+def _affordable(rating: Rating, stretch: TariffInterval, money: int) -> int:
     """Return the units that the money pays by their exact value."""
     free = replace(rating.terms, free_units=False)
-    without = Rating(used=rating.used, terms=free)
+    without = Rating(block_usage=rating.block_usage, terms=free)
     return units_for(without, stretch, money) or 0
 
 
@@ -69,12 +69,14 @@ def trial(rating: Rating) -> Rating:
     """Return a rating whose lines, ladders and lots can be changed for a trial."""
     lines = {key: replace(each) for key, each in rating.lines.items()}
     lots = [replace(lot) for lot in rating.lots]
-    return replace(rating, lines=lines, used=dict(rating.used), lots=lots, taxed={})
+    return replace(rating, lines=lines, block_usage=dict(rating.block_usage), lots=lots, taxed={})
 
 
-def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int, lot_id: str) -> Purchase:
+def _buy(
+    rating: Rating, timeline: Timeline, stretch: TariffInterval, at: int, wh: int, lot_id: str
+) -> Purchase:
     """Put units on the ladder, settle what they cost and keep them in lots."""
-    sums = Sums()
+    sums = ChargesBuilder()
     bought = line(
         rating, LineKey(LineKind.PURCHASE, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
     )
@@ -92,15 +94,18 @@ def _buy(rating: Rating, timeline: Timeline, stretch: Stretch, at: int, wh: int,
         taxes = sums.taxes(rating, timeline, key.period, key.version_id)
         sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
         rating.lots.append(Lot(lot_id, part, taxed_price(stretch.version, block, stretch.band)))
-    return Purchase(sums.settlement(timeline), wh)
+    return Purchase(sums.build(timeline), wh)
 
 
-def _steps(rating: Rating, stretch: Stretch, wh: int) -> list[tuple[int, int]]:
+def _steps(rating: Rating, stretch: TariffInterval, wh: int) -> list[tuple[int, int]]:
     """Climb the ladder by a purchase; return its part in each block."""
-    rung = Rung(stretch.block_period, stretch.ladder)
-    low = rating.used.get(rung, 0)
-    high = rating.used[rung] = low + wh
-    ends = (*limits(stretch.version, stretch.ladder, stretch.block_period, rating.terms.started), high)
+    rung = BlockUsageKey(stretch.block_period, stretch.schedule)
+    low = rating.block_usage.get(rung, 0)
+    high = rating.block_usage[rung] = low + wh
+    ends = (
+        *limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started),
+        high,
+    )
     parts: list[tuple[int, int]] = []
     for block, end in enumerate(ends):
         part = min(high, max(end, low)) - low

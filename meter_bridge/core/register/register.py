@@ -110,10 +110,10 @@ class RegisterReading:
     wh: int
     at: int
     step_wh: int = 1
-    witness: str | None = None
+    reset_marker: str | None = None
     modulus_wh: int | None = None
     """Where the register begins again at zero; None where it is not known to."""
-    boot: str | None = None
+    boot_id: str | None = None
     """Boot of the device, where it tells one."""
     ahead_ms: int = 0
     """How far event time was ahead of the wall clock at ``at``."""
@@ -135,8 +135,8 @@ def first(reading: RegisterReading) -> Register:
         reading.wh,
         reading.wh,
         reading.at,
-        reading.witness,
-        boot=reading.boot,
+        reading.reset_marker,
+        boot=reading.boot_id,
         since=reading.at,
         ahead_ms=reading.ahead_ms,
     )
@@ -169,7 +169,7 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance
     if late:
         reading = replace(reading, at=state.at, ahead_ms=min(reading.ahead_ms, state.ahead_ms))
     rise = _rise(state, reading, rating_w)
-    if reading.witness is not None and reading.witness == state.retired:
+    if reading.reset_marker is not None and reading.reset_marker == state.retired:
         return Advance(_doubted(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
     if _was_reset(state, reading):
         return _start_epoch(state, reading, rating_w)
@@ -190,8 +190,8 @@ def _seen(state: Register, reading: RegisterReading) -> Register:
         state,
         at=reading.at,
         doubt=None,
-        witness=reading.witness or state.witness,
-        boot=reading.boot or state.boot,
+        witness=reading.reset_marker or state.witness,
+        boot=reading.boot_id or state.boot,
         ahead_ms=reading.ahead_ms,
     )
 
@@ -233,7 +233,11 @@ def _stands_on_jump(state: Register, rise: int) -> bool:
 
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
     """Say whether the device itself tells that its register started anew."""
-    changed = reading.witness is not None and state.witness is not None and reading.witness != state.witness
+    changed = (
+        reading.reset_marker is not None
+        and state.witness is not None
+        and reading.reset_marker != state.witness
+    )
     return changed and reading.wh < state.watermark_wh
 
 
@@ -246,9 +250,9 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
         begin,
         reading.wh,
         reading.at,
-        reading.witness,
+        reading.reset_marker,
         retired=state.witness,
-        boot=reading.boot or state.boot,
+        boot=reading.boot_id or state.boot,
         since=reading.at,
         ahead_ms=reading.ahead_ms,
     )
@@ -258,17 +262,17 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
 def _fallen(state: Register, reading: RegisterReading) -> Register:
     """Doubt a fall; where it persists and the device restarted meanwhile, begin an epoch where it is now."""
     doubted = _doubted(state, reading, Cause.FELL)
-    restarted = None not in (state.boot, reading.boot) and reading.boot != state.boot
+    restarted = None not in (state.boot, reading.boot_id) and reading.boot_id != state.boot
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
-    witness = reading.witness or state.witness
+    witness = reading.reset_marker or state.witness
     return Register(
         state.epoch + 1,
         reading.wh,
         reading.wh,
         reading.at,
         witness,
-        boot=reading.boot,
+        boot=reading.boot_id,
         since=reading.at,
         ahead_ms=reading.ahead_ms,
     )
@@ -286,7 +290,7 @@ def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Registe
         _counted(before, reading.at - since),
         reading.wh,
         reading.at,
-        reading.witness,
+        reading.reset_marker,
         min(jumps, default=None),
         reading.modulus_wh,
         since,

@@ -14,7 +14,7 @@ CALM_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class ReverseEnergy:
     """A register of energy that flows back."""
 
     wh: int
@@ -25,13 +25,13 @@ class Returned:
     """When it last flowed; None once it is over."""
 
 
-def follow(state: Returned | None, wh: int, at: int) -> Returned:
+def update_reverse_energy(state: ReverseEnergy | None, wh: int, at: int) -> ReverseEnergy:
     """Take a reading; a register that fell has begun anew, which is no flow."""
     flowed_at = state.flowed_at if state is not None else None
     if flowed_at is not None and at - flowed_at >= CALM_MS:
         flowed_at = None
     if state is None or wh < state.wh:
-        return Returned(wh, wh, flowed_at)
+        return ReverseEnergy(wh, wh, flowed_at)
     if wh - state.mark_wh >= CREEP_WH:
-        return Returned(wh, wh, at)
+        return ReverseEnergy(wh, wh, at)
     return replace(state, wh=wh, flowed_at=flowed_at)

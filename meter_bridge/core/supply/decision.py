@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meter_bridge.core.ledger.credit import CreditPolicy
-from meter_bridge.core.supply.friendly_hours import FriendlyHours, Respite
+from meter_bridge.core.supply.friendly_hours import FriendlyHours, FriendlyPeriod
 from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.core.supply.protection import Protections, Rule, Trip
 
@@ -108,7 +108,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class SupplyInputs:
     """What the decision looks at."""
 
     present: SupplyState
@@ -123,9 +123,9 @@ class Situation:
     """The load limit of a supply without credit has tripped."""
     power_trip: Trip | None = None
     """The limit that the supply always has was exceeded."""
-    respite: Respite | None = None
+    friendly_period: FriendlyPeriod | None = None
     """Friendly hours or their grace, where either is on."""
-    worn_until: int | None = None
+    switching_blocked_until: int | None = None
     """Until when a cut waits to spare the contactor."""
     clock_sure: bool = True
     confirmed: bool = False
@@ -144,7 +144,7 @@ class Decision:
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
 
 
-def decide(policy: Policy, now: Situation) -> Decision:
+def decide(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the state the supply is to have."""
     if policy.never_cut:
         return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
@@ -160,7 +160,7 @@ def _exceeded(trip: Trip) -> Decision:
     return Decision(state, Reason.LOAD_LIMIT_EXCEEDED)
 
 
-def _decide(policy: Policy, now: Situation) -> Decision:
+def _decide(policy: Policy, now: SupplyInputs) -> Decision:
     """Return what credit, holds and protections ask for."""
     if now.hold is HoldPosition.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
@@ -177,22 +177,22 @@ def _decide(policy: Policy, now: Situation) -> Decision:
     return _restore(policy, now)
 
 
-def _exhausted(policy: Policy, now: Situation) -> Decision:
+def _exhausted(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
     if now.present is SupplyState.CONNECTED:
         if not now.clock_sure:
             return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
-        if now.respite is not None:
-            reason = Reason.FRIENDLY_GRACE if now.respite.grace else Reason.FRIENDLY_HOURS
-            return Decision(SupplyState.CONNECTED, reason, now.respite.until)
+        if now.friendly_period is not None:
+            reason = Reason.FRIENDLY_GRACE if now.friendly_period.grace else Reason.FRIENDLY_HOURS
+            return Decision(SupplyState.CONNECTED, reason, now.friendly_period.until)
     if policy.load_limit is not None:
         return _limited(policy, now)
-    if now.present is SupplyState.CONNECTED and now.worn_until is not None:
-        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, now.worn_until)
+    if now.present is SupplyState.CONNECTED and now.switching_blocked_until is not None:
+        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, now.switching_blocked_until)
     return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
 
 
-def _limited(policy: Policy, now: Situation) -> Decision:
+def _limited(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the decision without credit where the policy limits instead of cutting.
 
     One that exceeded its limit too often waits for the customer, who is to switch something off first.
@@ -204,7 +204,7 @@ def _limited(policy: Policy, now: Situation) -> Decision:
     return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)
 
 
-def _restore(policy: Policy, now: Situation) -> Decision:
+def _restore(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the decision for a supply that is off and has credit."""
     enough = restorable(policy, now.headroom, now.available)
     if now.present is SupplyState.DISCONNECTED and now.ran_out and not enough:
@@ -214,18 +214,18 @@ def _restore(policy: Policy, now: Situation) -> Decision:
     return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
 
 
-def _waits_for_customer(policy: Policy, now: Situation) -> bool:
+def _waits_for_customer(policy: Policy, now: SupplyInputs) -> bool:
     """Say whether a supply that may be connected waits until its customer says so."""
     return policy.restore is RestoreMode.ARMED and not now.confirmed
 
 
-def ran_out(policy: Policy, now: Situation, decision: Decision) -> bool:
+def ran_out(policy: Policy, now: SupplyInputs, decision: Decision) -> bool:
     """Say whether, after a decision, credit has run out and the supply has been off since."""
     off = decision.state is not SupplyState.CONNECTED
     return off and (now.ran_out or (now.headroom <= 0 and policy.load_limit is None))
 
 
-def credit_switches(now: Situation, decision: Decision) -> bool:
+def credit_switches(now: SupplyInputs, decision: Decision) -> bool:
     """Say whether a decision switches the contactor for want of credit, or because there is credit again."""
     if now.present is SupplyState.CONNECTED:
         return decision.reason is Reason.CREDIT_EXHAUSTED

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from meter_bridge.core.calendar import DAY_MS, local_day
-from meter_bridge.core.tariff.bands import HOLIDAY, Band, BandCalendar, Span, Window
+from meter_bridge.core.tariff.bands import HOLIDAY, Band, BandCalendar, BandSpan, Window
 
 LONGEST_GRACE_MS: Final = DAY_MS
 _FRIENDLY: Final = "friendly"
@@ -23,7 +23,7 @@ _LOOK_AHEAD_MS: Final = 35 * DAY_MS
 """How far the next friendly hours are looked for."""
 
 
-class Respite(NamedTuple):
+class FriendlyPeriod(NamedTuple):
     """Until when used-up credit does not cut; ``grace`` once the friendly hours themselves are over."""
 
     until: int
@@ -43,7 +43,7 @@ class FriendlyHours:
     """How long after their end a cut still waits."""
 
 
-def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
+def friendly_period(hours: FriendlyHours, at: int, time_zone: str) -> FriendlyPeriod | None:
     """Return until when used-up credit does not cut at an instant, or None where it cuts at once."""
     calendars = _calendars(hours, time_zone)
     friendly = _friendly_until(calendars, at) is not None
@@ -58,7 +58,7 @@ def respite(hours: FriendlyHours, at: int, time_zone: str) -> Respite | None:
         if later is None or later <= end:
             break
         end = later
-    return Respite(end + hours.grace_ms, grace=not friendly)
+    return FriendlyPeriod(end + hours.grace_ms, grace=not friendly)
 
 
 def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, int] | None:
@@ -91,12 +91,12 @@ def _began(calendars: tuple[BandCalendar, ...], at: int) -> int:
     return began
 
 
-def longest_respite(hours: FriendlyHours, start: int, end: int, time_zone: str) -> int | None:
+def longest_friendly_period(hours: FriendlyHours, start: int, end: int, time_zone: str) -> int | None:
     """Return the longest time that used-up credit does not cut, begun in [start, end); None if endless."""
     calendars = _calendars(hours, time_zone)
     longest, at = 0, start
     while calendars and at < end:
-        spared = respite(hours, at, time_zone)
+        spared = friendly_period(hours, at, time_zone)
         until = min(calendar.at(at).end for calendar in calendars) if spared is None else spared.until
         longest = longest if spared is None else max(longest, until - at)
         at = until
@@ -136,7 +136,7 @@ def _newest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> i
     return max(past, default=None)
 
 
-def _spans_before(calendars: tuple[BandCalendar, ...], at: int) -> Iterator[Span]:
+def _spans_before(calendars: tuple[BandCalendar, ...], at: int) -> Iterator[BandSpan]:
     """Yield the spans of an instant's local day and of the two before."""
     for calendar in calendars:
         day = local_day(at, calendar.zone)

@@ -48,7 +48,7 @@ class WithoutBridge(StrEnum):
     """It opens by itself at a register value."""
 
 
-class Held(StrEnum):
+class SlotState(StrEnum):
     """What a device said of the place in which the bridge keeps its value."""
 
     UNKNOWN = "unknown"
@@ -126,7 +126,7 @@ class CutOff:
 
     wanted_wh: int | None = None
     """None: nothing is to be there."""
-    held: Held = Held.UNKNOWN
+    held: SlotState = SlotState.UNKNOWN
     held_wh: int | None = None
     held_at: int = 0
     written_at: int = 0
@@ -143,13 +143,13 @@ class CutOff:
 def settled(cut_off: CutOff) -> bool:
     """Say whether the device confirmed what it is to hold."""
     if cut_off.wanted_wh is None:
-        return cut_off.held in (Held.ABSENT, Held.FOREIGN, Held.UNABLE)
-    return cut_off.held is Held.ARMED and cut_off.held_wh == cut_off.wanted_wh
+        return cut_off.held in (SlotState.ABSENT, SlotState.FOREIGN, SlotState.UNABLE)
+    return cut_off.held is SlotState.ARMED and cut_off.held_wh == cut_off.wanted_wh
 
 
 def in_force_wh(cut_off: CutOff) -> int | None:
     """Return the value at which the device cuts, as it said itself; None where it cuts at none."""
-    return cut_off.held_wh if cut_off.held is Held.ARMED else None
+    return cut_off.held_wh if cut_off.held is SlotState.ARMED else None
 
 
 def sure_wh(cut_off: CutOff) -> int | None:
@@ -184,8 +184,8 @@ def next_step(cut_off: CutOff, at: int) -> Step | None:
     """Return what is to be sent now; nothing is written before the device just said what is there."""
     if at < cut_off.due_at:
         return None
-    fresh = cut_off.held is not Held.UNKNOWN and at - cut_off.held_at <= FRESH_MS
-    if settled(cut_off) or not fresh or cut_off.held in (Held.FOREIGN, Held.UNABLE):
+    fresh = cut_off.held is not SlotState.UNKNOWN and at - cut_off.held_at <= FRESH_MS
+    if settled(cut_off) or not fresh or cut_off.held in (SlotState.FOREIGN, SlotState.UNABLE):
         return Step.ASK
     return Step.WITHDRAW if cut_off.wanted_wh is None else Step.WRITE
 
@@ -208,12 +208,12 @@ def _value(cut_off: CutOff) -> int:
     return ENDLESS if cut_off.wanted_wh is None else cut_off.wanted_wh
 
 
-def observe(cut_off: CutOff, held: Held, held_wh: int | None, at: int) -> CutOff:
+def observe(cut_off: CutOff, held: SlotState, held_wh: int | None, at: int) -> CutOff:
     """Return the cut-off after the device said what it holds, asked or not."""
     seen = replace(cut_off, held=held, held_wh=held_wh, held_at=at)
     if settled(seen):
         return replace(seen, attempts=0, due_at=at + VERIFY_MS, sent_wh=0)
-    if held in (Held.FOREIGN, Held.UNABLE):
+    if held in (SlotState.FOREIGN, SlotState.UNABLE):
         return replace(seen, due_at=at + LONGEST_RETRY_MS)
     if cut_off.attempts and not cut_off.asking:
         return seen  # in the middle of a write, whose further answers are on their way

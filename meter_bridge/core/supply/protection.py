@@ -73,7 +73,7 @@ class Protections:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class ProtectionTimer:
     """State of one guard; instants in milliseconds UTC."""
 
     bad_since: int | None = None
@@ -93,48 +93,48 @@ class Guard:
         return Trip.LOCKED if self.locked else Trip.RESETTING
 
 
-REST: Final = Guard()
+IDLE: Final = ProtectionTimer()
 
 
-def observe(guard: Guard, rule: Rule, at: int, *, bad: bool) -> Guard:
+def observe(timer: ProtectionTimer, rule: Rule, at: int, *, bad: bool) -> ProtectionTimer:
     """Return the guard after a value was seen."""
-    if guard.tripped_at is None:
-        since = guard.bad_since if guard.bad_since is not None else at
-        guard = replace(guard, bad_since=since if bad else None)
+    if timer.tripped_at is None:
+        since = timer.bad_since if timer.bad_since is not None else at
+        timer = replace(timer, bad_since=since if bad else None)
     else:
-        since = guard.calm_since if guard.calm_since is not None else at
-        guard = replace(guard, calm_since=None if bad else since)
-    return tick(guard, rule, at)
+        since = timer.calm_since if timer.calm_since is not None else at
+        timer = replace(timer, calm_since=None if bad else since)
+    return advance(timer, rule, at)
 
 
-def tick(guard: Guard, rule: Rule, at: int) -> Guard:
+def advance(timer: ProtectionTimer, rule: Rule, at: int) -> ProtectionTimer:
     """Return the guard as time alone leaves it: tripped, reset, or as it was."""
-    due = wake_at(guard, rule)
+    due = wake_at(timer, rule)
     if due is None or due > at:
-        return guard
-    resets = tuple(reset for reset in guard.resets if at - reset < HOUR_MS)
-    if guard.tripped_at is None:
+        return timer
+    resets = tuple(reset for reset in timer.resets if at - reset < HOUR_MS)
+    if timer.tripped_at is None:
         locked = rule.reset_after_ms is None or len(resets) >= rule.resets_per_hour
-        return Guard(tripped_at=at, calm_since=at, locked=locked, resets=resets)
-    return Guard(resets=(*resets, at))
+        return ProtectionTimer(tripped_at=at, calm_since=at, locked=locked, resets=resets)
+    return ProtectionTimer(resets=(*resets, at))
 
 
-def wake_at(guard: Guard, rule: Rule) -> int | None:
+def wake_at(timer: ProtectionTimer, rule: Rule) -> int | None:
     """Return when time alone changes the guard, or None if it does not."""
-    if guard.tripped_at is None:
-        return None if guard.bad_since is None else guard.bad_since + rule.delay_ms
-    if guard.locked or guard.calm_since is None or rule.reset_after_ms is None:
+    if timer.tripped_at is None:
+        return None if timer.bad_since is None else timer.bad_since + rule.delay_ms
+    if timer.locked or timer.calm_since is None or rule.reset_after_ms is None:
         return None
-    return guard.calm_since + rule.reset_after_ms
+    return timer.calm_since + rule.reset_after_ms
 
 
-def resumed(guard: Guard, at: int) -> Guard:
+def restored(timer: ProtectionTimer, at: int) -> ProtectionTimer:
     """Return the guard after a time in which nothing was watched: a trip stands, its time begins anew."""
-    if guard.tripped_at is None:
-        return replace(guard, bad_since=None)
-    return replace(guard, calm_since=None if guard.calm_since is None else at)
+    if timer.tripped_at is None:
+        return replace(timer, bad_since=None)
+    return replace(timer, calm_since=None if timer.calm_since is None else at)
 
 
-def forgotten(guard: Guard, at: int) -> Guard:
+def without_old_resets(timer: ProtectionTimer, at: int) -> ProtectionTimer:
     """Return the guard without resets that count no more."""
-    return replace(guard, resets=tuple(reset for reset in guard.resets if at - reset < HOUR_MS))
+    return replace(timer, resets=tuple(reset for reset in timer.resets if at - reset < HOUR_MS))

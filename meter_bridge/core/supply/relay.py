@@ -95,10 +95,10 @@ def restarted(relay: Relay) -> Relay:
     chosen = relay.requested is Position.CLOSED and relay.reported is Position.OPEN
     if relay.requested is None or (chosen and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)):
         return relay
-    return demanded(relay)
+    return reasserted(relay)
 
 
-def demanded(relay: Relay) -> Relay:
+def reasserted(relay: Relay) -> Relay:
     """Return the relay with what it was told still to be obeyed, though it may have obeyed once."""
     return replace(relay, proof=Proof.PENDING, attempts=0, sent_at=0)
 

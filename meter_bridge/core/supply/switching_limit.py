@@ -12,7 +12,7 @@ MOST_SWITCHINGS: Final = 200
 """Most switchings a day that a policy may name; also how many are remembered."""
 
 
-def worn_until(switchings: tuple[int, ...], most: int | None, at: int) -> int | None:
+def switching_blocked_until(switchings: tuple[int, ...], most: int | None, at: int) -> int | None:
     """Return until when a cut has to wait because credit switched ``most`` times within a day, or None."""
     recent = _recent(switchings, at)
     if most is None or len(recent) < most:
@@ -20,7 +20,7 @@ def worn_until(switchings: tuple[int, ...], most: int | None, at: int) -> int | 
     return recent[len(recent) - most] + DAY_MS
 
 
-def switched(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
+def add_switching(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
     """Return the switchings of the last day with one more."""
     return (*_recent(switchings, at), at)[-MOST_SWITCHINGS:]
 

@@ -78,7 +78,7 @@ class Season:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class BandSpan:
     """An interval in which one band holds; instants in milliseconds UTC."""
 
     start: int
@@ -117,7 +117,7 @@ class BandCalendar:
         return frozenset(self.holidays)
 
     @cached_property
-    def _spans(self) -> dict[date, tuple[Span, ...]]:
+    def _spans(self) -> dict[date, tuple[BandSpan, ...]]:
         return {}
 
     @cached_property
@@ -135,7 +135,7 @@ class BandCalendar:
             return found
         return next((season.name for season in self.seasons if season.rest), "")
 
-    def spans(self, day: date) -> tuple[Span, ...]:
+    def spans(self, day: date) -> tuple[BandSpan, ...]:
         """Return the bands of a local day in order, as instants, without gaps, also where clocks change."""
         found = self._spans.get(day)
         if found is None:
@@ -144,7 +144,7 @@ class BandCalendar:
             found = self._spans[day] = self._make_spans(day)
         return found
 
-    def at(self, instant: int) -> Span:
+    def at(self, instant: int) -> BandSpan:
         """Return the band that holds at an instant, with its bounds within the local day."""
         return next(span for span in self.spans(local_day(instant, self.zone)) if instant < span.end)
 
@@ -164,7 +164,7 @@ class BandCalendar:
     def _kind(self, day: date) -> _Kind:
         return _Kind(self.season(day), self.day_type(day))
 
-    def _make_spans(self, day: date) -> tuple[Span, ...]:
+    def _make_spans(self, day: date) -> tuple[BandSpan, ...]:
         start, end = day_start(day, self.zone), day_end(day, self.zone)
         runs = self.runs(day)
         if end - start == DAY_MS and local_time(start, self.zone).hour == 0:
@@ -172,7 +172,7 @@ class BandCalendar:
         else:
             starts = _scan_day(runs, start, end, self.zone)
         ends = [at for at, _ in starts[1:]] + [end]
-        return tuple(Span(at, until, name) for (at, name), until in zip(starts, ends, strict=True))
+        return tuple(BandSpan(at, until, name) for (at, name), until in zip(starts, ends, strict=True))
 
 
 def _scan_day(

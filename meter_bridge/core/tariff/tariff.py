@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, Span, check_bands
+from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, BandSpan, check_bands
 from meter_bridge.core.tariff.load_profile import LoadProfile
 from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, bounds
 
@@ -76,7 +76,7 @@ class DemandOf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class BlockSchedule:
     """Blocks over one or more bands: energy of these bands climbs them together."""
 
     bands: tuple[str, ...]
@@ -150,7 +150,7 @@ class TariffVersion:
     valid_from: int
     currency: str
     calendar: BandCalendar
-    ladders: tuple[Ladder, ...]
+    ladders: tuple[BlockSchedule, ...]
     meaning: BlockBandMeaning = BlockBandMeaning.POOLED_CHRONOLOGICAL
     basis: BlockBasis = BlockBasis.CONSUMPTION_TIME
     block_period: PeriodRule = field(default_factory=PeriodRule)
@@ -207,7 +207,7 @@ class TariffVersion:
             for column, band in enumerate(ladder.bands)
         }
 
-    def ladder_of(self, band: str) -> int:
+    def schedule_of(self, band: str) -> int:
         """Return the position of the ladder that a band climbs."""
         return self._places[band][0]
 
@@ -253,14 +253,14 @@ def _terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TariffInterval:
     """An interval in which one band of one version holds and no period ends."""
 
     start: int
     end: int
     version: TariffVersion
     band: str
-    ladder: int
+    schedule: int
     period: str
     """Billing period."""
     block_period: str
@@ -268,9 +268,9 @@ class Stretch:
     """Some line of its billing period is a value to date."""
 
     @property
-    def steps(self) -> Ladder:
+    def block_schedule(self) -> BlockSchedule:
         """Return the ladder that energy climbs in it."""
-        return self.version.ladders[self.ladder]
+        return self.version.ladders[self.schedule]
 
 
 @dataclass(frozen=True)
@@ -312,25 +312,25 @@ class Timeline:
             for version, until in zip(self.versions, ends, strict=True)
         )
 
-    def stretch(self, at: int) -> Stretch:
+    def interval_at(self, at: int) -> TariffInterval:
         """Return the stretch around an instant; the newest is remembered, since readings come in order."""
         newest = self._newest
         if newest and newest[0].start <= at < newest[0].end:
             return newest[0]
-        newest[:] = [self._stretch(at)]
+        newest[:] = [self._interval_at(at)]
         return newest[0]
 
-    def _stretch(self, at: int) -> Stretch:
+    def _interval_at(self, at: int) -> TariffInterval:
         version = self.at(at)
         span = version.calendar.at(at)
         day = local_day(at, version.zone)
         period = version.billing_period.text(day)
-        return Stretch(
+        return TariffInterval(
             max(span.start, version.valid_from),
             min(span.end, self.next_start(at) or span.end),
             version,
             span.band,
-            version.ladder_of(span.band),
+            version.schedule_of(span.band),
             period,
             version.block_period.text(day),
             self.derives(period),
@@ -356,7 +356,7 @@ class Timeline:
         return {}
 
     @cached_property
-    def _newest(self) -> list[Stretch]:
+    def _newest(self) -> list[TariffInterval]:
         return []
 
     @cached_property
@@ -391,7 +391,9 @@ def share(rule: PeriodRule, day: date, started: date | None, ended: date | None 
     return (stop - first).days, (end - start).days
 
 
-def limits(version: TariffVersion, ladder: int, block_period: str, started: date | None) -> tuple[int, ...]:
+def limits_in_period(
+    version: TariffVersion, ladder: int, block_period: str, started: date | None
+) -> tuple[int, ...]:
     """Return the limits of a ladder in a block period, in proportion where the supply began within it."""
     full = version.ladders[ladder].limits
     if not full or not version.prorate or started is None:
@@ -401,12 +403,12 @@ def limits(version: TariffVersion, ladder: int, block_period: str, started: date
     return full if days in (0, total) else tuple(limit * days // total for limit in full)
 
 
-def day_spans(version: TariffVersion, day: date) -> tuple[Span, ...]:
+def day_spans(version: TariffVersion, day: date) -> tuple[BandSpan, ...]:
     """Return the bands of a local day in order, without gaps, by the wall clock also across DST changes."""
     return version.calendar.spans(day)
 
 
-def span_at(version: TariffVersion, at: int) -> Span:
+def span_at(version: TariffVersion, at: int) -> BandSpan:
     """Return the band in force at an instant, within its local day."""
     return version.calendar.at(at)
 
@@ -428,14 +430,14 @@ def check_tariff(version: TariffVersion) -> None:
         check_bands(version.calendar)
     except BandError as error:
         raise TariffError(str(error)) from error
-    _check_ladders(version)
+    _check_schedules(version)
     _check_meaning(version)
     _check_periods(version)
     _check_charges(version)
     _check_taxes(version)
 
 
-def _check_ladders(version: TariffVersion) -> None:
+def _check_schedules(version: TariffVersion) -> None:
     """Check that every band climbs one ladder and every block prices every band."""
     named = [band for ladder in version.ladders for band in ladder.bands]
     for band in version.bands:
@@ -448,23 +450,23 @@ def _check_ladders(version: TariffVersion) -> None:
         msg = f"prices are given for {unknown[0]!r}, which is no band; name one of the bands"
         raise TariffError(msg)
     for ladder in version.ladders:
-        _check_ladder(ladder)
+        _check_schedule(ladder)
 
 
-def _check_ladder(ladder: Ladder) -> None:
+def _check_schedule(schedule: BlockSchedule) -> None:
     """Check that block limits rise and that every block prices every band."""
-    rising = [0, *ladder.limits]
-    if any(low >= high for low, high in zip(rising, ladder.limits, strict=False)):
-        given = ", ".join(format_kwh(limit) for limit in ladder.limits)
+    rising = [0, *schedule.limits]
+    if any(low >= high for low, high in zip(rising, schedule.limits, strict=False)):
+        given = ", ".join(format_kwh(limit) for limit in schedule.limits)
         msg = f"block limits must rise, each above the one before: {given}"
         raise TariffError(msg)
-    if ladder.blocks != len(ladder.limits) + 1:
+    if schedule.blocks != len(schedule.limits) + 1:
         msg = (
-            f"{len(ladder.limits)} block limits make {len(ladder.limits) + 1} blocks,"
-            f" but {ladder.blocks} prices are given; give one price for each block"
+            f"{len(schedule.limits)} block limits make {len(schedule.limits) + 1} blocks,"
+            f" but {schedule.blocks} prices are given; give one price for each block"
         )
         raise TariffError(msg)
-    if any(len(row) != len(ladder.bands) or min(row, default=0) < 0 for row in ladder.prices):
+    if any(len(row) != len(schedule.bands) or min(row, default=0) < 0 for row in schedule.prices):
         msg = "every block needs one price for each band, none of them negative"
         raise TariffError(msg)
 

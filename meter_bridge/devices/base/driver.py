@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from meter_bridge.core.supply.local_cutoff import Held
+from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.protocol.messages import RelayPosition
 
 
@@ -46,7 +46,7 @@ class Report:
     """Cumulative imported energy, floored to Wh."""
     register_step_wh: int = 1
     """Resolution of the register at this magnitude (float32 steps, two-decimal kWh), in Wh, at least 1."""
-    witness: str | None = None
+    reset_marker: str | None = None
     """Changes when the device itself says that its register was reset (Tasmota ``TotalStartTime``)."""
     power_mw: int | None = None
     voltage_mv: int | None = None
@@ -61,7 +61,7 @@ class Report:
 
     ``online`` from a retained last will is what the broker knows now all the same.
     """
-    boot: str | None = None
+    boot_id: str | None = None
     """Identity of the device's present boot, where it tells one; a change means lost power or a restart."""
     register_modulus_wh: int | None = None
     """Where the register begins again at zero, if the family knows."""
@@ -105,13 +105,13 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCutOff:
+class ReportedCutOff:
     """What a device says of the slot in which the bridge may keep a local cut-off."""
 
     address: str
     """The address of the register that it watches."""
     slot: int
-    held: Held
+    held: SlotState
     limit_wh: int | None = None
     relay_address: str | None = None
     """The relay that it opens."""
@@ -126,7 +126,7 @@ class Publish:
     qos: int = 1
 
 
-type Item = Report | Discovered | Removed | Rejected | HeldCutOff | Publish
+type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
 """A driver may answer a message with requests of its own (``Publish``), such as asking for a full status."""
 
 

@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 import yaml
 
-from meter_bridge.config.settings import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
@@ -127,7 +127,7 @@ async def run_from_args(
         await fleet.stop()
         return _failed(
             f"no broker at {arguments.url}: start one, or name it with --url;"
-            f" 'meter-bridge run' brings one along at {BROUGHT_ALONG}"
+            f" 'meter-bridge run' starts one at {BROUGHT_ALONG}"
         )
     number = "1 simulated meter" if len(meters) == 1 else f"{len(meters)} simulated meters"
     sys.stdout.write(f"{number} at {arguments.url}; end with Ctrl+C\n")

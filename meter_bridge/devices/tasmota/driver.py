@@ -8,7 +8,7 @@ reset.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from meter_bridge.core.supply.local_cutoff import Held
+from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.base.addresses import parse_address
 from meter_bridge.devices.base.decoding import (
     REFUSALS,
@@ -21,11 +21,11 @@ from meter_bridge.devices.base.driver import (
     Capabilities,
     Discovered,
     Family,
-    HeldCutOff,
     Item,
     Publish,
     Removed,
     Report,
+    ReportedCutOff,
 )
 from meter_bridge.devices.base.quantities import UnreadableError
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
@@ -317,14 +317,14 @@ def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: b
         yield Report(device.address(channel), relay=position, online=online, stale=retained)
 
 
-def _held(device: TasmotaDevice, slot: int, told: RuleSet) -> HeldCutOff:
+def _held(device: TasmotaDevice, slot: int, told: RuleSet) -> ReportedCutOff:
     """Return what a rule set is to the bridge."""
     address = device.address("1")
     if device.one_total is False:
-        return HeldCutOff(address, slot, Held.UNABLE)
+        return ReportedCutOff(address, slot, SlotState.UNABLE)
     found = read_rule_set(slot, told, device.on_word)
     relay = None if found.relay is None else device.address(str(found.relay))
-    return HeldCutOff(address, slot, found.held, found.limit_wh, relay)
+    return ReportedCutOff(address, slot, found.held, found.limit_wh, relay)
 
 
 def _restarted(device: TasmotaDevice, state: State) -> Sequence[Publish]:
@@ -336,7 +336,7 @@ def _restarted(device: TasmotaDevice, state: State) -> Sequence[Publish]:
 def _boots(device: TasmotaDevice, parameters: Parameters | None) -> Iterator[Report]:
     if parameters is not None and parameters.boots is not None:
         for address in _in_use(device):
-            yield Report(address, boot=str(parameters.boots))
+            yield Report(address, boot_id=str(parameters.boots))
 
 
 def _discovered(device: TasmotaDevice) -> Sequence[Discovered]:

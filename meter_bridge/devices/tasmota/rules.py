@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import re
 from typing import Final
 
-from meter_bridge.core.supply.local_cutoff import Held
+from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.tasmota.payloads import RuleSet
 
 WH_PER_KWH: Final = 1000
@@ -24,7 +24,7 @@ _OURS: Final = re.compile(
 class FoundRule:
     """What a rule set is to the bridge."""
 
-    held: Held
+    held: SlotState
     limit_wh: int | None = None
     relay: int | None = None
 
@@ -39,12 +39,14 @@ def read_rule_set(slot: int, told: RuleSet, on_word: str) -> FoundRule:
     """Return what a rule set holds: nothing, a cut-off of the bridge, or somebody else's rules."""
     text = told.rules.strip()
     if not text:
-        return FoundRule(Held.ABSENT)
+        return FoundRule(SlotState.ABSENT)
     ours = _OURS.fullmatch(text)
     if ours is None or ours[3] != ours[4] or int(ours[5]) != slot:
-        return FoundRule(Held.FOREIGN)
+        return FoundRule(SlotState.FOREIGN)
     on = {on_word, "ON"}
     armed = told.state in on and told.once in on
     return FoundRule(
-        Held.ARMED if armed else Held.UNARMED, int(ours[1]) * WH_PER_KWH + int(ours[2]), int(ours[3])
+        SlotState.ARMED if armed else SlotState.UNARMED,
+        int(ours[1]) * WH_PER_KWH + int(ours[2]),
+        int(ours[3]),
     )

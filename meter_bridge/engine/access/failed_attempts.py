@@ -11,10 +11,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import select
 
-from meter_bridge.engine.access.lockout_rules import Guard, Tries
+from meter_bridge.engine.access.lockout_rules import Attempts, Lockout
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
@@ -22,12 +21,12 @@ EVERYBODY: Final = "everybody"
 type Everybody = list[tuple[int, int]]
 
 
-class GuessBook:
+class FailedAttempts:
     """Stores what guards count, and takes it up again at a start."""
 
-    def __init__(self, engine: Engine, key: SecretKey, guards: Mapping[str, Guard]) -> None:
+    def __init__(self, session: Session, key: SecretKey, guards: Mapping[str, Lockout]) -> None:
         """Recall what was counted before; ``guards`` are named, each name once in an installation."""
-        self._engine = engine
+        self._session = session
         self._key = key
         self._guards = guards
         self._recall()
@@ -37,9 +36,9 @@ class GuessBook:
         return self._key.digest("wrong secrets of", name).hex()[:32]
 
     def _recall(self) -> None:
-        table, now = tables.wrong_secret, self._engine.clock.now()
+        table, now = tables.wrong_secret, self._session.clock.now()
         query = select(table.c.id, table.c.document).where(table.c.expires_at > now)
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             rows = connection.execute(query.order_by(table.c.expires_at)).all()
         for row_id, document in rows:
             name, _, who = row_id.partition(" ")
@@ -47,30 +46,30 @@ class GuessBook:
             if guard is not None and who == EVERYBODY:
                 guard.recall_everybody(msgspec.json.decode(document, type=Everybody))
             elif guard is not None:
-                guard.recall(who, msgspec.json.decode(document, type=Tries))
+                guard.recall(who, msgspec.json.decode(document, type=Attempts))
 
-    async def look(self, of: Iterable[tuple[str, str]]) -> None:
+    async def refresh(self, of: Iterable[tuple[str, str]]) -> None:
         """Take up what bridges of other shards have counted of some persons and places."""
-        if self._engine.shard.whole:
+        if self._session.shard.whole:
             return
         named = {f"{name} {who}": (self._guards[name], who) for name, who in of}
         for row_id, document in await asyncio.to_thread(self._rows, tuple(named)):
             guard, who = named[row_id]
-            guard.heed(who, msgspec.json.decode(document, type=Tries))
+            guard.heed(who, msgspec.json.decode(document, type=Attempts))
 
     def _rows(self, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Return what is stored under some ids."""
         table = tables.wrong_secret
         query = select(table.c.id, table.c.document).where(table.c.id.in_(ids))
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             return connection.execute(query).tuples().all()
 
-    async def keep(self, changed: Iterable[tuple[str, str]]) -> None:
+    async def save(self, changed: Iterable[tuple[str, str]]) -> None:
         """Store what guards, by name, count of some persons and places; nothing where nothing can be."""
-        engine = self._engine
-        if engine.broken is not None or not engine.running.is_set():
+        session = self._session
+        if not session.can_change:
             return
-        unit, names = Transaction(engine.clock.now()), set[str]()
+        unit, names = Transaction(session.clock.now()), set[str]()
         for name, who in changed:
             guard = self._guards[name]
             tries = guard.tries(who)
@@ -79,10 +78,12 @@ class GuessBook:
         for name in sorted(names):
             guard = self._guards[name]
             _add(unit, f"{name} {EVERYBODY}", guard.everybody(), unit.at + guard.limits.lock_ms)
-        unit.work.add(ops.EXPIRE_WRONG_SECRETS, {"before": unit.at})
-        await committed(engine, unit)
+        unit.changeset.add(ops.EXPIRE_WRONG_SECRETS, {"before": unit.at})
+        await session.commit(unit)
 
 
-def _add(unit: Transaction, row_id: str, counted: Tries | Everybody, expires_at: int) -> None:
+def _add(unit: Transaction, row_id: str, counted: Attempts | Everybody, expires_at: int) -> None:
     document = msgspec.json.encode(counted).decode()
-    unit.work.add(ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at})
+    unit.changeset.add(
+        ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at}
+    )

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class KeyedLock:
     """Lets one at a time go on under each name; keeps only the names under which somebody is or waits."""
 
     def __init__(self) -> None:

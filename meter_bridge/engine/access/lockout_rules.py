@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LockoutLimits:
     """How much is borne; weights add up within a window."""
 
     each: int = 5 * WRONG
@@ -44,7 +44,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Tries:
+class Attempts:
     """What one person or place tried."""
 
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -53,19 +53,19 @@ class Tries:
     turned_away: int = 0
     """Tries while locked."""
 
-    def expires_at(self, limits: Limits) -> int:
+    def expires_at(self, limits: LockoutLimits) -> int:
         """Return from when on nothing of it matters."""
         newest = max((at for at, _ in self.marks.values()), default=-limits.window_ms)
         return max(newest + limits.window_ms, self.locked_until)
 
 
-class Guard:
+class Lockout:
     """Counts wrong secrets by who tried them, within bounded memory."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: LockoutLimits | None = None) -> None:
         """Start with nobody known."""
-        self.limits = limits or Limits()
-        self._tries: OrderedDict[str, Tries] = OrderedDict()
+        self.limits = limits or LockoutLimits()
+        self._tries: OrderedDict[str, Attempts] = OrderedDict()
         self._all: deque[tuple[int, int]] = deque()
         self._weight = 0
 
@@ -103,19 +103,19 @@ class Guard:
             weight += self._all.pop()[1]
         self._all.append((at, weight))
 
-    def tries(self, who: str) -> Tries:
+    def tries(self, who: str) -> Attempts:
         """Return what somebody tried, to be stored."""
-        return self._tries.get(who) or Tries()
+        return self._tries.get(who) or Attempts()
 
     def everybody(self) -> list[tuple[int, int]]:
         """Return instants and weights over everybody, to be stored."""
         return list(self._all)
 
-    def recall(self, who: str, tries: Tries) -> None:
+    def recall(self, who: str, tries: Attempts) -> None:
         """Take up what somebody had tried before a restart."""
         self._tries[who] = tries
 
-    def heed(self, who: str, tries: Tries) -> None:
+    def heed(self, who: str, tries: Attempts) -> None:
         """Add what was counted of somebody elsewhere to what is known here."""
         mine = self._of(who)
         mine.marks = tries.marks | mine.marks
@@ -146,9 +146,9 @@ class Guard:
         tries.marks = {}
         return True
 
-    def _of(self, who: str) -> Tries:
+    def _of(self, who: str) -> Attempts:
         """Return what somebody tried, as the newest of all."""
-        tries = self._tries.setdefault(who, Tries())
+        tries = self._tries.setdefault(who, Attempts())
         self._tries.move_to_end(who)
         if len(self._tries) > MOST_REMEMBERED:
             self._tries.popitem(last=False)

@@ -17,10 +17,8 @@ from meter_bridge.engine.access.tokens import (
     load_tokens,
     new_secret,
 )
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.holds import unit_of
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     ErrorCode,
@@ -31,12 +29,12 @@ from meter_bridge.storage import changeset as ops, tables
 DAY_MS: Final = 86_400_000
 
 
-class TokenBook:
+class TokenService:
     """Keeps the tokens of an engine's installation."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, session: Session) -> None:
         """Load the tokens."""
-        self.engine = engine
+        self.engine = session
         self._tokens = self._read_tokens()
 
     async def create(
@@ -51,13 +49,13 @@ class TokenBook:
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
         await asyncio.to_thread(self._check_reach, sites, accounts)
-        unit = unit_of(self.engine, actor)
+        unit = self.engine.begin(actor)
         token_id, secret = new_secret()
         expires = None if days is None else unit.at + days * DAY_MS
         stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({token_id: stored}))
-        await committed(self.engine, unit)
+        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after_commit(lambda: self._tokens.update({token_id: stored}))
+        await self.engine.commit(unit)
         return compose(token_id, secret)
 
     def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
@@ -80,13 +78,13 @@ class TokenBook:
                     remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
                 )
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Learn of tokens that another worker made or revoked, and end what revoked ones listen to."""
         found = await asyncio.to_thread(self._read_tokens)
         changed = [token_id for token_id, stored in self._tokens.items() if found.get(token_id) != stored]
         self._tokens.update(found)
         for token_id in changed:
-            self.engine.feed.cut_off(token_id)
+            self.engine.feed.end_for_token(token_id)
 
     def _read_tokens(self) -> dict[str, StoredToken]:
         with self.engine.reader.connect() as connection:
@@ -107,9 +105,9 @@ class TokenBook:
                 value=token_id,
                 remedy="'meter-bridge token list' shows those that there are",
             )
-        unit = unit_of(self.engine, actor)
+        unit = self.engine.begin(actor)
         self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
-        await committed(self.engine, unit)
+        await self.engine.commit(unit)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""
@@ -123,6 +121,6 @@ class TokenBook:
 
     def _keep_token(self, unit: Transaction, stored: StoredToken) -> None:
         """Store a token that may do less than before, and end what it listens to."""
-        unit.work.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after(lambda: self._tokens.update({stored.id: stored}))
-        unit.after(lambda: self.engine.feed.cut_off(stored.id))
+        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        unit.after_commit(lambda: self._tokens.update({stored.id: stored}))
+        unit.after_commit(lambda: self.engine.feed.end_for_token(stored.id))

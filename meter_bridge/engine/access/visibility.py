@@ -6,11 +6,11 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import read_events
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.stream.feed import Feed, Views
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import (
@@ -26,11 +26,11 @@ from meter_bridge.protocol.messages import (
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 
 
-def make_feed(engine: Engine) -> Feed:
-    """Return the feed of an engine."""
-    look = Look(engine)
-    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_hear)
-    return Feed(found, lambda after, upto: read_events(engine.reader, after, upto))
+def make_feed(session: Session) -> Feed:
+    """Return the feed of an session."""
+    look = Visibility(session)
+    found = Views(look.snapshot, look.account_or_none, look.site_alerts, look.may_receive)
+    return Feed(found, lambda after, upto: read_events(session.reader, after, upto))
 
 
 def may_see(actor: Actor, account: Account) -> bool:
@@ -39,24 +39,24 @@ def may_see(actor: Actor, account: Account) -> bool:
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
 
 
-class Look:
+class Visibility:
     """Views of the engine's state for one actor."""
 
-    def __init__(self, engine: Engine, discovery: Discovery | None = None) -> None:
-        """Keep the engine and what was discovered."""
-        self._engine = engine
+    def __init__(self, session: Session, discovery: Discovery | None = None) -> None:
+        """Keep the session and what was discovered."""
+        self._session = session
         self.discovery = discovery or Discovery()
         self.elsewhere: frozenset[str] = frozenset()
         """Addresses that accounts of other shards use."""
 
     def visible(self, actor: Actor) -> list[Account]:
         """Return the accounts that an actor may see."""
-        accounts = self._engine.installation.accounts.values()
+        accounts = self._session.installation.accounts.values()
         return [account for account in accounts if may_see(actor, account)]
 
     def account(self, actor: Actor, account_id: str) -> Account:
         """Return an account that the actor may see; raises ``RequestRefused`` otherwise."""
-        account = self._engine.installation.accounts.get(account_id)
+        account = self._session.installation.accounts.get(account_id)
         if account is None or not may_see(actor, account):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
@@ -67,24 +67,24 @@ class Look:
             )
         return account
 
-    def books_of(self, actor: Actor, account_id: str) -> Account:
+    def account_or_closed(self, actor: Actor, account_id: str) -> Account:
         """Return an account, or what is left of one whose unit is no longer served.
 
         Else ``RequestRefused``.
         """
-        closed = self._closed(actor, account_id) if account_id in self._engine.installation.closed else None
+        closed = self._closed(actor, account_id) if account_id in self._session.installation.closed else None
         return closed or self.account(actor, account_id)
 
     def _closed(self, actor: Actor, account_id: str) -> Account | None:
         """Return a closed account that the actor may see, or None."""
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             found = closed_account(connection, account_id)
         staff = actor.role in STAFF
         return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
 
     def meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``RequestRefused`` otherwise."""
-        meter = self._engine.installation.meters.get(meter_id)
+        meter = self._session.installation.meters.get(meter_id)
         if meter is None or not may_see(actor, meter.supply.account):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
@@ -97,16 +97,16 @@ class Look:
 
     def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
         """Return an account that the actor may see, or None."""
-        account = self._engine.installation.accounts.get(account_id)
+        account = self._session.installation.accounts.get(account_id)
         if account is None or not may_see(actor, account):
             return None
-        return view.account_view(account, self._engine.clock.now())
+        return view.account_view(account, self._session.clock.now())
 
-    def may_hear(self, actor: Actor, event: Event) -> bool:
+    def may_receive(self, actor: Actor, event: Event) -> bool:
         """Say whether an actor may hear of an event: a tenant only of those of the own tenancy."""
         if event.account_id is None:
             return actor.role in STAFF
-        account = self._engine.installation.accounts.get(event.account_id)
+        account = self._session.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
             return False
         own = account.tenancy.n
@@ -117,22 +117,22 @@ class Look:
         """Return the open alerts that belong to no account, for those who may hear of them."""
         if actor.role not in STAFF:
             return ()
-        found = self._engine.installation.alerts | self._engine.unstored_alerts()
+        found = self._session.installation.alerts | self._session.unstored_alerts()
         return tuple(alerting.view(key, alert, None) for key, alert in found.items())
 
     def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
         """Return the discovered meters that nobody has assigned; the first shard's bridge tells of them."""
-        if actor.role not in STAFF or self._engine.shard.n != 0:
+        if actor.role not in STAFF or self._session.shard.n != 0:
             return ()
-        found = self.discovery.views(self._engine.installation)
+        found = self.discovery.views(self._session.installation)
         return tuple(meter for meter in found if meter.address not in self.elsewhere)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
-        now = self._engine.clock.now()
+        now = self._session.clock.now()
         return Snapshot(
             type="snapshot",
-            seq=self._engine.feed.seq,
+            seq=self._session.feed.seq,
             role=actor.role,
             accounts=tuple(view.account_view(account, now) for account in self.visible(actor)),
             unassigned_meters=self.unassigned(actor),

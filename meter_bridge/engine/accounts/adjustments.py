@@ -8,13 +8,14 @@ from meter_bridge.core.ledger.credit import spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
@@ -27,29 +28,29 @@ class Refund(BookOperation):
     """Money back to the customer, at most the balance."""
 
     amount: int
-    asked: requests.Refund
+    request: requests.Refund
 
     name: ClassVar[str] = "refund"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.reason, self.asked.reference]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.reason, self.request.reference]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         check_amount(
             account, self.amount, 1, max(credit_now(account).balance, 0), "a refund", otherwise=_NO_CREDIT
         )
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
-        detail = {"amount": self.amount, "reason": self.asked.reason, "reference": self.asked.reference}
+        settle_all(session.installation, account, unit)
+        detail = {"amount": self.amount, "reason": self.request.reason, "reference": self.request.reference}
         postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
-        seq = book_entry(engine, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
-        return self.result(engine, account, unit, seq, detail)
+        seq = book_entry(session, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
+        return self.result(session, account, unit, seq, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,16 @@ class Correction(BookOperation):
     """A change of the balance, either way; money that comes in repays emergency credit first."""
 
     amount: int
-    asked: requests.Correction
+    request: requests.Correction
 
     name: ClassVar[str] = "correction"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         room = MAX_AMOUNT - abs(credit_now(account).balance)
         if not self.amount:
             raise RequestRefused(
@@ -79,15 +80,15 @@ class Correction(BookOperation):
         check_amount(account, self.amount, -room, room, "a correction")
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), -self.amount)
-        detail = {"amount": self.amount, "reason": self.asked.reason}
+        detail = {"amount": self.amount, "reason": self.request.reason}
         postings = journal.correction(account.site.currency, spending)
-        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.asked.reason}", detail)
-        return self.result(engine, account, unit, book_entry(engine, account, unit, entry), detail)
+        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
+        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,17 @@ class Transfer(BookOperation):
     """Credit from one account to another, in one transaction; each ledger names the other."""
 
     amount: int
-    asked: requests.Transfer
+    request: requests.Transfer
 
     name: ClassVar[str] = "transfer"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.to, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.to, self.request.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        target = other_account(engine, account, self.asked.to)
+    def check(self, session: Session, account: Account) -> None:
+        target = other_account(session, account, self.request.to)
         room = MAX_AMOUNT - abs(credit_now(target).balance)
         check_amount(
             account,
@@ -117,32 +118,32 @@ class Transfer(BookOperation):
         )
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
-        currency, reason = account.site.currency, self.asked.reason
-        detail = {"amount": self.amount, "to": self.asked.to, "reason": reason}
+        settle_all(session.installation, account, unit)
+        currency, reason = account.site.currency, self.request.reason
+        detail = {"amount": self.amount, "to": self.request.to, "reason": reason}
         postings = journal.entry(currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER)
-        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.asked.to}", detail)
-        seq = book_entry(engine, account, unit, entry)
-        target = other_account(engine, account, self.asked.to)
-        receive_transfer(engine, target, unit, self.amount, seq, reason)
-        return self.result(engine, account, unit, seq, detail)
+        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
+        seq = book_entry(session, account, unit, entry)
+        target = other_account(session, account, self.request.to)
+        receive_transfer(session, target, unit, self.amount, seq, reason)
+        return self.result(session, account, unit, seq, detail)
 
 
 def receive_transfer(
-    engine: Engine, target: Account, unit: Transaction, amount: int, seq: int, reason: str
+    session: Session, target: Account, unit: Transaction, amount: int, seq: int, reason: str
 ) -> None:
     """Book credit that another account gave; it repays emergency credit first."""
-    settle_all(engine.installation, target, unit)
+    settle_all(session.installation, target, unit)
     spending = spend(target.policy.credit, posted_credit(target), -amount)
     postings = journal.entry(target.site.currency, journal.borne(spending), against=Bucket.TRANSFER)
     # The other account is not named: its customer may be a stranger.
     detail = {"amount": amount, "reason": reason}
     entry = Entry(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
-    book_entry(engine, target, unit, entry)
-    engine.evaluate(target, unit)
+    book_entry(session, target, unit, entry)
+    evaluate(session, target, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,39 +151,39 @@ class WriteOff(BookOperation):
     """What the customer need not pay any more, of a debt or of the arrears."""
 
     amount: int | None
-    asked: requests.WriteOff
+    request: requests.WriteOff
 
     name: ClassVar[str] = "write_off"
 
     @override
-    def content(self) -> list[object]:
-        return [self.amount, self.asked.debt, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.amount, self.request.debt, self.request.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        owed = owed_of(account, self.asked.debt)
+    def check(self, session: Session, account: Account) -> None:
+        owed = owed_of(account, self.request.debt)
         if not owed:
-            what = "arrears" if self.asked.debt is None else f"debt {self.asked.debt!r}"
+            what = "arrears" if self.request.debt is None else f"debt {self.request.debt!r}"
             debts = ", ".join(account.debts)
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
                 f"{account.id} owes nothing of its {what}",
                 field="debt",
-                value=self.asked.debt,
-                remedy=f"name a debt: {debts}" if debts else "nothing is to be written off",
+                value=self.request.debt,
+                remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
             )
         if self.amount is not None:
             check_amount(account, self.amount, 1, owed, "a write-off")
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        debt_id = self.asked.debt
+        debt_id = self.request.debt
         amount = owed_of(account, debt_id) if self.amount is None else self.amount
-        seq = write_off(engine, account, unit, debt_id, amount, self.asked.reason)
-        detail = {"amount": amount, "debt": debt_id, "reason": self.asked.reason}
-        return self.result(engine, account, unit, seq, detail)
+        seq = write_off(session, account, unit, debt_id, amount, self.request.reason)
+        detail = {"amount": amount, "debt": debt_id, "reason": self.request.reason}
+        return self.result(session, account, unit, seq, detail)
 
 
 def owed_of(account: Account, debt_id: str | None) -> int:
@@ -210,7 +211,7 @@ def no_debt(account: Account, debt_id: str) -> RequestRefused:
 
 
 def write_off(
-    engine: Engine, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
+    session: Session, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
 ) -> int:
     """Book a write-off and return its entry."""
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
@@ -218,24 +219,24 @@ def write_off(
     detail = {"amount": amount, "debt": debt_id, "reason": reason}
     postings = journal.entry(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
-    return book_entry(engine, account, unit, entry)
+    return book_entry(session, account, unit, entry)
 
 
-def refund(account: Account, asked: requests.Refund) -> Refund:
+def refund(account: Account, request: requests.Refund) -> Refund:
     """Return the refund that is asked for."""
-    return Refund(parsed_amount(account, asked.amount), asked)
+    return Refund(parsed_amount(account, request.amount), request)
 
 
-def correction(account: Account, asked: requests.Correction) -> Correction:
+def correction(account: Account, request: requests.Correction) -> Correction:
     """Return the correction that is asked for."""
-    return Correction(parsed_amount(account, asked.amount), asked)
+    return Correction(parsed_amount(account, request.amount), request)
 
 
-def transfer(account: Account, asked: requests.Transfer) -> Transfer:
+def transfer(account: Account, request: requests.Transfer) -> Transfer:
     """Return the transfer that is asked for."""
-    return Transfer(parsed_amount(account, asked.amount), asked)
+    return Transfer(parsed_amount(account, request.amount), request)
 
 
-def written_off(account: Account, asked: requests.WriteOff) -> WriteOff:
+def written_off(account: Account, request: requests.WriteOff) -> WriteOff:
     """Return the write-off that is asked for."""
-    return WriteOff(None if asked.amount is None else parsed_amount(account, asked.amount), asked)
+    return WriteOff(None if request.amount is None else parsed_amount(account, request.amount), request)

@@ -7,13 +7,14 @@ from typing import ClassVar
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
-from meter_bridge.engine.ledger.journal import announce, book, entry_id
+from meter_bridge.engine.ledger.journal import book, entry_id, record_event
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
@@ -25,14 +26,14 @@ class BookOperation(Operation[OperationResult]):
 
     def result(
         self,
-        engine: Engine,
+        session: Session,
         account: Account,
         unit: Transaction,
         seq: int | None,
         detail: Mapping[str, object],
     ) -> tuple[int | None, OperationResult]:
         """Decide on supply from what there is now, and answer."""
-        engine.evaluate(account, unit)
+        evaluate(session, account, unit)
         view = views.account_view(account, unit.at)
         return seq, OperationResult(
             operation=self.name,
@@ -59,10 +60,10 @@ class Entry:
     refers_to: str | None = None
 
 
-def book_entry(engine: Engine, account: Account, unit: Transaction, entry: Entry) -> int:
+def book_entry(session: Session, account: Account, unit: Transaction, entry: Entry) -> int:
     """Book an entry, tell it, and return its ``seq``."""
     seq = book(
-        engine.installation,
+        session.installation,
         account,
         unit,
         entry.kind,
@@ -72,8 +73,8 @@ def book_entry(engine: Engine, account: Account, unit: Transaction, entry: Entry
         refers_to=entry.refers_to,
     )
     told = {"id": entry_id(seq), "kind": entry.kind.value, "by": unit.actor, **entry.detail}
-    announce(
-        engine.installation,
+    record_event(
+        session.installation,
         unit,
         EventKind.LEDGER_ENTRY,
         account_id=account.id,
@@ -82,11 +83,11 @@ def book_entry(engine: Engine, account: Account, unit: Transaction, entry: Entry
     return seq
 
 
-def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
+def refuse_uncharged(session: Session, account: Account, at: int) -> None:
     """Refuse to settle what an instant made due and the clock has not charged: whose it is would be lost."""
     if not uncharged(account, at):
         return
-    if engine.clock.sure:
+    if session.clock.sure:
         raise RequestRefused(
             ErrorCode.CONFLICT,
             f"the charges of a day that has just begun are not booked yet for {account.name}",
@@ -99,9 +100,9 @@ def refuse_uncharged(engine: Engine, account: Account, at: int) -> None:
     )
 
 
-def other_account(engine: Engine, account: Account, to: str) -> Account:
+def other_account(session: Session, account: Account, to: str) -> Account:
     """Return the account that a transfer goes to; raises ``RequestRefused`` where it cannot."""
-    target = engine.installation.accounts.get(to)
+    target = session.installation.accounts.get(to)
     if target is None:
         raise RequestRefused(
             ErrorCode.NOT_FOUND,

@@ -12,10 +12,10 @@ from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import no_debt, write_off
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -34,11 +34,11 @@ class OpenDebt(BookOperation):
     name: ClassVar[str] = "debt_open"
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [*_terms(self.debt), self.debt.owed, self.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.debt.id in account.debts:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -59,33 +59,33 @@ class OpenDebt(BookOperation):
         check_terms(self.debt, account.site.currency)
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         zone, owed = ZoneInfo(account.site.time_zone), self.debt.owed
         account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, unit.at, zone))
-        unit.keep_account(account)
+        unit.save_account(account)
         detail = {"amount": owed, "debt": self.debt.id, "reason": self.reason}
         postings = journal.entry(
             account.site.currency, {journal.debt_bucket(self.debt.id): -owed}, against=Bucket.ADJUSTMENT
         )
         entry = Entry(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
-        return self.result(engine, account, unit, book_entry(engine, account, unit, entry), detail)
+        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeDebt(BookOperation):
     """Other terms of a debt; what is owed stays."""
 
-    asked: requests.ChangeDebt
+    request: requests.ChangeDebt
     rate: int | None
     cap: int | None
 
     name: ClassVar[str] = "debt_change"
 
     @override
-    def content(self) -> list[object]:
-        asked = self.asked
+    def fingerprint(self) -> list[object]:
+        asked = self.request
         return [
             asked.debt,
             asked.description,
@@ -99,29 +99,29 @@ class ChangeDebt(BookOperation):
         ]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        if self.asked.debt not in account.debts:
-            raise no_debt(account, self.asked.debt)
+    def check(self, session: Session, account: Account) -> None:
+        if self.request.debt not in account.debts:
+            raise no_debt(account, self.request.debt)
         if not self._names_a_term():
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
-                f"no term of debt {self.asked.debt!r} is named, so nothing would change",
+                f"no term of debt {self.request.debt!r} is named, so nothing would change",
                 field="debt",
-                value=self.asked.debt,
+                value=self.request.debt,
                 remedy="add rate, every, percent, cap, cap_every, priority or description",
             )
-        check_terms(self._changed(account.debts[self.asked.debt]), account.site.currency)
+        check_terms(self._changed(account.debts[self.request.debt]), account.site.currency)
 
     def _names_a_term(self) -> bool:
         """Say whether anything is to change."""
         return any(
-            getattr(self.asked, name) is not None
+            getattr(self.request, name) is not None
             for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
         )
 
     def _changed(self, debt: Debt) -> Debt:
         """Return the debt with the terms that are asked for."""
-        asked = self.asked
+        asked = self.request
         return replace(
             debt,
             description=debt.description if asked.description is None else asked.description,
@@ -134,51 +134,51 @@ class ChangeDebt(BookOperation):
         )
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        before = account.debts[self.asked.debt]
+        before = account.debts[self.request.debt]
         debt = self._changed(before)
         zone = ZoneInfo(account.site.time_zone)
         if debt.every is not before.every or not before.by_time:
             debt = replace(debt, due=next_due(debt.every, unit.at, zone))
         account.debts[debt.id] = debt
-        unit.keep_account(account)
-        detail = {"debt": debt.id, "reason": self.asked.reason, "by": unit.actor}
-        announce(engine.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(engine, account, unit, None, detail)
+        unit.save_account(account)
+        detail = {"debt": debt.id, "reason": self.request.reason, "by": unit.actor}
+        record_event(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, unit, None, detail)
 
 
 @dataclass(frozen=True, slots=True)
 class CloseDebt(BookOperation):
     """The end of a debt; what is still owed of it is written off."""
 
-    asked: requests.CloseDebt
+    request: requests.CloseDebt
 
     name: ClassVar[str] = "debt_close"
 
     @override
-    def content(self) -> list[object]:
-        return [self.asked.debt, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.request.debt, self.request.reason]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        if self.asked.debt not in account.debts:
-            raise no_debt(account, self.asked.debt)
+    def check(self, session: Session, account: Account) -> None:
+        if self.request.debt not in account.debts:
+            raise no_debt(account, self.request.debt)
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        debt_id, reason = self.asked.debt, self.asked.reason
+        debt_id, reason = self.request.debt, self.request.reason
         owed, seq = account.debts[debt_id].owed, None
         if owed:
-            seq = write_off(engine, account, unit, debt_id, owed, reason)
+            seq = write_off(session, account, unit, debt_id, owed, reason)
         del account.debts[debt_id]
-        unit.keep_account(account)
+        unit.save_account(account)
         detail = {"debt": debt_id, "amount": owed, "reason": reason, "by": unit.actor}
-        announce(engine.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(engine, account, unit, seq, detail)
+        record_event(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, unit, seq, detail)
 
 
 def check_terms(debt: Debt, currency: str) -> None:
@@ -228,24 +228,24 @@ def _terms(debt: Debt) -> list[object]:
     return [debt.id, debt.description, debt.priority, *recovery]
 
 
-def opened(account: Account, asked: requests.OpenDebt) -> OpenDebt:
+def opened(account: Account, request: requests.OpenDebt) -> OpenDebt:
     """Return the debt that is to be opened."""
     debt = Debt(
-        id=asked.debt,
-        description=asked.description,
-        owed=parsed_amount(account, asked.amount),
-        priority=asked.priority,
-        rate=parsed_amount(account, asked.rate, "rate"),
-        every=PeriodUnit(asked.every),
-        percent_ppm=parts_per_million(asked.percent),
-        cap=None if asked.cap is None else parsed_amount(account, asked.cap, "cap"),
-        cap_every=PeriodUnit(asked.cap_every),
+        id=request.debt,
+        description=request.description,
+        owed=parsed_amount(account, request.amount),
+        priority=request.priority,
+        rate=parsed_amount(account, request.rate, "rate"),
+        every=PeriodUnit(request.every),
+        percent_ppm=parts_per_million(request.percent),
+        cap=None if request.cap is None else parsed_amount(account, request.cap, "cap"),
+        cap_every=PeriodUnit(request.cap_every),
     )
-    return OpenDebt(debt, asked.reason)
+    return OpenDebt(debt, request.reason)
 
 
-def changed(account: Account, asked: requests.ChangeDebt) -> ChangeDebt:
+def changed(account: Account, request: requests.ChangeDebt) -> ChangeDebt:
     """Return the change that is asked for; a cap of ``none`` takes it away."""
-    rate = None if asked.rate is None else parsed_amount(account, asked.rate, "rate")
-    cap = None if asked.cap in (None, "none") else parsed_amount(account, asked.cap, "cap")
-    return ChangeDebt(asked, rate, cap)
+    rate = None if request.rate is None else parsed_amount(account, request.rate, "rate")
+    cap = None if request.cap in (None, "none") else parsed_amount(account, request.cap, "cap")
+    return ChangeDebt(request, rate, cap)

@@ -11,33 +11,33 @@ from meter_bridge.protocol import requests
 
 
 def operation_of(  # noqa: C901, PLR0911, PLR0912 - one line for each request
-    account: Account, asked: requests.OperationRequest, revoke: tenancies.Revoke
+    account: Account, request: requests.OperationRequest, revoke: tenancies.Revoke
 ) -> BookOperation:
     """Return what a request asks for; raises ``RequestRefused`` naming field, value and remedy."""
-    match asked:
+    match request:
         case requests.Refund():
-            return adjustments.refund(account, asked)
+            return adjustments.refund(account, request)
         case requests.Correction():
-            return adjustments.correction(account, asked)
+            return adjustments.correction(account, request)
         case requests.Repricing():
-            return repricing(account, asked)
+            return repricing(account, request)
         case requests.Transfer():
-            return adjustments.transfer(account, asked)
+            return adjustments.transfer(account, request)
         case requests.Reversal():
-            return Reversal(asked)
+            return Reversal(request)
         case requests.WriteOff():
-            return adjustments.written_off(account, asked)
+            return adjustments.written_off(account, request)
         case requests.OpenDebt():
-            return debt_terms.opened(account, asked)
+            return debt_terms.opened(account, request)
         case requests.ChangeDebt():
-            return debt_terms.changed(account, asked)
+            return debt_terms.changed(account, request)
         case requests.CloseDebt():
-            return debt_terms.CloseDebt(asked)
+            return debt_terms.CloseDebt(request)
         case requests.SelectEmergencyCredit():
             return SelectEmergencyCredit()
         case requests.MoveOut():
-            return tenancies.MoveOut(asked, revoke)
+            return tenancies.MoveOut(request, revoke)
         case requests.MoveIn():
-            return tenancies.moved_in(account, asked)
+            return tenancies.moved_in(account, request)
         case requests.Settlement():
-            return settlement(account, asked)
+            return settlement(account, request)

@@ -6,11 +6,11 @@ from typing import ClassVar, Final, override
 from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import BookOperation
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.emergency import select
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
@@ -31,11 +31,11 @@ class SelectEmergencyCredit(BookOperation):
     name: ClassVar[str] = "emergency_credit"
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return []
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if account.tenancy.end is not None:
             raise RequestRefused(
                 ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
@@ -58,10 +58,10 @@ class SelectEmergencyCredit(BookOperation):
         )
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         # What was used before the choice is the balance's; only what comes after may be lent.
-        settle_all(engine.installation, account, unit)
-        select(engine.installation, account, unit, selected=True)
-        return self.result(engine, account, unit, None, {"limit": account.policy.credit.emergency_limit})
+        settle_all(session.installation, account, unit)
+        select(session.installation, account, unit, selected=True)
+        return self.result(session, account, unit, None, {"limit": account.policy.credit.emergency_limit})

@@ -10,12 +10,12 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -37,47 +37,47 @@ _REDUCES_DEBT: Final = frozenset({"paid", "written_off"})
 
 
 @dataclass(slots=True)
-class Settlement(BookOperation):
+class FormerSettlement(BookOperation):
     """A change of what is left with a customer who moved out; nothing of the account itself moves."""
 
     amount: int | None
-    asked: requests.Settlement
+    request: requests.Settlement
     past: PastTenancy | None = None
     closed: Account | None = None
 
     name: ClassVar[str] = "settlement"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
-        asked = self.asked
+    def fingerprint(self) -> list[object]:
+        asked = self.request
         return [asked.tenancy, self.amount, asked.how, asked.reason, asked.reference]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the tenancy and what is left with its customer."""
-        with engine.reader.connect() as connection:
-            self.past = past_tenancy(connection, account_id, self.asked.tenancy)
+        with session.reader.connect() as connection:
+            self.past = past_tenancy(connection, account_id, self.request.tenancy)
             self.closed = closed_account(connection, account_id)
 
     @override
-    def account(self, engine: Engine, account_id: str) -> Account | None:
+    def account(self, session: Session, account_id: str) -> Account | None:
         """Return the account, also one whose unit is no longer served."""
-        return engine.installation.accounts.get(account_id) or self.closed
+        return session.installation.accounts.get(account_id) or self.closed
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.past is None:
             raise _refused(
                 ErrorCode.NOT_FOUND,
-                self.asked.tenancy,
-                f"{account.id} has no tenancy {self.asked.tenancy}",
+                self.request.tenancy,
+                f"{account.id} has no tenancy {self.request.tenancy}",
                 _LIST,
             )
         if self.past.end is None:
             raise _refused(
                 ErrorCode.CONFLICT,
-                self.asked.tenancy,
+                self.request.tenancy,
                 f"{self.past.customer or 'the customer'} still lives in {account.name}",
                 "book a top-up, or move the customer out first",
             )
@@ -85,20 +85,20 @@ class Settlement(BookOperation):
 
     def _check_amount(self, account: Account, left: int) -> None:
         """Refuse more than there is to settle."""
-        if self.asked.how == "charged":
+        if self.request.how == "charged":
             check_amount(account, self._settled, 1, MAX_AMOUNT - abs(left), "what is charged later")
             return
-        most = -left if self.asked.how in _REDUCES_DEBT else left
+        most = -left if self.request.how in _REDUCES_DEBT else left
         if most <= 0:
             state = f"{format_amount(abs(left), account.site.currency)} " + (
                 "are kept" if left > 0 else "are owed"
             )
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
-                f"of tenancy {self.asked.tenancy} of {account.id} nothing is {_WANTED[self.asked.how]}"
+                f"of tenancy {self.request.tenancy} of {account.id} nothing is {_WANTED[self.request.how]}"
                 + (f": {state}" if left else ""),
                 field="how",
-                value=self.asked.how,
+                value=self.request.how,
                 remedy="choose paid_out, or leave it" if left > 0 else _LIST,
             )
         check_amount(account, self._settled, 1, most, "a settlement")
@@ -110,10 +110,10 @@ class Settlement(BookOperation):
         return left if self.amount is None else self.amount
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        asked, amount = self.asked, self._settled
+        asked, amount = self.request, self._settled
         change = amount if asked.how in _REDUCES_DEBT else -amount
         bucket = journal.tenancy_bucket(asked.tenancy)
         left = 0 if self.past is None else self.past.outstanding
@@ -128,10 +128,10 @@ class Settlement(BookOperation):
         }
         postings = journal.entry(account.site.currency, {bucket: change}, against=_AGAINST[asked.how])
         seq = book_entry(
-            engine, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
+            session, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
         )
         if account.closed_at is None:
-            return self.result(engine, account, unit, seq, detail)
+            return self.result(session, account, unit, seq, detail)
         return seq, self._of_closed(account, unit, seq, detail)
 
     def _of_closed(
@@ -153,7 +153,7 @@ class Settlement(BookOperation):
         )
 
 
-_LIST: Final = "'meter-bridge tenancies' lists what is left with whom"
+_LIST: Final = "'meter-bridge tenancies' lists the open balances"
 _WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
 
 
@@ -162,13 +162,15 @@ def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> Reques
     return RequestRefused(code, message, field="tenancy", value=str(tenancy), remedy=remedy)
 
 
-def settlement(account: Account, asked: requests.Settlement) -> Settlement:
+def settlement(account: Account, request: requests.Settlement) -> FormerSettlement:
     """Return the settlement that is asked for; raises ``RequestRefused`` where an amount is missing."""
-    if asked.amount is None and asked.how == "charged":
+    if request.amount is None and request.how == "charged":
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             "it is not said how much is charged",
             field="amount",
             remedy="add an amount",
         )
-    return Settlement(None if asked.amount is None else parsed_amount(account, asked.amount), asked)
+    return FormerSettlement(
+        None if request.amount is None else parsed_amount(account, request.amount), request
+    )

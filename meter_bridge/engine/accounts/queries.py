@@ -6,41 +6,41 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.access.visibility import Look
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.outstanding import owed_of
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
-from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.engine.ledger.hourly_history import HistoryQuery, history_page
 from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.statement.service import Wanted, make_statement, no_tenancy
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.statement.service import StatementRequest, make_statement, no_tenancy
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 
-class Books:
+class LedgerQueries:
     """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
 
-    def __init__(self, engine: Engine, look: Look) -> None:
-        """Keep the engine, and who may see what."""
-        self._engine = engine
+    def __init__(self, session: Session, look: Visibility) -> None:
+        """Keep the session, and who may see what."""
+        self._session = session
         self._look = look
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        account = self._look.books_of(actor, account_id)
+        account = self._look.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
         return await asyncio.to_thread(
-            ledger_page, self._engine.reader, account.id, before, limit, first=first
+            ledger_page, self._session.reader, account.id, before, limit, first=first
         )
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        account = self._look.books_of(actor, account_id)
+        account = self._look.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
         found = await asyncio.to_thread(
-            explain_entry, self._engine.reader, self._engine.archive, account.id, entry_id, first=first
+            explain_entry, self._session.reader, self._session.archive, account.id, entry_id, first=first
         )
         if found is None:
             raise RequestRefused(
@@ -63,24 +63,24 @@ class Books:
         tenancy: int | None = None,
     ) -> Statement:
         """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
-        account = self._look.books_of(actor, account_id)
+        account = self._look.account_or_closed(actor, account_id)
         own = account.tenancy.n
         if actor.role is Role.TENANT and tenancy not in (None, own):
             raise no_tenancy(account, tenancy or 0)
-        wanted = Wanted(begin, end, detail, tenancy)
+        wanted = StatementRequest(begin, end, detail, tenancy)
         if actor.role is Role.TENANT:
             wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
-        return await make_statement(self._engine, account, wanted)
+        return await make_statement(self._session, account, wanted)
 
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
     ) -> Sequence[TenancyView]:
         """Return who lived in a unit, or in any, newest first, with what is left with each."""
         if account_id is not None:
-            account_id = self._look.books_of(actor, account_id).id
+            account_id = self._look.account_or_closed(actor, account_id).id
         return await asyncio.to_thread(
             read_tenancies,
-            self._engine.reader,
+            self._session.reader,
             actor,
             account_id=account_id,
             only_outstanding=only_outstanding,
@@ -89,7 +89,7 @@ class Books:
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
         present = [owed for account in self._look.visible(actor) for owed in owed_of(account)]
-        return [*present, *await asyncio.to_thread(owed_by_former, self._engine.reader, actor)]
+        return [*present, *await asyncio.to_thread(owed_by_former, self._session.reader, actor)]
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
@@ -97,17 +97,17 @@ class Books:
         """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
         seen = self._look.visible(actor) if account_id is None else [self._look.account(actor, account_id)]
         asked = [
-            Asked(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
+            HistoryQuery(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
             for account in seen
         ]
         return await asyncio.to_thread(
             history_page,
-            self._engine.reader,
+            self._session.reader,
             asked,
             after=after,
             upto=upto,
             from_account=from_account,
-            archive=self._engine.archive,
+            archive=self._session.archive,
         )
 
 

@@ -18,12 +18,11 @@ from meter_bridge.core.rating.repricing import known_from, reprice
 from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, refuse_uncharged
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
-from meter_bridge.engine.operations.operation import storage_unavailable
 from meter_bridge.engine.state.model import Account, Supply
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.entry_range import LAST_SEQ
 from meter_bridge.errors import RequestRefused
@@ -64,42 +63,44 @@ class Repricing(BookOperation):
     """
 
     supply_id: str
-    asked: requests.Repricing
+    request: requests.Repricing
     found: list[_Found] = field(default_factory=list)
 
     name: ClassVar[str] = "repricing"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
-        return [self.supply_id, self.asked.day, self.asked.version, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.supply_id, self.request.day, self.request.version, self.request.reason]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the price list, the energy and what was charged; refuse what cannot be priced."""
         # Only now: the state may have been read anew while the operation waited for its turn.
-        account = engine.installation.accounts.get(account_id)
+        account = session.installation.accounts.get(account_id)
         if account is None:
             return  # refused by what carries operations out
         supply, tenancy = self._supply(account), account.tenancy
-        with snapshot(engine.reader) as connection:
-            version = _version(connection, self.asked.version, account.site.currency)
-            period = version.billing_period.text(_day(self.asked.day))
+        with snapshot(session.reader) as connection:
+            version = _version(connection, self.request.version, account.site.currency)
+            period = version.billing_period.text(_day(self.request.day))
             start, end = (day_start(day, version.zone) for day in bounds(period))
-            if end > engine.clock.now():
-                raise _refused("day", self.asked.day, "lies in a period that is not over", "wait for its end")
+            if end > session.clock.now():
+                raise _refused(
+                    "day", self.request.day, "lies in a period that is not over", "wait for its end"
+                )
             since = tenancy.start
             if end <= since:
                 what = "lies before the present customer moved in"
-                raise _refused("day", self.asked.day, what, "settle it with the customer of then")
+                raise _refused("day", self.request.day, what, "settle it with the customer of then")
             start = max(start, since)
             early = min(start, known_from(version, period)) - EARLY_MS
             first = first_entry_since(connection, early, account_id)
-            with facts(connection, engine.archive, account_id, first, LAST_SEQ) as there:
+            with facts(connection, session.archive, account_id, first, LAST_SEQ) as there:
                 whole = _used_in(supply, first, start, end)
                 if _sold_units(there, whole):
                     what = "lies in a period whose energy was sold as units, at the price of then"
-                    raise _refused("day", self.asked.day, what, "correct the balance instead")
+                    raise _refused("day", self.request.day, what, "correct the balance instead")
                 known = max(known_from(version, period), since)
                 used = _energy(there, _used_in(supply, first, known, end))
                 charged = _charged(there, whole)
@@ -117,7 +118,7 @@ class Repricing(BookOperation):
         raise _refused("supply", self.supply_id, "is not of this account", f"name one of {known}")
 
     @override
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something of the period is not in the journal yet; it would be left out."""
         if not self.found:
             return False
@@ -126,7 +127,7 @@ class Repricing(BookOperation):
         return is_open or uncharged(account, end)
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if not self.found:
             raise storage_unavailable()  # closed when it was looked for, and opened again since
         found = self.found[0]
@@ -136,21 +137,21 @@ class Repricing(BookOperation):
                 f"a customer of {account.name} moved while {found.period} was priced",
                 remedy="ask again; who moved out is settled with by 'meter-bridge settle'",
             )
-        refuse_uncharged(engine, account, found.end)
+        refuse_uncharged(session, account, found.end)
         if found.difference == 0:
             what = f"prices {found.period} at what was charged already"
-            raise _refused("version", self.asked.version, what, "nothing needs to be done")
+            raise _refused("version", self.request.version, what, "nothing needs to be done")
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         found = self.found[0]
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         spending = spend(account.policy.credit, posted_credit(account), found.difference)
         detail = {
             "amount": -found.difference,
-            "reason": self.asked.reason,
+            "reason": self.request.reason,
             "repricing": {
                 "supply": self.supply_id,
                 _PERIOD_KEY: found.period,
@@ -164,19 +165,21 @@ class Repricing(BookOperation):
         first, after = bounds(found.period)
         description = f"Repriced by {found.version.id}: {first} until {after}"
         postings = journal.correction(account.site.currency, spending)
-        seq = book_entry(engine, account, unit, Entry(EntryKind.CORRECTION, postings, description, detail))
-        return self.result(engine, account, unit, seq, detail)
+        seq = book_entry(session, account, unit, Entry(EntryKind.CORRECTION, postings, description, detail))
+        return self.result(session, account, unit, seq, detail)
 
 
-def repricing(account: Account, asked: requests.Repricing) -> Repricing:
+def repricing(account: Account, request: requests.Repricing) -> Repricing:
     """Return the repricing that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
     supplies = {supply.id: supply for supply in account.supplies}
-    if asked.supply is not None and asked.supply not in supplies:
-        raise _refused("supply", asked.supply, "is not of this account", f"name one of {', '.join(supplies)}")
-    if asked.supply is None and len(supplies) != 1:
+    if request.supply is not None and request.supply not in supplies:
+        raise _refused(
+            "supply", request.supply, "is not of this account", f"name one of {', '.join(supplies)}"
+        )
+    if request.supply is None and len(supplies) != 1:
         raise _refused("supply", "", "has to be named", f"name one of {', '.join(supplies)}")
-    _day(asked.day)
-    return Repricing(asked.supply or account.supplies[0].id, asked)
+    _day(request.day)
+    return Repricing(request.supply or account.supplies[0].id, request)
 
 
 def _refused(name: str, value: str, what: str, remedy: str) -> RequestRefused:

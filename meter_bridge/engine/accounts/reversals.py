@@ -11,10 +11,10 @@ from meter_bridge.core.ledger.credit import emergency_left, spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
 from meter_bridge.core.rating.unit_purchase import give_back
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.credit import posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -41,87 +41,87 @@ class Reversal(BookOperation):
     the energy it charged stays charged in the quantities.
     """
 
-    asked: requests.Reversal
+    request: requests.Reversal
     found: _Found = field(default_factory=lambda: _Found(0, 0, "", "", {}))
 
     name: ClassVar[str] = "reversal"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
-        return [self.asked.entry, self.asked.reason]
+    def fingerprint(self) -> list[object]:
+        return [self.request.entry, self.request.reason]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the entry from the journal; refuse one that is not there, or was taken back."""
         entry, posting = tables.journal_entry, tables.posting
         own = entry.c.account_id == account_id
-        wanted = select(entry).where(own, entry.c.id == self.asked.entry)
+        wanted = select(entry).where(own, entry.c.id == self.request.entry)
         reversal = select(entry.c.id).where(
             own,
-            entry.c.refers_to == self.asked.entry,
+            entry.c.refers_to == self.request.entry,
             entry.c.kind.in_((EntryKind.REVERSAL, EntryKind.REFUND)),
         )
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             row = connection.execute(wanted).mappings().first()
             if row is None:
-                raise _refused(ErrorCode.NOT_FOUND, self.asked.entry, "is not in this ledger", _LIST)
+                raise _refused(ErrorCode.NOT_FOUND, self.request.entry, "is not in this ledger", _LIST)
             before = connection.execute(reversal).scalar()
             postings = select(posting).where(posting.c.entry_seq == row["seq"]).order_by(posting.c.n)
             rows = connection.execute(postings).mappings().all()
         if before is not None:
             what = f"was taken back by {before}"
-            raise _refused(ErrorCode.ALREADY_REVERSED, self.asked.entry, what, "book a correction")
+            raise _refused(ErrorCode.ALREADY_REVERSED, self.request.entry, what, "book a correction")
         if row["kind"] not in (EntryKind.TOP_UP, EntryKind.CHARGE):
             what = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
-            raise _refused(ErrorCode.CONFLICT, self.asked.entry, what, "book what undoes it")
+            raise _refused(ErrorCode.CONFLICT, self.request.entry, what, "book what undoes it")
         changes: dict[str, int] = {}
         for each in (each for each in rows if not journal.of_units(each["asset"])):
             changes[each["bucket"]] = changes.get(each["bucket"], 0) + each["amount"]
         self.found = _Found(row["seq"], row["at"], row["kind"], row["description"], changes)
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if self.found.kind == EntryKind.CHARGE and not _given_back(account, self.found):
             what = "took units and no money"
-            raise _refused(ErrorCode.CONFLICT, self.asked.entry, what, "book a correction")
+            raise _refused(ErrorCode.CONFLICT, self.request.entry, what, "book a correction")
         if not account.tenancy.holds(self.found.seq):
             raise _refused(
                 ErrorCode.CONFLICT,
-                self.asked.entry,
+                self.request.entry,
                 "belongs to a customer who moved out",
                 "'meter-bridge settle' charges it to that customer; this account is another's now",
             )
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         top_up = self.found.kind == EntryKind.TOP_UP
         units: list[Posting] = []
         if top_up:
             changes = _taken_back(account, self.found)
-            worth, units = _units_back(account, self.asked.entry, unit)
+            worth, units = _units_back(account, self.request.entry, unit)
             changes |= {Bucket.BALANCE: changes[Bucket.BALANCE] + worth, Bucket.ADJUSTMENT: -worth}
         else:
             changes = _given_back(account, self.found)
         against = Bucket.FUNDS if top_up else Bucket.ADJUSTMENT
         detail = {
             "amount": sum(changes.values()),
-            "entry": self.asked.entry,
-            "reason": self.asked.reason,
+            "entry": self.request.entry,
+            "reason": self.request.reason,
             "split": {bucket: amount for bucket, amount in changes.items() if amount},
         }
         postings = (*journal.entry(account.site.currency, changes, against=against), *units)
         description = f"Reversal: {self.found.description}"
-        entry = Entry(EntryKind.REVERSAL, postings, description, detail, self.asked.entry)
-        seq = book_entry(engine, account, unit, entry)
+        entry = Entry(EntryKind.REVERSAL, postings, description, detail, self.request.entry)
+        seq = book_entry(session, account, unit, entry)
         if top_up:
             _free_caps(account, self.found)
-            if account.last_top_up is not None and account.last_top_up.id == self.asked.entry:
+            if account.last_top_up is not None and account.last_top_up.id == self.request.entry:
                 account.last_top_up = None
-        return self.result(engine, account, unit, seq, detail)
+        return self.result(session, account, unit, seq, detail)
 
 
 _LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
@@ -162,7 +162,7 @@ def _units_back(account: Account, lot_id: str, unit: Transaction) -> tuple[int, 
         if wh:
             worth += amount
             postings += journal.units_bought(supply.id, -wh)
-            unit.keep(supply)
+            unit.save_supply(supply)
     return worth, postings
 
 

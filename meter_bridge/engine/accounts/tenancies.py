@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.core.rating.move_out import Paid, leave
+from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.rating.unit_purchase import give_back
 from meter_bridge.core.supply.alerts import AlertKind
@@ -21,14 +21,14 @@ from meter_bridge.engine.accounts.booking import (
     refuse_uncharged,
 )
 from meter_bridge.engine.alerts.alerting import close_all
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.forecasting.daily_use import forget_days
+from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
-from meter_bridge.engine.ledger.journal import announce, book_settlement
-from meter_bridge.engine.ledger.prepaid_charges import paid_in_advance
+from meter_bridge.engine.ledger.journal import book_charges, record_event
+from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
 from meter_bridge.engine.restore import terms_of
 from meter_bridge.engine.state.model import Account, Meter, Tenancy
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -59,86 +59,88 @@ class MoveOut(BookOperation):
     on record as the customer's; what is owed is always kept on record.
     """
 
-    asked: requests.MoveOut
+    request: requests.MoveOut
     revoke: Revoke
-    paid: Mapping[str, Sequence[Paid]] = field(default_factory=dict)
+    paid: Mapping[str, Sequence[PrepaidCharge]] = field(default_factory=dict)
 
     name: ClassVar[str] = "move_out"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
-        asked = self.asked
+    def fingerprint(self) -> list[object]:
+        asked = self.request
         # A key that was used before this choice came stands for what it stood for then.
         return [asked.remainder, asked.to, asked.reason, *([True] if asked.unread else [])]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the fixed charges of which a part may be given back."""
-        self.paid = paid_in_advance(engine.reader, account_id, engine.clock.now())
+        self.paid = read_prepaid_charges(session.reader, account_id, session.clock.now())
 
     @override
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is this customer's, and a part of it may be given back."""
-        return uncharged(account, engine.clock.now())
+        return uncharged(account, session.clock.now())
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if account.tenancy.end is not None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"nobody lives in {account.name} since {iso(account.tenancy.end)}",
                 remedy="move the next customer in",
             )
-        silent = silent_meters(account, engine.clock.now())
-        if silent and not self.asked.unread:
+        silent = silent_meters(account, session.clock.now())
+        if silent and not self.request.unread:
             raise _unread(silent[0])
-        refuse_uncharged(engine, account, engine.clock.now())
-        if self.asked.remainder != "transfer" and self.asked.to is not None:
+        refuse_uncharged(session, account, session.clock.now())
+        if self.request.remainder != "transfer" and self.request.to is not None:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "an account to transfer to is named, but the remainder is not transferred",
                 field="to",
-                value=self.asked.to,
+                value=self.request.to,
                 remedy="write remainder: transfer, or leave it out",
             )
-        if self.asked.remainder == "transfer":
-            if self.asked.to is None:
+        if self.request.remainder == "transfer":
+            if self.request.to is None:
                 raise RequestRefused(
                     ErrorCode.BAD_REQUEST,
                     "it is not said to which account the remainder goes",
                     field="to",
                     remedy="name the account",
                 )
-            other_account(engine, account, self.asked.to)
+            other_account(session, account, self.request.to)
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         for supply in account.supplies:
-            settled = leave(supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at)
-            book_settlement(engine.installation, supply, unit, settled)
-        seq, detail = self._settle_finally(engine, account, unit)
+            settled = prorate_final_period(
+                supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at
+            )
+            book_charges(session.installation, supply, unit, settled)
+        seq, detail = self._settle_finally(session, account, unit)
         begin_anew(account)
         account.tenancy = replace(account.tenancy, end=unit.at)
-        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
-        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        _forget(engine, account, unit, customer=None)
+        record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        _forget(session, account, unit, customer=None)
         self.revoke(unit, account.id)
-        return self.result(engine, account, unit, seq, detail)
+        return self.result(session, account, unit, seq, detail)
 
     def _settle_finally(
-        self, engine: Engine, account: Account, unit: Transaction
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
         worth, units = _units_back(account, unit)
         changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
         remains = -sum(changes.values())
         kept_in = journal.tenancy_bucket(account.tenancy.n)
-        moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.asked.remainder, kept_in)
+        moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.request.remainder, kept_in)
         detail: dict[str, object] = {
             "balance": account.balance,
             "units": worth,
@@ -146,16 +148,16 @@ class MoveOut(BookOperation):
             "arrears": account.arrears,
             "debts": {debt.id: debt.owed for debt in account.debts.values() if debt.owed},
             "amount": remains,
-            "remainder": self.asked.remainder if remains > 0 else "owed" if remains else "nothing",
+            "remainder": self.request.remainder if remains > 0 else "owed" if remains else "nothing",
             "customer": account.customer,
-            "reason": self.asked.reason,
+            "reason": self.request.reason,
         }
         postings = journal.entry(account.site.currency, changes, against=moved if remains > 0 else kept_in)
         entry = Entry(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
-        seq = book_entry(engine, account, unit, entry)
-        if self.asked.remainder == "transfer" and remains > 0:
-            target = other_account(engine, account, self.asked.to or "")
-            receive_transfer(engine, target, unit, remains, seq, self.asked.reason)
+        seq = book_entry(session, account, unit, entry)
+        if self.request.remainder == "transfer" and remains > 0:
+            target = other_account(session, account, self.request.to or "")
+            receive_transfer(session, target, unit, remains, seq, self.request.reason)
         return seq, detail
 
 
@@ -163,56 +165,56 @@ class MoveOut(BookOperation):
 class MoveIn(BookOperation):
     """The beginning of a tenancy, with an opening credit if there is one."""
 
-    asked: requests.MoveIn
+    request: requests.MoveIn
     opening: int
 
     name: ClassVar[str] = "move_in"
 
     @override
-    def content(self) -> list[object]:
-        return [self.asked.customer, self.opening]
+    def fingerprint(self) -> list[object]:
+        return [self.request.customer, self.opening]
 
     @override
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is not the next customer's."""
-        return uncharged(account, engine.clock.now())
+        return uncharged(account, session.clock.now())
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         if account.tenancy.end is None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
                 f"{account.customer or 'somebody'} lives in {account.name}",
                 field="customer",
-                value=self.asked.customer,
+                value=self.request.customer,
                 remedy="move the present customer out first; another spelling goes into the site file",
             )
         check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
-        refuse_uncharged(engine, account, engine.clock.now())
+        refuse_uncharged(session, account, session.clock.now())
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
-        seq = _close_vacancy(engine, account, unit)
-        sequences = engine.installation.sequences
-        _forget(engine, account, unit, customer=self.asked.customer)
+        settle_all(session.installation, account, unit)
+        seq = _close_vacancy(session, account, unit)
+        sequences = session.installation.sequences
+        _forget(session, account, unit, customer=self.request.customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
         begin_anew(account)
-        unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
-        announce(engine.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
         silent = {meter.id: iso(read_at(meter)) for meter in silent_meters(account, unit.at)}
-        detail: dict[str, object] = {"amount": self.opening, "customer": self.asked.customer}
+        detail: dict[str, object] = {"amount": self.opening, "customer": self.request.customer}
         if silent:
             detail["unread"] = silent
         if self.opening:
             postings = journal.opening(account.site.currency, self.opening)
             split = {"split": {"balance": self.opening}}
             entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
-            seq = book_entry(engine, account, unit, entry)
-        return self.result(engine, account, unit, seq, detail)
+            seq = book_entry(session, account, unit, entry)
+        return self.result(session, account, unit, seq, detail)
 
 
 def begin_anew(account: Account) -> None:
@@ -256,7 +258,7 @@ def _units_back(account: Account, unit: Transaction) -> tuple[int, list[Posting]
             wh, amount = give_back(supply.rating, lot_id)
             worth += amount
             postings += journal.units_bought(supply.id, -wh)
-            unit.keep(supply)
+            unit.save_supply(supply)
     return worth, postings
 
 
@@ -270,23 +272,23 @@ def _all_held(account: Account) -> dict[str, int]:
     }
 
 
-def _forget(engine: Engine, account: Account, unit: Transaction, *, customer: str | None) -> None:
+def _forget(session: Session, account: Account, unit: Transaction, *, customer: str | None) -> None:
     """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
     account.emergency_selected = False
     account.low_level = 0
     for kind in _OF_THE_CUSTOMER:
-        close_all(engine.installation, account, unit, kind, None)
+        close_all(session.installation, account, unit, kind, None)
     for supply in account.supplies:
         supply.days = []
-        forget_days(supply, unit)
-        unit.keep(supply)
-    unit.work.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
-    unit.keep_account(account)
+        clear_daily_use(supply, unit)
+        unit.save_supply(supply)
+    unit.changeset.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
+    unit.save_account(account)
 
 
-def _close_vacancy(engine: Engine, account: Account, unit: Transaction) -> int | None:
+def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
     Credit that was paid in for whoever comes next is theirs; units become money at their price.
@@ -299,7 +301,7 @@ def _close_vacancy(engine: Engine, account: Account, unit: Transaction) -> int |
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
     postings = journal.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
-    return book_entry(engine, account, unit, entry)
+    return book_entry(session, account, unit, entry)
 
 
 def tenancy_row(account: Account) -> dict[str, object]:
@@ -316,6 +318,6 @@ def tenancy_row(account: Account) -> dict[str, object]:
     }
 
 
-def moved_in(account: Account, asked: requests.MoveIn) -> MoveIn:
+def moved_in(account: Account, request: requests.MoveIn) -> MoveIn:
     """Return the move that is asked for."""
-    return MoveIn(asked, parsed_amount(account, asked.opening_credit, "opening_credit"))
+    return MoveIn(request, parsed_amount(account, request.opening_credit, "opening_credit"))

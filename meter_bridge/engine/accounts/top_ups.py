@@ -9,15 +9,16 @@ from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Split, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.accounts.view import supply_view
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import add_lines, announce, book, entry_id
+from meter_bridge.engine.ledger.journal import add_lines, book, entry_id, record_event
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 
@@ -37,7 +38,7 @@ class TopUp(Operation[TopUpResult]):
     answer: ClassVar[type] = TopUpResult
 
     @classmethod
-    def asked(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
+    def from_request(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
         """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
         value = parsed_amount(account, amount)
         check_text("method", method, METHOD_LENGTH)
@@ -45,16 +46,16 @@ class TopUp(Operation[TopUpResult]):
         return cls(value, method, reference)
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.amount, self.method, self.reference]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         """Refuse an amount outside the limits of the account."""
         credit = credit_now(account)
         # What units are worth is credit as well: else they would pass every maximum.
         held = replace(credit, balance=credit.balance + units_worth(account))
-        possible = payments(account, held, engine.clock.now())
+        possible = payments(account, held, session.clock.now())
         largest, why = possible.most, ""
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest(), largest)
@@ -64,19 +65,19 @@ class TopUp(Operation[TopUpResult]):
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
-        settle_all(engine.installation, account, unit)
+        settle_all(session.installation, account, unit)
         zone = ZoneInfo(account.site.time_zone)
         debts = tuple(account.debts.values())
         split = split_top_up(
             account.policy.credit, posted_credit(account), debts, self.amount, at=unit.at, zone=zone
         )
-        lot_id = entry_id(engine.installation.sequences.entry + 1)
+        lot_id = entry_id(session.installation.sequences.entry + 1)
         supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
         shown = split.shown()
         if purchase.wh:
-            shown["units"] = min(purchase.settlement.total, split.balance)
+            shown["units"] = min(purchase.charges.total, split.balance)
             shown["balance"] = split.balance - shown["units"]
         detail = {
             "amount": self.amount,
@@ -89,7 +90,7 @@ class TopUp(Operation[TopUpResult]):
         if supply is not None and purchase.wh:
             postings += postings_of(supply, purchase)
         seq = book(
-            engine.installation,
+            session.installation,
             account,
             unit,
             EntryKind.TOP_UP,
@@ -98,7 +99,7 @@ class TopUp(Operation[TopUpResult]):
             detail=detail,
         )
         if supply is not None and purchase.wh:
-            add_lines(supply, unit, seq, purchase.settlement)
+            add_lines(supply, unit, seq, purchase.charges)
         _count_against_caps(account, split, unit.at, zone)
         top_up = TopUpView(
             id=entry_id(seq),
@@ -112,10 +113,10 @@ class TopUp(Operation[TopUpResult]):
         )
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        announce(engine.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        record_event(session.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
-        engine.evaluate(account, unit)
+        evaluate(session, account, unit)
         return seq, TopUpResult(
             top_up=top_up,
             balance=account.balance,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
-from meter_bridge.core.forecast.depletion import RunOut
+from meter_bridge.core.forecast.depletion import Depletion
 from meter_bridge.core.ledger.credit import (
     CreditState,
     EmergencyState,
@@ -15,14 +15,14 @@ from meter_bridge.core.ledger.credit import (
 )
 from meter_bridge.core.ledger.debt import in_order
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.block_view import Block, ladder
+from meter_bridge.core.rating.block_view import Block, block_views
 from meter_bridge.core.rating.closing import would_add
 from meter_bridge.core.rating.period_to_date import accrued, charged
 from meter_bridge.core.rating.rating import (
     LineKind,
     OpenSegment,
     block_at,
-    block_room,
+    energy_to_next_block,
     price_per_kwh,
     units_for,
 )
@@ -30,16 +30,16 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Reason, restorable
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.supply.holds import Hold
-from meter_bridge.core.supply.protection import Guard
+from meter_bridge.core.supply.protection import ProtectionTimer
 from meter_bridge.core.supply.relay import Proof, Relay
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
 from meter_bridge.devices.base.driver import Phase
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.forecasting.account_forecast import run_out
+from meter_bridge.engine.forecasting.account_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, payments
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.ledger.view import debt_view
-from meter_bridge.engine.state.model import Account, GuardKey, Meter, Supply
+from meter_bridge.engine.state.model import Account, Meter, ProtectionKey, Supply
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.local_cutoff import unprotected
 from meter_bridge.protocol.messages import (
@@ -74,7 +74,7 @@ def account_view(account: Account, at: int) -> AccountView:
     left = max(headroom(account.policy.credit, credit), units_worth(account))
     supply = account.supplies[0] if account.supplies else None
     units = _units_left(supply, left, at) if supply else None
-    ends = run_out(account, at)
+    ends = account_depletion(account, at)
     return AccountView(
         id=account.id,
         name=account.name,
@@ -110,16 +110,16 @@ def account_view(account: Account, at: int) -> AccountView:
         load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
         protection_pending=unprotected(account),
         closed_at=None if account.closed_at is None else iso(account.closed_at),
-        runs_out=None if ends is None else _run_out_view(ends),
+        runs_out=None if ends is None else _depletion_view(ends),
     )
 
 
-def _run_out_view(ends: RunOut) -> RunOutView:
+def _depletion_view(depletion: Depletion) -> RunOutView:
     """Return when credit runs out."""
     return RunOutView(
-        at=iso(ends.at),
-        soonest=None if ends.soonest is None else iso(ends.soonest),
-        latest=None if ends.latest is None else iso(ends.latest),
+        at=iso(depletion.at),
+        soonest=None if depletion.soonest is None else iso(depletion.soonest),
+        latest=None if depletion.latest is None else iso(depletion.latest),
     )
 
 
@@ -200,7 +200,7 @@ def hold_view(hold: Hold) -> HoldView:
     )
 
 
-def _trip_view(key: GuardKey, guard: Guard) -> TripView:
+def _trip_view(key: ProtectionKey, guard: ProtectionTimer) -> TripView:
     """Return a protection that has tripped."""
     return TripView(
         protection=Protection(key.protection.value),
@@ -230,7 +230,7 @@ def meter_view(meter: Meter) -> MeterView:
         frequency_mhz=meter.frequency_mhz,
         relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
         quarantined=meter.quarantine_id is not None,
-        returned_wh=meter.returned.wh if meter.returned else None,
+        returned_wh=meter.reverse_energy.wh if meter.reverse_energy else None,
         quarantine=_quarantine_view(meter),
         power_factor_permille=meter.power_factor_permille,
         phases=tuple(_phase_view(phase) for phase in meter.phases),
@@ -272,7 +272,7 @@ def _relay_view(relay: Relay) -> RelayView:
 
 def _tariff_now(supply: Supply, at: int) -> TariffNow:
     """Return the price in force."""
-    stretch = supply.timeline.stretch(at)
+    stretch = supply.timeline.interval_at(at)
     version = stretch.version
     changes = [
         instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant
@@ -283,10 +283,10 @@ def _tariff_now(supply: Supply, at: int) -> TariffNow:
         price_per_kwh=price_per_kwh(supply.rating, stretch),
         band=stretch.band,
         block=block_at(supply.rating, stretch) + 1,
-        blocks=stretch.steps.blocks,
-        block_remaining_wh=block_room(supply.rating, stretch),
+        blocks=stretch.block_schedule.blocks,
+        block_remaining_wh=energy_to_next_block(supply.rating, stretch),
         next_change=iso(min(changes)) if changes else None,
-        ladder=tuple(_block_view(n, block) for n, block in enumerate(ladder(supply.rating, stretch), 1)),
+        ladder=tuple(_block_view(n, block) for n, block in enumerate(block_views(supply.rating, stretch), 1)),
     )
 
 
@@ -299,7 +299,7 @@ def _block_view(number: int, block: Block) -> BlockView:
 
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
     """Return the energy that the credit left buys from here."""
-    stretch = supply.timeline.stretch(at)
+    stretch = supply.timeline.interval_at(at)
     if stretch.version.basis is BlockBasis.PURCHASE_TIME:
         return supply.rating.units
     return units_for(supply.rating, stretch, available)

@@ -2,8 +2,9 @@
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView, EventKind
@@ -20,6 +21,16 @@ def set_alert(
         _open(installation, account, unit, key, message)
     elif message is None and present is not None:
         _close(installation, account, unit, key, present)
+
+
+def set_installation_alert(session: Session, kind: AlertKind, message: str | None) -> None:
+    """Open or close an alert that belongs to no account; while storage fails it is kept for later."""
+    session.conditions[kind] = message
+    if session.storage_error:
+        return
+    unit = Transaction(session.clock.now())
+    set_alert(session.installation, None, unit, session.own_alert(kind), message)
+    session.submit(unit)
 
 
 def keep_past_alert(
@@ -43,7 +54,7 @@ def _open(
     alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
     (installation.alerts if account is None else account.alerts)[key] = alert
     site_id = account.site.id if account else None
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_ALERT,
         {
             "id": alert.id,
@@ -67,7 +78,7 @@ def _close(
 ) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
-    unit.work.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
+    unit.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
     _tell(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
 
 
@@ -80,7 +91,7 @@ def _tell(
     kind: EventKind,
 ) -> None:
     """Announce the opening or closing of an alert."""
-    announce(
+    record_event(
         installation,
         unit,
         kind,

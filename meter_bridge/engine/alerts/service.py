@@ -5,25 +5,23 @@ from collections.abc import Iterator, Sequence
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
-from meter_bridge.engine.access.visibility import STAFF, Look
+from meter_bridge.engine.access.visibility import STAFF, Visibility
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.entries import read_alerts
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops
 
 
-class AlertBook:
+class AlertService:
     """Lists an engine's alerts, and notes who has seen them."""
 
-    def __init__(self, engine: Engine, look: Look) -> None:
-        """Keep the engine, and who may see what."""
-        self._engine = engine
+    def __init__(self, session: Session, look: Visibility) -> None:
+        """Keep the session, and who may see what."""
+        self._session = session
         self._look = look
 
     async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
@@ -36,28 +34,28 @@ class AlertBook:
                 account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
             }
         stored = await asyncio.to_thread(
-            read_alerts, self._engine.reader, seen, staff=staff, only_open=only_open, limit=limit
+            read_alerts, self._session.reader, seen, staff=staff, only_open=only_open, limit=limit
         )
-        unstored = self._engine.unstored_alerts().items() if staff else ()
+        unstored = self._session.unstored_alerts().items() if staff else ()
         return [*(alerting.view(key, alert, None) for key, alert in unstored), *stored][:limit]
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
         key, alert, account = self._open_alert(actor, alert_id)
         if alert.acknowledged_at is None:
-            unit = unit_of(self._engine, actor)
+            unit = self._session.begin(actor)
             alert.acknowledged_at = unit.at
             row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
-            unit.work.add(ops.ACKNOWLEDGE_ALERT, row)
-            announce(
-                self._engine.installation,
+            unit.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
+            record_event(
+                self._session.installation,
                 unit,
                 EventKind.ALERT_ACKNOWLEDGED,
                 account_id=key.account_id,
                 meter_id=key.meter_id,
                 data={"id": alert.id, "by": actor.name},
             )
-            await committed(self._engine, unit)
+            await self._session.commit(unit)
         return alerting.view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
@@ -76,7 +74,7 @@ class AlertBook:
     def _open_alerts(self, actor: Actor) -> Iterator[tuple[AlertKey, OpenAlert, Account | None]]:
         """Yield the open alerts that the actor may see; staff see those of the installation as well."""
         if actor.role in STAFF:
-            for key, alert in self._engine.installation.alerts.items():
+            for key, alert in self._session.installation.alerts.items():
                 yield key, alert, None
         for account in self._look.visible(actor):
             for key, alert in account.alerts.items():

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Select, func, select
 
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.retention import DAY_MS, PAUSE_S
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
@@ -20,10 +20,10 @@ BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _PurgeRule:
     """What is forgotten alike."""
 
-    forget: ops.Op
+    purge: ops.Op
     ended: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
@@ -55,40 +55,40 @@ def _files(before: int) -> Select[tuple[object, ...]]:
 
 
 _KINDS: Final = (
-    _Kind(ops.FORGET_EVENT, _events),
-    _Kind(ops.FORGET_COMMAND, _commands),
-    _Kind(ops.FORGET_NOTICE, _messages),
-    _Kind(ops.FORGET_FILE, _files),
+    _PurgeRule(ops.FORGET_EVENT, _events),
+    _PurgeRule(ops.FORGET_COMMAND, _commands),
+    _PurgeRule(ops.FORGET_NOTICE, _messages),
+    _PurgeRule(ops.FORGET_FILE, _files),
 )
 
 
-class Forgetting:
+class EventRetention:
     """Keeps what ended within so many days."""
 
-    def __init__(self, engine: Engine, days: int) -> None:
+    def __init__(self, session: Session, days: int) -> None:
         """Take the days that are kept; nothing goes before ``tick``."""
-        self._engine, self._days = engine, days
+        self._session, self._days = session, days
 
     async def tick(self) -> None:
         """Forget what ended before the days that are kept, a few rows at a time; raises ``StorageError``."""
-        before = self._engine.clock.now() - self._days * DAY_MS
+        before = self._session.clock.now() - self._days * DAY_MS
         for kind in _KINDS:
             more = True
-            while more and self._engine.broken is None:
+            while more and self._session.storage_error is None:
                 more = await self._some(kind, before)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _some(self, kind: _Kind, before: int) -> bool:
+    async def _some(self, kind: _PurgeRule, before: int) -> bool:
         """Forget a few rows of a kind in one transaction; say whether there were any."""
         rows = await asyncio.to_thread(self._ended, kind, before)
-        unit = Transaction(self._engine.clock.now())
-        unit.work.extend(kind.forget, rows)
-        done = self._engine.submit(unit)
+        unit = Transaction(self._session.clock.now())
+        unit.changeset.extend(kind.purge, rows)
+        done = self._session.submit(unit)
         if done is not None:
-            await self._engine.ended(done)
+            await self._session.ended(done)
         return bool(rows)
 
-    def _ended(self, kind: _Kind, before: int) -> Sequence[dict[str, object]]:
+    def _ended(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
         """Return the next few rows of a kind."""
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             return [dict(row) for row in connection.execute(kind.ended(before).limit(BATCH)).mappings()]

@@ -12,8 +12,8 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import snapshot
@@ -31,13 +31,13 @@ _LOGGER: Final = logging.getLogger(__name__)
 class Retention:
     """Keeps the segments of so many days in the database, and older ones in exported files alone."""
 
-    def __init__(self, engine: Engine, archive: Archive, days: int) -> None:
+    def __init__(self, session: Session, archive: Archive, days: int) -> None:
         """Take the days that are kept; nothing goes before ``tick``."""
-        self._engine, self._archive, self._days = engine, archive, days
+        self._session, self._archive, self._days = session, archive, days
 
     async def tick(self) -> None:
         """Let go of what is old, piece by piece, until nothing is or something differs."""
-        while self._engine.broken is None:
+        while self._session.storage_error is None:
             spans = await asyncio.to_thread(self._compared)
             if not spans:
                 return
@@ -47,10 +47,10 @@ class Retention:
 
     def _compared(self) -> Sequence[tuple[int, int]]:
         """Return spans of entries that the files were just found to hold; none where nothing is old."""
-        engine = self._engine
-        with snapshot(engine.reader) as connection:
+        session = self._session
+        with snapshot(session.reader) as connection:
             first = retired_upto(connection) + 1
-            old = first_entry_since(connection, engine.clock.now() - self._days * DAY_MS) - 1
+            old = first_entry_since(connection, session.clock.now() - self._days * DAY_MS) - 1
             exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
             last = min(old, exported, first + COMPARED_ENTRIES - 1)
             if last < first:
@@ -71,10 +71,10 @@ class Retention:
 
     async def _let_go(self, first: int, last: int) -> None:
         """Delete the segments of some entries in one transaction; raises ``StorageError``."""
-        unit = Transaction(self._engine.clock.now())
-        unit.work.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
-        unit.work.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
-        unit.work.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
-        done = self._engine.submit(unit)
+        unit = Transaction(self._session.clock.now())
+        unit.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
+        unit.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
+        unit.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
+        done = self._session.submit(unit)
         if done is not None:
-            await self._engine.ended(done)
+            await self._session.ended(done)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from meter_bridge.core.forecast.depletion import RunOut, Sight, run_out as run_out_of
+from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion as run_out_of
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.supply.decision import PaymentMode
@@ -33,25 +33,25 @@ def debts_of(supply: Supply) -> tuple[Debt, ...]:
     return tuple(account.debts.values()) if account.supplies[0] is supply else ()
 
 
-def foretold(account: Account) -> bool:
+def has_forecast(account: Account) -> bool:
     """Say whether enough is known of an account to foretell anything."""
-    return bool(_sights(account))
+    return bool(_supply_forecasts(account))
 
 
-def _sights(account: Account) -> list[Sight]:
+def _supply_forecasts(account: Account) -> list[SupplyForecast]:
     """Return what is foretold of every supply; none where that of one is not known."""
     known = [
-        Sight(each.outlook, each.bands, supply.rating.units)
+        SupplyForecast(each.projection, each.intervals, supply.rating.units)
         for supply in account.supplies
-        if (each := supply.foresight) is not None and each.outlook is not None
+        if (each := supply.forecast) is not None and each.projection is not None
     ]
     prepaid = account.policy.payment_mode is PaymentMode.PREPAYMENT
     return known if prepaid and len(known) == len(account.supplies) else []
 
 
-def run_out(account: Account, now: int) -> RunOut | None:
+def account_depletion(account: Account, now: int) -> Depletion | None:
     """Return when an account's credit runs out; None while too little is known, or if it lasts too long."""
-    sights = _sights(account)
+    sights = _supply_forecasts(account)
     if not sights:
         return None
     return run_out_of(
@@ -61,5 +61,5 @@ def run_out(account: Account, now: int) -> RunOut | None:
 
 def days_left(account: Account, now: int) -> Left | None:
     """Return how long credit lasts, None where it is not foretold."""
-    found = run_out(account, now)
+    found = account_depletion(account, now)
     return None if found is None else Left((found.at - now) * 10 // DAY_MS)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.engine.forecasting.stored_forecast import nothing_of
+from meter_bridge.engine.forecasting.stored_forecast import empty_forecast_row
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
@@ -47,22 +47,22 @@ def close_day(supply: Supply, unit: Transaction) -> bool:
         day += timedelta(days=1)
         uses.append(_use(supply, day))
     supply.history = History(day, tuple(uses[-KEPT_DAYS:]))
-    unit.work.add(
+    unit.changeset.add(
         ops.UPSERT_DAILY_USE,
         {"supply_id": supply.id, "last_day": day.isoformat(), "uses": json.dumps(supply.history.uses)},
     )
     return True
 
 
-def forget_days(supply: Supply, unit: Transaction) -> None:
+def clear_daily_use(supply: Supply, unit: Transaction) -> None:
     """Begin anew: what another customer used teaches nothing."""
     if supply.history is not None:
         day = local_day(unit.at, supply.timeline.versions[0].zone)
-        supply.history, supply.foresight = History(day, ()), None
-        unit.work.add(
+        supply.history, supply.forecast = History(day, ()), None
+        unit.changeset.add(
             ops.UPSERT_DAILY_USE, {"supply_id": supply.id, "last_day": day.isoformat(), "uses": "[]"}
         )
-        unit.work.add(ops.UPSERT_FORESIGHT, nothing_of(supply, unit.at))
+        unit.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, unit.at))
 
 
 def _read_upto(supply: Supply, at: int) -> bool:

@@ -14,24 +14,29 @@ from typing import Final
 
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.forecast import anomalies
-from meter_bridge.core.forecast.consumption_model import Uses, learn
+from meter_bridge.core.forecast.consumption_model import Uses, fit
 from meter_bridge.core.forecast.cost_projection import (
-    Foresight,
-    Outlook,
+    CostProjection,
+    ForecastRun,
     Point,
-    coming,
+    projected_points,
     sells_units,
     with_debts,
 )
-from meter_bridge.core.forecast.prediction_interval import HORIZONS, Band, band, errors
+from meter_bridge.core.forecast.prediction_interval import (
+    HORIZONS,
+    PredictionInterval,
+    errors,
+    prediction_interval,
+)
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.forecasting.account_forecast import days_left, debts_of, foretold
+from meter_bridge.engine.forecasting.account_forecast import days_left, debts_of, has_forecast
 from meter_bridge.engine.forecasting.daily_use import close_day, over_days, read_on, used_on
-from meter_bridge.engine.forecasting.stored_forecast import row_of
+from meter_bridge.engine.forecasting.stored_forecast import forecast_row
 from meter_bridge.engine.state.model import Account, Site, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
@@ -56,15 +61,15 @@ class _Similar:
 
     made_at: int
     units: int
-    findings: Mapping[str, anomalies.Finding]
+    anomalies: Mapping[str, anomalies.Anomaly]
 
 
-class Foretelling:
-    """Goes round the accounts of an engine."""
+class Forecaster:
+    """Goes round the accounts of an session."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Keep the engine."""
-        self._engine = engine
+    def __init__(self, session: Session) -> None:
+        """Keep the session."""
+        self._session = session
         self._round: deque[str] = deque()
         self._round_at = -inf
         """When the round began, by the steady clock."""
@@ -73,29 +78,29 @@ class Foretelling:
 
     async def tick(self) -> None:
         """Do one step of what is under way, or look at the next accounts."""
-        engine = self._engine
-        if engine.broken is not None or not engine.running.is_set() or not engine.clock.sure:
+        session = self._session
+        if not session.can_change or not session.clock.sure:
             self._work = None
             return
         if self._work is not None:
             self._step()
             return
-        now = engine.clock.steady()
+        now = session.clock.steady()
         if not self._round and now - self._round_at >= ROUND_MS:
-            self._round.extend(engine.installation.accounts)
+            self._round.extend(session.installation.accounts)
             self._round_at = now
         for _ in range(min(AT_ONCE, len(self._round))):
-            account = engine.installation.accounts.get(self._round.popleft())
-            if account is not None and self._look_at(account):
+            account = session.installation.accounts.get(self._round.popleft())
+            if account is not None and self._process_account(account):
                 return
 
     async def whole_round(self) -> None:
         """Look at every account, and do what there is to do."""
-        for account in list(self._engine.installation.accounts.values()):
-            self._look_at(account)
+        for account in list(self._session.installation.accounts.values()):
+            self._process_account(account)
             while self._work is not None:
                 self._step()
-            self._look_at(account)
+            self._process_account(account)
 
     def _step(self) -> None:
         """Do one step."""
@@ -105,30 +110,30 @@ class Foretelling:
         except StopIteration:
             self._work = None
 
-    def _look_at(self, account: Account) -> bool:
+    def _process_account(self, account: Account) -> bool:
         """Close days, keep alerts; begin work if a supply is to be foretold anew."""
-        unit = Transaction(self._engine.clock.now())
+        unit = Transaction(self._session.clock.now())
         if [supply for supply in account.supplies if close_day(supply, unit)]:
-            self._tell_unusual(account, unit)
+            self._update_anomaly_alerts(account, unit)
             if account.policy.building_meter:
-                self._tell_unaccounted(account, unit)
-        self._tell_days_left(account, unit)
-        self._engine.submit(unit)
+                self._update_unaccounted_alert(account, unit)
+        self._update_days_left_alert(account, unit)
+        self._session.submit(unit)
         stale = next((supply for supply in account.supplies if _stale(supply, unit.at)), None)
         if stale is not None:
-            self._work = self._foretell(stale, unit.at)
-            self._engine.feed.touch(account.id)
+            self._work = self._forecast(stale, unit.at)
+            self._session.feed.mark_changed(account.id)
         return stale is not None
 
-    def _foretell(self, supply: Supply, at: int) -> Iterator[None]:
+    def _forecast(self, supply: Supply, at: int) -> Iterator[None]:
         """Look ahead, step by step, then store what was seen for those who only read."""
-        yield from _look_ahead(supply, at)
-        if supply.foresight is not None:
-            unit = Transaction(self._engine.clock.now())
-            unit.work.add(ops.UPSERT_FORESIGHT, row_of(supply, supply.foresight))
-            self._engine.submit(unit)
+        yield from _make_forecast(supply, at)
+        if supply.forecast is not None:
+            unit = Transaction(self._session.clock.now())
+            unit.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, supply.forecast))
+            self._session.submit(unit)
 
-    def _tell_days_left(self, account: Account, unit: Transaction) -> None:
+    def _update_days_left_alert(self, account: Account, unit: Transaction) -> None:
         """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
@@ -138,10 +143,10 @@ class Foretelling:
         message = None
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
             message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
-        if left is not None or not threshold or foretold(account):
-            set_alert(self._engine.installation, account, unit, key, message)
+        if left is not None or not threshold or has_forecast(account):
+            set_alert(self._session.installation, account, unit, key, message)
 
-    def _tell_unusual(self, account: Account, unit: Transaction) -> None:
+    def _update_anomaly_alerts(self, account: Account, unit: Transaction) -> None:
         """Open or close the alerts of consumption, once a day."""
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
@@ -155,14 +160,14 @@ class Foretelling:
                 wanted[past] = _against_past(account, uses, present=past in account.alerts)
                 wanted[similar] = self._against_similar(account.site, supply, unit.at)
             for key, message in wanted.items():
-                set_alert(self._engine.installation, account, unit, key, message)
+                set_alert(self._session.installation, account, unit, key, message)
 
-    def _tell_unaccounted(self, building: Account, unit: Transaction) -> None:
+    def _update_unaccounted_alert(self, building: Account, unit: Transaction) -> None:
         """Hold a building's newest days that are over against the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [
             supply
-            for account in self._engine.installation.accounts.values()
+            for account in self._session.installation.accounts.values()
             if account.site is building.site and not account.policy.building_meter
             for supply in account.supplies
         ]
@@ -182,7 +187,7 @@ class Foretelling:
                 f" days ({found.percent} %) went through no unit's meter; losses, a meter that stands still,"
                 " or a tap"
             )
-        set_alert(self._engine.installation, building, unit, key, message)
+        set_alert(self._session.installation, building, unit, key, message)
 
     def _against_similar(self, site: Site, supply: Supply, now: int) -> str | None:
         """Return what to say of a supply whose week stands out in its site."""
@@ -190,7 +195,7 @@ class Foretelling:
         known = self._similar.get(key)
         if known is None or now - known.made_at > SIMILAR_MS:
             known = self._similar[key] = self._compare(site, supply.commodity, now)
-        found = known.findings.get(supply.id)
+        found = known.anomalies.get(supply.id)
         if found is None:
             return None
         return (
@@ -202,7 +207,7 @@ class Foretelling:
         """Hold the supplies of a commodity in a site against each other."""
         weeks = {
             supply.id: week
-            for account in self._engine.installation.accounts.values()
+            for account in self._session.installation.accounts.values()
             if account.site is site and not account.policy.building_meter
             for supply in account.supplies
             if supply.commodity == commodity and supply.history is not None
@@ -236,7 +241,7 @@ def _stale(supply: Supply, now: int) -> bool:
     """Say whether a supply is to be foretold anew."""
     if supply.account.policy.payment_mode is not PaymentMode.PREPAYMENT or supply.history is None:
         return False
-    known = supply.foresight
+    known = supply.forecast
     return known is None or (
         now - known.made_at > FRESH_MS
         or known.last != supply.history.last
@@ -245,26 +250,30 @@ def _stale(supply: Supply, now: int) -> bool:
     )
 
 
-def _look_ahead(supply: Supply, at: int) -> Iterator[None]:
+def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
     """Learn and look ahead, step by step; the result counts once it is whole."""
     history, timeline, debts = supply.history, supply.timeline, debts_of(supply)
     assert history is not None
-    habit = learn(history)
-    bands: dict[int, Band | None] = {}
+    habit = fit(history)
+    bands: dict[int, PredictionInterval | None] = {}
     points: list[Point] = []
     if habit is not None:
-        known = supply.foresight
+        known = supply.forecast
         same = known is not None and known.last == history.last
         for days in HORIZONS:
-            bands[days] = known.bands[days] if same and known and known.bands else band(errors(history, days))
+            bands[days] = (
+                known.intervals[days]
+                if same and known and known.intervals
+                else prediction_interval(errors(history, days))
+            )
             yield
-        ahead = coming(supply.rating, timeline, habit, at)
+        ahead = projected_points(supply.rating, timeline, habit, at)
         while part := list(islice(ahead, DAYS_AT_ONCE)):
             points += part
             yield
     outlook = None
     if points:
-        plain = Outlook(tuple(points), sells_units(timeline, at))
+        plain = CostProjection(tuple(points), sells_units(timeline, at))
         outlook = with_debts(plain, debts, timeline.versions[0].zone)
     if supply.history is history:  # else another customer moved in meanwhile, or a day ended
-        supply.foresight = Foresight(at, history.last, timeline, debts, outlook, bands)
+        supply.forecast = ForecastRun(at, history.last, timeline, debts, outlook, bands)

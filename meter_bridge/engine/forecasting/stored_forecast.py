@@ -10,9 +10,9 @@ import json
 import sys
 from typing import Final, overload, override
 
-from meter_bridge.core.forecast.cost_projection import Foresight, Outlook, Point
-from meter_bridge.core.forecast.depletion import Sight
-from meter_bridge.core.forecast.prediction_interval import Band
+from meter_bridge.core.forecast.cost_projection import CostProjection, ForecastRun, Point
+from meter_bridge.core.forecast.depletion import SupplyForecast
+from meter_bridge.core.forecast.prediction_interval import PredictionInterval
 from meter_bridge.engine.state.model import Supply
 
 _WIDTH: Final = 8
@@ -63,20 +63,20 @@ def pack(points: Sequence[Point]) -> bytes:
     return numbers.tobytes()
 
 
-def row_of(supply: Supply, foresight: Foresight) -> dict[str, object]:
+def forecast_row(supply: Supply, forecast: ForecastRun) -> dict[str, object]:
     """Return the row of what is foretold of a supply; without points where too little is known."""
-    outlook = foresight.outlook
+    outlook = forecast.projection
     return {
         "supply_id": supply.id,
         "account_id": supply.account.id,
-        "made_at": foresight.made_at,
+        "made_at": forecast.made_at,
         "in_units": outlook is not None and outlook.in_units,
         "points": b"" if outlook is None else pack(outlook.points),
-        "bands": bands_text(foresight.bands),
+        "bands": intervals_text(forecast.intervals),
     }
 
 
-def nothing_of(supply: Supply, at: int) -> dict[str, object]:
+def empty_forecast_row(supply: Supply, at: int) -> dict[str, object]:
     """Return the row of a supply of which nothing is known any more."""
     return {
         "supply_id": supply.id,
@@ -88,19 +88,19 @@ def nothing_of(supply: Supply, at: int) -> dict[str, object]:
     }
 
 
-def sight_of(points: bytes, bands: str, *, in_units: bool, units: int) -> Sight | None:
+def supply_forecast_of(points: bytes, intervals: str, *, in_units: bool, units: int) -> SupplyForecast | None:
     """Return what is foretold of a supply by its row; None where too little was known."""
     if not points:
         return None
     known = {
-        int(days): None if ends is None else Band(ends[0], ends[1])
-        for days, ends in json.loads(bands).items()
+        int(days): None if ends is None else PredictionInterval(ends[0], ends[1])
+        for days, ends in json.loads(intervals).items()
     }
-    return Sight(Outlook(StoredPoints(points), in_units), known, units)
+    return SupplyForecast(CostProjection(StoredPoints(points), in_units), known, units)
 
 
-def bands_text(bands: Mapping[int, Band | None]) -> str:
+def intervals_text(intervals: Mapping[int, PredictionInterval | None]) -> str:
     """Return bands as text."""
     return json.dumps(
-        {str(days): None if each is None else [each.low, each.high] for days, each in bands.items()}
+        {str(days): None if each is None else [each.low, each.high] for days, each in intervals.items()}
     )

@@ -10,8 +10,8 @@ from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.deferred_posting import post_due
-from meter_bridge.engine.ledger.journal import announce, book
+from meter_bridge.engine.ledger.deferred_posting import post_deferred
+from meter_bridge.engine.ledger.journal import book, record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
@@ -21,12 +21,12 @@ def collect_debts(installation: Installation, account: Account, unit: Transactio
     """Recover every instalment that is due, or move it to the arrears, or let it wait."""
     zone = ZoneInfo(account.site.time_zone)
     while due := due_debts(account.debts, unit.at):
-        post_due(installation, account, unit)
+        post_deferred(installation, account, unit)
         debt = due[0]
         _recover(installation, account, unit, debt)
         following = next_due(debt.every, debt.due, zone)
         account.debts[debt.id] = replace(account.debts[debt.id], due=following)
-        unit.keep_account(account)
+        unit.save_account(account)
 
 
 def _recover(installation: Installation, account: Account, unit: Transaction, debt: Debt) -> None:
@@ -52,4 +52,4 @@ def _recover(installation: Installation, account: Account, unit: Transaction, de
         description=f"Debt recovery: {debt.description}",
         detail=detail,
     )
-    announce(installation, unit, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)
+    record_event(installation, unit, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)

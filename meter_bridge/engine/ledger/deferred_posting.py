@@ -11,11 +11,12 @@ from itertools import count
 from typing import Final
 from zlib import crc32
 
-from meter_bridge.core.rating.closing import closing_at, settle
+from meter_bridge.core.rating.closing import close_segments, closing_at
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.engine.ledger.journal import book_settlement
+from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.ledger.register_trail import newest_readings
-from meter_bridge.engine.state.model import Account, Due, Installation, Supply
+from meter_bridge.engine.state.model import Account, DeferredPosting, Installation, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 
 LONGEST_WAIT_MS: Final = 30_000
@@ -24,7 +25,7 @@ PER_METER_MS: Final = 3
 """Time of the turns for each meter: a household posts at once, ten thousand meters within the longest."""
 
 
-def may_wait(supply: Supply, at: int) -> bool:
+def may_defer(supply: Supply, at: int) -> bool:
     """Say whether what closed may be posted later with the same result: plain consumption.
 
     Values to date depend on all that was used until they are settled.
@@ -36,44 +37,47 @@ def may_wait(supply: Supply, at: int) -> bool:
     )
 
 
-def post_due(installation: Installation, account: Account, unit: Transaction) -> None:
+def post_deferred(installation: Installation, account: Account, unit: Transaction) -> None:
     """Post what waits of an account as part of a unit, before the unit books anything else."""
     for supply in account.supplies:
-        due, supply.due = supply.due, None
+        due, supply.deferred_posting = supply.deferred_posting, None
         if due is None:
             continue
-        settlement = settle(supply.rating, supply.timeline, upto=due.at)
-        book_settlement(
-            installation, supply, replace(unit, at=due.at, actor="bridge"), settlement, due.readings
-        )
-        _keep_lanes(supply)
+        settlement = close_segments(supply.rating, supply.timeline, upto=due.at)
+        book_charges(installation, supply, replace(unit, at=due.at, actor="bridge"), settlement, due.readings)
+        _leave_posted_fast_paths(supply)
 
 
-def _keep_lanes(supply: Supply) -> None:
+def _leave_posted_fast_paths(supply: Supply) -> None:
     """Leave the lanes of meters whose newest segment was posted."""
     for meter in supply.meters:
         parts = supply.rating.open.get(meter.id)
-        if meter.lane is not None and (not parts or parts[-1] is not meter.lane.segment):
-            meter.leave_lane()
+        if meter.fast_path is not None and (not parts or parts[-1] is not meter.fast_path.segment):
+            meter.leave_fast_path()
 
 
-class Postings:
+class DeferredPostings:
     """The supplies with something to post, in the order of their turns."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, session: Session) -> None:
         """Take up what waited when the state was stored."""
-        self._installation = installation
+        self._session = session
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        installation = self._installation = self._session.installation
         self._turns: list[tuple[int, int, Supply]] = []
         self._numbers = count()
         for account in installation.accounts.values():
             for supply in account.supplies:
-                if supply.due is not None:
-                    self._queue(supply, supply.due.at)
+                if supply.deferred_posting is not None:
+                    self._queue(supply, supply.deferred_posting.at)
 
-    def wait(self, supply: Supply, at: int) -> None:
+    def defer(self, supply: Supply, at: int) -> None:
         """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
         closing = closing_at(supply.rating, at)
-        supply.due = Due(at, newest_readings(supply, closing))
+        supply.deferred_posting = DeferredPosting(at, newest_readings(supply, closing))
         self._queue(supply, at)
 
     def _queue(self, supply: Supply, at: int) -> None:
@@ -82,10 +86,10 @@ class Postings:
         turn = at + crc32(supply.id.encode()) % (within + 1)
         heappush(self._turns, (turn, next(self._numbers), supply))
 
-    def next(self, now: int) -> Account | None:
+    def next_account(self, now: int) -> Account | None:
         """Return the account whose turn it is, or None; what was posted meanwhile is passed over."""
         while self._turns and self._turns[0][0] <= now:
             supply = heappop(self._turns)[2]
-            if supply.due is not None:
+            if supply.deferred_posting is not None:
                 return supply.account
         return None

@@ -13,7 +13,7 @@ from meter_bridge.core.ledger.credit import (
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
@@ -45,8 +45,8 @@ def keep_emergency_credit(
 def select(installation: Installation, account: Account, unit: Transaction, *, selected: bool) -> None:
     """Select emergency credit, or end its selection."""
     account.emergency_selected = selected
-    unit.keep_account(account)
-    announce(
+    unit.save_account(account)
+    record_event(
         installation,
         unit,
         EventKind.EMERGENCY_CREDIT_CHANGED,

@@ -4,22 +4,22 @@ from datetime import date, timedelta
 
 from meter_bridge.core.calendar import day_end, local_day, month_of
 from meter_bridge.core.ledger.credit import Collection
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import forget_intervals, forget_periods
+from meter_bridge.core.rating.rating import purge_intervals, purge_periods
 from meter_bridge.engine.ledger.credit import standing_of
-from meter_bridge.engine.ledger.deferred_posting import post_due
-from meter_bridge.engine.ledger.journal import book_settlement
+from meter_bridge.engine.ledger.deferred_posting import post_deferred
+from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.state.model import Account, Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
 
 
 def settle_all(installation: Installation, account: Account, unit: Transaction) -> None:
     """Post everything used so far, before anything that depends on the balance."""
-    post_due(installation, account, unit)
+    post_deferred(installation, account, unit)
     for supply in account.supplies:
-        book_settlement(installation, supply, unit, settle(supply.rating, supply.timeline))
-    account.drop_lanes()
+        book_charges(installation, supply, unit, close_segments(supply.rating, supply.timeline))
+    account.invalidate_fast_paths()
 
 
 def uncharged(account: Account, at: int) -> bool:
@@ -30,17 +30,17 @@ def uncharged(account: Account, at: int) -> bool:
 def charge_time(installation: Installation, supply: Supply, unit: Transaction) -> None:
     """Charge what every local day that has begun makes due."""
     while supply.standing_due <= unit.at:
-        post_due(installation, supply.account, unit)
+        post_deferred(installation, supply.account, unit)
         zone = supply.timeline.at(supply.standing_due).zone
         day = local_day(supply.standing_due, zone)
         waived = standing_of(supply.account) is Collection.PAUSE
         settled = charge_day(supply.rating, supply.timeline, supply.standing_due, waived=waived)
-        book_settlement(installation, supply, unit, settled)
+        book_charges(installation, supply, unit, settled)
         supply.standing_due = day_end(day, zone)
         reach = _reach(supply, day)
-        forget_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
-        forget_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000, zone)
-        unit.keep(supply)
+        purge_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
+        purge_intervals(supply.rating, min([unit.at, *_read_upto(supply)]) - 3_600_000, zone)
+        unit.save_supply(supply)
 
 
 def _reach(supply: Supply, day: date) -> date:

@@ -30,7 +30,7 @@ FEW: Final = 20
 _CORRECTING: Final = (EntryKind.CORRECTION, EntryKind.REVERSAL)
 
 
-class Asked(NamedTuple):
+class HistoryQuery(NamedTuple):
     """Which part of the history of an account is wanted."""
 
     account_id: str
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
     zone: ZoneInfo
 
 
-class Span(NamedTuple):
+class SeqRange(NamedTuple):
     """Journal entries after one ``seq`` up to another."""
 
     after: int
@@ -56,7 +56,7 @@ class _Change(NamedTuple):
 
 def history_page(
     reader: Engine,
-    asked: Iterable[Asked],
+    asked: Iterable[HistoryQuery],
     *,
     after: int,
     upto: int | None = None,
@@ -75,7 +75,7 @@ def history_page(
     )
     found: list[AccountHistory] = []
     with snapshot(reader) as connection:
-        span = Span(after, _newest(connection) if upto is None else upto)
+        span = SeqRange(after, _newest(connection) if upto is None else upto)
         # What is not in the database any more is not looked through for the first hour that changed.
         known = span.after and span.after >= retired_upto(connection)
         firsts = _first_changed(connection, span, wanted) if known else None
@@ -98,8 +98,8 @@ def _newest(connection: Connection) -> int:
 def _account(
     connection: Connection,
     archive: Archive | None,
-    asked: Asked,
-    span: Span,
+    asked: HistoryQuery,
+    span: SeqRange,
     firsts: Mapping[str, int] | None,
 ) -> AccountHistory | None:
     """Return the hours of an account from the first that changed on, or None where none did."""
@@ -114,7 +114,7 @@ def _account(
     early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
     lowest = max(asked.first_seq, early)
     with facts(connection, archive, asked.account_id, lowest, span.upto) as there:
-        hours = _used(there, asked, Span(lowest, span.upto), first)
+        hours = _used(there, asked, SeqRange(lowest, span.upto), first)
     for change in corrections:
         if change.hour >= first:
             wh, amount = hours.get(change.hour, (0, 0))
@@ -128,7 +128,7 @@ def _account(
     return AccountHistory(account_id=asked.account_id, hours=told) if told else None
 
 
-def _first_changed(connection: Connection, span: Span, wanted: Sequence[Asked]) -> dict[str, int]:
+def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[HistoryQuery]) -> dict[str, int]:
     """Return the first hour of each account into which something was booked; of few, of no others."""
     entry, table = tables.journal_entry, tables.segment
     query = (
@@ -150,7 +150,9 @@ def _first_changed(connection: Connection, span: Span, wanted: Sequence[Asked]) 
     return {account_id: first // HOUR_MS for account_id, first in connection.execute(query).tuples()}
 
 
-def _used(connection: Connection, asked: Asked, span: Span, first: int) -> dict[int, tuple[int, int]]:
+def _used(
+    connection: Connection, asked: HistoryQuery, span: SeqRange, first: int
+) -> dict[int, tuple[int, int]]:
     """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
     entry, segment = tables.journal_entry, tables.segment
     hour = (segment.c.start_ms // HOUR_MS).label("hour")
@@ -186,7 +188,7 @@ def first_entry_since(connection: Connection, at: int, account_id: str | None = 
     return bisect_left(range(1, newest + 1), at, key=booked) + 1
 
 
-def _corrections(connection: Connection, asked: Asked, span: Span) -> list[_Change]:
+def _corrections(connection: Connection, asked: HistoryQuery, span: SeqRange) -> list[_Change]:
     """Return what was corrected, each at the hour of what it corrects."""
     entry, posting = tables.journal_entry, tables.posting
     # Asked for by themselves, an index alone tells which they are; else every entry of the account is read.

@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso, local_day, local_slot
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, spend
 from meter_bridge.core.ledger.journal import EntryKind, Posting
-from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Segment, SettledLine, Settlement
+from meter_bridge.core.rating.rating import NO_BLOCK, ChargedLine, Charges, LineKind, Segment
 from meter_bridge.engine.ledger.credit import move, posted_credit, standing_of
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
 from meter_bridge.engine.state.model import Account, DayTotal, Installation, ReadingNote, Supply
@@ -41,8 +41,8 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     seq = installation.sequences.entry
     for posting in postings:
         if move(account, posting.bucket, posting.amount):
-            unit.keep_account(account)
-    unit.work.add(
+            unit.save_account(account)
+    unit.changeset.add(
         ops.INSERT_ENTRY,
         {
             "seq": seq,
@@ -64,16 +64,16 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
             "asset": posting.asset,
             "amount": posting.amount,
         }
-        unit.work.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
-        unit.work.add(ops.ADD_BALANCE, row)
+        unit.changeset.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
+        unit.changeset.add(ops.ADD_BALANCE, row)
     return seq
 
 
 def _check_nothing_due(account: Account) -> None:
     """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
-    waiting = next((supply.id for supply in account.supplies if supply.due is not None), None)
+    waiting = next((supply.id for supply in account.supplies if supply.deferred_posting is not None), None)
     if waiting is not None:
-        msg = f"what closed of {waiting} is to be posted before anything else of {account.id}"
+        msg = f"what closed of {waiting} must be posted before anything else of {account.id}"
         raise journal.LedgerError(msg)
 
 
@@ -82,69 +82,69 @@ def entry_id(seq: int) -> str:
     return f"entry-{seq}"
 
 
-def book_settlement(
+def book_charges(
     installation: Installation,
     supply: Supply,
     unit: Transaction,
-    settlement: Settlement,
+    charges: Charges,
     readings: Mapping[str, ReadingNote] | None = None,
 ) -> None:
     """Add a charge entry for a settlement, of the newest readings if none are named.
 
     One that settles nothing adds no entry.
     """
-    if not settlement.segments:
+    if not charges.segments:
         return
     account = supply.account
     if readings is None:
-        readings = newest_readings(supply, {segment.meter_id for segment in settlement.segments})
+        readings = newest_readings(supply, {segment.meter_id for segment in charges.segments})
     seq = book(
         installation,
         account,
         unit,
         EntryKind.CHARGE,
-        (*_charge(account, settlement), *journal.units_used(supply.id, settlement)),
-        description=_describe(settlement),
+        (*_charge(account, charges), *journal.units_used(supply.id, charges)),
+        description=_describe(charges),
         detail={"readings": readings},
     )
-    add_lines(supply, unit, seq, settlement)
+    add_lines(supply, unit, seq, charges)
 
 
-def add_lines(supply: Supply, unit: Transaction, seq: int, settlement: Settlement) -> None:
+def add_lines(supply: Supply, unit: Transaction, seq: int, charges: Charges) -> None:
     """Add the lines and facts of a settlement to the unit, under their entry."""
-    unit.keep(supply)
-    registers = register_ends(supply, settlement.segments)
-    lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(settlement.lines)]
-    unit.work.extend(ops.INSERT_LINE, lines)
-    unit.work.extend(
+    unit.save_supply(supply)
+    registers = register_ends(supply, charges.segments)
+    lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(charges.lines)]
+    unit.changeset.extend(ops.INSERT_LINE, lines)
+    unit.changeset.extend(
         ops.INSERT_SEGMENT,
         [
             _segment_row(seq, n, supply, segment, register_wh)
-            for n, (segment, register_wh) in enumerate(zip(settlement.segments, registers, strict=True))
+            for n, (segment, register_wh) in enumerate(zip(charges.segments, registers, strict=True))
         ],
     )
-    for segment in settlement.segments:
+    for segment in charges.segments:
         # What was used before the customer moved in says nothing of the customer's own days.
         if segment.kind is not LineKind.VACANT:
             _add_to_day(supply, segment)
 
 
-def _charge(account: Account, settlement: Settlement) -> Sequence[Posting]:
+def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
     """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
-    standing = sum(part.amount + part.tax for part in settlement.segments if part.kind is LineKind.STANDING)
+    standing = sum(part.amount + part.tax for part in charges.segments if part.kind is LineKind.STANDING)
     # What is given back is never owed before: only a charge can be moved to the arrears.
     arrears = max(standing, 0) if standing_of(account) is Collection.ACCUMULATE else 0
-    spending = spend(account.policy.credit, posted_credit(account), settlement.total - arrears)
-    return journal.charge(account.site.currency, settlement, spending, arrears=arrears)
+    spending = spend(account.policy.credit, posted_credit(account), charges.total - arrears)
+    return journal.charge(account.site.currency, charges, spending, arrears=arrears)
 
 
-def _describe(settlement: Settlement) -> str:
+def _describe(charges: Charges) -> str:
     """Return a line for people."""
-    kinds = {segment.kind for segment in settlement.segments}
+    kinds = {segment.kind for segment in charges.segments}
     named = [name for kind, name in _NAMES.items() if kind in kinds]
-    if not named or any(segment.wh for segment in settlement.segments):
+    if not named or any(segment.wh for segment in charges.segments):
         return "Electricity used"
-    return f"{named[0]} given back in part" if settlement.total < 0 else named[0]
+    return f"{named[0]} given back in part" if charges.total < 0 else named[0]
 
 
 _NAMES: Final = {
@@ -154,7 +154,7 @@ _NAMES: Final = {
 }
 
 
-def _line_row(seq: int, n: int, supply_id: str, line: SettledLine) -> dict[str, object]:
+def _line_row(seq: int, n: int, supply_id: str, line: ChargedLine) -> dict[str, object]:
     """Return a charge line as a row; blocks count from 1 in rows."""
     return {
         "entry_seq": seq,
@@ -210,7 +210,7 @@ def _add_to_day(supply: Supply, segment: Segment) -> None:
     total.amount += segment.amount + segment.tax
 
 
-def announce(
+def record_event(
     installation: Installation,
     unit: Transaction,
     kind: EventKind,
@@ -226,7 +226,7 @@ def announce(
         seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
     )
     unit.events.append(event)
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_EVENT,
         {
             "seq": seq,

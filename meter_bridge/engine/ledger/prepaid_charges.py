@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine, ScalarSelect, exists, select
 
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.rating.move_out import Paid
+from meter_bridge.core.rating.move_out import PrepaidCharge
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.storage import tables
 
@@ -15,7 +15,7 @@ LONGEST_MS: Final = 32 * 86_400_000
 """No charge is paid for longer in advance than a month."""
 
 
-def paid_in_advance(reader: Engine, account_id: str, now: int) -> Mapping[str, Sequence[Paid]]:
+def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[str, Sequence[PrepaidCharge]]:
     """Return by supply the fixed charges of the last month that were not taken back since."""
     entry, segment = tables.journal_entry, tables.segment
     reversal = tables.journal_entry.alias("reversal")
@@ -39,10 +39,10 @@ def paid_in_advance(reader: Engine, account_id: str, now: int) -> Mapping[str, S
         )
         .order_by(segment.c.start_ms)
     )
-    found: defaultdict[str, list[Paid]] = defaultdict(list)
+    found: defaultdict[str, list[PrepaidCharge]] = defaultdict(list)
     with reader.connect() as connection:
         for row in connection.execute(query).mappings():
-            paid = Paid(
+            paid = PrepaidCharge(
                 LineKind(row["kind"]), row["band"] or "", row["version_id"], row["start_ms"], row["amount"]
             )
             found[row["supply_id"]].append(paid)

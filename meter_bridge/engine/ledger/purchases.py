@@ -28,6 +28,6 @@ def buy_units(account: Account, money: int, at: int, lot_id: str) -> tuple[Suppl
 
 def postings_of(supply: Supply, purchase: Purchase) -> tuple[Posting, ...]:
     """Return the postings of a purchase: the balance pays, the units come."""
-    settlement = purchase.settlement
+    settlement = purchase.charges
     paid = charge(supply.account.site.currency, settlement, Spending(settlement.total))
     return (*paid, *units_bought(supply.id, purchase.wh))

@@ -21,7 +21,7 @@ from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.engine import Audited, Engine
+from meter_bridge.engine.state.session import Audited, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage.location import Location, written
 
@@ -100,9 +100,9 @@ async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
 class Auditor:
     """Audits the ledger once each night."""
 
-    def __init__(self, engine: Engine, data: Path, database: Location, run: Run = run_child) -> None:
-        """Keep the engine, the folder of its data and where its database is."""
-        self._engine = engine
+    def __init__(self, session: Session, data: Path, database: Location, run: Run = run_child) -> None:
+        """Keep the session, the folder of its data and where its database is."""
+        self._session = session
         self._database = database
         self._data = data
         self._run = run
@@ -110,11 +110,11 @@ class Auditor:
 
     async def tick(self) -> None:
         """Audit, if the day that closed last was not audited yet."""
-        engine = self._engine
-        site = next(iter(engine.installation.sites.values()), None)
-        if site is None or engine.broken is not None or not engine.running.is_set() or not engine.clock.sure:
+        session = self._session
+        site = next(iter(session.installation.sites.values()), None)
+        if site is None or not session.can_change or not session.clock.sure:
             return
-        now, zone = engine.clock.now(), ZoneInfo(site.time_zone)
+        now, zone = session.clock.now(), ZoneInfo(site.time_zone)
         today = local_day(now, zone)
         if self._done == today or now < day_start(today, zone) + AFTER_MIDNIGHT_MS:
             return
@@ -123,14 +123,14 @@ class Auditor:
 
     async def audit(self) -> None:
         """Audit now, and keep the alerts."""
-        engine = self._engine
-        engine.flush(everything=True)
-        await engine.drained()
+        session = self._session
+        session.flush(everything=True)
+        await session.drained()
         try:
-            shard = None if engine.shard.whole else engine.shard.n
+            shard = None if session.shard.whole else session.shard.n
             found = await self._run(self._data, self._database, shard)
         except AuditError as error:
-            engine.audited.failures += 1
+            session.audited.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)
             return
         reasons = sorted({skipped["reason"] for skipped in found["skipped"]})
@@ -141,19 +141,19 @@ class Auditor:
             len(found["skipped"]),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
-        engine.audited = Audited(
+        session.audited = Audited(
             found["upto"],
             found["supplies"],
             len(found["skipped"]),
             len(found["differences"]),
-            engine.audited.failures,
+            session.audited.failures,
         )
         self._tell(found)
 
     def _tell(self, found: Audit) -> None:
         """Open an alert for each difference, and close those of differences that are gone."""
-        unit = Transaction(self._engine.clock.now())
-        installation = self._engine.installation
+        unit = Transaction(self._session.clock.now())
+        installation = self._session.installation
         wanted = {
             AlertKey(
                 AlertKind.LEDGER_AUDIT, each["account_id"], None, f"{each['supply_id']} {each['period']}"
@@ -166,7 +166,7 @@ class Auditor:
                 mine.setdefault(key, "")
             for key, message in mine.items():
                 set_alert(installation, account, unit, key, message or None)
-        self._engine.submit(unit)
+        self._session.submit(unit)
 
 
 def _message(found: Difference) -> str:

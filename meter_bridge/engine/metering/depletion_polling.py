@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.engine.state.model import Installation, Lane, Meter
+from meter_bridge.engine.state.model import FastPath, Installation, Meter
 from meter_bridge.engine.supply.relays import Transport
 
 NEAR_MS: Final = 120_000
@@ -20,7 +20,7 @@ AT_ONCE: Final = 2_000
 TURNS: Final = 10
 
 
-class Attention:
+class DepletionPolling:
     """Remembers when each meter was asked."""
 
     def __init__(self, transport: Transport) -> None:
@@ -37,8 +37,8 @@ class Attention:
         self._close = [
             meter
             for meter in looked_at
-            if meter.lane is not None
-            and _near(meter, meter.lane, now)
+            if meter.fast_path is not None
+            and _near(meter, meter.fast_path, now)
             and installation.meters.get(meter.id) is meter
         ]
         for meter in self._close:
@@ -60,10 +60,10 @@ class Attention:
         return now - max(self._asked.get(meter.id, 0), meter.last_seen or 0) >= EVERY_MS
 
 
-def _near(meter: Meter, lane: Lane, now: int) -> bool:
+def _near(meter: Meter, lane: FastPath, now: int) -> bool:
     """Say whether the credit ends within two minutes if the load stays as it is."""
     if not meter.power_mw or meter.power_mw < 0:
         return False
     per_hour = meter.power_mw * lane.cost_per_wh // 1000
-    room = meter.supply.account.room - (lane.wh - lane.known_wh) * lane.cost_per_wh
+    room = meter.supply.account.margin - (lane.wh - lane.flushed_wh) * lane.cost_per_wh
     return room * MS_PER_HOUR <= per_hour * (NEAR_MS + now - lane.at)

@@ -47,7 +47,7 @@ class Discovery:
         """Forget a meter that was withdrawn."""
         self._found.pop(address, None)
 
-    def hear(self, report: Report, at: int) -> None:
+    def observe(self, report: Report, at: int) -> None:
         """Remember the newest values of a meter that nobody assigned."""
         candidate = self._candidate(report.address)
         candidate.last_seen = at

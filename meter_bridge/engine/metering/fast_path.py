@@ -10,38 +10,38 @@ full way.
 from typing import Final
 
 from meter_bridge.core.calendar import SLOT_MS, next_slot
-from meter_bridge.core.clock import dated
+from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import possible_wh
 from meter_bridge.core.ledger.credit import watched_levels
 from meter_bridge.core.rating.rating import (
+    BlockUsageKey,
     LineKey,
     LineKind,
     OpenSegment,
-    Rung,
     block_at,
-    block_room,
+    energy_to_next_block,
     free_left,
     taxed_price,
     taxes_per_wh,
 )
 from meter_bridge.core.register.register import GRACE_MS
 from meter_bridge.core.supply.alerts import ordinary, unremarkable as within
-from meter_bridge.core.tariff.tariff import EXACT, Stretch
+from meter_bridge.core.tariff.tariff import EXACT, TariffInterval
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.ledger.credit import accrual, posted_credit
-from meter_bridge.engine.state.model import UNLIMITED, Account, Lane, Meter, Supply
+from meter_bridge.engine.state.model import UNLIMITED, Account, FastPath, Meter, Supply
 from meter_bridge.engine.supply.protections import watched
 
 MARGIN: Final = 16
 """Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
 
 
-def ride(meter: Meter, report: Report, at: int) -> bool:
+def try_report(meter: Meter, report: Report, at: int) -> bool:
     """Take a report that tells only energy and ordinary values; if that was not possible, nothing changed.
 
     Whatever a report may say besides is left to the long way of ``metering``, to which this is a short cut.
     """
-    lane, voltage, power = meter.lane, report.voltage_mv, report.power_mw
+    lane, voltage, power = meter.fast_path, report.voltage_mv, report.power_mw
     if (
         lane is None
         or not lane.plain
@@ -49,7 +49,7 @@ def ride(meter: Meter, report: Report, at: int) -> bool:
         or report.stale
         or report.relay is not None
         or report.returned_wh is not None
-        or report.boot is not None
+        or report.boot_id is not None
         or report.online is False
         or meter.online is not True
         or (voltage is not None and not lane.lowest_mv <= voltage <= lane.highest_mv)
@@ -58,92 +58,97 @@ def ride(meter: Meter, report: Report, at: int) -> bool:
     ):
         return False
     measured = report.measured_at_ms
-    when = at if measured is None else dated(at, measured, buffered=report.buffered)
-    if not follow(meter, report.register_wh, report.witness, when):
+    when = at if measured is None else reading_instant(at, measured, buffered=report.buffered)
+    if not try_reading(meter, report.register_wh, report.reset_marker, when):
         return False
     meter.last_seen = at
     meter.keep_values(report)
     return True
 
 
-def follow(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
+def try_reading(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
     """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
-    lane = meter.lane
+    lane = meter.fast_path
     if lane is None or at >= lane.until or at < lane.at:
         return False
-    if witness is not None and witness != lane.witness:
+    if witness is not None and witness != lane.reset_marker:
         return False
     rise = register_wh - lane.wh
     if rise:
-        if rise < 0 or not (register_wh < lane.top_wh if lane.alone else _has_room(lane, rise)):
+        if rise < 0 or not (register_wh < lane.top_wh if lane.alone else _within_margin(lane, rise)):
             return False
         if rise > lane.sure_wh and rise > possible_wh(meter.plan.rating_w, at - lane.at + GRACE_MS):
             return False
         lane.wh, lane.rose_at = register_wh, at
-    lane.at, lane.carries = at, True
+    lane.at, lane.unflushed = at, True
     if not lane.alone:
-        lane.hand_over()
+        lane.flush()
     return True
 
 
-def cross(meter: Meter, register_wh: int, witness: str | None, when: int, at: int) -> bool:
+def try_next_slot(meter: Meter, register_wh: int, witness: str | None, when: int, at: int) -> bool:
     """Take the first reading after the end of a slot, and go on in the next; False if nothing was changed.
 
     ``when`` is the instant of the reading, ``at`` that of its receipt. What was used before the end stays
     with the slot that is over, which is to be posted then.
     """
-    lane = meter.lane
-    if lane is None or not lane.alone or lane.supply.due is not None or meter.tampered_at is not None:
+    lane = meter.fast_path
+    if (
+        lane is None
+        or not lane.alone
+        or lane.supply.deferred_posting is not None
+        or meter.tampered_at is not None
+    ):
         return False
     end = lane.until
     if end != next_slot(lane.segment.start) or not end < when <= at < min(end + SLOT_MS, lane.ends):
         return False
     rise, elapsed = register_wh - lane.wh, when - lane.at
-    if witness is not None and witness != lane.witness:
+    if witness is not None and witness != lane.reset_marker:
         return False
     if rise <= 0 or register_wh >= lane.top_wh or rise > possible_wh(meter.plan.rating_w, elapsed + GRACE_MS):
         return False
-    lane.hand_over()
+    lane.flush()
     before = rise * (end - lane.at) // elapsed
-    lane.take(before, end)
+    lane.advance(before, end)
     lane.segment = OpenSegment(end, end, lane.segment.key, 0)
     lane.supply.rating.open[meter.id].append(lane.segment)
-    lane.take(rise - before, when)
+    lane.advance(rise - before, when)
     lane.until = min(next_slot(when), lane.ends)
-    lane.forget_form()
+    lane.drop_template()
     return True
 
 
-def _has_room(lane: Lane, rise: int) -> bool:
+def _within_margin(lane: FastPath, rise: int) -> bool:
     """Say whether a rise leaves something of the room that several meters use up."""
-    return rise < lane.supply.block_room and rise * lane.cost_per_wh < lane.supply.account.room
+    return rise < lane.supply.energy_to_next_block and rise * lane.cost_per_wh < lane.supply.account.margin
 
 
-def enter(meter: Meter, at: int) -> None:
+def activate(meter: Meter, at: int) -> None:
     """Put a meter on its lane, if its newest open segment may still grow at this instant."""
-    meter.leave_lane()
+    meter.leave_fast_path()
     supply, rating, register = meter.supply, meter.supply.rating, meter.register
     parts = rating.open.get(meter.id)
     if register is None or not parts or next_slot(parts[-1].start) <= at:
         return
     if register.doubt is not None or register.ahead_ms:
         return
-    stretch = supply.timeline.stretch(at)
+    stretch = supply.timeline.interval_at(at)
     key = _plain_key(supply, stretch)
     if parts[-1].key != key:
         return
     limits, calm = meter.plan.limits, not _watched(meter)
     own_relay = meter.plan.relay_address in (None, meter.plan.energy_address)
     lowest, highest, most = ordinary(limits)
-    meter.lane = Lane(
+    meter.fast_path = FastPath(
         until=min(next_slot(at), stretch.end),
         ends=stretch.end,
         supply=supply,
         register=register,
         segment=parts[-1],
         line=rating.lines[key],
-        rung=Rung(stretch.block_period, stretch.ladder),
-        used=rating.used,
+        usage_key=BlockUsageKey(stretch.block_period, stretch.schedule),
+        block_usage=rating.block_usage,
         taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
         cost_per_wh=taxed_price(stretch.version, key.block, key.band),
         sure_wh=possible_wh(meter.plan.rating_w, GRACE_MS),
@@ -153,25 +158,25 @@ def enter(meter: Meter, at: int) -> None:
         most_mw=UNLIMITED if most is None else most,
         calm=calm,
         plain=calm and own_relay,
-        witness=register.witness,
+        reset_marker=register.witness,
         wh=register.watermark_wh,
         at=register.at,
         rose_at=register.at,
-        known_wh=register.watermark_wh,
+        flushed_wh=register.watermark_wh,
     )
-    _bound(meter.lane)
+    _set_limit(meter.fast_path)
 
 
-def _bound(lane: Lane) -> None:
+def _set_limit(lane: FastPath) -> None:
     """Work out from which register on something may be decided, if no other meter uses up the room."""
     supply, account = lane.supply, lane.supply.account
     lane.alone = len(account.supplies) == 1 and len(supply.meters) == 1
-    room, cost = supply.block_room, lane.cost_per_wh
-    if account.room <= 0:
+    room, cost = supply.energy_to_next_block, lane.cost_per_wh
+    if account.margin <= 0:
         room = 0
     elif cost > 0:
-        room = min(room, (account.room - 1) // cost + 1)
-    lane.top_wh = lane.known_wh + room
+        room = min(room, (account.margin - 1) // cost + 1)
+    lane.top_wh = lane.flushed_wh + room
 
 
 def _watched(meter: Meter) -> bool:
@@ -181,12 +186,12 @@ def _watched(meter: Meter) -> bool:
 
 def unremarkable(meter: Meter, report: Report) -> bool:
     """Say quickly whether neither alarms nor guards have to see a report."""
-    lane = meter.lane
+    lane = meter.fast_path
     calm, limits = (not _watched(meter), meter.plan.limits) if lane is None else (lane.calm, lane.limits)
     return calm and within(limits, report.voltage_mv, report.power_mw)
 
 
-def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:
+def _plain_key(supply: Supply, stretch: TariffInterval) -> LineKey | None:
     """Return the line on which the next unit goes, or None where more than that line would change."""
     version, rating = stretch.version, supply.rating
     if stretch.derived or rating.lots or free_left(rating, stretch) or stretch.period in rating.history:
@@ -195,28 +200,28 @@ def _plain_key(supply: Supply, stretch: Stretch) -> LineKey | None:
     return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
 
 
-def measure_room(account: Account, at: int) -> None:
+def compute_margins(account: Account, at: int) -> None:
     """Work out how much may be used before a threshold, the end of credit or a block has to be looked at."""
     posted = posted_credit(account)
     left = posted.balance - accrual(account)
     levels = (*account.policy.low_credit, *watched_levels(account.policy.credit, posted))
     floors = [level for level in levels if level < left]
     spendable = left - max(floors) - MARGIN if floors else None
-    account.room = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
+    account.margin = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
     for supply in account.supplies:
-        _measure_block(supply, at)
+        _compute_block_margin(supply, at)
 
 
-def _measure_block(supply: Supply, at: int) -> None:
+def _compute_block_margin(supply: Supply, at: int) -> None:
     """Work out the energy until the next block, Wh; lanes in the block before end, and on another ladder."""
-    stretch = supply.timeline.stretch(at)
-    room, block = block_room(supply.rating, stretch), block_at(supply.rating, stretch)
-    rung = Rung(stretch.block_period, stretch.ladder)
-    supply.block_room = UNLIMITED if room is None else room
+    stretch = supply.timeline.interval_at(at)
+    room, block = energy_to_next_block(supply.rating, stretch), block_at(supply.rating, stretch)
+    rung = BlockUsageKey(stretch.block_period, stretch.schedule)
+    supply.energy_to_next_block = UNLIMITED if room is None else room
     for meter in supply.meters:
-        if meter.lane is None:
+        if meter.fast_path is None:
             continue
-        if (meter.lane.segment.key.block, meter.lane.rung) != (block, rung):
-            meter.leave_lane()
+        if (meter.fast_path.segment.key.block, meter.fast_path.usage_key) != (block, rung):
+            meter.leave_fast_path()
         else:
-            _bound(meter.lane)
+            _set_limit(meter.fast_path)

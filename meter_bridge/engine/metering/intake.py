@@ -1,51 +1,57 @@
-"""What the connections hear, on its way into the engine."""
+"""What the connections hear, on its way into the session."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.driver import Discovered, HeldCutOff, Item, Rejected, Removed, Report
-from meter_bridge.engine.engine import Engine
+from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
 from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.supply.local_cutoff import CutOffs
 
 KINDS_COUNTED: Final = 200
 """Kinds of unreadable payloads told apart; drivers use fewer, this bounds what a bug could do."""
 
 
-class Intake:
+class ReportHandler:
     """Takes items in the order in which they were heard."""
 
-    def __init__(self, engine: Engine, discovery: Discovery) -> None:
+    def __init__(
+        self, session: Session, readings: MeterReports, cut_offs: CutOffs, discovery: Discovery
+    ) -> None:
         """Keep where items go."""
-        self._engine = engine
+        self._session = session
+        self._readings = readings
+        self._cut_offs = cut_offs
         self._discovery = discovery
 
-    def take(self, items: Sequence[Item]) -> None:
+    def handle(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
-        engine = self._engine
+        session = self._session
         try:
-            at = engine.clock.now()
-            if engine.installation.ahead_ms:
-                engine.installation.ahead_ms = engine.clock.ahead()
+            at = session.clock.now()
+            if session.installation.ahead_ms:
+                session.installation.ahead_ms = session.clock.ahead()
             for item in items:
                 if type(item) is Report:
-                    engine.counts.reports += 1
+                    session.counts.reports += 1
                     # Where nothing can be charged now, the meter's register keeps the record.
-                    if engine.broken is not None or not engine.running.is_set():
+                    if session.storage_error is not None or not session.accepting.is_set():
                         continue
-                    if not engine.metering.take(item, at, clock_sure=engine.clock.sure):
-                        self._discovery.hear(item, at)
+                    if not self._readings.handle(item, at, clock_sure=session.clock.sure):
+                        self._discovery.observe(item, at)
                 else:
-                    self._take_news(item, at)
+                    self._handle_notice(item, at)
         except Exception as error:
-            engine.distrust(error)
+            session.invalidate(error)
             raise
 
-    def _take_news(self, item: Item, at: int) -> None:
+    def _handle_notice(self, item: Item, at: int) -> None:
         """Take what else a device or its gateway said."""
-        engine = self._engine
-        if isinstance(item, HeldCutOff):
-            if engine.broken is None and engine.running.is_set():
-                engine.cut_offs.take(item, at)
+        session = self._session
+        if isinstance(item, ReportedCutOff):
+            if session.can_change:
+                self._cut_offs.handle(item, at)
         elif isinstance(item, Discovered):
             self._discovery.announce(item)
         elif isinstance(item, Removed):
@@ -55,6 +61,6 @@ class Intake:
 
     def _count(self, kind: str) -> None:
         """Count an unreadable payload."""
-        rejected = self._engine.counts.rejected
+        rejected = self._session.counts.rejected
         if kind in rejected or len(rejected) < KINDS_COUNTED:
             rejected[kind] = rejected.get(kind, 0) + 1

@@ -7,9 +7,9 @@ from typing import Final
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.energy import EnergyError, parse_register
 from meter_bridge.core.register.register import Register
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind
@@ -20,7 +20,7 @@ AHEAD_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedReading:
     """A register as somebody read it."""
 
     wh: int
@@ -30,15 +30,15 @@ class Told:
     """How far event time was ahead of the wall clock then."""
 
 
-def read_told(engine: Engine, field: str, register: str, at: str | None, now: int) -> Told:
+def parse_reading(session: Session, field: str, register: str, at: str | None, now: int) -> ReportedReading:
     """Return a register as somebody told it, at an instant by a right clock; raises ``RequestRefused``."""
-    wh, step_wh = read_register(field, register)
-    read_at = read_instant(at, now)
-    when = now if at is None else min(engine.clock.told(read_at), now)
-    return Told(wh, step_wh, when, engine.clock.ahead_at(when))
+    wh, step_wh = parse_register_text(field, register)
+    read_at = parse_instant(at, now)
+    when = now if at is None else min(session.clock.to_event_time(read_at), now)
+    return ReportedReading(wh, step_wh, when, session.clock.ahead_at(when))
 
 
-def read_register(field: str, text: str) -> tuple[int, int]:
+def parse_register_text(field: str, text: str) -> tuple[int, int]:
     """Return a register and its resolution in Wh.
 
     Raises ``RequestRefused`` naming field, value and remedy.
@@ -55,7 +55,7 @@ def read_register(field: str, text: str) -> tuple[int, int]:
         ) from error
 
 
-def read_instant(text: str | None, now: int) -> int:
+def parse_instant(text: str | None, now: int) -> int:
     """Return the instant that somebody told, never later than now; raises ``RequestRefused``."""
     if text is None:
         return now
@@ -83,9 +83,9 @@ def read_instant(text: str | None, now: int) -> int:
     return min(at, now)
 
 
-def check_clock(engine: Engine) -> None:
+def check_clock(session: Session) -> None:
     """Refuse to date anything by a clock that is not believed."""
-    if not engine.clock.sure:
+    if not session.clock.sure:
         raise RequestRefused(
             ErrorCode.CONFLICT,
             "the bridge does not believe its clock, so that it cannot date a reading",
@@ -104,17 +104,19 @@ def too_early(meter: Meter, register: Register, what: str) -> RequestRefused:
     )
 
 
-def keep(
-    engine: Engine, meter: Meter, unit: Transaction, told: Told, kind: EventKind, **what: object
+def save_reading(
+    session: Session, meter: Meter, unit: Transaction, told: ReportedReading, kind: EventKind, **what: object
 ) -> None:
     """Keep for good what somebody told of a register, and who."""
     row: dict[str, object] = dict.fromkeys(column.name for column in tables.register_record.columns)
-    row |= {"id": f"register-{engine.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
+    row |= {"id": f"register-{session.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
     row |= {"at": told.at, "told_at": unit.at, "register_wh": told.wh, "actor": unit.actor}
-    unit.work.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
+    unit.changeset.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
 
 
-def tell(engine: Engine, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]) -> None:
+def record_reading_event(
+    session: Session, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]
+) -> None:
     """Tell what somebody told of a register."""
     account_id = meter.supply.account.id
-    announce(engine.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)
+    record_event(session.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)

@@ -8,11 +8,19 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.metering.manual_reading import Told, check_clock, keep, read_told, tell, too_early
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.metering.manual_reading import (
+    ReportedReading,
+    check_clock,
+    parse_reading,
+    record_reading_event,
+    save_reading,
+    too_early,
+)
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.protocol.messages import (
     EventKind,
     MeterView,
@@ -21,29 +29,30 @@ from meter_bridge.protocol.messages import (
 
 
 async def take_reading(
-    engine: Engine, actor: Actor, meter: Meter, unit: Transaction, *, register: str, at: str | None
+    session: Session, readings: MeterReports, actor: Actor, meter: Meter, *, register: str, at: str | None
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
-    check_clock(engine)
-    told = read_told(engine, "register", register, at, unit.at)
+    unit = session.begin(actor)
+    check_clock(session)
+    told = parse_reading(session, "register", register, at, unit.at)
     before = meter.register
     if before is not None and told.at < before.since:
         raise too_early(meter, before, "reading")
-    with engine.whole():
-        step = _judge(engine, meter, unit, told)
+    with session.atomic():
+        step = _judge(readings, meter, unit, told)
         outcome = _outcome(before, step)
         if actor.role is Role.DEVICE:
-            engine.metering.take(Report(meter.plan.energy_address), unit.at, clock_sure=True)
+            readings.handle(Report(meter.plan.energy_address), unit.at, clock_sure=True)
         else:
-            _record(engine, meter, unit, told, outcome)
-        unit.keep(meter.supply)
-        engine.evaluate(meter.supply.account, unit)
+            _record(session, meter, unit, told, outcome)
+        unit.save_supply(meter.supply)
+        evaluate(session, meter.supply.account, unit)
     answer = ReadingResult(meter_view(meter), outcome, step.delta_wh)
-    await committed(engine, unit)
+    await session.commit(unit)
     return answer
 
 
-def _judge(engine: Engine, meter: Meter, unit: Transaction, told: Told) -> Advance:
+def _judge(readings: MeterReports, meter: Meter, unit: Transaction, told: ReportedReading) -> Advance:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
@@ -51,20 +60,22 @@ def _judge(engine: Engine, meter: Meter, unit: Transaction, told: Told) -> Advan
         told.at,
         told.step_wh,
         modulus_wh=modulus,
-        boot=meter.boot,
+        boot_id=meter.boot_id,
         ahead_ms=told.ahead_ms,
     )
     if meter.register is None:
         meter.register = first(reading)
         return Advance(meter.register)
-    return engine.metering.judge(meter, unit, meter.register, reading)
+    return readings.judge(meter, unit, meter.register, reading)
 
 
-def _record(engine: Engine, meter: Meter, unit: Transaction, told: Told, outcome: ReadingOutcome) -> None:
+def _record(
+    session: Session, meter: Meter, unit: Transaction, told: ReportedReading, outcome: ReadingOutcome
+) -> None:
     """Tell who read what by hand, and keep it."""
     data = {"register_wh": told.wh, "at": iso(told.at), "by": unit.actor, "manual": True, "outcome": outcome}
-    tell(engine, meter, unit, EventKind.REGISTER_READ, data)
-    keep(engine, meter, unit, told, EventKind.REGISTER_READ)
+    record_reading_event(session, meter, unit, EventKind.REGISTER_READ, data)
+    save_reading(session, meter, unit, told, EventKind.REGISTER_READ)
 
 
 def _outcome(before: Register | None, step: Advance) -> ReadingOutcome:

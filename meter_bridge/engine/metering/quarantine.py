@@ -5,11 +5,11 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Advance, Decision, decide
 from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.model import Meter
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
@@ -17,16 +17,16 @@ _UNDECIDED: Final = "'meter-bridge quarantine list' shows the registers that wai
 
 
 async def decide_quarantine(
-    engine: Engine, actor: Actor, meter: Meter, decision: str, reason: str
+    session: Session, readings: MeterReports, actor: Actor, meter: Meter, decision: str, reason: str
 ) -> MeterView:
     """Apply a person's decision on a quarantined register, with who took it and why."""
-    unit = unit_of(engine, actor)
+    unit = session.begin(actor)
     step = _decided(meter, decision)
-    with engine.whole():
-        engine.metering.charge(meter, unit, step)
-        engine.metering.end_quarantine(meter, unit, decision, actor.name, reason)
-        announce(
-            engine.installation,
+    with session.atomic():
+        readings.charge(meter, unit, step)
+        readings.end_quarantine(meter, unit, decision, actor.name, reason)
+        record_event(
+            session.installation,
             unit,
             EventKind.QUARANTINE_DECIDED,
             account_id=meter.supply.account.id,
@@ -38,8 +38,8 @@ async def decide_quarantine(
                 "charged_wh": step.delta_wh,
             },
         )
-        engine.evaluate(meter.supply.account, unit)
-    await committed(engine, unit)
+        evaluate(session, meter.supply.account, unit)
+    await session.commit(unit)
     return meter_view(meter)
 
 

@@ -1,32 +1,31 @@
 """Taking reports of meters: the way of a reading from the driver to the account."""
 
-from collections.abc import Callable
 import logging
 from typing import Final
 
 from meter_bridge.core.calendar import next_slot
-from meter_bridge.core.clock import dated
+from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.rating.closing import has_closed, settle
-from meter_bridge.core.rating.rating import Settlement, allocate
+from meter_bridge.core.rating.closing import close_segments, has_closed
+from meter_bridge.core.rating.rating import Charges, allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import Cause, Register, RegisterReading
-from meter_bridge.core.register.reverse_energy import follow
+from meter_bridge.core.register.reverse_energy import update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.deferred_posting import Postings, may_wait, post_due
-from meter_bridge.engine.ledger.journal import announce, book_settlement
+from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, may_defer, post_deferred
+from meter_bridge.engine.ledger.journal import book_charges, record_event
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.state.account_status import store_status
-from meter_bridge.engine.state.clock import EngineClock
-from meter_bridge.engine.state.model import Installation, Meter, Supply
+from meter_bridge.engine.state.model import Meter, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
-from meter_bridge.engine.supply.decision import Wishes
-from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.decision import EvaluationContext
+from meter_bridge.engine.supply.evaluation import evaluate_account
 from meter_bridge.engine.supply.relays import Relays, says_open
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
@@ -38,31 +37,28 @@ REVERSE_ENERGY: Final = "reverse energy"
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Metering:
+class MeterReports:
     """Turns reports into state, charges and decisions."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        relays: Relays,
-        submit: Callable[[Transaction], object],
-        dirty: set[Supply],
-        postings: Postings,
-        clock: EngineClock,
-    ) -> None:
-        """Keep the state, the relays, where units go, what is to be stored and posted, and the clock."""
-        self.installation = installation
-        self._relays = relays
-        self._submit = submit
-        self._dirty = dirty
+    def __init__(self, session: Session, relays: Relays, postings: DeferredPostings) -> None:
+        """Keep the session, the relays and what is to be posted."""
+        self._session = session
+        self.relays = relays
+        self._submit = session.submit
+        self._dirty = session.changed_supplies
         self._postings = postings
-        self._clock = clock
+        self._clock = session.clock
+        self.attach()
 
-    def take(self, report: Report, at: int, *, clock_sure: bool) -> bool:
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self.installation = self._session.installation
+
+    def handle(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy.get(report.address)
         if meter is not None:
-            if clock_sure and fast_path.ride(meter, report, at):
+            if clock_sure and fast_path.try_report(meter, report, at):
                 self._dirty.add(meter.supply)
                 return True
             self._take_values(meter, report, at, clock_sure=clock_sure)
@@ -81,8 +77,8 @@ class Metering:
         meter.keep_values(report)
         if meter.online is not True or report.online is False:
             self._take_presence(meter, report, at)
-        if report.boot is not None and report.boot != meter.boot:
-            self._take_boot(meter, report.boot, at)
+        if report.boot_id is not None and report.boot_id != meter.boot_id:
+            self._take_boot(meter, report.boot_id, at)
         if not report.stale:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
@@ -101,16 +97,16 @@ class Metering:
         if online != meter.online:
             unit = Transaction(at)
             if online and meter.online is False:
-                self._relays.told_again(meter, unit)
+                self.relays.resend(meter, unit)
             self.set_online(meter, unit, online=online)
 
     def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
-        before, meter.boot = meter.boot, boot
-        meter.leave_lane()
+        before, meter.boot_id = meter.boot_id, boot
+        meter.leave_fast_path()
         if before is not None:
             unit = Transaction(at)
-            self._relays.told_again(meter, unit)
+            self.relays.resend(meter, unit)
             self._submit(unit)
 
     def set_online(self, meter: Meter, unit: Transaction, *, online: bool) -> None:
@@ -120,8 +116,8 @@ class Metering:
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
         message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
         set_alert(self.installation, account, unit, key, None if online else message)
-        if unit.work:
-            unit.keep(meter.supply)
+        if unit.changeset:
+            unit.save_supply(meter.supply)
         self._dirty.add(meter.supply)
         self._submit(unit)
 
@@ -130,26 +126,26 @@ class Metering:
         measured = report.measured_at_ms
         when = at
         if measured is not None:
-            when = dated(at, self._clock.told(measured), buffered=report.buffered)
-        if fast_path.follow(meter, register_wh, report.witness, when):
+            when = reading_instant(at, self._clock.to_event_time(measured), buffered=report.buffered)
+        if fast_path.try_reading(meter, register_wh, report.reset_marker, when):
             return
-        if fast_path.cross(meter, register_wh, report.witness, when, at):
-            self._postings.wait(meter.supply, at)
+        if fast_path.try_next_slot(meter, register_wh, report.reset_marker, when, at):
+            self._postings.defer(meter.supply, at)
             return
         reading = RegisterReading(
             register_wh,
             when,
             report.register_step_wh,
-            report.witness,
+            report.reset_marker,
             meter.plan.register_modulus_wh or report.register_modulus_wh,
-            meter.boot,
+            meter.boot_id,
             self._clock.ahead_at(when),
         )
         if meter.register is None:
             self._begin(meter, rules.first(reading))
             return
         if _stands_still(meter, meter.register, reading, at):
-            meter.leave_lane()
+            meter.leave_fast_path()
             meter.register.at = max(when, meter.register.at)
             meter.register.ahead_ms = reading.ahead_ms
             return
@@ -166,16 +162,16 @@ class Metering:
 
     def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
         """Keep what flowed back, with its alert where nothing is expected to."""
-        before = meter.returned
+        before = meter.reverse_energy
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
             return
-        meter.returned = follow(before, returned_wh, at)
-        if meter.lane is not None:
-            meter.lane.forget_form()
-        if meter.returned.flowed_at is None and (before is None or before.flowed_at is None):
+        meter.reverse_energy = update_reverse_energy(before, returned_wh, at)
+        if meter.fast_path is not None:
+            meter.fast_path.drop_template()
+        if meter.reverse_energy.flowed_at is None and (before is None or before.flowed_at is None):
             return
         account = meter.supply.account
-        alarming = meter.returned.flowed_at is not None and not meter.plan.returns_energy
+        alarming = meter.reverse_energy.flowed_at is not None and not meter.plan.returns_energy
         message = (
             f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
             " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
@@ -183,15 +179,15 @@ class Metering:
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY)
         unit = Transaction(at)
         set_alert(self.installation, account, unit, key, message if alarming else None)
-        if unit.work:
-            unit.keep(meter.supply)
+        if unit.changeset:
+            unit.save_supply(meter.supply)
             self._submit(unit)
 
     def _begin(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
         meter.register = register
         unit = Transaction(register.at)
-        unit.keep(meter.supply)
+        unit.save_supply(meter.supply)
         self._submit(unit)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
@@ -209,8 +205,8 @@ class Metering:
         self._tell_of_counter(meter, unit, register, step)
         self._watch_quarantine(meter, unit)
         if step.delta_wh > reading.step_wh and says_open(meter, step.from_at):
-            self._relays.energy_while_open(meter, unit)
-        self._relays.calm(meter, unit)
+            self.relays.energy_while_open(meter, unit)
+        self.relays.clear_tamper(meter, unit)
         return step
 
     def _tell_of_counter(
@@ -222,7 +218,7 @@ class Metering:
             return
         reset = after.epoch != before.epoch
         data = {"from_wh": before.watermark_wh, "to_wh": after.watermark_wh, "charged_wh": step.delta_wh}
-        announce(
+        record_event(
             self.installation,
             unit,
             EventKind.REGISTER_RESET if reset else EventKind.REGISTER_ROLLED_OVER,
@@ -230,15 +226,15 @@ class Metering:
             meter_id=meter.id,
             data=data | {"epoch": after.epoch},
         )
-        unit.keep(meter.supply)
+        unit.save_supply(meter.supply)
 
     def charge(self, meter: Meter, unit: Transaction, step: rules.Advance) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
-        meter.leave_lane()
-        post_due(self.installation, supply.account, unit)
+        meter.leave_fast_path()
+        post_deferred(self.installation, supply.account, unit)
         if register is not None and _goes_on_elsewhere(register, step.state):
-            self._post(supply, unit, settle(supply.rating, supply.timeline))
+            self._post(supply, unit, close_segments(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(
                 supply.rating,
@@ -255,22 +251,22 @@ class Metering:
         meter.register = step.state
         if not has_closed(supply.rating, unit.at):
             return
-        if may_wait(supply, unit.at):
-            self._postings.wait(supply, unit.at)
+        if may_defer(supply, unit.at):
+            self._postings.defer(supply, unit.at)
         else:
-            self._post(supply, unit, settle(supply.rating, supply.timeline, upto=unit.at))
+            self._post(supply, unit, close_segments(supply.rating, supply.timeline, upto=unit.at))
 
-    def _post(self, supply: Supply, unit: Transaction, settlement: Settlement) -> None:
+    def _post(self, supply: Supply, unit: Transaction, settlement: Charges) -> None:
         """Post what a settlement charges; the next readings take the full way to new segments."""
-        book_settlement(self.installation, supply, unit, settlement)
+        book_charges(self.installation, supply, unit, settlement)
         for each in supply.meters:
-            each.leave_lane()
+            each.leave_fast_path()
 
     def evaluate(self, meter: Meter, unit: Transaction) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate(self.installation, meter.supply.account, unit, self._relays, Wishes())
+        evaluate_account(self.installation, meter.supply.account, unit, self.relays, EvaluationContext())
         if meter.relay.requested is not Position.OPEN:
-            fast_path.enter(meter, unit.at)
+            fast_path.activate(meter, unit.at)
         self._dirty.add(meter.supply)
         self._submit(unit)
 
@@ -294,11 +290,11 @@ class Metering:
     def end_quarantine(self, meter: Meter, unit: Transaction, decision: str, actor: str, reason: str) -> None:
         """Close a meter's quarantine with who decided what."""
         end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
-        unit.work.add(
+        unit.changeset.add(
             ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()}
         )
         meter.quarantine_id = None
-        unit.keep(meter.supply)
+        unit.save_supply(meter.supply)
         self._alert_quarantine(meter, unit, None)
 
     def store_quarantine(self, meter: Meter, unit: Transaction, what: dict[str, object]) -> None:
@@ -314,8 +310,8 @@ class Metering:
             "actor": None,
             "reason": None,
         }
-        unit.work.add(ops.INSERT_QUARANTINE, row | what)
-        unit.keep(meter.supply)
+        unit.changeset.add(ops.INSERT_QUARANTINE, row | what)
+        unit.save_supply(meter.supply)
 
     def _alert_quarantine(self, meter: Meter, unit: Transaction, message: str | None) -> None:
         """Open or close the alert of a quarantined register."""
@@ -333,7 +329,7 @@ class Metering:
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
-        meter.leave_lane()
+        meter.leave_fast_path()
         unit = Transaction(at)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
@@ -349,16 +345,20 @@ class Metering:
     def _protect(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Let the guards see a report that is not old; decide at once where one trips or is reset."""
         account = meter.supply.account
-        seen = protections.Seen() if report.stale or report.buffered else protections.watch(meter, report, at)
+        seen = (
+            protections.UpdateResult()
+            if report.stale or report.buffered
+            else protections.update(meter, report, at)
+        )
         if seen.began:
-            self._relays.ask(meter)
-            account.drop_lanes()
+            self.relays.ask(meter)
+            account.invalidate_fast_paths()
         if not seen.changed:
             return
         unit = Transaction(at)
         store_status(account, unit)
-        evaluate(self.installation, account, unit, self._relays, Wishes(clock_sure))
-        account.drop_lanes()
+        evaluate_account(self.installation, account, unit, self.relays, EvaluationContext(clock_sure))
+        account.invalidate_fast_paths()
         self._submit(unit)
 
     def _take_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
@@ -367,7 +367,7 @@ class Metering:
         if _proves_nothing(meter.relay, position, load):
             return
         unit = Transaction(at)
-        self._relays.observe(meter, Observation(at, position, load, report.stale), unit)
+        self.relays.observe(meter, Observation(at, position, load, report.stale), unit)
         self._submit(unit)
 
 
@@ -392,8 +392,8 @@ def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
-        and reading.witness in (None, register.witness)
-        and reading.boot == register.boot
+        and reading.reset_marker in (None, register.witness)
+        and reading.boot_id == register.boot
         and _all_closed(meter)
         and at < meter.supply.account.wake_at
     )
@@ -403,7 +403,9 @@ def _all_closed(meter: Meter) -> bool:
     """Say whether all that was used is posted, or waits for its turn to be."""
     supply = meter.supply
     parts = supply.rating.open.get(meter.id)
-    return not parts or (supply.due is not None and next_slot(parts[-1].start) <= supply.due.at)
+    return not parts or (
+        supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
+    )
 
 
 def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:

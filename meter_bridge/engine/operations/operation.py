@@ -13,14 +13,14 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.database import StorageError
 
 KEY_LENGTH: Final = 255
 
@@ -31,32 +31,32 @@ class Operation[T](ABC):
     name: ClassVar[str]
     """Keys are unique per account and this name."""
     answer: ClassVar[type]
-    alone: ClassVar[bool] = False
+    exclusive: ClassVar[bool] = False
     """Wait for every other such operation, because it looks at what is on disk."""
 
     @abstractmethod
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         """Return what tells this request from another with the same key."""
 
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
-        del engine, account_id  # most changes need nothing but the state
+        del session, account_id  # most changes need nothing but the state
 
-    def lacks(self, engine: Engine, account: Account) -> bool:
+    def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is to be booked first, and then looked up, for the change to be right."""
-        del engine, account  # most changes are right whatever waits
+        del session, account  # most changes are right whatever waits
         return False
 
-    def account(self, engine: Engine, account_id: str) -> Account | None:
+    def account(self, session: Session, account_id: str) -> Account | None:
         """Return the account that the change is made to, or None where it is gone."""
-        return engine.installation.accounts.get(account_id)
+        return session.installation.accounts.get(account_id)
 
     @abstractmethod
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int | None, T]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
@@ -68,7 +68,7 @@ class _Request[T]:
     account_id: str
     operation: Operation[T]
     key: str
-    content: str
+    fingerprint: str
     """Digest of what tells it from another with the same key."""
     tenancy: int | None
     """For which a tenant asked; None for whoever acts for the account itself."""
@@ -80,20 +80,20 @@ class _Request[T]:
 
 
 class Operations:
-    """Carries out operations on one engine."""
+    """Carries out operations on one session."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, session: Session) -> None:
         """Keep the engine; keys under way are remembered until they are on disk."""
-        self._engine = engine
+        self._session = session
         self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
-        self._alone = asyncio.Lock()
+        self._exclusive_lock = asyncio.Lock()
 
     async def run[T](
         self, actor: Actor, account_id: str, operation: Operation[T], key: str
     ) -> tuple[T, bool]:
         """Carry an operation out, or return what its key was first answered with, and say which."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
-        content = hashlib.sha256(json.dumps(operation.content()).encode()).hexdigest()
+        content = hashlib.sha256(json.dumps(operation.fingerprint()).encode()).hexdigest()
         asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
         while (under_way := self._under_way.get(asked.place)) is not None:
             known, result, _ = await asyncio.shield(under_way)
@@ -113,77 +113,77 @@ class Operations:
     async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
         operation, account_id = asked.operation, asked.account_id
-        async with self._alone if operation.alone else nullcontext():
+        async with self._exclusive_lock if operation.exclusive else nullcontext():
             before = await asyncio.to_thread(self._find, asked)
             if before is not None:
                 known, result, at = before
                 self._check_tenancy(asked, at)
                 return known, result, True
-            await asyncio.to_thread(operation.look_up, self._engine, account_id)
-            if await self._booked_first(operation, account_id):
-                await asyncio.to_thread(operation.look_up, self._engine, account_id)
-            return asked.content, await self._carry_out(asked), False
+            await asyncio.to_thread(operation.prefetch, self._session, account_id)
+            if await self._close_first(operation, account_id):
+                await asyncio.to_thread(operation.prefetch, self._session, account_id)
+            return asked.fingerprint, await self._execute(asked), False
 
     async def _running(self) -> None:
         """Wait while a site file is applied."""
-        while not self._engine.running.is_set():
-            await self._engine.running.wait()
+        while not self._session.accepting.is_set():
+            await self._session.accepting.wait()
 
-    async def _booked_first[T](self, operation: Operation[T], account_id: str) -> bool:
+    async def _close_first[T](self, operation: Operation[T], account_id: str) -> bool:
         """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
-        engine = self._engine
+        session = self._session
         await self._running()
-        account = operation.account(engine, account_id)
-        if account is None or engine.broken or not operation.lacks(engine, account):
+        account = operation.account(session, account_id)
+        if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
-        unit = Transaction(engine.clock.now())
-        with engine.whole():
-            settle_all(engine.installation, account, unit)
-            engine.evaluate(account, unit)
-        await committed(engine, unit)
+        unit = Transaction(session.clock.now())
+        with session.atomic():
+            settle_all(session.installation, account, unit)
+            evaluate(session, account, unit)
+        await session.commit(unit)
         return True
 
-    async def _carry_out[T](self, asked: _Request[T]) -> T:
+    async def _execute[T](self, asked: _Request[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
-        engine, operation, account_id = self._engine, asked.operation, asked.account_id
+        session, operation, account_id = self._session, asked.operation, asked.account_id
         await self._running()
-        account = operation.account(engine, account_id)
-        if account is None and account_id in engine.installation.closed:
+        account = operation.account(session, account_id)
+        if account is None and account_id in session.installation.closed:
             raise closed(account_id)
-        if account is None or engine.broken:
+        if account is None or session.storage_error:
             raise storage_unavailable()
         if asked.tenancy != self._tenancy(asked.actor, account_id):
             raise _moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
-        operation.check(engine, account)
-        unit = Transaction(engine.clock.now(), actor=asked.actor.name)
-        with engine.whole():
-            seq, result = operation.carry_out(engine, account, unit)
-        unit.work.add(
+        operation.check(session, account)
+        unit = Transaction(session.clock.now(), actor=asked.actor.name)
+        with session.atomic():
+            seq, result = operation.execute(session, account, unit)
+        unit.changeset.add(
             ops.INSERT_OPERATION,
             {
                 "account_id": account.id,
                 "operation": operation.name,
                 "key": asked.key,
-                "content_hash": asked.content,
+                "content_hash": asked.fingerprint,
                 "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
                 "at": unit.at,
             },
         )
-        await committed(engine, unit)
+        await session.commit(unit)
         return result
 
     def _tenancy(self, actor: Actor, account_id: str) -> int | None:
         """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
-        account = self._engine.installation.accounts.get(account_id)
+        account = self._session.installation.accounts.get(account_id)
         if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
             return None
         return account.tenancy.n
 
     def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
-        account = self._engine.installation.accounts.get(asked.account_id)
+        account = self._session.installation.accounts.get(asked.account_id)
         if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
             raise _key_used("this key was used before, with another customer", asked.key)
 
@@ -195,19 +195,9 @@ class Operations:
             table.c.operation == operation.name,
             table.c.key == asked.key,
         )
-        with self._engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
-
-
-async def committed(engine: Engine, unit: Transaction) -> None:
-    """Wait until a unit is on disk; raises ``RequestRefused`` if it was not stored."""
-    done = engine.submit(unit)
-    try:
-        if done is not None:
-            await engine.ended(done)
-    except StorageError as error:
-        raise storage_unavailable() from error
 
 
 def closed(account_id: str) -> RequestRefused:
@@ -229,15 +219,6 @@ def _moved_out(account: Account) -> RequestRefused:
         field="account",
         value=account.id,
         remedy="ask the landlord",
-    )
-
-
-def storage_unavailable() -> RequestRefused:
-    """Return the refusal of a request that cannot be stored now."""
-    return RequestRefused(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        "the bridge cannot store anything now; nothing was booked or changed",
-        remedy="try again with the same key in a minute; /health says why",
     )
 
 

@@ -22,11 +22,12 @@ from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts.tenancies import tenancy_row
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import announce, book
+from meter_bridge.engine.ledger.journal import book, record_event
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
@@ -36,18 +37,20 @@ from meter_bridge.storage import changeset as ops
 class _Step:
     """What every part of an apply needs."""
 
-    engine: Engine
+    session: Session
+    readings: MeterReports
     unit: Transaction
     before: InstallationPlan | None
 
     @property
     def installation(self) -> Installation:
         """Return the state before the apply."""
-        return self.engine.installation
+        return self.session.installation
 
 
 def site_unit(
-    engine: Engine,
+    session: Session,
+    readings: MeterReports,
     before: InstallationPlan | None,
     plan: InstallationPlan,
     document: str,
@@ -59,57 +62,58 @@ def site_unit(
     ``placed`` names the shard of each site where there are several: the accounts of others follow by
     themselves (``followed_unit``).
     """
-    step = _Step(engine, Transaction(engine.clock.now(), actor=actor), before)
-    engine.installation.name = plan.name
+    step = _Step(session, readings, Transaction(session.clock.now(), actor=actor), before)
+    session.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
         if placed is not None:
             row = {"site_id": site.id, "shard": placed[site.id]}
-            step.unit.work.add(ops.UPSERT_SITE_SHARD, row)
+            step.unit.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
     _withdraw_versions(step, before, plan)
-    _store_applied(step, document, plan)
-    step.unit.work.absorb(engine.heartbeat())
+    _store_applied(session, step.unit, document, plan)
+    step.unit.changeset.absorb(session.heartbeat())
     return step.unit
 
 
 def followed_unit(
-    engine: Engine,
+    session: Session,
+    readings: MeterReports,
     before: InstallationPlan | None,
     plan: InstallationPlan,
     seq: int,
     placed: Mapping[str, int],
 ) -> Transaction:
     """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
-    step = _Step(engine, Transaction(engine.clock.now()), before)
-    engine.installation.name = plan.name
+    step = _Step(session, readings, Transaction(session.clock.now()), before)
+    session.installation.name = plan.name
     _apply_accounts(step, plan, placed)
-    engine.installation.sequences.applied = engine.installation.sequences.applied_here = seq
-    step.unit.work.absorb(engine.heartbeat())
+    session.installation.sequences.applied = session.installation.sequences.applied_here = seq
+    step.unit.changeset.absorb(session.heartbeat())
     return step.unit
 
 
 def _apply_accounts(step: _Step, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
     """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
-        if placed is None or placed[site.id] == step.engine.shard.n:
+        if placed is None or placed[site.id] == step.session.shard.n:
             for account in site.accounts:
                 _apply_account(step, site, account)
     _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
 
 
-def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
+def _store_applied(session: Session, unit: Transaction, document: str, plan: InstallationPlan) -> None:
     """Keep what holds from now on."""
-    sequences = step.installation.sequences
+    sequences = session.installation.sequences
     if sequences.applied_here == sequences.applied:
         sequences.applied_here += 1
     sequences.applied += 1
-    step.unit.work.add(
+    unit.changeset.add(
         ops.INSERT_APPLIED,
         {
             "seq": sequences.applied,
-            "at": step.unit.at,
-            "actor": step.unit.actor,
+            "at": unit.at,
+            "actor": unit.actor,
             "document": document,
             "plan": codec.encode_plan(plan),
         },
@@ -117,27 +121,31 @@ def _store_applied(step: _Step, document: str, plan: InstallationPlan) -> None:
 
 
 def change_meter(
-    engine: Engine, unit: Transaction, meter: Meter, plan: MeterPlan, applied: tuple[str, InstallationPlan]
+    session: Session,
+    readings: MeterReports,
+    unit: Transaction,
+    meter: Meter,
+    plan: MeterPlan,
+    applied: tuple[str, InstallationPlan],
 ) -> None:
     """Give a meter another plan between two site files; the next one is compared with it."""
-    step = _Step(engine, unit, applied[1])
     if plan.relay_address != meter.plan.relay_address:
-        engine.relays.abandon(meter, unit)
-    step.installation.forget(meter)
+        readings.relays.abandon(meter, unit)
+    session.installation.forget(meter)
     known, meter.plan = meter.plan, plan
-    step.installation.index(meter)
-    unit.work.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
+    session.installation.index(meter)
+    unit.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
     fields = ["address"] if plan.energy_address != known.energy_address else []
     fields += ["relay"] if plan.relay_address != known.relay_address else []
     edits = _edits(unit, Subject.METER, plan.id, fields)
-    _store_applied(step, document, with_edits(with_meter(before, plan), edits))
-    unit.work.absorb(engine.heartbeat())
-    unit.after(engine.assigned)
+    _store_applied(session, unit, document, with_edits(with_meter(before, plan), edits))
+    unit.changeset.absorb(session.heartbeat())
+    unit.after_commit(session.on_assigned)
 
 
 def change_policy(
-    engine: Engine,
+    session: Session,
     unit: Transaction,
     account: Account,
     policy: Policy,
@@ -148,13 +156,12 @@ def change_policy(
 
     ``fields`` are the keys of the site file that change.
     """
-    step = _Step(engine, unit, applied[1])
     account.policy = policy
-    unit.work.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    unit.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
     document, before = applied
     edits = _edits(unit, Subject.UNIT, account.id, fields)
-    _store_applied(step, document, with_edits(with_policy(before, account.id, policy), edits))
-    unit.work.absorb(engine.heartbeat())
+    _store_applied(session, unit, document, with_edits(with_policy(before, account.id, policy), edits))
+    unit.changeset.absorb(session.heartbeat())
 
 
 def _account_row(account: Account) -> dict[str, object]:
@@ -177,7 +184,7 @@ def _edits(unit: Transaction, subject: Subject, object_id: str, fields: Iterable
 
 def _apply_site(step: _Step, plan: SitePlan) -> None:
     """Add a site with its tariffs."""
-    work = step.unit.work
+    work = step.unit.changeset
     work.add(
         ops.UPSERT_SITE,
         {"id": plan.id, "name": plan.name, "time_zone": plan.time_zone, "currency": plan.currency},
@@ -201,7 +208,9 @@ def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: Insta
     """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
     kept = _version_ids(plan)
     for version_id in sorted(_version_ids(before) - kept if before else set()):
-        step.unit.work.add(ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at})
+        step.unit.changeset.add(
+            ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at}
+        )
 
 
 def _version_ids(plan: InstallationPlan) -> set[str]:
@@ -213,7 +222,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     """Add or change an account; a new one opens with its opening credit."""
     known = step.installation.accounts.get(plan.id)
     opened_at = known.opened_at if known else step.unit.at
-    step.unit.work.add(
+    step.unit.changeset.add(
         ops.UPSERT_ACCOUNT,
         {
             "id": plan.id,
@@ -232,7 +241,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
         if _rating_changes(known, plan):
             settle_all(step.installation, known, step.unit)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
-    announce(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
+    record_event(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
     for supply in plan.supplies:
         _apply_supply(step, plan, known, supply)
 
@@ -277,7 +286,7 @@ def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     )
     sequences = step.installation.sequences
     account.tenancy = Tenancy(1, step.unit.at, sequences.entry + 1, sequences.event + 1)
-    step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(account))
+    step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
     store_status(account, step.unit)
     if plan.opening_credit:
         _book_opening_credit(step, account, plan)
@@ -288,7 +297,7 @@ def _rename_customer(step: _Step, known: Account, plan: AccountPlan) -> None:
     customer = _customer(step, plan)
     if customer != known.customer:
         known.customer = customer
-        step.unit.work.add(ops.UPSERT_TENANCY, tenancy_row(known))
+        step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
 
 
 def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:
@@ -307,7 +316,7 @@ def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> No
 def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
     """Add or change a supply, its tariff and its meters."""
     before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
-    work = step.unit.work
+    work = step.unit.changeset
     row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
     work.add(ops.UPSERT_SUPPLY, row)
     if before is None or before.tariff_id != plan.tariff_id:
@@ -332,17 +341,17 @@ def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
     if plan.energy_address != meter.plan.energy_address:
         _end_quarantine(step, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
-        meter.register = meter.returned = None
-        step.unit.keep(meter.supply)
+        meter.register = meter.reverse_energy = None
+        step.unit.save_supply(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
-        step.engine.relays.abandon(meter, step.unit)
+        step.readings.relays.abandon(meter, step.unit)
 
 
 def _end_quarantine(step: _Step, meter: Meter) -> None:
     """End the quarantine of a counter that is no longer there."""
     if meter.quarantine_id is not None:
         reason = "the meter was taken out or replaced"
-        step.engine.metering.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
+        step.readings.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
 
 
 def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, object]:
@@ -368,15 +377,15 @@ def _remove_meters(step: _Step, supply: Supply, kept: set[str]) -> None:
 def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
     """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
     _end_quarantine(step, meter)
-    step.engine.relays.abandon(meter, step.unit)
+    step.readings.relays.abandon(meter, step.unit)
     account = supply.account
     for key in [key for key in account.alerts if key.meter_id == meter.id]:
         set_alert(step.installation, account, step.unit, key, None)
     supply.earlier_wh += meter.energy_wh or 0
     supply.meters.remove(meter)
     step.installation.forget(meter)
-    step.unit.work.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
-    step.unit.keep(supply)
+    step.unit.changeset.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
+    step.unit.save_supply(supply)
 
 
 def _close_accounts(step: _Step, kept: set[str]) -> None:
@@ -386,10 +395,10 @@ def _close_accounts(step: _Step, kept: set[str]) -> None:
         for supply in account.supplies:
             _remove_meters(step, supply, set())
             supply.rating = Rating()
-            step.unit.keep(supply)
+            step.unit.save_supply(supply)
         _end_alerts(step, account)
-        step.unit.work.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
-        announce(
+        step.unit.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
+        record_event(
             step.installation,
             step.unit,
             EventKind.ACCOUNT_REMOVED,
@@ -406,7 +415,7 @@ def _end_alerts(step: _Step, account: Account) -> None:
     store_status(account, step.unit)
 
 
-def removed_accounts(engine: Engine, plan: InstallationPlan) -> Sequence[str]:
+def removed_accounts(session: Session, plan: InstallationPlan) -> Sequence[str]:
     """Return the accounts that the plan closes."""
     kept = {account.id for site in plan.sites for account in site.accounts}
-    return [account_id for account_id in engine.installation.accounts if account_id not in kept]
+    return [account_id for account_id in session.installation.accounts if account_id not in kept]

@@ -8,23 +8,25 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, RegisterReading
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replaced
 from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.metering.manual_reading import (
-    Told,
+    ReportedReading,
     check_clock,
-    keep,
-    read_register,
-    read_told,
-    tell,
+    parse_reading,
+    parse_register_text,
+    record_reading_event,
+    save_reading,
     too_early,
 )
-from meter_bridge.engine.operations.operation import Operation, storage_unavailable
+from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.restore import present_plan
 from meter_bridge.engine.sites.apply import change_meter
 from meter_bridge.engine.sites.device_change import ReplacementOrder, new_plan
 from meter_bridge.engine.state.model import Account, Meter
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
@@ -33,7 +35,7 @@ from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 class _Checked:
     """A replacement that can be carried out."""
 
-    closing: Told
+    closing: ReportedReading
     done: Replacement
     plan: MeterPlan
 
@@ -42,6 +44,7 @@ class _Checked:
 class ReplaceMeter(Operation[MeterView]):
     """A meter that was replaced."""
 
+    readings: MeterReports
     meter_id: str
     order: ReplacementOrder
     applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
@@ -50,26 +53,26 @@ class ReplaceMeter(Operation[MeterView]):
 
     name: ClassVar[str] = "meter_replacement"
     answer: ClassVar[type] = MeterView
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.meter_id, *astuple(self.order)]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the site file that a new address is written into."""
-        with engine.reader.connect() as connection:
-            self.applied = present_plan(connection, engine.installation)
+        with session.reader.connect() as connection:
+            self.applied = present_plan(connection, session.installation)
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         """Refuse what is no register, no instant, no address, or implausible."""
-        check_clock(engine)
-        closing = read_told(engine, "closing", self.order.closing, self.order.at, engine.clock.now())
-        opening_wh, _ = read_register("opening", self.order.opening)
+        check_clock(session)
+        closing = parse_reading(session, "closing", self.order.closing, self.order.at, session.clock.now())
+        opening_wh, _ = parse_register_text("opening", self.order.opening)
         meter = self._meter(account)
-        plan = new_plan(engine.installation, meter, self.order)
+        plan = new_plan(session.installation, meter, self.order)
         done = _replaced(meter, closing, opening_wh, confirmed=self.order.confirmed)
         self.checked = _Checked(closing, done, plan)
 
@@ -81,17 +84,19 @@ class ReplaceMeter(Operation[MeterView]):
         return found
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int | None, MeterView]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
         assert self.checked is not None
         assert self.applied is not None
         meter, closing, done = self._meter(account), self.checked.closing, self.checked.done
-        self._change_counters(engine, meter, unit, done)
+        self._change_counters(session, meter, unit, done)
         if self.checked.plan != meter.plan:
-            change_meter(engine, unit, meter, self.checked.plan, self.applied)
-        tell(engine, meter, unit, EventKind.METER_REPLACED, self._what_happened(meter, unit, closing, done))
-        keep(
-            engine,
+            change_meter(session, self.readings, unit, meter, self.checked.plan, self.applied)
+        record_reading_event(
+            session, meter, unit, EventKind.METER_REPLACED, self._what_happened(meter, unit, closing, done)
+        )
+        save_reading(
+            session,
             meter,
             unit,
             closing,
@@ -101,22 +106,22 @@ class ReplaceMeter(Operation[MeterView]):
             confirmed=self.order.confirmed,
             reason=self.order.reason,
         )
-        engine.evaluate(account, unit)
+        evaluate(session, account, unit)
         return None, meter_view(meter)
 
-    def _change_counters(self, engine: Engine, meter: Meter, unit: Transaction, done: Replacement) -> None:
+    def _change_counters(self, session: Session, meter: Meter, unit: Transaction, done: Replacement) -> None:
         """Charge the old counter to its end, post that, and begin the new one."""
-        engine.metering.charge(meter, unit, done.closed)
-        settle_all(engine.installation, meter.supply.account, unit)
-        engine.metering.charge(meter, unit, Advance(done.opened))
+        self.readings.charge(meter, unit, done.closed)
+        settle_all(session.installation, meter.supply.account, unit)
+        self.readings.charge(meter, unit, Advance(done.opened))
         if meter.quarantine_id is not None:
-            engine.metering.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
-        meter.returned = None
-        engine.relays.told_again(meter, unit)
-        unit.keep(meter.supply)
+            self.readings.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
+        meter.reverse_energy = None
+        self.readings.relays.resend(meter, unit)
+        unit.save_supply(meter.supply)
 
     def _what_happened(
-        self, meter: Meter, unit: Transaction, closing: Told, done: Replacement
+        self, meter: Meter, unit: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
         """Return what is told of a replacement."""
         return {
@@ -132,7 +137,7 @@ class ReplaceMeter(Operation[MeterView]):
         }
 
 
-def _replaced(meter: Meter, told: Told, opening_wh: int, *, confirmed: bool) -> Replacement:
+def _replaced(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed: bool) -> Replacement:
     """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:

@@ -11,14 +11,13 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import parsed_amount
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed, storage_unavailable
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -30,27 +29,27 @@ MILLIWATTS: Final = 1000
 
 
 async def change_account_policy(
-    engine: Engine,
+    session: Session,
     actor: Actor,
     account: Account,
     change: PolicyChange,
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
     """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
-    unit = unit_of(engine, actor)
+    unit = session.begin(actor)
     if applied is None:
         raise storage_unavailable()
     policy = _changed(account, change)
     fields = _differing(account, policy)
     if fields:
-        with engine.whole():
-            _take(engine, unit, account, policy, fields, applied)
-        await committed(engine, unit)
-    return view.account_view(account, engine.clock.now())
+        with session.atomic():
+            _take(session, unit, account, policy, fields, applied)
+        await session.commit(unit)
+    return view.account_view(account, session.clock.now())
 
 
 def _take(
-    engine: Engine,
+    session: Session,
     unit: Transaction,
     account: Account,
     policy: Policy,
@@ -58,17 +57,17 @@ def _take(
     applied: tuple[str, InstallationPlan],
 ) -> None:
     """Carry a change out as part of a unit, with its event, and decide what follows."""
-    change_policy(engine, unit, account, policy, fields, applied)
-    _drop_warnings(engine, unit, account)
+    change_policy(session, unit, account, policy, fields, applied)
+    _drop_warnings(session, unit, account)
     shown = show_policy(policy, account.site.currency)
-    announce(
-        engine.installation,
+    record_event(
+        session.installation,
         unit,
         EventKind.ACCOUNT_CHANGED,
         account_id=account.id,
         data={"name": account.name, "by": unit.actor, "policy": {name: shown[name] for name in fields}},
     )
-    engine.evaluate(account, unit)
+    evaluate(session, account, unit)
 
 
 def _changed(account: Account, change: PolicyChange) -> Policy:
@@ -113,13 +112,13 @@ def _differing(account: Account, policy: Policy) -> list[str]:
     return [name for name, value in after.items() if value != before[name]]
 
 
-def _drop_warnings(engine: Engine, unit: Transaction, account: Account) -> None:
+def _drop_warnings(session: Session, unit: Transaction, account: Account) -> None:
     """Close the warnings of thresholds that are no more; those that stay count on."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
     for key in open_now:
         if key.detail not in kept:
-            set_alert(engine.installation, account, unit, AlertKey(*key), None)
+            set_alert(session.installation, account, unit, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
 
 

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, select
 from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.engine.access.visibility import Look
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import committed, storage_unavailable
+from meter_bridge.engine.access.visibility import Visibility
+from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
+from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.local_cutoff import unprotected
@@ -31,17 +31,18 @@ FOLLOW_S: Final = 1.0
 FOLLOWED_LOOKS: Final = 20
 
 
-class SiteFiles:
-    """Applies site files to an engine, one at a time."""
+class SiteFileService:
+    """Applies site files to a session, one at a time."""
 
-    def __init__(self, engine: Engine, look: Look) -> None:
-        """Keep the engine, and who is told which meters others serve."""
-        self.engine = engine
+    def __init__(self, session: Session, readings: MeterReports, look: Visibility) -> None:
+        """Keep the session, and who is told which meters others serve."""
+        self._session = session
+        self._readings = readings
         self._look = look
         self.alone = asyncio.Lock()
         """Held while a site file is applied; a meter is replaced under it as well."""
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             self._learn_addresses(connection)
 
     async def apply(
@@ -85,33 +86,34 @@ class SiteFiles:
         await self._follow()
         before = await asyncio.to_thread(self._applied)
         plan = keep_holidays(before, plan)
-        difference = compare(before, plan, self.engine.clock.now(), undo=undo)
+        difference = compare(before, plan, self._session.clock.now(), undo=undo)
         if difference.refusals:
             raise _refused(difference.refusals)
         if dry_run or not difference.lines:
             return ApplyResult(tuple(difference.lines), applied=False)
         await asyncio.to_thread(self._check_begun_versions, plan)
-        self.engine.running.clear()
+        self._session.accepting.clear()
         try:
             placed = await asyncio.to_thread(self._placed, plan)
             await self._commit_plan(
-                plan, lambda: site_unit(self.engine, before, plan, document, actor.name, placed)
+                plan,
+                lambda: site_unit(self._session, self._readings, before, plan, document, actor.name, placed),
             )
         finally:
-            self.engine.running.set()
+            self._session.accepting.set()
         pending = [*self._not_protected(), *await self._not_followed()]
         return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
 
     def _placed(self, plan: InstallationPlan) -> dict[str, int] | None:
         """Return the shard of each site of a plan, where there are several."""
-        if self.engine.shard.whole:
+        if self._session.shard.whole:
             return None
-        with self.engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
 
     async def _not_followed(self) -> Sequence[str]:
         """Give the other shards' workers a moment, and name what they have not taken up."""
-        applied = self.engine.installation.sequences.applied
+        applied = self._session.installation.sequences.applied
         behind: list[int] = []
         for _ in range(FOLLOWED_LOOKS):
             behind = await asyncio.to_thread(self._behind, applied)
@@ -122,15 +124,15 @@ class SiteFiles:
 
     def _behind(self, applied: int) -> list[int]:
         """Return the shards whose accounts are of an older site file."""
-        if self.engine.shard.whole:
+        if self._session.shard.whole:
             return []
         table = tables.shard
-        with self.engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
 
     def _learn_addresses(self, connection: Connection) -> None:
         """Learn which meters others serve, so that they are not offered as new ones."""
-        if not self.engine.shard.whole:
+        if not self._session.shard.whole:
             meter = tables.meter
             used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
             rows = connection.execute(used).all()
@@ -140,28 +142,30 @@ class SiteFiles:
 
     async def follow(self) -> None:
         """Take up the site file that another worker applied; nothing happens where there is none newer."""
-        if self.engine.broken is None and not self.alone.locked():
+        if self._session.storage_error is None and not self.alone.locked():
             async with self.alone:
                 await self._follow()
 
     async def _follow(self) -> None:
         """Bring the own accounts to the newest site file."""
-        if self.engine.shard.whole:
+        if self._session.shard.whole:
             return
-        here = self.engine.installation.sequences.applied_here
+        here = self._session.installation.sequences.applied_here
         newest, before, plan = await asyncio.to_thread(self._newer, here)
         if newest == here or plan is None:
             return
         places = await asyncio.to_thread(self._placed, plan) or {}
-        self.engine.running.clear()
+        self._session.accepting.clear()
         try:
-            await self._commit_plan(plan, lambda: followed_unit(self.engine, before, plan, newest, places))
+            await self._commit_plan(
+                plan, lambda: followed_unit(self._session, self._readings, before, plan, newest, places)
+            )
         finally:
-            self.engine.running.set()
+            self._session.accepting.set()
 
     def _newer(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
         """Return the number of the newest site file, the plan that holds here, and the newest."""
-        with self.engine.reader.connect() as connection:
+        with self._session.reader.connect() as connection:
             newest = newest_applied(connection)
             if newest == here:
                 return newest, None, None
@@ -170,7 +174,7 @@ class SiteFiles:
 
     def _not_protected(self) -> Iterator[str]:
         """Yield the units that credit is never to cut, and whose devices may still do so."""
-        for account in self.engine.installation.accounts.values():
+        for account in self._session.installation.accounts.values():
             meters = unprotected(account)
             if meters:
                 yield (
@@ -180,8 +184,8 @@ class SiteFiles:
 
     def _check_begun_versions(self, plan: InstallationPlan) -> None:
         """Refuse prices other than those once in force under the same name in a removed site."""
-        with self.engine.reader.connect() as connection:
-            begun = begun_versions(connection, self.engine.clock.now())
+        with self._session.reader.connect() as connection:
+            begun = begun_versions(connection, self._session.clock.now())
         for version in (
             version for site in plan.sites for tariff in site.tariffs for version in tariff.versions
         ):
@@ -194,32 +198,32 @@ class SiteFiles:
 
     async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Transaction]) -> None:
         """Commit a plan, then read the state anew."""
-        await self.engine.drained()
-        if self.engine.broken is None:
-            self.engine.flush(everything=True)
-            await self.engine.drained()
-        if self.engine.broken is not None:
+        await self._session.drained()
+        if self._session.storage_error is None:
+            self._session.flush(everything=True)
+            await self._session.drained()
+        if self._session.storage_error is not None:
             raise storage_unavailable()
-        accounts = self.engine.installation.accounts
+        accounts = self._session.installation.accounts
         gone = [
-            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self.engine, plan)
+            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self._session, plan)
         ]
         try:
-            with self.engine.patience():
+            with self._session.suspend_watchdog():
                 unit = make()
         except BaseException:
-            self.engine.reload()
-            keep_wall_time(self.engine)
+            self._session.reload()
+            keep_wall_time(self._session)
             raise
-        await committed(self.engine, unit)
-        await self.engine.drained()
-        self.engine.reload()
-        keep_wall_time(self.engine)
+        await self._session.commit(unit)
+        await self._session.drained()
+        self._session.reload()
+        keep_wall_time(self._session)
         for account_id, site_id in gone:
-            self.engine.feed.remove(account_id, site_id)
-        for account_id in self.engine.installation.accounts:
-            self.engine.feed.touch(account_id)
-        self.engine.assigned()
+            self._session.feed.remove(account_id, site_id)
+        for account_id in self._session.installation.accounts:
+            self._session.feed.mark_changed(account_id)
+        self._session.on_assigned()
 
     def _applied(self) -> InstallationPlan | None:
         """Return the plan that is in force."""
@@ -228,8 +232,8 @@ class SiteFiles:
 
     def applied_document(self) -> tuple[str, InstallationPlan] | None:
         """Return the site file that was applied last, and the plan that is in force."""
-        with self.engine.reader.connect() as connection:
-            return present_plan(connection, self.engine.installation)
+        with self._session.reader.connect() as connection:
+            return present_plan(connection, self._session.installation)
 
 
 def _refused(refusals: Sequence[Refusal]) -> RequestRefused:

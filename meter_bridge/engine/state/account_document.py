@@ -7,8 +7,8 @@ import msgspec
 
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.supply.holds import Hold
-from meter_bridge.core.supply.protection import Guard
-from meter_bridge.engine.state.model import Account, GuardKey
+from meter_bridge.core.supply.protection import ProtectionTimer
+from meter_bridge.engine.state.model import Account, ProtectionKey
 
 
 class _AccountDocument(msgspec.Struct, omit_defaults=True):
@@ -21,7 +21,7 @@ class _AccountDocument(msgspec.Struct, omit_defaults=True):
     holds: tuple[Hold, ...] = ()
     ran_out: bool = False
     switchings: tuple[int, ...] = ()
-    guards: tuple[tuple[GuardKey, Guard], ...] = ()
+    guards: tuple[tuple[ProtectionKey, ProtectionTimer], ...] = ()
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -37,7 +37,7 @@ def encode_account(account: Account) -> str:
         holds=account.holds,
         ran_out=account.ran_out,
         switchings=account.switchings,
-        guards=tuple(account.guards.items()),
+        guards=tuple(account.protection_timers.items()),
     )
     return _ENCODER.encode(stored).decode()
 
@@ -49,4 +49,4 @@ def restore_account(account: Account, document: str) -> None:
     account.earlier_costs = stored.earlier_costs
     account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}
     account.holds, account.ran_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
-    account.guards = dict(stored.guards)
+    account.protection_timers = dict(stored.guards)

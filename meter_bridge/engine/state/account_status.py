@@ -8,7 +8,7 @@ from meter_bridge.storage import changeset as ops
 
 def store_status(account: Account, unit: Transaction) -> None:
     """Add the account's decision in force to the unit."""
-    unit.work.add(
+    unit.changeset.add(
         ops.UPSERT_ACCOUNT_STATUS,
         {
             "account_id": account.id,

@@ -80,9 +80,9 @@ class EngineClock:
         """Return by how many milliseconds it was ahead at an instant of event time."""
         return self._state.ahead_at(instant)
 
-    def told(self, wall: int) -> int:
+    def to_event_time(self, wall: int) -> int:
         """Return the event time of an instant that a device or a person told by a right clock."""
-        return self._state.told(wall)
+        return self._state.to_event_time(wall)
 
     def believed(self) -> int:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""

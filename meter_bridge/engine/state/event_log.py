@@ -8,7 +8,7 @@ from meter_bridge.protocol.messages import Event, EventKind
 _LOGGER: Final = logging.getLogger("meter_bridge.events")
 
 
-def tell(event: Event) -> None:
+def log_event(event: Event) -> None:
     """Log a committed event in one line; charges and acknowledgements are too many and too small."""
     data = event.data
     if event.kind is EventKind.SUPPLY_CHANGED:

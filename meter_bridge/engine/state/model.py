@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.forecast.consumption_model import History
-from meter_bridge.core.forecast.cost_projection import Foresight
+from meter_bridge.core.forecast.cost_projection import ForecastRun
 from meter_bridge.core.ledger.debt import Debt
-from meter_bridge.core.rating.rating import Line, OpenSegment, Rating, Rung
+from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating
 from meter_bridge.core.register.register import Register
-from meter_bridge.core.register.reverse_energy import Returned
+from meter_bridge.core.register.reverse_energy import ReverseEnergy
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind, Limits
 from meter_bridge.core.supply.decision import Policy, Reason, SupplyState
 from meter_bridge.core.supply.holds import Hold, HoldPosition, in_force
 from meter_bridge.core.supply.local_cutoff import CutOff
-from meter_bridge.core.supply.protection import Guard, Protection
+from meter_bridge.core.supply.protection import Protection, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.devices.base.driver import Phase, Report
@@ -45,7 +45,7 @@ type ReadingNote = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DeferredPosting:
     """What closed and is to be posted as of an instant, whenever its turn comes."""
 
     at: int
@@ -55,7 +55,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class DocumentTemplate:
     """A supply's document with gaps for what a reading on the lane changes."""
 
     text: str
@@ -63,12 +63,12 @@ class Form:
     """Lines that gain on the lane, in the order of their gaps."""
     prices: tuple[tuple[Line, int, int], ...]
     """Those of them that are charged, with the amount of one of their quantity as a fraction."""
-    rest: int
+    other_charges: int
     """What was used on other lines and is not yet posted, priced."""
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class FastPath:
     """Where a meter's next energy goes as long as nothing but quantities can change.
 
     What a reading needs is gathered here: with ten thousand meters each object more is one more that the
@@ -84,9 +84,9 @@ class Lane:
     register: Register
     segment: OpenSegment
     line: Line
-    rung: Rung
+    usage_key: BlockUsageKey
     """Ladder that the energy climbs."""
-    used: dict[Rung, int]
+    block_usage: dict[BlockUsageKey, int]
     """Energy on the ladders of the supply."""
     taxes: tuple[tuple[Line, int], ...]
     """Tax lines with the exact value that a Wh adds to each."""
@@ -103,7 +103,7 @@ class Lane:
     """No alarm and no guard waits for the next values."""
     plain: bool
     """The same, and no other device switches the load."""
-    witness: str | None
+    reset_marker: str | None
     """What the device says as long as its register was not reset."""
     wh: int
     """Register of the newest reading."""
@@ -111,45 +111,45 @@ class Lane:
     """Instant of the newest reading."""
     rose_at: int
     """Instant of the newest reading with energy."""
-    known_wh: int
+    flushed_wh: int
     """Register up to which everything was handed over."""
     alone: bool = False
     """No other meter uses up the room of the account."""
     top_wh: int = 0
     """Register from which something may have to be decided, where it is alone."""
-    carries: bool = False
+    unflushed: bool = False
     """Not everything was handed over."""
     stored: int = 0
     """How often the supply was stored since the lane began."""
-    form: Form | None = None
+    template: DocumentTemplate | None = None
     """Its document with gaps for what changes on the lane, once that is worth its making."""
 
-    def hand_over(self) -> None:
+    def flush(self) -> None:
         """Add what the lane took to register, segment and lines."""
-        self.carries = False
+        self.unflushed = False
         self.register.at = self.at
-        rise = self.wh - self.known_wh
+        rise = self.wh - self.flushed_wh
         if rise == 0:
             return
-        self.known_wh = self.register.watermark_wh = self.wh
-        self.supply.block_room -= rise
-        self.supply.account.room -= rise * self.cost_per_wh
+        self.flushed_wh = self.register.watermark_wh = self.wh
+        self.supply.energy_to_next_block -= rise
+        self.supply.account.margin -= rise * self.cost_per_wh
         self.segment.end, self.segment.wh = self.rose_at, self.segment.wh + rise
         self.line.quantity += rise
         for line, per_wh in self.taxes:
             line.quantity += per_wh * rise
-        self.used[self.rung] += rise
+        self.block_usage[self.usage_key] += rise
 
-    def take(self, wh: int, at: int) -> None:
+    def advance(self, wh: int, at: int) -> None:
         """Go on to a reading so many Wh later and hand everything over."""
         if wh:
             self.wh, self.rose_at = self.wh + wh, at
         self.at = at
-        self.hand_over()
+        self.flush()
 
-    def forget_form(self) -> None:
+    def drop_template(self) -> None:
         """Let go of the kept document, as more changed than quantities."""
-        self.stored, self.form = 0, None
+        self.stored, self.template = 0, None
 
 
 @dataclass(slots=True)
@@ -162,7 +162,7 @@ class OpenAlert:
     acknowledged_at: int | None = None
 
 
-class GuardKey(NamedTuple):
+class ProtectionKey(NamedTuple):
     """What tells the guards of an account apart."""
 
     meter_id: str
@@ -203,27 +203,27 @@ class Meter:
     """When the relay's proof last changed."""
     opened_at: int | None = None
     """When the relay proved open as it was told to; energy used before that was used lawfully."""
-    lane: Lane | None = None
+    fast_path: FastPath | None = None
     voltage_alarm: AlertKind | None = None
     overloaded: bool = False
     tampered_at: int | None = None
     quarantine_id: str | None = None
-    boot: str | None = None
-    returned: Returned | None = None
+    boot_id: str | None = None
+    reverse_energy: ReverseEnergy | None = None
     cut_offs: list[DeviceCutOff] = field(default_factory=list)
     """What its device is to hold, and what it said that it holds, by slot."""
 
     @property
     def register(self) -> Register | None:
         """Return the register with all that was read."""
-        if self.lane is not None and self.lane.carries:
-            self.lane.hand_over()
+        if self.fast_path is not None and self.fast_path.unflushed:
+            self.fast_path.flush()
         return self._register
 
     @register.setter
     def register(self, register: Register | None) -> None:
         """Go on from another register."""
-        self.leave_lane()
+        self.leave_fast_path()
         self._register = register
 
     def keep_values(self, report: Report) -> None:
@@ -241,11 +241,11 @@ class Meter:
         if report.phases:
             self.phases = report.phases
 
-    def leave_lane(self) -> None:
+    def leave_fast_path(self) -> None:
         """Make the next reading take the full way."""
-        if self.lane is not None and self.lane.carries:
-            self.lane.hand_over()
-        self.lane = None
+        if self.fast_path is not None and self.fast_path.unflushed:
+            self.fast_path.flush()
+        self.fast_path = None
 
     @property
     def energy_wh(self) -> int | None:
@@ -265,7 +265,7 @@ class Supply:
     timeline: Timeline
     _rating: Rating = field(default_factory=Rating)
     meters: list[Meter] = field(default_factory=list)
-    block_room: int = 0
+    energy_to_next_block: int = 0
     """Energy until the next block, Wh."""
     standing_due: int = 0
     """Start of the next local day whose standing charge is due."""
@@ -273,26 +273,26 @@ class Supply:
     """Totals of the newest local days, newest last."""
     history: History | None = None
     """What it used on each of the newest local days; None before the first."""
-    foresight: Foresight | None = None
+    forecast: ForecastRun | None = None
     """What is foretold of it; stored for those who only read, and looked at anew after a start."""
     earlier_wh: int = 0
     """Energy charged through meters that were removed."""
-    due: Due | None = None
+    deferred_posting: DeferredPosting | None = None
     """What closed and waits for its turn to be posted."""
 
     @property
     def rating(self) -> Rating:
         """Return the rating state with all that was read."""
         for meter in self.meters:
-            if meter.lane is not None and meter.lane.carries:
-                meter.lane.hand_over()
+            if meter.fast_path is not None and meter.fast_path.unflushed:
+                meter.fast_path.flush()
         return self._rating
 
     @rating.setter
     def rating(self, rating: Rating) -> None:
         """Go on from another rating state."""
         for meter in self.meters:
-            meter.leave_lane()
+            meter.leave_fast_path()
         self._rating = rating
 
 
@@ -355,13 +355,13 @@ class Account:
     """When credit switched the supply within the last day."""
     closed_at: int | None = None
     """Of a unit that is no longer served: only its books are left, and no part of the engine holds it."""
-    guards: dict[GuardKey, Guard] = field(default_factory=dict)
+    protection_timers: dict[ProtectionKey, ProtectionTimer] = field(default_factory=dict)
     """Protections and load limit that are not at rest."""
-    guard_at: int = UNLIMITED
+    next_protection_at: int = UNLIMITED
     """Next instant at which time alone changes a guard."""
     revision: int = 0
     low_level: int = 0
-    room: int = 0
+    margin: int = 0
     """What may still be used before something is to be decided, as an exact value."""
     wake_at: int = UNLIMITED
     wall_due: int = UNLIMITED
@@ -390,25 +390,25 @@ class Account:
         """Return the meters of all supplies."""
         return [meter for supply in self.supplies for meter in supply.meters]
 
-    def drop_lanes(self) -> None:
+    def invalidate_fast_paths(self) -> None:
         """Make every meter's next reading take the full way."""
         for supply in self.supplies:
             for meter in supply.meters:
-                meter.leave_lane()
+                meter.leave_fast_path()
 
 
-class Place(NamedTuple):
+class CutOffSlot(NamedTuple):
     """Where a device keeps its local cut-off: the register that it watches, and its slot."""
 
     address: str
-    slot: int
+    number: int
 
 
 @dataclass(slots=True, eq=False)
 class DeviceCutOff:
     """The local cut-off of a device."""
 
-    place: Place
+    slot: CutOffSlot
     relay_address: str
     cut_off: CutOff = field(default_factory=CutOff)
     stored: bool = False
@@ -460,7 +460,7 @@ class Installation:
     by_relay: dict[str, list[Meter]] = field(default_factory=dict)
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     """Open alerts that belong to no account."""
-    cut_offs: dict[Place, DeviceCutOff] = field(default_factory=dict)
+    cut_offs: dict[CutOffSlot, DeviceCutOff] = field(default_factory=dict)
     sequences: Sequences = field(default_factory=Sequences)
     exported: int = 0
 

@@ -1,6 +1,43 @@
-"""The session: state, clock and storage, and the one way in which a change is committed."""
+"""The session: state, clock and storage of a shard, and the one way in which a change is committed.
 
-from dataclasses import dataclass
+Change is optimistic in memory and pessimistic outside: a transaction's events, answers and relay commands go
+out only after its commit. When a commit fails, everything in memory is dropped and read again; registers are
+the record, so no energy is lost and no money was promised.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import takewhile
+import logging
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, Engine as SqlEngine
+
+from meter_bridge.actor import Actor
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.state import supply_row
+from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.clock import Clocks, EngineClock
+from meter_bridge.engine.state.event_log import log_event
+from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
+from meter_bridge.engine.state.storage_outage import StorageOutage
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import ErrorCode, Event
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.segment_archive import Archive
+from meter_bridge.storage.shards import WHOLE, Shard
+from meter_bridge.storage.writer import Store
+
+FLUSH_AFTER_MS: Final = 800
+"""Age at which a changed state is stored; with the flush interval it stays below a second."""
+HEARTBEAT_MS: Final = 30_000
+"""Longest time without a stored instant, also where no meter reports: readers see that the bridge runs."""
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +46,303 @@ class Health:
 
     status: str
     reasons: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was counted since the start."""
+
+    reports: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Audited:
+    """What the newest audit of the ledger found."""
+
+    at: int | None = None
+    """Up to when it looked; None before the first."""
+    supplies: int = 0
+    skipped: int = 0
+    differing: int = 0
+    failures: int = 0
+    """Audits that could not be made."""
+
+
+class Publisher(Protocol):
+    """Where committed changes are published; ``stream.feed.Feed`` is the one of a running bridge."""
+
+    seq: int
+    """Newest durable event that was committed."""
+
+    @property
+    def subscribers(self) -> int:
+        """Return how many are listening."""
+
+    def publish(self, event: Event) -> None:
+        """Publish an event that was committed."""
+
+    def mark_changed(self, account_id: str) -> None:
+        """Note that an account changed."""
+
+    def remove(self, account_id: str, site_id: str) -> None:
+        """Note that an account is gone."""
+
+    def mark_alerts_changed(self) -> None:
+        """Note that an alert of the installation opened or closed."""
+
+    def end_for_token(self, token_id: str) -> None:
+        """End the subscriptions of a revoked token."""
+
+
+class RelayRequests(Protocol):
+    """Where decisions ask relays to move; ``supply.relays.Relays`` are those of a running bridge."""
+
+    def request(self, account: Account, unit: Transaction) -> None:
+        """Ask every relay of the account to follow its supply state, as part of the transaction."""
+
+
+type Load = Callable[[Connection, Shard], tuple[Installation, int | None] | None]
+"""Returns the stored state and the newest event time of a shard; None where there is no installation."""
+
+
+class Session:
+    """State of the installation, and the way of every change of it to disk.
+
+    Raises ``StorageError`` where the database holds no installation.
+    """
+
+    relays: RelayRequests
+
+    def __init__(
+        self,
+        reader: SqlEngine,
+        store: Store,
+        clocks: Clocks,
+        load: Load,
+        make_feed: Callable[[Session], Publisher],
+        shard: Shard = WHOLE,
+    ) -> None:
+        """Load the state."""
+        self.reader = reader
+        self.shard = shard
+        self.store = store
+        self._load = load
+        self.storage_error: str | None = None
+        """Why storage fails, or None."""
+        self.storage_outage = StorageOutage()
+        self.accepting = asyncio.Event()
+        """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
+        self.accepting.set()
+        self.counts = Counts()
+        self.audited = Audited()
+        self.suspend_watchdog: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered for work that keeps the event loop for longer than a moment."""
+        self.archive: Archive | None = None
+        """Where segments are that retention deleted from the database."""
+        self.on_reloaded: Callable[[], None] = lambda: None
+        """Called when the state was read again."""
+        self.on_assigned: Callable[[], None] = lambda: None
+        """Called when the meters in use changed."""
+        self.conditions: dict[AlertKind, str | None] = {}
+        """Newest message, or None, of alerts that belong to no account."""
+        self.installation, last_instant = self._read()
+        self.clock = EngineClock(clocks, last_instant)
+        self.feed = make_feed(self)
+        self.feed.seq = self.installation.sequences.event
+        self.changed_supplies: set[Supply] = set()
+        """Supplies whose state changed since the last flush."""
+        self._dirty: dict[Supply, int] = {}
+        """Supplies to be stored with the instant since when, the longest waiting first."""
+        self._flushing: asyncio.Future[None] | None = None
+        self._heartbeat_at = 0
+        self._pending: set[asyncio.Future[None]] = set()
+
+    def _read(self) -> tuple[Installation, int | None]:
+        """Read the whole state."""
+        with self.reader.connect() as connection:
+            stored = self._load(connection, self.shard)
+        if stored is None:
+            msg = "the database holds no installation"
+            raise StorageError(msg)
+        return stored
+
+    def reload(self) -> None:
+        """Drop the state and read it again from the database."""
+        with self.suspend_watchdog():
+            self.installation, _ = self._read()
+            self._dirty.clear()
+            self.changed_supplies.clear()
+            self.on_reloaded()
+        self.feed.seq = self.installation.sequences.event
+
+    @property
+    def can_change(self) -> bool:
+        """Return whether a change may begin now: storage works and no site file is being applied."""
+        return self.storage_error is None and self.accepting.is_set()
+
+    def begin(self, actor: Actor) -> Transaction:
+        """Return a new transaction of an actor; raises ``RequestRefused`` while nothing can be stored."""
+        if not self.can_change:
+            raise RequestRefused(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                "the bridge cannot store anything now; nothing was changed",
+                remedy="try again in a minute; /health says why",
+            )
+        return Transaction(self.clock.now(), actor=actor.name)
+
+    async def commit(self, unit: Transaction) -> None:
+        """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
+        done = self.submit(unit)
+        try:
+            if done is not None:
+                await self.ended(done)
+        except StorageError as error:
+            raise storage_unavailable() from error
+
+    def submit(self, unit: Transaction) -> asyncio.Future[None] | None:
+        """Hand a transaction over; its effects and events follow when it is on disk."""
+        for supply in unit.supplies:
+            unit.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_row.full_row(supply, unit.at))
+            self._dirty.pop(supply, None)
+        for account in unit.accounts:
+            store_status(account, unit)
+        if not unit.changeset:
+            for effect in unit.effects:
+                effect()
+            return None
+        done = self.store.commit(unit.changeset)
+        self._pending.add(done)
+        done.add_done_callback(lambda ended: self._committed(unit, ended))
+        return done
+
+    def _committed(self, unit: Transaction, done: asyncio.Future[None]) -> None:
+        """Publish the transaction's events and effects, or enter the failed state."""
+        self._pending.discard(done)
+        failure = done.exception()
+        if failure is not None:
+            self.fail(f"storage fails: {failure}")
+            return
+        for event in unit.events:
+            log_event(event)
+            self.feed.publish(event)
+            if event.account_id is not None:
+                self.feed.mark_changed(event.account_id)
+            else:
+                self.feed.mark_alerts_changed()
+        for effect in unit.effects:
+            effect()
+
+    def fail(self, reason: str) -> None:
+        """Stop charging and deciding until the state was read again and storage works."""
+        if self.storage_error is None:
+            _LOGGER.error(
+                "Nothing is charged or switched until storage and state are right again: %s", reason
+            )
+        self.storage_error = reason
+        self.storage_outage.begin(self.clock.now())
+        self.feed.mark_alerts_changed()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make a change whole: where an error of ours ends it half way, memory is not to be used.
+
+        It is dropped and read again like after a failed commit, so that nothing half settled is ever stored.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.invalidate(error)
+            raise
+
+    def invalidate(self, error: Exception) -> None:
+        """Take nothing more from a state that an error of ours may have left half changed."""
+        self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
+
+    @property
+    def pending_transactions(self) -> int:
+        """Return how many transactions are on their way to disk."""
+        return len(self._pending)
+
+    async def ended(self, done: asyncio.Future[None]) -> None:
+        """Wait until a transaction is on disk and its effects are out, or raise ``StorageError``."""
+        try:
+            await asyncio.shield(done)
+        finally:
+            if done in self._pending:
+                await asyncio.sleep(0)  # what is stored in place tells its end in the loop's next round
+
+    async def drained(self) -> None:
+        """Wait until every transaction handed over has ended."""
+        while self._pending:
+            await asyncio.wait(list(self._pending))
+            await asyncio.sleep(0)
+
+    async def submitted_ended(self) -> None:
+        """Wait until the transactions that were handed over so far have ended, stored or not."""
+        if self._pending:
+            await asyncio.wait(list(self._pending))
+
+    async def one_ended(self) -> None:
+        """Wait until one of the transactions handed over has ended."""
+        await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
+
+    def heartbeat(self) -> Work:
+        """Return work that stores the newest event time, of a shard in its own row, and the name."""
+        work = Work()
+        if not self.shard.whole:
+            applied = self.installation.sequences.applied_here
+            row = {"n": self.shard.n, "last_instant": self.clock.now(), "applied": applied}
+            work.add(ops.UPSERT_SHARD, row)
+        if self.shard.n != 0:
+            return work
+        work.add(
+            ops.UPSERT_INSTALLATION,
+            {
+                "id": self.installation.id,
+                "name": self.installation.name,
+                "created_at": self.installation.created_at,
+                "last_instant": self.clock.now(),
+            },
+        )
+        return work
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Store the newest state of supplies that changed, those that waited long enough."""
+        now = self.clock.now()
+        for supply in self.changed_supplies.difference(self._dirty):
+            self._dirty[supply] = now
+        if self.feed.subscribers:
+            for supply in self.changed_supplies:
+                self.feed.mark_changed(supply.account.id)
+        self.changed_supplies.clear()
+        if not everything and self._flushing is not None and not self._flushing.done():
+            return
+        waited_since = now if everything else now - FLUSH_AFTER_MS
+        due = [supply for supply, _ in takewhile(lambda entry: entry[1] <= waited_since, self._dirty.items())]
+        if not due and now - self._heartbeat_at < HEARTBEAT_MS:
+            return
+        self._heartbeat_at = now
+        work = self.heartbeat()
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
+        for supply in due:
+            del self._dirty[supply]
+        self._flushing = self.submit(Transaction(now, changeset=work))
+
+    def unstored_alerts(self) -> dict[AlertKey, OpenAlert]:
+        """Return the alerts of what is so and cannot be stored: that nothing can."""
+        alert = self.storage_outage.alert(self.storage_error)
+        return {} if alert is None else {self.own_alert(AlertKind.STORAGE_FAILING): alert}
+
+    def own_alert(self, kind: AlertKind) -> AlertKey:
+        """Return the key of an alert that belongs to no account but to this bridge."""
+        return AlertKey(kind, detail=self.shard.mark)
+
+
+def storage_unavailable() -> RequestRefused:
+    """Return the refusal of a request that cannot be stored now."""
+    return RequestRefused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        "the bridge cannot store anything now; nothing was booked or changed",
+        remedy="try again with the same key in a minute; /health says why",
+    )

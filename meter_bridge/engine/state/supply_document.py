@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.core.rating.rating import Line, LineKey, Lot, OpenSegment, Rating, Rung, Terms
+from meter_bridge.core.rating.rating import BlockUsageKey, Line, LineKey, Lot, OpenSegment, Rating, Terms
 from meter_bridge.core.register.register import Doubt, Register
-from meter_bridge.core.register.reverse_energy import Returned
-from meter_bridge.engine.state.model import DayTotal, Due, Meter, ReadingNote, Supply
+from meter_bridge.core.register.reverse_energy import ReverseEnergy
+from meter_bridge.engine.state.model import DayTotal, DeferredPosting, Meter, ReadingNote, Supply
 
 
 class _RegisterDocument(msgspec.Struct, array_like=True):
@@ -44,7 +44,7 @@ class _MeterDocument(msgspec.Struct, array_like=True):
     last_seen: int | None
     quarantine_id: str | None
     boot: str | None
-    returned: Returned | None = None
+    returned: ReverseEnergy | None = None
 
 
 class _Document(msgspec.Struct, array_like=True):
@@ -83,7 +83,7 @@ def encode(supply: Supply) -> bytes:
                 (*key, str(line.quantity), str(line.settled_quantity), line.settled)
                 for key, line in rating.lines.items()
             ],
-            [(*rung, wh) for rung, wh in rating.used.items()],
+            [(*rung, wh) for rung, wh in rating.block_usage.items()],
             [
                 (meter_id, part.start, part.end, *part.key, part.wh, part.estimated)
                 for meter_id, parts in rating.open.items()
@@ -98,7 +98,9 @@ def encode(supply: Supply) -> bytes:
             rating.peaks,
             rating.history,
             [(lot.id, lot.wh, str(lot.value)) for lot in rating.lots],
-            None if supply.due is None else (supply.due.at, supply.due.readings),
+            None
+            if supply.deferred_posting is None
+            else (supply.deferred_posting.at, supply.deferred_posting.readings),
         )
     )
 
@@ -134,8 +136,8 @@ def _encode_meter(meter: Meter) -> _MeterDocument:
         meter.online,
         meter.last_seen,
         meter.quarantine_id,
-        meter.boot,
-        meter.returned,
+        meter.boot_id,
+        meter.reverse_energy,
     )
 
 
@@ -147,7 +149,7 @@ def decode_into(supply: Supply, document: bytes) -> None:
     supply.standing_due = max(supply.standing_due, stored.standing_due)
     supply.days = [DayTotal(intern(day), wh, amount) for day, wh, amount in stored.days]
     supply.earlier_wh = stored.earlier_wh
-    supply.due = None if stored.due is None else Due(*stored.due)
+    supply.deferred_posting = None if stored.due is None else DeferredPosting(*stored.due)
     meters = {meter.id: meter for meter in supply.meters}
     for row in stored.meters:
         if row.id in meters:
@@ -163,7 +165,7 @@ def _rating(stored: _Document, terms: Terms) -> Rating:
     """Return the rating state of a document."""
     rating = Rating(
         lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
-        used={_rung(period, ladder): wh for period, ladder, wh in stored.used},
+        block_usage={_block_usage_key(period, ladder): wh for period, ladder, wh in stored.used},
         intervals=dict(stored.intervals),
         peaks=stored.peaks,
         history=stored.history,
@@ -183,9 +185,9 @@ def _key(kind: str, period: str, version_id: str, block: int, band: str, base: s
 
 
 @lru_cache(_SHARED)
-def _rung(period: str, ladder: int) -> Rung:
+def _block_usage_key(period: str, ladder: int) -> BlockUsageKey:
     """Return the one rung that all supplies have in common."""
-    return Rung(period, ladder)
+    return BlockUsageKey(period, ladder)
 
 
 def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
@@ -194,8 +196,8 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
     meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
     meter.online, meter.last_seen = row.online, row.last_seen
-    meter.quarantine_id, meter.boot = row.quarantine_id, row.boot
-    meter.register, meter.returned = _register(row), row.returned
+    meter.quarantine_id, meter.boot_id = row.quarantine_id, row.boot
+    meter.register, meter.reverse_energy = _register(row), row.returned
 
 
 def _register(row: _MeterDocument) -> Register | None:

@@ -14,9 +14,9 @@ from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.rating.period_to_date import accrued
 from meter_bridge.core.rating.rating import LineKind, price_of
 from meter_bridge.engine.state import supply_document
-from meter_bridge.engine.state.model import Form, Lane, Meter, Supply
+from meter_bridge.engine.state.model import DocumentTemplate, FastPath, Meter, Supply
 
-FORM_AFTER: Final = 2
+TEMPLATE_AFTER: Final = 2
 """Rows after which a form is made; a lane that ends before has no use for one."""
 _GAP: Final = "\x00"
 """Stands for a gap until the text is made; JSON writes no such character as it is."""
@@ -27,26 +27,26 @@ _TEXT_GAP: Final = "\x01"
 def status_row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's newest state as a row, in the order of the table's columns."""
     meter = supply.meters[0] if len(supply.meters) == 1 else None
-    lane = None if meter is None else meter.lane
+    lane = None if meter is None else meter.fast_path
     if meter is None or lane is None:
         return _row(supply, now)
-    lane.hand_over()
+    lane.flush()
     lane.stored += 1
-    if lane.form is None:
-        if lane.stored <= FORM_AFTER:
+    if lane.template is None:
+        if lane.stored <= TEMPLATE_AFTER:
             return _row(supply, now)
-        lane.form = make_form(supply, meter, lane)
-    form = lane.form
+        lane.template = build_template(supply, meter, lane)
+    form = lane.template
     energy = supply.earlier_wh + meter.earlier_wh + lane.register.charged_wh
-    charged = form.rest + _on_lane(form)
-    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, fill(form, meter, lane)
+    charged = form.other_charges + _charged_on_template(form)
+    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, render(form, meter, lane)
 
 
-def whole_row(supply: Supply, now: int) -> tuple[object, ...]:
+def full_row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's row after more than quantities changed; what was kept of its document is let go."""
     for meter in supply.meters:
-        if meter.lane is not None:
-            meter.lane.forget_form()
+        if meter.fast_path is not None:
+            meter.fast_path.drop_template()
     return _row(supply, now)
 
 
@@ -61,7 +61,7 @@ def _row(supply: Supply, now: int) -> tuple[object, ...]:
     return supply.id, supply.account.id, now, charged, energy, power, supply_document.encode(supply)
 
 
-def make_form(supply: Supply, meter: Meter, lane: Lane) -> Form:
+def build_template(supply: Supply, meter: Meter, lane: FastPath) -> DocumentTemplate:
     """Return a supply's document with gaps for what changes on the lane of its only meter."""
     gaining = [lane.line, *(line for line, _ in lane.taxes)]
     found = [
@@ -72,11 +72,11 @@ def make_form(supply: Supply, meter: Meter, lane: Lane) -> Form:
         for key, line in found
         if key.kind != LineKind.INCLUDED_TAX
     )
-    form = Form(_text(supply, meter, lane), tuple(line for _, line in found), prices, 0)
-    return replace(form, rest=accrued(supply.rating, supply.timeline) - _on_lane(form))
+    form = DocumentTemplate(_text(supply, meter, lane), tuple(line for _, line in found), prices, 0)
+    return replace(form, other_charges=accrued(supply.rating, supply.timeline) - _charged_on_template(form))
 
 
-def _text(supply: Supply, meter: Meter, lane: Lane) -> str:
+def _text(supply: Supply, meter: Meter, lane: FastPath) -> str:
     """Return the document as a text to fill in, its gaps in the order of ``_values``."""
     parts = msgspec.json.decode(supply_document.encode(supply))
     lines, used, segments, (stored, *_) = parts[:4]
@@ -84,7 +84,7 @@ def _text(supply: Supply, meter: Meter, lane: Lane) -> str:
     for row, line in zip(lines, supply.rating.lines.values(), strict=True):
         if any(line is each for each in gaining):
             row[6] = _TEXT_GAP
-    next(row for row in used if tuple(row[:2]) == lane.rung)[2] = _GAP
+    next(row for row in used if tuple(row[:2]) == lane.usage_key)[2] = _GAP
     newest = next(row for row in reversed(segments) if row[0] == meter.id)
     newest[2] = newest[9] = _GAP
     stored[1][2] = stored[1][3] = _GAP
@@ -97,18 +97,18 @@ _WRITTEN_GAP: Final = msgspec.json.encode(_GAP).decode()
 _WRITTEN_TEXT_GAP: Final = msgspec.json.encode(_TEXT_GAP).decode()
 
 
-def fill(form: Form, meter: Meter, lane: Lane) -> bytes:
+def render(form: DocumentTemplate, meter: Meter, lane: FastPath) -> bytes:
     """Return the document with the newest quantities and values."""
     return (form.text % _values(form, meter, lane)).encode()
 
 
-def _values(form: Form, meter: Meter, lane: Lane) -> tuple[object, ...]:
+def _values(form: DocumentTemplate, meter: Meter, lane: FastPath) -> tuple[object, ...]:
     """Return what changes on a lane, in the order of the document."""
     segment, power, voltage = lane.segment, meter.power_mw, meter.voltage_mv
     current, frequency = meter.current_ma, meter.frequency_mhz
     return (
         *[line.quantity for line in form.lines],
-        lane.used[lane.rung],
+        lane.block_usage[lane.usage_key],
         segment.end,
         segment.wh,
         lane.wh,
@@ -125,7 +125,7 @@ def _values(form: Form, meter: Meter, lane: Lane) -> tuple[object, ...]:
 _WORDS: Final = {None: "null", True: "true", False: "false"}
 
 
-def _on_lane(form: Form) -> int:
+def _charged_on_template(form: DocumentTemplate) -> int:
     """Return what was used on the lines of a form and is not yet posted, priced."""
     total = 0
     for line, numerator, denominator in form.prices:

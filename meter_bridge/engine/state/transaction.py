@@ -14,21 +14,21 @@ class Transaction:
 
     at: int
     actor: str = "bridge"
-    work: Work = field(default_factory=Work)
+    changeset: Work = field(default_factory=Work)
     events: list[Event] = field(default_factory=list)
     effects: list[Callable[[], None]] = field(default_factory=list)
     supplies: dict[Supply, None] = field(default_factory=dict)
     """Supplies whose state is stored with the unit, because its rows only make sense together with it."""
     accounts: dict[Account, None] = field(default_factory=dict)
 
-    def keep(self, supply: Supply) -> None:
+    def save_supply(self, supply: Supply) -> None:
         """Store a supply's state in the same transaction: what a posting settled is settled there as well."""
         self.supplies[supply] = None
 
-    def keep_account(self, account: Account) -> None:
+    def save_account(self, account: Account) -> None:
         """Store an account's state in the same transaction, as it is when the unit is handed over."""
         self.accounts[account] = None
 
-    def after(self, effect: Callable[[], None]) -> None:
+    def after_commit(self, effect: Callable[[], None]) -> None:
         """Run an effect after the commit; it never runs if the commit fails (invariant 10)."""
         self.effects.append(effect)

@@ -4,16 +4,16 @@ Event time never goes back: once a wall clock that was ahead by hours is set rig
 Friendly hours are meant by the clock on the wall.
 """
 
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state.session import Session
 
 
-def keep_wall_time(engine: Engine) -> None:
+def keep_wall_time(session: Session) -> None:
     """Keep how far event time is ahead, and look at every account when its wall clock says so.
 
     Nobody can tell beforehand at which event time that will be: the wall clock catches up meanwhile.
     """
-    installation, before = engine.installation, engine.installation.ahead_ms
-    installation.ahead_ms = engine.clock.ahead()
+    installation, before = session.installation, session.installation.ahead_ms
+    installation.ahead_ms = session.clock.ahead()
     if before or installation.ahead_ms:
         for account in installation.accounts.values():
             account.wake_at = min(account.wake_at, account.wall_due + installation.ahead_ms)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, s
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, debt_bucket, units_asset
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.engine.statement.builder import SPENT
-from meter_bridge.engine.statement.entry_range import LAST_SEQ, Span
+from meter_bridge.engine.statement.entry_range import LAST_SEQ, EntryRange
 from meter_bridge.protocol.statements import Holding, KindSum, UnitsHeld
 from meter_bridge.storage import tables
 
@@ -33,7 +33,7 @@ type Moved = Mapping[tuple[str, str], int]
 """What postings moved, by the kind of their entry and by bucket."""
 
 
-def moved_by(connection: Connection, span: Span) -> Moved:
+def moved_by(connection: Connection, span: EntryRange) -> Moved:
     """Return what the entries moved of what the customer has or owes in money."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
@@ -45,7 +45,7 @@ def moved_by(connection: Connection, span: Span) -> Moved:
     return {(kind, bucket): amount for kind, bucket, amount in connection.execute(query)}
 
 
-def sums_of(connection: Connection, span: Span, moved: Iterable[Moved]) -> tuple[KindSum, ...]:
+def sums_of(connection: Connection, span: EntryRange, moved: Iterable[Moved]) -> tuple[KindSum, ...]:
     """Return what the entries of each kind did, what they spent at once included.
 
     ``moved`` is what they moved, part by part.
@@ -73,7 +73,7 @@ def sums_of(connection: Connection, span: Span, moved: Iterable[Moved]) -> tuple
     )
 
 
-def holdings_of(connection: Connection, span: Span, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
+def holdings_of(connection: Connection, span: EntryRange, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
     """Return the holdings before and after; the balance first, the others where there were any."""
     balance = tables.balance
     now = connection.execute(
@@ -102,13 +102,13 @@ def balance_before(connection: Connection, account_id: str, seq: int) -> int:
     return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
 
 
-def _balance_since(connection: Connection, span: Span) -> int:
+def _balance_since(connection: Connection, span: EntryRange) -> int:
     """Return what the entries after the span did to the balance, as they tell it."""
     newest, then = (balance_before(connection, span.account_id, seq) for seq in (LAST_SEQ, span.stop))
     return newest - then
 
 
-def _since(connection: Connection, span: Span, which: ColumnElement[bool]) -> dict[str, int]:
+def _since(connection: Connection, span: EntryRange, which: ColumnElement[bool]) -> dict[str, int]:
     """Return what the entries after the span posted, by bucket."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
@@ -120,7 +120,7 @@ def _since(connection: Connection, span: Span, which: ColumnElement[bool]) -> di
     return dict(connection.execute(query).tuples().all())
 
 
-def units_of(connection: Connection, span: Span) -> tuple[UnitsHeld, ...]:
+def units_of(connection: Connection, span: EntryRange) -> tuple[UnitsHeld, ...]:
     """Return the units of each supply whose tariff sells or sold them."""
     balance = tables.balance
     held = connection.execute(
@@ -131,7 +131,7 @@ def units_of(connection: Connection, span: Span) -> tuple[UnitsHeld, ...]:
     return tuple(_units(connection, span, asset, amount) for asset, amount in held)
 
 
-def _units(connection: Connection, span: Span, asset: str, now: int) -> UnitsHeld:
+def _units(connection: Connection, span: EntryRange, asset: str, now: int) -> UnitsHeld:
     """Return the units of one supply before and after, and what was bought and used between."""
     entry, posting = tables.journal_entry, tables.posting
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)

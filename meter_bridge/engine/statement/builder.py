@@ -49,7 +49,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class StatementData:
     """What the journal holds of an account and period, each part read by itself."""
 
     holdings: tuple[Holding, ...]
@@ -65,7 +65,7 @@ class Books:
     pending: NotYetPosted
 
 
-def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Statement:
+def assemble(holder: Holder, period: Period, books: StatementData, made_at: int) -> Statement:
     """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
     charges = sum(map(charged, books.lines))
     credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
@@ -105,7 +105,7 @@ def assemble(holder: Holder, period: Period, books: Books, made_at: int) -> Stat
     )
 
 
-def _check(holder: Holder, books: Books, credited: int, charges: int) -> None:
+def _check(holder: Holder, books: StatementData, credited: int, charges: int) -> None:
     """Compare every sum with what it must equal."""
     balance = books.holdings[0]
     opening = sum(each.opening for each in books.holdings)

@@ -21,7 +21,7 @@ _CREDITING: Final = tuple(kind for kind in _MOVING if kind is not EntryKind.CHAR
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EntryRange:
     """Entries from ``first`` up to and without ``stop``, all of which are there already."""
 
     account_id: str
@@ -29,7 +29,7 @@ class Span:
     first: int
     stop: int
 
-    def halves(self, connection: Connection) -> tuple[Span, ...]:
+    def halves(self, connection: Connection) -> tuple[EntryRange, ...]:
         """Return the entries as two spans of about as many; as one where there are few."""
         entry = tables.journal_entry.c
         wanted = and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
@@ -67,18 +67,20 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class TenancyRange:
     """The entries of a tenancy: from ``first`` up to and without ``stop``."""
 
     first: int = 0
     stop: int = LAST_SEQ
 
 
-def span_of(connection: Connection, account_id: str, currency: str, period: Period, own: Own) -> Span:
+def span_of(
+    connection: Connection, account_id: str, currency: str, period: Period, own: TenancyRange
+) -> EntryRange:
     """Return the entries that were booked in a period, and are the own."""
     first = _first_seq(connection, account_id, period.start, 0)
     stop = _first_seq(connection, account_id, period.end, first)
-    return Span(account_id, currency, *(min(max(seq, own.first), own.stop) for seq in (first, stop)))
+    return EntryRange(account_id, currency, *(min(max(seq, own.first), own.stop) for seq in (first, stop)))
 
 
 def _first_seq(connection: Connection, account_id: str, at: int, after: int) -> int:

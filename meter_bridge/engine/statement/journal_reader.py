@@ -22,9 +22,9 @@ from meter_bridge.engine.statement.balances import (
     sums_of,
     units_of,
 )
-from meter_bridge.engine.statement.builder import Books
-from meter_bridge.engine.statement.entry_range import Own, Span, span_of
-from meter_bridge.engine.statement.parallel_reads import reading_beside
+from meter_bridge.engine.statement.builder import StatementData
+from meter_bridge.engine.statement.entry_range import EntryRange, TenancyRange, span_of
+from meter_bridge.engine.statement.parallel_reads import parallel_reader
 from meter_bridge.engine.statement.period import Period
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
@@ -51,10 +51,10 @@ def read_books(
     period: Period,
     *,
     by_day: bool,
-    own: Own,
-) -> Books:
+    own: TenancyRange,
+) -> StatementData:
     """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
-    with snapshot(reader) as connection, reading_beside(reader, connection) as beside:
+    with snapshot(reader) as connection, parallel_reader(reader, connection) as beside:
         span = span_of(connection, account_id, currency, period, own)
         halves = span.halves(connection)
         line_sums = [beside(partial(_line_sums, span=half)) for half in halves]
@@ -68,7 +68,7 @@ def read_books(
         pending = _pending(connection, account_id, period.start)
         lines = _lines(part() for part in line_sums)
         sums = sums_of(connection, span, (part() for part in moved))
-        return Books(
+        return StatementData(
             holdings=holdings_of(connection, span, sums),
             units=units,
             balances=balances,
@@ -80,7 +80,9 @@ def read_books(
         )
 
 
-def _of_span(span: Span, rows: FromClause, query: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+def _of_span(
+    span: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
+) -> Select[tuple[object, ...]]:
     """Return the query over the rows of the span's entries alone."""
     entry = tables.journal_entry
     return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(span.entries)
@@ -92,7 +94,7 @@ type _LineSums = Mapping[_LineKey, tuple[int, int]]
 """Quantity and amount of each line of the price list."""
 
 
-def _line_sums(connection: Connection, span: Span) -> _LineSums:
+def _line_sums(connection: Connection, span: EntryRange) -> _LineSums:
     """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
     line = tables.charge_line
     keys = (
@@ -175,13 +177,13 @@ def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[Day
     )
 
 
-def _by_day(connection: Connection, archive: Archive | None, span: Span) -> tuple[DayCharge, ...]:
+def _by_day(connection: Connection, archive: Archive | None, span: EntryRange) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
     with facts(connection, archive, span.account_id, span.first, span.stop - 1) as there:
         return _days(there, span)
 
 
-def _days(connection: Connection, span: Span) -> tuple[DayCharge, ...]:
+def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, oldest first, without their prices."""
     segment = tables.segment
     keys = (
@@ -221,7 +223,7 @@ def _days(connection: Connection, span: Span) -> tuple[DayCharge, ...]:
     return tuple(_bounded(found, MOST_CHARGES, "charges by day"))
 
 
-def _entries(connection: Connection, span: Span) -> tuple[StatementEntry, ...]:
+def _entries(connection: Connection, span: EntryRange) -> tuple[StatementEntry, ...]:
     """Return every entry that is not a charge, oldest first."""
     entry = tables.journal_entry
     wanted = span.credits

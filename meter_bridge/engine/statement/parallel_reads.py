@@ -17,7 +17,7 @@ AT_ONCE: Final = 4
 _THREADS: Final = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="statement")
 
 
-class Beside(Protocol):
+class ReadInParallel(Protocol):
     """Begins to read a part; what it returns waits for that, and raises what the reading raised."""
 
     def __call__[T](self, part: Callable[[Connection], T], /) -> Callable[[], T]:
@@ -25,7 +25,7 @@ class Beside(Protocol):
 
 
 @contextmanager
-def reading_beside(reader: Engine, connection: Connection) -> Iterator[Beside]:
+def parallel_reader(reader: Engine, connection: Connection) -> Iterator[ReadInParallel]:
     """Offer to read beside a connection; all that was begun has ended afterwards.
 
     A server reads for many at once as it is, and its connections are few: there, all is read on the one.

@@ -1,28 +1,28 @@
-"""Making statements of accounts that the engine knows: what was used is posted, then the journal is read."""
+"""Making statements of accounts that the session knows: what was used is posted, then the journal is read."""
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.deferred_posting import post_due
+from meter_bridge.engine.ledger.deferred_posting import post_deferred
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
-from meter_bridge.engine.operations.operation import committed
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, assemble
-from meter_bridge.engine.statement.entry_range import Own
+from meter_bridge.engine.statement.entry_range import TenancyRange
 from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
 from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail, Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StatementRequest:
     """Which statement is wanted; a tenancy's holds nothing of any other."""
 
     begin: str | None
@@ -33,30 +33,30 @@ class Wanted:
     """Without a period it is the whole tenancy's; else this month's."""
 
 
-async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> Statement:
+async def make_statement(session: Session, account: Account, wanted: StatementRequest) -> Statement:
     """Return an account's statement; raises ``RequestRefused`` for a period of which there is none.
 
     One whose period has not ended holds everything that was used until now: it is posted first. So is what
     closed in a period that has ended and still waits for its turn: what is stated once stays as it is.
     """
-    now = engine.clock.now()
-    past = await _tenancy(engine, account, wanted.tenancy)
+    now = session.clock.now()
+    past = await _tenancy(session, account, wanted.tenancy)
     try:
         period = _period(account, wanted, past, now)
-        await _post(engine, account.id, period.end)
-        holder = await _holder(engine, account, past)
-        own = Own() if past is None else Own(past.first, past.stop or Own().stop)
+        await _post(session, account.id, period.end)
+        holder = await _holder(session, account, past)
+        own = TenancyRange() if past is None else TenancyRange(past.first, past.stop or TenancyRange().stop)
         books = await asyncio.to_thread(
             read_books,
-            engine.reader,
-            engine.archive,
+            session.reader,
+            session.archive,
             account.id,
             account.site.currency,
             period,
             by_day=wanted.detail is Detail.DAY,
             own=own,
         )
-        return assemble(holder, period, books, engine.clock.now())
+        return assemble(holder, period, books, session.clock.now())
     except PeriodError as error:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
@@ -77,13 +77,13 @@ async def make_statement(engine: Engine, account: Account, wanted: Wanted) -> St
         ) from error
 
 
-async def _tenancy(engine: Engine, account: Account, n: int | None) -> PastTenancy | None:
+async def _tenancy(session: Session, account: Account, n: int | None) -> PastTenancy | None:
     """Return the tenancy that is asked for, if one is; raises ``RequestRefused`` where there is none."""
     if n is None:
         return None
 
     def read() -> PastTenancy | None:
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             return past_tenancy(connection, account.id, n)
 
     found = await asyncio.to_thread(read)
@@ -103,7 +103,7 @@ def no_tenancy(account: Account, n: int) -> RequestRefused:
     )
 
 
-def _period(account: Account, wanted: Wanted, past: PastTenancy | None, now: int) -> Period:
+def _period(account: Account, wanted: StatementRequest, past: PastTenancy | None, now: int) -> Period:
     """Return the period that a statement is for; raises ``PeriodError``."""
     # The final settlement is booked at the very instant at which a tenancy ends.
     end = None if past is None or past.end is None else past.end + 1
@@ -114,12 +114,12 @@ def _period(account: Account, wanted: Wanted, past: PastTenancy | None, now: int
     return period if past is None else within(period, past.start, end, wanted.begin or wanted.end)
 
 
-async def _holder(engine: Engine, account: Account, past: PastTenancy | None) -> Holder:
+async def _holder(session: Session, account: Account, past: PastTenancy | None) -> Holder:
     """Return whose statement it is."""
     site = account.site
     moved_out = past is not None and past.end is not None
     settled = (
-        await asyncio.to_thread(read_settlements, engine.reader, account.id, past.n)
+        await asyncio.to_thread(read_settlements, session.reader, account.id, past.n)
         if past is not None and moved_out
         else ()
     )
@@ -137,25 +137,28 @@ async def _holder(engine: Engine, account: Account, past: PastTenancy | None) ->
     )
 
 
-async def _post(engine: Engine, account_id: str, end: int) -> None:
+async def _post(session: Session, account_id: str, end: int) -> None:
     """Post what was used so far, or what closed before an end that has passed, and what the clock made due.
 
     Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
     """
     # Only now: what was read before may have taken so long that the state was read anew meanwhile.
-    account = engine.installation.accounts.get(account_id)
-    if account is None or engine.broken is not None or not engine.running.is_set():
+    account = session.installation.accounts.get(account_id)
+    if account is None or not session.can_change:
         return
-    unit = Transaction(engine.clock.now())
+    unit = Transaction(session.clock.now())
     if end > unit.at:
         post = settle_all
-    elif any(supply.due is not None and supply.due.at < end for supply in account.supplies):
-        post = post_due
+    elif any(
+        supply.deferred_posting is not None and supply.deferred_posting.at < end
+        for supply in account.supplies
+    ):
+        post = post_deferred
     else:
-        await engine.handed_over()
+        await session.submitted_ended()
         return
-    with engine.whole():
-        post(engine.installation, account, unit)
-        engine.evaluate(account, unit)
+    with session.atomic():
+        post(session.installation, account, unit)
+        evaluate(session, account, unit)
     with suppress(RequestRefused):
-        await committed(engine, unit)
+        await session.commit(unit)

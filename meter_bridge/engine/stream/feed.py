@@ -38,7 +38,7 @@ class Views:
     snapshot: Callable[[Actor], Snapshot]
     account: Callable[[Actor, str], AccountView | None]
     alerts: Callable[[Actor], tuple[AlertView, ...]]
-    may_hear: Callable[[Actor, Event], bool]
+    may_receive: Callable[[Actor, Event], bool]
 
 
 class Feed:
@@ -61,7 +61,7 @@ class Feed:
         """Tell an event that was committed."""
         self.seq = event.seq
         for subscription in list(self._subscriptions):
-            if self._views.may_hear(subscription.actor, event):
+            if self._views.may_receive(subscription.actor, event):
                 subscription.events.append(event)
                 subscription.wake.set()
                 if len(subscription.events) > LARGEST_BACKLOG:
@@ -79,7 +79,7 @@ class Feed:
         subscription.wake.set()
         self._subscriptions.discard(subscription)
 
-    def touch(self, account_id: str) -> None:
+    def mark_changed(self, account_id: str) -> None:
         """Note that an account changed."""
         for subscription in self._subscriptions:
             subscription.accounts.add(account_id)
@@ -92,13 +92,13 @@ class Feed:
                 subscription.removed.add(account_id)
                 subscription.wake.set()
 
-    def touch_alerts(self) -> None:
+    def mark_alerts_changed(self) -> None:
         """Note that an alert of the installation opened or closed."""
         for subscription in self._subscriptions:
             subscription.alerts_changed = True
             subscription.wake.set()
 
-    def cut_off(self, token_id: str) -> None:
+    def end_for_token(self, token_id: str) -> None:
         """End the subscriptions of a revoked token."""
         for subscription in list(self._subscriptions):
             if subscription.actor.token_id == token_id:
@@ -123,7 +123,7 @@ class Feed:
             while since is not None and since < upto:
                 missed = await asyncio.to_thread(self._read_events, since, upto)
                 for event in missed:
-                    if self._views.may_hear(actor, event):
+                    if self._views.may_receive(actor, event):
                         yield event
                 since = missed[-1].seq if missed else None
             while True:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import iso, local_time
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind, reconcile
 from meter_bridge.core.supply.decision import Decision, Reason, SupplyState
-from meter_bridge.core.supply.protection import Guard, Protection, Trip
+from meter_bridge.core.supply.protection import Protection, ProtectionTimer, Trip
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.state.model import Account, GuardKey, Installation
+from meter_bridge.engine.state.model import Account, Installation, ProtectionKey
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 
@@ -83,7 +83,7 @@ def _cut_soon(account: Account, cut_at: int) -> str:
     return f"the credit is used up; supply is {what} at {when} unless somebody tops up"
 
 
-def _tripped(account: Account, guarded: GuardKey, guard: Guard) -> str:
+def _tripped(account: Account, guarded: ProtectionKey, guard: ProtectionTimer) -> str:
     """Say what was wrong, and how supply comes back."""
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
     if guarded.protection is Protection.OVERLOAD:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from meter_bridge.core.supply import decision as rules
-from meter_bridge.core.supply.decision import Decision, Reason, Situation, SupplyState
-from meter_bridge.core.supply.friendly_hours import respite
+from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, SupplyState
+from meter_bridge.core.supply.friendly_hours import friendly_period
 from meter_bridge.core.supply.relay import Position
-from meter_bridge.core.supply.switching_limit import switched, worn_until
+from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import announce
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.session import RelayRequests
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
@@ -21,15 +22,8 @@ from meter_bridge.storage import changeset as ops
 _FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
 
 
-class RelayRequests(Protocol):
-    """Where decisions ask relays to move."""
-
-    def request(self, account: Account, unit: Transaction) -> None:
-        """Ask every relay of the account to follow its supply state, as part of the unit."""
-
-
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class EvaluationContext:
     """What an evaluation is asked to take into account."""
 
     clock_sure: bool = True
@@ -42,7 +36,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Credit:
+class CreditLeft:
     """What an account has left."""
 
     available: int
@@ -55,30 +49,30 @@ def decide_supply(
     account: Account,
     unit: Transaction,
     relays: RelayRequests,
-    wishes: Wishes,
-    credit: Credit,
+    context: EvaluationContext,
+    credit: CreditLeft,
 ) -> Decision:
     """Decide an account's supply and carry it out as part of the unit."""
-    if wishes.confirmed:
+    if context.confirmed:
         protections.confirmed(account)
     wall = unit.at - installation.ahead_ms
-    now = _situation(account, wishes, credit, unit.at, wall)
+    now = _supply_inputs(account, context, credit, unit.at, wall)
     decision = rules.decide(account.policy, now)
     kept = (account.ran_out, account.switchings)
     account.ran_out = rules.ran_out(account.policy, now, decision)
     if rules.credit_switches(now, decision):
-        account.switchings = switched(account.switchings, unit.at)
+        account.switchings = add_switching(account.switchings, unit.at)
     if decision.reason not in protections.LIMITED:
-        protections.forget_load(account)
+        protections.reset_load_limit(account)
     account.cut_at = decision.cut_at
     was = account.state
     changed = (decision.state, decision.reason) != (was, account.reason)
     if changed:
-        account.drop_lanes()
-    if changed or wishes.by_person or _astray(account, decision.state):
-        _carry_out(installation, account, unit, relays, decision, note=wishes.note)
+        account.invalidate_fast_paths()
+    if changed or context.by_person or _relays_deviate(account, decision.state):
+        _execute(installation, account, unit, relays, decision, note=context.note)
         if changed:
-            _tell(installation, account, unit, was)
+            _record_change(installation, account, unit, was)
     elif kept != (account.ran_out, account.switchings):
         store_status(account, unit)
     told_by = wall if by_wall_clock(decision) else unit.at
@@ -103,10 +97,12 @@ def instants(account: Account, decision: Decision) -> Iterator[int]:
         yield warn
 
 
-def _situation(account: Account, wishes: Wishes, credit: Credit, at: int, wall: int) -> Situation:
+def _supply_inputs(
+    account: Account, context: EvaluationContext, credit: CreditLeft, at: int, wall: int
+) -> SupplyInputs:
     """Return what the decision looks at; friendly hours and wear matter only without credit."""
     policy, exhausted = account.policy, credit.headroom <= 0
-    return Situation(
+    return SupplyInputs(
         present=account.state,
         headroom=credit.headroom,
         available=credit.available,
@@ -114,15 +110,19 @@ def _situation(account: Account, wishes: Wishes, credit: Credit, at: int, wall: 
         tripped=bool(protections.trips(account)),
         load_trip=protections.load_trip(account),
         power_trip=protections.power_trip(account),
-        respite=respite(policy.friendly_hours, wall, account.site.time_zone) if exhausted else None,
-        worn_until=worn_until(account.switchings, policy.switchings_per_day, at) if exhausted else None,
-        clock_sure=wishes.clock_sure,
-        confirmed=wishes.confirmed,
+        friendly_period=friendly_period(policy.friendly_hours, wall, account.site.time_zone)
+        if exhausted
+        else None,
+        switching_blocked_until=switching_blocked_until(account.switchings, policy.switchings_per_day, at)
+        if exhausted
+        else None,
+        clock_sure=context.clock_sure,
+        confirmed=context.confirmed,
         ran_out=account.ran_out,
     )
 
 
-def _astray(account: Account, state: SupplyState) -> bool:
+def _relays_deviate(account: Account, state: SupplyState) -> bool:
     """Say whether a relay was told otherwise, or never told, as with one that came after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
@@ -130,7 +130,7 @@ def _astray(account: Account, state: SupplyState) -> bool:
     return any(relay.requested is not Position.OPEN for relay in relays)
 
 
-def _carry_out(
+def _execute(
     installation: Installation,
     account: Account,
     unit: Transaction,
@@ -145,7 +145,7 @@ def _carry_out(
         account.state, account.reason, account.since = decision.state, decision.reason, unit.at
     installation.sequences.decision += 1
     relays.request(account, unit)
-    unit.work.add(
+    unit.changeset.add(
         ops.INSERT_DECISION,
         {
             "seq": installation.sequences.decision,
@@ -162,9 +162,9 @@ def _carry_out(
     store_status(account, unit)
 
 
-def _tell(installation: Installation, account: Account, unit: Transaction, was: SupplyState) -> None:
+def _record_change(installation: Installation, account: Account, unit: Transaction, was: SupplyState) -> None:
     """Announce a decision, with the state that the supply was in."""
-    announce(
+    record_event(
         installation,
         unit,
         EventKind.SUPPLY_CHANGED,

@@ -12,14 +12,14 @@ from meter_bridge.engine.ledger.debt_recovery import collect_debts
 from meter_bridge.engine.ledger.emergency import keep_emergency_credit
 from meter_bridge.engine.ledger.fixed_charges import charge_time
 from meter_bridge.engine.ledger.purchases import units_worth
-from meter_bridge.engine.metering.fast_path import measure_room
+from meter_bridge.engine.metering.fast_path import compute_margins
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
+from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
-    Credit,
-    RelayRequests,
-    Wishes,
+    CreditLeft,
+    EvaluationContext,
     by_wall_clock,
     decide_supply,
     instants,
@@ -27,7 +27,27 @@ from meter_bridge.engine.supply.decision import (
 
 
 def evaluate(
-    installation: Installation, account: Account, unit: Transaction, relays: RelayRequests, wishes: Wishes
+    session: Session,
+    account: Account,
+    unit: Transaction,
+    *,
+    confirmed: bool = False,
+    by_person: bool = False,
+    note: str | None = None,
+) -> None:
+    """Evaluate an account as part of a transaction; its meters take the full way next."""
+    context = EvaluationContext(session.clock.sure, confirmed, by_person, note)
+    evaluate_account(session.installation, account, unit, session.relays, context)
+    account.invalidate_fast_paths()
+    session.changed_supplies.update(account.supplies)
+
+
+def evaluate_account(
+    installation: Installation,
+    account: Account,
+    unit: Transaction,
+    relays: RelayRequests,
+    wishes: EvaluationContext,
 ) -> None:
     """Charge what the clock made due, then decide warnings and supply from what is left."""
     if wishes.clock_sure:
@@ -40,9 +60,9 @@ def evaluate(
     _warn(installation, account, unit, available)
     # Units are there to be used, whatever is owed in money besides.
     rules = account.policy.credit
-    left = Credit(usable(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
+    left = CreditLeft(usable(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
     decision = decide_supply(installation, account, unit, relays, wishes, left)
-    measure_room(account, unit.at)
+    compute_margins(account, unit.at)
     account.wall_due = _wall_due(account, decision, unit.at - installation.ahead_ms)
     account.wake_at = _wake_at(account, decision, unit.at, installation.ahead_ms)
 

@@ -6,13 +6,13 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
 from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
@@ -20,23 +20,12 @@ from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, Suppl
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
 
 
-def unit_of(engine: Engine, actor: Actor) -> Transaction:
-    """Return a new unit of an actor; raises ``RequestRefused`` while nothing can be stored."""
-    if engine.broken is not None or not engine.running.is_set():
-        raise RequestRefused(
-            ErrorCode.STORAGE_UNAVAILABLE,
-            "the bridge cannot store anything now; nothing was changed",
-            remedy="try again in a minute; /health says why",
-        )
-    return Transaction(engine.clock.now(), actor=actor.name)
-
-
 class Supplies:
     """Carries out what people ask of supplies, each as one unit with its event and its decision on record."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Keep the engine."""
-        self._engine = engine
+    def __init__(self, session: Session) -> None:
+        """Keep the session."""
+        self._session = session
 
     async def switch(
         self, actor: Actor, account: Account, action: SupplyAction, *, reason: str | None
@@ -48,12 +37,12 @@ class Supplies:
             return await self._confirm(actor, account)
         if action is SupplyAction.RESET:
             return await self._reset(actor, account, reason)
-        unit = unit_of(self._engine, actor)
-        with self._engine.whole():
+        unit = self._session.begin(actor)
+        with self._session.atomic():
             for hold in account.holds:
                 if hold.id == SWITCH:
                     self._take_away(account, unit, hold, reason)
-            self._engine.evaluate(account, unit, by_person=True, note=reason)
+            evaluate(self._session, account, unit, by_person=True, note=reason)
         return await self._done(account, unit)
 
     async def place(
@@ -73,12 +62,12 @@ class Supplies:
                 raise _id_taken(account, standing)
             return views.hold_view(standing), True
         _check_may_hold(account, account.holds, at, "position")
-        unit = unit_of(self._engine, actor)
-        name = hold_id or f"hold-{self._engine.installation.sequences.event + 1}"
+        unit = self._session.begin(actor)
+        name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
         hold = Hold(name, at, reason, actor.name, unit.at)
-        with self._engine.whole():
+        with self._session.atomic():
             self._put(account, unit, hold)
-            self._engine.evaluate(account, unit, by_person=True)
+            evaluate(self._session, account, unit, by_person=True)
         await self._done(account, unit)
         return views.hold_view(hold), False
 
@@ -94,10 +83,10 @@ class Supplies:
                 value=hold_id,
                 remedy=f"the holds that stand: {standing}",
             )
-        unit = unit_of(self._engine, actor)
-        with self._engine.whole():
+        unit = self._session.begin(actor)
+        with self._session.atomic():
             self._take_away(account, unit, hold, reason)
-            self._engine.evaluate(account, unit, by_person=True, note=reason)
+            evaluate(self._session, account, unit, by_person=True, note=reason)
         return await self._done(account, unit)
 
     async def _switch_by_hand(
@@ -106,11 +95,11 @@ class Supplies:
         """Place the one hold that switching by hand has, in place of an earlier one."""
         others = tuple(hold for hold in account.holds if hold.id != SWITCH)
         _check_may_hold(account, others, position, "action")
-        unit = unit_of(self._engine, actor)
-        with self._engine.whole():
+        unit = self._session.begin(actor)
+        with self._session.atomic():
             account.holds = others
             self._put(account, unit, Hold(SWITCH, position, reason, actor.name, unit.at))
-            self._engine.evaluate(account, unit, by_person=True)
+            evaluate(self._session, account, unit, by_person=True)
         return await self._done(account, unit)
 
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
@@ -122,9 +111,9 @@ class Supplies:
                 " there is nothing to confirm",
                 remedy="top up first if the supply is cut",
             )
-        unit = unit_of(self._engine, actor)
-        with self._engine.whole():
-            self._engine.evaluate(account, unit, confirmed=True)
+        unit = self._session.begin(actor)
+        with self._session.atomic():
+            evaluate(self._session, account, unit, confirmed=True)
         return await self._done(account, unit)
 
     async def _reset(self, actor: Actor, account: Account, reason: str | None) -> SupplyView:
@@ -148,8 +137,8 @@ class Supplies:
                 value=SupplyAction.RESET.value,
                 remedy="reset it when that is over",
             )
-        unit = unit_of(self._engine, actor)
-        with self._engine.whole():
+        unit = self._session.begin(actor)
+        with self._session.atomic():
             protections.reset(account)
             for key in tripped:
                 self._announce(
@@ -158,7 +147,7 @@ class Supplies:
                     EventKind.PROTECTION_RESET,
                     {"protection": key.protection.value, "meter": key.meter_id, "reason": reason},
                 )
-            self._engine.evaluate(account, unit, by_person=True, note=reason)
+            evaluate(self._session, account, unit, by_person=True, note=reason)
         return await self._done(account, unit)
 
     def _put(self, account: Account, unit: Transaction, hold: Hold) -> None:
@@ -177,8 +166,8 @@ class Supplies:
         self, account: Account, unit: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
         """Add an event that says who did what."""
-        announce(
-            self._engine.installation,
+        record_event(
+            self._session.installation,
             unit,
             kind,
             account_id=account.id,
@@ -189,7 +178,7 @@ class Supplies:
     async def _done(self, account: Account, unit: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
         view = views.supply_view(account)
-        await committed(self._engine, unit)
+        await self._session.commit(unit)
         return view
 
 

@@ -17,16 +17,17 @@ from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply import local_cutoff as rules, relay as relay_rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode, Policy, Reason
-from meter_bridge.core.supply.friendly_hours import longest_respite
+from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.holds import HoldPosition
-from meter_bridge.core.supply.local_cutoff import VALID_DAYS, Basis, Held, Step, WithoutBridge
+from meter_bridge.core.supply.local_cutoff import VALID_DAYS, Basis, SlotState, Step, WithoutBridge
 from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffVersion
-from meter_bridge.devices.base.driver import HeldCutOff
+from meter_bridge.devices.base.driver import ReportedCutOff
 from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.state.model import Account, DeviceCutOff, Installation, Meter, Place, Supply
+from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, Meter, Supply
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
@@ -43,13 +44,13 @@ CLOSING_WAITS_MS: Final = 5_000
 SLOTS: Final = (1, 2, 3)
 """Where a device may keep a value: its rule sets."""
 NO_VALUE: Final = "no_value"
-PROBLEMS: Final = (NO_VALUE, Held.FOREIGN.value, Held.UNABLE.value, "unconfirmed", "not_withdrawn")
+PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", "not_withdrawn")
 
 
 class CutOffTransport(Protocol):
     """The way to the devices that cut by themselves."""
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Ask, write or withdraw; False while there is no way to the device."""
 
 
@@ -57,7 +58,7 @@ class CutOffTransport(Protocol):
 class _Watched:
     """A meter whose device is to cut by itself, with when its value was worked out last, and from what."""
 
-    place: Place
+    place: CutOffSlot
     meter: Meter
     at: int = 0
     basis: tuple[object, ...] | None = None
@@ -67,33 +68,33 @@ class CutOffs:
     """Every local cut-off of the installation."""
 
     def __init__(
-        self,
-        installation: Installation,
-        transport: CutOffTransport,
-        now: Callable[[], int],
-        submit: Callable[[Transaction], object],
-        demand: Callable[[Meter, Transaction], None],
+        self, session: Session, transport: CutOffTransport, demand: Callable[[Meter, Transaction], None]
     ) -> None:
         """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
-        self._installation = installation
+        self._session = session
         self._transport = transport
-        self._now = now
-        self._submit = submit
+        self._now = session.clock.now
+        self._submit = session.submit
         self._demand = demand
-        self._watched: dict[Place, _Watched] = {}
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self._installation = self._session.installation
+        self._watched: dict[CutOffSlot, _Watched] = {}
         self._waiting: dict[str, int] = {}
         """Since when a relay waits to close."""
-        self.assigned()
+        self.meters_changed()
 
-    def assigned(self) -> None:
+    def meters_changed(self) -> None:
         """Take the meters as they are in use now: which are to cut by themselves, and which no longer."""
         cutting = [meter for meter in self._installation.meters.values() if _cuts(meter)]
         self._watched = {place_of(meter): _Watched(place_of(meter), meter) for meter in cutting}
         for meter in self._installation.meters.values():
             meter.cut_offs = []
         for kept in self._installation.cut_offs.values():
-            kept.meter = self._installation.by_energy.get(kept.place.address)
-            kept.stray = kept.place not in self._watched
+            kept.meter = self._installation.by_energy.get(kept.slot.address)
+            kept.stray = kept.slot not in self._watched
             if kept.meter is not None:
                 kept.meter.cut_offs.append(kept)
 
@@ -123,7 +124,7 @@ class CutOffs:
         self._look(watched.place, watched.meter, now)
         return True
 
-    def _look(self, place: Place, meter: Meter, now: int) -> None:
+    def _look(self, place: CutOffSlot, meter: Meter, now: int) -> None:
         """Work out the value of a meter's device."""
         kept = self._installation.cut_offs.get(place)
         limit = limit_wh(meter, now)
@@ -156,11 +157,11 @@ class CutOffs:
         """Put a cut-off on disk."""
         unit = Transaction(now)
         cut_off = kept.cut_off
-        unit.work.add(
+        unit.changeset.add(
             ops.UPSERT_CUT_OFF,
             {
-                "address": kept.place.address,
-                "slot": kept.place.slot,
+                "address": kept.slot.address,
+                "slot": kept.slot.number,
                 "relay_address": kept.relay_address,
                 "wanted_wh": cut_off.wanted_wh,
                 "held": cut_off.held,
@@ -169,7 +170,7 @@ class CutOffs:
                 "written_at": cut_off.written_at,
             },
         )
-        unit.after(lambda: kept.is_stored(cut_off))
+        unit.after_commit(lambda: kept.is_stored(cut_off))
         self._submit(unit)
 
     def _pursue(self, kept: DeviceCutOff, now: int) -> None:
@@ -180,17 +181,17 @@ class CutOffs:
         if step is None:
             return
         limit = kept.cut_off.wanted_wh
-        if self._transport.cut_off(kept.place, step, kept.relay_address, limit):
+        if self._transport.cut_off(kept.slot, step, kept.relay_address, limit):
             kept.cut_off = rules.sent(kept.cut_off, step, now)
 
-    def take(self, told: HeldCutOff, at: int) -> None:
+    def handle(self, told: ReportedCutOff, at: int) -> None:
         """Take what a device says of its slot."""
-        kept = self._installation.cut_offs.get(Place(told.address, told.slot))
+        kept = self._installation.cut_offs.get(CutOffSlot(told.address, told.slot))
         if kept is None:
             return
         held = told.held
-        if held is Held.ARMED and told.relay_address != kept.relay_address:
-            held = Held.UNARMED
+        if held is SlotState.ARMED and told.relay_address != kept.relay_address:
+            held = SlotState.UNARMED
         before = kept.cut_off
         kept.cut_off, kept.heard = rules.observe(before, held, told.limit_wh, at), True
         kept.since = 0 if rules.settled(kept.cut_off) else kept.since or at
@@ -204,15 +205,15 @@ class CutOffs:
 
     def _forget(self, kept: DeviceCutOff, at: int) -> None:
         """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
-        del self._installation.cut_offs[kept.place]
+        del self._installation.cut_offs[kept.slot]
         if kept.meter is not None:
             kept.meter.cut_offs.remove(kept)
             self._tell(kept.meter, None, 0, at)
 
-    def asked_again(self, meter: Meter) -> None:
+    def recheck(self, meter: Meter) -> None:
         """Ask a device that was away or restarted what it still holds."""
         for slot in SLOTS:
-            kept = self._installation.cut_offs.get(Place(meter.plan.energy_address, slot))
+            kept = self._installation.cut_offs.get(CutOffSlot(meter.plan.energy_address, slot))
             if kept is not None:
                 kept.cut_off = rules.unsure(kept.cut_off, self._now())
 
@@ -222,7 +223,7 @@ class CutOffs:
             if not rules.settled(kept.cut_off):
                 kept.cut_off = rules.unsure(kept.cut_off, self._now())
 
-    def lets_close(self, meter: Meter) -> bool:
+    def may_close(self, meter: Meter) -> bool:
         """Say whether a relay may be told to close, or first its device a value that leaves it closed."""
         kept = self._installation.cut_offs.get(place_of(meter))
         if kept is None or not rules.reached(kept.cut_off, register_wh(meter)):
@@ -240,7 +241,7 @@ class CutOffs:
     def _look_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
         """Work a value out anew and tell the device at once, however long it was silent before."""
         if not kept.stray:
-            self._look(kept.place, meter, now)
+            self._look(kept.slot, meter, now)
         if not rules.settled(kept.cut_off):
             kept.cut_off = rules.unsure(kept.cut_off, now)
             self._pursue(kept, now)
@@ -273,9 +274,9 @@ class CutOffs:
         self._submit(unit)
 
 
-def place_of(meter: Meter) -> Place:
+def place_of(meter: Meter) -> CutOffSlot:
     """Return where a meter's device keeps its cut-off."""
-    return Place(meter.plan.energy_address, meter.plan.rule_slot)
+    return CutOffSlot(meter.plan.energy_address, meter.plan.rule_slot)
 
 
 def _cuts(meter: Meter) -> bool:
@@ -364,7 +365,7 @@ def free_wh(supply: Supply, now: int) -> int:
 @lru_cache(maxsize=512)
 def longest_friendly(policy: Policy, time_zone: str, start: int) -> int | None:
     """Return the longest stretch in the days from an instant on in which credit cuts nothing, in ms."""
-    return longest_respite(policy.friendly_hours, start, start + (VALID_DAYS + 1) * DAY_MS, time_zone)
+    return longest_friendly_period(policy.friendly_hours, start, start + (VALID_DAYS + 1) * DAY_MS, time_zone)
 
 
 def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
@@ -372,7 +373,7 @@ def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: in
     if kept is None or (limit is None and rules.settled(kept.cut_off)):
         free = limit is None and meter.register is not None and not spared(meter.supply.account)
         return NO_VALUE if free else None
-    if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (Held.FOREIGN, Held.UNABLE):
+    if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (SlotState.FOREIGN, SlotState.UNABLE):
         return kept.cut_off.held.value
     if meter.id in unprotected(meter.supply.account):
         return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be

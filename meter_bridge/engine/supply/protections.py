@@ -6,20 +6,20 @@ from typing import Final, NamedTuple
 from meter_bridge.core.supply import protection as rules
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import LoadLimit, Reason
-from meter_bridge.core.supply.protection import REST, Guard, Protection, Rule, Trip
+from meter_bridge.core.supply.protection import IDLE, Protection, ProtectionTimer, Rule, Trip
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.state.model import UNLIMITED, Account, GuardKey, Meter
+from meter_bridge.engine.state.model import UNLIMITED, Account, Meter, ProtectionKey
 
 LIMITED: Final = (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED)
 """Reasons under which the load limit of a supply without credit is watched."""
-WHOLE_LOAD: Final = GuardKey("", Protection.LOAD_LIMIT)
+WHOLE_LOAD: Final = ProtectionKey("", Protection.LOAD_LIMIT)
 """The guard of the load over all meters of a supply without credit."""
-POWER: Final = GuardKey("", Protection.POWER_LIMIT)
+POWER: Final = ProtectionKey("", Protection.POWER_LIMIT)
 """The guard of the load over all meters, whatever the credit."""
 _LIMITS: Final = (WHOLE_LOAD, POWER)
 
 
-class Seen(NamedTuple):
+class UpdateResult(NamedTuple):
     """What came of showing the guards a report."""
 
     changed: bool = False
@@ -30,10 +30,12 @@ class Seen(NamedTuple):
 
 def watched(account: Account) -> bool:
     """Say quickly whether a guard may have to see a reading that lies within all limits."""
-    return bool(account.guards) or account.reason in LIMITED or account.policy.power_limit is not None
+    return (
+        bool(account.protection_timers) or account.reason in LIMITED or account.policy.power_limit is not None
+    )
 
 
-def watch(meter: Meter, report: Report, at: int) -> Seen:
+def update(meter: Meter, report: Report, at: int) -> UpdateResult:
     """Show the guards what a report says, after its alarms."""
     account = meter.supply.account
     present = _rules(account)
@@ -41,74 +43,80 @@ def watch(meter: Meter, report: Report, at: int) -> Seen:
     for protection, bad in _signals(meter, report).items():
         if protection in present:
             whole = protection in (Protection.LOAD_LIMIT, Protection.POWER_LIMIT)
-            key = GuardKey("" if whole else meter.id, protection)
-            before = account.guards.get(key, REST)
+            key = ProtectionKey("" if whole else meter.id, protection)
+            before = account.protection_timers.get(key, IDLE)
             guard = rules.observe(before, present[protection], at, bad=bad)
-            changed |= _keep(account, key, guard, at)
+            changed |= _store_timer(account, key, guard, at)
             began |= before.bad_since is None and guard.bad_since is not None
-    _set_alarm_clock(account)
-    return Seen(changed, began)
+    _schedule_next(account)
+    return UpdateResult(changed, began)
 
 
-def tick(account: Account, at: int) -> bool:
+def advance(account: Account, at: int) -> bool:
     """Let time pass for the guards; say whether one tripped or was reset."""
     present = _rules(account)
     changed = False
-    for key, guard in list(account.guards.items()):
+    for key, guard in list(account.protection_timers.items()):
         rule = present.get(key.protection)
-        after = REST if rule is None else rules.tick(guard, rule, at)
-        changed |= _keep(account, key, after, at)
-    _set_alarm_clock(account)
+        after = IDLE if rule is None else rules.advance(guard, rule, at)
+        changed |= _store_timer(account, key, after, at)
+    _schedule_next(account)
     return changed
 
 
-def resume(account: Account, at: int) -> None:
+def restore(account: Account, at: int) -> None:
     """Take the guards up after a time in which nothing was watched; those without a rule or meter end."""
-    if not account.guards:
-        account.guard_at = UNLIMITED
+    if not account.protection_timers:
+        account.next_protection_at = UNLIMITED
         return
     present, meters = _rules(account), {"", *(meter.id for meter in account.meters)}
-    account.guards = {
-        key: rules.resumed(guard, at)
-        for key, guard in account.guards.items()
+    account.protection_timers = {
+        key: rules.restored(guard, at)
+        for key, guard in account.protection_timers.items()
         if key.protection in present and key.meter_id in meters
     }
-    _set_alarm_clock(account)
+    _schedule_next(account)
 
 
 def reset(account: Account) -> None:
     """Reset every protection by hand; the load limit is the customer's to confirm."""
-    account.guards = {
-        key: guard for key, guard in account.guards.items() if key == WHOLE_LOAD or guard.trip is None
+    account.protection_timers = {
+        key: guard
+        for key, guard in account.protection_timers.items()
+        if key == WHOLE_LOAD or guard.trip is None
     }
-    _set_alarm_clock(account)
+    _schedule_next(account)
 
 
-def forget_load(account: Account) -> None:
+def reset_load_limit(account: Account) -> None:
     """Begin anew with the load limit of a supply without credit: it holds no more."""
-    if account.guards.pop(WHOLE_LOAD, None) is not None:
-        _set_alarm_clock(account)
+    if account.protection_timers.pop(WHOLE_LOAD, None) is not None:
+        _schedule_next(account)
 
 
 def confirmed(account: Account) -> None:
     """Begin anew with every limit of the load: the customer has switched something off."""
-    account.guards = {key: guard for key, guard in account.guards.items() if key not in _LIMITS}
-    _set_alarm_clock(account)
+    account.protection_timers = {
+        key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS
+    }
+    _schedule_next(account)
 
 
-def trips(account: Account) -> Mapping[GuardKey, Guard]:
+def trips(account: Account) -> Mapping[ProtectionKey, ProtectionTimer]:
     """Return the protections that have tripped."""
-    return {key: guard for key, guard in account.guards.items() if key not in _LIMITS and guard.trip}
+    return {
+        key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS and guard.trip
+    }
 
 
 def load_trip(account: Account) -> Trip | None:
     """Return whether and how the load limit of a supply without credit has tripped."""
-    return account.guards.get(WHOLE_LOAD, REST).trip
+    return account.protection_timers.get(WHOLE_LOAD, IDLE).trip
 
 
 def power_trip(account: Account) -> Trip | None:
     """Return whether and how the limit that the supply always has was exceeded."""
-    return account.guards.get(POWER, REST).trip
+    return account.protection_timers.get(POWER, IDLE).trip
 
 
 def limit_now(account: Account) -> LoadLimit | None:
@@ -157,23 +165,23 @@ def _above(limit: LoadLimit | None, load_mw: int) -> bool:
     return limit is not None and load_mw > limit.limit_mw
 
 
-def _keep(account: Account, key: GuardKey, guard: Guard, at: int) -> bool:
+def _store_timer(account: Account, key: ProtectionKey, guard: ProtectionTimer, at: int) -> bool:
     """Keep a guard, one at rest as nothing; say whether it tripped or was reset."""
-    before = account.guards.get(key, REST)
-    guard = rules.forgotten(guard, at)
-    if guard == REST:
-        account.guards.pop(key, None)
+    before = account.protection_timers.get(key, IDLE)
+    guard = rules.without_old_resets(guard, at)
+    if guard == IDLE:
+        account.protection_timers.pop(key, None)
     else:
-        account.guards[key] = guard
+        account.protection_timers[key] = guard
     return before.trip is not guard.trip
 
 
-def _set_alarm_clock(account: Account) -> None:
+def _schedule_next(account: Account) -> None:
     """Work out when time alone changes a guard."""
     present = _rules(account)
     due = (
         rules.wake_at(guard, present[key.protection])
-        for key, guard in account.guards.items()
+        for key, guard in account.protection_timers.items()
         if key.protection in present
     )
-    account.guard_at = min((instant for instant in due if instant is not None), default=UNLIMITED)
+    account.next_protection_at = min((instant for instant in due if instant is not None), default=UNLIMITED)

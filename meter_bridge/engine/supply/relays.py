@@ -16,7 +16,8 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.state.model import Account, Installation, Meter, Place
+from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import changeset as ops
@@ -36,33 +37,34 @@ class Transport(Protocol):
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading; False while there is no way to the device."""
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
 
 
 class Relays:
     """Every relay of the installation that is not yet where it is to be."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        transport: Transport,
-        now: Callable[[], int],
-        steady: Callable[[], int],
-    ) -> None:
-        """Keep where relays are and how to reach them; ``steady`` is never slower, as event time may be."""
-        self.installation = installation
+    def __init__(self, session: Session, transport: Transport) -> None:
+        """Keep where relays are and how to reach them."""
+        self._session = session
         self._transport = transport
-        self._now = now
-        self._steady = steady
+        self._now = session.clock.now
+        self._steady = session.clock.steady
+        """Never slower, as event time may be."""
+        self.may_close: Callable[[Meter], bool] = lambda _meter: True
+        """Says whether a relay may be told to close now, or its device is told something first."""
+        self.on_device_back: Callable[[Meter], None] = lambda _meter: None
+        """Called when a device was away or restarted."""
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        self.installation = self._session.installation
+        meters = self.installation.meters.values()
+        self._unproven = {meter.id: meter for meter in meters if _is_unproven(meter)}
+        """Relays with work to do; after a start those whose commands were not settled before."""
         self._sent: dict[str, int] = {}
         """When each relay was told last, by the steady clock."""
-        self.lets_close: Callable[[Meter], bool] = lambda _meter: True
-        """Says whether a relay may be told to close now, or its device is told something first."""
-        self.on_again: Callable[[Meter], None] = lambda _meter: None
-        """Called when a device was away or restarted."""
-        self._unproven = {meter.id: meter for meter in installation.meters.values() if _is_unproven(meter)}
-        """Relays with work to do; after a start those whose commands were not settled before."""
         self._read_back: dict[str, int] = {}
         self._uncommitted: dict[str, int] = {}
         """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
@@ -78,11 +80,11 @@ class Relays:
         for meter in moving:
             meter.relay = rules.request(meter.relay, position, account.revision, unit.at, meter.power_mw)
             meter.opened_at = None
-            unit.work.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
-            unit.work.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
+            unit.changeset.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
+            unit.changeset.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
             store_relay(meter, unit)
             self._uncommitted[meter.id] = account.revision
-            unit.after(partial(self._release, meter, account.revision))
+            unit.after_commit(partial(self._release, meter, account.revision))
 
     def _release(self, meter: Meter, revision: int) -> None:
         """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
@@ -114,7 +116,7 @@ class Relays:
         """Hand the command over when its time has come."""
         if meter.relay.requested is None or meter.id in self._uncommitted or not self._is_due(meter, now):
             return
-        if meter.relay.requested is Position.CLOSED and not self.lets_close(meter):
+        if meter.relay.requested is Position.CLOSED and not self.may_close(meter):
             return
         if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
             meter.relay = rules.sent(meter.relay, now)
@@ -157,7 +159,7 @@ class Relays:
         if meter.relay.proof is not before.proof:
             self._proof_changed(meter, unit)
         if meter.relay.proof is Proof.DISOBEYS:
-            unit.after(lambda: self.pursue(meter))
+            unit.after_commit(lambda: self.pursue(meter))
 
     def _proof_changed(self, meter: Meter, unit: Transaction) -> None:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
@@ -173,24 +175,24 @@ class Relays:
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, unit, key, message if disobeys else None)
         if proven:
-            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
+            unit.changeset.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
 
-    def told_again(self, meter: Meter, unit: Transaction) -> None:
+    def resend(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
-        self.on_again(meter)
+        self.on_device_back(meter)
         again = rules.restarted(meter.relay)
         if again is not meter.relay:
             self._ask(meter, again, unit)
 
-    def demand(self, meter: Meter, unit: Transaction) -> None:
+    def reassert(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, because its device moved it by itself."""
-        self._ask(meter, rules.demanded(meter.relay), unit)
+        self._ask(meter, rules.reasserted(meter.relay), unit)
 
     def _ask(self, meter: Meter, relay: Relay, unit: Transaction) -> None:
         """Keep a relay that is to be told again, and tell it after the commit."""
         meter.relay = relay
         store_relay(meter, unit)
-        unit.after(lambda: self.pursue(meter))
+        unit.after_commit(lambda: self.pursue(meter))
 
     def energy_while_open(self, meter: Meter, unit: Transaction) -> None:
         """Raise tamper: energy was used although the relay was proven open."""
@@ -205,7 +207,7 @@ class Relays:
             f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
         )
 
-    def calm(self, meter: Meter, unit: Transaction) -> None:
+    def clear_tamper(self, meter: Meter, unit: Transaction) -> None:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
         if meter.tampered_at is None:
             return
@@ -220,7 +222,7 @@ class Relays:
     def abandon(self, meter: Meter, unit: Transaction) -> None:
         """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
         if _is_unproven(meter):
-            unit.work.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
+            unit.changeset.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
         meter.relay = Relay(revision=meter.relay.revision)
         store_relay(meter, unit)
 
@@ -260,7 +262,7 @@ def says_open(meter: Meter, since: int) -> bool:
 def store_relay(meter: Meter, unit: Transaction) -> None:
     """Add a relay's state to the unit."""
     relay = meter.relay
-    unit.work.add(
+    unit.changeset.add(
         ops.UPSERT_RELAY,
         {
             "meter_id": meter.id,

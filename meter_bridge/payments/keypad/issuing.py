@@ -9,16 +9,14 @@ from sqlalchemy import Engine as SqlEngine, func, select
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
+    IssuedToken,
     Keypad,
     KeypadError,
-    Minted,
     digits_of,
     next_tokens,
     special_token,
@@ -31,12 +29,12 @@ LISTED: Final = 20
 _TABLE: Final = tables.keypad_token
 
 
-class KeypadDesk:
-    """Tokens of the keypad meters of one engine."""
+class KeypadTokenIssuer:
+    """Tokens of the keypad meters of one session."""
 
-    def __init__(self, engine: Engine, keypads: Mapping[str, Keypad]) -> None:
+    def __init__(self, session: Session, keypads: Mapping[str, Keypad]) -> None:
         """Keep the meters by their accounts."""
-        self._engine = engine
+        self._session = session
         self._keypads = keypads
         self._one_at_a_time = asyncio.Lock()
 
@@ -58,13 +56,13 @@ class KeypadDesk:
         async with self._one_at_a_time:
             minted = await self._due(keypad, account, kind)
             if minted:
-                await self._keep(actor, keypad, account, minted)
+                await self._save(actor, keypad, account, minted)
         since = account.tenancy.start if actor.role is Role.TENANT else 0
-        return await asyncio.to_thread(_newest, self._engine.reader, keypad, since)
+        return await asyncio.to_thread(_newest, self._session.reader, keypad, since)
 
-    async def _due(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[Minted]:
+    async def _due(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[IssuedToken]:
         """Return the tokens that are due now."""
-        bought, issued, count = await asyncio.to_thread(_books, self._engine.reader, keypad)
+        bought, issued, count = await asyncio.to_thread(_books, self._session.reader, keypad)
         try:
             if kind is not KeypadTokenKind.ADD:
                 return [special_token(count, kind)]
@@ -74,18 +72,18 @@ class KeypadDesk:
                 ErrorCode.CONFLICT, str(error), field="id", value=account.id, remedy="see docs/payments.md"
             ) from error
 
-    async def _keep(self, actor: Actor, keypad: Keypad, account: Account, minted: list[Minted]) -> None:
+    async def _save(self, actor: Actor, keypad: Keypad, account: Account, minted: list[IssuedToken]) -> None:
         """Store tokens before anybody sees their digits; the database refuses a count twice."""
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         for each in minted:
             row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
             row |= {"kind": each.kind.value, "units": each.units, "actor": unit.actor, "at": unit.at}
-            unit.work.add(ops.INSERT_KEYPAD_TOKEN, row)
+            unit.changeset.add(ops.INSERT_KEYPAD_TOKEN, row)
         told = {"serial": keypad.serial, "tokens": len(minted), "kind": minted[0].kind.value}
         told |= {"units": sum(each.units for each in minted), "by": unit.actor}
         kind = EventKind.KEYPAD_TOKENS
-        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
-        await committed(self._engine, unit)
+        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
+        await self._session.commit(unit)
 
 
 def _books(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
@@ -116,7 +114,9 @@ def _newest(reader: SqlEngine, keypad: Keypad, since: int) -> KeypadTokens:
         unit_wh=keypad.unit_wh,
         tokens=tuple(
             KeypadToken(
-                token=digits_of(keypad, Minted(row["count"], KeypadTokenKind(row["kind"]), row["units"])),
+                token=digits_of(
+                    keypad, IssuedToken(row["count"], KeypadTokenKind(row["kind"]), row["units"])
+                ),
                 kind=KeypadTokenKind(row["kind"]),
                 units=row["units"],
                 wh=row["units"] * keypad.unit_wh,

@@ -47,7 +47,7 @@ class Keypad:
 
 
 @dataclass(frozen=True, slots=True)
-class Minted:
+class IssuedToken:
     """A token as it is kept: everything but its digits, which follow from these and the meter's key."""
 
     count: int
@@ -55,22 +55,22 @@ class Minted:
     units: int
 
 
-def next_tokens(count: int, units: int) -> list[Minted]:
+def next_tokens(count: int, units: int) -> list[IssuedToken]:
     """Return the tokens that carry so many units, after a count; at most ``MOST_TOKENS``, the rest later."""
     if units < 0:
         raise KeypadError(f"{units} units are fewer than none")
-    found: list[Minted] = []
+    found: list[IssuedToken] = []
     while units > 0 and len(found) < MOST_TOKENS:
         part = min(units, MOST_UNITS)
         count = _next_count(count, KeypadTokenKind.ADD)
-        found.append(Minted(count, KeypadTokenKind.ADD, part))
+        found.append(IssuedToken(count, KeypadTokenKind.ADD, part))
         units -= part
     return found
 
 
-def special_token(count: int, kind: KeypadTokenKind) -> Minted:
+def special_token(count: int, kind: KeypadTokenKind) -> IssuedToken:
     """Return the token that unlocks a meter for good, or brings its count in step again."""
-    return Minted(_next_count(count, kind), kind, 0)
+    return IssuedToken(_next_count(count, kind), kind, 0)
 
 
 def _next_count(count: int, kind: KeypadTokenKind) -> int:
@@ -83,7 +83,7 @@ def _next_count(count: int, kind: KeypadTokenKind) -> int:
     return found
 
 
-def digits_of(keypad: Keypad, minted: Minted) -> str:
+def digits_of(keypad: Keypad, minted: IssuedToken) -> str:
     """Return a token's digits, in groups; slow, so not on the loop."""
     value = minted.units if minted.kind is KeypadTokenKind.ADD else None
     if value is not None and not 0 < value <= MOST_UNITS:

@@ -8,13 +8,17 @@ from typing import Final
 from sqlalchemy import Connection
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.operations.operation import Operation, Operations, committed
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.operations.operation import Operation, Operations
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.bookings import CreditPayment, GiveBack, Slip, TakeBack
-from meter_bridge.payments.orders.order import Case, Kind, Next, Order, Step
+from meter_bridge.payments.orders.bookings import (
+    BookingRecord,
+    CreditPayment,
+    ReinstatePayment,
+    ReversePayment,
+)
+from meter_bridge.payments.orders.order import BookingStep, NextStep, Order, PaymentCase, ProviderEventKind
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops
@@ -23,25 +27,25 @@ BY_HAND: Final = "a person had taken the top-up back before"
 NOTHING: Final = "other refunds and charge-backs still stand for all of the payment"
 
 
-class Stepping:
-    """Books steps on one engine."""
+class BookingSteps:
+    """Books steps on one session."""
 
-    def __init__(self, engine: Engine, operations: Operations, name_of: Callable[[str], str]) -> None:
+    def __init__(self, session: Session, operations: Operations, name_of: Callable[[str], str]) -> None:
         """Keep what steps go through; ``name_of`` names a provider for people."""
-        self._engine = engine
+        self._session = session
         self._operations = operations
         self._name_of = name_of
 
-    async def case(self, subject: Subject) -> Case:
+    async def case(self, subject: Subject) -> PaymentCase:
         """Return all that is known of a subject now."""
-        return await asyncio.to_thread(order_queries.case_of, self._engine.reader, subject, self.is_open)
+        return await asyncio.to_thread(order_queries.case_of, self._session.reader, subject, self.is_open)
 
-    async def named(self, subject: Subject) -> Subject:
+    async def with_order(self, subject: Subject) -> Subject:
         """Return a subject with the order of its payment, where the payment alone was named."""
         if subject.order_id is not None or subject.payment_id is None:
             return subject
         provider, payment = subject.provider, subject.payment_id
-        reader = self._engine.reader
+        reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_of_payment, reader, provider, payment)
         return replace(subject, order_id=known)
 
@@ -49,71 +53,78 @@ class Stepping:
         """Say whether the customer who ordered still has the account, which may be another shard's."""
         if not self.is_here(order.account_id):
             return order_queries.lives_there(connection, order)
-        account = self._engine.installation.accounts.get(order.account_id)
+        account = self._session.installation.accounts.get(order.account_id)
         return account is not None and account.tenancy.n == order.tenancy and account.tenancy.end is None
 
     def is_here(self, account_id: str) -> bool:
-        """Say whether this engine keeps the books of an account: no other bridge may write in them."""
-        installation = self._engine.installation
+        """Say whether this session keeps the books of an account: no other bridge may write in them."""
+        installation = self._session.installation
         return (
-            self._engine.shard.whole
+            self._session.shard.whole
             or account_id in installation.accounts
             or account_id in installation.closed
         )
 
-    async def take(self, subject: Subject, case: Case, step: Next) -> None:
+    async def book(self, subject: Subject, case: PaymentCase, step: NextStep) -> None:
         """Book a step, or note that a person had booked it."""
         actor = Actor(name=f"provider {subject.provider}", role=Role.UNKNOWN)
-        slip = self._slip(subject, case, step)
+        record = self._record(subject, case, step)
         account_id = step.account_of(case)
-        if step.step is Step.CREDIT:
-            await self._run(actor, account_id, CreditPayment(slip), slip)
+        if step.step is BookingStep.CREDIT:
+            await self._run(actor, account_id, CreditPayment(record), record)
             return
         credited = case.credited[step.payment_id]
-        if step.step is Step.GIVE_BACK and not step.amount:
-            await self.note(actor, slip, account_id, NOTHING)
+        if step.step is BookingStep.REINSTATE and not step.amount:
+            await self.record_without_entry(actor, record, account_id, NOTHING)
             return
-        if step.step is Step.GIVE_BACK:
-            await self._run(actor, account_id, GiveBack(slip), slip)
+        if step.step is BookingStep.REINSTATE:
+            await self._run(actor, account_id, ReinstatePayment(record), record)
             return
         earlier = [
-            each for each in case.booked if each.step is Step.TAKE_BACK and each.payment_id == step.payment_id
+            each
+            for each in case.bookings
+            if each.step is BookingStep.REVERSE and each.payment_id == step.payment_id
         ]
         whole = not earlier and -step.amount == credited.amount
         first = not any(each.entry_id for each in earlier)
-        operation = TakeBack(slip, credited.entry_id or "", whole, first)
+        operation = ReversePayment(record, credited.entry_id or "", whole, first)
         try:
-            await self._run(actor, account_id, operation, slip)
+            await self._run(actor, account_id, operation, record)
         except RequestRefused as refused:
             if refused.code is not ErrorCode.ALREADY_REVERSED:
                 raise
-            await self.note(actor, slip, account_id, BY_HAND)
+            await self.record_without_entry(actor, record, account_id, BY_HAND)
 
-    def _slip(self, subject: Subject, case: Case, step: Next) -> Slip:
+    def _record(self, subject: Subject, case: PaymentCase, step: NextStep) -> BookingRecord:
         name = self._name_of(subject.provider)
         charged_back = any(
-            each.kind is Kind.CHARGED_BACK and each.reversal_id == step.key for each in case.told
+            each.kind is ProviderEventKind.CHARGED_BACK and each.reversal_id == step.key
+            for each in case.events
         )
         what = "Charge-back" if charged_back else "Refund"
         ordered = case.order is not None and case.order.account_id == step.account_of(case)
-        return Slip(
+        return BookingRecord(
             provider=subject.provider,
-            name=f"{what} undone, {name}" if step.step is Step.GIVE_BACK else name,
+            name=f"{what} undone, {name}" if step.step is BookingStep.REINSTATE else name,
             step=step.step,
             key=step.key,
             payment_id=step.payment_id,
             order_id=None if case.order is None else case.order.id,
             amount=step.amount,
-            note=f"{what}, {name}" if step.step is Step.TAKE_BACK else "",
+            note=f"{what}, {name}" if step.step is BookingStep.REVERSE else "",
             tenancy=case.order.tenancy if case.order is not None and ordered else None,
         )
 
-    async def _run[T](self, actor: Actor, account_id: str, operation: Operation[T], slip: Slip) -> None:
-        await self._operations.run(actor, account_id, operation, slip.operation_key)
+    async def _run[T](
+        self, actor: Actor, account_id: str, operation: Operation[T], record: BookingRecord
+    ) -> None:
+        await self._operations.run(actor, account_id, operation, record.operation_key)
 
-    async def note(self, actor: Actor, slip: Slip, account_id: str | None, note: str) -> None:
+    async def record_without_entry(
+        self, actor: Actor, record: BookingRecord, account_id: str | None, note: str
+    ) -> None:
         """Write a step down that moved no money."""
-        unit = unit_of(self._engine, actor)
-        row = slip.row(account_id, None, unit) | {"note": note}
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, row)
-        await committed(self._engine, unit)
+        unit = self._session.begin(actor)
+        row = record.row(account_id, None, unit) | {"note": note}
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, row)
+        await self._session.commit(unit)

@@ -11,16 +11,16 @@ from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
 from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Step
+from meter_bridge.payments.orders.order import BookingStep
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult
 from meter_bridge.storage import changeset as ops, tables
@@ -30,13 +30,13 @@ KEY_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slip:
+class BookingRecord:
     """What is written down beside an entry."""
 
     provider: str
     name: str
     """The provider's name as customers read it."""
-    step: Step
+    step: BookingStep
     key: str
     payment_id: str
     order_id: str | None
@@ -82,45 +82,45 @@ class Slip:
 class CreditPayment(Operation[TopUpResult]):
     """Money that a provider received becomes credit, whatever the account's limits: it was paid."""
 
-    slip: Slip
+    record: BookingRecord
 
     name: ClassVar[str] = "payment"
     answer: ClassVar[type] = TopUpResult
 
     @override
-    def content(self) -> list[object]:
-        return [self.slip.amount, self.slip.order_id]
+    def fingerprint(self) -> list[object]:
+        return [self.record.amount, self.record.order_id]
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        self.slip.check_tenancy(account)
+    def check(self, session: Session, account: Account) -> None:
+        self.record.check_tenancy(account)
         room = MAX_AMOUNT - abs(credit_now(account).balance)
-        check_amount(account, self.slip.amount, 1, room, "a payment")
+        check_amount(account, self.record.amount, 1, room, "a payment")
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
-        top_up = TopUp(self.slip.amount, self.slip.name[:METHOD_LENGTH], self.slip.payment_id)
-        seq, result = top_up.carry_out(engine, account, unit)
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry_id(seq), unit))
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+        top_up = TopUp(self.record.amount, self.record.name[:METHOD_LENGTH], self.record.payment_id)
+        seq, result = top_up.execute(session, account, unit)
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), unit))
         return seq, result
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack(CreditPayment):
+class ReinstatePayment(CreditPayment):
     """Money that a provider has again after a refund or charge-back was undone."""
 
     name: ClassVar[str] = "payment_given_back"
 
 
 @dataclass(slots=True)
-class TakeBack(BookOperation):
+class ReversePayment(BookOperation):
     """A refund or charge-back at the provider: an entry of its own that names the top-up.
 
     The first that takes everything back gives unused units back as well, as a reversal does; a part of a
     payment is taken from the balance.
     """
 
-    slip: Slip
+    record: BookingRecord
     entry: str
     """The top-up that it concerns."""
     whole: bool
@@ -130,27 +130,27 @@ class TakeBack(BookOperation):
     reversal: Reversal = field(init=False)
 
     name: ClassVar[str] = "payment_taken_back"
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self.reversal = Reversal(requests.Reversal(entry=self.entry, reason=self.slip.note))
+        self.reversal = Reversal(requests.Reversal(entry=self.entry, reason=self.record.note))
 
     @override
-    def content(self) -> list[object]:
-        return [self.slip.amount, self.entry]
+    def fingerprint(self) -> list[object]:
+        return [self.record.amount, self.entry]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Find the top-up; raises ``RequestRefused`` with ALREADY_REVERSED where a person took it back."""
         if self.whole:
-            self.reversal.look_up(engine, account_id)
+            self.reversal.prefetch(session, account_id)
         if self.whole or not self.first:
             return
         entry = tables.journal_entry.c
         query = select(entry.id).where(
             entry.account_id == account_id, entry.refers_to == self.entry, entry.kind == EntryKind.REVERSAL
         )
-        with engine.reader.connect() as connection:
+        with session.reader.connect() as connection:
             found = connection.execute(query).scalar()
         if found is not None:
             raise RequestRefused(
@@ -158,36 +158,36 @@ class TakeBack(BookOperation):
                 f"entry {self.entry} was taken back by {found}",
                 field="entry",
                 value=self.entry,
-                remedy="nothing is to be done",
+                remedy="there is nothing to do",
             )
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
-        self.slip.check_tenancy(account)
+    def check(self, session: Session, account: Account) -> None:
+        self.record.check_tenancy(account)
         if self.whole:
-            self.reversal.check(engine, account)
+            self.reversal.check(session, account)
 
     @override
-    def carry_out(
-        self, engine: Engine, account: Account, unit: Transaction
+    def execute(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         if self.whole:
-            seq, result = self.reversal.carry_out(engine, account, unit)
+            seq, result = self.reversal.execute(session, account, unit)
         else:
-            seq, result = self._part(engine, account, unit)
+            seq, result = self._book_part(session, account, unit)
         entry = None if seq is None else entry_id(seq)
-        unit.work.add(ops.INSERT_PAYMENT_BOOKING, self.slip.row(account.id, entry, unit))
+        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry, unit))
         return seq, result
 
-    def _part(
-        self, engine: Engine, account: Account, unit: Transaction
+    def _book_part(
+        self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(engine.installation, account, unit)
-        detail = {"amount": -self.slip.amount, "reason": self.slip.note, "reference": self.slip.key}
+        settle_all(session.installation, account, unit)
+        detail = {"amount": -self.record.amount, "reason": self.record.note, "reference": self.record.key}
         seq = None
-        if self.slip.amount:
-            moved: dict[str, int] = {Bucket.BALANCE: self.slip.amount}
+        if self.record.amount:
+            moved: dict[str, int] = {Bucket.BALANCE: self.record.amount}
             postings = journal.entry(account.site.currency, moved, against=Bucket.FUNDS)
-            entry = Entry(EntryKind.REFUND, postings, self.slip.note, detail, self.entry)
-            seq = book_entry(engine, account, unit, entry)
-        return self.result(engine, account, unit, seq, detail)
+            entry = Entry(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
+            seq = book_entry(session, account, unit, entry)
+        return self.result(session, account, unit, seq, detail)

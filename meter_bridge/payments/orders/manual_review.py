@@ -7,50 +7,56 @@ from typing import Final
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import Operations, committed
+from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.bookings import CreditPayment, Slip
-from meter_bridge.payments.orders.order import Case, Order, Step, Trouble, Waiting, waiting
+from meter_bridge.payments.orders.bookings import BookingRecord, CreditPayment
+from meter_bridge.payments.orders.order import (
+    BookingStep,
+    Order,
+    PaymentCase,
+    ReviewItem,
+    ReviewReason,
+    review_items,
+)
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.orders.service import Cashier
+from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.protocol.payment_requests import PaymentDecision
 from meter_bridge.protocol.payments import PaymentDecided, WaitingPayment, WaitingPayments
 
 type FindAccount = Callable[[Actor, str], Account]
-_WHY: Final = {
-    Trouble.WRONG_AMOUNT: "what was paid is not what was ordered",
-    Trouble.WRONG_CURRENCY: "it was paid in another currency than was ordered",
-    Trouble.SECOND_PAYMENT: "the order was paid already, by another payment",
-    Trouble.UNKNOWN_ORDER: "it names no order",
-    Trouble.CLOSED_ACCOUNT: "the customer who ordered it has moved out",
+_REASON_TEXTS: Final = {
+    ReviewReason.WRONG_AMOUNT: "what was paid is not what was ordered",
+    ReviewReason.WRONG_CURRENCY: "it was paid in another currency than was ordered",
+    ReviewReason.SECOND_PAYMENT: "the order was paid already, by another payment",
+    ReviewReason.UNKNOWN_ORDER: "it names no order",
+    ReviewReason.CLOSED_ACCOUNT: "the customer who ordered it has moved out",
 }
 
 
-class Desk:
+class ManualReview:
     """Where the landlord looks at payments that wait."""
 
     def __init__(
-        self, engine: Engine, operations: Operations, cashier: Cashier, account: FindAccount
+        self, session: Session, operations: Operations, orders: OrderService, find_account: FindAccount
     ) -> None:
         """Keep what decisions go through; ``account`` finds an account that an actor may see."""
-        self._engine = engine
+        self._session = session
         self._operations = operations
-        self._cashier = cashier
-        self._account = account
+        self._orders = orders
+        self._find_account = find_account
 
     async def waiting(self, actor: Actor) -> WaitingPayments:
         """Return what waits for a person and what the actor may see of it."""
         found = []
-        for subject in await asyncio.to_thread(order_queries.unsettled, self._engine.reader):
-            case = await self._cashier.stepping.case(subject)
-            if self._cashier.hearing.tells_of(case) and await self._sees(actor, case.order):
-                found += [self._view(subject, case, each) for each in waiting(case)]
+        for subject in await asyncio.to_thread(order_queries.unsettled, self._session.reader):
+            case = await self._orders.booking_steps.case(subject)
+            if self._orders.event_handler.is_responsible_for(case) and await self._sees(actor, case.order):
+                found += [self._view(subject, case, each) for each in review_items(case)]
         return WaitingPayments(tuple(found))
 
     async def _sees(self, actor: Actor, order: Order | None) -> bool:
@@ -59,20 +65,20 @@ class Desk:
             return True
         if order is None:
             return False
-        if not self._cashier.stepping.is_here(order.account_id):
-            site = await asyncio.to_thread(order_queries.site_of, self._engine.reader, order.account_id)
+        if not self._orders.booking_steps.is_here(order.account_id):
+            site = await asyncio.to_thread(order_queries.site_of, self._session.reader, order.account_id)
             return site is not None and actor.sees(order.account_id, site)
-        account = self._engine.installation.accounts.get(order.account_id)
+        account = self._session.installation.accounts.get(order.account_id)
         return account is not None and actor.sees(account.id, account.site.id)
 
-    def _view(self, subject: Subject, case: Case, one: Waiting) -> WaitingPayment:
-        told = one.told
+    def _view(self, subject: Subject, case: PaymentCase, one: ReviewItem) -> WaitingPayment:
+        told = one.event
         return WaitingPayment(
             provider=subject.provider,
-            provider_name=self._cashier.name_of(subject.provider),
+            provider_name=self._orders.name_of(subject.provider),
             payment=told.payment_id or "",
             reversal=told.reversal_id,
-            reason=one.trouble.value,
+            reason=one.reason.value,
             message=_message(case, one),
             amount=told.amount,
             currency=told.currency,
@@ -84,19 +90,19 @@ class Desk:
 
     async def decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
         """Credit a payment that waits to an account, or dismiss it; each once."""
-        async with self._cashier.hearing.alone:
+        async with self._orders.event_handler.lock:
             decided = await self._decide(actor, asked)
-        await self._cashier.hearing.sweep(decided=True)
+        await self._orders.event_handler.settle_unsettled(decided=True)
         return decided
 
     async def _decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
         order_id = await asyncio.to_thread(
-            order_queries.order_of_payment, self._engine.reader, asked.provider, asked.payment
+            order_queries.order_of_payment, self._session.reader, asked.provider, asked.payment
         )
         subject = Subject(asked.provider, order_id, asked.payment)
-        case = await self._cashier.stepping.case(subject)
-        one = next((each for each in waiting(case) if each.told.payment_id == asked.payment), None)
-        if one is None or one.told.reversal_id is not None or not await self._sees(actor, case.order):
+        case = await self._orders.booking_steps.case(subject)
+        one = next((each for each in review_items(case) if each.event.payment_id == asked.payment), None)
+        if one is None or one.event.reversal_id is not None or not await self._sees(actor, case.order):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"payment {asked.payment!r} does not wait for a decision",
@@ -109,12 +115,12 @@ class Desk:
             entry = await self._credit(actor, asked, case, one)
         else:
             await self._dismiss(actor, asked, case)
-        await self._tell(actor, asked, case)
+        await self._record_event(actor, asked, case)
         return PaymentDecided(
             provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
         )
 
-    async def _credit(self, actor: Actor, asked: PaymentDecision, case: Case, one: Waiting) -> str:
+    async def _credit(self, actor: Actor, asked: PaymentDecision, case: PaymentCase, one: ReviewItem) -> str:
         """Credit what was paid, as the provider told it and a person vouches for it."""
         account_id = asked.account or (case.order.account_id if case.order else None)
         if account_id is None:
@@ -124,8 +130,8 @@ class Desk:
                 field="account",
                 remedy="name the account",
             )
-        account = self._account(actor, account_id)
-        told = one.told
+        account = self._find_account(actor, account_id)
+        told = one.event
         if told.amount is None or told.currency != account.site.currency:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -134,19 +140,21 @@ class Desk:
                 value=account.id,
                 remedy="return it to who paid and dismiss it, or book a top-up of what it came to",
             )
-        slip = self._slip(asked, case, Step.CREDIT, told.amount)
-        result, _ = await self._operations.run(actor, account.id, CreditPayment(slip), slip.operation_key)
+        record = self._record(asked, case, BookingStep.CREDIT, told.amount)
+        result, _ = await self._operations.run(actor, account.id, CreditPayment(record), record.operation_key)
         return result.top_up.id
 
-    async def _dismiss(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
-        slip = self._slip(asked, case, Step.DISMISS, 0)
+    async def _dismiss(self, actor: Actor, asked: PaymentDecision, case: PaymentCase) -> None:
+        record = self._record(asked, case, BookingStep.DISMISS, 0)
         account_id = None if case.order is None else case.order.account_id
-        await self._cashier.stepping.note(actor, slip, account_id, asked.reason)
+        await self._orders.booking_steps.record_without_entry(actor, record, account_id, asked.reason)
 
-    def _slip(self, asked: PaymentDecision, case: Case, step: Step, amount: int) -> Slip:
-        return Slip(
+    def _record(
+        self, asked: PaymentDecision, case: PaymentCase, step: BookingStep, amount: int
+    ) -> BookingRecord:
+        return BookingRecord(
             provider=asked.provider,
-            name=self._cashier.name_of(asked.provider),
+            name=self._orders.name_of(asked.provider),
             step=step,
             key=asked.payment,
             payment_id=asked.payment,
@@ -155,24 +163,26 @@ class Desk:
             note=asked.reason,
         )
 
-    async def _tell(self, actor: Actor, asked: PaymentDecision, case: Case) -> None:
-        unit = unit_of(self._engine, actor)
+    async def _record_event(self, actor: Actor, asked: PaymentDecision, case: PaymentCase) -> None:
+        unit = self._session.begin(actor)
         data: dict[str, object] = {"provider": asked.provider, "payment": asked.payment}
         data |= {"decision": asked.decision}
         data |= {"reason": asked.reason, "by": unit.actor}
         account_id = asked.account or (case.order.account_id if case.order else None)
         if case.order is not None and account_id == case.order.account_id:
             data["tenancy"] = case.order.tenancy
-        announce(self._engine.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data)
-        await committed(self._engine, unit)
+        record_event(
+            self._session.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
+        )
+        await self._session.commit(unit)
 
 
-def _message(case: Case, one: Waiting) -> str:
+def _message(case: PaymentCase, one: ReviewItem) -> str:
     """Return for people what was told and why it waits."""
-    told, order = one.told, case.order
+    told, order = one.event, case.order
     what = "A refund or charge-back" if told.reversal_id else "A payment"
-    text = f"{what} of {_shown(told.amount, told.currency)} waits: {_WHY[one.trouble]}"
-    if one.trouble in (Trouble.WRONG_AMOUNT, Trouble.WRONG_CURRENCY) and order is not None:
+    text = f"{what} of {_shown(told.amount, told.currency)} waits: {_REASON_TEXTS[one.reason]}"
+    if one.reason in (ReviewReason.WRONG_AMOUNT, ReviewReason.WRONG_CURRENCY) and order is not None:
         text += f", {_shown(order.amount, order.currency)}"
     return text
 

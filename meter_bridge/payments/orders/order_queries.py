@@ -18,7 +18,14 @@ from sqlalchemy import (
     select,
 )
 
-from meter_bridge.payments.orders.order import Booking, Case, Kind, Order, Step, Told
+from meter_bridge.payments.orders.order import (
+    Booking,
+    BookingStep,
+    Order,
+    PaymentCase,
+    ProviderEvent,
+    ProviderEventKind,
+)
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard
 
@@ -143,10 +150,10 @@ def site_of(reader: Engine, account_id: str) -> str | None:
         return connection.execute(query).scalar()
 
 
-def _told(row: RowMapping) -> Told:
-    return Told(
+def _told(row: RowMapping) -> ProviderEvent:
+    return ProviderEvent(
         event_id=row["event_id"],
-        kind=Kind(row["kind"]),
+        kind=ProviderEventKind(row["kind"]),
         order_id=row["order_id"],
         payment_id=row["payment_id"],
         reversal_id=row["reversal_id"],
@@ -157,7 +164,7 @@ def _told(row: RowMapping) -> Told:
     )
 
 
-def event_of(reader: Engine, provider: str, event_id: str) -> Told | None:
+def event_of(reader: Engine, provider: str, event_id: str) -> ProviderEvent | None:
     """Return what was told under an event's id, or None."""
     query = select(_EVENT).where(_EVENT.c.provider == provider, _EVENT.c.event_id == event_id)
     with reader.connect() as connection:
@@ -174,13 +181,13 @@ def order_of_payment(reader: Engine, provider: str, payment_id: str) -> str | No
         return connection.execute(query.order_by(_EVENT.c.n).limit(1)).scalar()
 
 
-def case_of(reader: Engine, subject: Subject, is_open: IsOpen) -> Case:
+def case_of(reader: Engine, subject: Subject, is_open: IsOpen) -> PaymentCase:
     """Return all that is known of a subject, as of one instant."""
     with reader.connect() as connection:
         return _case(connection, subject, is_open)
 
 
-def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> Case:
+def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> PaymentCase:
     """Return a case: events that name the order, and those that name only one of its payments."""
     order = None
     payments: set[str] = {subject.payment_id} if subject.payment_id is not None else set()
@@ -194,7 +201,7 @@ def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> Case:
         payments |= set(connection.execute(_PAYMENTS_NAMED, asked).scalars())
         events = connection.execute(_EVENTS_OF_ORDER, asked | {"payments": sorted(payments)}).mappings()
     told = [_told(each) for each in events]
-    return Case(
+    return PaymentCase(
         order,
         told,
         _bookings(connection, subject.provider, payments),
@@ -206,7 +213,7 @@ def _bookings(connection: Connection, provider: str, payments: Iterable[str]) ->
     asked = {"provider": provider, "payments": sorted(payments)}
     rows = connection.execute(_BOOKED, asked).mappings()
     names = ("key", "payment_id", "account_id", "amount", "entry_id")
-    return [Booking(step=Step(row["step"]), **{name: row[name] for name in names}) for row in rows]
+    return [Booking(step=BookingStep(row["step"]), **{name: row[name] for name in names}) for row in rows]
 
 
 def _without_step() -> Select[tuple[str, str | None, str | None]]:
@@ -215,11 +222,11 @@ def _without_step() -> Select[tuple[str, str | None, str | None]]:
         _BOOKING.c.provider == _EVENT.c.provider,
         or_(_BOOKING.c.key == _EVENT.c.payment_id, _BOOKING.c.key == _EVENT.c.reversal_id),
     )
-    paid = and_(_EVENT.c.kind == Kind.SUCCEEDED, ~done)
+    paid = and_(_EVENT.c.kind == ProviderEventKind.SUCCEEDED, ~done)
     by_reversal = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider, _BOOKING.c.key == _EVENT.c.reversal_id
     )
-    back = and_(_EVENT.c.kind.in_((Kind.REFUNDED, Kind.CHARGED_BACK)), ~by_reversal)
+    back = and_(_EVENT.c.kind.in_((ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK)), ~by_reversal)
     query = select(_EVENT.c.provider, _EVENT.c.order_id, _EVENT.c.payment_id).where(or_(paid, back))
     return query.order_by(_EVENT.c.n)
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 import logging
 from typing import Final
 
-from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.booking_steps import Stepping
-from meter_bridge.payments.orders.order import Order, State, state_of
+from meter_bridge.payments.orders.booking_steps import BookingSteps
+from meter_bridge.payments.orders.order import Order, OrderState, state_of
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.view import started_of
-from meter_bridge.payments.orders.webhooks import Hearing
+from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -24,47 +24,51 @@ FOR_MS: Final = 26 * 3_600_000
 AGAIN_MS: Final = 2_000
 """A customer who looks makes the bridge ask no more often than this."""
 ANSWER_S: Final = 8.0
-_UNDECIDED: Final = frozenset({State.OPEN, State.PENDING, State.FAILED})
+_UNDECIDED: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
 
 
-class Asking:
+class ProviderPolling:
     """Follows orders until something final is known of them."""
 
     def __init__(
-        self, engine: Engine, stepping: Stepping, hearing: Hearing, providers: Mapping[str, Provider]
+        self,
+        session: Session,
+        booking_steps: BookingSteps,
+        event_handler: ProviderEventHandler,
+        providers: Mapping[str, Provider],
     ) -> None:
         """Follow the orders that were made before the start and not paid."""
-        self._engine = engine
-        self._stepping = stepping
-        self._hearing = hearing
+        self._session = session
+        self._booking_steps = booking_steps
+        self._event_handler = event_handler
         self._providers = providers
         self._times: dict[str, int] = {}
         self._last: dict[str, int] = {}
-        self.follow(order_queries.unpaid_since(engine.reader, engine.clock.now() - FOR_MS, engine.shard))
+        self.follow(order_queries.unpaid_since(session.reader, session.clock.now() - FOR_MS, session.shard))
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Begin to ask for orders."""
         for order in orders:
-            self._times[order.id], self._last[order.id] = 0, self._engine.clock.steady()
+            self._times[order.id], self._last[order.id] = 0, self._session.clock.steady()
 
-    async def look(self, order: Order) -> None:
+    async def poll_now(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
         last = self._last.get(order.id)
-        if last is not None and self._can_store() and self._engine.clock.steady() - last >= AGAIN_MS:
-            await self._ask(order)
+        if last is not None and self._can_store() and self._session.clock.steady() - last >= AGAIN_MS:
+            await self._poll(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
-        now, steady = self._engine.clock.now(), self._engine.clock.steady()
+        now, steady = self._session.clock.now(), self._session.clock.steady()
         for order_id in list(self._times):
             if not self._can_store():
                 return
             if self._is_due(order_id, steady):
-                order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
+                order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
                 if order is None or now - order.created_at > FOR_MS:
-                    self._forget(order_id)
+                    self._stop_polling(order_id)
                 elif self._is_due(order_id, steady):  # no customer looked meanwhile
-                    await self._ask(order)
+                    await self._poll(order)
 
     def _is_due(self, order_id: str, steady: int) -> bool:
         """Say whether it is time to ask for an order that is still followed."""
@@ -75,19 +79,19 @@ class Asking:
 
     def _can_store(self) -> bool:
         """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
-        return self._engine.broken is None and self._engine.running.is_set()
+        return self._session.can_change
 
-    def _forget(self, order_id: str) -> None:
+    def _stop_polling(self, order_id: str) -> None:
         self._times.pop(order_id, None)
         self._last.pop(order_id, None)
 
-    async def _ask(self, order: Order) -> None:
+    async def _poll(self, order: Order) -> None:
         """Ask a provider what became of an order; again later where nothing is answered or stored."""
         self._times[order.id] += 1
-        self._last[order.id] = self._engine.clock.steady()
-        case = await self._stepping.case(Subject(order.provider, order.id, None))
+        self._last[order.id] = self._session.clock.steady()
+        case = await self._booking_steps.case(Subject(order.provider, order.id, None))
         if state_of(case) not in _UNDECIDED:
-            self._forget(order.id)
+            self._stop_polling(order.id)
             return
         provider, started = self._providers.get(order.provider), started_of(case)
         if provider is None or started is None or started.handle is None:
@@ -101,7 +105,7 @@ class Asking:
             return
         try:
             for told in found:
-                await self._hearing.take(order.provider, told)
+                await self._event_handler.handle(order.provider, told)
         except RequestRefused as refused:
             if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
                 raise

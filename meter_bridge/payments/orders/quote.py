@@ -44,10 +44,10 @@ def preview(account: Account, amount: int, at: int) -> TopUpPreview:
         purchase = buy(trial(supply.rating), supply.timeline, at, after.balance, "preview")
     shown = split.shown()
     if purchase.wh:
-        shown["units"] = min(purchase.settlement.total, split.balance)
+        shown["units"] = min(purchase.charges.total, split.balance)
         shown["balance"] = split.balance - shown["units"]
     fees: dict[str, int] = {}
-    for line in purchase.settlement.lines:
+    for line in purchase.charges.lines:
         if line.key.kind in TAX_KINDS:
             name = line.key.band or line.key.kind
             fees[name] = fees.get(name, 0) + line.amount
@@ -59,6 +59,6 @@ def preview(account: Account, amount: int, at: int) -> TopUpPreview:
         split=shown,
         units_wh=purchase.wh,
         fees=fees,
-        balance_after=replace(after, balance=after.balance - purchase.settlement.total).balance,
+        balance_after=replace(after, balance=after.balance - purchase.charges.total).balance,
         restores=restore is not None and amount >= restore,
     )

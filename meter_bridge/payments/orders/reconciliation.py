@@ -7,7 +7,7 @@ from sqlalchemy import Engine, RowMapping, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.orders.order import Kind, Step
+from meter_bridge.payments.orders.order import BookingStep, ProviderEventKind
 from meter_bridge.payments.orders.statement_file import Line, StatementFile, first_and_last
 from meter_bridge.protocol.payments import Difference, Reconciliation
 from meter_bridge.storage import tables
@@ -47,12 +47,12 @@ def books_of(reader: Engine, provider: str) -> Books:
         query = select(tables.account.c.id, tables.site.c.currency).select_from(account)
         currencies = {row[0]: row[1] for row in connection.execute(query)}
         rows = connection.execute(select(booking).where(booking.c.provider == provider)).mappings()
-        for row in sorted(rows, key=lambda each: (each["at"], each["step"] != Step.CREDIT)):
+        for row in sorted(rows, key=lambda each: (each["at"], each["step"] != BookingStep.CREDIT)):
             _add(found.booked, row, currencies.get(row["account_id"], ""))
         told = (
             select(event.c.payment_id, order.c.account_id)
             .select_from(event.outerjoin(order, order.c.id == event.c.order_id))
-            .where(event.c.provider == provider, event.c.kind == Kind.SUCCEEDED)
+            .where(event.c.provider == provider, event.c.kind == ProviderEventKind.SUCCEEDED)
         )
         for payment, account_id in connection.execute(told):
             found.heard[payment] = account_id or found.heard.get(payment)
@@ -65,12 +65,12 @@ def _add(booked: dict[str, Booked], row: RowMapping, currency: str) -> None:
     account = None if row["account_id"] is None else str(row["account_id"])
     whole = booked.setdefault(payment, Booked(account, currency))
     whole.net += amount
-    if row["step"] in (Step.CREDIT, Step.DISMISS):
+    if row["step"] in (BookingStep.CREDIT, BookingStep.DISMISS):
         whole.account_id, whole.currency = account, currency or whole.currency
         whole.amount += amount
-        whole.at, whole.dismissed = int(str(row["at"])), row["step"] == Step.DISMISS
+        whole.at, whole.dismissed = int(str(row["at"])), row["step"] == BookingStep.DISMISS
         whole.entry_id = None if row["entry_id"] is None else str(row["entry_id"])
-    if row["step"] == Step.TAKE_BACK:
+    if row["step"] == BookingStep.REVERSE:
         entry = None if row["entry_id"] is None else str(row["entry_id"])
         at = int(str(row["at"]))
         booked[key] = Booked(account, currency, amount, amount, entry, at, payment)

@@ -10,19 +10,18 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed, committed
+from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.holds import unit_of
+from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.booking_steps import Stepping
-from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.orders.booking_steps import BookingSteps
+from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.orders.polling import Asking
+from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.orders.view import payment_view, started_of
-from meter_bridge.payments.orders.webhooks import Hearing
+from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError
 from meter_bridge.payments.providers.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
@@ -53,17 +52,17 @@ class _Customer:
         return cls(account.id, account.tenancy.n)
 
 
-class Cashier:
-    """Orders and payments of one engine."""
+class OrderService:
+    """Orders and payments of one session."""
 
-    def __init__(self, engine: Engine, operations: Operations, file: ProvidersFile) -> None:
+    def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
         """Keep the providers, and take up what was ordered and heard before the start."""
-        self._engine = engine
+        self._session = session
         self._opening: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
-        self.stepping = Stepping(engine, operations, self.name_of)
-        self.hearing = Hearing(engine, self.stepping, file.providers)
-        self._asking = Asking(engine, self.stepping, self.hearing, file.providers)
+        self.booking_steps = BookingSteps(session, operations, self.name_of)
+        self.event_handler = ProviderEventHandler(session, self.booking_steps, file.providers)
+        self._polling = ProviderPolling(session, self.booking_steps, self.event_handler, file.providers)
 
     def name_of(self, provider_id: str) -> str:
         """Return the name of a provider, also of one that is configured no more."""
@@ -81,7 +80,10 @@ class Cashier:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
         check_text("Idempotency-Key", key, KEY_LENGTH)
         provider = self._provider(account, asked.provider)
-        top_up, customer = TopUp.asked(account, asked.amount, provider.name, None), _Customer.of(account)
+        top_up, customer = (
+            TopUp.from_request(account, asked.amount, provider.name, None),
+            _Customer.of(account),
+        )
         lock = self._opening.setdefault((account.id, key), asyncio.Lock())
         async with lock:
             order, known = await self._order(actor, customer, provider, top_up, key)
@@ -106,10 +108,10 @@ class Cashier:
         self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
         """Return the order of a key, made now unless it was before."""
-        reader = self._engine.reader
+        reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
-            top_up.check(self._engine, self._account_of(customer))
+            top_up.check(self._session, self._account_of(customer))
             await self._refuse_too_many(customer.account_id)
             return await self._make(actor, customer, provider, top_up.amount, key), False
         same = (known.provider, known.amount, known.tenancy)
@@ -124,8 +126,8 @@ class Cashier:
         return known, True
 
     async def _refuse_too_many(self, account_id: str) -> None:
-        since = self._engine.clock.now() - HOUR_MS
-        made = await asyncio.to_thread(order_queries.orders_since, self._engine.reader, account_id, since)
+        since = self._session.clock.now() - HOUR_MS
+        made = await asyncio.to_thread(order_queries.orders_since, self._session.reader, account_id, since)
         if made >= MOST_PER_HOUR:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -135,7 +137,7 @@ class Cashier:
 
     def _account_of(self, customer: _Customer) -> Account:
         """Return a customer's account as it is now: the state may have been read anew since they asked."""
-        account = self._engine.installation.accounts.get(customer.account_id)
+        account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
             raise closed(customer.account_id)
         if account.tenancy.end is not None:
@@ -157,7 +159,7 @@ class Cashier:
     ) -> Order:
         """Store a new order."""
         account = self._account_of(customer)
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         order = Order(
             id=f"pay-{secrets.token_hex(12)}",
             account_id=account.id,
@@ -170,17 +172,17 @@ class Cashier:
             created_at=unit.at,
         )
         row = {name: getattr(order, name) for name in Order.__slots__} | {"key": key}
-        unit.work.add(ops.INSERT_PAYMENT_ORDER, row)
+        unit.changeset.add(ops.INSERT_PAYMENT_ORDER, row)
         told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
         kind = EventKind.PAYMENT_ORDERED
-        announce(self._engine.installation, unit, kind, account_id=account.id, data=told)
-        await committed(self._engine, unit)
-        self._asking.follow([order])
+        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
+        await self._session.commit(unit)
+        self._polling.follow([order])
         return order
 
     async def _start(self, provider: Provider, order: Order) -> None:
         """Let the customer pay, unless the order was started before."""
-        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
         if started_of(case) is not None or case.credited:
             return
         try:
@@ -192,8 +194,10 @@ class Cashier:
             raise _unavailable(provider) from error
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
-        told = Told(event_id=event_id, kind=Kind.STARTED, order_id=order.id, detail=text)
-        await self.hearing.keep(provider.id, told, order)
+        told = ProviderEvent(
+            event_id=event_id, kind=ProviderEventKind.STARTED, order_id=order.id, detail=text
+        )
+        await self.event_handler.save(provider.id, told, order)
 
     def _links(self, order: Order) -> Links | None:
         """Return where a provider sends the customer afterwards, where the page's address is known."""
@@ -204,18 +208,18 @@ class Cashier:
 
     async def view(self, order: Order) -> PaymentView:
         """Return an order as it goes over the wire."""
-        case = await self.stepping.case(Subject(order.provider, order.id, None))
+        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
         return payment_view(case, self.name_of(order.provider))
 
     async def list(self, account: Account, tenancy: int | None) -> PaymentList:
         """Return the newest orders of an account, of one tenancy or of all."""
-        reader = self._engine.reader
+        reader = self._session.reader
         found = await asyncio.to_thread(order_queries.orders_of, reader, account.id, tenancy, LISTED)
         return PaymentList(tuple([await self.view(each) for each in found]))
 
-    async def look(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
+    async def refreshed_view(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
         """Return an order; where nothing was heard of it yet, its provider is asked first."""
-        order = await asyncio.to_thread(order_queries.order_of, self._engine.reader, order_id)
+        order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
         if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
@@ -224,14 +228,14 @@ class Cashier:
                 value=order_id,
                 remedy=f"GET /api/v1/accounts/{account.id}/payments lists those that there are",
             )
-        await self._asking.look(order)
+        await self._polling.poll_now(order)
         return await self.view(order)
 
     async def tick(self) -> None:
         """Settle what a stop left behind, and ask providers that are silent."""
-        if self._engine.broken is None and self._engine.running.is_set():
-            await self.hearing.sweep()
-            await self._asking.tick()
+        if self._session.can_change:
+            await self.event_handler.settle_unsettled()
+            await self._polling.tick()
 
 
 def _unavailable(provider: Provider) -> RequestRefused:

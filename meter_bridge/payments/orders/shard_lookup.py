@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.order import Order, Told
+from meter_bridge.payments.orders.order import Order, ProviderEvent
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import shard_of_account
 
@@ -13,7 +13,7 @@ NOBODY_S: Final = 0
 """The shard that takes what belongs to no order."""
 
 
-def order_told(reader: Engine, provider: str, told: Told) -> Order | None:
+def order_told(reader: Engine, provider: str, told: ProviderEvent) -> Order | None:
     """Return the order that a provider names, by its id or by the reference that a customer typed."""
     order = None
     if told.order_id is not None:
@@ -23,7 +23,7 @@ def order_told(reader: Engine, provider: str, told: Told) -> Order | None:
     return order if order is not None and order.provider == provider else None
 
 
-def shard_of_told(reader: Engine, provider: str, told: Told) -> int:
+def shard_of_told(reader: Engine, provider: str, told: ProviderEvent) -> int:
     """Return the shard that keeps what was told: that of its order's account."""
     order = order_told(reader, provider, told)
     if order is None and told.order_id is None and told.payment_id is not None:

@@ -5,28 +5,34 @@ from typing import Final
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.orders.order import Case, Kind, State, Step, state_of
+from meter_bridge.payments.orders.order import (
+    BookingStep,
+    OrderState,
+    PaymentCase,
+    ProviderEventKind,
+    state_of,
+)
 from meter_bridge.payments.providers.provider import Started
 from meter_bridge.protocol.payments import PaymentState, PaymentView
 
-_PAYABLE: Final = frozenset({State.OPEN, State.PENDING, State.FAILED})
+_PAYABLE: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
 
 
-def started_of(case: Case) -> Started | None:
+def started_of(case: PaymentCase) -> Started | None:
     """Return where the customer was sent, or None where the order was not started yet."""
-    for each in case.told:
-        if each.kind is Kind.STARTED:
+    for each in case.events:
+        if each.kind is ProviderEventKind.STARTED:
             detail = json.loads(each.detail)
             return Started(detail["url"], detail["instructions"], detail["handle"])
     return None
 
 
-def payment_view(case: Case, provider_name: str) -> PaymentView:
+def payment_view(case: PaymentCase, provider_name: str) -> PaymentView:
     """Return an order; where to pay is told only as long as it can be paid."""
     order, state = case.order, state_of(case)
     assert order is not None, "a payment without an order has no view"
     started = started_of(case) if state in _PAYABLE else None
-    credited = [each for each in case.booked if each.step is Step.CREDIT]
+    credited = [each for each in case.bookings if each.step is BookingStep.CREDIT]
     return PaymentView(
         id=order.id,
         account_id=order.account_id,
@@ -41,5 +47,5 @@ def payment_view(case: Case, provider_name: str) -> PaymentView:
         url=None if started is None else started.url,
         instructions=None if started is None else started.instructions,
         top_up=credited[0].entry_id if credited else None,
-        taken_back=sum(each.amount for each in credited) - sum(each.amount for each in case.booked),
+        taken_back=sum(each.amount for each in credited) - sum(each.amount for each in case.bookings),
     )

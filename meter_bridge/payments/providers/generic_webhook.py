@@ -9,12 +9,12 @@ from urllib.parse import quote
 import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
-from meter_bridge.payments.orders.order import REVERSALS, Kind, Order, Told
+from meter_bridge.payments.orders.order import REVERSALS, Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import Links, Started, UnreadableError
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
-_TELLABLE: Final = {each.value: each for each in Kind if each is not Kind.STARTED}
+_TELLABLE: Final = {each.value: each for each in ProviderEventKind if each is not ProviderEventKind.STARTED}
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -70,12 +70,12 @@ class WebhookProvider:
             None if self.instructions is None else self.instructions.format(**shown),
         )
 
-    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return nothing: such a provider is not asked, it tells."""
         del order, handle
         return ()
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[Told]:
+    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return the one thing that a message tells."""
         signature.verify(self.secrets, headers.get(signature.HEADER), body, now // 1000)
         try:
@@ -87,7 +87,7 @@ class WebhookProvider:
             raise UnreadableError(f"type is {message.type[:40]!r}, none of {', '.join(_TELLABLE)}")
         _check(message, kind)
         return (
-            Told(
+            ProviderEvent(
                 event_id=message.id,
                 kind=kind,
                 order_id=message.order,
@@ -101,12 +101,12 @@ class WebhookProvider:
         )
 
 
-def _check(message: Message, kind: Kind) -> None:
+def _check(message: Message, kind: ProviderEventKind) -> None:
     """Refuse a message that lacks what its type needs."""
     needed = {"order or reference": message.order or message.reference or message.payment}
-    if kind is Kind.SUCCEEDED:
+    if kind is ProviderEventKind.SUCCEEDED:
         needed |= {"payment": message.payment, "amount": message.amount, "currency": message.currency}
-    if kind in REVERSALS or kind is Kind.REINSTATED:
+    if kind in REVERSALS or kind is ProviderEventKind.REINSTATED:
         needed |= {"reversal": message.reversal}
     for name, value in needed.items():
         if value is None:

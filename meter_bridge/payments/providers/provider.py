@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from meter_bridge.payments.orders.order import Order, Told
+from meter_bridge.payments.orders.order import Order, ProviderEvent
 
 
 class WrongSignatureError(Exception):
@@ -57,13 +57,13 @@ class Provider(Protocol):
         Raises ``ProviderDownError``.
         """
 
-    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return what has become of an order by now, for when no webhook comes.
 
         Raises ``ProviderDownError``; a provider that cannot be asked returns nothing.
         """
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[Told]:
+    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return what a webhook tells; nothing where it speaks of what does not matter here.
 
         ``now`` is in milliseconds. Raises ``WrongSignatureError`` or ``UnreadableError``.

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 import msgspec
 import stripe
 
-from meter_bridge.payments.orders.order import Kind, Order, Told
+from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import (
     Links,
@@ -84,18 +84,18 @@ class StripeProvider:
             session = await sessions.create_async(params, {"idempotency_key": order.id})
         return Started(url=session.url, handle=session.id)
 
-    async def ask(self, order: Order, handle: str) -> Sequence[Told]:
+    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return what has become of the session of an order."""
         async with self._client() as client:
             found = await client.v1.checkout.sessions.retrieve_async(handle)
         session = found.to_dict()
         kind = _KIND_OF_STATUS.get(str(session.get("status")))
-        if kind is None or (kind is Kind.SUCCEEDED and session.get("payment_status") != "paid"):
+        if kind is None or (kind is ProviderEventKind.SUCCEEDED and session.get("payment_status") != "paid"):
             return ()
         told = of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
         return () if told is None or told.order_id != order.id else (told,)
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[Told]:
+    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return what a webhook tells: signed by Stripe with one of the secrets, within five minutes of now.
 
         The library refuses old times alone, and by its own clock; ours refuses both ways, by the bridge's.
@@ -110,7 +110,7 @@ class StripeProvider:
             raise UnreadableError(f"this is no event of Stripe's: {error}") from error
 
 
-_KIND_OF_STATUS: Final = {"complete": Kind.SUCCEEDED, "expired": Kind.EXPIRED}
+_KIND_OF_STATUS: Final = {"complete": ProviderEventKind.SUCCEEDED, "expired": ProviderEventKind.EXPIRED}
 
 
 def _signed(body: bytes, header: str | None, secret: str) -> bool:

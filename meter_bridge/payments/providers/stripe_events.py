@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from meter_bridge.core.money import MoneyError
-from meter_bridge.payments.orders.order import Kind, Told
+from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import UnreadableError
 from meter_bridge.payments.providers.stripe_amounts import from_stripe
 
@@ -23,29 +23,29 @@ class Event(msgspec.Struct, frozen=True):
     data: dict[str, dict[str, Any]]
 
 
-_SESSION: Final[Mapping[str, Kind]] = {
-    "checkout.session.async_payment_succeeded": Kind.SUCCEEDED,
-    "checkout.session.async_payment_failed": Kind.FAILED,
-    "checkout.session.expired": Kind.EXPIRED,
+_SESSION: Final[Mapping[str, ProviderEventKind]] = {
+    "checkout.session.async_payment_succeeded": ProviderEventKind.SUCCEEDED,
+    "checkout.session.async_payment_failed": ProviderEventKind.FAILED,
+    "checkout.session.expired": ProviderEventKind.EXPIRED,
 }
-_INTENT: Final[Mapping[str, Kind]] = {
-    "payment_intent.succeeded": Kind.SUCCEEDED,
-    "payment_intent.processing": Kind.PENDING,
-    "payment_intent.payment_failed": Kind.FAILED,
+_INTENT: Final[Mapping[str, ProviderEventKind]] = {
+    "payment_intent.succeeded": ProviderEventKind.SUCCEEDED,
+    "payment_intent.processing": ProviderEventKind.PENDING,
+    "payment_intent.payment_failed": ProviderEventKind.FAILED,
 }
-_DISPUTE: Final[Mapping[str, Kind]] = {
-    "charge.dispute.funds_withdrawn": Kind.CHARGED_BACK,
-    "charge.dispute.funds_reinstated": Kind.REINSTATED,
+_DISPUTE: Final[Mapping[str, ProviderEventKind]] = {
+    "charge.dispute.funds_withdrawn": ProviderEventKind.CHARGED_BACK,
+    "charge.dispute.funds_reinstated": ProviderEventKind.REINSTATED,
 }
 _REFUND: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
-_REFUND_STATUS: Final[Mapping[str, Kind]] = {
-    "succeeded": Kind.REFUNDED,
-    "failed": Kind.REINSTATED,
-    "canceled": Kind.REINSTATED,
+_REFUND_STATUS: Final[Mapping[str, ProviderEventKind]] = {
+    "succeeded": ProviderEventKind.REFUNDED,
+    "failed": ProviderEventKind.REINSTATED,
+    "canceled": ProviderEventKind.REINSTATED,
 }
 
 
-def told_by(event: Event) -> tuple[Told, ...]:
+def told_by(event: Event) -> tuple[ProviderEvent, ...]:
     """Return what an event tells; nothing where it is not of an order of ours, or does not matter."""
     thing = event.data.get("object", {})
     try:
@@ -55,7 +55,7 @@ def told_by(event: Event) -> tuple[Told, ...]:
     return () if found is None else (found,)
 
 
-def _told(event: Event, thing: Mapping[str, Any]) -> Told | None:
+def _told(event: Event, thing: Mapping[str, Any]) -> ProviderEvent | None:
     if event.type == "checkout.session.completed" or event.type in _SESSION:
         return of_session(event.id, event.created, thing, _SESSION.get(event.type))
     if event.type in _INTENT:
@@ -67,7 +67,9 @@ def _told(event: Event, thing: Mapping[str, Any]) -> Told | None:
     return None
 
 
-def of_session(event_id: str, created: int, session: Mapping[str, Any], kind: Kind | None) -> Told | None:
+def of_session(
+    event_id: str, created: int, session: Mapping[str, Any], kind: ProviderEventKind | None
+) -> ProviderEvent | None:
     """Return what a Checkout Session tells; None where it is not of an order of ours.
 
     One that is complete is paid, or its money is on its way.
@@ -76,9 +78,11 @@ def of_session(event_id: str, created: int, session: Mapping[str, Any], kind: Ki
     if order_id is None:
         return None
     if kind is None:
-        kind = Kind.SUCCEEDED if session["payment_status"] == "paid" else Kind.PENDING
+        kind = (
+            ProviderEventKind.SUCCEEDED if session["payment_status"] == "paid" else ProviderEventKind.PENDING
+        )
     currency = session["currency"].upper()
-    return Told(
+    return ProviderEvent(
         event_id=event_id,
         kind=kind,
         order_id=order_id,
@@ -89,12 +93,12 @@ def of_session(event_id: str, created: int, session: Mapping[str, Any], kind: Ki
     )
 
 
-def _of_intent(event: Event, intent: Mapping[str, Any], kind: Kind) -> Told | None:
+def _of_intent(event: Event, intent: Mapping[str, Any], kind: ProviderEventKind) -> ProviderEvent | None:
     order_id = (intent.get("metadata") or {}).get(ORDER)
     if order_id is None:
         return None
     currency = intent["currency"].upper()
-    return Told(
+    return ProviderEvent(
         event_id=event.id,
         kind=kind,
         order_id=order_id,
@@ -105,9 +109,9 @@ def _of_intent(event: Event, intent: Mapping[str, Any], kind: Kind) -> Told | No
     )
 
 
-def _reversal(event: Event, thing: Mapping[str, Any], kind: Kind) -> Told:
+def _reversal(event: Event, thing: Mapping[str, Any], kind: ProviderEventKind) -> ProviderEvent:
     currency = thing["currency"].upper()
-    return Told(
+    return ProviderEvent(
         event_id=event.id,
         kind=kind,
         payment_id=thing["payment_intent"],

@@ -9,12 +9,10 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.ledger.amounts import amount_in
-from meter_bridge.engine.ledger.journal import announce
-from meter_bridge.engine.operations.operation import committed
+from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.holds import unit_of
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, grouped, with_check_digits
@@ -37,26 +35,26 @@ ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LIST: Final = "'meter-bridge voucher list' shows those that there are"
 
 
-class VoucherPress:
-    """Vouchers of one engine, as the landlord deals with them."""
+class VoucherBatchService:
+    """Vouchers of one session, as the landlord deals with them."""
 
-    def __init__(self, engine: Engine, key: SecretKey) -> None:
-        """Keep the engine and the key of the codes' hashes."""
-        self._engine = engine
+    def __init__(self, session: Session, key: SecretKey) -> None:
+        """Keep the session and the key of the codes' hashes."""
+        self._session = session
         self._key = key
 
     async def create(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
         """Make vouchers and return them with their codes, of which only hashes are kept."""
         currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
-        unit = unit_of(self._engine, actor)
-        today = self._engine.clock.believed()
+        unit = self._session.begin(actor)
+        today = self._session.clock.believed()
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
         made = [
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
             for n in range(1, order.count + 1)
         ]
-        unit.work.add(
+        unit.changeset.add(
             ops.INSERT_VOUCHER_BATCH,
             {
                 "id": batch_id,
@@ -75,16 +73,16 @@ class VoucherPress:
         nothing = dict.fromkeys(
             ("sold_at", "sold_to", "sold_by", "blocked_at", "blocked_by", "blocked_reason")
         )
-        unit.work.extend(
+        unit.changeset.extend(
             ops.INSERT_VOUCHER,
             [
                 nothing | {"id": serial, "batch_id": batch_id, "code_hash": code_hash(self._key, code)}
                 for serial, code in made
             ],
         )
-        self._tell(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
-        await committed(self._engine, unit)
-        (batch,) = queries.batches(self._engine.reader, today, batch_id)
+        self._record_event(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
+        await self._session.commit(unit)
+        (batch,) = queries.batches(self._session.reader, today, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
@@ -92,7 +90,7 @@ class VoucherPress:
 
         Raises ``RequestRefused`` for a site that the actor may not see.
         """
-        sites = await asyncio.to_thread(queries.currencies, self._engine.reader)
+        sites = await asyncio.to_thread(queries.currencies, self._session.reader)
         if order.site is not None:
             if order.site not in sites or not _sees(actor, order.site):
                 raise RequestRefused(
@@ -139,25 +137,25 @@ class VoucherPress:
 
     async def batches(self, actor: Actor) -> VoucherBatches:
         """Return the batches that the actor may see."""
-        at = self._engine.clock.believed()
-        found = await asyncio.to_thread(queries.batches, self._engine.reader, at)
+        at = self._session.clock.believed()
+        found = await asyncio.to_thread(queries.batches, self._session.reader, at)
         return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
 
     async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
         """Return the vouchers of a batch; raises ``RequestRefused`` where the actor may not see it."""
-        at = self._engine.clock.believed()
-        found = queries.batches(self._engine.reader, at, batch_id)
+        at = self._session.clock.believed()
+        found = queries.batches(self._session.reader, at, batch_id)
         if not found or not _sees(actor, found[0].site_id):
             raise _unknown("batch", batch_id)
-        vouchers = await asyncio.to_thread(queries.of_batch, self._engine.reader, batch_id)
+        vouchers = await asyncio.to_thread(queries.of_batch, self._session.reader, batch_id)
         return VoucherList(found[0], tuple(queries.view(each, at) for each in vouchers))
 
     async def sell(self, actor: Actor, serials: Sequence[str], to: str) -> VouchersChanged:
         """Note vouchers as sold, all or none; one that was sold is not sold again."""
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         found = self._found(actor, serials)
         for voucher in found:
-            state = voucher.state(self._engine.clock.believed())
+            state = voucher.state(self._session.clock.believed())
             if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
                 what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
                 raise RequestRefused(
@@ -168,14 +166,14 @@ class VoucherPress:
                     remedy="leave it out, and sell another",
                 )
             row = {"row_id": voucher.serial, "new_sold_at": unit.at}
-            unit.work.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
-        return await self._changed(unit, "sold", found, to=to)
+            unit.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
+        return await self._save_changes(unit, "sold", found, to=to)
 
     async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, reason: str
     ) -> VouchersChanged:
         """Block vouchers; those of a whole batch as far as they were not used."""
-        unit = unit_of(self._engine, actor)
+        unit = self._session.begin(actor)
         found = self._found(actor, serials)
         for voucher in found:
             if voucher.redeemed_at is not None:
@@ -188,37 +186,37 @@ class VoucherPress:
                 )
         if batch_id is not None:
             await self.batch(actor, batch_id)
-            whole = queries.of_batch(self._engine.reader, batch_id)
+            whole = queries.of_batch(self._session.reader, batch_id)
             found += [each for each in whole if each.redeemed_at is None and each.serial not in serials]
         found = [voucher for voucher in found if voucher.blocked_at is None]
         for voucher in found:
             row = {"row_id": voucher.serial, "new_blocked_at": unit.at}
-            unit.work.add(
+            unit.changeset.add(
                 ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
             )
-        return await self._changed(unit, "blocked", found, reason=reason)
+        return await self._save_changes(unit, "blocked", found, reason=reason)
 
     def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
         """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
-        found = {each.serial: each for each in queries.by_serials(self._engine.reader, serials)}
+        found = {each.serial: each for each in queries.by_serials(self._session.reader, serials)}
         for serial in serials:
             if serial not in found or not _sees(actor, found[serial].site_id):
                 raise _unknown("voucher", serial)
         return list(found.values())
 
-    async def _changed(
+    async def _save_changes(
         self, unit: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
         """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
         if serials:
-            self._tell(unit, what, serials=serials, **more)
-            await committed(self._engine, unit)
+            self._record_event(unit, what, serials=serials, **more)
+            await self._session.commit(unit)
         return VouchersChanged(serials)
 
-    def _tell(self, unit: Transaction, what: str, **data: object) -> None:
+    def _record_event(self, unit: Transaction, what: str, **data: object) -> None:
         told = {"what": what, "by": unit.actor, **data}
-        announce(self._engine.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
+        record_event(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:

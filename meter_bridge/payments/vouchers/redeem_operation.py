@@ -5,9 +5,9 @@ from typing import ClassVar, Final, override
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
@@ -28,23 +28,23 @@ class RedeemVoucher(Operation[TopUpResult]):
 
     name: ClassVar[str] = "voucher"
     answer: ClassVar[type] = TopUpResult
-    alone: ClassVar[bool] = True
+    exclusive: ClassVar[bool] = True
 
     @override
-    def content(self) -> list[object]:
+    def fingerprint(self) -> list[object]:
         return [self.code_hash.hex()]
 
     @override
-    def look_up(self, engine: Engine, account_id: str) -> None:
+    def prefetch(self, session: Session, account_id: str) -> None:
         """Read the voucher; refuse a code that belongs to none."""
-        self.found = queries.by_code(engine.reader, self.code_hash)
+        self.found = queries.by_code(session.reader, self.code_hash)
         if self.found is None:
             raise not_valid()
 
     @override
-    def check(self, engine: Engine, account: Account) -> None:
+    def check(self, session: Session, account: Account) -> None:
         voucher = self._voucher()
-        refuse_unusable(voucher, engine.clock.believed())
+        refuse_unusable(voucher, session.clock.believed())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
             raise RequestRefused(
                 ErrorCode.VOUCHER_NOT_VALID,
@@ -53,7 +53,7 @@ class RedeemVoucher(Operation[TopUpResult]):
                 remedy="use it where it was sold for, or give it back to the shop",
             )
         try:
-            self._top_up().check(engine, account)
+            self._top_up().check(session, account)
         except RequestRefused as refused:
             raise RequestRefused(
                 refused.code,
@@ -64,10 +64,10 @@ class RedeemVoucher(Operation[TopUpResult]):
             ) from refused
 
     @override
-    def carry_out(self, engine: Engine, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Book the top-up and use the voucher up, in one transaction."""
-        seq, result = self._top_up().carry_out(engine, account, unit)
-        unit.work.add(
+        seq, result = self._top_up().execute(session, account, unit)
+        unit.changeset.add(
             ops.INSERT_REDEMPTION,
             {
                 "voucher_id": self._voucher().serial,

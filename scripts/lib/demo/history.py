@@ -28,12 +28,12 @@ from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.forecasting.daily_use import close_day
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import Intake
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.engine.state.model import Account, Meter, Place
+from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.runtime.application import Bridge
@@ -115,7 +115,7 @@ class Obedient:
         del meter
         return True
 
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         """Take what a device is to hold."""
         del place, step, relay_address, limit_wh
         return True
@@ -134,7 +134,7 @@ class Past:
         self._until = until
         self._landing = landing
         self._bridge = bridge
-        self._intake = Intake(engine, Discovery())
+        self._intake = ReportHandler(engine.session, engine.reports, engine.cut_offs, Discovery())
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
             address: self._chance.randrange(400_000, 4_000_000)
@@ -150,7 +150,7 @@ class Past:
     async def live(self) -> dict[str, int]:
         """Let the time until the present pass; return the registers by address."""
         await self._pay(self._account(HOUSEHOLD), FIRST_PAYMENT)
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             if account.id != HOUSEHOLD and account.policy.payment_mode is PaymentMode.PREPAYMENT:
                 await self._pay(account, FIRST_PAYMENT)
         self._store.gathering = True
@@ -160,33 +160,33 @@ class Past:
             await asyncio.sleep(0)
             step += 1
             if step % QUARTERS_PER_DAY == 0:
-                self.engine.flush(everything=True)
+                self.engine.session.flush(everything=True)
                 self._close_days()
                 self._store.store()
-        self.engine.flush(everything=True)
-        await self.engine.drained()
+        self.engine.session.flush(everything=True)
+        await self.engine.session.drained()
         self._store.store()
         return self._registers
 
     def _close_days(self) -> None:
         """Keep what each supply used on the day that is over: the forecast learns from it."""
         unit = Transaction(self._time.now)
-        for account in self.engine.installation.accounts.values():
+        for account in self.engine.session.installation.accounts.values():
             for supply in account.supplies:
                 close_day(supply, unit)
-        self.engine.submit(unit)
+        self.engine.session.submit(unit)
 
     def _account(self, account_id: str) -> Account:
-        return self.engine.installation.accounts[account_id]
+        return self.engine.session.installation.accounts[account_id]
 
     async def _quarter(self, end: int) -> None:
         """Let everybody use electricity until an instant, hear their meters, and let some pay."""
         began, self._time.now = self._time.now, end
-        await self.engine.clock_work()
-        for account in self.engine.installation.accounts.values():
+        await self.engine.run_due_accounts()
+        for account in self.engine.session.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
             self._hear(account, self._used(account, local, began))
-            await self.engine.post_waiting(everything=True)
+            await self.engine.run_deferred_postings(everything=True)
             self.engine.relays.tick()
             await self._maybe_pay(account, local)
 
@@ -216,7 +216,7 @@ class Past:
             self._registers[address] += wh
             watts = wh * 4000
             report = Report(address, self._registers[address], power_mw=watts, relay=position, online=True)
-            self._intake.take([report])
+            self._intake.handle([report])
 
     async def _maybe_pay(self, account: Account, local: datetime) -> None:
         """Let a customer pay whose credit runs low, at an hour at which people are awake."""
@@ -260,7 +260,7 @@ class Past:
 def _affordable(account: Account, amount: int, at: int) -> int:
     """Return the energy that an amount buys now."""
     supply = account.supplies[0]
-    return units_for(supply.rating, supply.timeline.stretch(at), max(0, amount)) or 0
+    return units_for(supply.rating, supply.timeline.interval_at(at), max(0, amount)) or 0
 
 
 @asynccontextmanager
@@ -279,6 +279,6 @@ async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[s
     async with _past(data, until, landing) as past:
         await past.apply(document)
         registers = await past.live()
-        await Daemon(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
-        await past.engine.drained()
+        await Scheduler(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
+        await past.engine.session.drained()
     return registers

@@ -27,7 +27,7 @@ def show_where(stage: Stage) -> None:
         ("Dashboard", stage.dashboard.url, "the landlord's, without sign-in"),
         ("", f"{stage.dashboard.url}/unit?unit={cast.HOUSEHOLD}", "Fern Cottage, the household"),
         ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; /health and /metrics beside it"),
-        ("MQTT broker", f"mqtt://{LOOPBACK}:{ports.broker}", "brought along; the meters publish here"),
+        ("MQTT broker", f"mqtt://{LOOPBACK}:{ports.broker}", "part of the bridge; the meters publish here"),
         ("Logs", os.path.relpath(stage.folder / "logs"), ""),
     )
     print()

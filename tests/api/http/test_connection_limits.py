@@ -11,7 +11,7 @@ from aiohttp import ClientSession, TCPConnector
 import pytest
 
 from meter_bridge.api.http import listener
-from meter_bridge.api.http.listener import Crowd
+from meter_bridge.api.http.listener import ConnectionLimit
 from meter_bridge.api.server import ApiServer, Listen
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, serving
@@ -23,7 +23,7 @@ FEW = 5
 @pytest.fixture(autouse=True)
 def _few() -> Iterator[None]:
     """Let in few."""
-    with patch.object(Crowd.__init__, "__defaults__", (FEW, 2)):
+    with patch.object(ConnectionLimit.__init__, "__defaults__", (FEW, 2)):
         yield
 
 
@@ -98,7 +98,7 @@ async def test_a_handshake_that_never_ends_counts_as_well(tmp_path: Path) -> Non
 
 
 def test_one_peer_from_afar_leaves_room_for_another() -> None:
-    crowd = Crowd()
+    crowd = ConnectionLimit()
     assert [crowd.admit("192.0.2.1") for _ in range(3)] == [True, True, False]
     assert crowd.admit("192.0.2.2")
     assert [crowd.admit(f"2001:db8::{each}") for each in range(3)] == [True, True, False]
@@ -109,13 +109,13 @@ def test_one_peer_from_afar_leaves_room_for_another() -> None:
 
 
 def test_a_proxy_on_this_machine_speaks_for_everybody() -> None:
-    crowd = Crowd()
+    crowd = ConnectionLimit()
     assert all(crowd.admit("127.0.0.1") for _ in range(FEW))
     assert not crowd.admit("::1")
 
 
 def test_what_has_left_is_not_remembered() -> None:
-    crowd = Crowd()
+    crowd = ConnectionLimit()
     for each in range(1000):
         peer = f"192.0.{each // 250}.{each % 250}"
         assert crowd.admit(peer)

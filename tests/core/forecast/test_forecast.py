@@ -5,11 +5,17 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.forecast.consumption_model import LEAST_DAYS, PPM, History, learn
-from meter_bridge.core.forecast.cost_projection import Outlook, Point, look_ahead, runs_out, with_debts
-from meter_bridge.core.forecast.prediction_interval import LEAST_ERRORS, band, errors, lasts
+from meter_bridge.core.forecast.consumption_model import LEAST_DAYS, PPM, History, fit
+from meter_bridge.core.forecast.cost_projection import (
+    CostProjection,
+    Point,
+    depletion_at,
+    project_cost,
+    with_debts,
+)
+from meter_bridge.core.forecast.prediction_interval import LEAST_ERRORS, errors, lasts, prediction_interval
 from meter_bridge.core.ledger.debt import Debt
-from meter_bridge.core.rating.rating import Lot, Rating, Rung, Terms
+from meter_bridge.core.rating.rating import BlockUsageKey, Lot, Rating, Terms
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import BlockBasis, DemandCharge, TariffVersion, Timeline
 from tests.core.back_test import rows
@@ -23,17 +29,19 @@ def steady(wh: int = 8_000, days: int = 40, last: date = SATURDAY) -> History:
     return History(last, [wh] * days)
 
 
-def outlook(version: TariffVersion, at: str, history: History, rating: Rating | None = None) -> Outlook:
-    habit = learn(history)
+def outlook(
+    version: TariffVersion, at: str, history: History, rating: Rating | None = None
+) -> CostProjection:
+    habit = fit(history)
     assert habit is not None
-    return look_ahead(rating or Rating(terms=Terms()), Timeline((version,)), habit, instant(at, ZONE))
+    return project_cost(rating or Rating(terms=Terms()), Timeline((version,)), habit, instant(at, ZONE))
 
 
 def days_left(
     version: TariffVersion, at: str, credit: str, history: History, rating: Rating | None = None
 ) -> float:
     now = instant(at, ZONE)
-    found = runs_out([outlook(version, at, history, rating)], amount(credit), now)
+    found = depletion_at([outlook(version, at, history, rating)], amount(credit), now)
     assert found is not None
     return (found - now) / DAY
 
@@ -57,25 +65,25 @@ def test_the_band_holds_at_other_horizons_too(days: int) -> None:
 
 def test_nothing_is_foretold_from_less_than_three_days() -> None:
     for known in range(LEAST_DAYS):
-        assert learn(History(SATURDAY, [None] * 10 + [5_000] * known)) is None
-    assert learn(History(SATURDAY, [None] * 10 + [5_000] * LEAST_DAYS)) is not None
+        assert fit(History(SATURDAY, [None] * 10 + [5_000] * known)) is None
+    assert fit(History(SATURDAY, [None] * 10 + [5_000] * LEAST_DAYS)) is not None
 
 
 def test_no_band_is_told_from_few_past_forecasts() -> None:
-    assert band([PPM] * (LEAST_ERRORS - 1)) is None
-    assert band(errors(steady(days=10), 3)) is None
-    assert band(errors(steady(days=40), 3)) is not None
+    assert prediction_interval([PPM] * (LEAST_ERRORS - 1)) is None
+    assert prediction_interval(errors(steady(days=10), 3)) is None
+    assert prediction_interval(errors(steady(days=40), 3)) is not None
 
 
 def test_a_steady_supply_has_a_narrow_band() -> None:
-    found = band(errors(steady(), 3))
+    found = prediction_interval(errors(steady(), 3))
     assert found is not None
     assert found.low == pytest.approx(PPM, rel=1e-4)
     assert found.high == pytest.approx(PPM, rel=1e-4)
 
 
 def test_the_band_leaves_one_in_ten_on_each_side() -> None:
-    found = band(range(99))
+    found = prediction_interval(range(99))
     assert found is not None
     assert (found.low, found.high) == (9, 89)
 
@@ -83,7 +91,7 @@ def test_the_band_leaves_one_in_ten_on_each_side() -> None:
 def test_days_that_are_not_known_teach_nothing() -> None:
     uses: list[int | None] = [8_000] * 40
     with_gap = uses[:20] + [None] * 5 + uses[25:]
-    learned = learn(History(SATURDAY, with_gap))
+    learned = fit(History(SATURDAY, with_gap))
     assert learned is not None
     assert next(learned.days()) == pytest.approx(8_000_000, rel=1e-4)
 
@@ -91,7 +99,7 @@ def test_days_that_are_not_known_teach_nothing() -> None:
 def test_weekdays_are_told_apart() -> None:
     week = [5_000, 5_000, 5_000, 5_000, 5_000, 12_000, 12_000]
     sunday = date(2026, 11, 1)
-    habit = learn(History(sunday, week * 12))
+    habit = fit(History(sunday, week * 12))
     assert habit is not None
     foretold = [use for use, _ in zip(habit.days(), range(7), strict=False)]
     assert max(foretold[:5]) < min(foretold[5:])
@@ -121,7 +129,7 @@ def test_a_block_that_starts_anew_makes_credit_last_longer() -> None:
     history = steady(last=date(2026, 11, 27))
     climbed = Rating(terms=Terms())
     period = BLOCKS.block_period.text(date(2026, 11, 28))
-    climbed.used[Rung(period, 0)] = 150_000
+    climbed.block_usage[BlockUsageKey(period, 0)] = 150_000
     left = days_left(BLOCKS, "2026-11-28 00:00", "56", history, climbed)
     assert left == pytest.approx(3 + 2, rel=1e-2)
 
@@ -143,7 +151,7 @@ def test_a_debt_that_is_recovered_by_time_shortens_it() -> None:
     plain = outlook(PLAIN, "2026-11-01 00:00", steady())
     debt = Debt("d", "Old", amount("100"), rate=amount("4"), every=PeriodUnit.DAY, due=at + DAY)
     owing = with_debts(plain, [debt], PLAIN.zone)
-    before, after = runs_out([plain], amount("40"), at), runs_out([owing], amount("40"), at)
+    before, after = depletion_at([plain], amount("40"), at), depletion_at([owing], amount("40"), at)
     assert before is not None
     assert after is not None
     assert (before - at) / DAY == pytest.approx(5, rel=1e-3)
@@ -165,7 +173,7 @@ def test_bought_units_last_as_long_as_they_are_used() -> None:
     at = instant("2026-11-01 00:00", ZONE)
     ahead = outlook(selling, "2026-11-01 00:00", steady(), rating)
     assert ahead.in_units
-    found = runs_out([ahead], 20_000, at)
+    found = depletion_at([ahead], 20_000, at)
     assert found is not None
     assert (found - at) / DAY == pytest.approx(2.5, rel=1e-3)
 
@@ -184,19 +192,19 @@ def test_a_greatest_demand_is_taken_to_be_reached_again() -> None:
 def test_two_supplies_spend_one_credit_together() -> None:
     at = instant("2026-11-01 00:00", ZONE)
     one = outlook(PLAIN, "2026-11-01 00:00", steady())
-    found = runs_out([one, one], amount("40"), at)
+    found = depletion_at([one, one], amount("40"), at)
     assert found is not None
     assert (found - at) / DAY == pytest.approx(2.5, rel=1e-3)
 
 
 def test_what_lasts_longer_than_is_looked_ahead_is_not_foretold() -> None:
     at = instant("2026-11-01 00:00", ZONE)
-    assert runs_out([outlook(PLAIN, "2026-11-01 00:00", steady(wh=1))], amount("1000"), at) is None
+    assert depletion_at([outlook(PLAIN, "2026-11-01 00:00", steady(wh=1))], amount("1000"), at) is None
 
 
 def test_nothing_left_runs_out_now() -> None:
     at = instant("2026-11-01 00:00", ZONE)
-    assert runs_out([outlook(PLAIN, "2026-11-01 00:00", steady())], 0, at) == at
+    assert depletion_at([outlook(PLAIN, "2026-11-01 00:00", steady())], 0, at) == at
 
 
 def test_looking_ahead_changes_nothing_of_the_real_rating() -> None:
@@ -207,9 +215,9 @@ def test_looking_ahead_changes_nothing_of_the_real_rating() -> None:
 
 def test_an_outlook_goes_on_from_where_it_is() -> None:
     points = (Point(0, 0), Point(10, 100), Point(10, 150), Point(20, 250))
-    ahead = Outlook(points)
+    ahead = CostProjection(points)
     assert [ahead.spent(at) for at in (0, 5, 10, 15, 99)] == [0, 50, 150, 200, 250]
-    assert runs_out([ahead], 120, 0) == 10
-    assert runs_out([ahead], 60, 5) == 10
-    assert runs_out([ahead], 200, 0) == 15
-    assert runs_out([ahead], 1_000, 0) is None
+    assert depletion_at([ahead], 120, 0) == 10
+    assert depletion_at([ahead], 60, 5) == 10
+    assert depletion_at([ahead], 200, 0) == 15
+    assert depletion_at([ahead], 1_000, 0) is None

@@ -19,16 +19,16 @@ from meter_bridge.core.ledger.journal import (
     tenancy_bucket,
     top_up,
 )
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import LineKey, LineKind, Rating, SettledLine, Settlement, allocate
+from meter_bridge.core.rating.rating import ChargedLine, Charges, LineKey, LineKind, Rating, allocate
 from meter_bridge.core.tariff.tariff import TaxBase, Timeline
 from tests.core.builders import DAY, amount, timeline, weekly_ladder
 
 pytestmark = pytest.mark.invariant(1)
 amounts = st.integers(-(10**15), 10**15)
 lines = st.builds(
-    SettledLine,
+    ChargedLine,
     st.builds(
         LineKey,
         st.sampled_from(LineKind),
@@ -130,9 +130,9 @@ def test_corrections_and_opening_balances_go_either_way(difference: int, spendin
 
 @given(st.lists(lines, max_size=6), amounts, amounts)
 def test_a_charge_takes_from_credit_and_arrears_exactly_what_its_lines_add_up_to(
-    drawn: list[SettledLine], emergency: int, arrears: int
+    drawn: list[ChargedLine], emergency: int, arrears: int
 ) -> None:
-    settlement = Settlement(tuple(drawn), ())
+    settlement = Charges(tuple(drawn), ())
     spending = Spending(settlement.total - emergency - arrears, emergency)
     postings = charge("ZAR", settlement, spending, arrears=arrears)
     check_balanced(postings)
@@ -151,7 +151,7 @@ def test_each_kind_of_line_has_its_bucket(rating: Rating) -> None:
     version = weekly_ladder()
     line = timeline(version)
     allocate(rating, line, "m", 0, DAY, 5_000)
-    used, daily = settle(rating, line), charge_day(rating, Timeline((version,)), 0)
+    used, daily = close_segments(rating, line), charge_day(rating, Timeline((version,)), 0)
     postings = changes(charge("ZAR", used, Spending(used.total)))
     standing = changes(charge("ZAR", daily, Spending(daily.total)))
     assert set(postings) == {Bucket.BALANCE, Bucket.CONSUMPTION, Bucket.TAX}

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.block_view import Block, ladder
-from meter_bridge.core.rating.rating import Rating, Rung, Terms
+from meter_bridge.core.rating.block_view import Block, block_views
+from meter_bridge.core.rating.rating import BlockUsageKey, Rating, Terms
 from meter_bridge.core.tariff.tariff import TariffVersion
 from tests.core.builders import amount, band, instant, tariff, tax, timeline, window
 
@@ -14,8 +14,10 @@ STEPS = tariff([["1.00"], ["2.00"], ["3.00"]], limits_kwh=["50", "100"], taxes=[
 
 
 def blocks(version: TariffVersion, used_wh: int = 0) -> tuple[Block, ...]:
-    stretch = timeline(version).stretch(AT)
-    return ladder(Rating(used={Rung(stretch.block_period, stretch.ladder): used_wh}), stretch)
+    stretch = timeline(version).interval_at(AT)
+    return block_views(
+        Rating(block_usage={BlockUsageKey(stretch.block_period, stretch.schedule): used_wh}), stretch
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,6 @@ def test_a_flat_price_has_no_ladder() -> None:
 
 def test_limits_are_those_of_the_shorter_first_period() -> None:
     version = tariff([["1.00"], ["2.00"]], limits_kwh=["62"], more={"prorate": True})
-    stretch = timeline(version).stretch(AT)
+    stretch = timeline(version).interval_at(AT)
     started = Terms(started=date(2026, 3, 17))
-    assert [block.end_wh for block in ladder(Rating(terms=started), stretch)] == [30_000, None]
+    assert [block.end_wh for block in block_views(Rating(terms=started), stretch)] == [30_000, None]

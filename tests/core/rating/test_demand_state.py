@@ -3,7 +3,7 @@
 from hypothesis import given, settings, strategies as st
 
 from meter_bridge.core.calendar import DAY_MS, MINUTE_MS
-from meter_bridge.core.rating.rating import Rating, allocate, forget_intervals
+from meter_bridge.core.rating.rating import Rating, allocate, purge_intervals
 from meter_bridge.core.tariff.tariff import DemandCharge, Timeline
 from tests.core.builders import amount, instant, tariff
 
@@ -18,7 +18,7 @@ def spoken(rating: Rating, timeline: Timeline, days: int, loads: list[int], *, f
         at = START + n * QUARTER
         allocate(rating, timeline, "heard", at, at + QUARTER, loads[n % len(loads)])
         if forgets and n % 96 == 95:
-            forget_intervals(rating, START - 3_600_000, VERSION.zone)
+            purge_intervals(rating, START - 3_600_000, VERSION.zone)
 
 
 @settings(max_examples=10, deadline=None)

@@ -21,9 +21,9 @@ from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -49,7 +49,7 @@ def more(version: TariffVersion, **fields: object) -> TariffVersion:
     if fields.get("meaning") is BlockBandMeaning.LADDER_PER_BAND:
         (ladder,) = version.ladders
         fields["ladders"] = tuple(
-            Ladder((name,), tuple((row[column],) for row in ladder.prices), ladder.limits)
+            BlockSchedule((name,), tuple((row[column],) for row in ladder.prices), ladder.limits)
             for column, name in enumerate(ladder.bands)
         )
     changed = replace(version, **fields)  # type: ignore[arg-type]

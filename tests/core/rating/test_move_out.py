@@ -6,10 +6,10 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.move_out import Paid, leave
-from meter_bridge.core.rating.rating import LineKind, Rating, Settlement, Terms
+from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
+from meter_bridge.core.rating.rating import Charges, LineKind, Rating, Terms
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import DemandCharge, DemandOf, StandingCharge, Timeline
 from tests.core.builders import amount, tariff
@@ -22,21 +22,21 @@ def version(**more: object) -> Timeline:
     return Timeline((tariff(more={"prorate_last": True} | more),))
 
 
-def begun(timeline: Timeline, rating: Rating, *days: date) -> list[Paid]:
+def begun(timeline: Timeline, rating: Rating, *days: date) -> list[PrepaidCharge]:
     """Charge what days make due; return what was paid so."""
     paid = []
     for day in days:
         settled = charge_day(rating, timeline, day_start(day, timeline.versions[0].zone))
         paid += [
-            Paid(each.kind, each.key.band, each.key.version_id, each.start, each.amount)
+            PrepaidCharge(each.kind, each.key.band, each.key.version_id, each.start, each.amount)
             for each in settled.segments
         ]
     return paid
 
 
-def moved_out(timeline: Timeline, rating: Rating, paid: list[Paid], day: date) -> Settlement:
+def moved_out(timeline: Timeline, rating: Rating, paid: list[PrepaidCharge], day: date) -> Charges:
     """Return what moving out at eleven in the morning settles."""
-    return leave(rating, timeline, paid, day_start(day, timeline.versions[0].zone) + 11 * HOUR)
+    return prorate_final_period(rating, timeline, paid, day_start(day, timeline.versions[0].zone) + 11 * HOUR)
 
 
 MONTHLY = (StandingCharge("rent", amount("31.00"), PeriodUnit.MONTH),)
@@ -78,7 +78,7 @@ class TestGivenBack:
     def test_nothing_comes_back_unless_the_tariff_says_so(self) -> None:
         timeline, rating = version(standing=MONTHLY, prorate_last=False), Rating()
         paid = begun(timeline, rating, date(2026, 1, 1))
-        assert moved_out(timeline, rating, paid, date(2026, 1, 10)) == Settlement((), ())
+        assert moved_out(timeline, rating, paid, date(2026, 1, 10)) == Charges((), ())
 
     def test_nothing_comes_back_of_what_was_waived(self) -> None:
         timeline, rating = version(standing=MONTHLY), Rating()
@@ -127,4 +127,4 @@ class TestMinimum:
         settled = moved_out(timeline, rating, paid, date(2026, 1, 10))
         kinds = {line.key.kind: line.amount for line in settled.lines}
         assert kinds == {LineKind.STANDING: -amount("21.00"), LineKind.MINIMUM: amount("10.00")}
-        assert settle(rating, timeline).total == 0
+        assert close_segments(rating, timeline).total == 0

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.rating import LineKind, Rating, Terms, allocate
 from meter_bridge.core.rating.unit_purchase import buy
@@ -41,7 +41,7 @@ def test_units_that_are_left_are_used_also_when_units_are_sold_no_more() -> None
     rating = Rating()
     buy(rating, timeline, JUNE - DAY, amount("20"), "lot")
     use(rating, timeline, JUNE + HOUR, 12_000)
-    assert (settle(rating, timeline).total, rating.units) == (amount("6"), 0)
+    assert (close_segments(rating, timeline).total, rating.units) == (amount("6"), 0)
 
 
 def test_units_bought_are_no_energy_used() -> None:
@@ -49,7 +49,7 @@ def test_units_bought_are_no_energy_used() -> None:
     rating = Rating()
     buy(rating, timeline, JUNE, amount("20"), "lot")
     use(rating, timeline, JUNE + HOUR, 11_000)
-    settle(rating, timeline)
+    close_segments(rating, timeline)
     charge_day(rating, timeline, JULY)
     assert rating.history[PERIOD] == 11_000
 
@@ -69,7 +69,7 @@ def test_a_levy_per_unit_is_raised_also_where_blocks_are_shared() -> None:
     for hour in range(6):
         use(rating, timeline, JUNE + hour * HOUR, 1_000)
     # (5 x 2.00 + 1 x 3.00 + 6 x 0.10) and a tenth
-    assert settle(rating, timeline).total == amount("14.96")
+    assert close_segments(rating, timeline).total == amount("14.96")
 
 
 @pytest.mark.invariant(7)
@@ -83,7 +83,7 @@ def test_a_month_that_left_its_lifeline_costs_the_same_in_any_order() -> None:
         rating, total = Rating(), 0
         for at, meter in order:
             use(rating, timeline, at, 4_000, meter)
-            total += settle(rating, timeline).total
+            total += close_segments(rating, timeline).total
         assert total == amount("16"), "8 kWh in all are more than the lifeline's 5"
 
 
@@ -94,9 +94,9 @@ def test_late_energy_of_an_older_version_counts_towards_the_minimum_of_the_month
     )
     rating = Rating()
     use(rating, timeline, JUNE + 12 * DAY, 1_000)
-    total = settle(rating, timeline).total + charge_day(rating, timeline, JULY).total
+    total = close_segments(rating, timeline).total + charge_day(rating, timeline, JULY).total
     use(rating, timeline, JUNE, 4_000, "late")
-    assert total + settle(rating, timeline).total == amount("50")
+    assert total + close_segments(rating, timeline).total == amount("50")
 
 
 def test_a_month_is_closed_also_where_the_next_version_begins_its_months_on_another_day() -> None:
@@ -109,7 +109,7 @@ def test_a_month_is_closed_also_where_the_next_version_begins_its_months_on_anot
     )
     rating = Rating()
     use(rating, timeline, JUNE, 1_000)
-    total = settle(rating, timeline).total + charge_day(rating, timeline, JULY).total
+    total = close_segments(rating, timeline).total + charge_day(rating, timeline, JULY).total
     assert (total, rating.history) == (amount("50"), {PERIOD: 1_000})
 
 
@@ -117,7 +117,7 @@ def test_energy_of_a_time_before_the_customer_has_the_blocks_of_a_whole_month() 
     timeline = Timeline((tariff([["1"], ["9"]], limits_kwh=["5"], more={"prorate": True}),))
     rating = Rating(terms=Terms(date(2026, 7, 1)))
     use(rating, timeline, JULY - DAY, 1_000)
-    assert settle(rating, timeline).total == amount("1")
+    assert close_segments(rating, timeline).total == amount("1")
 
 
 def test_two_taxes_contained_in_one_price_share_it() -> None:
@@ -125,7 +125,7 @@ def test_two_taxes_contained_in_one_price_share_it() -> None:
     timeline = Timeline((tariff([["1.25"]], taxes=taxes),))
     rating = Rating()
     use(rating, timeline, JUNE, 1_000)
-    lines = settle(rating, timeline).lines
+    lines = close_segments(rating, timeline).lines
     contained = {line.key.band: line.amount for line in lines if line.key.kind == LineKind.INCLUDED_TAX}
     assert contained == {"a": amount("0.10"), "b": amount("0.15")}
 

@@ -6,23 +6,30 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.core.rating.closing import has_closed, settle
+from meter_bridge.core.rating.closing import close_segments, has_closed
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued
 from meter_bridge.core.rating.rating import (
     LONGEST_KNOWN_MS,
+    BlockUsageKey,
+    Charges,
     LineKey,
     LineKind,
     Rating,
-    Rung,
-    Settlement,
     allocate,
     block_at,
-    forget_periods,
     price_per_kwh,
+    purge_periods,
     units_for,
 )
-from meter_bridge.core.tariff.tariff import EXACT, WH_PER_MWH, Ladder, Stretch, TariffVersion, TaxBase
+from meter_bridge.core.tariff.tariff import (
+    EXACT,
+    WH_PER_MWH,
+    BlockSchedule,
+    TariffInterval,
+    TariffVersion,
+    TaxBase,
+)
 from tests.core.builders import (
     DAY,
     HOUR,
@@ -50,7 +57,7 @@ def used_by_line(rating: Rating) -> dict[tuple[str, str, int, str], int]:
     }
 
 
-def sums(settlement: Settlement) -> Counter[str]:
+def sums(settlement: Charges) -> Counter[str]:
     """Return what a settlement charges per kind."""
     found: Counter[str] = Counter()
     for line in settlement.lines:
@@ -67,7 +74,7 @@ class TestWorkedExamples:
     ) -> None:
         line = timeline(bangladesh())
         allocate(rating, line, "m", JANUARY, JANUARY + DAY, 250_000)
-        settled = sums(settle(rating, line))
+        settled = sums(close_segments(rating, line))
         assert settled == {
             LineKind.CONSUMPTION: amount("1674.00", "BDT"),
             LineKind.TAX: amount("83.70", "BDT"),
@@ -78,10 +85,10 @@ class TestWorkedExamples:
         start = instant("2026-01-10 00:00", "Africa/Johannesburg")
         rating = Rating()
         allocate(rating, line, "m", start, start + HOUR, 200_000)
-        settle(rating, line)
+        close_segments(rating, line)
         allocate(rating, line, "m", start + HOUR, start + 6 * DAY, 220_000)
         parts = 40 * amount("0.50") + 160 * amount("0.55") + 20 * amount("0.80")
-        assert settle(rating, line).total == parts == amount("124.00")
+        assert close_segments(rating, line).total == parts == amount("124.00")
 
     def test_a_quarter_hour_that_crosses_the_start_of_the_night_rate_is_split_by_time(
         self, rating: Rating
@@ -117,7 +124,7 @@ class TestWorkedExamples:
             ("2026-01-01/P1M", "v2", 0, "all"): 1_000,
             ("2026-01-01/P1M", "v2", 1, "all"): 3_000,
         }
-        assert settle(rating, line).total == amount("3") + amount("2") + amount("10") + amount("60")
+        assert close_segments(rating, line).total == amount("3") + amount("2") + amount("10") + amount("60")
 
     def test_a_month_of_standing_charges_and_its_tax_is_rounded_once_not_day_by_day(
         self, rating: Rating
@@ -132,7 +139,7 @@ class TestWorkedExamples:
         line = timeline(version)
         standing = charge_day(rating, timeline(version), JANUARY)
         allocate(rating, line, "m", JANUARY, JANUARY + SLOT, 1_000)
-        assert (sums(standing)[LineKind.TAX], sums(settle(rating, line))[LineKind.TAX]) == (0, 1)
+        assert (sums(standing)[LineKind.TAX], sums(close_segments(rating, line))[LineKind.TAX]) == (0, 1)
 
 
 class TestBoundaries:
@@ -155,14 +162,14 @@ class TestBoundaries:
             ("2026-01-01/P1M", "v1", 0, "day"): 5,
             ("2026-01-01/P1M", "v1", 0, "night"): 7,
         }
-        assert settle(rating, line).segments[0].end == night - 1
+        assert close_segments(rating, line).segments[0].end == night - 1
 
     def test_no_energy_makes_no_line_no_segment_and_no_charge(self, rating: Rating) -> None:
         line = timeline(weekly_ladder())
         allocate(rating, line, "m", JANUARY, JANUARY + 40 * DAY, 0)
         allocate(rating, line, "m", JANUARY, JANUARY, 0)
         assert (rating.lines, rating.open, accrued(rating, line)) == ({}, {}, 0)
-        assert settle(rating, line) == Settlement((), ())
+        assert close_segments(rating, line) == Charges((), ())
 
     def test_a_block_filled_to_the_last_unit_opens_the_next_for_the_next_unit(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
@@ -187,7 +194,7 @@ class TestBoundaries:
     def test_a_month_long_gap_with_less_energy_than_slots_loses_none_of_it(self, rating: Rating) -> None:
         line = timeline(weekly_ladder())
         allocate(rating, line, "m", JANUARY + 7, JANUARY + 31 * DAY, 1_000)
-        settlement = settle(rating, line)
+        settlement = close_segments(rating, line)
         assert sum(segment.wh for segment in settlement.segments) == 1_000
         assert {segment.wh for segment in settlement.segments} == {1}
 
@@ -197,7 +204,7 @@ class TestBoundaries:
     ) -> None:
         line = timeline(tariff())
         allocate(rating, line, "m", JANUARY, JANUARY + LONGEST_KNOWN_MS + late, 1_000)
-        settled = settle(rating, line)
+        settled = close_segments(rating, line)
         assert {each.estimated for each in settled.segments} == {estimated}
         assert sum(each.wh for each in settled.segments) == 1_000
 
@@ -206,16 +213,16 @@ class TestBoundaries:
         start = JANUARY + SLOT // 2 - 2 * HOUR
         allocate(rating, line, "m", start, JANUARY + SLOT // 2, 1_000)
         allocate(rating, line, "m", JANUARY + SLOT // 2, JANUARY + 2 * SLOT, 1_000)
-        segments = settle(rating, line).segments
+        segments = close_segments(rating, line).segments
         assert [each.estimated for each in segments[-2:]] == [True, False]
 
     def test_a_gap_of_a_year_is_rated_in_one_go_and_keeps_every_unit(self, rating: Rating) -> None:
         line = timeline(weekly_ladder(time_zone="Europe/London"))
         start, end = (instant(f"{year}-01-01 00:00", "Europe/London") for year in (2026, 2027))
         allocate(rating, line, "m", start, end, 3_000_000)
-        segments = settle(rating, line).segments
-        assert sum(segment.wh for segment in segments) == sum(rating.used.values()) == 3_000_000
-        assert len(rating.used) == 12
+        segments = close_segments(rating, line).segments
+        assert sum(segment.wh for segment in segments) == sum(rating.block_usage.values()) == 3_000_000
+        assert len(rating.block_usage) == 12
         assert len({segment.start // SLOT for segment in segments}) == 365 * 96
 
     def test_a_late_meters_energy_of_last_month_climbs_last_months_ladder(self, rating: Rating) -> None:
@@ -224,7 +231,10 @@ class TestBoundaries:
         allocate(rating, line, "punctual", month - DAY, month, 900)
         allocate(rating, line, "punctual", month, month + DAY, 2_000)
         allocate(rating, line, "late", month - DAY, month + DAY, 400)
-        assert rating.used == {Rung("2026-01-01/P1M", 0): 1_100, Rung("2026-02-01/P1M", 0): 2_200}
+        assert rating.block_usage == {
+            BlockUsageKey("2026-01-01/P1M", 0): 1_100,
+            BlockUsageKey("2026-02-01/P1M", 0): 2_200,
+        }
         assert used_by_line(rating)["2026-01-01/P1M", "v1", 1, "all"] == 100
 
     def test_a_band_that_changes_inside_a_slot_cuts_it(self, rating: Rating) -> None:
@@ -246,10 +256,10 @@ class TestSettling:
         line = timeline(tariff())
         allocate(rating, line, "a", JANUARY, JANUARY + SLOT + 1, 2_000)
         allocate(rating, line, "b", JANUARY, JANUARY + 60_000, 500)
-        settlement = settle(rating, line, upto=JANUARY + SLOT - 1)
+        settlement = close_segments(rating, line, upto=JANUARY + SLOT - 1)
         assert [(segment.meter_id, segment.start) for segment in settlement.segments] == [("a", JANUARY)]
         assert {meter: len(parts) for meter, parts in rating.open.items()} == {"a": 1, "b": 1}
-        settlement = settle(rating, line, upto=JANUARY + SLOT)
+        settlement = close_segments(rating, line, upto=JANUARY + SLOT)
         assert [(segment.meter_id, segment.start) for segment in settlement.segments] == [("b", JANUARY)]
         assert list(rating.open) == ["a"]
 
@@ -266,7 +276,7 @@ class TestSettling:
         assert not has_closed(rating, JANUARY + 60_000)
         allocate(rating, line, "m", JANUARY + 60_000, JANUARY + 90_000, 1)
         assert has_closed(rating, JANUARY + 90_000)
-        settle(rating, line, upto=JANUARY + 90_000)
+        close_segments(rating, line, upto=JANUARY + 90_000)
         assert not has_closed(rating, JANUARY + 90_000)
         assert rating.open["m"][0].wh == 1
 
@@ -274,14 +284,14 @@ class TestSettling:
         line = timeline(tariff())
         for second in range(10):
             allocate(rating, line, "m", JANUARY + second * 1_000, JANUARY + (second + 1) * 1_000, 3)
-        (segment,) = settle(rating, line).segments
+        (segment,) = close_segments(rating, line).segments
         assert (segment.start, segment.end, segment.wh) == (JANUARY, JANUARY + 10_000, 30)
 
     def test_a_settled_line_says_its_quantity_its_price_per_kwh_and_its_amount(self, rating: Rating) -> None:
         version = tariff([["2.50"]], standing="3", taxes=[tax("10")])
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + SLOT, 2_000)
-        consumption, vat = settle(rating, line).lines
+        consumption, vat = close_segments(rating, line).lines
         assert (consumption.quantity, consumption.unit_price, consumption.amount) == (
             2_000,
             amount("2.50"),
@@ -296,18 +306,20 @@ class TestSettling:
         month = instant("2026-02-01 00:00")
         allocate(rating, line, "m", month - DAY, month + DAY, 9_000)
         before = accrued(rating, line)
-        forget_periods(rating, "2026-02-01")
+        purge_periods(rating, "2026-02-01")
         assert accrued(rating, line) == before
-        assert settle(rating, line).total == before
+        assert close_segments(rating, line).total == before
         kept = {key: line for key, line in rating.lines.items() if key.period == "2026-02-01/P1M"}
-        forget_periods(rating, "2026-02-01")
-        assert (rating.lines, list(rating.used)) == (kept, [Rung("2026-02-01/P1M", 0)])
+        purge_periods(rating, "2026-02-01")
+        assert (rating.lines, list(rating.block_usage)) == (kept, [BlockUsageKey("2026-02-01/P1M", 0)])
 
 
-def climbed(version: TariffVersion, used_wh: int, name: str) -> tuple[Rating, Stretch]:
+def climbed(version: TariffVersion, used_wh: int, name: str) -> tuple[Rating, TariffInterval]:
     """Return a rating that climbed its ladder so far, and a stretch of the band."""
-    stretch = Stretch(0, 1, version, name, version.ladder_of(name), "2026-01-01/P1M", "2026-01-01/P1M")
-    return Rating(used={Rung("2026-01-01/P1M", stretch.ladder): used_wh}), stretch
+    stretch = TariffInterval(
+        0, 1, version, name, version.schedule_of(name), "2026-01-01/P1M", "2026-01-01/P1M"
+    )
+    return Rating(block_usage={BlockUsageKey("2026-01-01/P1M", stretch.schedule): used_wh}), stretch
 
 
 class TestUnits:
@@ -326,7 +338,7 @@ class TestUnits:
         rows = [*data.draw(prices), data.draw(st.integers(WH_PER_MWH // 2, 5 * WH_PER_MWH))]
         drawn = data.draw(ladders())
         bands = drawn.ladders[0].bands
-        ladder = Ladder(bands, tuple((price,) * len(bands) for price in rows), tuple(limits))
+        ladder = BlockSchedule(bands, tuple((price,) * len(bands) for price in rows), tuple(limits))
         version = replace(drawn, ladders=(ladder,))
         used, money = data.draw(st.integers(0, 80)), data.draw(st.integers(-10, 300))
         name, bought, left = version.bands[0].name, 0, max(money, 0) * EXACT
@@ -366,6 +378,6 @@ def test_huge_energy_and_prices_stay_exact(rating: Rating) -> None:
     version = tariff([["99999999.999999"]], taxes=[tax("99.9999")], currency="LBP")
     line = timeline(version)
     allocate(rating, line, "m", JANUARY, JANUARY + DAY, 10**12)
-    settlement = settle(rating, line)
+    settlement = close_segments(rating, line)
     exact = version.price(0, "all") * 10**12
     assert sums(settlement) == {LineKind.CONSUMPTION: exact // 10**6, LineKind.TAX: exact * 999_999 // 10**12}

@@ -6,19 +6,19 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued, energy_of
-from meter_bridge.core.rating.rating import LineKind, Rating, Settlement, Terms, allocate
+from meter_bridge.core.rating.rating import Charges, LineKind, Rating, Terms, allocate
 from meter_bridge.core.rating.unit_purchase import buy, give_back
 from meter_bridge.core.tariff.bands import EVERY_DAY, Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
     BlockBasis,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -47,7 +47,7 @@ JANUARY = instant("2026-01-01 00:00", ZONE)
 FEBRUARY = instant("2026-02-01 00:00", ZONE)
 
 
-def sums(*settlements: Settlement) -> Counter[str]:
+def sums(*settlements: Charges) -> Counter[str]:
     """Return what settlements charge per kind and name."""
     found: Counter[str] = Counter()
     for settlement in settlements:
@@ -65,13 +65,13 @@ def two_bands(**more: object) -> TariffVersion:
     return tariff([["1", "0.5"], ["3", "1.5"]], limits_kwh=["10"], bands=bands, more=more)
 
 
-def use_day_and_night(rating: Rating, line: Timeline) -> Settlement:
+def use_day_and_night(rating: Rating, line: Timeline) -> Charges:
     """Use 6 kWh by day, then 8 kWh by night, then 6 kWh by day."""
     noon = JANUARY + 12 * HOUR
     allocate(rating, line, "m", noon, noon + HOUR, 6_000)
     allocate(rating, line, "m", JANUARY + 23 * HOUR, JANUARY + DAY, 8_000)
     allocate(rating, line, "m", noon + DAY, noon + DAY + HOUR, 6_000)
-    return settle(rating, line)
+    return close_segments(rating, line)
 
 
 class TestMeanings:
@@ -91,8 +91,8 @@ class TestMeanings:
     def test_a_ladder_per_band_gives_each_band_blocks_of_its_own(self, rating: Rating) -> None:
         version = two_bands()
         ladders = (
-            Ladder(("day",), ((per_kwh("1"),), (per_kwh("3"),)), (10_000,)),
-            Ladder(("night",), ((per_kwh("0.5"),), (per_kwh("1.5"),)), (5_000,)),
+            BlockSchedule(("day",), ((per_kwh("1"),), (per_kwh("3"),)), (10_000,)),
+            BlockSchedule(("night",), ((per_kwh("0.5"),), (per_kwh("1.5"),)), (5_000,)),
         )
         line = timeline(replace(version, meaning=BlockBandMeaning.LADDER_PER_BAND, ladders=ladders))
         cost = use_day_and_night(rating, line).total
@@ -102,13 +102,13 @@ class TestMeanings:
         line = timeline(two_bands(meaning=BlockBandMeaning.POOLED_PRO_RATA, taxes=(tax("15"),)))
         whole, cut = Rating(), Rating()
         total = use_day_and_night(whole, line)
-        found: list[Settlement] = []
+        found: list[Charges] = []
         for start, wh in ((12 * HOUR, 6_000), (23 * HOUR, 8_000), (36 * HOUR, 6_000)):
             for part in range(4):
                 at = JANUARY + start + part * SLOT
                 allocate(cut, line, "m", at, at + SLOT, wh // 4)
                 before = accrued(cut, line)
-                found.append(settle(cut, line))
+                found.append(close_segments(cut, line))
                 assert found[-1].total == before
         assert sums(*found) == sums(total)
         assert {key: each.settled for key, each in cut.lines.items()} == {
@@ -127,14 +127,14 @@ class TestPeriods:
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 5_000)
         allocate(rating, line, "m", JANUARY + DAY, JANUARY + DAY + HOUR, 5_000)
-        assert settle(rating, line).total == (amount("10") if resets else amount("15"))
+        assert close_segments(rating, line).total == (amount("10") if resets else amount("15"))
 
     def test_a_years_ladder_goes_on_over_the_months_and_its_bills_do_not(self, rating: Rating) -> None:
         rule = PeriodRule(PeriodUnit.YEAR)
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["5"], more={"block_period": rule}))
         allocate(rating, line, "m", FEBRUARY - HOUR, FEBRUARY, 4_000)
         allocate(rating, line, "m", FEBRUARY, FEBRUARY + HOUR, 4_000)
-        assert settle(rating, line).total == amount("5") + amount("6")
+        assert close_segments(rating, line).total == amount("5") + amount("6")
         assert [energy_of(rating, line, f"2026-0{month}-01/P1M") for month in (1, 2)] == [4_000, 4_000]
 
     def test_an_anchor_day_moves_the_month(self, rating: Rating) -> None:
@@ -144,7 +144,7 @@ class TestPeriods:
         )
         turn = instant("2026-01-15 00:00", ZONE)
         allocate(rating, line, "m", turn - HOUR, turn + HOUR, 10_000)
-        assert settle(rating, line).total == amount("10")
+        assert close_segments(rating, line).total == amount("10")
         assert sorted({key.period for key in rating.lines}) == ["2025-12-15/P1M", "2026-01-15/P1M"]
 
     def test_a_first_period_in_part_has_blocks_in_part(self) -> None:
@@ -153,7 +153,7 @@ class TestPeriods:
         rating, line = Rating(terms=terms), timeline(version)
         at = instant("2026-01-22 10:00", ZONE)
         allocate(rating, line, "m", at, at + HOUR, 12_000)
-        assert settle(rating, line).total == amount("10") + amount("4")  # 10 of 31 days
+        assert close_segments(rating, line).total == amount("10") + amount("4")  # 10 of 31 days
 
 
 class TestSeasons:
@@ -167,13 +167,13 @@ class TestSeasons:
             tariff(),
             calendar=BandCalendar(ZONE, bands, seasons),
             ladders=(
-                Ladder(("high",), ((per_kwh("4"),), (per_kwh("8"),)), (1_000,)),
-                Ladder(("low",), ((per_kwh("1"),), (per_kwh("2"),)), (2_000,)),
+                BlockSchedule(("high",), ((per_kwh("4"),), (per_kwh("8"),)), (1_000,)),
+                BlockSchedule(("low",), ((per_kwh("1"),), (per_kwh("2"),)), (2_000,)),
             ),
         )
         line, june = timeline(version), instant("2026-06-01 00:00", ZONE)
         allocate(rating, line, "m", june - HOUR, june + HOUR, 6_000)
-        assert settle(rating, line).total == amount("2") + amount("2") + amount("4") + amount("16")
+        assert close_segments(rating, line).total == amount("2") + amount("2") + amount("4") + amount("16")
 
 
 class TestBangladesh:
@@ -199,7 +199,7 @@ class TestBangladesh:
         start = instant("2026-01-01 00:00", "Asia/Dhaka")
         first = charge_day(rating, line, start)
         allocate(rating, line, "m", start, start + 20 * DAY, 250_000)
-        found = sums(first, settle(rating, line))
+        found = sums(first, close_segments(rating, line))
         assert found == {
             "consumption": amount("1674.00", "BDT"),
             "demand": amount("84.00", "BDT"),
@@ -213,10 +213,10 @@ class TestBangladesh:
         line, start = timeline(version), instant("2026-01-01 00:00", "Asia/Dhaka")
         allocate(rating, line, "m", start, start + HOUR, 50_000)
         assert accrued(rating, line) == amount("231.50", "BDT")
-        small = settle(rating, line)
+        small = close_segments(rating, line)
         allocate(rating, line, "m", start + HOUR, start + 2 * HOUR, 1_000)
         assert accrued(rating, line) == amount("5.26", "BDT") + amount("31.50", "BDT")
-        found = sums(small, settle(rating, line))
+        found = sums(small, close_segments(rating, line))
         assert found.total() == amount("268.26", "BDT")  # 51 at 5.26
         assert found["lifeline"] == 0
 
@@ -247,16 +247,16 @@ class TestKenya:
         rating.history = {month: kwh * 1000 for month, kwh in zip(months, history, strict=False)}
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 150_000)
-        assert settle(rating, line).total == 150 * amount(price, "KES")
+        assert close_segments(rating, line).total == 150 * amount(price, "KES")
 
     def test_the_end_of_a_month_makes_it_history(self, rating: Rating) -> None:
         version = tariff([["1"], ["2"]], limits_kwh=["30"], more={"history_periods": 1})
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 31_000)
-        first = settle(rating, line).total
+        first = close_segments(rating, line).total
         charge_day(rating, line, FEBRUARY)
         allocate(rating, line, "m", FEBRUARY, FEBRUARY + HOUR, 1_000)
-        assert (first, settle(rating, line).total) == (amount("31"), amount("2"))
+        assert (first, close_segments(rating, line).total) == (amount("31"), amount("2"))
 
 
 class TestDemand:
@@ -268,13 +268,17 @@ class TestDemand:
         for slot, wh in enumerate((500, 1_000, 250, 750)):
             allocate(rating, line, "m", JANUARY + slot * SLOT, JANUARY + (slot + 1) * SLOT, wh)
         assert accrued(rating, line) == amount("440")  # 4 kW
-        assert sums(settle(rating, line)) == {"demand": amount("400"), "VAT": amount("40"), "consumption": 0}
+        assert sums(close_segments(rating, line)) == {
+            "demand": amount("400"),
+            "VAT": amount("40"),
+            "consumption": 0,
+        }
 
     def test_meters_of_one_supply_add_up_within_an_interval(self, rating: Rating) -> None:
         line = timeline(tariff([["0"]], more={"demand": DemandCharge(amount("10"), interval_min=30)}))
         allocate(rating, line, "a", JANUARY, JANUARY + 30 * 60_000, 1_000)
         allocate(rating, line, "b", JANUARY, JANUARY + 30 * 60_000, 2_000)
-        assert settle(rating, line).total == amount("60")  # 3 kWh in half an hour are 6 kW
+        assert close_segments(rating, line).total == amount("60")  # 3 kWh in half an hour are 6 kW
 
 
 class TestMinimum:
@@ -283,7 +287,7 @@ class TestMinimum:
             tariff([["1"]], taxes=[tax("10", on=[TaxBase.MINIMUM])], more={"minimum": amount("50")})
         )
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 20_000)
-        used = settle(rating, line)
+        used = close_segments(rating, line)
         closing = charge_day(rating, line, FEBRUARY)
         assert sums(used, closing) == {
             "consumption": amount("20"),
@@ -291,7 +295,7 @@ class TestMinimum:
             "VAT": amount("3"),
         }
         allocate(rating, line, "late", FEBRUARY - HOUR, FEBRUARY, 10_000)
-        assert sums(settle(rating, line)) == {
+        assert sums(close_segments(rating, line)) == {
             "consumption": amount("10"),
             "minimum": -amount("10"),
             "VAT": -amount("1"),
@@ -348,7 +352,7 @@ class TestTaxes:
         )
         line = timeline(tariff([["2"]], taxes=taxes))
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 10_000)
-        assert sums(settle(rating, line)) == {
+        assert sums(close_segments(rating, line)) == {
             "consumption": amount("20"),
             "fuel": amount("5"),
             "VAT": amount("4"),
@@ -359,7 +363,7 @@ class TestTaxes:
         line = timeline(tariff([["2.30"]], standing="1.15", taxes=taxes))
         standing = charge_day(rating, line, JANUARY)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 10_000)
-        used = settle(rating, line)
+        used = close_segments(rating, line)
         assert used.total + standing.total == amount("24.15")
         assert sums(used, standing)["VAT"] == amount("3.15")
 
@@ -368,10 +372,10 @@ class TestTaxes:
         version = tariff([["1"], ["2"]], limits_kwh=["60"], more={"free_wh": 50_000})
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 70_000)
-        assert settle(rating, line).total == amount("10") + amount("20")
+        assert close_segments(rating, line).total == amount("10") + amount("20")
         other = Rating()
         allocate(other, line, "m", JANUARY, JANUARY + HOUR, 70_000)
-        assert settle(other, line).total == amount("60") + amount("20")
+        assert close_segments(other, line).total == amount("60") + amount("20")
 
 
 class TestPurchase:
@@ -402,7 +406,7 @@ class TestPurchase:
         first = buy(rating, line, JANUARY, amount("342.585"), "a")
         assert first.wh == 100_000
         allocate(rating, line, "m", FEBRUARY, FEBRUARY + HOUR, 60_000)
-        settled = settle(rating, line)
+        settled = close_segments(rating, line)
         assert (settled.total, rating.units) == (0, 40_000)
         assert buy(rating, line, FEBRUARY + HOUR, amount("34.2585"), "b").wh == 10_000
 
@@ -410,7 +414,7 @@ class TestPurchase:
         line = timeline(self.tshwane())
         buy(rating, line, JANUARY, amount("342.585"), "a")
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 101_000)
-        assert settle(rating, line).total == amount("4.00936")
+        assert close_segments(rating, line).total == amount("4.00936")
 
     def test_a_reversal_gives_back_unused_units_at_their_price(self, rating: Rating) -> None:
         line = timeline(self.tshwane())

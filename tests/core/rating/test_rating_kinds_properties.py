@@ -7,17 +7,17 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, local_day
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued, is_energy
-from meter_bridge.core.rating.rating import Line, LineKey, LineKind, Rating, Settlement, Terms, allocate
+from meter_bridge.core.rating.rating import Charges, Line, LineKey, LineKind, Rating, Terms, allocate
 from meter_bridge.core.tariff.bands import BandCalendar
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
+    BlockSchedule,
     DemandCharge,
     DemandOf,
-    Ladder,
     Lifeline,
     StandingCharge,
     TariffVersion,
@@ -89,11 +89,11 @@ def tariffs(draw: st.DrawFn) -> TariffVersion:
 
 
 @st.composite
-def _ladders(draw: st.DrawFn, names: tuple[str, ...]) -> Ladder:
+def _ladders(draw: st.DrawFn, names: tuple[str, ...]) -> BlockSchedule:
     """Draw a ladder of up to three blocks over some bands."""
     limits = tuple(sorted(draw(st.sets(st.integers(1, 6_000), max_size=2))))
     rows = tuple(tuple(draw(price) for _ in names) for _ in range(len(limits) + 1))
-    return Ladder(names, rows, limits)
+    return BlockSchedule(names, rows, limits)
 
 
 def terms(data: st.DataObject) -> Terms:
@@ -131,7 +131,7 @@ class Books:
     def settle(self, upto: int | None = None) -> None:
         """Settle everything, exactly what was accrued; or only what no reading can extend any more."""
         before = accrued(self.rating, self.timeline)
-        settlement = settle(self.rating, self.timeline, upto=upto)
+        settlement = close_segments(self.rating, self.timeline, upto=upto)
         self._book(settlement, before if upto is None else None)
         assert accrued(self.rating, self.timeline) == before - settlement.total
 
@@ -139,7 +139,7 @@ class Books:
         """Charge what a day makes due; what is accrued besides stays."""
         self._book(charge_day(self.rating, self.timeline, at), None)
 
-    def _book(self, settlement: Settlement, total: int | None) -> None:
+    def _book(self, settlement: Charges, total: int | None) -> None:
         facts = sum(segment.amount + segment.tax for segment in settlement.segments)
         assert facts == settlement.total
         assert total is None or settlement.total == total
@@ -215,14 +215,14 @@ def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
             accrued(asked, timeline)
         if then is Asked.STORED:
             lines = {key: replace(each) for key, each in asked.lines.items()}
-            asked = replace(asked, lines=lines, taxed={}, pages={}, stale=set())
+            asked = replace(asked, lines=lines, taxed={}, period_lines={}, dirty=set())
     assert accrued(asked, timeline) == accrued(never, timeline)
     # a value that was something once and is nothing now has left an empty line
     left, right = (
         {k: each for k, each in rating.lines.items() if each != Line()} for rating in (asked, never)
     )
     assert left == right
-    assert settle(asked, timeline).total == settle(never, timeline).total
+    assert close_segments(asked, timeline).total == close_segments(never, timeline).total
 
 
 @settings(max_examples=tries(100, at_a_desk=40), deadline=None)

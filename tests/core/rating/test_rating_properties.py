@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, day_start, local_day, next_slot
-from meter_bridge.core.rating.closing import has_closed, settle
+from meter_bridge.core.rating.closing import close_segments, has_closed
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued
-from meter_bridge.core.rating.rating import LineKey, Rating, Rung, Segment, Settlement, allocate
+from meter_bridge.core.rating.rating import BlockUsageKey, Charges, LineKey, Rating, Segment, allocate
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, MINUTE, band, instant
 from tests.core.strategies import NaiveRating, ladders, naive_boundaries, partitions, timelines
@@ -37,7 +37,7 @@ class Books:
     def settle(self, upto: int | None = None) -> None:
         """Settle; what a complete settlement charges is exactly what was accrued."""
         before = accrued(self.rating, self.timeline)
-        settlement = settle(self.rating, self.timeline, upto=upto)
+        settlement = close_segments(self.rating, self.timeline, upto=upto)
         assert accrued(self.rating, self.timeline) == before - settlement.total
         if upto is None:
             assert before == settlement.total
@@ -46,7 +46,7 @@ class Books:
             assert not has_closed(self.rating, upto)
         self.book(settlement)
 
-    def book(self, settlement: Settlement) -> None:
+    def book(self, settlement: Charges) -> None:
         """Keep what a settlement charged."""
         assert sum(segment.amount + segment.tax for segment in settlement.segments) == settlement.total
         self.segments.extend(settlement.segments)
@@ -72,7 +72,9 @@ def test_readings_of_any_length_cost_what_a_naive_model_says(
         naive.allocate(at, at + elapsed, wh)
         at += elapsed
     assert books.charged() == naive.amounts()
-    assert books.rating.used == {Rung(period, 0): wh for period, wh in naive.used.items() if wh}
+    assert books.rating.block_usage == {
+        BlockUsageKey(period, 0): wh for period, wh in naive.used.items() if wh
+    }
 
 
 @EXAMPLES
@@ -89,7 +91,7 @@ def test_however_readings_of_several_meters_cut_a_period_its_lines_end_at_the_sa
         whole.use("only", low, high, total)
         _cut_interval(cut, low, high, total, data)
     assert cut.charged() == whole.charged()
-    assert cut.rating.used == whole.rating.used
+    assert cut.rating.block_usage == whole.rating.block_usage
     assert cut.quantities == whole.quantities
 
 
@@ -181,7 +183,7 @@ def test_no_energy_and_no_money_is_lost_or_made_on_the_way_to_segments(
         if data.draw(st.booleans()):
             books.settle(data.draw(st.sampled_from([max(last.values()), min(last.values()), None])))
     books.settle()
-    assert sum(segment.wh for segment in books.segments) == total == sum(books.rating.used.values())
+    assert sum(segment.wh for segment in books.segments) == total == sum(books.rating.block_usage.values())
     assert sum(s.amount + s.tax for s in books.segments) == sum(books.amounts.values())
     assert all(line.settled_quantity == line.quantity for line in books.rating.lines.values())
     for meter_id in last:

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.load_pricing import Interval
 from meter_bridge.core.rating.rating import LineKind, Rating, Terms, allocate
@@ -76,7 +76,7 @@ def test_the_same_price_list_again_changes_nothing(version: TariffVersion, hours
         while left and left[0].start < midnight + 25 * HOUR:
             each = left.pop(0)
             allocate(rating, timeline, "m", *each)
-        settle(rating, timeline)
+        close_segments(rating, timeline)
     charged = sum(
         line.settled
         for key, line in rating.lines.items()

@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import format_amount, to_decimal
-from meter_bridge.core.rating.closing import settle
+from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.rating import LineKind, Rating, Terms, allocate, units_for
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
@@ -62,7 +62,7 @@ class Supply:
         return format_amount(steps, self.version.currency)
 
     def _midnight(self) -> None:
-        first = settle(self.rating, self.line)
+        first = close_segments(self.rating, self.line)
         for settlement in (first, charge_day(self.rating, self.line, day_start(self.day, self.version.zone))):
             for line in settlement.lines:
                 key = int(line.key.period[5:7]), line.key.kind
@@ -164,7 +164,7 @@ class TestSouthAfrica:
         at = day_start(date(YEAR, 1, 10), version.zone)
         found = []
         for each in paid:
-            wh = units_for(rating, line.stretch(at), amount(each))
+            wh = units_for(rating, line.interval_at(at), amount(each))
             assert wh is not None
             allocate(rating, line, "m", at, at + MINUTE, wh)
             found.append(str((Decimal(wh) / 1000).quantize(Decimal("0.1"))))

@@ -30,7 +30,7 @@ NOON = 1_767_960_000_000
 
 def begin(wh: int = 100_000, at: int = NOON, witness: str | None = None) -> Register:
     """Return a register after its first reading."""
-    return first(RegisterReading(wh, at, witness=witness))
+    return first(RegisterReading(wh, at, reset_marker=witness))
 
 
 @dataclass
@@ -266,13 +266,13 @@ class TestRollover:
 
 class TestRestarts:
     def test_a_fall_that_persists_after_a_restart_goes_on_from_there(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
         charged = [meter.read(99_700 + n, NOON + n * 10_000, boot="8") for n in range(1, 5)]
         assert charged == [0, 0, 0, 1]
         assert (meter.register.epoch, meter.register.start_wh, meter.register.doubt) == (1, 99_703, None)
 
     def test_a_fall_that_passes_after_a_restart_is_forgotten(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
         for second, wh in enumerate((0, 0, 100_001)):
             meter.read(wh, NOON + second * 10_000, boot="8")
         assert (meter.register.epoch, meter.charged, meter.register.boot) == (0, 1, "8")
@@ -281,13 +281,13 @@ class TestRestarts:
     def test_a_fall_without_a_known_restart_waits_for_a_person(
         self, boots: tuple[str | None, str | None]
     ) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot=boots[0])))
+        meter = Meter(first(RegisterReading(100_000, NOON, boot_id=boots[0])))
         for second in range(1, 5):
             meter.read(5, NOON + second * 10_000, boot=boots[1])
         assert meter.register.quarantined
 
     def test_a_restart_does_not_explain_a_register_that_jumped_as_well(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot="7")))
+        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
         for second, wh in enumerate((5, 900_000, 6, 7), 1):
             meter.read(wh, NOON + second * 5_000, boot="8")
         assert meter.register.quarantined
@@ -297,7 +297,7 @@ class TestRestarts:
     def test_no_fall_after_a_restart_charges_what_the_register_fell_to(
         self, fallen: list[tuple[int, int]]
     ) -> None:
-        meter, at = Meter(first(RegisterReading(100_000, NOON, boot="7"))), NOON
+        meter, at = Meter(first(RegisterReading(100_000, NOON, boot_id="7"))), NOON
         for wh, elapsed in fallen:
             at += elapsed
             before = meter.register
@@ -395,7 +395,7 @@ class TestImpossibleRegisters:
         self, boot: str | None
     ) -> None:
         """They carry the boot from before the restart, and no time of their own."""
-        meter = Meter(first(RegisterReading(100_000, NOON, boot="7" if boot is None else "6")))
+        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7" if boot is None else "6")))
         meter.read(100_050, NOON + HOUR, boot="8")
         for number in range(20):
             assert meter.read(99_000 + number, NOON + HOUR + number * 400, boot=boot) == 0

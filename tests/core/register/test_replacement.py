@@ -92,9 +92,9 @@ def test_a_quarantined_jump_is_not_made_plausible_by_saying_it_was_the_closing_r
 
 def test_late_readings_of_the_old_device_are_not_those_of_the_new_one() -> None:
     done = replaced(begin(witness="old"), closing(100_000), 99_990, RATING_W, confirmed=False)
-    late = advance(done.opened, RegisterReading(100_000, NOON + 2 * HOUR, witness="old"), RATING_W)
+    late = advance(done.opened, RegisterReading(100_000, NOON + 2 * HOUR, reset_marker="old"), RATING_W)
     assert (late.delta_wh, late.state.watermark_wh) == (0, 99_990)
-    new = advance(done.opened, RegisterReading(99_995, NOON + 2 * HOUR, witness="new"), RATING_W)
+    new = advance(done.opened, RegisterReading(99_995, NOON + 2 * HOUR, reset_marker="new"), RATING_W)
     assert (new.delta_wh, new.state.witness, new.state.epoch) == (5, "new", 1)
 
 

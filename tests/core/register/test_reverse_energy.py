@@ -2,37 +2,37 @@
 
 from hypothesis import given, strategies as st
 
-from meter_bridge.core.register.reverse_energy import CALM_MS, CREEP_WH, Returned, follow
+from meter_bridge.core.register.reverse_energy import CALM_MS, CREEP_WH, ReverseEnergy, update_reverse_energy
 from tests.core.builders import HOUR
 
 NOON = 1_767_960_000_000
 
 
 def test_the_first_reading_is_where_it_begins() -> None:
-    assert follow(None, 7_000, NOON) == Returned(7_000, 7_000)
+    assert update_reverse_energy(None, 7_000, NOON) == ReverseEnergy(7_000, 7_000)
 
 
 def test_energy_flows_back_from_the_first_that_no_register_creeps() -> None:
-    begun = follow(None, 7_000, NOON)
-    crept = follow(begun, 7_000 + CREEP_WH - 1, NOON + HOUR)
+    begun = update_reverse_energy(None, 7_000, NOON)
+    crept = update_reverse_energy(begun, 7_000 + CREEP_WH - 1, NOON + HOUR)
     assert (crept.wh, crept.flowed_at) == (7_000 + CREEP_WH - 1, None)
-    assert follow(crept, 7_000 + CREEP_WH, NOON + 2 * HOUR).flowed_at == NOON + 2 * HOUR
+    assert update_reverse_energy(crept, 7_000 + CREEP_WH, NOON + 2 * HOUR).flowed_at == NOON + 2 * HOUR
 
 
 def test_it_is_over_after_a_day_without() -> None:
-    flowing = follow(follow(None, 0, NOON), 500, NOON)
-    assert follow(flowing, 510, NOON + CALM_MS - 1).flowed_at == NOON
-    assert follow(flowing, 510, NOON + CALM_MS).flowed_at is None
+    flowing = update_reverse_energy(update_reverse_energy(None, 0, NOON), 500, NOON)
+    assert update_reverse_energy(flowing, 510, NOON + CALM_MS - 1).flowed_at == NOON
+    assert update_reverse_energy(flowing, 510, NOON + CALM_MS).flowed_at is None
 
 
 def test_a_register_that_begins_anew_does_not_flow() -> None:
-    flowing = follow(follow(None, 0, NOON), 500, NOON)
-    assert follow(flowing, 3, NOON + CALM_MS) == Returned(3, 3)
+    flowing = update_reverse_energy(update_reverse_energy(None, 0, NOON), 500, NOON)
+    assert update_reverse_energy(flowing, 3, NOON + CALM_MS) == ReverseEnergy(3, 3)
 
 
 @given(st.lists(st.integers(0, CREEP_WH - 1), max_size=30))
 def test_a_register_that_wavers_below_creeping_never_flows(values: list[int]) -> None:
     state = None
     for hour, wh in enumerate(sorted(values)):
-        state = follow(state, wh, NOON + hour * HOUR)
+        state = update_reverse_energy(state, wh, NOON + hour * HOUR)
         assert state.flowed_at is None

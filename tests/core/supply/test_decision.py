@@ -13,13 +13,13 @@ from meter_bridge.core.supply.decision import (
     Policy,
     Reason,
     RestoreMode,
-    Situation,
+    SupplyInputs,
     SupplyState,
     decide,
     low_credit_level,
     ran_out,
 )
-from meter_bridge.core.supply.friendly_hours import Respite
+from meter_bridge.core.supply.friendly_hours import FriendlyPeriod
 from meter_bridge.core.supply.holds import MOST_HOLDS, Hold, HoldPosition, in_force
 from meter_bridge.core.supply.protection import Rule, Trip
 
@@ -34,18 +34,18 @@ POLICIES = [
         PaymentMode, RestoreMode, (False, True), (0, MINIMUM), (None, LIMIT)
     )
 ]
-FRIENDLY, GRACE = Respite(1, grace=False), Respite(1, grace=True)
+FRIENDLY, GRACE = FriendlyPeriod(1, grace=False), FriendlyPeriod(1, grace=True)
 OVERDRAFT = 20
 SITUATIONS = [
-    Situation(
+    SupplyInputs(
         present=present,
         headroom=headroom,
         available=headroom - overdraft,
         hold=hold,
         tripped=tripped,
         load_trip=load_trip,
-        respite=respite,
-        worn_until=worn,
+        friendly_period=respite,
+        switching_blocked_until=worn,
         clock_sure=sure,
         confirmed=confirmed,
         ran_out=ran,
@@ -66,17 +66,17 @@ SITUATIONS = [
         (False, True),
     )
 ]
-IN_CREDIT = Situation(present=CONNECTED, headroom=100, available=100)
+IN_CREDIT = SupplyInputs(present=CONNECTED, headroom=100, available=100)
 OUT_OF_CREDIT = replace(IN_CREDIT, headroom=0, available=0)
 CUT = replace(OUT_OF_CREDIT, present=DISCONNECTED, ran_out=True)
 
 
-def paid(credit: int, **changes: object) -> Situation:
+def paid(credit: int, **changes: object) -> SupplyInputs:
     """Return the situation of a cut supply with credit again."""
     return replace(CUT, headroom=credit, available=credit, **changes)  # type: ignore[arg-type]
 
 
-def naive(policy: Policy, now: Situation) -> Decision:
+def naive(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the decision by the first line of a table that applies."""
     connected, exhausted = now.present is CONNECTED, now.headroom <= 0
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
@@ -92,13 +92,18 @@ def naive(policy: Policy, now: Situation) -> Decision:
         (not prepaid, CONNECTED, Reason.CREDIT_MODE, None),
         (connected and not exhausted, CONNECTED, Reason.IN_CREDIT, None),
         (connected and not now.clock_sure, CONNECTED, Reason.CLOCK_UNSURE, None),
-        (connected and now.respite == FRIENDLY, CONNECTED, Reason.FRIENDLY_HOURS, 1),
-        (connected and now.respite == GRACE, CONNECTED, Reason.FRIENDLY_GRACE, 1),
+        (connected and now.friendly_period == FRIENDLY, CONNECTED, Reason.FRIENDLY_HOURS, 1),
+        (connected and now.friendly_period == GRACE, CONNECTED, Reason.FRIENDLY_GRACE, 1),
         (limited and now.load_trip is Trip.RESETTING, DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED, None),
         (limited and now.load_trip is Trip.LOCKED, ARMED, Reason.LOAD_LIMIT_EXCEEDED, None),
         (limited and not connected and waits, ARMED, Reason.AWAITING_CONFIRMATION, None),
         (limited, CONNECTED, Reason.LOAD_LIMITED, None),
-        (exhausted and connected and now.worn_until is not None, CONNECTED, Reason.WEAR_LIMIT, 2),
+        (
+            exhausted and connected and now.switching_blocked_until is not None,
+            CONNECTED,
+            Reason.WEAR_LIMIT,
+            2,
+        ),
         (exhausted, DISCONNECTED, Reason.CREDIT_EXHAUSTED, None),
         (below, DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM, None),
         (waits, ARMED, Reason.AWAITING_CONFIRMATION, None),
@@ -136,7 +141,9 @@ class TestRules:
         assert decide(policy, replace(lifted, headroom=0)).state is DISCONNECTED
 
     def test_a_cut_waits_for_the_end_of_friendly_hours_and_for_a_sure_clock(self) -> None:
-        assert decide(Policy(), replace(OUT_OF_CREDIT, respite=FRIENDLY)).reason is Reason.FRIENDLY_HOURS
+        assert (
+            decide(Policy(), replace(OUT_OF_CREDIT, friendly_period=FRIENDLY)).reason is Reason.FRIENDLY_HOURS
+        )
         assert decide(Policy(), replace(OUT_OF_CREDIT, clock_sure=False)).reason is Reason.CLOCK_UNSURE
 
     def test_friendly_hours_and_unsure_clocks_restore_nothing(self) -> None:
@@ -182,11 +189,11 @@ class TestRules:
         assert decide(Policy(), replace(on, tripped=True)) == Decision(DISCONNECTED, Reason.PROTECTION)
 
     def test_the_wear_limit_lets_a_cut_wait_and_nothing_else(self) -> None:
-        worn = replace(OUT_OF_CREDIT, worn_until=7)
+        worn = replace(OUT_OF_CREDIT, switching_blocked_until=7)
         assert decide(Policy(), worn) == Decision(CONNECTED, Reason.WEAR_LIMIT, 7)
         assert decide(Policy(), replace(worn, tripped=True)).state is DISCONNECTED
         assert decide(Policy(), replace(worn, hold=HoldPosition.OFF)).state is DISCONNECTED
-        assert decide(Policy(), paid(1, worn_until=7)).state is CONNECTED
+        assert decide(Policy(), paid(1, switching_blocked_until=7)).state is CONNECTED
 
     def test_a_limited_supply_never_counts_as_having_run_out(self) -> None:
         limited = Policy(load_limit=LIMIT, minimum_to_restore=MINIMUM)

@@ -10,10 +10,10 @@ import pytest
 from meter_bridge.core.calendar import local_day, local_time
 from meter_bridge.core.supply.friendly_hours import (
     FriendlyHours,
-    Respite,
+    FriendlyPeriod,
+    friendly_period,
     friendly_span,
-    longest_respite,
-    respite,
+    longest_friendly_period,
 )
 from meter_bridge.core.tariff.bands import HOLIDAY, Window
 from tests.core.builders import DAY, HOUR, MINUTE, days, instant
@@ -56,7 +56,7 @@ def naively_friendly(hours: FriendlyHours, at: int, zone: str) -> bool:
     return day in hours.dates or any(inside(each) for each in hours.windows)
 
 
-def naive_respite(hours: FriendlyHours, at: int, zone: str) -> Respite | None:
+def naive_respite(hours: FriendlyHours, at: int, zone: str) -> FriendlyPeriod | None:
     """Walk minute by minute: friendly, or within the grace of a friendly minute before."""
     grace, now = hours.grace_ms // MINUTE, at // MINUTE
     newest, until = None, now
@@ -69,7 +69,7 @@ def naive_respite(hours: FriendlyHours, at: int, zone: str) -> Respite | None:
             break
     if until == now:
         return None
-    return Respite(until * MINUTE, grace=not naively_friendly(hours, at, zone))
+    return FriendlyPeriod(until * MINUTE, grace=not naively_friendly(hours, at, zone))
 
 
 class TestNights:
@@ -79,28 +79,30 @@ class TestNights:
     )
     def test_they_begin_and_end_on_the_minute(self, clock: str, until: str | None) -> None:
         day = "2026-01-10" if clock < "18:00" else "2026-01-09"
-        found = respite(NIGHTS, instant(f"{day} {clock}", LONDON), LONDON)
-        expected = None if until is None else Respite(instant(f"2026-01-10 {until}", LONDON), grace=False)
+        found = friendly_period(NIGHTS, instant(f"{day} {clock}", LONDON), LONDON)
+        expected = (
+            None if until is None else FriendlyPeriod(instant(f"2026-01-10 {until}", LONDON), grace=False)
+        )
         assert found == expected
 
     def test_without_a_calendar_nothing_is_spared(self) -> None:
-        assert respite(FriendlyHours(), instant("2026-01-09 23:00"), "UTC") is None
+        assert friendly_period(FriendlyHours(), instant("2026-01-09 23:00"), "UTC") is None
 
     def test_a_grace_alone_spares_nothing(self) -> None:
-        assert respite(FriendlyHours(grace_ms=HOUR), instant("2026-01-09 23:00"), "UTC") is None
+        assert friendly_period(FriendlyHours(grace_ms=HOUR), instant("2026-01-09 23:00"), "UTC") is None
 
     def test_a_grace_follows_their_end(self) -> None:
         hours = replace(NIGHTS, grace_ms=15 * MINUTE)
         end = instant("2026-01-10 10:15", LONDON)
-        assert respite(hours, end - 16 * MINUTE, LONDON) == Respite(end, grace=False)
-        assert respite(hours, end - 15 * MINUTE, LONDON) == Respite(end, grace=True)
-        assert respite(hours, end - 1, LONDON) == Respite(end, grace=True)
-        assert respite(hours, end, LONDON) is None
+        assert friendly_period(hours, end - 16 * MINUTE, LONDON) == FriendlyPeriod(end, grace=False)
+        assert friendly_period(hours, end - 15 * MINUTE, LONDON) == FriendlyPeriod(end, grace=True)
+        assert friendly_period(hours, end - 1, LONDON) == FriendlyPeriod(end, grace=True)
+        assert friendly_period(hours, end, LONDON) is None
 
     def test_a_grace_that_reaches_the_next_window_bridges_it(self) -> None:
         hours = FriendlyHours((window("08:00-09:00"), window("09:10-10:00")), grace_ms=15 * MINUTE)
-        found = respite(hours, instant("2026-01-09 08:30"), "UTC")
-        assert found == Respite(instant("2026-01-09 10:15"), grace=False)
+        found = friendly_period(hours, instant("2026-01-09 08:30"), "UTC")
+        assert found == FriendlyPeriod(instant("2026-01-09 10:15"), grace=False)
 
 
 class TestSpecialDays:
@@ -113,10 +115,12 @@ class TestSpecialDays:
     def test_a_long_weekend_ends_when_its_last_day_does(self) -> None:
         # Thursday the 24th as a date, Friday a holiday, the weekend, Monday a holiday, Tuesday until eight.
         at = instant("2026-12-23 18:00", LONDON)
-        assert respite(self.WEEKEND, at, LONDON) == Respite(instant("2026-12-29 08:00", LONDON), grace=False)
+        assert friendly_period(self.WEEKEND, at, LONDON) == FriendlyPeriod(
+            instant("2026-12-29 08:00", LONDON), grace=False
+        )
 
     def test_an_ordinary_friday_is_not_friendly_by_day(self) -> None:
-        assert respite(self.WEEKEND, instant("2026-12-18 12:00", LONDON), LONDON) is None
+        assert friendly_period(self.WEEKEND, instant("2026-12-18 12:00", LONDON), LONDON) is None
 
     def test_a_holiday_takes_nothing_away_from_its_weekday(self) -> None:
         hours = FriendlyHours(
@@ -124,17 +128,18 @@ class TestSpecialDays:
             holidays=(date(2026, 12, 25),),
         )
         found = [
-            respite(hours, instant(f"2026-12-25 {clock}"), "UTC") is not None for clock in ("09:00", "23:00")
+            friendly_period(hours, instant(f"2026-12-25 {clock}"), "UTC") is not None
+            for clock in ("09:00", "23:00")
         ]
         assert found == [True, True]
 
     def test_holidays_that_no_window_names_change_nothing(self) -> None:
         hours = replace(NIGHTS, holidays=(date(2026, 12, 25),))
-        assert respite(hours, instant("2026-12-25 12:00"), "UTC") is None
+        assert friendly_period(hours, instant("2026-12-25 12:00"), "UTC") is None
 
     def test_a_calendar_without_an_end_is_followed_no_further_than_makes_sense(self) -> None:
         always = FriendlyHours((window("00:00-24:00"),))
-        found = respite(always, instant("2026-12-25 12:00"), "UTC")
+        found = friendly_period(always, instant("2026-12-25 12:00"), "UTC")
         assert found is not None
         assert found.until == instant("2027-04-05 00:00")
 
@@ -166,7 +171,7 @@ def test_it_spares_as_long_as_the_words_of_the_rule_say(
         tuple(sorted(near[step] for step in dates)),
         grace * MINUTE,
     )
-    found = respite(hours, at, zone)
+    found = friendly_period(hours, at, zone)
     if found is not None and found.until > at + 15 * DAY:
         assert naively_friendly(hours, at, zone) is not found.grace
     else:
@@ -177,12 +182,12 @@ def test_the_longest_respite_is_that_of_a_month_with_its_grace() -> None:
     """Stretches that touch are one, and a grace belongs to the stretch that it follows."""
     start, end = instant("2026-11-02 00:00", LONDON), instant("2026-12-04 00:00", LONDON)
     nights = FriendlyHours((window("18:00-08:00"),))
-    assert longest_respite(nights, start, end, LONDON) == 14 * HOUR
-    assert longest_respite(replace(nights, grace_ms=HOUR), start, end, LONDON) == 15 * HOUR
+    assert longest_friendly_period(nights, start, end, LONDON) == 14 * HOUR
+    assert longest_friendly_period(replace(nights, grace_ms=HOUR), start, end, LONDON) == 15 * HOUR
     free_day = replace(nights, dates=(date(2026, 11, 20),))
-    assert longest_respite(free_day, start, end, LONDON) == (6 + 24 + 8) * HOUR
-    assert longest_respite(FriendlyHours(), start, end, LONDON) == 0
-    assert longest_respite(FriendlyHours((window("00:00-24:00"),)), start, end, LONDON) is None
+    assert longest_friendly_period(free_day, start, end, LONDON) == (6 + 24 + 8) * HOUR
+    assert longest_friendly_period(FriendlyHours(), start, end, LONDON) == 0
+    assert longest_friendly_period(FriendlyHours((window("00:00-24:00"),)), start, end, LONDON) is None
 
 
 WEEKENDS = FriendlyHours((window("18:00-10:00", "fri-sat"),))

@@ -17,7 +17,7 @@ from meter_bridge.core.supply.local_cutoff import (
     VERIFY_MS,
     Basis,
     CutOff,
-    Held,
+    SlotState,
     Step,
     cut_off_wh,
     float32_step_wh,
@@ -158,7 +158,7 @@ def test_a_large_register_is_compared_in_coarser_steps(kwh: int, step_wh: int) -
 def confirmed(limit_wh: int, at: int = NOW) -> CutOff:
     """Return a cut-off that its device holds."""
     wanted = want(CutOff(), limit_wh, at)
-    held = observe(sent(wanted, Step.WRITE, at), Held.ARMED, wanted.wanted_wh, at)
+    held = observe(sent(wanted, Step.WRITE, at), SlotState.ARMED, wanted.wanted_wh, at)
     assert settled(held)
     return held
 
@@ -167,13 +167,13 @@ def test_a_device_is_asked_before_it_is_written_to() -> None:
     """Nothing is written before the device has just said what is there, and it counts when read back."""
     cut_off = want(CutOff(), 5_000, NOW)
     assert next_step(cut_off, NOW) is Step.ASK
-    cut_off = observe(sent(cut_off, Step.ASK, NOW), Held.ABSENT, None, NOW + 40)
+    cut_off = observe(sent(cut_off, Step.ASK, NOW), SlotState.ABSENT, None, NOW + 40)
     assert next_step(cut_off, NOW + 40) is Step.WRITE
     cut_off = sent(cut_off, Step.WRITE, NOW + 40)
     assert local_cutoff.in_force_wh(cut_off) is None
-    cut_off = observe(cut_off, Held.UNARMED, 5_000 + SLACK_WH, NOW + 80)
+    cut_off = observe(cut_off, SlotState.UNARMED, 5_000 + SLACK_WH, NOW + 80)
     assert local_cutoff.in_force_wh(cut_off) is None
-    cut_off = observe(cut_off, Held.ARMED, 5_000 + SLACK_WH, NOW + 120)
+    cut_off = observe(cut_off, SlotState.ARMED, 5_000 + SLACK_WH, NOW + 120)
     assert local_cutoff.in_force_wh(cut_off) == 5_000 + SLACK_WH
     assert next_step(cut_off, NOW + VERIFY_MS) is None
     assert next_step(cut_off, NOW + 120 + VERIFY_MS) is Step.ASK
@@ -181,7 +181,7 @@ def test_a_device_is_asked_before_it_is_written_to() -> None:
 
 def test_an_old_answer_does_not_allow_a_write() -> None:
     """Somebody may have used the place since."""
-    cut_off = observe(sent(want(CutOff(), 5_000, NOW), Step.ASK, NOW), Held.ABSENT, None, NOW)
+    cut_off = observe(sent(want(CutOff(), 5_000, NOW), Step.ASK, NOW), SlotState.ABSENT, None, NOW)
     assert next_step(cut_off, NOW + 60_000) is Step.ASK
 
 
@@ -191,7 +191,7 @@ def test_a_top_up_raises_the_value_at_once() -> None:
     raised = want(held, 9_000, NOW + 1_000)
     assert next_step(raised, NOW + 1_000) is Step.WRITE
     asked = sent(want(held, 9_000, NOW + 20_000), Step.ASK, NOW + 20_000)
-    told = observe(asked, Held.ARMED, held.wanted_wh, NOW + 20_040)
+    told = observe(asked, SlotState.ARMED, held.wanted_wh, NOW + 20_040)
     assert next_step(told, NOW + 20_040) is Step.WRITE
 
 
@@ -218,7 +218,7 @@ def test_withdrawal_is_at_once_and_counts_when_read_back() -> None:
     assert next_step(gone, NOW + 1_000) is Step.WITHDRAW
     gone = sent(gone, Step.WITHDRAW, NOW + 1_000)
     assert not settled(gone)
-    assert settled(observe(gone, Held.ABSENT, None, NOW + 1_050))
+    assert settled(observe(gone, SlotState.ABSENT, None, NOW + 1_050))
 
 
 def test_what_was_written_and_not_confirmed_may_be_held_as_well() -> None:
@@ -227,9 +227,9 @@ def test_what_was_written_and_not_confirmed_may_be_held_as_well() -> None:
     assert sure_wh(raised) == 9_000 + SLACK_WH
     lowered = want(raised, 7_000, NOW + 1)
     assert lowered.wanted_wh == 7_000 + SLACK_WH
-    late = observe(lowered, Held.ARMED, 5_000, NOW + 2)
+    late = observe(lowered, SlotState.ARMED, 5_000, NOW + 2)
     assert sure_wh(late) == 9_000 + SLACK_WH
-    assert sure_wh(observe(late, Held.ARMED, 7_000 + SLACK_WH, NOW + 3)) == 7_000 + SLACK_WH
+    assert sure_wh(observe(late, SlotState.ARMED, 7_000 + SLACK_WH, NOW + 3)) == 7_000 + SLACK_WH
 
 
 def test_what_was_told_to_be_taken_out_may_be_gone() -> None:
@@ -238,12 +238,12 @@ def test_what_was_told_to_be_taken_out_may_be_gone() -> None:
     assert sure_wh(withdrawn) is None
     again = want(withdrawn, 6_000, NOW + 1)
     assert sure_wh(again) is None
-    assert sure_wh(observe(again, Held.ARMED, 6_000 + SLACK_WH, NOW + 2)) == 6_000 + SLACK_WH
+    assert sure_wh(observe(again, SlotState.ARMED, 6_000 + SLACK_WH, NOW + 2)) == 6_000 + SLACK_WH
 
 
 def test_somebody_elses_rule_is_never_touched() -> None:
     """It is asked after now and then, and a withdrawal leaves it where it is."""
-    cut_off = observe(sent(want(CutOff(), 5_000, NOW), Step.ASK, NOW), Held.FOREIGN, None, NOW)
+    cut_off = observe(sent(want(CutOff(), 5_000, NOW), Step.ASK, NOW), SlotState.FOREIGN, None, NOW)
     for at in range(NOW, NOW + 4 * REWRITE_MS, 60_000):
         assert next_step(cut_off, at) in (None, Step.ASK)
     gone = want(cut_off, None, NOW + 1)
@@ -255,10 +255,10 @@ def test_a_lost_value_is_written_again_within_the_bounded_rate() -> None:
     """A device that was flashed anew an hour after the last write gets it at once, another waits."""
     later = NOW + 2 * REWRITE_MS
     asked = sent(unsure(confirmed(5_000), later), Step.ASK, later)
-    lost = observe(asked, Held.ABSENT, None, later + 50)
+    lost = observe(asked, SlotState.ABSENT, None, later + 50)
     assert next_step(lost, later + 50) is Step.WRITE
     soon = NOW + 60_000
-    lost = observe(sent(unsure(confirmed(5_000), soon), Step.ASK, soon), Held.ABSENT, None, soon)
+    lost = observe(sent(unsure(confirmed(5_000), soon), Step.ASK, soon), SlotState.ABSENT, None, soon)
     assert next_step(lost, soon) is None
     assert next_step(lost, NOW + REWRITE_MS) is Step.ASK
 
@@ -285,12 +285,12 @@ def test_flash_is_written_at_most_once_an_hour_unless_the_value_rises(moves: lis
         wanted = cut_off.wanted_wh
         if next_step(cut_off, at) is Step.ASK:
             cut_off = observe(sent(cut_off, Step.ASK, at), before.held, before.held_wh, at)
-            if cut_off.held is Held.UNKNOWN:
-                cut_off = observe(cut_off, Held.ABSENT, None, at)
+            if cut_off.held is SlotState.UNKNOWN:
+                cut_off = observe(cut_off, SlotState.ABSENT, None, at)
         if next_step(cut_off, at) is Step.WRITE:
             assert wanted is not None
             rises = before.held_wh is None or wanted > before.held_wh
             assert rises or at - before.written_at >= REWRITE_MS
-            cut_off = observe(sent(cut_off, Step.WRITE, at), Held.ARMED, wanted, at)
+            cut_off = observe(sent(cut_off, Step.WRITE, at), SlotState.ARMED, wanted, at)
         assert wanted is not None
         assert wanted >= limit

@@ -17,16 +17,16 @@ from meter_bridge.core.supply.decision import (
     Policy,
     Reason,
     RestoreMode,
-    Situation,
+    SupplyInputs,
     SupplyState,
     credit_switches,
     decide,
     ran_out,
 )
-from meter_bridge.core.supply.friendly_hours import FriendlyHours, respite
+from meter_bridge.core.supply.friendly_hours import FriendlyHours, friendly_period
 from meter_bridge.core.supply.holds import Hold, HoldPosition, in_force
-from meter_bridge.core.supply.protection import REST, Guard, Rule
-from meter_bridge.core.supply.switching_limit import switched, worn_until
+from meter_bridge.core.supply.protection import IDLE, ProtectionTimer, Rule
+from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 from tests.core.builders import DAY, HOUR, MINUTE, instant
 
@@ -191,7 +191,7 @@ class SupplyLife(RuleBasedStateMachine):
         self.decision = Decision(ON, Reason.IN_CREDIT)
         self.out = False
         self.switchings: tuple[int, ...] = ()
-        self.protection, self.load, self.power = REST, REST, REST
+        self.protection, self.load, self.power = IDLE, IDLE, IDLE
         self.heavy = False
         self.credit_cuts: list[int] = []
 
@@ -200,10 +200,10 @@ class SupplyLife(RuleBasedStateMachine):
         """Return the instant of the present minute."""
         return START + self.minute * MINUTE
 
-    def situation(self) -> Situation:
+    def situation(self) -> SupplyInputs:
         """Return what the decision looks at, gathered as the engine gathers it."""
         hold = in_force(self.holds)
-        return Situation(
+        return SupplyInputs(
             present=self.decision.state,
             headroom=self.credit + OVERDRAFT,
             available=self.credit,
@@ -211,8 +211,10 @@ class SupplyLife(RuleBasedStateMachine):
             tripped=self.protection.trip is not None,
             load_trip=self.load.trip,
             power_trip=self.power.trip,
-            respite=respite(self.policy.friendly_hours, self.at, "UTC"),
-            worn_until=worn_until(self.switchings, self.policy.switchings_per_day, self.at),
+            friendly_period=friendly_period(self.policy.friendly_hours, self.at, "UTC"),
+            switching_blocked_until=switching_blocked_until(
+                self.switchings, self.policy.switchings_per_day, self.at
+            ),
             clock_sure=self.sure,
             confirmed=self.confirming,
             ran_out=self.out,
@@ -222,16 +224,16 @@ class SupplyLife(RuleBasedStateMachine):
         """Decide with both, and compare."""
         self.confirming = confirmed
         if confirmed:
-            self.load = self.power = REST
+            self.load = self.power = IDLE
         now = self.situation()
         decision = decide(self.policy, now)
         self.out = ran_out(self.policy, now, decision)
         if credit_switches(now, decision):
-            self.switchings = switched(self.switchings, self.at)
+            self.switchings = add_switching(self.switchings, self.at)
         if now.present is ON and decision.reason is Reason.CREDIT_EXHAUSTED:
             self.credit_cuts.append(self.minute)
         if decision.reason not in (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED):
-            self.load = REST
+            self.load = IDLE
         self.decision = decision
         positions = [hold.position for hold in self.holds]
         wanted = self.naive.decide(self.minute, self.credit, positions, sure=self.sure, confirmed=confirmed)
@@ -326,7 +328,7 @@ class SupplyLife(RuleBasedStateMachine):
     @rule()
     def reset_by_hand(self) -> None:
         if self.protection.trip is not None:
-            self.protection = REST
+            self.protection = IDLE
             self.naive.protection = naive_guard(PROTECTION)
             self.evaluate()
 
@@ -363,7 +365,7 @@ class SupplyLife(RuleBasedStateMachine):
             or self.holds
             or not self.sure
             or naively_friendly(self.policy, self.minute)
-            or worn_until(self.switchings, self.policy.switchings_per_day, self.at) is not None
+            or switching_blocked_until(self.switchings, self.policy.switchings_per_day, self.at) is not None
         )
         if self.credit + OVERDRAFT <= 0 and not exempt:
             assert self.decision.state is OFF
@@ -381,10 +383,10 @@ class SupplyLife(RuleBasedStateMachine):
             assert self.decision.state is ON
 
 
-def _ticked(guard: Guard, rule_: Rule, at: int) -> Guard:
+def _ticked(guard: ProtectionTimer, rule_: Rule, at: int) -> ProtectionTimer:
     """Wake a guard when it asked to be woken, and at no other time."""
     due = guards.wake_at(guard, rule_)
-    return guards.tick(guard, rule_, at) if due is not None and due <= at else guard
+    return guards.advance(guard, rule_, at) if due is not None and due <= at else guard
 
 
 class LimitedLife(SupplyLife):

@@ -8,12 +8,12 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, day_start, local_time
-from meter_bridge.core.rating.rating import Rating, Rung, block_at, block_room
+from meter_bridge.core.rating.rating import BlockUsageKey, Rating, block_at, energy_to_next_block
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
 from meter_bridge.core.tariff.tariff import (
     EXACT,
     PPM,
-    Ladder,
+    BlockSchedule,
     StandingCharge,
     TariffError,
     TariffVersion,
@@ -119,7 +119,7 @@ def _unchecked(**changes: object) -> TariffVersion:
     }
     merged: dict[str, Any] = arguments | changes
     names = tuple(each.name for each in merged["bands"])
-    merged["ladders"] = (Ladder(names, merged.pop("prices"), merged.pop("limits")),)
+    merged["ladders"] = (BlockSchedule(names, merged.pop("prices"), merged.pop("limits")),)
     merged["calendar"] = BandCalendar(merged.pop("time_zone", "UTC"), merged.pop("bands"))
     return TariffVersion(**merged)
 
@@ -223,10 +223,12 @@ def test_a_band_begins_at_its_first_instant() -> None:
 def test_the_unit_that_reaches_a_limit_is_the_last_of_its_block() -> None:
     version = tariff([["1"], ["2"], ["3"]], limits_kwh=["75", "200"])
     at = version.period(0)
-    ratings = [Rating(used={Rung(at, 0): used}) for used in (0, 74_999, 75_000, 199_999, 200_000)]
-    stretch = timeline(version).stretch(0)
+    ratings = [
+        Rating(block_usage={BlockUsageKey(at, 0): used}) for used in (0, 74_999, 75_000, 199_999, 200_000)
+    ]
+    stretch = timeline(version).interval_at(0)
     assert [block_at(rating, stretch) for rating in ratings] == [0, 0, 1, 1, 2]
-    assert [block_room(rating, stretch) for rating in ratings] == [
+    assert [energy_to_next_block(rating, stretch) for rating in ratings] == [
         75_000,
         1,
         125_000,

@@ -186,7 +186,7 @@ def test_the_boot_keeps_its_name_while_the_clock_is_corrected(driver: ShellyDriv
             driver,
             EVENTS,
             notify("NotifyFullStatus", switch_0=SWITCH, sys={"uptime": uptime, "unixtime": now}),
-        ).boot
+        ).boot_id
 
     assert boot(100, 1_767_323_100) == boot(200, 1_767_323_203)
     assert boot(5, 1_767_323_300) == "1767323295"

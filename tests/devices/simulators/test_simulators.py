@@ -211,7 +211,7 @@ def test_a_reset_is_witnessed_only_where_it_should_be() -> None:
     table = Table(Family.TASMOTA)
 
     def witness() -> str | None:
-        return [report.witness for report in table.pass_ms(20_000) if report.witness][-1]
+        return [report.reset_marker for report in table.pass_ms(20_000) if report.reset_marker][-1]
 
     first = witness()
     table.meter.reset_register(with_witness=False)
@@ -251,7 +251,7 @@ def test_a_restart_is_seen_as_another_boot() -> None:
     table.pass_ms(60_000)
     table.meter.physics.restart()
     table.pass_ms(20_000)
-    boots = [report.boot for report in reports(table.items) if report.boot]
+    boots = [report.boot_id for report in reports(table.items) if report.boot_id]
     assert boots[-1] == "2"
 
 

@@ -57,7 +57,7 @@ def test_a_sensor_message_becomes_exact_integers(driver: TasmotaDriver) -> None:
     assert only(driver, "tele/kitchen/SENSOR", sensor()) == Report(
         "tasmota:kitchen/1",
         register_wh=12345,
-        witness="2025-01-02T03:04:05",
+        reset_marker="2025-01-02T03:04:05",
         power_mw=1_500_500,
         voltage_mv=231_000,
         current_ma=6520,
@@ -94,11 +94,11 @@ def test_a_reset_is_witnessed_by_the_device_and_a_restart_by_its_count_of_boots(
     driver: TasmotaDriver,
 ) -> None:
     told = [
-        only(driver, "tele/kitchen/SENSOR", sensor(TotalStartTime=start)).witness
+        only(driver, "tele/kitchen/SENSOR", sensor(TotalStartTime=start)).reset_marker
         for start in ("2025-01-02T03:04:05", "2026-02-03T04:05:06")
     ]
     assert told == ["2025-01-02T03:04:05", "2026-02-03T04:05:06"]
-    assert only(driver, "tele/kitchen/INFO3", '{"Info3":{"BootCount":8}}').boot == "8"
+    assert only(driver, "tele/kitchen/INFO3", '{"Info3":{"BootCount":8}}').boot_id == "8"
 
 
 @pytest.mark.parametrize("number", ["8", "10", "0"])
@@ -218,8 +218,8 @@ def test_the_last_will_says_offline(driver: TasmotaDriver) -> None:
 
 def test_a_boot_is_told_by_its_count(driver: TasmotaDriver) -> None:
     told = only(driver, "tele/kitchen/INFO3", '{"Info3":{"RestartReason":"Power On","BootCount":7}}')
-    assert told.boot == "7"
-    assert only(driver, "stat/kitchen/STATUS1", '{"StatusPRM":{"BootCount":8}}').boot == "8"
+    assert told.boot_id == "7"
+    assert only(driver, "stat/kitchen/STATUS1", '{"StatusPRM":{"BootCount":8}}').boot_id == "8"
 
 
 def test_a_fallen_uptime_makes_the_driver_ask_which_boot_this_is(driver: TasmotaDriver) -> None:

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from meter_bridge.core.supply.local_cutoff import Held
-from meter_bridge.devices.base.driver import CutsLocally, Family, HeldCutOff, Item, Publish
+from meter_bridge.core.supply.local_cutoff import SlotState
+from meter_bridge.devices.base.driver import CutsLocally, Family, Item, Publish, ReportedCutOff
 from meter_bridge.devices.base.local_cutoff import refusal
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import simulated_meter
@@ -35,20 +35,20 @@ class Bench:
         self.driver.assign([ADDRESS])
         self.items: list[Item] = []
 
-    def tell(self, messages: Sequence[Publish]) -> list[HeldCutOff]:
+    def tell(self, messages: Sequence[Publish]) -> list[ReportedCutOff]:
         """Bring commands to the device and return what it says of its slots."""
-        found: list[HeldCutOff] = []
+        found: list[ReportedCutOff] = []
         for message in messages:
             for answer in self.meter.handle(message.topic, message.payload):
                 items = self.driver.decode(answer.topic, answer.payload, retained=False)
-                found += [item for item in items if isinstance(item, HeldCutOff)]
+                found += [item for item in items if isinstance(item, ReportedCutOff)]
         return found
 
-    def rule(self, payload: str, slot: int = SLOT) -> list[HeldCutOff]:
+    def rule(self, payload: str, slot: int = SLOT) -> list[ReportedCutOff]:
         """Give a rule command as a person would."""
         return self.tell([Publish(f"cmnd/kitchen/Rule{slot}", payload.encode())])
 
-    def write(self, limit_wh: int) -> list[HeldCutOff]:
+    def write(self, limit_wh: int) -> list[ReportedCutOff]:
         """Write a cut-off."""
         return self.tell(self.driver.write_cut_off(ADDRESS, SLOT, ADDRESS, limit_wh))
 
@@ -96,10 +96,12 @@ def test_addresses_tell_what_cannot_cut(energy: str, relay: str | None, reason: 
 
 def test_a_written_rule_is_read_back_armed(bench: Bench) -> None:
     """Text, once flag and enabling are three commands; only after the third it is in force."""
-    assert bench.tell(bench.driver.ask_cut_off(ADDRESS, SLOT)) == [HeldCutOff(ADDRESS, SLOT, Held.ABSENT)]
+    assert bench.tell(bench.driver.ask_cut_off(ADDRESS, SLOT)) == [
+        ReportedCutOff(ADDRESS, SLOT, SlotState.ABSENT)
+    ]
     told = bench.write(12_345)
-    assert [each.held for each in told] == [Held.UNARMED, Held.UNARMED, Held.ARMED]
-    assert told[-1] == HeldCutOff(ADDRESS, SLOT, Held.ARMED, 12_345, ADDRESS)
+    assert [each.held for each in told] == [SlotState.UNARMED, SlotState.UNARMED, SlotState.ARMED]
+    assert told[-1] == ReportedCutOff(ADDRESS, SLOT, SlotState.ARMED, 12_345, ADDRESS)
     assert bench.meter.rule_sets[SLOT].text == OURS
     assert not bench.meter.rule_sets[1].writes
     assert not bench.meter.rule_sets[2].writes
@@ -182,7 +184,7 @@ def test_withdrawing_disables_and_clears(bench: Bench) -> None:
     """Nothing is left that could cut."""
     bench.write(1_020)
     told = bench.tell(bench.driver.withdraw_cut_off(ADDRESS, SLOT))
-    assert told[-1].held is Held.ABSENT
+    assert told[-1].held is SlotState.ABSENT
     assert not bench.meter.rule_sets[SLOT].enabled
     bench.pass_s(600)
     assert bench.closed
@@ -200,16 +202,16 @@ def test_withdrawing_disables_and_clears(bench: Bench) -> None:
 )
 def test_a_persons_rules_are_seen_as_theirs(bench: Bench, text: str) -> None:
     """Also such as nearly look like ours."""
-    assert bench.rule(text)[-1] == HeldCutOff(ADDRESS, SLOT, Held.FOREIGN)
+    assert bench.rule(text)[-1] == ReportedCutOff(ADDRESS, SLOT, SlotState.FOREIGN)
 
 
 def test_what_is_ours_is_known_in_any_case_and_when_disabled(bench: Bench) -> None:
     """A device that switched its rules off after crashing says so."""
     bench.write(12_345)
-    assert bench.rule(OURS.upper())[-1].held is Held.ARMED
-    assert bench.rule("0")[-1].held is Held.UNARMED
+    assert bench.rule(OURS.upper())[-1].held is SlotState.ARMED
+    assert bench.rule("0")[-1].held is SlotState.UNARMED
     bench.rule("1")
-    assert bench.rule("4")[-1] == HeldCutOff(ADDRESS, SLOT, Held.UNARMED, 12_345, ADDRESS)
+    assert bench.rule("4")[-1] == ReportedCutOff(ADDRESS, SLOT, SlotState.UNARMED, 12_345, ADDRESS)
 
 
 def test_flat_answers_of_older_firmware_are_read() -> None:
@@ -217,14 +219,14 @@ def test_flat_answers_of_older_firmware_are_read() -> None:
     driver = TasmotaDriver()
     flat = {"Rule3": "ON", "Once": "ON", "StopOnError": "OFF", "Free": 440, "Rules": OURS}
     (found,) = read(driver, "stat/kitchen/RESULT", json.dumps(flat))
-    assert found == HeldCutOff(ADDRESS, SLOT, Held.ARMED, 12_345, ADDRESS)
+    assert found == ReportedCutOff(ADDRESS, SLOT, SlotState.ARMED, 12_345, ADDRESS)
 
 
 def test_the_answer_may_come_under_its_own_name() -> None:
     """``SetOption4 1`` publishes it so."""
     answer = {"Rule3": {"State": "OFF", "Once": "OFF", "Rules": ""}}
     (found,) = read(TasmotaDriver(), "stat/kitchen/RULE3", json.dumps(answer))
-    assert found == HeldCutOff(ADDRESS, SLOT, Held.ABSENT)
+    assert found == ReportedCutOff(ADDRESS, SLOT, SlotState.ABSENT)
 
 
 def test_a_device_without_one_total_cannot_watch_it() -> None:
@@ -233,7 +235,7 @@ def test_a_device_without_one_total_cannot_watch_it() -> None:
     read(driver, "tele/kitchen/SENSOR", json.dumps({"ENERGY": {"Total": [1.0, 2.0, 3.0]}}))
     answer = {"Rule3": {"State": "OFF", "Once": "OFF", "Rules": ""}}
     items = read(driver, "stat/kitchen/RESULT", json.dumps(answer))
-    assert HeldCutOff(ADDRESS, SLOT, Held.UNABLE) in items
+    assert ReportedCutOff(ADDRESS, SLOT, SlotState.UNABLE) in items
     assert not requests(items)
 
 

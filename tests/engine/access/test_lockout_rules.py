@@ -2,18 +2,27 @@
 
 from hypothesis import given, strategies as st
 
-from meter_bridge.engine.access.lockout_rules import MISTYPED, MOST_REMEMBERED, WRONG, Guard, Limits, Verdict
+from meter_bridge.engine.access.lockout_rules import (
+    MISTYPED,
+    MOST_REMEMBERED,
+    WRONG,
+    Lockout,
+    LockoutLimits,
+    Verdict,
+)
 
 MINUTE = 60_000
-LIMITS = Limits()
+LIMITS = LockoutLimits()
 
 
-def guess(guard: Guard, who: str, first: int, count: int, at: int = 0, weight: int = WRONG) -> list[Verdict]:
+def guess(
+    guard: Lockout, who: str, first: int, count: int, at: int = 0, weight: int = WRONG
+) -> list[Verdict]:
     return [guard.wrong(who, str(mark), weight, at) for mark in range(first, first + count)]
 
 
 def test_the_fifth_wrong_code_within_ten_minutes_locks_for_an_hour() -> None:
-    guard = Guard()
+    guard = Lockout()
     assert guess(guard, "a", 0, 5) == [Verdict.COUNTED] * 4 + [Verdict.LOCKED]
     assert guard.locked_until("a", 1) == 60 * MINUTE
     assert guard.locked_until("a", 60 * MINUTE - 1) is not None
@@ -21,33 +30,33 @@ def test_the_fifth_wrong_code_within_ten_minutes_locks_for_an_hour() -> None:
 
 
 def test_nobody_else_is_locked() -> None:
-    guard = Guard()
+    guard = Lockout()
     guess(guard, "a", 0, 5)
     assert guard.locked_until("b", 1) is None
 
 
 def test_wrong_codes_of_more_than_ten_minutes_ago_do_not_count() -> None:
-    guard = Guard()
+    guard = Lockout()
     for mark in range(20):
         assert guard.wrong("a", str(mark), WRONG, mark * 3 * MINUTE) is Verdict.COUNTED
     assert guard.locked_until("a", 60 * MINUTE) is None
 
 
 def test_the_same_wrong_code_again_is_no_further_guess() -> None:
-    guard = Guard()
+    guard = Lockout()
     assert guess(guard, "a", 7, 1) == [Verdict.COUNTED]
     assert [guard.wrong("a", "7", WRONG, 10) for _ in range(50)] == [Verdict.KNOWN] * 50
     assert guard.locked_until("a", 11) is None
 
 
 def test_a_slip_of_the_pen_weighs_a_sixth_of_a_guess() -> None:
-    guard = Guard()
+    guard = Lockout()
     assert guess(guard, "a", 0, 29, weight=MISTYPED) == [Verdict.COUNTED] * 29
     assert guess(guard, "a", 29, 1, weight=MISTYPED) == [Verdict.LOCKED]
 
 
 def test_tries_while_locked_are_counted_and_do_not_lengthen_the_lock() -> None:
-    guard = Guard()
+    guard = Lockout()
     guess(guard, "a", 0, 5)
     for _ in range(30):
         assert guard.locked_until("a", 30 * MINUTE) == 60 * MINUTE
@@ -55,7 +64,7 @@ def test_tries_while_locked_are_counted_and_do_not_lengthen_the_lock() -> None:
 
 
 def test_a_right_code_forgives_but_ends_no_lock() -> None:
-    guard = Guard()
+    guard = Lockout()
     guess(guard, "a", 0, 4)
     guard.forgive("a")
     assert guess(guard, "a", 10, 4) == [Verdict.COUNTED] * 4
@@ -65,7 +74,7 @@ def test_a_right_code_forgives_but_ends_no_lock() -> None:
 
 
 def test_guessing_over_many_accounts_makes_one_wrong_code_lock_each() -> None:
-    guard = Guard()
+    guard = Lockout()
     for account in range(25):
         guess(guard, f"account {account}", 0, 4)
     assert guard.attacked(0)
@@ -75,7 +84,7 @@ def test_guessing_over_many_accounts_makes_one_wrong_code_lock_each() -> None:
 
 
 def test_ten_thousand_guesses_in_a_row_hear_five_answers_an_hour() -> None:
-    guard, heard = Guard(), 0
+    guard, heard = Lockout(), 0
     for n in range(10_000):  # one a second, for almost three hours
         if guard.locked_until("a", n * 1_000) is None:
             heard += 1
@@ -84,7 +93,7 @@ def test_ten_thousand_guesses_in_a_row_hear_five_answers_an_hour() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    guard = Guard(Limits(everybody=10**9))
+    guard = Lockout(LockoutLimits(everybody=10**9))
     for n in range(MOST_REMEMBERED + 100):
         guard.wrong(str(n), "x", WRONG, n)
     assert len(guard._tries) == MOST_REMEMBERED
@@ -92,7 +101,7 @@ def test_memory_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 90)), max_size=60))
 def test_no_more_than_five_codes_are_looked_at_in_any_ten_minutes(tries: list[tuple[int, int]]) -> None:
-    guard, at, heard = Guard(), 0, []
+    guard, at, heard = Lockout(), 0, []
     for n, (pause, _) in enumerate(tries):
         at += pause * MINUTE // 4
         if guard.locked_until("a", at) is None:

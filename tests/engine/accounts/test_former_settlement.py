@@ -235,7 +235,7 @@ async def told(of: House, actor: Actor) -> list[dict[str, object]]:
     async for message in of.bridge.stream(actor, since=0):
         if isinstance(message, Event):
             found.append(message.data)
-            if message.seq == of.engine.installation.sequences.event:
+            if message.seq == of.engine.session.installation.sequences.event:
                 break
     return found
 
@@ -246,7 +246,7 @@ async def test_a_customer_of_a_closed_unit_can_still_settle(owing: House) -> Non
         (RULES + TWO)[(RULES + TWO).index("      flat-1:") : (RULES + TWO).index("      flat-2:")], ""
     )
     await apply(owing, without)
-    assert "flat-1" not in owing.engine.installation.accounts
+    assert "flat-1" not in owing.engine.session.installation.accounts
     view = owing.bridge.account(LANDLORD, "flat-1")
     assert view.closed_at is not None
     result, _ = await owing.bridge.operate(LANDLORD, "flat-1", settled(amount="5.00"), key="late")

@@ -129,7 +129,7 @@ async def test_a_month_just_over_is_priced_with_what_waits_and_what_is_open(
         await flat.read(20_000, after=0)
         await flat.read(20_100, after=MINUTE)
         await flat.read(20_500, after=15 * MINUTE + 58 * SECOND)
-        assert flat.account.supplies[0].due is not None
+        assert flat.account.supplies[0].deferred_posting is not None
         flat.time.forward(3 * SECOND)
         await operate(flat, asked())
         await wait_long(flat)
@@ -160,9 +160,9 @@ async def test_a_minimum_is_not_charged_twice_where_the_clock_comes_after_the_re
 async def test_a_repricing_that_waited_is_not_booked_on_who_moved_in_meanwhile(flat: House) -> None:
     """Also where the state was read anew meanwhile, as after a site file: the supply is looked up again."""
     waiting = repricing(flat.account, asked())
-    flat.engine.reload()
+    flat.engine.session.reload()
     await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
     await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
     with pytest.raises(RequestRefused, match="before the present customer"):
-        await Operations(flat.engine).run(LANDLORD, "flat-1", waiting, "late")
+        await Operations(flat.engine.session).run(LANDLORD, "flat-1", waiting, "late")
     assert flat.account.balance == zar("50.00")

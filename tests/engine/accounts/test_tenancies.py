@@ -289,9 +289,9 @@ async def test_a_new_customer_begins_on_the_first_block(tmp_path: Path) -> None:
         view = flat.bridge.account(LANDLORD, "flat-1")
         assert view.tariff is not None
         assert (view.tariff.block, view.cost_period) == (1, zar("1.10") * 115 // 100)
-        flat.engine.flush(everything=True)
+        flat.engine.session.flush(everything=True)
         await flat.settle()
-        flat.engine.reload()
+        flat.engine.session.reload()
         assert flat.bridge.account(LANDLORD, "flat-1").tariff == view.tariff
         assert flat.problems() == []
 
@@ -326,7 +326,7 @@ async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -
 
 
 async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:
-    flat = let.engine.installation.accounts["flat-2"]
+    flat = let.engine.session.installation.accounts["flat-2"]
     await let.bridge.operate(LANDLORD, "flat-2", OUT, key="out")
     await operate(let, Transfer(to="flat-2", amount="50.00", reason="moves rooms"))
     await let.bridge.operate(LANDLORD, "flat-2", MoveIn(customer="A. Nkosi"), key="in")
@@ -480,14 +480,14 @@ async def test_nobody_moves_while_charges_wait_for_a_clock_that_is_believed(tmp_
 async def test_what_a_tenant_asked_before_moving_out_is_not_booked_on_who_comes_next(let: House) -> None:
     """As a voucher that was typed in while the landlord moved its owner out."""
     actor = await tenant(let, "flat-1")
-    let.engine.running.clear()
+    let.engine.session.accepting.clear()
     moved = asyncio.create_task(operate(let, OUT))
     await queued(let, 1)
     paid = asyncio.create_task(
         let.bridge.top_up(actor, "flat-1", amount="50.00", method="voucher", reference=None, key="late")
     )
     await queued(let, 2)
-    let.engine.running.set()
+    let.engine.session.accepting.set()
     await moved
     with pytest.raises(RequestRefused, match="has moved out meanwhile"):
         await paid
@@ -496,5 +496,5 @@ async def test_what_a_tenant_asked_before_moving_out_is_not_booked_on_who_comes_
 
 async def queued(flat: House, count: int) -> None:
     """Wait until operations wait for a site file to be applied."""
-    while len(flat.engine.running._waiters) < count:  # noqa: ASYNC110 - no event tells who waits
+    while len(flat.engine.session.accepting._waiters) < count:  # noqa: ASYNC110 - no event tells who waits
         await asyncio.sleep(0)

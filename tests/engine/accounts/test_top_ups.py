@@ -151,7 +151,7 @@ async def test_no_balance_grows_beyond_what_every_client_can_read_exactly(flat: 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b", "x" * 201])
 async def test_a_reference_that_cannot_be_kept_is_refused(flat: House, text: str) -> None:
     assert (await refused(flat, reference=text)).code is ErrorCode.BAD_REQUEST
-    assert flat.engine.broken is None
+    assert flat.engine.session.storage_error is None
 
 
 @pytest.mark.invariant(8)

@@ -87,9 +87,9 @@ async def test_what_is_owed_in_money_is_paid_before_units_are_bought(shop: House
 async def test_units_survive_a_restart(shop: House, tmp_path: Path) -> None:
     await shop.top_up("200.00")
     await shop.read(10_000, after=HOUR)
-    shop.engine.flush(everything=True)
+    shop.engine.session.flush(everything=True)
     await shop.settle()
-    shop.engine.reload()
+    shop.engine.session.reload()
     assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 48_379
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.protocol.messages import RelayPosition
 from tests.engine.harness import HOUR, SITE, House, house, opened
 
@@ -49,21 +50,23 @@ async def test_a_building_all_of_whose_meters_are_silent_is_dark(tmp_path: Path)
         await street.report(Report(ADDRESS, 1_000), Report("tasmota:flat-2/1", 1_000))
         await street.report(Report(ADDRESS, 1_001), after=OFFLINE_MS)
         street.engine.check_silence()
-        assert key not in street.engine.installation.alerts, "one is silent: its link is lost"
+        assert key not in street.engine.session.installation.alerts, "one is silent: its link is lost"
         street.time.forward(OFFLINE_MS)
         street.engine.check_silence()
         await street.settle()
-        assert key in street.engine.installation.alerts
-        assert "all 2 meters are silent" in street.engine.installation.alerts[key].message
+        assert key in street.engine.session.installation.alerts
+        assert "all 2 meters are silent" in street.engine.session.installation.alerts[key].message
         await street.report(Report(ADDRESS, 1_002), after=MINUTE)
         street.engine.check_silence()
-        assert key not in street.engine.installation.alerts
+        assert key not in street.engine.session.installation.alerts
 
 
 async def test_silence_without_a_broker_tells_nothing_of_the_mains(tmp_path: Path) -> None:
     async with house(tmp_path, TWO) as street:
         await street.report(Report(ADDRESS, 1_000), Report("tasmota:flat-2/1", 1_000))
-        street.engine.set_installation_alert(AlertKind.BROKER_LOST, "the broker is gone")
+        set_installation_alert(street.engine.session, AlertKind.BROKER_LOST, "the broker is gone")
         street.time.forward(OFFLINE_MS)
         street.engine.check_silence()
-        assert AlertKey(AlertKind.POWER_OUTAGE, detail="house") not in street.engine.installation.alerts
+        assert (
+            AlertKey(AlertKind.POWER_OUTAGE, detail="house") not in street.engine.session.installation.alerts
+        )

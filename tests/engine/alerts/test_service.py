@@ -16,7 +16,7 @@ async def test_an_alert_of_the_installation_is_acknowledged_by_staff_and_unknown
 ) -> None:
     flat.time.wall += HOUR
     await flat.tick()
-    (alert,) = flat.engine.installation.alerts.values()
+    (alert,) = flat.engine.session.installation.alerts.values()
     with pytest.raises(RequestRefused) as refused:
         await flat.bridge.acknowledge(TENANT, alert.id)
     assert refused.value.code is ErrorCode.NOT_FOUND

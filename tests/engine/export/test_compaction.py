@@ -12,7 +12,7 @@ from meter_bridge.engine.export import compaction, merge_child
 from meter_bridge.engine.export.compaction import LARGE_ROWS, MANY, MOST_ROWS, group_of, to_merge
 from meter_bridge.engine.export.export_child import LEFTOVER_GRACE_S
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile
 from tests.engine.harness import HOUR, House, house
 
@@ -82,7 +82,7 @@ async def test_files_of_many_exports_become_one_that_holds_the_same(
     folder = tmp_path / "export"
     async with house(tmp_path) as flat:
         exporter = Exporter(flat.location, folder)
-        daemon = Daemon(flat.engine, exporter, 1)
+        daemon = Scheduler(flat.engine, exporter, 1)
         await flat.read(10_000, power_w=500)
         written: set[str] = set()
         for hour in range(1, EXPORTS + 1):
@@ -116,7 +116,7 @@ async def test_a_damaged_file_is_named_and_keeps_no_other_from_being_merged(
 ) -> None:
     monkeypatch.setattr(compaction, "MANY", FEW)
     folder = tmp_path / "export"
-    daemon = Daemon(flat.engine, Exporter(flat.location, folder), 1)
+    daemon = Scheduler(flat.engine, Exporter(flat.location, folder), 1)
     await flat.read(10_000, power_w=500)
     damaged = ""
     for hour in range(1, FEW + 2):
@@ -144,7 +144,7 @@ async def _two_files(flat: House, folder: Path) -> list[ExportFile]:
     for hour in (1, 2):
         await flat.read(10_000 + 500 * hour, after=HOUR, power_w=500)
         await flat.tick()
-        upto = flat.engine.installation.sequences.entry
+        upto = flat.engine.session.installation.sequences.entry
         written += await exporter.run(written[-1].last_seq if written else 0, upto)
     return [file for file in written if file.kind == SEGMENTS]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine.export.event_retention import Forgetting
+from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.protocol.messages import SupplyAction
 from tests.engine.harness import LANDLORD, House, house
 from tests.engine.second_tariff import DAY
@@ -40,7 +40,7 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
             await made.top_up("10.00")
             await made.hold_off("works")
             await made.supply(SupplyAction.AUTO)
-            at = made.engine.clock.now()
+            at = made.engine.session.clock.now()
             made.change(
                 MESSAGE.format(f"ended-{month}", at, at, at),
                 MESSAGE.format(f"waits-{month}", at, at, "NULL"),
@@ -57,11 +57,11 @@ def rows(flat: House, table: str, condition: str = "true") -> list[tuple[object,
 
 
 async def test_what_ended_before_the_days_kept_is_forgotten_and_nothing_else(flat: House) -> None:
-    since = flat.engine.clock.now() - KEPT_DAYS * DAY
+    since = flat.engine.session.clock.now() - KEPT_DAYS * DAY
     stay = {table: rows(flat, table, condition.format(since)) for table, condition in STAY.items()}
     ever = {table: rows(flat, table) for table in FOR_EVER}
     assert all(0 < len(stay[table]) < len(rows(flat, table)) for table in STAY)
-    await Forgetting(flat.engine, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert {table: rows(flat, table) for table in STAY} == stay
     assert {table: rows(flat, table) for table in FOR_EVER} == ever
     assert flat.problems() == []
@@ -69,8 +69,8 @@ async def test_what_ended_before_the_days_kept_is_forgotten_and_nothing_else(fla
 
 async def test_many_rows_go_a_few_at_a_time(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meter_bridge.engine.export.event_retention.BATCH", 2)
-    await Forgetting(flat.engine, KEPT_DAYS).tick()
-    since = flat.engine.clock.now() - KEPT_DAYS * DAY
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
+    since = flat.engine.session.clock.now() - KEPT_DAYS * DAY
     assert {table: rows(flat, table) for table in STAY} == {
         table: rows(flat, table, condition.format(since)) for table, condition in STAY.items()
     }
@@ -79,15 +79,15 @@ async def test_many_rows_go_a_few_at_a_time(flat: House, monkeypatch: pytest.Mon
 async def test_numbers_of_events_go_on_where_all_of_them_are_old(flat: House) -> None:
     newest = flat.engine.feed.seq
     flat.time.forward(KEPT_DAYS * DAY)
-    await Forgetting(flat.engine, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert [row[0] for row in rows(flat, "event")] == [newest]
-    flat.engine.reload()
+    flat.engine.session.reload()
     await flat.top_up("1.00")
     assert flat.engine.feed.seq == newest + 1
 
 
 async def test_who_was_away_for_longer_hears_what_there_still_is(flat: House) -> None:
-    await Forgetting(flat.engine, KEPT_DAYS).tick()
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     kept = [row[0] for row in rows(flat, "event")]
     assert kept[0] != 1
     assert seqs(await some(flat.bridge.stream(LANDLORD, since=1))) == kept
@@ -95,6 +95,6 @@ async def test_who_was_away_for_longer_hears_what_there_still_is(flat: House) ->
 
 async def test_nothing_is_forgotten_while_storage_fails(flat: House) -> None:
     before = {table: rows(flat, table) for table in STAY}
-    flat.engine.fail("the disk is away")
-    await Forgetting(flat.engine, KEPT_DAYS).tick()
+    flat.engine.session.fail("the disk is away")
+    await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     assert {table: rows(flat, table) for table in STAY} == before

@@ -4,7 +4,7 @@ from pathlib import Path
 import shutil
 
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from tests.engine.harness import HOUR, House, house, opened
 
 
@@ -23,11 +23,11 @@ def current(flat: House) -> list[tuple[object, ...]]:
 async def test_what_was_exported_elsewhere_is_exported_again(tmp_path: Path) -> None:
     async with house(tmp_path) as flat:
         await use(flat)
-        await Daemon(flat.engine, Exporter(flat.location, tmp_path / "export"), 1).export()
+        await Scheduler(flat.engine, Exporter(flat.location, tmp_path / "export"), 1).export()
         before = current(flat)
     shutil.move(tmp_path / "export", tmp_path / "of the first machine")
     async with opened(tmp_path, flat.time) as second:
-        daemon = Daemon(second.engine, Exporter(second.location, tmp_path / "export"), 1)
+        daemon = Scheduler(second.engine, Exporter(second.location, tmp_path / "export"), 1)
         await daemon.export()
         again = current(second)
         ((posted,),) = second.rows("SELECT count(*) FROM segment")
@@ -42,8 +42,8 @@ async def test_files_that_are_there_are_kept(tmp_path: Path) -> None:
     async with house(tmp_path) as flat:
         await use(flat)
         exporter = Exporter(flat.location, tmp_path / "export")
-        await Daemon(flat.engine, exporter, 1).export()
+        await Scheduler(flat.engine, exporter, 1).export()
         before = current(flat)
-        await Daemon(flat.engine, exporter, 1).export()
+        await Scheduler(flat.engine, exporter, 1).export()
         assert current(flat) == before
         assert before

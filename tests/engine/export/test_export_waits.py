@@ -7,7 +7,7 @@ from typing import override
 import pytest
 
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.segment_files import ExportFile
 from tests.engine.harness import House
@@ -34,7 +34,7 @@ async def test_an_export_waits_for_what_is_not_on_disk_yet(
     flat: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exporter = Watched(flat, tmp_path / "export")
-    daemon = Daemon(flat.engine, exporter, 1)
+    daemon = Scheduler(flat.engine, exporter, 1)
     await daemon.export()
     at_once, disk, tasks = flat.store.commit, asyncio.Event(), set[asyncio.Task[None]]()
 

@@ -15,7 +15,7 @@ from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.jobs import Daemon
+from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
@@ -48,7 +48,7 @@ async def month(folder: Path) -> AsyncIterator[House]:
 async def exported_month(folder: Path) -> AsyncIterator[House]:
     """Open a flat of a month, all of it exported."""
     async with month(folder) as made:
-        await Daemon(made.engine, Exporter(made.location, folder / "export"), 1).export()
+        await Scheduler(made.engine, Exporter(made.location, folder / "export"), 1).export()
         yield made
 
 
@@ -80,7 +80,7 @@ async def flat(tmp_path: Path, kept: tuple[Path, VirtualTime] | None) -> AsyncIt
 
 
 def retention(flat: House, days: int = KEPT_DAYS) -> Retention:
-    return Retention(flat.engine, Archive(flat.data / "export"), days)
+    return Retention(flat.engine.session, Archive(flat.data / "export"), days)
 
 
 def segments(flat: House) -> int:
@@ -107,7 +107,7 @@ async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
     await retention(flat).tick()
     assert 0 < segments(flat) < count
     oldest = flat.rows("SELECT min(start_ms) FROM segment")[0][0]
-    assert int(str(oldest)) >= flat.engine.clock.now() - (KEPT_DAYS + 1) * DAY
+    assert int(str(oldest)) >= flat.engine.session.clock.now() - (KEPT_DAYS + 1) * DAY
     assert await asked(flat) == before
     assert flat.problems() == []
 
@@ -134,7 +134,7 @@ async def test_a_month_past_retention_is_repriced_as_it_would_have_been(tmp_path
 
 
 async def test_what_was_booked_within_the_days_kept_stays_and_nothing_else(flat: House) -> None:
-    since = flat.engine.clock.now() - 5 * DAY
+    since = flat.engine.session.clock.now() - 5 * DAY
     kept = flat.rows(
         "SELECT s.entry_seq, s.n FROM segment s JOIN journal_entry e ON e.seq = s.entry_seq"
         f" WHERE e.at >= {since} ORDER BY s.entry_seq, s.n"
@@ -146,7 +146,7 @@ async def test_what_was_booked_within_the_days_kept_stays_and_nothing_else(flat:
 
 async def test_nothing_goes_while_storage_fails(flat: House) -> None:
     count = segments(flat)
-    flat.engine.fail("the disk is away")
+    flat.engine.session.fail("the disk is away")
     await retention(flat).tick()
     assert segments(flat) == count
 
@@ -180,7 +180,7 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
     assert (refusal.value.field, refusal.value.value) == ("account", flat.account.id)
     assert refusal.value.remedy
     before = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
-    await Daemon(flat.engine, Exporter(flat.location, folder), 1).export()
+    await Scheduler(flat.engine, Exporter(flat.location, folder), 1).export()
     after = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
     assert after == before, "an export anew would lose what is in those files alone"
 
@@ -190,7 +190,7 @@ async def test_a_failure_between_two_batches_loses_nothing(
 ) -> None:
     monkeypatch.setattr("meter_bridge.engine.export.retention.BATCH", 5)
     before, count = await asked(flat), segments(flat)
-    commit, batches = flat.engine.store.commit, []
+    commit, batches = flat.engine.session.store.commit, []
 
     def counted(work: ops.Work) -> object:
         batches.append(work)
@@ -199,10 +199,10 @@ async def test_a_failure_between_two_batches_loses_nothing(
                 return commit(work)
         return commit(work)
 
-    monkeypatch.setattr(flat.engine.store, "commit", counted)
+    monkeypatch.setattr(flat.engine.session.store, "commit", counted)
     with pytest.raises(StorageError, match=r"readonly|read-only"):
         await retention(flat).tick()
-    assert flat.engine.broken
+    assert flat.engine.session.storage_error
     assert 0 < count - segments(flat) < count
     assert flat.problems() == []
     monkeypatch.undo()

@@ -9,8 +9,8 @@ import pytest
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.forecasting.daily_use import forget_days
-from meter_bridge.engine.forecasting.forecaster import ROUND_MS, Foretelling
+from meter_bridge.engine.forecasting.daily_use import clear_daily_use
+from meter_bridge.engine.forecasting.forecaster import ROUND_MS, Forecaster
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.requests import MoveIn, MoveOut
@@ -35,7 +35,7 @@ async def live(made: House, days: int, wh_per_day: int = 4_800) -> None:
         assert register is not None
         await made.read(register.watermark_wh + wh_per_day // 24, after=HOUR)
         await made.tick(0)
-        await Foretelling(made.engine).whole_round()
+        await Forecaster(made.engine.session).whole_round()
         await made.settle()
 
 
@@ -62,7 +62,7 @@ async def test_credit_is_foretold_to_last_as_long_as_the_use_of_late_allows(tmp_
         assert told.runs_out is not None
         assert told.seconds_left == pytest.approx(told.available / zar("9.60") * 86_400, rel=0.01)
         at = datetime.fromisoformat(told.runs_out.at)
-        now = datetime.fromtimestamp(made.engine.clock.now() / 1000, UTC)
+        now = datetime.fromtimestamp(made.engine.session.clock.now() / 1000, UTC)
         assert (at - now).total_seconds() == pytest.approx(told.seconds_left, abs=1)
         assert told.runs_out.soonest is None, "no band from so few days"
 
@@ -97,7 +97,7 @@ async def test_days_left_opens_and_closes_its_alert(tmp_path: Path) -> None:
         message = next(alert.message for key, alert in made.account.alerts.items() if key.kind == "days_left")
         assert message.startswith("Flat 1: credit lasts about 2.")
         await made.top_up("100.00")
-        await Foretelling(made.engine).whole_round()
+        await Forecaster(made.engine.session).whole_round()
         assert AlertKind.DAYS_LEFT not in kinds(made)
 
 
@@ -108,7 +108,7 @@ async def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
         time = made.time
     async with opened(tmp_path, time) as again:
         assert view(again).seconds_left is None, "looked ahead anew after the start"
-        await Foretelling(again.engine).whole_round()
+        await Forecaster(again.engine.session).whole_round()
         assert view(again).seconds_left == pytest.approx(before, rel=0.01)
 
 
@@ -117,7 +117,7 @@ async def test_another_customer_begins_without_a_past(tmp_path: Path) -> None:
         await live(made, 5)
         await operate(made, MoveOut(reason="moved"))
         await operate(made, MoveIn(customer="J. van Wyk", opening_credit="50.00"))
-        await Foretelling(made.engine).whole_round()
+        await Forecaster(made.engine.session).whole_round()
         assert view(made).seconds_left is None
         supply = made.account.supplies[0]
         assert supply.history is not None
@@ -145,7 +145,7 @@ async def test_a_new_price_list_is_looked_ahead_through(tmp_path: Path) -> None:
         before = view(made).seconds_left
         dearer = "prices: [2.00]\n          - from: 2026-11-08\n            prices: [8.00]"
         await apply(made, WARNED.replace("prices: [2.00]", dearer))
-        await Foretelling(made.engine).whole_round()
+        await Forecaster(made.engine.session).whole_round()
         after = view(made).seconds_left
         assert before is not None
         assert after is not None
@@ -182,7 +182,7 @@ async def test_a_unit_is_held_against_similar_ones(tmp_path: Path) -> None:
     )
     async with opened(tmp_path, VirtualTime(synchronised=True)) as made:
         await apply(made, SITE.rstrip() + units)
-        for account_id in made.engine.installation.accounts:
+        for account_id in made.engine.session.installation.accounts:
             await made.bridge.top_up(
                 LANDLORD, account_id, amount="5000", method="cash", reference=None, key=account_id
             )
@@ -193,10 +193,10 @@ async def test_a_unit_is_held_against_similar_ones(tmp_path: Path) -> None:
             reports = [Report(f"tasmota:flat-{n}/1", register_wh=wh) for n, wh in registers.items()]
             await made.report(*reports, after=HOUR)
             await made.tick(0)
-            await Foretelling(made.engine).whole_round()
+            await Forecaster(made.engine.session).whole_round()
         found = {
             account.id
-            for account in made.engine.installation.accounts.values()
+            for account in made.engine.session.installation.accounts.values()
             for key in account.alerts
             if key.kind is AlertKind.UNUSUAL_CONSUMPTION
         }
@@ -206,8 +206,8 @@ async def test_a_unit_is_held_against_similar_ones(tmp_path: Path) -> None:
 async def test_the_work_is_done_in_small_steps(tmp_path: Path) -> None:
     async with warned(tmp_path, "100.00") as made:
         await live(made, 4)
-        made.account.supplies[0].foresight = None
-        foretelling = Foretelling(made.engine)
+        made.account.supplies[0].forecast = None
+        foretelling = Forecaster(made.engine.session)
         steps = 0
         while view(made).seconds_left is None:
             await foretelling.tick()
@@ -216,7 +216,7 @@ async def test_the_work_is_done_in_small_steps(tmp_path: Path) -> None:
         assert steps > 10
 
 
-async def ticks(foretelling: Foretelling, many: int = 100) -> None:
+async def ticks(foretelling: Forecaster, many: int = 100) -> None:
     """Let foretelling take so many steps while time stands still."""
     for _ in range(many):
         await foretelling.tick()
@@ -226,26 +226,26 @@ async def test_a_forecast_of_a_customer_who_left_meanwhile_is_not_kept(tmp_path:
     async with warned(tmp_path, "100.00") as made:
         await live(made, 4)
         (supply,) = made.account.supplies
-        supply.foresight = None
-        foretelling = Foretelling(made.engine)
+        supply.forecast = None
+        foretelling = Forecaster(made.engine.session)
         await ticks(foretelling, 3)
-        forget_days(supply, Transaction(made.engine.clock.now()))
+        clear_daily_use(supply, Transaction(made.engine.session.clock.now()))
         await ticks(foretelling)
-        assert supply.foresight is None
+        assert supply.forecast is None
 
 
 async def test_accounts_are_gone_round_again_after_a_while_and_not_at_once(tmp_path: Path) -> None:
     async with warned(tmp_path, "100.00") as made:
         await live(made, 4)
         (supply,) = made.account.supplies
-        foretelling = Foretelling(made.engine)
+        foretelling = Forecaster(made.engine.session)
         await ticks(foretelling)
-        supply.foresight = None
+        supply.forecast = None
         await ticks(foretelling)
-        assert supply.foresight is None
+        assert supply.forecast is None
         made.time.forward(ROUND_MS)
         await ticks(foretelling)
-        assert supply.foresight is not None
+        assert supply.forecast is not None
 
 
 async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -
                 reports = [Report(f"tasmota:{unit}/1", register_wh=wh) for unit, wh in registers.items()]
                 await made.report(*reports, after=HOUR)
                 await made.tick(0)
-                await Foretelling(made.engine).whole_round()
-            return {key.kind for key in made.engine.installation.accounts["building"].alerts}
+                await Forecaster(made.engine.session).whole_round()
+            return {key.kind for key in made.engine.session.installation.accounts["building"].alerts}
 
         assert AlertKind.ENERGY_UNACCOUNTED not in await days(3, 5)
         assert AlertKind.ENERGY_UNACCOUNTED in await days(3, 20)

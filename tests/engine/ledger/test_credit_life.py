@@ -92,11 +92,13 @@ async def test_a_long_life_of_one_account(tmp_path: Path, seed: int) -> None:
                         await made.top_up(f"{chance.randint(1, 30)}.00")
                 case 3:
                     with suppress(RequestRefused):
-                        await operate(made, some_operation(chance, made.engine.installation.sequences.entry))
+                        await operate(
+                            made, some_operation(chance, made.engine.session.installation.sequences.entry)
+                        )
                 case _:
                     await made.tick(chance.randint(1, 20) * HOUR)
             check_limits(made)
-            assert made.engine.broken is None
+            assert made.engine.session.storage_error is None
         assert made.problems() == []
         before = made.bridge.account(LANDLORD, "flat-1")
         await made.settle()

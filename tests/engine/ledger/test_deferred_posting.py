@@ -59,8 +59,8 @@ def posted(made: House) -> int:
 
 def at_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing wait: what closes is posted by the reading that closes it."""
-    monkeypatch.setattr("meter_bridge.engine.metering.readings.may_wait", lambda _supply, _at: False)
-    monkeypatch.setattr("meter_bridge.engine.metering.fast_path.cross", lambda *_: False)
+    monkeypatch.setattr("meter_bridge.engine.metering.readings.may_defer", lambda _supply, _at: False)
+    monkeypatch.setattr("meter_bridge.engine.metering.fast_path.try_next_slot", lambda *_: False)
 
 
 def in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ async def a_day(made: House) -> None:
     """Let three flats and one of two meters use energy past bands, blocks and midnight, and be paid for."""
     chance = random.Random(11)
     registers = dict.fromkeys(("flat-1", "flat-2", "flat-3", "a", "b"), 10_000)
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         await made.bridge.top_up(LANDLORD, account.id, amount="60.00", method="cash", reference=None, key="k")
         for meter in account.meters:
             await made.report(Report(meter.plan.energy_address, relay=RelayPosition.CLOSED, power_mw=0))
@@ -100,7 +100,7 @@ async def a_day(made: House) -> None:
         if step % 70 == 0:
             await made.tick(SECOND)
         if step % 97 == 0:
-            paid = chance.choice(list(made.engine.installation.accounts))
+            paid = chance.choice(list(made.engine.session.installation.accounts))
             await made.bridge.top_up(
                 LANDLORD, paid, amount="5.00", method="cash", reference=None, key=f"{step}"
             )
@@ -115,8 +115,10 @@ async def test_the_journal_is_the_same_whenever_what_closed_is_posted(tmp_path: 
             async with house(tmp_path / way, street(RICH, 3) + TWO, credit=None) as made:
                 made.at_once = way == "soon"
                 await a_day(made)
-                accounts = made.engine.installation.accounts.values()
-                waited += sum(supply.due is not None for each in accounts for supply in each.supplies)
+                accounts = made.engine.session.installation.accounts.values()
+                waited += sum(
+                    supply.deferred_posting is not None for each in accounts for supply in each.supplies
+                )
                 await wait_long(made)
                 assert made.problems() == []
                 journals.append(journal(made))
@@ -135,7 +137,7 @@ async def everybody_reads(made: House, names: list[str], wh: int) -> None:
 async def before_the_end(made: House, units: int) -> list[str]:
     """Bring every flat's meter on its lane within a quarter, and let the quarter end."""
     names = [f"flat-{n}" for n in range(1, units + 1)]
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         await made.bridge.top_up(LANDLORD, account.id, amount="1.00", method="cash", reference=None, key="k")
         await made.report(Report(f"tasmota:{account.id}/1", relay=RelayPosition.CLOSED, power_mw=0))
     await made.tick()
@@ -183,9 +185,9 @@ async def test_a_decision_goes_out_while_others_are_still_to_be_posted(crowd: Ho
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
     crowd.time.forward(SLOT_MS // 2)
-    posting_all = asyncio.create_task(crowd.engine.post_waiting(everything=True))
+    posting_all = asyncio.create_task(crowd.engine.run_deferred_postings(everything=True))
     await asyncio.sleep(0)
-    crowd.intake.take([Report("tasmota:flat-25/1", register_wh=10_900)])
+    crowd.intake.handle([Report("tasmota:flat-25/1", register_wh=10_900)])
     done = posted(crowd)
     assert 0 < done < 25
     await crowd.settle()
@@ -205,7 +207,7 @@ async def test_what_waits_is_posted_as_of_the_same_instant_after_a_crash(
             made.at_once = False
             names = await before_the_end(made, 3)
             await everybody_reads(made, names, 10_040)
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             await made.settle()
             assert posted(made) == 0
             if not crashed:
@@ -223,7 +225,7 @@ async def test_what_waits_is_posted_as_of_the_same_instant_after_a_crash(
 async def test_a_payment_comes_after_what_closed_before_it(crowd: House) -> None:
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
-    due = crowd.account.supplies[0].due
+    due = crowd.account.supplies[0].deferred_posting
     assert due is not None
     crowd.time.forward(SECOND)
     await crowd.top_up("10.00")
@@ -232,7 +234,7 @@ async def test_a_payment_comes_after_what_closed_before_it(crowd: House) -> None
     )
     assert found[1] == ("charge", due.at)
     assert [kind for kind, _ in found] == ["top_up", "charge", "charge", "top_up"]
-    assert crowd.account.supplies[0].due is None
+    assert crowd.account.supplies[0].deferred_posting is None
 
 
 async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
@@ -242,7 +244,7 @@ async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
     postings = ledger.entry("ZAR", {Bucket.BALANCE: 1}, against=Bucket.ADJUSTMENT)
     with pytest.raises(ledger.LedgerError, match="before anything else"):
         book(
-            crowd.engine.installation,
+            crowd.engine.session.installation,
             crowd.account,
             unit,
             EntryKind.CORRECTION,

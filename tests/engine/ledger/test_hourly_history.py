@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.ledger import hourly_history as history_module
-from meter_bridge.engine.ledger.hourly_history import Asked, history_page
+from meter_bridge.engine.ledger.hourly_history import HistoryQuery, history_page
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Correction, MoveIn, MoveOut, Repricing, Reversal
@@ -93,7 +93,7 @@ async def test_only_corrections_are_read_to_find_them(flat: House) -> None:
         if "posting" in words:
             steps.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {words}", given))
 
-    event.listen(flat.engine.reader, "before_cursor_execute", note)
+    event.listen(flat.engine.session.reader, "before_cursor_execute", note)
     await history(flat, first.seq)
     assert any("COVERING INDEX ix_journal_entry_kind_account_seq" in step for step in steps)
     assert not any("account_seq" in step and "COVERING" not in step for step in steps)
@@ -166,8 +166,8 @@ async def test_pages_join_without_gap_and_all_speak_of_the_same_entry(tmp_path: 
         await made.read(500, after=HOUR)
         await posted(made)
         await made.bridge.top_up(LANDLORD, "flat-2", amount="5", method="cash", reference=None, key="k")
-        asked = [Asked(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
-        reader = made.engine.reader
+        asked = [HistoryQuery(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
+        reader = made.engine.session.reader
         page = history_page(reader, asked, after=0, most_hours=1)
         assert [each.account_id for each in page.accounts] == ["flat-1"]
         assert page.next_account == "flat-2"

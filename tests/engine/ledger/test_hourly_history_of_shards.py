@@ -18,13 +18,13 @@ async def use(owners: tuple[Owner, Owner], street: Street, wh: int) -> None:
     street.time.forward(HOUR)
     for account, n in BOTH:
         await owners[n].read(account, wh)
-        await owners[n].engine.post_waiting(everything=True)
-        await owners[n].engine.drained()
+        await owners[n].engine.run_deferred_postings(everything=True)
+        await owners[n].engine.session.drained()
 
 
 async def told(owner: Owner, account: str, after: int) -> list[tuple[str, int]]:
     """Return the hours of an account from the first on that changed after an entry, with their energy."""
-    newest = owner.engine.installation.sequences.entry
+    newest = owner.engine.session.installation.sequences.entry
     page = await owner.bridge.history(
         LANDLORD, after=after, upto=newest, account_id=account, from_account=None
     )
@@ -37,7 +37,7 @@ async def pass_days(owners: tuple[Owner, Owner], street: Street, days: int) -> N
         street.time.forward(DAY)
         for each in owners:
             each.engine.check_clock()
-            await each.engine.clock_work()
+            await each.engine.run_due_accounts()
 
 
 @pytest.mark.parametrize("account, n", BOTH)
@@ -48,7 +48,7 @@ async def test_hours_that_changed_are_told_of_an_account_of_any_shard(
         owner, marks = (first, second)[n], []
         for wh in range(1_000, 8_000, 1_000):
             await use((first, second), divided, wh)
-            marks.append(owner.engine.installation.sequences.entry)
+            marks.append(owner.engine.session.installation.sequences.entry)
         every, since = await told(owner, account, 0), await told(owner, account, marks[3])
     assert sum(wh for _, wh in every) == 6_000
     assert 1 < len(since) < len(every)

@@ -10,10 +10,12 @@ import pytest
 
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.engine import CLOCK_BATCH, MOST_WAITING
-from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.engine import CLOCK_BATCH, MAX_PENDING_TRANSACTIONS
+from meter_bridge.engine.jobs import Intervals, Scheduler
 from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.protocol.statements import Detail
 from meter_bridge.storage.changeset import Work
@@ -42,17 +44,19 @@ type Told = list[tuple[int, int | None, int | None]]
 
 def told(made: House) -> Told:
     """Return what every household sees now."""
-    views = [made.bridge.account(LANDLORD, name) for name in made.engine.installation.accounts]
+    views = [made.bridge.account(LANDLORD, name) for name in made.engine.session.installation.accounts]
     return [(view.available, view.energy_today_wh, view.cost_today) for view in views]
 
 
 def waiting(made: House) -> int:
     """Return how many supplies wait with something of a day that is over."""
     midnight = NOON + TO_DECEMBER
-    supplies = (supply for each in made.engine.installation.accounts.values() for supply in each.supplies)
+    supplies = (
+        supply for each in made.engine.session.installation.accounts.values() for supply in each.supplies
+    )
     return sum(
-        supply.due is not None
-        and supply.due.at >= midnight
+        supply.deferred_posting is not None
+        and supply.deferred_posting.at >= midnight
         and any(part.start < midnight for parts in supply.rating.open.values() for part in parts)
         for supply in supplies
     )
@@ -65,7 +69,7 @@ async def a_night(made: House, seed: int) -> tuple[list[Told], int]:
     """
     chance = random.Random(seed)
     registers = dict.fromkeys(NAMES, 10_000)
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         await made.bridge.top_up(LANDLORD, account.id, amount="90.00", method="cash", reference=None, key="k")
     await made.tick(TO_DECEMBER - 7 * MINUTE)
     seen: list[Told] = []
@@ -113,7 +117,7 @@ async def test_the_end_of_a_month_is_booked_and_shown_the_same_whenever_it_is_po
 
 async def to_the_end_of_the_day(made: House, names: list[str], poor: str = "") -> None:
     """Bring every flat's meter on its lane in the last minutes of a day, and let the day end."""
-    for account in made.engine.installation.accounts.values():
+    for account in made.engine.session.installation.accounts.values():
         amount = "1.10" if account.id == poor else "2.00"
         await made.bridge.top_up(LANDLORD, account.id, amount=amount, method="cash", reference=None, key="k")
         await made.report(Report(f"tasmota:{account.id}/1", relay=RelayPosition.CLOSED, power_mw=0))
@@ -138,12 +142,12 @@ async def test_what_waits_of_the_day_before_is_posted_the_same_after_a_crash(
     for crashed in (False, True):
         async with house(tmp_path / str(crashed), street(BLOCKS, 3), credit=None) as made:
             made.at_once = False
-            names = list(made.engine.installation.accounts)
+            names = list(made.engine.session.installation.accounts)
             await to_the_end_of_the_day(made, names)
             if clock_first:
                 await made.tick(0)
             await made.report(*(read(name, 10_040) for name in names), after=SECOND)
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             await made.settle()
             before = posted(made)
             if not crashed:
@@ -163,7 +167,7 @@ async def tower(tmp_path: Path, units: int) -> AsyncIterator[tuple[House, list[s
     """Open a house of many flats in the first minutes of a day; the last flat has the least credit."""
     async with house(tmp_path, street(BLOCKS, units), credit=None) as made:
         made.at_once = False
-        names = list(made.engine.installation.accounts)
+        names = list(made.engine.session.installation.accounts)
         await to_the_end_of_the_day(made, names, names[-1])
         made.time.forward(3 * MINUTE)
         made.transport.switched.clear()
@@ -184,7 +188,7 @@ async def test_the_clock_charges_first_whoever_the_charge_may_cut(tmp_path: Path
         poor = names[-1]
         left = made.bridge.account(LANDLORD, poor).available
         assert 0 < left < zar("1.15"), "less than a day's standing charge with its tax"
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
         assert len(standing(made)) == CLOCK_BATCH
         assert standing(made)[0] == poor
@@ -201,13 +205,13 @@ async def test_the_clock_begins_with_whom_it_cuts_as_friendly_hours_end(tmp_path
         '        friendly hours: [{days: sun, from: "00:00", to: "24:00"}]\n        meters:',
     )
     async with house(tmp_path, street(sunday, 3), credit=None) as made:
-        names = list(made.engine.installation.accounts)
+        names = list(made.engine.session.installation.accounts)
         for name, amount in zip(names, ("20.00", "0.20", "20.00"), strict=True):
             await made.bridge.top_up(LANDLORD, name, amount=amount, method="cash", reference=None, key="k")
         await made.tick(TO_MIDNIGHT - 5 * MINUTE)
         for wh in (10_000, 10_400):
             await made.report(*(read(name, wh) for name in names), after=2 * MINUTE)
-        assert made.engine.installation.accounts[names[1]].reason is Reason.FRIENDLY_HOURS
+        assert made.engine.session.installation.accounts[names[1]].reason is Reason.FRIENDLY_HOURS
         made.time.forward(2 * MINUTE)
         due = made.engine.due_accounts()
         assert sorted(each.id for each in due) == names
@@ -218,19 +222,18 @@ async def test_a_reading_comes_between_and_what_it_charged_is_not_looked_at_agai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with tower(tmp_path, 2 * CLOCK_BATCH) as (made, _):
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
         (late, *_) = made.engine.due_accounts()[-1:]
-        made.intake.take([read(late.id, 10_520)])
+        made.intake.handle([read(late.id, 10_520)])
         assert late.state is SupplyState.DISCONNECTED
         looked: list[str] = []
-        evaluate = made.engine.evaluate
 
-        def noted(account: Account, unit: Transaction) -> None:
+        def noted(session: Session, account: Account, unit: Transaction) -> None:
             looked.append(account.id)
-            evaluate(account, unit)
+            evaluate(session, account, unit)
 
-        monkeypatch.setattr(made.engine, "evaluate", noted)
+        monkeypatch.setattr("meter_bridge.engine.engine.evaluate", noted)
         await working
         assert len(looked) == CLOCK_BATCH - 1
         assert late.id not in looked
@@ -252,7 +255,7 @@ class Slow:
         """Store, and keep quiet about it."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((self._commit(work), told))
-        if len(self.waiting) > MOST_WAITING:
+        if len(self.waiting) > MAX_PENDING_TRANSACTIONS:
             self.full.set()
         return told
 
@@ -273,14 +276,14 @@ async def rounds(count: int) -> None:
 async def test_the_disk_has_few_units_before_a_decision_however_many_are_due(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    units = MOST_WAITING + 3 * CLOCK_BATCH
+    units = MAX_PENDING_TRANSACTIONS + 3 * CLOCK_BATCH
     async with tower(tmp_path, units) as (made, names):
         disk = Slow(made, monkeypatch)
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await rounds(units)
-        assert MOST_WAITING < len(disk.waiting) <= MOST_WAITING + CLOCK_BATCH
+        assert MAX_PENDING_TRANSACTIONS < len(disk.waiting) <= MAX_PENDING_TRANSACTIONS + CLOCK_BATCH
         late = made.engine.due_accounts()[-1].id
-        made.intake.take([read(late, 10_520)])
+        made.intake.handle([read(late, 10_520)])
         assert made.transport.switched == []
         disk.tell()
         await rounds(3)
@@ -295,19 +298,19 @@ async def test_the_disk_has_few_units_before_a_decision_however_many_are_due(
 async def test_guards_let_time_pass_while_the_clock_waits_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with tower(tmp_path, MOST_WAITING + 2 * CLOCK_BATCH) as (made, _):
+    async with tower(tmp_path, MAX_PENDING_TRANSACTIONS + 2 * CLOCK_BATCH) as (made, _):
         disk = Slow(made, monkeypatch)
         guarded = asyncio.Event()
-        work = made.engine.protection_work
+        work = made.engine.advance_protections
 
         def noted() -> None:
             work()
             guarded.set()
 
-        daemon = Daemon(made.engine, None, 60, pace=Pace(flush=60, clock=0.001, silence=60))
+        daemon = Scheduler(made.engine, None, 60, pace=Intervals(flush=60, clock=0.001, silence=60))
         daemon.start()
         await disk.full.wait()
-        monkeypatch.setattr(made.engine, "protection_work", noted)
+        monkeypatch.setattr(made.engine, "advance_protections", noted)
         await asyncio.wait_for(guarded.wait(), 10)
         assert made.engine.due_accounts(), "the clock's work is done"
         disk.tell()
@@ -326,7 +329,7 @@ async def test_a_statement_of_a_month_just_over_has_what_closed_in_it_and_waits(
         await made.read(10_000, after=0)
         await made.read(10_100, after=MINUTE)
         await made.read(10_500, after=15 * MINUTE + 58 * SECOND)
-        assert made.account.supplies[0].due is not None
+        assert made.account.supplies[0].deferred_posting is not None
         made.time.forward(3 * SECOND)
         november = await made.bridge.statement(
             LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY

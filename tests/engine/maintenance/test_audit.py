@@ -30,16 +30,16 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
         for register in range(0, 30_000, 500):
             await made.read(register, after=HOUR // 2)
             await made.tick(0)
-        auditor = Auditor(made.engine, made.data, made.location)
+        auditor = Auditor(made.engine.session, made.data, made.location)
         await auditor.audit()
         assert audits(made) == []
-        assert b"prepaid_audit_differences 0.0" in render(made.engine)
+        assert b"prepaid_audit_differences 0.0" in render(made.engine.session)
         plant(made, 10_000)
         await auditor.audit()
         await made.settle()
         (message,) = audits(made)
         assert "Flat 1: from 2026-11-01 until 2026-12-01 the ledger charged" in message
-        assert b"prepaid_audit_differences 1.0" in render(made.engine)
+        assert b"prepaid_audit_differences 1.0" in render(made.engine.session)
         plant(made, -10_000)
         await auditor.audit()
         await made.settle()
@@ -50,12 +50,12 @@ async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
     made_at: list[int] = []
 
     async def run(data: Path, database: Location, shard: int | None) -> Audit:
-        made_at.append(made.engine.clock.now())
+        made_at.append(made.engine.session.clock.now())
         return {"upto": 1, "supplies": 1, "differences": [], "skipped": []}
 
     async with house(tmp_path) as made:
         made.time.synchronised = True
-        auditor = Auditor(made.engine, made.data, made.location, run)
+        auditor = Auditor(made.engine.session, made.data, made.location, run)
         for _ in range(60):
             await made.tick(HOUR)
             await auditor.tick()
@@ -68,9 +68,9 @@ async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(
 ) -> None:
     async with house(tmp_path / "here") as made:
         elsewhere = tmp_path / "elsewhere"
-        await Auditor(made.engine, elsewhere, elsewhere / DATABASE_NAME).audit()
+        await Auditor(made.engine.session, elsewhere, elsewhere / DATABASE_NAME).audit()
         assert "The ledger was not audited: the audit ended with status 1" in caplog.text
         assert "There is no bridge" in caplog.text
         assert audits(made) == []
-        assert b"prepaid_audit_failures_total 1.0" in render(made.engine)
-        assert b"prepaid_audit_differences" not in render(made.engine)
+        assert b"prepaid_audit_failures_total 1.0" in render(made.engine.session)
+        assert b"prepaid_audit_differences" not in render(made.engine.session)

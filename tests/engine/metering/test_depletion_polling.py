@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.metering import depletion_polling
-from meter_bridge.engine.metering.depletion_polling import Attention
+from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from tests.engine.harness import HOUR, SITE, House, house
 
 TWO_METERS = SITE.replace(
@@ -16,20 +16,20 @@ TWO_METERS = SITE.replace(
 )
 
 
-async def used_up_to(flat: House, wh: int, power_w: int) -> Attention:
+async def used_up_to(flat: House, wh: int, power_w: int) -> DepletionPolling:
     """Bring the flat's 50 kWh of credit down, then keep a load and return what watches it."""
     await flat.read(0)
     await flat.read(wh - 100, after=10 * HOUR)
     await flat.read(wh - 50, after=10_000, power_w=power_w)
     await flat.read(wh, after=10_000, power_w=power_w)
-    return Attention(flat.transport)
+    return DepletionPolling(flat.transport)
 
 
 async def test_a_meter_whose_credit_ends_soon_is_asked_every_few_seconds(flat: House) -> None:
     watch = await used_up_to(flat, 47_450, power_w=3_000)
     for _ in range(20):
         flat.time.forward(1_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == ["flat-1/main"] * 4
 
 
@@ -37,7 +37,7 @@ async def test_a_meter_with_credit_for_long_is_left_alone(flat: House) -> None:
     watch = await used_up_to(flat, 20_000, power_w=3_000)
     for _ in range(20):
         flat.time.forward(1_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == []
 
 
@@ -45,7 +45,7 @@ async def test_a_meter_that_reports_often_enough_is_not_asked(flat: House) -> No
     watch = await used_up_to(flat, 47_450, power_w=3_000)
     for step in range(10):
         await flat.read(47_450 + step // 5, after=2_000, power_w=3_000)
-        watch.tick(flat.engine.installation, flat.engine.clock.now())
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
     assert flat.transport.queried == []
 
 
@@ -62,9 +62,9 @@ async def test_of_many_meters_one_that_was_found_is_asked_as_often_as_of_few(
                     Report("tasmota:b/1", register_wh=0, power_mw=0),
                     after=HOUR if wh == 47_350 else 10_000,
                 )
-            watch = Attention(made.transport)
+            watch = DepletionPolling(made.transport)
             for _ in range(20):
                 made.time.forward(1_000)
-                watch.tick(made.engine.installation, made.engine.clock.now())
+                watch.tick(made.engine.session.installation, made.engine.session.clock.now())
             asked.append(made.transport.queried)
     assert asked[0] == asked[1] == ["flat-1/a"] * 4

@@ -19,7 +19,7 @@ def unassigned(flat: House, actor: Actor = LANDLORD) -> list[str]:
 
 
 async def test_a_meter_that_announces_itself_is_offered_with_what_it_shows(flat: House) -> None:
-    flat.intake.take(
+    flat.intake.handle(
         [Discovered(NEW, "Plug", "Plus 1PM", "1.4"), Report(NEW, register_wh=500, power_mw=7_000)]
     )
     (found,) = flat.bridge.snapshot(LANDLORD).unassigned_meters
@@ -29,18 +29,18 @@ async def test_a_meter_that_announces_itself_is_offered_with_what_it_shows(flat:
 
 @pytest.mark.invariant(15)
 async def test_tenants_are_offered_nothing(flat: House) -> None:
-    flat.intake.take([Discovered(NEW, "Plug")])
+    flat.intake.handle([Discovered(NEW, "Plug")])
     assert unassigned(flat, TENANT) == []
 
 
 async def test_a_meter_in_use_is_not_offered(flat: House) -> None:
-    flat.intake.take([Discovered("tasmota:flat-1/1", "In use"), Discovered(NEW, "Plug")])
+    flat.intake.handle([Discovered("tasmota:flat-1/1", "In use"), Discovered(NEW, "Plug")])
     assert unassigned(flat) == [NEW]
 
 
 async def test_a_relay_without_a_register_and_a_meter_that_was_withdrawn_are_not_offered(flat: House) -> None:
-    flat.intake.take([Discovered("shelly:relay/0", "Relay", has_register=False), Discovered(NEW, "Plug")])
-    flat.intake.take([Removed(NEW)])
+    flat.intake.handle([Discovered("shelly:relay/0", "Relay", has_register=False), Discovered(NEW, "Plug")])
+    flat.intake.handle([Removed(NEW)])
     assert unassigned(flat) == []
 
 
@@ -48,13 +48,13 @@ async def test_the_oldest_are_forgotten_beyond_the_bound(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovery_module, "LARGEST", 3)
-    flat.intake.take([Discovered(f"shelly:plug-{n}/0", "Plug") for n in range(5)])
+    flat.intake.handle([Discovered(f"shelly:plug-{n}/0", "Plug") for n in range(5)])
     assert unassigned(flat) == [f"shelly:plug-{n}/0" for n in (2, 3, 4)]
 
 
 async def test_unreadable_payloads_are_counted_by_a_bounded_number_of_kinds(flat: House) -> None:
-    flat.intake.take([Rejected(f"kind {n}", "topic") for n in range(1_000)])
-    flat.intake.take([Rejected("kind 0", "topic")])
-    rejected = flat.engine.counts.rejected
+    flat.intake.handle([Rejected(f"kind {n}", "topic") for n in range(1_000)])
+    flat.intake.handle([Rejected("kind 0", "topic")])
+    rejected = flat.engine.session.counts.rejected
     assert len(rejected) == KINDS_COUNTED
     assert rejected["kind 0"] == 2

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.state.model import Lane
+from meter_bridge.engine.state.model import FastPath
 from tests.engine.harness import BLOCKS, HOUR, House, house, zar
 
 LADDER = BLOCKS.replace(
@@ -52,7 +52,7 @@ async def test_random_readings_of_two_meters_cost_the_same_on_the_lane_and_besid
                 meter = chance.choice("ab")
                 registers[meter] += chance.choice((0, 1, 5, 10, 20))
                 if not fast:
-                    made.account.drop_lanes()
+                    made.account.invalidate_fast_paths()
                 await hear(made, meter, registers[meter], after=chance.choice((1_000, 20_000, 70_000)))
             costs.append((made.available, made.rows("SELECT seq, at FROM journal_entry") == []))
             assert made.problems() == []
@@ -85,11 +85,11 @@ async def test_no_energy_rides_a_lane_past_a_payment_that_ran_out(tmp_path: Path
 SECOND = 1_000
 
 
-async def on_lane(house: House) -> Lane:
+async def on_lane(house: House) -> FastPath:
     """Bring the flat's meter on its lane and return it."""
     await house.read(10_000, power_w=500)
     await house.read(10_010, after=60 * SECOND, power_w=500)
-    lane = house.meter.lane
+    lane = house.meter.fast_path
     assert lane is not None
     assert lane.plain
     assert lane.alone
@@ -107,11 +107,11 @@ async def test_what_a_lane_carries_is_there_for_whoever_asks(flat: House) -> Non
         lambda: round((before - flat.available) / zar("0.002")),
     )
     for ask in asked:
-        lane.hand_over()
+        lane.flush()
         known = lane.wh - 10_010
         await flat.report(Report("tasmota:flat-1/1", register_wh=lane.wh + 5), after=SECOND)
-        assert flat.meter.lane is lane
-        assert lane.carries
+        assert flat.meter.fast_path is lane
+        assert lane.unflushed
         assert ask() == known + 5
 
 
@@ -133,9 +133,9 @@ async def test_a_lane_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: 
                     online=chance.choice((None, True)),
                 )
                 await made.report(report, after=chance.choice((SECOND, 20 * SECOND, 70 * SECOND)))
-                if at_once and made.meter.lane is not None:
-                    made.meter.lane.hand_over()
-            made.engine.flush(everything=True)
+                if at_once and made.meter.fast_path is not None:
+                    made.meter.fast_path.flush()
+            made.engine.session.flush(everything=True)
             decided = made.rows("SELECT seq, at, state, reason, available FROM supply_decision ORDER BY seq")
             state = made.rows("SELECT at, accrued, energy_wh, document FROM supply_status")
             told.append((decided, state, made.rows("SELECT seq, at FROM journal_entry ORDER BY seq")))
@@ -147,8 +147,8 @@ async def test_a_lane_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: 
 async def test_a_meter_taken_from_its_lane_keeps_what_was_read(flat: House) -> None:
     lane = await on_lane(flat)
     await flat.report(Report("tasmota:flat-1/1", register_wh=lane.wh + 5), after=SECOND)
-    assert lane.carries
-    flat.account.drop_lanes()
+    assert lane.unflushed
+    flat.account.invalidate_fast_paths()
     assert flat.meter.register is not None
     assert flat.meter.register.watermark_wh == lane.wh
     assert flat.problems() == []

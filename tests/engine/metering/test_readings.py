@@ -135,9 +135,9 @@ async def test_without_a_modulus_the_same_fall_waits_for_a_person(flat: House) -
 @pytest.mark.invariant(6)
 async def test_what_a_register_lost_at_a_restart_is_not_charged_again_nor_asked_for(flat: House) -> None:
     address = flat.meter.plan.energy_address
-    await flat.report(Report(address, boot="7"))
+    await flat.report(Report(address, boot_id="7"))
     await flat.read(10_000)
-    await flat.report(Report(address, boot="8"))
+    await flat.report(Report(address, boot_id="8"))
     for wh in (9_700, 9_701, 9_702, 10_702):
         await flat.read(wh, after=HOUR)
     assert (flat.meter.energy_wh, flat.meter.quarantine_id) == (1_000, None)
@@ -147,10 +147,10 @@ async def test_what_a_register_lost_at_a_restart_is_not_charged_again_nor_asked_
 
 async def test_a_restart_without_a_fall_changes_nothing(flat: House) -> None:
     address = flat.meter.plan.energy_address
-    await flat.report(Report(address, boot="7"))
+    await flat.report(Report(address, boot_id="7"))
     await flat.read(10_000)
     for boot, wh in (("8", 10_100), ("9", 10_100), ("9", 10_200)):
-        await flat.report(Report(address, boot=boot))
+        await flat.report(Report(address, boot_id=boot))
         await flat.read(wh, after=HOUR)
     assert (flat.meter.energy_wh, flat.events("register_reset")) == (200, [])
 
@@ -242,7 +242,7 @@ async def test_where_solar_is_expected_energy_may_flow_back(tmp_path: Path) -> N
         assert made.alert_kinds() == {"tamper"}
         await apply(made, SITE.replace("rating: 10 kW}", "rating: 10 kW, returns energy: yes}"))
         await made.report(Report(address, returned_wh=6_000), after=HOUR)
-        assert (made.alert_kinds(), made.meter.returned is not None) == (set(), True)
+        assert (made.alert_kinds(), made.meter.reverse_energy is not None) == (set(), True)
 
 
 async def test_energy_of_a_gap_is_marked_as_spread_over_it_by_estimate(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ async def test_the_journal_grows_with_time_not_with_messages(flat: House) -> Non
     await flat.read(10_000)
     for step in range(1, 600):
         await flat.read(10_000 + step, after=1_000)
-    first = flat.engine.installation.sequences.entry
+    first = flat.engine.session.installation.sequences.entry
     assert first <= 3
 
 
@@ -296,9 +296,9 @@ async def test_the_fast_lane_and_the_full_way_end_in_the_same_state(tmp_path: Pa
             for step in range(400):
                 wh += step % 37
                 if not fast:
-                    made.account.drop_lanes()
+                    made.account.invalidate_fast_paths()
                 await made.read(wh, after=61_000)
-            made.engine.flush(everything=True)
+            made.engine.session.flush(everything=True)
             assert made.problems() == []
             results.append(
                 (
@@ -346,13 +346,13 @@ async def test_invariant_12_a_jump_of_the_wall_clock_changes_no_money(tmp_path: 
         before = made.bridge.account(LANDLORD, "flat-1").available
         made.time.wall += jump
         await made.tick()
-        assert not made.engine.clock.sure
+        assert not made.engine.session.clock.sure
         assert [alert.kind for alert in made.bridge.snapshot(LANDLORD).alerts] == ["clock_wrong"]
         await made.read(3_000, after=60_000)
         assert made.bridge.account(LANDLORD, "flat-1").available == before
         made.time.wall -= jump
         await made.tick()
-        assert made.engine.clock.sure
+        assert made.engine.session.clock.sure
         assert made.bridge.snapshot(LANDLORD).alerts == ()
         await made.read(3_000, after=HOUR)
         assert made.meter.energy_wh == 3_000

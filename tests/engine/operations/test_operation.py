@@ -58,7 +58,7 @@ async def refused(flat: House, asked: OperationRequest, key: str = "refused") ->
     with pytest.raises(RequestRefused) as refusal:
         await operate(flat, asked, key=key)
     assert flat.rows("SELECT count(*) FROM journal_entry WHERE kind <> 'charge'") == before
-    assert flat.engine.broken is None
+    assert flat.engine.session.storage_error is None
     return refusal.value
 
 
@@ -143,7 +143,7 @@ async def test_what_is_borrowed_survives_a_restart(lending: House) -> None:
     await borrow(lending)
     await operate(lending, OpenDebt(debt="old", description="Old", amount="9", reason="r", rate="1"))
     before = lending.bridge.account(LANDLORD, "flat-1")
-    lending.engine.flush(everything=True)
+    lending.engine.session.flush(everything=True)
     await lending.settle()
     async with opened(lending.data, lending.time) as again:
         after = again.bridge.account(LANDLORD, "flat-1")

@@ -50,7 +50,7 @@ async def test_a_new_unit_is_charged_from_its_first_reading(flat: House) -> None
 async def test_a_new_unit_in_credit_has_a_stored_supply_state_at_once(flat: House) -> None:
     await apply(flat, BOTH)
     status = tables.account_status
-    with flat.engine.reader.connect() as connection:
+    with flat.engine.session.reader.connect() as connection:
         row = connection.execute(select(status).where(status.c.account_id == "flat-2")).mappings().one()
     assert (row["supply_state"], row["reason"], row["since"]) == ("connected", "in_credit", flat.time.wall)
 
@@ -143,7 +143,7 @@ async def test_a_tariff_that_comes_back_cannot_have_another_past(flat: House) ->
     with pytest.raises(RequestRefused) as refusal:
         await apply(flat, SITE.replace("2.00", "0.01").replace("flat-1", "flat-7"))
     assert refusal.value.code is ErrorCode.CONFLICT
-    assert flat.engine.broken is None
+    assert flat.engine.session.storage_error is None
 
 
 async def test_a_newer_calendar_of_holidays_leaves_tariffs_as_they_were_applied(
@@ -323,7 +323,7 @@ async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> N
     applying = asyncio.create_task(flat.bridge.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=False))
     await flat.apply_begun()
     applying.cancel()
-    await flat.engine.running.wait()
+    await flat.engine.session.accepting.wait()
     assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1", "flat-2"]
 
 

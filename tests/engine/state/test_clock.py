@@ -42,7 +42,7 @@ def test_the_kernel_says_something() -> None:
 async def test_a_wrong_clock_is_told_and_health_is_degraded(flat: House) -> None:
     flat.time.wall += HOUR
     await flat.tick()
-    assert {key.kind for key in flat.engine.installation.alerts} == {AlertKind.CLOCK_WRONG}
+    assert {key.kind for key in flat.engine.session.installation.alerts} == {AlertKind.CLOCK_WRONG}
     assert flat.bridge.health().status == "degraded"
 
 
@@ -73,11 +73,11 @@ async def test_who_confirmed_the_clock_is_on_record_with_what_it_showed(flat: Ho
 async def test_a_clock_is_not_believed_on_a_word_that_could_not_be_stored(flat: House) -> None:
     flat.time.wall += HOUR
     await flat.tick()
-    before = flat.engine.clock.now()
+    before = flat.engine.session.clock.now()
     with refusing(flat, "INSERT", "event"), pytest.raises(RequestRefused) as refused:
         await flat.bridge.confirm_clock(LANDLORD)
     assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
-    assert (flat.engine.clock.sure, flat.engine.clock.now()) == (False, before)
+    assert (flat.engine.session.clock.sure, flat.engine.session.clock.now()) == (False, before)
 
 
 async def test_a_payment_restores_also_while_the_clock_is_wrong(flat: House) -> None:
@@ -99,9 +99,9 @@ async def test_midnight_of_many_accounts_is_not_charged_twice_when_the_state_is_
     units = "".join(unit.replace("flat-1", f"flat-{n:03}") for n in range(count))
     async with house(tmp_path, BLOCKS.replace(unit, units), credit=None) as made:
         made.time.forward(24 * HOUR)
-        working = asyncio.create_task(made.engine.clock_work())
+        working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
-        made.engine.fail("a fault in the middle of the night")
+        made.engine.session.fail("a fault in the middle of the night")
         assert await made.engine.try_recover()
         await working
         await made.tick(1_000)
@@ -113,6 +113,6 @@ async def test_midnight_of_many_accounts_is_not_charged_twice_when_the_state_is_
 
 
 async def test_applying_the_same_site_twice_changes_nothing(flat: House) -> None:
-    before = flat.engine.installation
+    before = flat.engine.session.installation
     await apply(flat, (flat.rows("SELECT document FROM applied_site")[0][0]))  # type: ignore[arg-type]
-    assert flat.engine.installation is before
+    assert flat.engine.session.installation is before

@@ -44,13 +44,13 @@ async def test_event_time_catches_up_and_meters_ride_their_lanes_again(flat: Hou
     await flat.read(0)
     await flat.set_clock_back(1)
     await flat.read(100, after=HOUR // 2)
-    assert flat.meter.lane is None
+    assert flat.meter.fast_path is None
     await flat.read(200, after=HOUR)
-    assert flat.engine.clock.ahead() > 0
+    assert flat.engine.session.clock.ahead() > 0
     await flat.read(300, after=HOUR)
     await flat.read(310)
-    assert flat.engine.clock.now() == flat.time.wall
-    assert flat.meter.lane is not None
+    assert flat.engine.session.clock.now() == flat.time.wall
+    assert flat.meter.fast_path is not None
 
 
 async def test_a_second_correction_doubts_nothing_that_flows(flat: House) -> None:
@@ -111,7 +111,7 @@ async def test_a_state_that_is_read_anew_knows_how_long_it_was(
         await flat.read(0, after=FIVE_MINUTES)
     if stored:
         await flat.tick()
-    flat.engine.reload()
+    flat.engine.session.reload()
     before = flat.available
     await use(flat, 1, 1)
     assert flat.available == before - COST
@@ -156,7 +156,7 @@ async def test_what_is_read_is_stored_meanwhile(flat: House) -> None:
     await use(flat, 1, 1)
     for _ in range(20):
         flat.time.forward(100)
-        flat.engine.flush()
+        flat.engine.session.flush()
         await flat.settle()
     ((stored,),) = flat.rows("SELECT energy_wh FROM supply_status")
     assert stored == HEAVY_WH

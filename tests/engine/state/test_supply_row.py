@@ -21,18 +21,18 @@ async def on_lane(made: House) -> None:
     await made.read(10_000, power_w=500)
     await made.read(10_010, after=MINUTE, power_w=500)
     stored(made)
-    assert made.meter.lane is not None
-    assert made.meter.lane.form is not None
+    assert made.meter.fast_path is not None
+    assert made.meter.fast_path.template is not None
 
 
 async def test_readings_on_the_lane_fill_the_gaps_of_one_form(flat: House) -> None:
     await on_lane(flat)
-    form = flat.meter.lane and flat.meter.lane.form
+    form = flat.meter.fast_path and flat.meter.fast_path.template
     before = stored(flat)
     await flat.read(10_020, after=MINUTE, power_w=700)
     assert stored(flat) != before
-    assert flat.meter.lane is not None
-    assert flat.meter.lane.form is form
+    assert flat.meter.fast_path is not None
+    assert flat.meter.fast_path.template is form
 
 
 async def test_values_that_a_meter_ceases_or_begins_to_tell_are_stored(flat: House) -> None:
@@ -42,7 +42,7 @@ async def test_values_that_a_meter_ceases_or_begins_to_tell_are_stored(flat: Hou
         Report(ADDRESS, voltage_mv=231_000, current_ma=2_000, frequency_mhz=50_010),
         Report(ADDRESS, online=False),
     ):
-        flat.intake.take([report])
+        flat.intake.handle([report])
         await flat.settle()
         stored(flat)
     assert flat.meter.online is False
@@ -50,7 +50,7 @@ async def test_values_that_a_meter_ceases_or_begins_to_tell_are_stored(flat: Hou
 
 async def test_energy_that_flows_back_lets_the_form_go(flat: House) -> None:
     await on_lane(flat)
-    flat.intake.take([Report(ADDRESS, returned_wh=5)])
+    flat.intake.handle([Report(ADDRESS, returned_wh=5)])
     await flat.settle()
     assert b"5" in stored(flat)
 
@@ -58,7 +58,7 @@ async def test_energy_that_flows_back_lets_the_form_go(flat: House) -> None:
 async def test_a_form_ends_with_what_is_posted(flat: House) -> None:
     await on_lane(flat)
     await flat.top_up("10.00")
-    assert flat.meter.lane is None or flat.meter.lane.form is None
+    assert flat.meter.fast_path is None or flat.meter.fast_path.template is None
     await flat.read(10_030, after=MINUTE, power_w=500)
     assert flat.problems() == []
 

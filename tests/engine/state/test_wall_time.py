@@ -8,7 +8,7 @@ import pytest
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.engine.jobs import Daemon, Pace
+from meter_bridge.engine.jobs import Intervals, Scheduler
 from tests.devices.support import eventually
 from tests.engine.harness import HOUR, LANDLORD, House, house
 from tests.engine.supply.test_decision import FRIENDLY, site
@@ -82,25 +82,25 @@ async def test_friendly_hours_begin_by_the_wall_clock_though_it_was_not_looked_a
 
 
 async def test_the_bridge_looks_by_itself(friendly: House) -> None:
-    daemon = Daemon(friendly.engine, None, 60, pace=Pace(clock=0.001))
+    daemon = Scheduler(friendly.engine, None, 60, pace=Intervals(clock=0.001))
     daemon.start()
     try:
         friendly.time.synchronised = True
         friendly.time.wall -= 11 * HOUR
-        await eventually(lambda: friendly.engine.installation.ahead_ms > 10 * HOUR)
+        await eventually(lambda: friendly.engine.session.installation.ahead_ms > 10 * HOUR)
     finally:
         await daemon.stop()
 
 
 async def test_what_was_read_anew_after_storage_failed_knows_it_at_once(friendly: House) -> None:
     await friendly.set_clock_back(11)
-    before = friendly.engine.installation
-    friendly.engine.fail("a test says so")
-    daemon = Daemon(friendly.engine, None, 60, pace=Pace(clock=600, recovery=0.001))
+    before = friendly.engine.session.installation
+    friendly.engine.session.fail("a test says so")
+    daemon = Scheduler(friendly.engine, None, 60, pace=Intervals(clock=600, recovery=0.001))
     daemon.start()
     try:
-        await eventually(lambda: friendly.engine.broken is None)
+        await eventually(lambda: friendly.engine.session.storage_error is None)
     finally:
         await daemon.stop()
-    assert friendly.engine.installation is not before
-    assert friendly.engine.installation.ahead_ms > 10 * HOUR
+    assert friendly.engine.session.installation is not before
+    assert friendly.engine.session.installation.ahead_ms > 10 * HOUR

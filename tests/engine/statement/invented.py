@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.engine.statement.builder import Books, Holder, assemble
+from meter_bridge.engine.statement.builder import Holder, StatementData, assemble
 from meter_bridge.engine.statement.period import Period, parse_period
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import (
@@ -21,7 +21,7 @@ NOW: Final = 1_793_527_200_000
 """2026-11-01 12:00 in Johannesburg."""
 HOLDER: Final = Holder("flat-1", "Flat 1", "Thandi", "house", "Test house", ZONE.key, "ZAR")
 OCTOBER: Final = parse_period("2026-10", "2026-10", now=NOW, zone=ZONE)
-NOTHING: Final = Books(
+NOTHING: Final = StatementData(
     (Holding(name="balance", opening=0, closing=0),),
     (0, 0),
     (),
@@ -86,7 +86,7 @@ def entry(
     )
 
 
-def books(opening: int, entries: tuple[StatementEntry, ...], lines: tuple[ChargeLine, ...]) -> Books:
+def books(opening: int, entries: tuple[StatementEntry, ...], lines: tuple[ChargeLine, ...]) -> StatementData:
     """Return books that add up."""
     kinds = dict.fromkeys(each.kind for each in entries)
     amounts = {kind: [each.amount for each in entries if each.kind == kind] for kind in kinds}

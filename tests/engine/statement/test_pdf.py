@@ -10,7 +10,7 @@ import pytest
 from meter_bridge.engine.statement.document import printed
 from meter_bridge.engine.statement.period import parse_period
 from meter_bridge.printing import typesetter
-from meter_bridge.printing.typesetter import Printer, PrintError
+from meter_bridge.printing.typesetter import Typesetter, TypesettingError
 from meter_bridge.printing.typesetter_child import typeset
 from tests.engine.statement.invented import NOW, ZONE, entry, statement
 
@@ -94,19 +94,19 @@ def test_the_same_statement_makes_the_same_document() -> None:
 
 async def test_the_child_makes_what_is_made_here() -> None:
     found = statement(entry(1_000_000))
-    assert pages(await Printer().as_pdf(found)) == 1
+    assert pages(await Typesetter().as_pdf(found)) == 1
 
 
 async def test_a_child_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetter, "CHILD", "meter_bridge.engine.statement.no_such_child")
-    with pytest.raises(PrintError, match="no_such_child"):
-        await Printer().as_pdf(statement())
+    with pytest.raises(TypesettingError, match="no_such_child"):
+        await Typesetter().as_pdf(statement())
 
 
 async def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetter, "SECONDS", 0)
-    with pytest.raises(PrintError, match="longer than"):
-        await Printer().as_pdf(statement())
+    with pytest.raises(TypesettingError, match="longer than"):
+        await Typesetter().as_pdf(statement())
 
 
 async def test_nobody_who_stops_waiting_leaves_a_child_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ async def test_nobody_who_stops_waiting_leaves_a_child_behind(monkeypatch: pytes
         return children[-1]
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", note)
-    making = asyncio.create_task(Printer().as_pdf(statement()))
+    making = asyncio.create_task(Typesetter().as_pdf(statement()))
     while not children:  # noqa: ASYNC110 - the child is started by another task of this loop
         await asyncio.sleep(0)
     making.cancel()

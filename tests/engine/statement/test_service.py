@@ -34,7 +34,7 @@ DAY = 24 * HOUR
 async def statement_of(
     flat: House, begin: str | None = None, end: str | None = None, detail: Detail = Detail.DAY
 ) -> Statement:
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     return await flat.bridge.statement(LANDLORD, "flat-1", begin=begin, end=end, detail=detail)
 
@@ -49,10 +49,18 @@ async def use(flat: House, *steps: tuple[int, int]) -> None:
 
 async def move(flat: House, kind: EntryKind, amount: int, description: str) -> None:
     """Book an entry as some part of the bridge would."""
-    unit = Transaction(flat.engine.clock.now(), actor="landlord")
+    unit = Transaction(flat.engine.session.clock.now(), actor="landlord")
     postings = (Posting(Bucket.BALANCE, "ZAR", amount), Posting(Bucket.ADJUSTMENT, "ZAR", -amount))
-    book(flat.engine.installation, flat.account, unit, kind, postings, description=description, detail={})
-    done = flat.engine.submit(unit)
+    book(
+        flat.engine.session.installation,
+        flat.account,
+        unit,
+        kind,
+        postings,
+        description=description,
+        detail={},
+    )
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
 
@@ -142,9 +150,11 @@ async def test_a_statement_until_now_posts_what_was_used_first(flat: House) -> N
     statement = await statement_of(flat)
     assert (statement.charges, statement.not_yet_posted) == (zar("0.08"), None)
     assert statement.closing == flat.available == flat.account.balance == zar("99.92")
-    booked = flat.engine.installation.sequences.entry
+    booked = flat.engine.session.installation.sequences.entry
     assert (await statement_of(flat)).closing == statement.closing
-    assert flat.engine.installation.sequences.entry == booked, "nothing was used, so nothing is booked"
+    assert flat.engine.session.installation.sequences.entry == booked, (
+        "nothing was used, so nothing is booked"
+    )
     await use(flat, (60_000, 40))
     assert flat.available == zar("99.84")
     assert flat.problems() == []
@@ -152,14 +162,14 @@ async def test_a_statement_until_now_posts_what_was_used_first(flat: House) -> N
 
 async def test_a_statement_of_the_past_posts_nothing(flat: House) -> None:
     await use(flat, (1000, 0), (30 * DAY, 0), (60_000, 40))
-    booked = flat.engine.installation.sequences.entry
+    booked = flat.engine.session.installation.sequences.entry
     await statement_of(flat, "2026-11", "2026-11")
-    assert flat.engine.installation.sequences.entry == booked
+    assert flat.engine.session.installation.sequences.entry == booked
 
 
 async def test_what_cannot_be_posted_now_is_told_beside_the_balance(flat: House) -> None:
     await use(flat, (1000, 0), (60_000, 40))
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     with refusing(flat, "INSERT", "journal_entry"):
         statement = await statement_of(flat)
@@ -217,7 +227,7 @@ async def test_what_is_lent_and_repaid_adds_up_and_is_told_by_holding(tmp_path: 
 
 
 async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> None:
-    unit = Transaction(flat.engine.clock.now())
+    unit = Transaction(flat.engine.session.clock.now())
     for kind, changes, against in (
         (EntryKind.DEBT, {debt_bucket("boiler"): -zar("40.00")}, Bucket.ADJUSTMENT),
         (
@@ -227,7 +237,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
         ),
     ):
         book(
-            flat.engine.installation,
+            flat.engine.session.installation,
             flat.account,
             unit,
             kind,
@@ -235,7 +245,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
             description="Boiler",
             detail={},
         )
-    done = flat.engine.submit(unit)
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
     statement = await statement_of(flat)
@@ -294,7 +304,7 @@ async def test_statements_of_one_day_after_the_other_join_to_the_whole(
             await use(flat, (after, wh))
             if pays:
                 await flat.top_up("20.00")
-        days = range(NOON // DAY, flat.engine.clock.now() // DAY + 1)
+        days = range(NOON // DAY, flat.engine.session.clock.now() // DAY + 1)
         borders = [iso(day * DAY) for day in days]
         parts = [
             await statement_of(flat, begin, end)
@@ -316,7 +326,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
     unit = Transaction(NOON + HOUR)
     postings = (Posting(Bucket.BALANCE, "ZAR", -1), Posting(Bucket.ADJUSTMENT, "ZAR", 1))
     book(
-        flat.engine.installation,
+        flat.engine.session.installation,
         flat.account,
         unit,
         EntryKind.CORRECTION,
@@ -324,7 +334,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
         description="of an hour long past",
         detail={},
     )
-    done = flat.engine.submit(unit)
+    done = flat.engine.session.submit(unit)
     assert done is not None
     await done
     again = await statement_of(flat, begin, end)
@@ -363,7 +373,9 @@ async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_th
     await use(flat, (1000, 0), (HOUR, 500), (30 * DAY, 0), (HOUR, 500), (HOUR, 500))
     before = await statement_of(flat, "2026-11", "2026-11")
     assert before.closing != flat.account.balance
-    flat.damage(f"DELETE FROM posting WHERE entry_seq > {flat.engine.installation.sequences.entry - 2}")
+    flat.damage(
+        f"DELETE FROM posting WHERE entry_seq > {flat.engine.session.installation.sequences.entry - 2}"
+    )
     assert (await statement_of(flat, "2026-11", "2026-11")).holdings == before.holdings
     flat.damage("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'")
     with pytest.raises(RequestRefused, match="balance by postings"):
@@ -418,7 +430,7 @@ async def test_a_statement_of_too_many_lines_is_refused(flat: House, monkeypatch
 
 async def test_reading_neither_waits_for_the_writer_nor_sees_what_it_does(flat: House) -> None:
     before = flat.account.balance
-    with snapshot(flat.engine.reader) as connection:
+    with snapshot(flat.engine.session.reader) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
         await flat.top_up("50.00")
         assert connection.exec_driver_sql("SELECT count(*) FROM journal_entry").scalar() == 1
@@ -450,13 +462,13 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
 async def test_a_statement_never_posts_from_a_state_that_was_read_anew_meanwhile(flat: House) -> None:
     """As where a site file is applied, or storage works again, while the tenancy is looked up."""
     await use(flat, (1000, 0), (60_000, 40))
-    flat.engine.flush(everything=True)
+    flat.engine.session.flush(everything=True)
     await flat.settle()
     asked = asyncio.create_task(
         flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1)
     )
     await asyncio.sleep(0)
-    flat.engine.reload()
+    flat.engine.session.reload()
     statement = await asked
     await use(flat, (HOUR, 100))
     later = await statement_of(flat)

@@ -7,6 +7,7 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.stream import feed as feed_module
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
@@ -41,7 +42,7 @@ async def test_a_stream_begins_with_everything_as_it_is(flat: House) -> None:
     snapshot = await anext(flat.bridge.stream(LANDLORD, since=None))
     assert isinstance(snapshot, Snapshot)
     assert [account.balance for account in snapshot.accounts] == [zar("100")]
-    assert snapshot.seq == flat.engine.installation.sequences.event
+    assert snapshot.seq == flat.engine.session.installation.sequences.event
 
 
 async def test_a_resumed_stream_has_neither_a_gap_nor_a_double(flat: House) -> None:
@@ -122,7 +123,7 @@ async def test_a_tenant_does_not_hear_that_another_account_is_gone(flat: House) 
 @pytest.mark.invariant(15)
 async def test_a_tenant_sees_the_own_alerts_however_many_others_there_are(flat: House) -> None:
     await apply(flat, BOTH.replace("low credit: [5.00]", "low credit: [150.00]"))
-    flat.engine.set_installation_alert(AlertKind.BROKER_LOST, "away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
     await flat.settle()
     alerts = await flat.bridge.alerts(TENANT, only_open=True, limit=1)
     assert [alert.account_id for alert in alerts] == ["flat-1"]
@@ -150,7 +151,7 @@ async def test_changes_of_an_account_are_gathered_into_updates(flat: House) -> N
     await flat.read(10_000)
     for wh in range(10_001, 10_030):
         await flat.read(wh)
-        flat.engine.flush()
+        flat.engine.session.flush()
     updates = [message for message in await some(stream) if isinstance(message, Update)]
     assert 1 <= len(updates) <= 3
     assert updates[-1].accounts[0].energy_wh == 29

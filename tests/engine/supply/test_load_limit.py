@@ -83,7 +83,7 @@ async def test_a_payment_brings_it_back_at_once(tmp_path: Path) -> None:
         await exceed(made)
         await made.top_up("50.00")
         assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
-        assert made.account.guards == {}
+        assert made.account.protection_timers == {}
 
 
 async def test_attempts_survive_a_restart(tmp_path: Path) -> None:

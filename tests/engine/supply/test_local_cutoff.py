@@ -15,7 +15,7 @@ import pytest
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.local_cutoff import Held, Step
+from meter_bridge.core.supply.local_cutoff import SlotState, Step
 from meter_bridge.devices.base.driver import Family, Publish
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators import simulated_meter
@@ -24,7 +24,7 @@ from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
 from meter_bridge.engine.ledger.emergency import select
 from meter_bridge.engine.sites.device_change import ReplacementOrder
-from meter_bridge.engine.state.model import Meter, Place
+from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import longest_friendly
 from meter_bridge.errors import RequestRefused
@@ -77,7 +77,7 @@ class Plug(Recorder):
         return super().query(meter) and self._send(self.driver.query(ADDRESS))
 
     @override
-    def cut_off(self, place: Place, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
         if not super().cut_off(place, step, relay_address, limit_wh):
             return False
         if step is Step.ASK:
@@ -122,7 +122,7 @@ async def deliver(home: House, plug: Plug, messages: Sequence[Outbound]) -> None
         for message in waiting if plug.connected else ():
             items = plug.driver.decode(message.topic, message.payload, retained=False)
             plug.outgoing += [item for item in items if isinstance(item, Publish)]
-            home.intake.take(items)
+            home.intake.handle(items)
         await home.settle()
         waiting = []
         for sent in plug.outgoing:
@@ -199,7 +199,7 @@ async def test_a_device_is_told_nothing_that_did_not_come_to_disk(tmp_path: Path
         with refusing(home, "INSERT", "cut_off"):
             home.engine.cut_offs.tick()
             await home.settle()
-            assert home.engine.broken is not None
+            assert home.engine.session.storage_error is not None
             assert not plug.cut_offs
         assert await home.engine.try_recover()
         await home.tick()
@@ -317,7 +317,9 @@ async def test_an_account_that_becomes_protected_has_it_withdrawn(tmp_path: Path
         await run(home, plug, 3)
         assert plug.limit_wh is None
         assert plug.meter.rule_sets[3].text == ""
-        assert home.engine.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ABSENT
+        assert (
+            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].cut_off.held is SlotState.ABSENT
+        )
         await run(home, plug, 6_000, step_s=60)
         assert plug.closed
 
@@ -415,7 +417,7 @@ async def test_a_value_is_taken_out_where_it_is_no_longer_wanted(tmp_path: Path,
         plug.driver.assign([ADDRESS])
         await run(home, plug, 5)
         assert plug.meter.rule_sets[3].text == ""
-        assert Place(ADDRESS, 3) not in home.engine.installation.cut_offs
+        assert CutOffSlot(ADDRESS, 3) not in home.engine.session.installation.cut_offs
         assert bool(plug.meter.rule_sets[2].text) == change.startswith("rule")
 
 
@@ -434,7 +436,7 @@ async def test_a_value_is_taken_out_of_a_device_that_left(tmp_path: Path) -> Non
     async with opened(tmp_path, time, plug) as home:
         await run(home, plug, 30)
         assert plug.limit_wh is None
-        assert not home.engine.installation.cut_offs
+        assert not home.engine.session.installation.cut_offs
 
 
 async def test_after_a_restart_the_bridge_asks_and_writes_nothing_again(tmp_path: Path) -> None:
@@ -448,7 +450,9 @@ async def test_after_a_restart_the_bridge_asks_and_writes_nothing_again(tmp_path
     async with opened(tmp_path, time, plug) as home:
         await run(home, plug, 30)
         assert plug.meter.rule_sets[3].writes == writes
-        assert home.engine.installation.cut_offs[Place(ADDRESS, 3)].cut_off.held is Held.ARMED
+        assert (
+            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].cut_off.held is SlotState.ARMED
+        )
 
 
 async def test_free_energy_leaves_no_value(tmp_path: Path) -> None:
@@ -478,9 +482,9 @@ async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> No
     async with cutting(tmp_path, site) as (home, plug):
         assert plug.limit_wh is not None
         assert plug.limit_wh <= START_WH + 5_020
-        unit = Transaction(home.engine.clock.now())
-        select(home.engine.installation, home.account, unit, selected=True)
-        home.engine.submit(unit)
+        unit = Transaction(home.engine.session.clock.now())
+        select(home.engine.session.installation, home.account, unit, selected=True)
+        home.engine.session.submit(unit)
         await run(home, plug, 3)
         assert START_WH + 15_000 <= plug.limit_wh <= START_WH + 15_020
 
@@ -597,14 +601,14 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
         await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
         await home.tick()
         await home.tick()
-        kept = home.engine.installation.cut_offs
-        assert set(kept) == {Place(ADDRESS, 3), Place("tasmota:new/1", 3)}
-        new = kept[Place("tasmota:new/1", 3)].cut_off.wanted_wh
+        kept = home.engine.session.installation.cut_offs
+        assert set(kept) == {CutOffSlot(ADDRESS, 3), CutOffSlot("tasmota:new/1", 3)}
+        new = kept[CutOffSlot("tasmota:new/1", 3)].cut_off.wanted_wh
         assert new is not None
         assert 4_900 <= new <= 5_020
         await back(home, plug)
         assert plug.limit_wh is None
-        assert set(home.engine.installation.cut_offs) == {Place("tasmota:new/1", 3)}
+        assert set(home.engine.session.installation.cut_offs) == {CutOffSlot("tasmota:new/1", 3)}
 
 
 async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tmp_path: Path) -> None:

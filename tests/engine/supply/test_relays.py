@@ -98,7 +98,7 @@ async def test_a_decision_on_its_way_to_disk_sends_nothing_even_while_an_older_c
     await cut(flat)
     flat.time.forward(60_000)
     held = Held(flat.store)
-    monkeypatch.setattr(flat.engine, "store", held)
+    monkeypatch.setattr(flat.engine.session, "store", held)
     releasing = asyncio.create_task(flat.supply(SupplyAction.AUTO))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -280,10 +280,10 @@ async def test_a_command_is_repeated_as_soon_while_event_time_passes_slowly_afte
     await flat.bridge.confirm_clock(LANDLORD)
     await cut(flat)
     told, asked = len(sent(flat)), len(flat.transport.queried)
-    before = flat.engine.clock.now()
+    before = flat.engine.session.clock.now()
     for _ in range(4):
         await flat.tick(60_000)
         await flat.tick(500)
-    assert flat.engine.clock.now() == before + 2 * 60_500
+    assert flat.engine.session.clock.now() == before + 2 * 60_500
     assert len(sent(flat)) >= told + 3
     assert len(flat.transport.queried) > asked

@@ -35,9 +35,9 @@ async def test_a_relay_that_opened_while_its_device_was_away_is_closed_again(fla
 
 async def test_a_relay_of_a_device_that_restarted_is_told_again(flat: House) -> None:
     await cut_and_restored(flat)
-    await flat.report(Report("tasmota:flat-1/1", boot="monday"), after=1_000)
+    await flat.report(Report("tasmota:flat-1/1", boot_id="monday"), after=1_000)
     assert flat.transport.switched == []
-    await flat.report(Report("tasmota:flat-1/1", boot="tuesday"), after=1_000)
+    await flat.report(Report("tasmota:flat-1/1", boot_id="tuesday"), after=1_000)
     assert flat.transport.switched == [("flat-1/main", CLOSED)]
 
 

@@ -15,9 +15,9 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
     MOST_COUNT,
     MOST_TOKENS,
+    IssuedToken,
     Keypad,
     KeypadError,
-    Minted,
     digits_of,
     next_tokens,
     special_token,
@@ -169,7 +169,7 @@ def test_more_than_a_token_carries_is_several_and_never_more_than_a_meter_follow
 @pytest.mark.parametrize("units", [-1, 996, 0])
 def test_a_value_that_the_library_would_take_wrongly_is_refused(units: int) -> None:
     with pytest.raises(KeypadError):
-        digits_of(KEYPAD, Minted(2, KeypadTokenKind.ADD, units))
+        digits_of(KEYPAD, IssuedToken(2, KeypadTokenKind.ADD, units))
     if units < 0:
         with pytest.raises(KeypadError):
             next_tokens(0, units)

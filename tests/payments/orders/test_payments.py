@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Kind, Told, next_step
+from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind, next_step
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
@@ -148,7 +148,7 @@ async def test_what_was_paid_otherwise_than_ordered_credits_nothing_and_waits_fo
     assert shop.house.available == zar("100.00")
     (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
     assert (one.reason, one.payment) == (reason, "p1")
-    assert WAITS in shop.house.engine.installation.alerts
+    assert WAITS in shop.house.engine.session.installation.alerts
     assert await shop.state(order) == ("open" if reason == "unknown_order" else "review")
 
 
@@ -164,7 +164,7 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
     assert decided.top_up is not None
     rows = shop.house.rows(f"SELECT account_id FROM journal_entry WHERE id = '{decided.top_up}'")
     assert rows == [(credited,)]
-    assert WAITS not in shop.house.engine.installation.alerts
+    assert WAITS not in shop.house.engine.session.installation.alerts
     again = await refused(payments.decide_payment(LANDLORD, asked))
     assert again.code is ErrorCode.NOT_FOUND
     await shop.tell("refunded", payment="p1", reversal="r1", amount="40.00", currency="ZAR")
@@ -208,28 +208,28 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
     """Credit of the one before would else be the next customer's, and a refund taken from them."""
     order, late = await shop.order(), await shop.order(key="late")
     await shop.pay(order)
-    cashier = shop.house.bridge.payments.cashier
-    stepping, decided = cashier.stepping, []
+    cashier = shop.house.bridge.payments.orders
+    stepping, decided = cashier.booking_steps, []
     for told in (
-        Told(
+        ProviderEvent(
             event_id="e-r1",
-            kind=Kind.REFUNDED,
+            kind=ProviderEventKind.REFUNDED,
             order_id=order.id,
             payment_id="p1",
             reversal_id="r1",
             amount=zar("20.00"),
             currency="ZAR",
         ),
-        Told(
+        ProviderEvent(
             event_id="e-p2",
-            kind=Kind.SUCCEEDED,
+            kind=ProviderEventKind.SUCCEEDED,
             order_id=late.id,
             payment_id="p2",
             amount=zar("50.00"),
             currency="ZAR",
         ),
     ):
-        await cashier.hearing.keep("till", told, None)
+        await cashier.event_handler.save("till", told, None)
         subject = Subject("till", told.order_id, told.payment_id)
         case = await stepping.case(subject)
         step = next_step(case)
@@ -238,9 +238,9 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
     await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
     await operate(shop.house, MoveIn(customer="Next"))
     for subject, case, step in decided:
-        assert (await refused(stepping.take(subject, case, step))).code is ErrorCode.CONFLICT
+        assert (await refused(stepping.book(subject, case, step))).code is ErrorCode.CONFLICT
     assert shop.house.account.balance == 0
-    await cashier.hearing.sweep(decided=True)
+    await cashier.event_handler.settle_unsettled(decided=True)
     waiting = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
     assert [each.reason for each in waiting] == ["closed_account", "closed_account"]
 
@@ -248,11 +248,11 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
 @pytest.mark.invariant(15)
 async def test_an_order_that_waited_is_not_made_once_its_customer_moved_out(shop: Till) -> None:
     """Also where the state was read anew meanwhile: the account is looked up again."""
-    opening = shop.house.bridge.payments.cashier._opening
+    opening = shop.house.bridge.payments.orders._opening
     async with opening.setdefault(("flat-1", "o"), asyncio.Lock()):
         ordered = asyncio.create_task(shop.order(actor=LANDLORD))
         await asyncio.sleep(0)
-        shop.house.engine.reload()
+        shop.house.engine.session.reload()
         await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
         await operate(shop.house, MoveIn(customer="Next"))
     assert (await refused(ordered)).code is ErrorCode.CONFLICT
@@ -319,7 +319,7 @@ async def test_a_refund_that_is_undone_gives_nothing_back_while_another_stands_f
 
 async def test_a_message_is_taken_while_event_time_is_ahead_of_a_clock_that_was_set_back(shop: Till) -> None:
     order = await shop.order()
-    clock = shop.house.engine.clock
+    clock = shop.house.engine.session.clock
     shop.house.time.wall -= HOUR
     await shop.house.bridge.confirm_clock(LANDLORD)
     assert clock.now() - clock.believed() == HOUR
@@ -408,7 +408,7 @@ async def test_an_event_is_kept_for_ever_and_says_one_thing(shop: Till) -> None:
 async def test_what_was_heard_and_not_booked_before_a_stop_is_booked_after_it(tmp_path: Path) -> None:
     async with till(tmp_path) as shop:
         order = await shop.order()
-        shop.house.bridge.payments.cashier.hearing._settle = _nothing  # type: ignore[assignment, method-assign]
+        shop.house.bridge.payments.orders.event_handler._settle = _nothing  # type: ignore[assignment, method-assign]
         await shop.pay(order)
         assert shop.house.available == zar("100.00")
     async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
@@ -424,11 +424,15 @@ async def test_what_could_not_be_settled_is_tried_again_even_where_a_look_at_it_
     payments = shop.house.bridge.payments
     for failing, error in ((_unready, RequestRefused), (_broken, OSError)):
         with monkeypatch.context() as patch:
-            patch.setattr(payments.cashier.hearing, "_settle", failing)
+            patch.setattr(payments.orders.event_handler, "_settle", failing)
             with pytest.raises(error):
-                await (shop.pay(order) if failing is _unready else payments.cashier.hearing.sweep())
+                await (
+                    shop.pay(order)
+                    if failing is _unready
+                    else payments.orders.event_handler.settle_unsettled()
+                )
     assert shop.house.available == zar("100.00")
-    await payments.cashier.hearing.sweep()
+    await payments.orders.event_handler.settle_unsettled()
     assert shop.house.available == zar("150.00")
 
 
@@ -511,9 +515,9 @@ async def test_orders_that_are_never_paid_are_bounded(shop: Till) -> None:
 
 async def test_the_preview_is_what_the_top_up_then_does_and_changes_nothing(shop: Till) -> None:
     payments = shop.house.bridge.payments
-    before = shop.house.engine.installation.sequences.entry
+    before = shop.house.engine.session.installation.sequences.entry
     shown = payments.preview(TENANT, "flat-1", "50.00")
-    assert shop.house.engine.installation.sequences.entry == before
+    assert shop.house.engine.session.installation.sequences.entry == before
     booked = await shop.house.top_up("50.00")
     assert shown.split == booked.top_up.split
     assert shown.balance_after == booked.top_up.balance_after

@@ -54,7 +54,7 @@ class Shop:
     ) -> int:
         """Send a signed event."""
         body = event(kind, thing, number)
-        header = signed(body, self.house.engine.clock.now() // 1000, secret)
+        header = signed(body, self.house.engine.session.clock.now() // 1000, secret)
         heard = await self.house.bridge.payments.hear("card", header, body)
         await self.house.settle()
         return heard.events
@@ -97,7 +97,7 @@ async def test_a_payment_that_localstripe_makes_and_signs_is_credited_once(
 ) -> None:
     order = await shop.order()
     shop.house.time.wall = wall_ms()
-    shop.house.engine.clock.confirm()
+    shop.house.engine.session.clock.confirm()
     server = ApiServer(shop.house.bridge, Listen(host="127.0.0.1", port=0))
     await server.start()
     await shop.stripe.listen(f"{server.url}/api/v1/payment-events/card")
@@ -290,7 +290,7 @@ async def test_a_provider_that_is_down_is_told_and_the_same_key_starts_it_later(
 @pytest.mark.parametrize("skew", [-301, 301])
 async def test_a_signature_that_is_old_or_of_the_future_is_refused(shop: Shop, skew: int) -> None:
     body = event("checkout.session.completed", {})
-    header = signed(body, shop.house.engine.clock.now() // 1000 + skew)
+    header = signed(body, shop.house.engine.session.clock.now() // 1000 + skew)
     with pytest.raises(RequestRefused, match="301 s"):
         await shop.house.bridge.payments.hear("card", header, body)
 
@@ -317,7 +317,7 @@ async def test_a_signed_event_that_lacks_something_is_refused_or_ignored(
     body = json.dumps([1]).encode()
     with pytest.raises(RequestRefused, match="no event"):
         await shop.house.bridge.payments.hear(
-            "card", signed(body, shop.house.engine.clock.now() // 1000), body
+            "card", signed(body, shop.house.engine.session.clock.now() // 1000), body
         )
 
 

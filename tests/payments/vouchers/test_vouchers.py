@@ -273,18 +273,18 @@ async def test_guesses_that_arrive_at_once_hear_no_more_answers_than_one_after_t
 
 
 async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: House) -> None:
-    till = street.bridge.payments._till
+    till = street.bridge.payments._voucher_redemption
     for account in range(25):
         for mark in range(4):
-            till._guard.wrong(f"account {account}", str(mark), 6, street.engine.clock.now())
+            till._lockout.wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
     await street.bridge.payments.tick()
     key = AlertKey(AlertKind.VOUCHER_GUESSING)
-    assert key in street.engine.installation.alerts
+    assert key in street.engine.session.installation.alerts
     assert (await refusal(street, with_check_digits(1), "one")).code is ErrorCode.VOUCHER_NOT_VALID
     assert (await refusal(street, with_check_digits(2), "two")).code is ErrorCode.TOO_MANY_REQUESTS
     street.time.forward(HOUR + 1)
     await street.bridge.payments.tick()
-    assert key not in street.engine.installation.alerts
+    assert key not in street.engine.session.installation.alerts
 
 
 @pytest.mark.invariant(15)

@@ -1,0 +1,206 @@
+"""Parts of a site file: dataclasses whose fields declare the keys, and the reader of each key.
+
+A part is the only list of its keys. Reading, messages about missing and unknown keys, and the test of the
+documentation come from it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from typing import Any, Final, cast, overload
+
+from meter_bridge.config.nearest import suggest
+from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten
+from meter_bridge.config.scalars import Reader, text
+
+MAX_ITEMS: Final = 50
+"""Windows of a band, blocks, taxes, thresholds."""
+MAX_PARTS: Final = 100
+"""Versions of a tariff, meters of a unit."""
+SECRET_KEYS: Final = frozenset({"password", "secret", "token"})
+_AS_LIST: Final = "write its items in [ ], or each on a line that begins with a dash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the file as it was read."""
+
+    written: frozenset[str] = frozenset()
+    """Keys that the file has here, or in the part from which this one inherits."""
+
+
+_KEYS: Final[dict[type[Part], Mapping[str, Field[Any]]]] = {}
+
+
+@overload
+def key[T](read: Reader[T], *, example: str, name: str = "") -> T: ...
+@overload
+def key[T, D](read: Reader[T], *, default: D, name: str = "") -> T | D: ...
+def key(read: Reader[object], *, default: Any = MISSING, name: str = "", example: str = "") -> Any:
+    """Declare a key of a part: its reader and its default, or what to add where it is missing and has none.
+
+    It is named like the field, with spaces, unless ``name`` says otherwise.
+    """
+    return field(default=default, metadata={"read": read, "name": name, "example": example})
+
+
+def keys_of(model: type[Part]) -> Mapping[str, Field[Any]]:
+    """Return the fields of a part by their keys."""
+    if model not in _KEYS:
+        declared = [entry for entry in fields(model) if entry.metadata]
+        _KEYS[model] = {entry.metadata["name"] or entry.name.replace("_", " "): entry for entry in declared}
+    return _KEYS[model]
+
+
+def read_part[P: Part](
+    model: type[P],
+    value: object,
+    currency: str | None = None,
+    *,
+    inherited: Part | None = None,
+    others: bool = False,
+) -> P:
+    """Return a part with the values of its keys; raises ``InvalidValueError`` with all of their mistakes.
+
+    What it does not say it takes from ``inherited``. ``others`` accepts keys that it does not have.
+    """
+    keys = keys_of(model)
+    values = _values(inherited, keys)
+    mistakes: list[Mistake] = []
+    for name, written in mapping(value).items():
+        known = keys.get(name)
+        if known is not None:
+            try:
+                item = known.metadata["read"](written, currency)
+                values[known.name] = _merged(item, values.get(known.name))
+            except InvalidValueError as error:
+                mistakes.extend(error.within(name))
+        elif not others:
+            mistakes.append(_unknown(name, keys))
+    names = frozenset(mapping(value))
+    mistakes.extend(
+        _missing(name, declared.metadata["example"])
+        for name, declared in keys.items()
+        if name not in names and declared.default is MISSING
+    )
+    if mistakes:
+        raise InvalidValueError(*mistakes)
+    return model(written=names | (inherited.written if inherited else frozenset()), **values)
+
+
+def narrowed[P: Part](model: type[P], part: P) -> P:
+    """Return what a part says under the keys of a part that it extends."""
+    keys = keys_of(model)
+    return model(written=part.written & keys.keys(), **_values(part, keys))
+
+
+def _values(part: Part | None, keys: Mapping[str, Field[Any]]) -> dict[str, Any]:
+    """Return by field what a part says under any of the keys."""
+    names = part.written & keys.keys() if part else ()
+    return {keys[name].name: getattr(part, keys[name].name) for name in names}
+
+
+def _merged(value: object, inherited: object) -> object:
+    """Return a value; where it is a part itself, with the keys that it inherits."""
+    if not isinstance(value, Part) or not isinstance(inherited, Part):
+        return value
+    keys = {name: entry for name, entry in keys_of(type(value)).items() if name not in value.written}
+    return replace(value, written=value.written | inherited.written, **_values(inherited, keys))
+
+
+def _missing(name: str, example: str) -> Mistake:
+    return Mistake(f"{name!r} is missing", f"add {example}", ProblemCode.MISSING_KEY, (name,))
+
+
+def _unknown(name: str, known: Collection[str]) -> Mistake:
+    if name in SECRET_KEYS:
+        remedy = "put it into an environment variable and name that: password variable: SHELLY_PASSWORD"
+        return Mistake("secrets do not belong in a site file", remedy, ProblemCode.SECRET_IN_FILE, (name,))
+    message = f"unknown key {shorten(name)!r}"
+    return Mistake(message, suggest(name, known), ProblemCode.UNKNOWN_KEY, (name,))
+
+
+def part_as[P: Part, T](model: type[P], convert: Callable[[P], T]) -> Reader[T]:
+    """Return a reader of a part that returns what the part stands for."""
+    return lambda value, currency=None, /: convert(read_part(model, value, currency))
+
+
+def part[P: Part](model: type[P]) -> Reader[P]:
+    """Return a reader of a part within a part."""
+    return lambda value, currency=None, /: read_part(model, value, currency)
+
+
+def mapping(value: object) -> dict[str, object]:
+    """Return a value that is a mapping of keys."""
+    if not isinstance(value, dict):
+        raise invalid("keys with values are expected here", "write them indented below, each as key: value")
+    return cast("dict[str, object]", value)
+
+
+def separate_mapping(value: object, currency: str | None = None, /) -> object:  # noqa: ARG001 - read later
+    """Accept a mapping whose keys are read on their own, so that a mistake here does not hide theirs."""
+    return mapping(value)
+
+
+def separate_list(value: object, currency: str | None = None, /) -> object:  # noqa: ARG001 - read later
+    """Accept a list whose items are read on their own; it holds at least one."""
+    if not isinstance(value, list) or not value:
+        raise invalid("a list with at least one item is expected here", _AS_LIST)
+    _check_length(value, MAX_PARTS)
+    return value
+
+
+def _check_length(value: list[object], most: int) -> None:
+    if len(value) > most:
+        raise invalid(f"{len(value)} items are too many", f"write at most {most}")
+
+
+def list_of[T](read: Reader[T]) -> Reader[tuple[T, ...]]:
+    """Return a reader of lists that finds what is wrong with every item, not only with the first."""
+
+    def read_items(value: object, currency: str | None = None, /) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise invalid("a list is expected here", _AS_LIST)
+        _check_length(value, MAX_ITEMS)
+        return tuple(_read_all(read, dict(enumerate(value)), currency).values())
+
+    return read_items
+
+
+def one_or_more[T](read: Reader[T]) -> Reader[tuple[T, ...]]:
+    """Return a reader of one value, or of a list of them that is not empty."""
+
+    def read_items(value: object, currency: str | None = None, /) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            return (read(value, currency),)
+        if not value:
+            raise invalid("is an empty list", "write at least one, or remove the key")
+        return list_of(read)(value, currency)
+
+    return read_items
+
+
+def by_name[T](read: Reader[T]) -> Reader[dict[str, T]]:
+    """Return a reader of values under names that the file chooses."""
+
+    def read_named(value: object, currency: str | None = None, /) -> dict[str, T]:
+        written = mapping(value)
+        _read_all(text, {name: name for name in written}, None)
+        return {name.strip(): item for name, item in _read_all(read, written, currency).items()}
+
+    return read_named
+
+
+def _read_all[S: (str, int), T](
+    read: Reader[T], values: Mapping[S, object], currency: str | None
+) -> dict[S, T]:
+    """Read several values; raises ``InvalidValueError`` with the mistakes of all of them."""
+    items: dict[S, T] = {}
+    mistakes: list[Mistake] = []
+    for step, value in values.items():
+        try:
+            items[step] = read(value, currency)
+        except InvalidValueError as error:
+            mistakes.extend(error.within(step))
+    if mistakes:
+        raise InvalidValueError(*mistakes)
+    return items

@@ -1,0 +1,276 @@
+"""Parts of a site file besides tariffs, with all of their keys: installation, site, unit and meter.
+
+A new key is declared here, goes into the plan in ``units.py`` or ``meters.py``, is shown by ``describe.py``
+or ``diff_meters.py``, and is explained in ``docs/site-file.md``. A test fails where one of the last two is
+forgotten.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from meter_bridge.config import holidays, quantities, scalars, times
+from meter_bridge.config.describe import show_without_bridge
+from meter_bridge.config.parts import (
+    Part,
+    key,
+    list_of,
+    part,
+    part_as,
+    read_part,
+    separate_list,
+    separate_mapping,
+)
+from meter_bridge.config.plan import DEFAULT_RULE_SLOT
+from meter_bridge.config.problems import invalid
+from meter_bridge.config.quantities import Rating, duration_ms, money, whole
+from meter_bridge.config.scalars import choice, flag, optional, reader, text
+from meter_bridge.core.calendar import MINUTES_PER_DAY
+from meter_bridge.core.ledger.credit import Collection
+from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.decision import PaymentMode, Policy, RestoreMode
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.core.supply.protection import MOST_RESETS, Protections, Rule
+from meter_bridge.core.supply.switching_limit import MOST_SWITCHINGS
+from meter_bridge.core.tariff.bands import EVERY_DAY, Window
+
+MAIN: Final = "main"
+"""Id of a unit's meter that names none."""
+OFFLINE_AFTER_S: Final = 900
+MOST_DAYS_LEFT: Final = 30
+RULE_SLOTS: Final = (1, 2, 3)
+"""Rule sets of a Tasmota device."""
+LOAD_RULE: Final = Rule(delay_ms=30_000, reset_after_ms=120_000)
+"""How a load limit behaves where nothing else is written."""
+_POLICY: Final = Policy()
+_RULE: Final = Rule()
+_LIMITS: Final = Limits()
+
+
+def _either[T](
+    word: str, prefix: str, read: Callable[[str], T], message: str, remedy: str
+) -> scalars.Reader[T | None]:
+    """Return a reader of a word, which means None, or of a quantity after other words."""
+
+    def parse(value: str) -> T | None:
+        words = " ".join(value.split())
+        if words == word:
+            return None
+        if words.startswith(prefix):
+            return read(words.removeprefix(prefix).strip())
+        raise invalid(f"{value!r} {message}", remedy)
+
+    return reader(parse)
+
+
+protection_reset: Final = _either(
+    "manual",
+    "automatic after",
+    duration_ms,
+    "is not a way to reset",
+    "write automatic after 5 min, or manual",
+)
+"""Reads how a protection resets: the time after which it does by itself, or None for by hand."""
+exhausted_action: Final = _either(
+    "cut",
+    "load limit",
+    quantities.load,
+    "is neither a cut nor a load limit",
+    "write cut, or load limit 500 W",
+)
+"""Reads what follows when credit is used up: a load limit in mW, or None for a cut."""
+collection: Final = choice({rule.value: rule for rule in Collection})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPart(Part):
+    """A span of local time on some days."""
+
+    days: frozenset[int] = key(times.days, default=EVERY_DAY)
+    start: int = key(times.minute_of_day, name="from", example="from: with a date, or a time of day")
+    end: int = key(times.minute_of_day, name="to", example='to: "09:00"')
+
+
+def window(written: WindowPart, seasons: frozenset[str] = frozenset()) -> Window:
+    """Return the window of what is written."""
+    if written.start in {MINUTES_PER_DAY, written.end}:
+        raise invalid("starts and ends at the same time", "write 00:00 to 24:00 for a whole day")
+    return Window(written.days, written.start, written.end % MINUTES_PER_DAY, seasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePart(Part):
+    """When a protection trips and how it resets."""
+
+    delay: int = key(optional(duration_ms, none=0), default=_RULE.delay_ms)
+    reset: int | None = key(protection_reset, default=_RULE.reset_after_ms)
+    resets_per_hour: int = key(whole(0, MOST_RESETS), default=_RULE.resets_per_hour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRulePart(Part):
+    """How long a load above its limit is tolerated, and how often supply comes back."""
+
+    delay: int = key(optional(duration_ms, none=0), default=LOAD_RULE.delay_ms)
+    reconnect_after: int | None = key(duration_ms, default=LOAD_RULE.reset_after_ms)
+    attempts_per_hour: int = key(whole(0, MOST_RESETS), default=LOAD_RULE.resets_per_hour)
+
+
+protection_rule: Final = part_as(RulePart, lambda part: Rule(part.delay, part.reset, part.resets_per_hour))
+load_rule: Final = part_as(
+    LoadRulePart, lambda part: Rule(part.delay, part.reconnect_after, part.attempts_per_hour)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectPart(Part):
+    """The protections of a supply."""
+
+    over_voltage: Rule | None = key(protection_rule, default=None)
+    under_voltage: Rule | None = key(protection_rule, default=None)
+    overload: Rule | None = key(protection_rule, default=None)
+
+
+protections: Final = part_as(
+    ProtectPart, lambda part: Protections(part.over_voltage, part.under_voltage, part.overload)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyPart(Part):
+    """How much emergency credit there is, and below which balance it may be selected."""
+
+    limit: int = key(money, example="limit: 10.00")
+    threshold: int = key(money, example="threshold: 2.00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsPart(Part):
+    """When to raise an electrical alert; the voltages that are not written follow from the site's."""
+
+    over_voltage: int | None = key(optional(quantities.volts), default=None)
+    under_voltage: int | None = key(optional(quantities.volts), default=None)
+    overload: int | None = key(optional(quantities.load), default=None)
+    voltage_hysteresis: int = key(quantities.volts, default=_LIMITS.voltage_hysteresis_mv)
+    overload_hysteresis: int = key(quantities.whole_percent, default=_LIMITS.overload_hysteresis_percent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteHolidaysPart(Part):
+    """Whose public holidays count at a site."""
+
+    country: str = key(text, example="country: ZA")
+    region: str | None = key(text, default=None)
+
+
+def site_holidays(value: object, currency: str | None = None, /) -> tuple[date, ...]:
+    """Read whose public holidays count: a country, or a country with a region; returns their dates."""
+    if isinstance(value, str):
+        return holidays.resolve(value, None)
+    written = read_part(SiteHolidaysPart, value, currency)
+    return holidays.resolve(written.country, written.region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationPart(Part):
+    """The file as a whole."""
+
+    name: str = key(text, example="name: Rose Street")
+    sites: object = key(separate_mapping, example="sites:, and below it the id of each property")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedSitePart(Part):
+    """What the tariffs of a site need of it."""
+
+    name: str | None = key(text, default=None)
+    time_zone: str = key(times.time_zone, example="time zone: Africa/Johannesburg")
+    currency: str = key(scalars.currency_code, example="currency: ZAR")
+    tariffs: object = key(separate_mapping, example="tariffs:, and below it the id of each tariff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePart(PricedSitePart):
+    """A site; its tariffs, defaults and units are read one by one."""
+
+    voltage: int | None = key(quantities.volts, default=None)
+    holidays: tuple[date, ...] = key(site_holidays, default=())
+    defaults: object = key(separate_mapping, default=None)
+    units: object = key(separate_mapping, example="units:, and below it the id of each unit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterDefaultsPart(Part):
+    """What a meter may also take from its unit or site."""
+
+    rating: Rating | None = key(quantities.rating, default=None)
+    offline_after: int = key(quantities.duration, default=OFFLINE_AFTER_S)
+    limits: LimitsPart = key(part(LimitsPart), default=LimitsPart())
+    without_the_bridge: WithoutBridge = key(
+        choice({show_without_bridge(policy): policy for policy in WithoutBridge}), default=WithoutBridge.HOLD
+    )
+    rule_slot: int = key(choice({str(slot): slot for slot in RULE_SLOTS}), default=DEFAULT_RULE_SLOT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsPart(MeterDefaultsPart):
+    """What a unit may also take from its site; times in ms."""
+
+    tariff: str | None = key(scalars.identifier, default=None)
+    payment_mode: PaymentMode = key(
+        choice({mode.value: mode for mode in PaymentMode}), default=_POLICY.payment_mode
+    )
+    restore: RestoreMode = key(choice({mode.value: mode for mode in RestoreMode}), default=_POLICY.restore)
+    never_cut: bool = key(flag, default=_POLICY.never_cut)
+    building_meter: bool = key(flag, default=_POLICY.building_meter)
+    minimum_to_restore: int = key(money, default=_POLICY.minimum_to_restore)
+    low_credit: tuple[int, ...] = key(list_of(money), default=_POLICY.low_credit)
+    low_credit_hysteresis: int = key(money, default=_POLICY.low_credit_hysteresis)
+    days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0), default=_POLICY.days_left)
+    friendly_hours: tuple[Window, ...] = key(list_of(part_as(WindowPart, window)), default=())
+    friendly_dates: tuple[date, ...] = key(list_of(times.day), default=())
+    grace: int = key(optional(duration_ms, none=0), default=0)
+    warning_before_cut: int = key(optional(duration_ms, none=0), default=_POLICY.warning_ms)
+    when_exhausted: int | None = key(exhausted_action, default=None)
+    load_limit: Rule = key(load_rule, default=LOAD_RULE)
+    power_limit: int | None = key(optional(quantities.load), default=None)
+    credit_switchings_per_day: int | None = key(
+        optional(whole(1, MOST_SWITCHINGS)), default=_POLICY.switchings_per_day
+    )
+    protect: Protections = key(protections, default=_POLICY.protections)
+    contracted_load: int = key(quantities.watts, default=_POLICY.contracted_w)
+    free_units: bool = key(flag, default=_POLICY.free_units)
+    minimum_top_up: int = key(money, name="minimum top-up", default=0)
+    maximum_top_up: int | None = key(optional(money), name="maximum top-up", default=None)
+    maximum_balance: int | None = key(optional(money), default=None)
+    overdraft: int = key(money, default=0)
+    emergency_credit: EmergencyPart | None = key(optional(part(EmergencyPart)), default=None)
+    debt_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
+    debt_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
+    standing_charge_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
+    standing_charge_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitPart(DefaultsPart):
+    """A unit; its meters are read one by one."""
+
+    name: str | None = key(text, default=None)
+    customer: str | None = key(text, default=None)
+    opening_credit: int = key(money, default=0)
+    meters: object = key(separate_list, example="meters: [tasmota:kitchen/1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterPart(MeterDefaultsPart):
+    """A meter."""
+
+    id: str = key(scalars.identifier, default=MAIN)
+    name: str | None = key(text, default=None)
+    address: str = key(scalars.address, example="address: tasmota:kitchen/1")
+    relay: str | None = key(optional(scalars.address), default=None)
+    host: str | None = key(scalars.host, default=None)
+    password_variable: str | None = key(scalars.variable, default=None)
+    register_wraps_at: int | None = key(quantities.modulus, default=None)
+    returns_energy: bool = key(flag, default=False)

@@ -1,0 +1,292 @@
+"""Parts of a tariff in a site file, with all of their keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from meter_bridge.config import holidays, quantities, scalars, tariff_words, times
+from meter_bridge.config.parts import (
+    Part,
+    by_name,
+    key,
+    list_of,
+    one_or_more,
+    part,
+    part_as,
+    read_part,
+    separate_list,
+)
+from meter_bridge.config.problems import InvalidValueError, invalid
+from meter_bridge.config.quantities import kwh, money, not_negative
+from meter_bridge.config.scalars import Reader, choice, flag, reader, text
+from meter_bridge.config.site_parts import WindowPart, window
+from meter_bridge.config.tariff_words import BlockReset
+from meter_bridge.config.times import Start
+from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, Band, Season
+from meter_bridge.core.tariff.load_profile import HOURS, LoadProfile, profile_of
+from meter_bridge.core.tariff.tariff import (
+    BlockBandMeaning,
+    BlockBasis,
+    DemandCharge,
+    StandingCharge,
+    TaxKind,
+)
+
+ONE_BAND: Final = "standard"
+"""Name of the band of a tariff without bands."""
+ONE_CHARGE: Final = "standing charge"
+"""Name of a standing charge that is given no other."""
+REST: Final = "rest"
+_WEIGHT_DIGITS: Final = 4
+_MOST_WEIGHT: Final = 1_000_000
+_SUNDAY: Final = 6
+
+type Prices = Mapping[str, tuple[int, ...]]
+"""Prices per kWh of each band, one for each block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandWindowPart(WindowPart):
+    """A span of local time on some days of some seasons."""
+
+    season: tuple[str, ...] = key(one_or_more(text), default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeasonSpanPart(Part):
+    """Days of every year, from the first to the last."""
+
+    first: int = key(times.day_of_year, name="from", example="from: 06-01")
+    last: int = key(times.day_of_year, name="to", example="to: 09-30")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSetPart(Part):
+    """Limits of the blocks of some bands, in Wh; of all bands where none is named."""
+
+    bands: tuple[str, ...] = key(one_or_more(text), example="bands: with the names of bands")
+    up_to: tuple[int, ...] = key(one_or_more(kwh), example="up to: with the limit of the block")
+
+
+@reader
+def _country(value: str) -> str:
+    holidays.check(value, None)
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolidaysPart(Part):
+    """Which days are public holidays, and what they are like."""
+
+    country: str | None = key(_country, default=None)
+    region: str | None = key(text, default=None)
+    dates: tuple[date, ...] = key(list_of(times.day), default=())
+    like: int | None = key(times.weekday, default=None)
+    """Day of the week whose windows hold on a holiday; None where windows name holidays themselves."""
+
+    def checked(self) -> HolidaysPart:
+        """Return this part if its country and region are known."""
+        if self.country is None and (self.region or not self.dates):
+            raise invalid("names no country", "add country: and its two letters, such as country: ZA")
+        if self.country is not None:
+            try:
+                holidays.check(self.country, self.region)
+            except InvalidValueError as error:
+                raise InvalidValueError(*error.within("region")) from None
+        return self
+
+    def __str__(self) -> str:
+        """Return which days they are, in one spelling; what they are like is not part of it."""
+        names = [name for name in (self.country, self.region) if name]
+        return " ".join(["-".join(names), *(day.isoformat() for day in sorted(set(self.dates)))]).strip()
+
+
+def version_holidays(value: object, currency: str | None = None, /) -> HolidaysPart:
+    """Read which days are public holidays: of a country or region, and single dates."""
+    if isinstance(value, str):
+        return HolidaysPart(country=_country(value))
+    return read_part(HolidaysPart, value, currency).checked()
+
+
+def _or_rest[T](read: Reader[T], message: str, remedy: str) -> Reader[tuple[T, ...] | None]:
+    """Return a reader of a list that is not empty, or of the word ``rest`` as None."""
+
+    def read_items(value: object, currency: str | None = None, /) -> tuple[T, ...] | None:
+        if value == REST:
+            return None
+        items = list_of(read)(value, currency)
+        if not items:
+            raise invalid(message, remedy)
+        return items
+
+    return read_items
+
+
+_BANDS: Final = by_name(
+    _or_rest(
+        part_as(BandWindowPart, lambda part: window(part, frozenset(part.season))),
+        "has no hours",
+        "write its windows, or the word rest",
+    )
+)
+_SEASONS: Final = by_name(
+    _or_rest(
+        part_as(SeasonSpanPart, lambda part: (part.first, part.last)),
+        "has no days",
+        "write its first and last day, or the word rest",
+    )
+)
+
+
+def read_bands(value: object, currency: str | None = None, /) -> tuple[Band, ...]:
+    """Read time-of-use bands: by name, their windows or the word ``rest``."""
+    named = _BANDS(value, currency)
+    if not named:
+        raise invalid("has no band", "name a band, or leave bands out for one price at all times")
+    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in named.items())
+
+
+def read_seasons(value: object, currency: str | None = None, /) -> tuple[Season, ...]:
+    """Read seasons: by name, their first and last days or the word ``rest``."""
+    named = _SEASONS(value, currency)
+    if not named:
+        raise invalid("has no season", "name a season, or leave seasons out for the same all year")
+    return tuple(Season(name, spans or (), rest=spans is None) for name, spans in named.items())
+
+
+def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSetPart, ...]:
+    """Read block limits: one list for all bands, or a list for each of several groups of bands."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return list_of(part(BlockSetPart))(value, currency)
+    return (BlockSetPart(bands=(), up_to=list_of(kwh)(value, currency)),)
+
+
+def _prices(of_band: Reader[tuple[int, ...]]) -> Reader[Prices]:
+    """Return a reader of what one band costs, or each of several."""
+
+    def read_prices(value: object, currency: str | None = None, /) -> Prices:
+        return (
+            by_name(of_band)(value, currency)
+            if isinstance(value, dict)
+            else {ONE_BAND: of_band(value, currency)}
+        )
+
+    return read_prices
+
+
+def _one_price(value: object, currency: str | None = None, /) -> tuple[int, ...]:
+    return (money(value, currency),)
+
+
+def _block_prices(value: object, currency: str | None = None, /) -> tuple[int, ...]:
+    return (list_of(money) if isinstance(value, list) else _one_price)(value, currency)
+
+
+def standing_charges(value: object, currency: str | None = None, /) -> tuple[StandingCharge, ...]:
+    """Read a standing charge, or several by their names."""
+    read = tariff_words.standing_charge
+    if not isinstance(value, dict):
+        return (StandingCharge(ONE_CHARGE, *read(value, currency)),)
+    return tuple(StandingCharge(name, *charge) for name, charge in by_name(read)(value, currency).items())
+
+
+def read_load_profile(value: object, currency: str | None = None, /) -> LoadProfile:
+    """Read a load profile: days, with a weight for each of their hours; holidays are like Sundays."""
+    rows: dict[int, tuple[int, ...]] = {}
+    for days, weights in by_name(_hours)(value, currency).items():
+        try:
+            _add(rows, times.days(days), weights)
+        except InvalidValueError as error:
+            raise InvalidValueError(*error.within(days)) from None
+    missing = [name for day, name in enumerate(WEEKDAYS) if day not in rows]
+    if missing:
+        raise invalid(f"no weights for {', '.join(missing)}", f"add {missing[0]}: and its {HOURS} weights")
+    rows.setdefault(HOLIDAY, rows[_SUNDAY])
+    try:
+        return profile_of([rows[day] for day in range(HOLIDAY + 1)])
+    except ValueError:
+        raise invalid("all weights are zero", "write a weight above zero, or remove the key") from None
+
+
+def _add(rows: dict[int, tuple[int, ...]], days: frozenset[int], weights: tuple[int, ...]) -> None:
+    """Give some days their weights, each day once."""
+    for day in sorted(days):
+        if day in rows:
+            name = "holidays" if day == HOLIDAY else WEEKDAYS[day]
+            raise invalid(f"{name} has weights already", "name each day once")
+        rows[day] = weights
+
+
+def _hours(value: object, currency: str | None = None, /) -> tuple[int, ...]:
+    weights = list_of(_weight)(value, currency)
+    if len(weights) != HOURS:
+        raise invalid(f"{len(weights)} weights for {HOURS} hours", "write one for each hour from 00:00 on")
+    return weights
+
+
+@reader
+def _weight(value: str) -> int:
+    scaled = not_negative(value).scaleb(_WEIGHT_DIGITS)
+    if scaled != int(scaled) or scaled > _MOST_WEIGHT * 10**_WEIGHT_DIGITS:
+        remedy = f"write at most {_WEIGHT_DIGITS} decimal places and {_MOST_WEIGHT}"
+        raise invalid(f"{value!r} is not a weight", remedy)
+    return int(scaled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifelinePart(Part):
+    """Cheaper prices for a billing period that stays within a limit, in Wh."""
+
+    up_to: int = key(kwh, example="up to: with the limit of the block")
+    prices: Prices = key(_prices(_one_price), example="prices: 2.50")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxPart(Part):
+    """A tax, levy or rebate; its rate in parts per million."""
+
+    name: str = key(text, example="name: VAT")
+    kind: TaxKind = key(choice({kind.value: kind for kind in TaxKind}), default=TaxKind.TAX)
+    percent: int = key(quantities.percent_ppm, default=0)
+    per_kwh: int = key(money, name="per kWh", default=0)
+    applies_to: tuple[str, ...] | None = key(list_of(text), default=None)
+    included_in_prices: bool = key(flag, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPart(Part):
+    """A version of a tariff."""
+
+    start: Start = key(times.start, name="from", example="from: with a date, or a time of day")
+    source: str = key(tariff_words.source, default="")
+    holidays: HolidaysPart | None = key(version_holidays, default=None)
+    seasons: tuple[Season, ...] = key(read_seasons, default=())
+    bands: tuple[Band, ...] = key(read_bands, default=(Band(ONE_BAND, (), rest=True),))
+    blocks: tuple[BlockSetPart, ...] = key(read_blocks, default=())
+    blocks_apply: BlockBandMeaning = key(
+        choice(tariff_words.BLOCKS_APPLY), default=BlockBandMeaning.POOLED_CHRONOLOGICAL
+    )
+    blocks_reset: BlockReset | None = key(tariff_words.blocks_reset, default=None)
+    block_by: int = key(tariff_words.block_by, default=0)
+    sold_as: BlockBasis = key(tariff_words.sold_as, default=BlockBasis.CONSUMPTION_TIME)
+    prices: Prices = key(_prices(_block_prices), example="prices: 2.50")
+    lifeline: LifelinePart | None = key(part(LifelinePart), default=None)
+    free_units: int = key(kwh, default=0)
+    free_units_count_in_blocks: bool = key(flag, default=True)
+    standing_charge: tuple[StandingCharge, ...] = key(standing_charges, default=())
+    demand_charge: DemandCharge | None = key(tariff_words.demand_charge, default=None)
+    minimum_charge: int = key(tariff_words.per_month, default=0)
+    billing_day: int = key(tariff_words.billing_day, default=1)
+    pro_rata_first_period: bool = key(flag, default=False)
+    pro_rata_last_period: bool = key(flag, default=False)
+    load_profile: LoadProfile | None = key(read_load_profile, default=None)
+    taxes: tuple[TaxPart, ...] = key(list_of(part(TaxPart)), default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffPart(Part):
+    """A tariff; its versions are read one by one."""
+
+    name: str | None = key(scalars.text, default=None)
+    versions: object = key(separate_list, example="versions: with a list of prices and their start")
