@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 import tempfile
 
-from meter_bridge import app
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.runtime.bridge import offline
 from meter_bridge.storage.database import LockedError, StorageError
 
 
@@ -23,7 +23,7 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="meter-bridge-"))
         path = Path(folder) / SOCKET_NAME
         try:
-            bridge = await stack.enter_async_context(app.offline(settings))
+            bridge = await stack.enter_async_context(offline(settings))
         except LockedError as error:
             remedy = "wait until the bridge has started, or stop it"
             raise CommandError(str(error), remedy, UNREACHABLE) from error

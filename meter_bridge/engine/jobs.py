@@ -12,6 +12,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
+from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.storage import changeset as ops, tables
@@ -224,16 +225,3 @@ def _file(row: RowMapping) -> ExportFile:
     """Return a file as the manifest has it."""
     names = (each.name for each in fields(ExportFile))
     return ExportFile(**{name: row[name] for name in names})
-
-
-async def run_periodically(
-    name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
-) -> None:
-    """Run a job again and again, the first after its own pause; one that fails is told and tried again."""
-    await asyncio.sleep(pause if first is None else first)
-    while True:
-        try:
-            await job()
-        except Exception:
-            _LOGGER.exception("The job %r failed; it is tried again", name)
-        await asyncio.sleep(pause)

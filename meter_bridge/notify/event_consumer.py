@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import local_time
 from meter_bridge.engine.forecasting.account_forecast import days_left
 from meter_bridge.engine.ledger.credit import available_credit
-from meter_bridge.engine.ledger.entries import read_events
 from meter_bridge.engine.state import transaction as units
+from meter_bridge.engine.state.event_queries import read_events
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.notify import portfolio_totals, queries

@@ -12,31 +12,32 @@ from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.access.token_service import TokenService
 from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
 from meter_bridge.engine.accounts.queries import LedgerQueries
 from meter_bridge.engine.accounts.top_ups import TopUp
+from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import record_event
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
+from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
 from meter_bridge.engine.sites.service import ApplyResult, SiteFileService
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.holds import Supplies
+from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.payments.service import Payments
+from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
@@ -71,16 +72,16 @@ from meter_bridge.tenant_page.service import TenantPage
 class Bridge:
     """Implements ``BridgePort`` on an engine."""
 
-    def __init__(self, engine: Engine, discovery: Discovery, data: Path) -> None:
+    def __init__(self, engine: Engine, data: Path) -> None:
         """Keep the engine and load the tokens; ``data`` is the folder of the installation's secret key."""
         self.engine = engine
         engine.session.archive = Archive(data / EXPORT_NAME)
-        self.look = Visibility(engine.session, discovery)
+        self.look = Visibility(engine.session)
         self._books = LedgerQueries(engine.session, self.look)
         self._alerts = AlertService(engine.session, self.look)
         self._operations = Operations(engine.session)
         self._supplies = Supplies(engine.session)
-        self._site_files = SiteFileService(engine.session, engine.reports, self.look)
+        self._site_files = SiteFileService(engine.session, engine.reports, engine.discovery)
         self._tokens = TokenService(engine.session)
         file = load_providers(data)
         key = load_key(data)
@@ -113,13 +114,11 @@ class Bridge:
     def accounts(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
         now = self.engine.session.clock.now()
-        return [view.account_view(account, now) for account in self.look.visible(actor)]
+        return [account_view(account, now) for account in self.look.visible(actor)]
 
     def account(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
-        return view.account_view(
-            self.look.account_or_closed(actor, account_id), self.engine.session.clock.now()
-        )
+        return account_view(self.look.account_or_closed(actor, account_id), self.engine.session.clock.now())
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
@@ -202,7 +201,7 @@ class Bridge:
 
     def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
         """Return the holds on a supply, oldest first."""
-        return view.supply_view(self.look.account(actor, account_id)).holds
+        return supply_view(self.look.account(actor, account_id)).holds
 
     async def place_hold(
         self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
@@ -220,10 +219,8 @@ class Bridge:
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
-        assigned = [
-            view.meter_view(meter) for account in self.look.visible(actor) for meter in account.meters
-        ]
-        return [*assigned, *self.look.unassigned(actor)]
+        assigned = [meter_view(meter) for account in self.look.visible(actor) for meter in account.meters]
+        return [*assigned, *self.engine.snapshots.unassigned(actor)]
 
     def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
         """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
@@ -348,7 +345,7 @@ class Bridge:
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
-        return self.look.snapshot(actor)
+        return self.engine.snapshots.snapshot(actor)
 
     def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""

@@ -13,9 +13,9 @@ from typing import Final
 
 from sqlalchemy import create_engine, insert
 
-from meter_bridge.app import prepare
 from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import open_writer

@@ -20,7 +20,7 @@ from meter_bridge.cluster.peer_client import Peers
 from meter_bridge.cluster.registry import ClusterView, Member
 from meter_bridge.cluster.router import Router, RouterServer
 from meter_bridge.engine.access.secret_key import load_key
-from meter_bridge.payments.providers.settings_file import load_providers
+from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import Location

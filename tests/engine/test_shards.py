@@ -11,11 +11,9 @@ from sqlalchemy import insert, select
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
@@ -89,13 +87,12 @@ class Street:
     async def owner(self, shard: Shard) -> AsyncIterator[Owner]:
         """Own a shard."""
         store, reader = InlineWriter(open_writer(self.location)), open_reader(self.location)
-        engine = Engine(reader, store, Recorder(), self.time.clocks(), make_feed, shard)
-        discovery = Discovery()
+        engine = Engine(reader, store, Recorder(), self.time.clocks(), shard)
         try:
             yield Owner(
                 engine,
-                Bridge(engine, discovery, self.data),
-                ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
+                Bridge(engine, self.data),
+                engine.intake,
             )
             engine.session.flush(everything=True)
             await engine.session.drained()

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from meter_bridge.payments.orders.order import OrderState
+from meter_bridge.payments.order import OrderState
 from meter_bridge.tenant_page.files import FOLDER, Files
 from meter_bridge.tenant_page.page_texts import words
 from meter_bridge.text.languages import LANGUAGES

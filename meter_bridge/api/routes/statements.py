@@ -9,6 +9,7 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.engine.statement.document import as_pdf
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.engine.statement.spreadsheet import as_csv
 from meter_bridge.printing.typesetter import Typesetter
@@ -73,7 +74,7 @@ class StatementQuery(
 async def _written(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
     """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
-        return PDF, await call.request.app[TYPESETTER].as_pdf(statement, query.language)
+        return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
     return f"{CSV}; charset=utf-8", as_csv(statement)
 
 

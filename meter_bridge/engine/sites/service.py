@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.engine.access.visibility import Visibility
+from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports
-from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
+from meter_bridge.engine.sites.applied import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
@@ -34,11 +34,11 @@ FOLLOWED_LOOKS: Final = 20
 class SiteFileService:
     """Applies site files to a session, one at a time."""
 
-    def __init__(self, session: Session, readings: MeterReports, look: Visibility) -> None:
+    def __init__(self, session: Session, readings: MeterReports, discovery: Discovery) -> None:
         """Keep the session, and who is told which meters others serve."""
         self._session = session
         self._readings = readings
-        self._look = look
+        self._discovery = discovery
         self.alone = asyncio.Lock()
         """Held while a site file is applied; a meter is replaced under it as well."""
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
@@ -136,7 +136,7 @@ class SiteFileService:
             meter = tables.meter
             used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
             rows = connection.execute(used).all()
-            self._look.elsewhere = frozenset(
+            self._discovery.elsewhere = frozenset(
                 address for row in rows for address in row if address is not None
             )
 

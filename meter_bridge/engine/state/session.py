@@ -112,6 +112,7 @@ class Session:
     Raises ``StorageError`` where the database holds no installation.
     """
 
+    feed: Publisher
     relays: RelayRequests
 
     def __init__(
@@ -120,7 +121,6 @@ class Session:
         store: Store,
         clocks: Clocks,
         load: Load,
-        make_feed: Callable[[Session], Publisher],
         shard: Shard = WHOLE,
     ) -> None:
         """Load the state."""
@@ -148,8 +148,6 @@ class Session:
         """Newest message, or None, of alerts that belong to no account."""
         self.installation, last_instant = self._read()
         self.clock = EngineClock(clocks, last_instant)
-        self.feed = make_feed(self)
-        self.feed.seq = self.installation.sequences.event
         self.changed_supplies: set[Supply] = set()
         """Supplies whose state changed since the last flush."""
         self._dirty: dict[Supply, int] = {}

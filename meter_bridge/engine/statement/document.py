@@ -1,13 +1,18 @@
 """What stands on a printed statement: every text ready made, so that the layout has nothing to work out."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from meter_bridge.core.money import amount_digits
 from meter_bridge.engine.statement import labels as words
 from meter_bridge.engine.statement.charts import Picture, pictures
 from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.text.languages import ENGLISH
@@ -15,6 +20,10 @@ from meter_bridge.text.paper import printable
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
+
+
+LAYOUT: Final = "engine/statement/statement.typ"
+"""Path of the layout within the package ``meter_bridge``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,12 @@ class Printed:
     parts: tuple[Part, ...]
     closing: str
     made: str
+
+
+async def as_pdf(statement: Statement, typesetter: Typesetter, language: str = ENGLISH) -> bytes:
+    """Return the statement as PDF; raises ``TypesettingError``."""
+    paper = await asyncio.to_thread(printed, statement, language=language)
+    return await typesetter.set(msgspec.json.encode(paper), LAYOUT)
 
 
 def printed(statement: Statement, *, each_day: bool = True, language: str = ENGLISH) -> Printed:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
-from meter_bridge.payments.orders.order import REVERSALS, Order, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import Links, Started, UnreadableError
 

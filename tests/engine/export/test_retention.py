@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
@@ -20,6 +19,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
 from meter_bridge.protocol.statements import Detail
+from meter_bridge.runtime.bridge import running
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import written

@@ -22,7 +22,7 @@ from meter_bridge.payments.keypad.tokens import (
     next_tokens,
     special_token,
 )
-from meter_bridge.payments.providers.settings_file import PaymentsFileError, load_providers
+from meter_bridge.payments.settings_file import PaymentsFileError, load_providers
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import KeypadTokenKind, KeypadTokens
 from meter_bridge.protocol.requests import Reversal

@@ -7,19 +7,18 @@ from itertools import permutations
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.payments.orders.order import (
+from meter_bridge.payments.order import (
     Booking,
     BookingStep,
     Order,
     OrderState,
     PaymentCase,
-    ProviderEvent,
-    ProviderEventKind,
     ReviewReason,
     next_step,
     review_items,
     state_of,
 )
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 
 ORDER = Order(
     id="pay-1",
