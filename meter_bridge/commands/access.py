@@ -16,6 +16,7 @@ from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.tenant_page import cards
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = """\
 Customers sign in to the tenant page with a room or meter number and a code, or with a link. Both are shown
@@ -36,12 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     creating = actions.add_parser("create", help="create access codes and links")
     creating.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1")
     creating.add_argument("--pdf", type=Path, metavar="FILE", help="write printable cards, ten to a page")
+    creating.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the cards"
+    )
     add_json(creating)
     creating.set_defaults(act=_create)
     labelling = actions.add_parser("labels", help="print QR code labels for meter cabinets")
     labelling.add_argument("accounts", metavar="ACCOUNT", nargs="*", help="account ids (default: all)")
     labelling.add_argument("--page", required=True, metavar="URL", help="public address of the tenant page")
     labelling.add_argument("--pdf", required=True, type=Path, metavar="FILE", help="file to write")
+    labelling.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the labels"
+    )
     labelling.set_defaults(act=_labels)
     revoking = actions.add_parser("revoke", help="revoke access on all devices")
     revoking.add_argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1")
@@ -65,7 +72,7 @@ async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.pdf is not None:
         places = {each.id: each.site_name for each in listed.accounts}
         page = next((each.link.partition("#")[0] for each in made if each.link), None)
-        write_pdf(arguments.pdf, cards.cards(made, places, page), cards.LAYOUT)
+        write_pdf(arguments.pdf, cards.cards(made, places, page, arguments.language), cards.LAYOUT)
         print_note(f"{len(made)} cards written to {arguments.pdf}; give each only to its customer")
         return
     if arguments.json:
@@ -82,7 +89,9 @@ async def _labels(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         listed = await client.get(Accounts, "accounts")
     wanted = [each for each in listed.accounts if not arguments.accounts or each.id in arguments.accounts]
-    write_pdf(arguments.pdf, cards.labels(wanted, arguments.page.rstrip("/")), cards.LAYOUT)
+    write_pdf(
+        arguments.pdf, cards.labels(wanted, arguments.page.rstrip("/"), arguments.language), cards.LAYOUT
+    )
     print_note(f"{len(wanted)} labels written to {arguments.pdf}; they contain no secrets")
 
 

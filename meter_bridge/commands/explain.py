@@ -16,6 +16,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
 
@@ -88,10 +89,10 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
     currency = account.currency
     rows = [
         (
-            plain(labels.charge_name(line)),
+            plain(TERMINAL.charge_name(line)),
             line.tariff_version_id,
-            labels.quantity(line),
-            labels.price(line, currency),
+            TERMINAL.quantity(line),
+            TERMINAL.price(line, currency),
             str(labels.exact(line.amount, currency)),
         )
         for line in found.entry.lines
@@ -130,7 +131,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 each.meter_id or NOT_KNOWN,
                 *registers,
                 f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
-                plain(labels.charge_name(each)),
+                plain(TERMINAL.charge_name(each)),
                 str(labels.exact(each.amount, currency)),
                 str(labels.exact(each.tax, currency)),
             )

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         (
             f"{labels.local(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(labels.with_reason(entry)),
+            plain(labels.TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),

@@ -20,9 +20,11 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
 A period is given by its start and end: {FORMS}. Days and months are in the site's time zone, and the end is
@@ -63,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, help="output format (default: by the file's extension, else text)"
     )
     parser.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write; an existing file is replaced"
     )
 
@@ -100,6 +105,8 @@ async def _statement(arguments: argparse.Namespace, settings: Settings, form: st
         query["tenancy"] = str(arguments.tenancy)
     if form in FILES:
         query["format"] = form
+    if arguments.language != ENGLISH:
+        query["language"] = arguments.language
     async with connected(settings) as client:
         answer = await client.document("accounts", arguments.account, "statement", query=query)
     if form == TEXT:
@@ -124,7 +131,7 @@ def as_text(statement: Statement) -> str:
     name = plain(statement.account_name)
     heading = f"{statement.account_id}: {name}, {plain(statement.site_name)}"
     ended = " (in progress)" if statement.open else ""
-    parts = [f"{heading}\n{labels.period(statement)}{ended}", _summary(statement)]
+    parts = [f"{heading}\n{TERMINAL.period(statement)}{ended}", _summary(statement)]
     if statement.units:
         parts.append(_units(statement.units))
     if statement.lines:
@@ -147,7 +154,7 @@ def _summary(statement: Statement) -> str:
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
-        rows += [(f"  {labels.holding_name(each.name)}", each.closing) for each in statement.holdings]
+        rows += [(f"  {TERMINAL.holding_name(each.name)}", each.closing) for each in statement.holdings]
     if statement.not_yet_posted is not None:
         rows.append(("Consumed, not yet posted", -statement.not_yet_posted.amount))
     texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
@@ -167,7 +174,7 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (labels.since(each), *_charge(each, currency), labels.line_amount(each, currency)) for each in lines
+        (labels.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
     ]
     return table(head, rows, right=head[2:])
 
@@ -178,8 +185,8 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
         (
             each.day,
             *_charge(each, currency),
-            labels.money(each.amount, currency),
-            labels.money(each.tax, currency),
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.tax, currency),
         )
         for each in days
     ]
@@ -187,18 +194,22 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
 
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
-    return plain(labels.charge_name(charge)), labels.quantity(charge), labels.price(charge, currency)
+    return (
+        plain(TERMINAL.charge_name(charge)),
+        TERMINAL.quantity(charge),
+        TERMINAL.price(charge, currency),
+    )
 
 
 def _outstanding(statement: Statement) -> str:
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
-    left = labels.outstanding(statement)
+    left = TERMINAL.outstanding(statement)
     rows = [
         (
             f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}",
             each.id,
-            plain(labels.with_reason(each)),
-            labels.money(each.amount, currency),
+            plain(TERMINAL.with_reason(each)),
+            TERMINAL.money(each.amount, currency),
         )
         for each in statement.settlements
     ]
@@ -211,8 +222,11 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
     head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
     rows = []
     for each in entries:
-        where = labels.moved(each.changes, currency)
-        what = plain(labels.with_reason(each) + (f" ({where})" if where else ""))
-        amounts = (labels.money(each.amount, currency), labels.money(each.balance_after, currency))
+        where = TERMINAL.moved(each.changes, currency)
+        what = plain(TERMINAL.with_reason(each) + (f" ({where})" if where else ""))
+        amounts = (
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.balance_after, currency),
+        )
         rows.append((f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

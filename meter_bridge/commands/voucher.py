@@ -26,6 +26,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     VoucherState,
 )
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EXAMPLES: Final = """\
 examples:
@@ -91,6 +92,9 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write codes as CSV")
     parser.add_argument("--pdf", type=Path, metavar="FILE", help="write printable vouchers, ten to a page")
     parser.add_argument("--link", metavar="URL", help="address of the tenant page for printed QR codes")
+    parser.add_argument(
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
+    )
     parser.set_defaults(act=_create)
 
 
@@ -128,7 +132,12 @@ def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
     if arguments.pdf is not None:
         from meter_bridge.printing.typesetter_child import typeset  # noqa: PLC0415
 
-        told = sheet.told(made, place=made.batch.note or made.batch.site_id or "", link=arguments.link)
+        told = sheet.told(
+            made,
+            place=made.batch.note or made.batch.site_id or "",
+            link=arguments.link,
+            language=arguments.language,
+        )
         create_file(arguments.pdf, typeset(told, sheet.LAYOUT))
     if arguments.csv is None and arguments.pdf is None:
         print_line(sheet.as_csv(made).replace("\r\n", "\n").rstrip("\n"))

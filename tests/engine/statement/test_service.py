@@ -124,7 +124,7 @@ async def test_every_kind_of_charge_has_a_name_and_adds_up(tmp_path: Path) -> No
         statement = await statement_of(flat)
         november = await statement_of(flat, "2026-11", "2026-11")
         assert flat.problems() == []
-    names = {labels.charge_name(line) for line in (*november.lines, *statement.lines)}
+    names = {labels.TERMINAL.charge_name(line) for line in (*november.lines, *statement.lines)}
     assert names >= {"Energy, block 1, off-peak", "Network", "Demand charge", "Minimum charge", "VAT"}
     assert {labels.since(line) for line in statement.lines} == {"2026-11-01", "2026-12-01"}
     assert printed(statement).parts
@@ -185,7 +185,7 @@ async def test_energy_whose_day_is_an_estimate_is_marked(flat: House) -> None:
     statement = await statement_of(flat)
     (day,) = statement.days
     assert 290 < day.estimated_wh < day.quantity
-    assert labels.quantity(day).startswith("≈ 0.400")
+    assert labels.TERMINAL.quantity(day).startswith("≈ 0.400")
     assert any(note.startswith("≈") for note in printed(statement).notes)
 
 
@@ -390,7 +390,7 @@ async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
     statement = await statement_of(flat)
     for each in (page.entries[0], found.entry, statement.entries[-1]):
         assert (each.reason, each.by) == ("moves away", "landlord")
-        assert labels.with_reason(each) == "Refund: moves away"
+        assert labels.TERMINAL.with_reason(each) == "Refund: moves away"
     rows = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
     assert [(row["reason"], row["by"]) for row in rows if row["type"] == "refund"] == [
         ("moves away", "landlord")
