@@ -206,9 +206,7 @@ SURFACES: Final[dict[str, Callable[[], Iterator[Text]]]] = {
     "tenant page": tenant_page,
     "dashboard": dashboard,
 }
-PENDING: Final = frozenset(
-    {"help of commands", "messages", "home assistant", "notices", "tenant page", "dashboard"}
-)
+PENDING: Final = frozenset({"messages", "home assistant", "notices", "tenant page", "dashboard"})
 """Surfaces that still contain such phrases. Remove a name as soon as its surface is clean."""
 
 
