@@ -28,7 +28,8 @@ the bridge runs, and shows what to do when nothing is there yet. Where the bridg
 {DATABASE_VARIABLE} names it for both.
 
 People sign in with a token of the bridge (meter-bridge token create), or through OpenID Connect with
---people. With --without-sign-in whoever uses this machine reads everything, and nobody changes anything.
+--people. With --without-sign-in anyone who uses this machine can read everything, and nobody can change
+anything.
 """
 
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-sign-in",
         action="store_true",
-        help="whoever uses this machine reads everything; loopback only",
+        help="anyone who uses this machine can read everything; loopback only",
     )
     parser.add_argument(
         "--people", metavar="FILE", type=Path, help="roles of people who sign in through OpenID Connect"
@@ -104,7 +105,7 @@ def _arguments() -> argparse.Namespace:
         parser.error(f"give the bridge's data folder with --data DIR, or in the variable {DATA_VARIABLE}")
     if given.without_sign_in and not _is_loopback(given.address):
         parser.error(
-            f"--without-sign-in would show everything to whoever reaches {given.address}; leave it out"
+            f"--without-sign-in would show everything to anyone who reaches {given.address}; leave it out"
         )
     if given.session_hours < 1:
         parser.error("--session-hours is at least 1")

@@ -58,7 +58,7 @@ def show_what_if(
         st.subheader(_("Compare with another tariff"), anchor=False)
         st.caption(
             _(
-                "Prices the real load of the units again, by the bridge's own rules, to the last unit. What "
+                "Prices the real load of the units again, by the bridge's own rules, exactly. What "
                 "was charged comes from the ledger."
             )
         )

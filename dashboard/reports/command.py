@@ -31,7 +31,7 @@ examples:
 
 Without --month it reports the month before, so that a timer on the first of a month needs no arguments. The
 bridge has to run, because it states accounts; a portfolio report needs the data folder alone. Files of the
-same month are written anew. Ends with status 1 where something could not be reported, and says what.
+same month are replaced. Exits with status 1, naming what failed, if a report could not be made.
 """
 
 

@@ -182,7 +182,7 @@ def _worth_a_look(found: Sequence[Fallen]) -> None:
             found,
             _row,
             (N_("Unit"), N_("A day now"), N_("Usual"), N_("State")),
-            key="worth a look",
+            key="units to check",
             caption=_("Units to check"),
             many=20,
         )

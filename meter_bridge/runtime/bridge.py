@@ -30,7 +30,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Forecaster
+from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORECAST_S, Forecaster
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Scheduler
 from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
@@ -218,9 +218,9 @@ async def running(
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     bridge = Bridge(engine, settings.data)
     payments = ("payments", PAYMENTS_S, bridge.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
+    forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_S, bridge.notices.tick)
-    jobs = [payments, foretelling, notices]
+    jobs = [payments, forecasting, notices]
     if not shard.whole:
         jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
     if exporter is not None or not shard.whole:

@@ -21,7 +21,7 @@ from meter_bridge.core.rating.period_to_date import accrued
 from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
 from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
 
-_PROJECTED: Final = "foretold"
+_PROJECTED: Final = "projected"
 """Name of the meter that will use the energy."""
 MWH_PER_WH: Final = 1000
 

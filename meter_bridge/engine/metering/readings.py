@@ -115,7 +115,10 @@ class MeterReports:
         meter.online = online
         account = meter.supply.account
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
+        message = (
+            f"{account.name}: meter {meter.id} is offline;"
+            " its consumption will be charged when it reports again"
+        )
         set_alert(self.installation, account, unit, key, None if online else message)
         if unit.changeset:
             unit.save_supply(meter.supply)

@@ -157,7 +157,7 @@ class Relays:
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
-        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was told so"
+        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was commanded to be"
         proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, unit, key, message if disobeys else None)
