@@ -288,7 +288,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a posting is stored without what it settled",
         5,
-        lambda: (patch.object(Transaction, "keep", lambda *_: None),),
+        lambda: (patch.object(Transaction, "save_supply", lambda *_: None),),
         faults=CRASHES,
     ),
     Bug("a late reading moves the watermark back", 5, _late_readings_count),
@@ -322,7 +322,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a command goes out before its decision is stored",
         10,
-        lambda: (patch.object(Transaction, "after", lambda _self, effect: effect()),),
+        lambda: (patch.object(Transaction, "after_commit", lambda _self, effect: effect()),),
     ),
     Bug(
         "what a device is to hold counts as what it holds",
