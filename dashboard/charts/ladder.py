@@ -14,14 +14,14 @@ from dashboard.charts.template import (
 from dashboard.text.formatting import main_units, number, price
 from dashboard.text.translate import _
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff.tariff import EXACT, BlockSchedule, TariffVersion
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, BlockSchedule, TariffVersion
 
 WH_PER_KWH = 1_000
 
 
 def price_with_tax(version: TariffVersion, block: int, band: str) -> int:
     """Return what a kWh costs, taxes and levies included; blocks count from 0."""
-    return divide_half_even(version.taxed(version.price(block, band)) * WH_PER_KWH, EXACT)
+    return divide_half_even(version.taxed_value(version.price(block, band)) * WH_PER_KWH, EXACT_SCALE)
 
 
 def block_names(ladder: BlockSchedule) -> list[str]:

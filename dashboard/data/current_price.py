@@ -12,7 +12,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.tariffs import SupplyTariff, supply_tariffs
 from meter_bridge.config.codec import CodecError, decode_policy
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.rating import Rating, Terms, block_at, energy_to_next_block, price_per_kwh
+from meter_bridge.core.rating.rating import Rating, SupplyTerms, block_at, energy_to_next_block, price_per_kwh
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffError, Timeline
 from meter_bridge.engine.state.supply_document import rating_of
 
@@ -64,7 +64,7 @@ def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff)
         return None
     rules = decode_policy(unit[0]["policy"])
     started = local_day(unit[0]["opened_at"], supply.timeline.versions[0].zone)
-    return rating_of(rows[0]["document"], Terms(started, rules.contracted_w, rules.free_units))
+    return rating_of(rows[0]["document"], SupplyTerms(started, rules.contracted_w, rules.free_units))
 
 
 def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:

@@ -53,12 +53,12 @@ def why_days(standing: UnitStatus, now: int) -> str:
     zone = standing.unit.time_zone
     if standing.days_left <= 0:
         return _("nothing is left")
-    if depletion.soonest is None or depletion.latest is None:
+    if depletion.earliest is None or depletion.latest is None:
         return _("until {instant}", instant=short_moment(depletion.at, zone))
-    if depletion.soonest - now < DAY_MS:
-        early, late = short_moment(depletion.soonest, zone), short_moment(depletion.latest, zone)
+    if depletion.earliest - now < DAY_MS:
+        early, late = short_moment(depletion.earliest, zone), short_moment(depletion.latest, zone)
         return _("{early} to {late}, four times out of five", early=early, late=late)
-    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.soonest, depletion.latest))
+    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.earliest, depletion.latest))
     if early == late:
         return _("until {instant}", instant=short_moment(depletion.at, zone))
     return _("{early} to {late} days, four times out of five", early=early, late=late)

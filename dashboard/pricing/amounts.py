@@ -9,10 +9,10 @@ from typing import Final
 
 from dashboard.pricing.book import Book, kind_number
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.core.tariff.tariff import EXACT, PPM, WH_PER_MWH
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, PPM, WH_PER_MWH
 
-_WHOLE: Final = f"{EXACT}::HUGEINT"
-_PER_WH: Final = f"{EXACT // WH_PER_MWH}::HUGEINT"
+_WHOLE: Final = f"{EXACT_SCALE}::HUGEINT"
+_PER_WH: Final = f"{EXACT_SCALE // WH_PER_MWH}::HUGEINT"
 _FACTORS: Final = f"{PPM * PPM}::HUGEINT"
 
 MACROS: Final = (
@@ -105,7 +105,7 @@ _NEWEST: Final = """
 _DEMANDS: Final = f"""
     INSERT INTO derived
     SELECT n.unit, n.period, n.version, {_k(LineKind.DEMAND)}, -1, $demand, k.peak * 60 // d.interval_min,
-           d.per_kw::HUGEINT * (k.peak * 60 // d.interval_min) * {EXACT // 1000}::HUGEINT
+           d.per_kw::HUGEINT * (k.peak * 60 // d.interval_min) * {EXACT_SCALE // 1000}::HUGEINT
     FROM (SELECT unit, period, max(peak) AS peak FROM unit_peak GROUP BY unit, period) k
     JOIN newest n ON n.unit = k.unit AND n.period = k.period
     JOIN demand d ON d.version = n.version WHERE k.peak > 0"""  # noqa: S608

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from dashboard.pricing.calendar import Calendar, Names, table
 from dashboard.pricing.fixed import Fixed, block_limits, fixed_charges, free_units, least_charge
-from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Terms
+from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, SupplyTerms
 from meter_bridge.core.tariff.bands import Band
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     PPM,
     WH_PER_MWH,
     BlockBandMeaning,
@@ -45,7 +45,7 @@ class Book:
     """Everything that SQL has to know of a timeline over a span of time, for some groups of terms."""
 
     calendar: Calendar
-    groups: tuple[Terms, ...]
+    groups: tuple[SupplyTerms, ...]
     names: Names[str]
     """Bands, and names of charges and taxes."""
     fixed: tuple[Fixed, ...]
@@ -246,7 +246,7 @@ class Book:
         """Return what a Wh adds to each tax line, exact; under shared blocks only what is raised per unit."""
         rows = []
         for number, version in enumerate(self.versions):
-            for term in version.terms[TaxBase.CONSUMPTION]:
+            for term in version.tax_terms[TaxBase.CONSUMPTION]:
                 inclusive = term.tax.inclusive
                 kind = LineKind.INCLUDED_TAX if inclusive else LineKind.TAX
                 base = BASES.index(TaxBase.CONSUMPTION if inclusive else "")
@@ -254,7 +254,9 @@ class Book:
                 for band in version.bands:
                     for block, price in _prices(version, band):
                         per_wh = (
-                            price * (EXACT // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
+                            price * (EXACT_SCALE // WH_PER_MWH)
+                            if inclusive
+                            else price * term.factor + term.per_wh
                         )
                         rows.append(
                             (
@@ -285,7 +287,7 @@ class Book:
             )
             for number, version in enumerate(self.versions)
             for of, base in _TAXED.items()
-            for term in version.terms[base]
+            for term in version.tax_terms[base]
         ]
         columns = [("factor", pa.string()), ("inclusive", pa.bool_())]
         return table(rows, pa.schema([*_schema("version of_kind kind name base"), *columns]))
@@ -296,7 +298,7 @@ class Book:
         for number, version in enumerate(self.versions):
             for base in TaxBase:
                 contained = [tax for tax in version.taxes if tax.inclusive and base in tax.on]
-                whole = EXACT * (PPM + sum(tax.rate_ppm for tax in contained))
+                whole = EXACT_SCALE * (PPM + sum(tax.rate_ppm for tax in contained))
                 rows += [
                     (number, self.names.number(tax.name), BASES.index(base), tax.rate_ppm, str(whole))
                     for tax in contained
@@ -320,7 +322,7 @@ def _prices(version: TariffVersion, band: Band) -> Iterator[tuple[int, int]]:
         yield block, version.price(block, band.name)
 
 
-def make_book(calendar: Calendar, groups: Sequence[Terms]) -> Book:
+def make_book(calendar: Calendar, groups: Sequence[SupplyTerms]) -> Book:
     """Return the tables of a calendar's tariff for some groups of terms."""
     names: Names[str] = Names(dict(calendar.bands.known))
     return Book(calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups))

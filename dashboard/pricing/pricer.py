@@ -13,7 +13,7 @@ from dashboard.pricing.book import BASES, KINDS, Book, kind_number, make_book
 from dashboard.pricing.calendar import make_calendar, run_table, slot_tables, table
 from dashboard.pricing.support import obstacle
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.rating import LineKey, LineKind, Terms
+from meter_bridge.core.rating.rating import LineKey, LineKind, SupplyTerms
 from meter_bridge.core.tariff.tariff import Timeline
 
 LOAD: Final = pa.schema(
@@ -61,7 +61,7 @@ class Pricer:
         self,
         connection: duckdb.DuckDBPyConnection,
         timeline: Timeline,
-        units: Mapping[int, Terms],
+        units: Mapping[int, SupplyTerms],
         first: int,
         last: int,
     ) -> None:
@@ -236,7 +236,7 @@ class Pricer:
         return {(unit, periods[period]): amount for unit, period, amount in rows}
 
 
-def _as_seen(units: Mapping[int, Terms], timeline: Timeline, first: int) -> dict[int, Terms]:
+def _as_seen(units: Mapping[int, SupplyTerms], timeline: Timeline, first: int) -> dict[int, SupplyTerms]:
     """Return the terms of units, without the begin of those that were there in every period of the span.
 
     So units with the same terms are one group, on whatever day each of them began.
@@ -244,7 +244,7 @@ def _as_seen(units: Mapping[int, Terms], timeline: Timeline, first: int) -> dict
     day = local_day(first, timeline.versions[0].zone)
     rules = [rule for version in timeline.versions for rule in (version.billing_period, version.block_period)]
     earliest = min(rule.start_of(day) for rule in rules) - timedelta(days=1)
-    known: dict[Terms, Terms] = {}
+    known: dict[SupplyTerms, SupplyTerms] = {}
     for terms in units.values():
         if terms not in known:
             before = terms.started is not None and terms.started < earliest

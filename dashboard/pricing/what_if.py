@@ -18,8 +18,8 @@ from dashboard.queries.charged import Charged, charged
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.rating import Terms
-from meter_bridge.core.rating.repricing import known_from
+from meter_bridge.core.rating.rating import SupplyTerms
+from meter_bridge.core.rating.repricing import energy_needed_from
 from meter_bridge.core.tariff.tariff import Timeline
 
 BUCKETS: Final = 12
@@ -136,7 +136,7 @@ def _priced(
     zone = question.timeline.versions[0].zone
     start, end = day_start(question.first, zone), day_start(question.last + timedelta(days=1), zone)
     version = question.timeline.at(start)
-    since = min(known_from(version, version.period(start)), start)
+    since = min(energy_needed_from(version, version.period(start)), start)
     since = max(since, question.timeline.versions[0].valid_from)
     load = _Load(opened, question.timeline, units, _by_day(opened, viewer, question.timeline))
     whole = load.totals(Span(since, end), progress)
@@ -186,8 +186,8 @@ class _Load:
         return found
 
 
-def _terms(unit: Charged, timeline: Timeline) -> Terms:
+def _terms(unit: Charged, timeline: Timeline) -> SupplyTerms:
     """Return what the tariff has to know of a unit and its customer."""
     policy = decode_policy(unit.policy)
     started = local_date(unit.since, timeline.versions[0].time_zone)
-    return Terms(started, policy.contracted_w, policy.free_units)
+    return SupplyTerms(started, policy.contracted_w, policy.free_units)

@@ -6,7 +6,7 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from meter_bridge.config.codec import decode_tariff_version
-from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 
 _VERSIONS: Final = """
     SELECT t.id AS tariff_id, t.name, t.site_id, v.document
@@ -70,7 +70,9 @@ def supply_tariffs(warehouse: Warehouse, viewer: Viewer) -> list[SupplyTariff]:
     timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
     for turn_list in map(tuple, turns.values()):
         if turn_list not in timelines:
-            timelines[turn_list] = compose([(start, known[tariff_id]) for start, tariff_id in turn_list])
+            timelines[turn_list] = compose_timeline(
+                [(start, known[tariff_id]) for start, tariff_id in turn_list]
+            )
     return [
         SupplyTariff(
             account_id=account_id,

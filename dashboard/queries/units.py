@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from dashboard.access import Viewer
 from dashboard.data.policies import credit_rules, emergency_selected
 from dashboard.data.warehouse import Warehouse
-from meter_bridge.core.ledger.credit import CreditState, after, spend
+from meter_bridge.core.ledger.credit import CreditState, after_spending, split_charge
 
 _QUERY: Final = """
     WITH accrual AS (
@@ -76,7 +76,7 @@ class Unit:
         """Return what the posted credit comes to once what was used since is posted as well."""
         rules = credit_rules(self.policy)
         posted = CreditState(self.balance, self.lent, selected=self.emergency_selected)
-        return after(posted, spend(rules, posted, self.accrued))
+        return after_spending(posted, split_charge(rules, posted, self.accrued))
 
     @property
     def available(self) -> int:

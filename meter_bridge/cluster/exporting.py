@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select
 
-from meter_bridge.engine.export.compaction import Group, group_of, to_merge
+from meter_bridge.engine.export.compaction import Group, files_to_merge, group_of
 from meter_bridge.engine.export.exporter import Exporter, ExportError
 from meter_bridge.engine.export.folder_manifest import (
     FolderManifest,
@@ -71,7 +71,7 @@ class ClusterExport:
 
     async def _merge(self, manifest: FolderManifest) -> None:
         """Let many small files become one; raises ``ExportError``."""
-        chosen = to_merge(manifest.files, self._unmerged)
+        chosen = files_to_merge(manifest.files, self._unmerged)
         if chosen:
             group = group_of(chosen[0])
             self._unmerged.add(group)

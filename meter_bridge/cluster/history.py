@@ -6,10 +6,10 @@ from typing import Final
 from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.response_merge import Answer, instant_of, number_of
 from meter_bridge.cluster.stream_merge import OLDEST
-from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
+from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
 
 SPAN: Final = ("after", "upto")
-LATE_MS: Final = 2 * LONGEST_WAIT_MS
+LATE_MS: Final = 2 * MAX_DEFER_MS
 """How long after its instant an entry may come: it waits for its turn, then for the disk."""
 
 

@@ -31,7 +31,7 @@ from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.identity import identity
+from meter_bridge.storage.identity import read_identity
 from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
@@ -250,7 +250,7 @@ async def _pause(stop: asyncio.Event) -> None:
 def _info(reader: Engine) -> ServerInfo:
     """Return who answers."""
     with reader.connect() as connection:
-        installation_id, name = identity(connection)
+        installation_id, name = read_identity(connection)
     return ServerInfo(
         schema_version=SCHEMA_VERSION,
         min_schema_version=MIN_SCHEMA_VERSION,

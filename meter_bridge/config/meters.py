@@ -8,7 +8,7 @@ from meter_bridge.config.parts import read_part
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.scalars import address
 from meter_bridge.config.site_parts import MAIN, LimitsPart, MeterDefaultsPart, MeterPart
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.devices.base.addresses import parse_address
 from meter_bridge.devices.base.driver import Family
@@ -122,10 +122,10 @@ def _written(node: Node, key: str) -> Node:
     return next((at for at in places if at.data is not None), node)
 
 
-def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> Limits | None:
+def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> ElectricalLimits | None:
     """Return the limits of a meter, or None after reporting that they contradict each other."""
     normal, spread = unit.voltage_mv, unit.voltage_mv * TOLERANCE_PERCENT // 100
-    limits = Limits(
+    limits = ElectricalLimits(
         over_voltage_mv=part.over_voltage if "over voltage" in part.written else normal + spread,
         under_voltage_mv=part.under_voltage if "under voltage" in part.written else normal - spread,
         overload_mw=part.overload,

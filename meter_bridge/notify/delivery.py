@@ -63,7 +63,7 @@ class NoticeDelivery:
         session = self._session
         if not session.can_change or len(self._under_way) >= AT_ONCE:
             return
-        now = session.clock.believed()
+        now = session.clock.believed_wall()
         due = await asyncio.to_thread(queries.read_waiting, session.reader, session.shard, now, AT_ONCE)
         due = [notice for notice in due if notice.id not in self._under_way]
         ids = (notice.alert_id for notice in due if notice.alert_id is not None)
@@ -100,7 +100,7 @@ class NoticeDelivery:
             return
         known = self._known(notice)
         left = tuple(each for each in channels if not self._is_done(notice, known, each))
-        attempts, now = notice.attempts + 1, self._session.clock.believed()
+        attempts, now = notice.attempts + 1, self._session.clock.believed_wall()
         again = retry_at(attempts, now)
         await self._keep(notice, attempts, now if again is None else again, known, [name for name, _ in left])
         known = await self._send(left, notice, known, language)
@@ -164,13 +164,13 @@ class NoticeDelivery:
         self, notice: Waiting, attempts: int, next_at: int, known: Known, sending: Iterable[str]
     ) -> None:
         """Put an attempt on record, or what came of it, dated by the wall clock that is believed now."""
-        made_at = min(notice.made_at, self._session.clock.believed())
+        made_at = min(notice.made_at, self._session.clock.believed_wall())
         row = {"row_id": notice.id, "new_made_at": made_at, "new_attempts": attempts, "new_next_at": next_at}
         await self._store(ops.TRY_NOTICE, row | known.row(sending))
 
     async def _end(self, notice: Waiting, outcome: str, known: Known) -> None:
         """Put on record what became of a notice."""
-        ended = {"new_ended_at": self._session.clock.believed(), "new_outcome": outcome}
+        ended = {"new_ended_at": self._session.clock.believed_wall(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 
     async def _store(self, statement: ops.Statement, row: dict[str, object]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
-from meter_bridge.engine.forecasting.account_forecast import days_left
+from meter_bridge.engine.forecasting.account_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state import transaction as units
 from meter_bridge.engine.state.event_queries import read_events
@@ -80,7 +80,7 @@ class EventConsumer:
         if told:
             await asyncio.to_thread(prepare, self._languages(contacts.values()))
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
-        made = await self._without_repeats(made, session.clock.believed())
+        made = await self._without_repeats(made, session.clock.believed_wall())
         await self._store(made, queries.Mark(happened[-1].seq if happened else upto, mark.digests))
 
     async def _without_repeats(self, made: Sequence[Notice], now: int) -> list[Notice]:
@@ -117,7 +117,7 @@ class EventConsumer:
         if event.account_id is not None and account is None:
             return []
         unit = None if account is None else self._unit(account, event, contacts, now)
-        return list(notices(event, unit, self._people, self._session.clock.believed(), self._zone()))
+        return list(notices(event, unit, self._people, self._session.clock.believed_wall(), self._zone()))
 
     def _unit(
         self,
@@ -129,7 +129,11 @@ class EventConsumer:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
         amount = event.data.get("amount")
         paid = Money(amount, account.site.currency) if isinstance(amount, int) else None
-        contact = contacts.get((account.id, account.tenancy.n)) if account.tenancy.hears(event.seq) else None
+        contact = (
+            contacts.get((account.id, account.tenancy.n))
+            if account.tenancy.includes_event(event.seq)
+            else None
+        )
         return unit_of(account, now, self._link, amount=paid, contact=contact)
 
     def _zone(self) -> ZoneInfo:
@@ -158,7 +162,7 @@ class EventConsumer:
 
     async def _sum_up(self, mark: queries.Mark) -> None:
         """Make the digests whose time of day has come; none is made up for days without a bridge."""
-        wall, made, digests = self._session.clock.believed(), list[Notice](), dict(mark.digests)
+        wall, made, digests = self._session.clock.believed_wall(), list[Notice](), dict(mark.digests)
         zones = await self._zones()
         for person in self._people.staff.values():
             local = local_time(wall, _zone_of(person, zones))
@@ -187,7 +191,7 @@ class EventConsumer:
     async def _store(self, made: Sequence[Notice], mark: queries.Mark) -> None:
         """Store notices and mark as one unit."""
         clock = self._session.clock
-        unit, made_at = units.Transaction(clock.now()), clock.believed()
+        unit, made_at = units.Transaction(clock.now()), clock.believed_wall()
         unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         row = {
             "id": queries.mark_id(self._session.shard),
@@ -208,7 +212,7 @@ def unit_of(
     contact: NotificationSettings | None = None,
 ) -> NotifiedUnit:
     """Return what is told of an account as it is now."""
-    zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
+    zone, left = ZoneInfo(account.site.time_zone), estimate_days_left(account, now)
     facts = Facts(
         unit=account.name,
         left=Money(available_credit(account), account.site.currency),

@@ -11,7 +11,7 @@ from typing import Final
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
-from meter_bridge.engine.forecasting.account_forecast import days_left
+from meter_bridge.engine.forecasting.account_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account
@@ -49,7 +49,7 @@ class PersonalThresholds:
     async def tick(self) -> None:
         """Tell who is to be told, at most every ten seconds."""
         session = self._session
-        now, steady = session.clock.now(), session.clock.steady()
+        now, steady = session.clock.now(), session.clock.steady_ms()
         if not session.can_change or steady < self._next_at:
             return
         self._next_at = steady + PAUSE_MS
@@ -62,7 +62,7 @@ class PersonalThresholds:
                     warning = _id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
                         seq = max(session.feed.seq, session.shard.first + 1)
-                        own = WarningContext(session.clock.believed(), seq, self._people.language)
+                        own = WarningContext(session.clock.believed_wall(), seq, self._people.language)
                         told = unit_of(account, now, self._link)
                         made.append(own_warning(warning, recipient, topic, told, who, own))
                     if is_low is not below.get(warning):
@@ -95,7 +95,7 @@ class PersonalThresholds:
 
     async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
-        unit, made_at = Transaction(now), self._session.clock.believed()
+        unit, made_at = Transaction(now), self._session.clock.believed_wall()
         unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
         unit.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
@@ -121,7 +121,7 @@ def _judged(
         slack = account.policy.low_credit_hysteresis if below.get(_id(recipient, account, topic)) else 0
         left = available_credit(account) + units_worth(account)
         yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
-    left_days = days_left(account, now)
+    left_days = estimate_days_left(account, now)
     if who.days_left is not None and left_days is not None:
         topic = AlertKind.DAYS_LEFT.value
         slack = SLACK_TENTHS if below.get(_id(recipient, account, topic)) else 0

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.clock import TOLERANCE_MS
+from meter_bridge.core.clock import WALL_CLOCK_TOLERANCE_MS
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.notices import NoticeView
 from meter_bridge.protocol.payments import NotificationSettings
@@ -89,7 +89,7 @@ def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Wait
     are of no event, belong to the first. ``now`` is by the wall clock that is believed: where that was ahead
     when a notice was made, and was set back since, the notice is due.
     """
-    due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + TOLERANCE_MS)
+    due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + WALL_CLOCK_TOLERANCE_MS)
     query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), due)
     if not shard.whole:
         column = _NOTICE.c.event_seq

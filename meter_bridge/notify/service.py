@@ -98,7 +98,7 @@ class Notices:
 
     async def _try(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
         """Send a test message through every channel, not again and again."""
-        now, tried = self._session.clock.steady(), self._tried.get(recipient)
+        now, tried = self._session.clock.steady_ms(), self._tried.get(recipient)
         if tried is not None and now - tried < TRIAL_PAUSE_MS:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -107,7 +107,7 @@ class Notices:
             )
         self._tried[recipient] = now
         told = trial_message(language, name)
-        key = f"{self._session.installation.id} test {recipient} {self._session.clock.believed()}"
+        key = f"{self._session.installation.id} test {recipient} {self._session.clock.believed_wall()}"
         answers = await asyncio.gather(*(self._sender.send(address, told, key) for _, address in channels))
         results = tuple(
             ChannelResult(channel=label, sent=answer)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import TAX_KINDS
-from meter_bridge.engine.statement.labels import local
+from meter_bridge.engine.statement.labels import local_time_text
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
@@ -76,7 +76,7 @@ def told(receipt: Receipt, language: str) -> bytes:
 
     facts = [
         (_("Number"), receipt.number),
-        (_("Date"), written.moment(local(receipt.at, ZoneInfo(receipt.time_zone)))),
+        (_("Date"), written.moment(local_time_text(receipt.at, ZoneInfo(receipt.time_zone)))),
         (_("Unit"), f"{receipt.account_name}, {receipt.site_name}"),
         (_("Customer"), receipt.customer),
         (_("Paid with"), _(receipt.method)),

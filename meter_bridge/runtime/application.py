@@ -18,7 +18,7 @@ from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.metering.manual_readings import ReadingResult, take_reading
+from meter_bridge.engine.metering.manual_readings import ReadingResult, submit_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.metrics import render
@@ -29,9 +29,9 @@ from meter_bridge.engine.sites.policies import PolicyChange, change_account_poli
 from meter_bridge.engine.sites.service import ApplyResult, SiteFileService
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
-from meter_bridge.engine.state.wall_time import keep_wall_time
+from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.engine.supply.exposure import account_exposure
-from meter_bridge.engine.supply.holds import Supplies
+from meter_bridge.engine.supply.holds import SupplyActions
 from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.notify.people import load_people
@@ -80,7 +80,7 @@ class Bridge:
         self._books = LedgerQueries(engine.session, self.look)
         self._alerts = AlertService(engine.session, self.look)
         self._operations = Operations(engine.session)
-        self._supplies = Supplies(engine.session)
+        self._supplies = SupplyActions(engine.session)
         self._site_files = SiteFileService(engine.session, engine.reports, engine.discovery)
         self._tokens = TokenService(engine.session)
         file = load_providers(data)
@@ -122,11 +122,11 @@ class Bridge:
 
     async def ledger(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        return await self._books.ledger(actor, account_id, before=before, limit=limit)
+        return await self._books.ledger_page(actor, account_id, before=before, limit=limit)
 
     async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        return await self._books.explain(actor, account_id, entry_id)
+        return await self._books.explain_entry(actor, account_id, entry_id)
 
     async def statement(
         self,
@@ -159,7 +159,7 @@ class Bridge:
         account = self.look.account_or_closed(actor, account_id)
         if isinstance(asked, requests.Transfer | requests.MoveOut):
             self._check_target(actor, asked.to)
-        operation = operation_of(account, asked, self._tokens.take_from_tenants)
+        operation = operation_of(account, asked, self._tokens.remove_account_from_tenants)
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
@@ -208,14 +208,14 @@ class Bridge:
     ) -> tuple[HoldView, bool]:
         """Place a hold on a supply, once per id."""
         account = self.look.account(actor, account_id)
-        return await self._supplies.place(actor, account, position, reason=reason, hold_id=hold_id)
+        return await self._supplies.place_hold(actor, account, position, reason=reason, hold_id=hold_id)
 
     async def lift_hold(
         self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
     ) -> SupplyView:
         """Lift a hold; the others stand."""
         account = self.look.account(actor, account_id)
-        return await self._supplies.lift(actor, account, hold_id, reason=reason)
+        return await self._supplies.lift_hold(actor, account, hold_id, reason=reason)
 
     def meters(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
@@ -246,14 +246,14 @@ class Bridge:
         """Take a register that a person, or the device itself, tells."""
         meter = self.look.meter(actor, meter_id)
         engine = self.engine
-        return await take_reading(engine.session, engine.reports, actor, meter, register=register, at=at)
+        return await submit_reading(engine.session, engine.reports, actor, meter, register=register, at=at)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
     ) -> tuple[MeterView, bool]:
         """Replace a meter once per key, and not while a site file is applied."""
         meter = self.look.meter(actor, meter_id)
-        async with self._site_files.alone:
+        async with self._site_files.lock:
             return await self._operations.run(
                 actor, meter.supply.account.id, ReplaceMeter(self.engine.reports, meter.id, order), key
             )
@@ -276,13 +276,13 @@ class Bridge:
             data={"wall": iso(self.engine.session.clock.wall()), "by": actor.name},
         )
         unit.after_commit(self.engine.confirm_clock)
-        unit.after_commit(lambda: keep_wall_time(self.engine.session))
+        unit.after_commit(lambda: update_wall_time(self.engine.session))
         await self.engine.session.commit(unit)
         return iso(self.engine.session.clock.now())
 
     async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
-        async with self._site_files.alone:
+        async with self._site_files.lock:
             applied = await asyncio.to_thread(self._site_files.applied_document)
             account = self.look.account(actor, account_id)
             return await change_account_policy(self.engine.session, actor, account, change, applied)

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.tenant_page.page_texts import words
+from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.languages import LANGUAGES
 
 FOLDER: Final = Path(__file__).parent / "static"
@@ -75,7 +75,7 @@ class Files:
             language = _LANGUAGE_OF.get(known)
             if language is None:
                 raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
-            self._files[known] = _file(".json", words(language))
+            self._files[known] = _file(".json", code_label(language))
         return self._files[known]
 
 

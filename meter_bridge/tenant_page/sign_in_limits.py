@@ -3,9 +3,9 @@
 from typing import Final
 
 from meter_bridge.engine.access.failed_attempts import FailedAttempts
-from meter_bridge.engine.access.lockout_rules import WRONG, Lockout, LockoutLimits, Verdict
+from meter_bridge.engine.access.lockout_rules import WRONG_WEIGHT, Lockout, LockoutLimits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.access.throttle import peer_of
+from meter_bridge.engine.access.throttle import peer_key
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -32,18 +32,22 @@ class SignInLimits:
     def __init__(self, session: Session, key: SecretKey) -> None:
         """Take up what was tried before the start."""
         self._lockouts = {
-            BOTH: Lockout(LockoutLimits(each=FROM_ONE_PLACE * WRONG)),
-            NUMBER: Lockout(LockoutLimits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
-            PLACE: Lockout(LockoutLimits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
+            BOTH: Lockout(LockoutLimits(per_person=FROM_ONE_PLACE * WRONG_WEIGHT)),
+            NUMBER: Lockout(
+                LockoutLimits(per_person=FOR_ONE_NUMBER * WRONG_WEIGHT, strict_from_total=_NEVER)
+            ),
+            PLACE: Lockout(
+                LockoutLimits(per_person=FROM_ONE_PLACE_IN_ALL * WRONG_WEIGHT, strict_from_total=_NEVER)
+            ),
         }
         self._failed_attempts = FailedAttempts(session, key, self._lockouts)
 
     def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
         """Return the guards that a try goes through, with whom each counts."""
-        place = None if peer is None else peer_of(peer)
+        place = None if peer is None else peer_key(peer)
         found = [(BOTH, f"{number} {place}"), (NUMBER, number)]
         named = found if place is None else [*found, (PLACE, place)]
-        return [(name, self._failed_attempts.who(who)) for name, who in named]
+        return [(name, self._failed_attempts.hash_of(who)) for name, who in named]
 
     async def refresh(self, number: str, peer: str | None) -> None:
         """Take up what was tried where somebody whose code is of another shard comes in."""
@@ -65,9 +69,9 @@ class SignInLimits:
     async def wrong(self, number: str, peer: str | None, mark: str, at: int) -> bool:
         """Count a wrong code, and store that; say whether it was one too many."""
         # One code tried at many rooms is a guess at each.
-        mark = self._failed_attempts.who(f"{number} {mark}")[:12]
+        mark = self._failed_attempts.hash_of(f"{number} {mark}")[:12]
         counts = self._counts(number, peer)
-        verdicts = [self._lockouts[name].wrong(who, mark, WRONG, at) for name, who in counts]
+        verdicts = [self._lockouts[name].record_wrong(who, mark, WRONG_WEIGHT, at) for name, who in counts]
         if set(verdicts) != {Verdict.KNOWN}:
             await self._failed_attempts.save(counts)
         return Verdict.LOCKED in verdicts
@@ -75,5 +79,5 @@ class SignInLimits:
     async def right(self, number: str, peer: str | None) -> None:
         """Forget the slips of who has now shown the right code."""
         name, who = self._counts(number, peer)[0]
-        if self._lockouts[name].forgive(who):
+        if self._lockouts[name].clear(who):
             await self._failed_attempts.save([(name, who)])

@@ -82,7 +82,7 @@ class Stages:
         self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks())
         self._intake = self._engine.intake
         installation = self._engine.session.installation
-        addresses = [*installation.by_energy, *installation.by_relay]
+        addresses = [*installation.by_energy_address, *installation.by_relay_address]
         self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]
         self._topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
         self.rows = 0

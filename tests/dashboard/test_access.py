@@ -25,7 +25,7 @@ from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES
 from dashboard.signin.sessions import COOKIE, SESSIONS, WRONG_PER_MINUTE, Sessions
 from dashboard.signin.tokens import viewer_of_token
-from meter_bridge.engine.access.tokens import compose, digest, new_secret
+from meter_bridge.engine.access.tokens import compose_token, digest, new_secret
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, landlord, tenant
@@ -183,7 +183,7 @@ def _stored(homes: House, role: Role, *, revoked: int | None = None, expires: in
             )
         )
     engine.dispose()
-    return compose(token_id, secret)
+    return compose_token(token_id, secret)
 
 
 def test_while_the_bridge_is_down_the_hashed_tokens_decide(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from dashboard.pricing.edited import EditError, edited, words_of, written
 from dashboard.pricing.what_if import Answer, Change
 from dashboard.queries.period_use import used_by_unit
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.load_pricing import Interval, price_load
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import tariff, weekly_ladder
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker
@@ -42,7 +42,7 @@ def costs(version: TariffVersion, wh: int) -> int:
     quarter = 15 * 60_000
     many = (end - start) // quarter
     load = [
-        Interval(
+        LoadInterval(
             start + place * quarter,
             start + (place + 1) * quarter,
             wh * (place + 1) // many - wh * place // many,
@@ -51,7 +51,9 @@ def costs(version: TariffVersion, wh: int) -> int:
     ]
     timeline = Timeline((replace(version, valid_from=0),))
     return sum(
-        each.total for each in price_load(timeline, load, Terms()) if each.period == version.period(start)
+        each.total
+        for each in price_load_profile(timeline, load, SupplyTerms())
+        if each.period == version.period(start)
     )
 
 

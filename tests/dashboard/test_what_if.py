@@ -12,8 +12,8 @@ from dashboard.pricing.energy import windows_stay
 from dashboard.pricing.what_if import Answer, Question, what_if
 from dashboard.queries.tariffs import supply_tariffs, tariffs
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.load_pricing import Interval, price_load
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import BlockSchedule, DemandCharge, TariffVersion, Timeline
 from meter_bridge.storage import tables
 from tests.core.builders import band, tariff, weekly_ladder, window
@@ -80,13 +80,15 @@ def priced(house: House, version: TariffVersion, tenant: str, days: tuple[date, 
     first = days[0] if opened_on is None else max(days[0], opened_on)
     start, end = day_start(first, version.zone), day_start(days[1], version.zone)
     load = [
-        Interval(row["start_ms"], row["end_ms"], row["wh"])  # type: ignore[arg-type]
+        LoadInterval(row["start_ms"], row["end_ms"], row["wh"])  # type: ignore[arg-type]
         for row in house.of(tables.segment, account_id=tenant)
         if row["wh"] and start <= row["start_ms"] < end  # type: ignore[operator]
     ]
     load.sort()
-    whole = [Interval(start, start, 0), *load, Interval(end - 1, end, 0)]
-    return sum(period.total for period in price_load(Timeline((version,)), whole, Terms(opened_on)))
+    whole = [LoadInterval(start, start, 0), *load, LoadInterval(end - 1, end, 0)]
+    return sum(
+        period.total for period in price_load_profile(Timeline((version,)), whole, SupplyTerms(opened_on))
+    )
 
 
 def test_the_present_tariff_would_have_cost_what_was_charged(opened: Warehouse) -> None:

@@ -70,7 +70,7 @@ class Home:
         """Let days pass, and be learned."""
         for _ in range(days):
             await self.lives(DAY, 4 * HOUR)
-            await self._foretelling.whole_round()
+            await self._foretelling.run_all()
         await self.house.settle()
 
     def draws(self, watts: int) -> None:

@@ -61,7 +61,7 @@ class Counters:
         """Return what is on disk of the energy charged."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()
-        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.energy(row)}
+        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.stored_energy(row)}
         return charged.get(truth.house.meter_id, 0)
 
     async def _replace(self, truth: Truth, fault: Fault) -> None:

@@ -286,7 +286,7 @@ class Till:
         parts = self._machine.parts
         if parts is None:
             return None
-        age_s = parts.engine.session.clock.believed() // 1000 - signed_s
+        age_s = parts.engine.session.clock.believed_wall() // 1000 - signed_s
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:

@@ -11,7 +11,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.api.http.server_address import is_loopback
-from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
@@ -177,7 +177,9 @@ async def set_notification_settings(call: Call) -> Reply:
     body = await call.body(WantedSettings)
     text = body.low_credit
     low_credit = (
-        None if text is None else amount_in(account.currency, text, "low_credit", or_else=", or leave it out")
+        None
+        if text is None
+        else parse_request_amount(account.currency, text, "low_credit", or_else=", or leave it out")
     )
     wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
     return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))

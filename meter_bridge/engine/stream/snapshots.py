@@ -4,7 +4,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
 from meter_bridge.engine.accounts.view import account_view
-from meter_bridge.engine.alerts.alerting import view as alert_view
+from meter_bridge.engine.alerts.alerting import alert_view as alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.event_queries import read_events
 from meter_bridge.engine.state.session import Session
@@ -42,7 +42,7 @@ class Snapshots:
             return False
         own = account.tenancy.n
         of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
-        return actor.role in STAFF or (account.tenancy.hears(event.seq) and not of_others)
+        return actor.role in STAFF or (account.tenancy.includes_event(event.seq) and not of_others)
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.accounts.reversals import Reversal
-from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
+from meter_bridge.engine.accounts.top_ups import MAX_METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
@@ -99,7 +99,7 @@ class CreditPayment(Operation[TopUpResult]):
 
     @override
     def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
-        top_up = TopUp(self.record.amount, self.record.name[:METHOD_LENGTH], self.record.payment_id)
+        top_up = TopUp(self.record.amount, self.record.name[:MAX_METHOD_LENGTH], self.record.payment_id)
         seq, result = top_up.execute(session, account, unit)
         unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), unit))
         return seq, result
@@ -182,12 +182,12 @@ class ReversePayment(BookOperation):
     def _book_part(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         detail = {"amount": -self.record.amount, "reason": self.record.note, "reference": self.record.key}
         seq = None
         if self.record.amount:
             moved: dict[str, int] = {Bucket.BALANCE: self.record.amount}
-            postings = journal.entry(account.site.currency, moved, against=Bucket.FUNDS)
-            entry = Entry(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
+            postings = journal.balanced_postings(account.site.currency, moved, against=Bucket.FUNDS)
+            entry = EntryDraft(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
             seq = book_entry(session, account, unit, entry)
         return self.result(session, account, unit, seq, detail)

@@ -49,17 +49,17 @@ class ProviderPolling:
     def follow(self, orders: Iterable[Order]) -> None:
         """Begin to ask for orders."""
         for order in orders:
-            self._times[order.id], self._last[order.id] = 0, self._session.clock.steady()
+            self._times[order.id], self._last[order.id] = 0, self._session.clock.steady_ms()
 
     async def poll_now(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
         last = self._last.get(order.id)
-        if last is not None and self._can_store() and self._session.clock.steady() - last >= AGAIN_MS:
+        if last is not None and self._can_store() and self._session.clock.steady_ms() - last >= AGAIN_MS:
             await self._poll(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
-        now, steady = self._session.clock.now(), self._session.clock.steady()
+        now, steady = self._session.clock.now(), self._session.clock.steady_ms()
         for order_id in list(self._times):
             if not self._can_store():
                 return
@@ -88,7 +88,7 @@ class ProviderPolling:
     async def _poll(self, order: Order) -> None:
         """Ask a provider what became of an order; again later where nothing is answered or stored."""
         self._times[order.id] += 1
-        self._last[order.id] = self._session.clock.steady()
+        self._last[order.id] = self._session.clock.steady_ms()
         case = await self._booking_steps.case(Subject(order.provider, order.id, None))
         if state_of(case) not in _UNDECIDED:
             self._stop_polling(order.id)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
+from meter_bridge.engine.operations.operation import MAX_KEY_LENGTH, Operations, account_closed
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -79,7 +79,7 @@ class OrderService:
         self, actor: Actor, account: Account, asked: PaymentOrder, key: str
     ) -> tuple[PaymentView, bool]:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
-        check_text("Idempotency-Key", key, KEY_LENGTH)
+        check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
         provider = self._provider(account, asked.provider)
         top_up, customer = (
             TopUp.from_request(account, asked.amount, provider.name, None),
@@ -140,7 +140,7 @@ class OrderService:
         """Return a customer's account as it is now: the state may have been read anew since they asked."""
         account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
-            raise closed(customer.account_id)
+            raise account_closed(customer.account_id)
         if account.tenancy.end is not None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,

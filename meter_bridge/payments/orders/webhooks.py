@@ -63,7 +63,7 @@ class ProviderEventHandler:
         if provider is None:
             raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:
-            told = provider.read(headers, body, self._session.clock.believed())
+            told = provider.read(headers, body, self._session.clock.believed_wall())
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"
@@ -199,7 +199,7 @@ class ProviderEventHandler:
         """
         self._unsettled = self._unsettled or decided
         await self._check_other_shards()
-        if not self._unsettled and self._session.clock.steady() < self._next_check_at:
+        if not self._unsettled and self._session.clock.steady_ms() < self._next_check_at:
             return
         found = await asyncio.to_thread(order_queries.unsettled, self._session.reader)
         self._unsettled, refused = False, True  # what arrives meanwhile sets it again
@@ -208,7 +208,7 @@ class ProviderEventHandler:
         finally:
             self._unsettled = self._unsettled or refused
         pause = RECHECK_MS if self._session.shard.whole else 0
-        self._next_check_at = self._session.clock.steady() + pause if waits else inf
+        self._next_check_at = self._session.clock.steady_ms() + pause if waits else inf
         set_installation_alert(
             self._session, AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None
         )

@@ -9,7 +9,7 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
-from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -48,7 +48,7 @@ class VoucherBatchService:
         currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
         unit = self._session.begin(actor)
-        today = self._session.clock.believed()
+        today = self._session.clock.believed_wall()
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
         made = [
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
@@ -124,7 +124,7 @@ class VoucherBatchService:
 
     @staticmethod
     def _amount(text: str, currency: str) -> int:
-        amount = amount_in(currency, text)
+        amount = parse_request_amount(currency, text)
         if amount <= 0:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -137,13 +137,13 @@ class VoucherBatchService:
 
     async def batches(self, actor: Actor) -> VoucherBatches:
         """Return the batches that the actor may see."""
-        at = self._session.clock.believed()
+        at = self._session.clock.believed_wall()
         found = await asyncio.to_thread(queries.batches, self._session.reader, at)
         return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
 
     async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
         """Return the vouchers of a batch; raises ``RequestRefused`` where the actor may not see it."""
-        at = self._session.clock.believed()
+        at = self._session.clock.believed_wall()
         found = queries.batches(self._session.reader, at, batch_id)
         if not found or not _sees(actor, found[0].site_id):
             raise _unknown("batch", batch_id)
@@ -155,7 +155,7 @@ class VoucherBatchService:
         unit = self._session.begin(actor)
         found = self._found(actor, serials)
         for voucher in found:
-            state = voucher.state(self._session.clock.believed())
+            state = voucher.state(self._session.clock.believed_wall())
             if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
                 what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
                 raise RequestRefused(

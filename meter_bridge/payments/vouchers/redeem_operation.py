@@ -44,7 +44,7 @@ class RedeemVoucher(Operation[TopUpResult]):
     @override
     def check(self, session: Session, account: Account) -> None:
         voucher = self._voucher()
-        refuse_unusable(voucher, session.clock.believed())
+        refuse_unusable(voucher, session.clock.believed_wall())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
             raise RequestRefused(
                 ErrorCode.VOUCHER_NOT_VALID,

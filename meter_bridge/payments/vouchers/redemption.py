@@ -43,9 +43,9 @@ class VoucherRedemption:
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
         names = f"account {account.id}", f"token {actor.token_id or 'local'}"
-        who = tuple(self._failed_attempts.who(each) for each in names)
+        who = tuple(self._failed_attempts.hash_of(each) for each in names)
         # Tries that arrive at once would otherwise all be looked at before the first of them counts.
-        async with self._locks.of(who):
+        async with self._locks.hold(who):
             return await self._redeem_locked(actor, account, code, key, who)
 
     async def _redeem_locked(
@@ -63,13 +63,13 @@ class VoucherRedemption:
             result = await self._operations.run(actor, account.id, operation, key)
         except RequestRefused as refused:
             if refused.code is ErrorCode.VOUCHER_NOT_VALID:
-                weight = lockout_rules.WRONG if whole else lockout_rules.MISTYPED
+                weight = lockout_rules.WRONG_WEIGHT if whole else lockout_rules.MISTYPED_WEIGHT
                 await self._count(actor, account, who, mark.hex()[:8], weight)
                 self._check_key(refused)
             elif refused.code in _ON_RECORD:
                 await self._record(actor, account, {"reason": refused.code.value, "serial": refused.value})
             raise
-        forgiven = [(LOCKOUT_NAME, each) for each in who if self._lockout.forgive(each)]
+        forgiven = [(LOCKOUT_NAME, each) for each in who if self._lockout.clear(each)]
         if forgiven:
             await self._failed_attempts.save(forgiven)
         return result
@@ -101,19 +101,19 @@ class VoucherRedemption:
     ) -> None:
         """Count a wrong code, lock where there were too many, and keep it on record."""
         at = self._session.clock.now()
-        away = max(self._lockout.turned_away(each) for each in who)
-        verdicts = {self._lockout.wrong(each, mark, weight, at) for each in who}
+        away = max(self._lockout.rejected_since_lock(each) for each in who)
+        verdicts = {self._lockout.record_wrong(each, mark, weight, at) for each in who}
         locked = lockout_rules.Verdict.LOCKED in verdicts
         if verdicts != {lockout_rules.Verdict.KNOWN}:
             await self._failed_attempts.save((LOCKOUT_NAME, each) for each in who)
-        if locked or (weight == lockout_rules.WRONG and lockout_rules.Verdict.COUNTED in verdicts):
+        if locked or (weight == lockout_rules.WRONG_WEIGHT and lockout_rules.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
             await self._record(actor, account, data | {"turned_away_before": away})
         self.update_attack_alert()
 
     def update_attack_alert(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
-        attacked = self._lockout.attacked(self._session.clock.now())
+        attacked = self._lockout.is_under_attack(self._session.clock.now())
         message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
         set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
 

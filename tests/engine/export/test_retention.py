@@ -189,7 +189,7 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
 async def test_a_failure_between_two_batches_loses_nothing(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meter_bridge.engine.export.retention.BATCH", 5)
+    monkeypatch.setattr("meter_bridge.engine.export.retention.DELETE_BATCH", 5)
     before, count = await asked(flat), segments(flat)
     commit, batches = flat.engine.session.store.commit, []
 

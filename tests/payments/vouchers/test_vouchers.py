@@ -278,7 +278,7 @@ async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: Hou
     till = street.bridge.payments._voucher_redemption
     for account in range(25):
         for mark in range(4):
-            till._lockout.wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
+            till._lockout.record_wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
     await street.bridge.payments.tick()
     key = AlertKey(AlertKind.VOUCHER_GUESSING)
     assert key in street.engine.session.installation.alerts
