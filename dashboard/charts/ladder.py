@@ -41,9 +41,9 @@ def block_names(ladder: BlockSchedule) -> list[str]:
     return names
 
 
-def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
+def block_prices(version: TariffVersion, palette: Palette) -> Chart:
     """Return the price per kWh of each block, taxes included, with a bar for each band."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     bands = [band.name for band in version.bands]
     colours = band_colours(bands)
     for band in band_order(bands):
@@ -57,10 +57,10 @@ def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
             text=[number(main_units(each, version.currency)) for each in prices],
             textposition="outside",
             cliponaxis=False,
-            textfont={"color": ink.soft, "size": 11},
+            textfont={"color": palette.muted, "size": 11},
             hovertemplate="%{customdata}",
             marker={
-                "color": colours[band] if len(bands) > 1 else block_colours(ladder.blocks, ink),
+                "color": colours[band] if len(bands) > 1 else block_colours(ladder.blocks, palette),
                 "line": {"width": 0},
             },
         )

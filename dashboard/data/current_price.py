@@ -24,7 +24,7 @@ _DOCUMENT: Final = "SELECT document FROM supply_document WHERE supply_id = $supp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceNow:
+class CurrentPrice:
     """The price in force for one supply."""
 
     tariff_id: str
@@ -43,11 +43,11 @@ class PriceNow:
     sells_units: bool
 
 
-def price_now(warehouse: Warehouse, viewer: Viewer, account_id: str) -> PriceNow | None:
+def current_price(warehouse: Warehouse, viewer: Viewer, account_id: str) -> CurrentPrice | None:
     """Return what the next kWh of a unit's first supply costs; None while that is not known."""
     unit = warehouse.rows(_UNIT, viewer.parameters() | {"account": account_id})
     try:
-        lines = warehouse.once(supply_tariffs, viewer)
+        lines = warehouse.cached(supply_tariffs, viewer)
         if not unit or not lines:
             return None
         rating = rating_of_supply(warehouse, viewer, lines[0])
@@ -67,12 +67,12 @@ def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff)
     return rating_of(rows[0]["document"], SupplyTerms(started, rules.contracted_w, rules.free_units))
 
 
-def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:
+def _price(timeline: Timeline, rating: Rating, at: int) -> CurrentPrice:
     """Return the price at an instant."""
     stretch = timeline.interval_at(at)
     version = stretch.version
     start = version.billing_period.start_of(local_day(at, version.zone))
-    return PriceNow(
+    return CurrentPrice(
         tariff_id=version.tariff_id,
         version_id=version.id,
         per_kwh=price_per_kwh(rating, stretch),

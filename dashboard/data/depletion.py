@@ -41,8 +41,8 @@ class ForecastPoint:
 
     at: int
     balance: int
-    early: int
-    late: int
+    earliest_at: int
+    latest_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def usable_credit(unit: Unit, policy: Policy) -> int:
 
 def balance_forecast(opened: Warehouse, viewer: Viewer, account_id: str) -> BalanceForecast | None:
     """Return how a unit's balance goes on; None while too little is known, or where units are bought."""
-    unit = next((each for each in opened.once(units, viewer) if each.id == account_id), None)
-    known = opened.once(forecasts, viewer).get(account_id)
+    unit = next((each for each in opened.cached(units, viewer) if each.id == account_id), None)
+    known = opened.cached(forecasts, viewer).get(account_id)
     policy = None if unit is None else policy_of(unit.policy)
     now = opened.as_of
     if unit is None or policy is None or not known or now is None:
@@ -107,8 +107,8 @@ def _forecast(
         if out is not None and at >= out.at:
             break
         balance = available + base - sum(each.spent_by(at) for each in outlooks)
-        points.append(_within(at, max(balance, floor), now, out))
-    end = None if out is None else _within(out.at, floor, now, out)
+        points.append(_forecast_point(at, max(balance, floor), now, out))
+    end = None if out is None else _forecast_point(out.at, floor, now, out)
     return BalanceForecast(
         points=tuple(points) if end is None else (*points, end),
         depletion=end,
@@ -116,7 +116,7 @@ def _forecast(
     )
 
 
-def _within(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
+def _forecast_point(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
     """Return a balance with the instants between which it is likely to be reached."""
     if out is None or out.earliest is None or out.latest is None or out.at <= now:
         return ForecastPoint(at, balance, at, at)

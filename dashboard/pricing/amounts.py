@@ -7,7 +7,7 @@ and never a wrong figure.
 from collections.abc import Iterator
 from typing import Final
 
-from dashboard.pricing.book import Book, kind_number
+from dashboard.pricing.book import TariffTables, kind_number
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.core.tariff.tariff import EXACT_SCALE, PPM, WH_PER_MWH
 
@@ -26,7 +26,7 @@ MACROS: Final = (
 )
 
 
-def amount_statements(book: Book) -> Iterator[str]:
+def amount_statements(book: TariffTables) -> Iterator[str]:
     """Yield what turns lines of energy into ``amount``, the amount of every line of every unit."""
     yield _PLAIN
     yield _DERIVED
@@ -34,9 +34,9 @@ def amount_statements(book: Book) -> Iterator[str]:
         yield _SHARES
     if book.lifeline_table().num_rows:
         yield _LIFELINES
-    if book.by_demand or book.minimum_table().num_rows:
+    if book.has_demand_charge or book.minimum_table().num_rows:
         yield _NEWEST
-    if book.by_demand:
+    if book.has_demand_charge:
         yield _DEMANDS
     if book.minimum_table().num_rows:
         yield _MINIMA

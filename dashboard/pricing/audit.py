@@ -60,7 +60,7 @@ WAIVED: Final = "standing charges were waived"
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class _AuditedSupply:
     """A supply with what a tariff has to know of it."""
 
     supply_id: str
@@ -73,27 +73,27 @@ class _Unit:
 
 
 def audit(folder: Path, database: str | None = None, shard: int | None = None) -> AuditReport:
-    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SourceError``."""
+    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SnapshotError``."""
     opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
     found = AuditReport(upto=upto)
     every = opened.rows(_SUPPLIES, {})
     rows = {row["supply_id"]: row for row in every if shard is None or row["shard"] == shard}
-    groups: dict[int, tuple[Timeline, list[_Unit]]] = {}
+    groups: dict[int, tuple[Timeline, list[_AuditedSupply]]] = {}
     for tariff in supply_tariffs(opened, _EVERYBODY):
         if tariff.supply_id in rows:
-            unit = _unit(rows[tariff.supply_id], tariff.timeline)
+            unit = _audited_supply(rows[tariff.supply_id], tariff.timeline)
             groups.setdefault(id(tariff.timeline), (tariff.timeline, []))[1].append(unit)
     for timeline, units in groups.values():
         _audit(opened, timeline, units, found)
     return found
 
 
-def _unit(row: Mapping[str, object], timeline: Timeline) -> _Unit:
+def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSupply:
     """Return a supply of a row."""
     policy = decode_policy(str(row["policy"]))
     started = local_date(int(str(row["begun"])), timeline.versions[0].time_zone)
-    return _Unit(
+    return _AuditedSupply(
         str(row["supply_id"]),
         str(row["account_id"]),
         str(row["name"]),
@@ -104,18 +104,20 @@ def _unit(row: Mapping[str, object], timeline: Timeline) -> _Unit:
     )
 
 
-def _audit(opened: Warehouse, timeline: Timeline, units: Sequence[_Unit], found: AuditReport) -> None:
+def _audit(
+    opened: Warehouse, timeline: Timeline, units: Sequence[_AuditedSupply], found: AuditReport
+) -> None:
     """Audit the supplies of a timeline."""
     if timeline.versions[0].valid_from >= found.upto:
         return
     periods, since = _periods(timeline, found.upto)
     terms = {number: unit.terms for number, unit in enumerate(units)}
-    with opened.separate() as connection:
+    with opened.cursor() as connection:
         pricer, why = _pricer(connection, timeline, terms, (since, found.upto))
         if pricer is None:
             found.skipped += [SkippedSupply(supply_id=unit.supply_id, reason=why) for unit in units]
             return
-        _choose(pricer, units, periods, since, timeline)
+        _register_selection(pricer, units, periods, since, timeline)
         pricer.add(_ENERGY)
         unordered = _unordered(connection, timeline, since)
         _compare(connection, pricer, units, periods, unordered, found)
@@ -159,8 +161,8 @@ def _obstacle(timeline: Timeline, since: int) -> str | None:
     return None
 
 
-def _choose(
-    pricer: Pricer, units: Sequence[_Unit], periods: Sequence[str], since: int, timeline: Timeline
+def _register_selection(
+    pricer: Pricer, units: Sequence[_AuditedSupply], periods: Sequence[str], since: int, timeline: Timeline
 ) -> None:
     """Tell SQL which supplies and periods are audited."""
     chosen = [[unit.supply_id for unit in units], list(range(len(units))), [unit.first_seq for unit in units]]
@@ -190,7 +192,7 @@ def _unordered(connection: duckdb.DuckDBPyConnection, timeline: Timeline, since:
 def _compare(
     connection: duckdb.DuckDBPyConnection,
     pricer: Pricer,
-    units: Sequence[_Unit],
+    units: Sequence[_AuditedSupply],
     periods: Iterable[str],
     unordered: frozenset[int],
     found: AuditReport,

@@ -8,8 +8,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from dashboard.pricing.calendar import Calendar, Names, table
-from dashboard.pricing.fixed import Fixed, block_limits, fixed_charges, free_units, least_charge
+from dashboard.pricing.calendar import Calendar, Numbering, table
+from dashboard.pricing.fixed import FixedCharges, block_limits, fixed_charges, free_units, least_charge
 from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, SupplyTerms
 from meter_bridge.core.tariff.bands import Band
 from meter_bridge.core.tariff.tariff import (
@@ -41,14 +41,14 @@ def kind_number(kind: str) -> int:
 
 
 @dataclass(frozen=True)
-class Book:
+class TariffTables:
     """Everything that SQL has to know of a timeline over a span of time, for some groups of terms."""
 
     calendar: Calendar
     groups: tuple[SupplyTerms, ...]
-    names: Names[str]
+    names: Numbering[str]
     """Bands, and names of charges and taxes."""
-    fixed: tuple[Fixed, ...]
+    fixed: tuple[FixedCharges, ...]
 
     @property
     def blocks(self) -> int:
@@ -61,24 +61,24 @@ class Book:
         return self.calendar.versions
 
     @property
-    def gives_units(self) -> bool:
+    def has_free_units(self) -> bool:
         """Say whether some supply gets free units."""
         return any(terms.free_units for terms in self.groups) and any(each.free_wh for each in self.versions)
 
     @property
-    def by_history(self) -> bool:
+    def has_history_blocks(self) -> bool:
         """Say whether some block is that of the periods before."""
         return any(version.history_periods for version in self.versions)
 
     @property
-    def by_demand(self) -> bool:
+    def has_demand_charge(self) -> bool:
         """Say whether the greatest power of a period has a price."""
         return any(each.demand and each.demand.of is DemandOf.MAXIMUM for each in self.versions)
 
     @property
     def looks_back(self) -> bool:
         """Say whether a line depends on more than the energy before it on its ladder."""
-        return self.gives_units or self.by_history or self.by_demand
+        return self.has_free_units or self.has_history_blocks or self.has_demand_charge
 
     @cached_property
     def _ends(self) -> dict[tuple[int, int], tuple[int, ...]]:
@@ -322,7 +322,9 @@ def _prices(version: TariffVersion, band: Band) -> Iterator[tuple[int, int]]:
         yield block, version.price(block, band.name)
 
 
-def make_book(calendar: Calendar, groups: Sequence[SupplyTerms]) -> Book:
+def build_tariff_tables(calendar: Calendar, groups: Sequence[SupplyTerms]) -> TariffTables:
     """Return the tables of a calendar's tariff for some groups of terms."""
-    names: Names[str] = Names(dict(calendar.bands.known))
-    return Book(calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups))
+    names: Numbering[str] = Numbering(dict(calendar.bands.known))
+    return TariffTables(
+        calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups)
+    )

@@ -15,7 +15,7 @@ from meter_bridge.core.tariff.tariff import EXACT_SCALE, TariffVersion, Timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedCharges:
     """The fixed charges of a supply with some terms over a span of time."""
 
     lines: dict[LineKey, int]
@@ -24,7 +24,7 @@ class Fixed:
     """Billing periods that end within the span, or with it."""
 
 
-def fixed_charges(calendar: Calendar, terms: SupplyTerms) -> Fixed:
+def fixed_charges(calendar: Calendar, terms: SupplyTerms) -> FixedCharges:
     """Return what the days of a span charge, as ``core.pricing`` goes through them without any energy.
 
     A supply that begins within the span pays from its second day on.
@@ -41,7 +41,9 @@ def fixed_charges(calendar: Calendar, terms: SupplyTerms) -> Fixed:
         day += timedelta(days=1)
         _begin(rating, bare, day)
     _close(rating, bare, calendar.last)
-    return Fixed({key: line.quantity for key, line in rating.lines.items()}, frozenset(rating.energy_history))
+    return FixedCharges(
+        {key: line.quantity for key, line in rating.lines.items()}, frozenset(rating.energy_history)
+    )
 
 
 def _begin(rating: Rating, timeline: Timeline, day: date) -> None:
@@ -72,11 +74,11 @@ def free_units(version: TariffVersion, period: str, terms: SupplyTerms) -> int:
     """Return the free units of a billing period, Wh."""
     if not version.free_wh or not terms.free_units:
         return 0
-    days, total = share_of(version, period, terms)
+    days, total = counted_days(version, period, terms)
     return version.free_wh * days // total
 
 
-def share_of(version: TariffVersion, period: str, terms: SupplyTerms) -> tuple[int, int]:
+def counted_days(version: TariffVersion, period: str, terms: SupplyTerms) -> tuple[int, int]:
     """Return how many days of a billing period count, of how many; all where nothing is in proportion."""
     if not version.prorate:
         return 1, 1

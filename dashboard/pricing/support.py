@@ -7,7 +7,7 @@ from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import DemandOf, TariffVersion, Timeline
 
 
-def obstacle(timeline: Timeline, last: int) -> str | None:
+def unsupported_reason(timeline: Timeline, last: int) -> str | None:
     """Return why a timeline cannot be priced set-based, or None where it can.
 
     These are combinations that only a change of the tariff within a billing period makes, and each of them
@@ -20,10 +20,10 @@ def obstacle(timeline: Timeline, last: int) -> str | None:
         return None
     if _open_period_changes(timeline, last):
         return "it changes within the billing period that is not over"
-    return next((reason for reason, differs in _differences(versions) if differs), None)
+    return next((reason for reason, differs in _unsupported_changes(versions) if differs), None)
 
 
-def _differences(versions: Sequence[TariffVersion]) -> Sequence[tuple[str, bool]]:
+def _unsupported_changes(versions: Sequence[TariffVersion]) -> Sequence[tuple[str, bool]]:
     """Return what must not change between the versions of a timeline, and whether it does."""
     demands = {
         each.demand.interval_min

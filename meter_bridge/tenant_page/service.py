@@ -7,7 +7,7 @@ from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
-from meter_bridge.tenant_page.contacts import keep_settings, read_settings
+from meter_bridge.tenant_page.contacts import read_settings, save_settings
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
 
@@ -19,7 +19,7 @@ class TenantPage:
     ) -> None:
         """Open the door; ``address`` is where customers reach the page."""
         self._session = session
-        self._account = account
+        self._find_account = account
         self._address = address
         self._sign_in = CustomerSignIn(session, key, address, account)
 
@@ -30,11 +30,11 @@ class TenantPage:
 
     async def make_access(self, actor: Actor, account_id: str) -> AccessView:
         """Make a code and a link for a customer, in place of those there were."""
-        return await self._sign_in.make(actor, account_id)
+        return await self._sign_in.create_access(actor, account_id)
 
     async def revoke_access(self, actor: Actor, account_id: str) -> None:
         """End a customer's access and sessions."""
-        await self._sign_in.revoke(actor, account_id)
+        await self._sign_in.revoke_access(actor, account_id)
 
     async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return the session's cookie beside it."""
@@ -50,10 +50,10 @@ class TenantPage:
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
         """Return how a customer wants to be told of things."""
-        return await read_settings(self._session, self._account(actor, account_id))
+        return await read_settings(self._session, self._find_account(actor, account_id))
 
     async def set_notification_settings(
         self, actor: Actor, account_id: str, settings: NotificationSettings
     ) -> NotificationSettings:
         """Store how a customer wants to be told of things."""
-        return await keep_settings(self._session, actor, self._account(actor, account_id), settings)
+        return await save_settings(self._session, actor, self._find_account(actor, account_id), settings)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.cluster.directory import ShardTimes
-from meter_bridge.cluster.history import spans
+from meter_bridge.cluster.history import shard_queries
 from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
 from tests.engine.harness import LANDLORD, House, house
 from tests.engine.ledger.test_deferred_posting import MINUTE, SECOND, in_turns
@@ -14,7 +14,7 @@ from tests.engine.ledger.test_deferred_posting import MINUTE, SECOND, in_turns
 async def told(made: House, after: int) -> tuple[int, int]:
     """Ask as any worker does, from a number on; return the next number, and the energy of the hours told."""
     query = {"after": str(after)} if after else {}
-    number, (asked,) = spans(
+    number, (asked,) = shard_queries(
         ShardTimes(made.engine.session.reader, 1), query, made.engine.session.clock.now()
     )
     page = await made.bridge.history(

@@ -62,7 +62,7 @@ def test_the_installation_of_another_user_is_exit_code_3(
     def refuse(_path: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(connection, "answers", refuse)
+    monkeypatch.setattr(connection, "is_listening", refuse)
     code, _, err = run("accounts")
     assert code == 3
     assert "belongs to another user" in err

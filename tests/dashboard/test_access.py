@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.__main__ import _arguments as dashboard_arguments
 from dashboard.access import Viewer
 from dashboard.settings import DATA_VARIABLE, FRAMED_VARIABLE, OPEN_VARIABLE, PEOPLE_VARIABLE, Settings
-from dashboard.signin.gate import Gate
+from dashboard.signin.gate import SignInMiddleware
 from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES
 from dashboard.signin.sessions import COOKIE, SESSIONS, WRONG_PER_MINUTE, Sessions
@@ -220,7 +220,7 @@ class Browser:
 
     def __init__(self) -> None:
         routes = [*ROUTES, Route("/{rest:path}", _page)]
-        self._app = Starlette(routes=routes, middleware=[Middleware(Gate)])
+        self._app = Starlette(routes=routes, middleware=[Middleware(SignInMiddleware)])
         self.cookies = httpx.Cookies()
 
     def get(self, path: str) -> httpx.Response:

@@ -139,7 +139,7 @@ def climbing_case(seed: int) -> tuple[Case, Amounts]:
     """Return a case whose ladders are climbed in the order of the loads, priced in sets."""
     drawn = case(seed)
     pricer = Pricer(duckdb.connect(), drawn.timeline, drawn.terms, drawn.first, drawn.last)
-    assert pricer.takes_order, f"seed {seed} has to be sorted: choose another"
+    assert pricer.supports_ordered_loads, f"seed {seed} has to be sorted: choose another"
     assert pricer.book.blocks > 1, f"seed {seed} has one block: choose another"
     return drawn, by_sets(drawn)
 

@@ -202,13 +202,13 @@ def _answers_web_hooks_first() -> Patches:
 
 
 def _late_failures_count() -> Patches:
-    honest = order._credit
+    honest = order._next_credit
 
     def credit(case: order.PaymentCase) -> order.NextStep | None:
         failed = any(each.kind is provider_event.ProviderEventKind.FAILED for each in case.events)
         return None if failed else honest(case)
 
-    return (patch.object(order, "_credit", credit),)
+    return (patch.object(order, "_next_credit", credit),)
 
 
 def _asks_no_provider() -> Patches:
@@ -277,7 +277,7 @@ BUGS: Sequence[Bug] = (
         "a voucher is good as often as it is typed",
         4,
         lambda: (
-            patch.object(redeem_operation, "refuse_unusable", lambda *_: None),
+            patch.object(redeem_operation, "check_usable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
         seed=2,

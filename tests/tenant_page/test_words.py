@@ -6,7 +6,7 @@ import re
 import pytest
 
 from meter_bridge.payments.order import OrderState
-from meter_bridge.tenant_page.files import FOLDER, Files
+from meter_bridge.tenant_page.files import FOLDER, PageFiles
 from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.languages import LANGUAGES
 
@@ -33,7 +33,7 @@ def test_a_language_says_everything(language: str) -> None:
     assert all(
         text.strip() for each in texts.values() for text in ([each] if isinstance(each, str) else each)
     )
-    assert json.loads(Files().find(f"words.{language}.json").content) == texts
+    assert json.loads(PageFiles().find(f"words.{language}.json").content) == texts
 
 
 def test_whatever_the_page_says_has_words() -> None:

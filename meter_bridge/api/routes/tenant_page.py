@@ -17,9 +17,9 @@ from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page import session
-from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, Files, answer_with
+from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
-FILES: Final = web.AppKey("files of the tenant's page", Files)
+FILES: Final = web.AppKey("files of the tenant's page", PageFiles)
 SESSION_S: Final = session.DAYS * 86_400
 _Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
 
@@ -195,7 +195,7 @@ async def lead_to_page(call: Call) -> web.StreamResponse:
 @endpoint("GET", "/my/", rights=PUBLIC, answer="text/html", any_query=True)
 async def get_page(call: Call) -> web.StreamResponse:
     """Return the tenant's page."""
-    return answer_with(call.request, call.request.app[FILES].find(INDEX))
+    return file_response(call.request, call.request.app[FILES].find(INDEX))
 
 
 @endpoint(
@@ -209,7 +209,7 @@ async def get_page(call: Call) -> web.StreamResponse:
 )
 async def get_page_file(call: Call) -> web.StreamResponse:
     """Return a file of the tenant's page, or the page at one of its own addresses."""
-    return answer_with(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
+    return file_response(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (

@@ -105,8 +105,8 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
-    told = await asyncio.to_thread(receipt.told, made, query.language)
-    content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
+    told = await asyncio.to_thread(receipt.printed, made, query.language)
+    content = await call.request.app[TYPESETTER].typeset(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)

@@ -85,7 +85,7 @@ class PrintedStatement:
 async def as_pdf(statement: Statement, typesetter: Typesetter, language: str = ENGLISH) -> bytes:
     """Return the statement as PDF; raises ``TypesettingError``."""
     paper = await asyncio.to_thread(printed_statement, statement, language=language)
-    return await typesetter.set(msgspec.json.encode(paper), LAYOUT)
+    return await typesetter.typeset(msgspec.json.encode(paper), LAYOUT)
 
 
 def printed_statement(

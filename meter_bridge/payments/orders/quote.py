@@ -15,7 +15,7 @@ from meter_bridge.payments.providers.provider import Provider
 from meter_bridge.protocol.payments import PaymentOptions, ProviderView, TopUpPreview
 
 
-def options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
+def payment_options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
     """Return how a customer may pay, and how much."""
     possible = top_up_question(account, credit_now(account), at)
     unlimited = account.policy.credit.maximum_balance is None
@@ -33,7 +33,7 @@ def options(account: Account, providers: list[Provider], at: int, *, keypad: boo
     )
 
 
-def preview(account: Account, amount: int, at: int) -> TopUpPreview:
+def preview_top_up(account: Account, amount: int, at: int) -> TopUpPreview:
     """Return where a top-up would go now; changes nothing."""
     credit, policy = credit_now(account), account.policy.credit
     zone = ZoneInfo(account.site.time_zone)

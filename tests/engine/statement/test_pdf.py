@@ -106,7 +106,7 @@ async def test_a_child_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typesetter, "SECONDS", 0)
+    monkeypatch.setattr(typesetter, "TIMEOUT_S", 0)
     with pytest.raises(TypesettingError, match="longer than"):
         await as_pdf(statement(), Typesetter())
 
