@@ -20,7 +20,6 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, select
 
-from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.local_cutoff import Step
@@ -44,7 +43,7 @@ from meter_bridge.engine.sites.service import FOLLOW_S
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Work
 from meter_bridge.storage.database import InstallationLock, open_reader, reading
@@ -128,7 +127,7 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
 
 
 @asynccontextmanager
-async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
+async def offline(settings: Settings) -> AsyncIterator[Application]:
     """Offer the bridge in this process, without devices, under the exclusive lock of the installation."""
     async with owned(settings.data, settings.location) as ownership:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
@@ -138,7 +137,7 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
             engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
             try:
                 await engine.run_due_accounts()
-                yield Bridge(engine, Discovery(), settings.data)
+                yield build_application(engine, Discovery(), settings.data)
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
                 await engine.session.drained()
@@ -171,7 +170,7 @@ class Running:
     """A running bridge."""
 
     engine: Engine
-    bridge: Bridge
+    app: Application
     gateway: Gateway
     daemon: Scheduler
 
@@ -207,13 +206,16 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.assign(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
-    bridge = Bridge(engine, discovery, settings.data)
-    payments = ("payments", PAYMENTS_S, bridge.payments.tick)
+    application = build_application(engine, discovery, settings.data)
+    payments = ("payments", PAYMENTS_S, application.payments.tick)
     foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
-    notices = ("notices", NOTICES_S, bridge.notices.tick)
+    notices = ("notices", NOTICES_S, application.notices.tick)
     jobs = [payments, foretelling, notices]
     if not shard.whole:
-        jobs += [("following", FOLLOW_S, bridge.follow), ("tokens", FOLLOW_S, bridge.look_for_tokens)]
+        jobs += [
+            ("following", FOLLOW_S, application.sites.follow),
+            ("tokens", FOLLOW_S, application.tokens.refresh),
+        ]
     if exporter is not None or not shard.whole:
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
     if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
@@ -225,10 +227,10 @@ async def running(
     try:
         gateway.start(engine.session.installation)
         daemon.start()
-        yield Running(engine, bridge, gateway, daemon)
+        yield Running(engine, application, gateway, daemon)
     finally:
         await gateway.stop()
-        await bridge.notices.stop()
+        await application.notices.stop()
         await daemon.stop()
         engine.feed.end()
         reader.dispose()
@@ -427,7 +429,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         announce=settings.announce,
     )
     async with lasting(running(settings, broker, ownership=ownership)) as parts:
-        server = ApiServer(parts.bridge, listen)
+        server = ApiServer(parts.app, listen)
         await server.start()
         try:
             await until_any(stop, ownership.lost)

@@ -217,7 +217,7 @@ class Worker:
         """Run a shard's bridge, and its API for this machine alone."""
         shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
         async with lasting(shard_run) as parts:
-            server = ApiServer(parts.bridge, Listen(host=LOOPBACK, port=0), shared_secret=self._shared_secret)
+            server = ApiServer(parts.app, Listen(host=LOOPBACK, port=0), shared_secret=self._shared_secret)
             await server.start()
             peers.here[shard.n] = str(server.url)
             self._failures = 0

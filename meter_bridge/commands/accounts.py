@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.accounts import Accounts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, duration, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.messages import AccountView
 
 EPILOG: Final = """\

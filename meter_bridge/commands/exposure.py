@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.exposure import Exposures
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, plain, say, say_json, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.answers import Exposures
 from meter_bridge.protocol.exposure import AccountExposure
 
 EPILOG: Final = """\

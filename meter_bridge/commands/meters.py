@@ -8,8 +8,6 @@ from uuid import uuid4
 
 import msgspec
 
-from meter_bridge.api.http.idempotency import KEY_HEADER
-from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.client import ConnectionLostError
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
@@ -18,7 +16,7 @@ from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.engine.metering.manual_readings import ReadingResult
+from meter_bridge.protocol.answers import KEY_HEADER, Meters, ReadingResult
 from meter_bridge.protocol.messages import MeterView
 
 EXAMPLES: Final = """\

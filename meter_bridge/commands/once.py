@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from meter_bridge.api.http.idempotency import KEY_HEADER
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
+from meter_bridge.protocol.answers import KEY_HEADER
 
 ATTEMPTS: Final = 2
 

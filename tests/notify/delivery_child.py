@@ -46,7 +46,7 @@ async def main(folder: Path, hours: float, instant: str) -> None:
     """Tell what is due."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as house:
         made = Notices(
-            house.engine.session, load_people(folder), None, house.bridge.look.account, Mortal(instant)
+            house.engine.session, load_people(folder), None, house.app.visibility.account, Mortal(instant)
         )
         await made.tick()
         await made.tick()

@@ -87,7 +87,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     """Return everything that changed an account's balance in a period; by default this local month."""
     query = call.query(StatementQuery)
     account = account_in_reach(call)
-    statement = await call.port.statement(
+    statement = await call.app.ledger.statement(
         call.actor,
         account.id,
         begin=query.begin,
@@ -113,7 +113,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
 async def explain_entry(call: Call) -> Reply:
     """Return a ledger entry with everything that it was calculated from, down to the readings."""
     account = account_in_reach(call)
-    return Reply(await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"]))
+    return Reply(await call.app.ledger.explain(call.actor, account.id, call.request.match_info["entry_id"]))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)

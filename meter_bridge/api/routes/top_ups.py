@@ -8,11 +8,12 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import TOP_UP
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.idempotency import HEADERS, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
+from meter_bridge.protocol.answers import REPLAYED_HEADER
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
 from meter_bridge.protocol.payments import Receipt
@@ -72,7 +73,7 @@ async def top_up(call: Call) -> Reply:
     key = idempotency_key(call, "a top-up")
     body = await call.body(TopUpRequest)
     account = account_in_reach(call)
-    result, replayed = await call.port.top_up(
+    result, replayed = await call.app.accounts.top_up(
         call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
     )
     if replayed:
@@ -100,8 +101,8 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     """Return the receipt of a top-up, however it was paid."""
     account = account_in_reach(call)
     query = call.query(ReceiptQuery)
-    found = await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"])
-    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
+    found = await call.app.ledger.explain(call.actor, account.id, call.request.match_info["entry_id"])
+    made = receipt.receipt_of(account, found.entry, call.app.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
     told = receipt.told(made, query.language)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 
 from meter_bridge.tenant_page.files import FOLDER
-from tests.api.fake_tenant_page import CODE, COOKIE
+from tests.api.fake_answers import CODE, COOKIE
 from tests.api.serving import Served
 
 PAGE = {"Prepaid-Page": "1"}
