@@ -1,322 +1,24 @@
-"""Wiring: the parts of a bridge put together, for running and for commands without a running bridge."""
+"""The bridge as a process: it owns the installation, brings a broker along and serves until a signal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    contextmanager,
-    suppress,
-)
-from dataclasses import dataclass, field, replace
-import gc
-import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 import logging
 from pathlib import Path
-import secrets
 import signal
 from typing import Final
 
-from sqlalchemy import Engine as SqlEngine, select
-
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.local_cutoff import Step
-from meter_bridge.devices.base.driver import Item, Sink
-from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.engine.access.visibility import make_feed
-from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export.event_retention import EventRetention
-from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Forecaster
-from meter_bridge.engine.gateway import Gateway
-from meter_bridge.engine.jobs import Intervals, Scheduler
-from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
-from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import ReportHandler
-from meter_bridge.engine.restore import load
-from meter_bridge.engine.sites.service import FOLLOW_S
-from meter_bridge.engine.state.clock import Clocks, wall_ms
-from meter_bridge.engine.state.model import CutOffSlot, Meter
-from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.runtime.application import Application, build_application
-from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Work
-from meter_bridge.storage.database import InstallationLock, open_reader, reading
-from meter_bridge.storage.errors import LeaseLostError, LockedError, NotOwnedError, StorageError
-from meter_bridge.storage.location import Location, location_of, shown
-from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import Ownership, owned
-from meter_bridge.storage.segment_archive import EXPORT_NAME
-from meter_bridge.storage.shards import WHOLE, Shard, count_of
-from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
+from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
+from meter_bridge.storage.database import InstallationLock, reading
+from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
+from meter_bridge.storage.location import shown
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.owning import owned
+from meter_bridge.storage.shards import count_of
 
-RETENTION_S: Final = 600.0
-FORGET_S: Final = 3_600.0
-SOCKET_NAME: Final = "bridge.sock"
-PAYMENTS_S: Final = 5.0
-NOTICES_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
-_HASH_COST: Final = 2**14
-"""Of scrypt: some 50 ms and 16 MB, once at the start."""
-_ID_BYTES: Final = 16
-
-
-class NoDevices:
-    """The transport of a command without a running bridge: relays wait for the bridge."""
-
-    def switch(self, meter: Meter, position: RelayPosition) -> bool:
-        """Hand nothing over; the outbox keeps the command."""
-        del meter, position
-        return False
-
-    def query(self, meter: Meter) -> bool:
-        """Ask nobody."""
-        del meter
-        return False
-
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
-        """Tell nobody; what devices are to hold is kept."""
-        del place, step, relay_address, limit_wh
-        return False
-
-
-class LateTransport:
-    """A transport that is named after the engine that uses it."""
-
-    def __init__(self) -> None:
-        """Start without a way to the devices."""
-        self.gateway: Gateway | None = None
-
-    def switch(self, meter: Meter, position: RelayPosition) -> bool:
-        """Hand over a relay command."""
-        return self.gateway is not None and self.gateway.switch(meter, position)
-
-    def query(self, meter: Meter) -> bool:
-        """Ask for a fresh reading."""
-        return self.gateway is not None and self.gateway.query(meter)
-
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
-        """Ask for, write or withdraw a local cut-off."""
-        gateway = self.gateway
-        return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
-
-
-def prepare(data: Path, now: int | None = None, ownership: Ownership | None = None) -> Location:
-    """Make the data directory and its database ready and tell where it is; raises ``StorageError``."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ownership = ownership or Ownership(location_of(data))
-    database = ownership.location
-    migrate(database)
-    with ownership.writer().begin() as connection:
-        if connection.execute(select(tables.installation.c.id)).first() is None:
-            work, now = Work(), wall_ms() if now is None else now
-            row = {
-                "id": secrets.token_hex(16),
-                "name": "Prepaid electricity",
-                "created_at": now,
-                "last_instant": now,
-            }
-            work.add(ops.UPSERT_INSTALLATION, row)
-            execute(connection, [work])
-    return database
-
-
-@asynccontextmanager
-async def offline(settings: Settings) -> AsyncIterator[Application]:
-    """Offer the bridge in this process, without devices, under the exclusive lock of the installation."""
-    async with owned(settings.data, settings.location) as ownership:
-        database = await asyncio.to_thread(prepare, settings.data, None, ownership)
-        store = InlineWriter(ownership.writer())
-        with reading(database) as reader:
-            _refuse_shards(reader)
-            engine = Engine(reader, store, NoDevices(), Clocks(), make_feed)
-            try:
-                await engine.run_due_accounts()
-                yield build_application(engine, Discovery(), settings.data)
-                await engine.run_due_accounts()
-                engine.session.flush(everything=True)
-                await engine.session.drained()
-            finally:
-                store.close()
-
-
-def _refuse_shards(reader: SqlEngine) -> None:
-    """Refuse to change an installation of several shards without its workers: their numbers are their own."""
-    with reader.connect() as connection:
-        count = count_of(connection)
-    if count > 1:
-        msg = f"the sites are divided among {count} shards; start a bridge and repeat the command"
-        raise LockedError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """What a running bridge takes from the machine and the network; a simulation passes its own."""
-
-    clocks: Clocks = field(default_factory=Clocks)
-    make_store: Callable[[SqlEngine, asyncio.AbstractEventLoop], Store] = ThreadWriter
-    make_client: MakeClient = gmqtt_client
-    make_exporter: Callable[[Location, Path], Exporter | None] = Exporter
-    pace: Intervals = field(default_factory=Intervals)
-
-
-@dataclass(slots=True)
-class Running:
-    """A running bridge."""
-
-    engine: Engine
-    app: Application
-    gateway: Gateway
-    daemon: Scheduler
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings,
-    broker: MqttSettings | None,
-    outside: Outside | None = None,
-    ownership: Ownership | None = None,
-    shard: Shard = WHOLE,
-) -> AsyncIterator[Running]:
-    """Run the engine of a shard with its devices; the API is served by whoever enters this."""
-    outside = outside or Outside()
-    ownership = ownership or Ownership(settings.location)
-    database = prepare(settings.data, None, ownership)
-    store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
-    transport, discovery = LateTransport(), Discovery()
-    reader = open_reader(database, kept=True)
-    with _disposed_of_at_failure(reader), ownership.patient(), _uncollected():
-        if shard.whole:
-            _refuse_shards(reader)
-        engine = Engine(reader, store, transport, outside.clocks, make_feed, shard)
-    engine.session.suspend_watchdog = ownership.patient
-    intake = ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery)
-    gateway = Gateway(
-        _as_owner(broker, database, engine),
-        _guarded(intake),
-        lambda connected: _broker_changed(engine, connected=connected),
-        shard=shard,
-        make_client=outside.make_client,
-    )
-    transport.gateway = gateway
-    engine.on_assigned = lambda: gateway.assign(engine.session.installation)
-    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
-    application = build_application(engine, discovery, settings.data)
-    payments = ("payments", PAYMENTS_S, application.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
-    notices = ("notices", NOTICES_S, application.notices.tick)
-    jobs = [payments, foretelling, notices]
-    if not shard.whole:
-        jobs += [
-            ("following", FOLLOW_S, application.sites.follow),
-            ("tokens", FOLLOW_S, application.tokens.refresh),
-        ]
-    if exporter is not None or not shard.whole:
-        jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
-    if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
-        retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
-        jobs.append(("retention", RETENTION_S, retention.tick))
-    if settings.keep_events_days and shard.whole:
-        jobs.append(("forgetting", FORGET_S, EventRetention(engine.session, settings.keep_events_days).tick))
-    daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
-    try:
-        gateway.start(engine.session.installation)
-        daemon.start()
-        yield Running(engine, application, gateway, daemon)
-    finally:
-        await gateway.stop()
-        await application.notices.stop()
-        await daemon.stop()
-        engine.feed.end()
-        reader.dispose()
-        store.close()
-
-
-@contextmanager
-def _disposed_of_at_failure(reader: SqlEngine) -> Iterator[None]:
-    """Close the connections of a reader that nobody will use."""
-    try:
-        yield
-    except BaseException:
-        reader.dispose()
-        raise
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the collector from walking what is being loaded again and again: none of it is garbage."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-@asynccontextmanager
-async def lasting(parts: AbstractAsyncContextManager[Running]) -> AsyncIterator[Running]:
-    """Run what lives as long as the process: the collector never walks what was loaded, not even once.
-
-    So it looks for garbage before, while there is little to walk. What loading leaves is not worth a walk
-    over every meter: of 100,000 that takes two seconds.
-    """
-    async with AsyncExitStack() as stack:
-        gc.collect()
-        with _uncollected():
-            running_now = await stack.enter_async_context(parts)
-            gc.freeze()
-        yield running_now
-
-
-def _as_owner(broker: MqttSettings | None, database: Location, engine: Engine) -> MqttSettings | None:
-    """Return the broker with the client id of the shard where bridges may follow each other.
-
-    The broker then ends the connection of a bridge that lost the shard and has not noticed.
-    """
-    if broker is None or isinstance(database, Path):
-        return broker
-    return replace(
-        broker,
-        client_id=client_id_of(engine.session.installation.id, engine.session.shard.n, broker.password),
-    )
-
-
-def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
-    """Return the same id in every bridge of an installation, which nobody else can work out.
-
-    Whoever knew it could end the bridge's connection, and the installation's own id is public. So the
-    broker's password is in it, behind a slow hash because a broker's log shows client ids.
-    """
-    salt = installation_id.encode()
-    told = hashlib.scrypt((password or "").encode(), salt=salt, n=_HASH_COST, r=8, p=1, dklen=_ID_BYTES)
-    return f"prepaid-meter-{told.hex()}" + ("" if shard == 0 else f"-{shard}")
-
-
-def _guarded(intake: ReportHandler) -> Sink:
-    """Return a taker of items in which an error of ours never ends the connection that brought them."""
-
-    def take(items: Sequence[Item]) -> None:
-        try:
-            intake.handle(items)
-        except Exception:
-            _LOGGER.exception("A message could not be handled; nothing of it was charged")
-
-    return take
-
-
-def _broker_changed(engine: Engine, *, connected: bool) -> None:
-    """Tell whether the broker is there, and take up what waits for it."""
-    message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
-    if connected:
-        engine.cut_offs.resume()
-        engine.relays.resume()
 
 
 def run(settings: Settings) -> None:
@@ -347,9 +49,9 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
-    from meter_bridge.storage.leased import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import prepare_server  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    await ready(settings.location, wait=settings.standby, stop=stop)
+    await prepare_server(settings.location, wait=settings.standby, stop=stop)
     with reading(settings.location) as reader, reader.connect() as connection:
         return count_of(connection)
 
@@ -384,20 +86,7 @@ def _refuse_letting_go(settings: Settings, count: int) -> None:
 async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
     """Bring a broker along where none is named, and serve until a signal or until another bridge may own."""
     async with _broker(settings) as broker:
-        if settings.decode_only:
-            await _decode_only(settings, broker, stop, ownership)
-        else:
-            await _serve(settings, broker, stop, ownership)
-
-
-async def until_any(*events: asyncio.Event) -> None:
-    """Wait until one of several events is set."""
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()
+        await _serve(settings, broker, stop, ownership)
 
 
 @asynccontextmanager
@@ -417,7 +106,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
     """Serve the API over a running engine."""
-    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - the decode-only base line does without
+    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - a standby that waits does without
 
     host, port = settings.address
     listen = Listen(
@@ -437,19 +126,3 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
                 parts.engine.session.fail("another bridge may own the installation")
         finally:
             await server.stop()
-
-
-async def _decode_only(
-    settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership
-) -> None:
-    """Receive and decode the meters of the installation and nothing more: the base line of the benchmark."""
-    from meter_bridge.devices.registry import decode_only  # noqa: PLC0415 - only where it is used
-
-    with reading(prepare(settings.data, None, ownership)) as reader, reader.connect() as stored:
-        installation = load(stored)
-    addresses = [*installation.by_energy, *installation.by_relay] if installation else []
-    connection, counted = decode_only(broker, addresses)
-    connection.start()
-    await stop.wait()
-    await connection.stop()
-    _LOGGER.info("Decoded %d reports of %d messages", counted.reports, connection.messages)

@@ -13,7 +13,6 @@ from sqlalchemy import URL, Engine
 
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.app import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.cluster.directory import Directory, ShardTimes
 from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.payment_routing import PaymentRouting
@@ -25,15 +24,15 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.jobs import run_periodically
-from meter_bridge.engine.restore import identity
-from meter_bridge.payments.providers.settings_file import load_providers
+from meter_bridge.engine.state.periodic import run_periodically
+from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
+from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.lease import Leases
-from meter_bridge.storage.leased import LeasedOwnership, name_of_process
+from meter_bridge.storage.identity import identity
+from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
 
@@ -138,7 +137,7 @@ class Worker:
         """Own what falls to this worker, as long as its own lease lasts."""
         leases = Leases(self._url)
         try:
-            async with self._owned(leases, self._name, name_of_process()) as presence:
+            async with self._owned(leases, self._name, process_name()) as presence:
                 if presence is None:
                     await _pause(stop)
                     return

@@ -1,29 +1,29 @@
-"""The bridge in this process, for a command where none runs."""
+"""A bridge in this process, for commands while none is running; apart, because it loads the engine."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 import tempfile
 
-from meter_bridge import app
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.runtime.bridge import offline
 from meter_bridge.storage.database import LockedError, StorageError
 
 
 @asynccontextmanager
 async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Path]:
-    """Serve the engine without devices to this process alone; return the path of its Unix socket."""
+    """Serve the engine without devices to this process only; provide the path of its Unix socket."""
     if not create:
         database_of(settings)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="meter-bridge-"))
         path = Path(folder) / SOCKET_NAME
         try:
-            application = await stack.enter_async_context(app.offline(settings))
+            application = await stack.enter_async_context(offline(settings))
         except LockedError as error:
             remedy = "wait until the bridge has started, or stop it"
             raise CommandError(str(error), remedy, UNREACHABLE) from error

@@ -1,12 +1,9 @@
-"""Drivers of all families, and the bare reading path of a benchmark."""
+"""Drivers of all families."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from meter_bridge.devices.base.driver import Driver, Family, Item, Report
-from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.devices.base.driver import Driver, Family
 from meter_bridge.devices.shelly.driver import ShellyDriver
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
@@ -36,28 +33,3 @@ def build_drivers(
     for driver in drivers:
         driver.assign(in_use)
     return drivers
-
-
-class DecodeOnly:
-    """Counts what a connection reads: client, routing and strict decoding, and nothing after."""
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.reports = 0
-        self.connected = asyncio.Event()
-
-    def take(self, items: Sequence[Item]) -> None:
-        """Count the reports of one message."""
-        self.reports += sum(isinstance(item, Report) for item in items)
-
-    def connection_changed(self, connected: bool) -> None:  # noqa: FBT001
-        """Note that the broker accepted the connection."""
-        if connected:
-            self.connected.set()
-
-
-def decode_only(settings: MqttSettings, addresses: Iterable[str]) -> tuple[MqttConnection, DecodeOnly]:
-    """Return a connection whose items are only counted, to be started and stopped by the caller."""
-    counted = DecodeOnly()
-    connection = MqttConnection(settings, build_drivers(addresses), counted.take, counted.connection_changed)
-    return connection, counted

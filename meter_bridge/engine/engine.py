@@ -13,19 +13,22 @@ from meter_bridge.engine.alerts.alerting import set_alert, set_installation_aler
 from meter_bridge.engine.alerts.outages import outages
 from meter_bridge.engine.alerts.storage_outage import record_outage
 from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, post_deferred
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import stored_state
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
-from meter_bridge.engine.state.session import Publisher, Session
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.stream.feed import Feed
+from meter_bridge.engine.state.transport import Transport
+from meter_bridge.engine.stream.snapshots import Snapshots
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
-from meter_bridge.engine.supply.relays import Relays, Transport
+from meter_bridge.engine.supply.relays import Relays
 from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.writer import Store
 
@@ -47,13 +50,14 @@ class Engine:
         store: Store,
         transport: Transport,
         clocks: Clocks,
-        make_feed: Callable[[Session], Feed],
         shard: Shard = WHOLE,
     ) -> None:
         """Load the state; raises ``StorageError`` if the database holds no installation."""
-        session = self.session = Session(
-            reader, store, clocks, stored_state, self._publisher(make_feed), shard
-        )
+        session = self.session = Session(reader, store, clocks, stored_state, shard)
+        self.discovery = Discovery()
+        self.snapshots = Snapshots(session, self.discovery)
+        self.feed = session.feed = self.snapshots.feed()
+        self.feed.seq = session.installation.sequences.event
         self.transport = transport
         self._clock_known = False
         """Whether registers are noted by the wall clock as this process last found it set."""
@@ -63,19 +67,11 @@ class Engine:
         self.relays.on_device_back = self.cut_offs.recheck
         self.deferred_postings = DeferredPostings(session)
         self.reports = MeterReports(session, self.relays, self.deferred_postings)
+        self.intake = ReportHandler(session, self.reports, self.cut_offs, self.discovery)
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
         session.on_reloaded, session.on_assigned = self._attach, self.meters_changed
         self._wake_accounts()
-
-    def _publisher(self, make_feed: Callable[[Session], Feed]) -> Callable[[Session], Publisher]:
-        """Return what makes the session's feed and keeps it here as what it is."""
-
-        def publisher(session: Session) -> Publisher:
-            self.feed = make_feed(session)
-            return self.feed
-
-        return publisher
 
     def _attach(self) -> None:
         """Let every part begin with the state that was read again."""
@@ -100,7 +96,7 @@ class Engine:
         """Look for room, read the state again and probe a commit; True if storage works again."""
         session = self.session
         try:
-            await asyncio.to_thread(session.store.see_room)
+            await asyncio.to_thread(session.store.check_disk_space)
             await session.drained()
             session.reader.dispose()  # what is open on a disk that was away reads nothing any more
             session.reload()

@@ -12,6 +12,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.compaction import Group, group_of, to_merge
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
+from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.storage import changeset as ops, tables
@@ -198,14 +199,14 @@ class Scheduler:
         if self._exporter is None or engine.session.storage_error is not None:
             return
         manifest = self._manifest()
-        missing = self._exporter.lacks(row["name"] for row in manifest)
+        missing = self._exporter.any_missing(row["name"] for row in manifest)
         if missing and self._retired():
             _LOGGER.error(
                 "Exported files are missing here, and older readings are in them alone: copy the folder"
                 " 'export' back from the newest backup; nothing is exported until then"
             )
             return
-        self._exporter.alone()
+        self._exporter.discard_folder_manifest()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported again")
             unit = Transaction(engine.session.clock.now())
@@ -224,16 +225,3 @@ def _file(row: RowMapping) -> ExportFile:
     """Return a file as the manifest has it."""
     names = (each.name for each in fields(ExportFile))
     return ExportFile(**{name: row[name] for name in names})
-
-
-async def run_periodically(
-    name: str, pause: float, job: Callable[[], Awaitable[None]], *, first: float | None = None
-) -> None:
-    """Run a job again and again, the first after its own pause; one that fails is told and tried again."""
-    await asyncio.sleep(pause if first is None else first)
-    while True:
-        try:
-            await job()
-        except Exception:
-            _LOGGER.exception("The job %r failed; it is tried again", name)
-        await asyncio.sleep(pause)

@@ -4,21 +4,19 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
-from meter_bridge.config.codec import decode_meter, decode_plan, decode_policy, decode_tariff_version
-from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.calendar import day_end, local_day
+from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.ledger.journal import DEBT
-from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOff, SlotState, settled
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
-from meter_bridge.engine.ledger.credit import HELD, move
 from meter_bridge.engine.ledger.view import top_up_view
+from meter_bridge.engine.sites.applied import newest_applied
 from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
+from meter_bridge.engine.state.holdings import HELD, move
 from meter_bridge.engine.state.model import (
     Account,
     CutOffSlot,
@@ -31,6 +29,7 @@ from meter_bridge.engine.state.model import (
     Supply,
     Tenancy,
 )
+from meter_bridge.engine.state.tariff_terms import first_standing, terms_of
 from meter_bridge.engine.supply.relays import proven_open
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -61,12 +60,6 @@ def stored_state(connection: Connection, shard: Shard) -> tuple[Installation, in
     return None if installation is None else (installation, last_instant(connection, shard))
 
 
-def identity(connection: Connection) -> tuple[str, str]:
-    """Return id and name of the installation."""
-    row = connection.execute(select(tables.installation.c.id, tables.installation.c.name)).one()
-    return row[0], row[1]
-
-
 def last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
     """Return the newest event time that the shard committed, or None from an empty database."""
     own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)
@@ -88,11 +81,6 @@ def _sequences(connection: Connection, shard: Shard) -> Sequences:
         newest_applied(connection),
         _applied_here(connection, shard),
     )
-
-
-def newest_applied(connection: Connection) -> int:
-    """Return the number of the site file that was applied last, 0 before the first."""
-    return connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
 
 
 def _applied_here(connection: Connection, shard: Shard) -> int:
@@ -193,34 +181,6 @@ def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
     return found
 
 
-def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
-    """Return the site file that was applied last, as text and as a plan, or None before the first."""
-    table = tables.applied_site
-    query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
-    return None if row is None else (row[0], decode_plan(row[1]))
-
-
-def plan_of(connection: Connection, seq: int) -> InstallationPlan | None:
-    """Return what the site file of a number meant, or None before the first."""
-    table = tables.applied_site
-    document = connection.execute(select(table.c.plan).where(table.c.seq == seq)).scalar()
-    return None if document is None else decode_plan(document)
-
-
-def present_plan(connection: Connection, installation: Installation) -> tuple[str, InstallationPlan] | None:
-    """Return the site file that was applied last, by whichever worker, and note its number."""
-    installation.sequences.applied = newest_applied(connection)
-    return applied_plan(connection)
-
-
-def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
-    """Return every version that ever began, by id, also of tariffs that were taken away."""
-    query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
-    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
-    return {version.id: version for version in found}
-
-
 def _load_supplies(connection: Connection, installation: Installation) -> None:
     """Read the supplies with the tariffs that price them."""
     versions = _versions(connection)
@@ -254,18 +214,6 @@ def _turns(connection: Connection, versions: Mapping[str, object]) -> dict[str, 
         if tariff_id in versions:
             turns[supply_id] = (*turns.get(supply_id, ()), (valid_from, tariff_id))
     return turns
-
-
-def terms_of(account: Account, timeline: Timeline) -> Terms:
-    """Return what the tariff has to know of an account and its customer."""
-    started = local_day(account.tenancy.start or account.opened_at, timeline.versions[0].zone)
-    return Terms(started, account.policy.contracted_w, account.policy.free_units)
-
-
-def first_standing(account: Account, timeline: Timeline) -> int:
-    """Return when the first standing charge is due: the midnight after the opening; the first day is free."""
-    zone = timeline.versions[0].zone
-    return day_end(local_day(account.opened_at, zone), zone)
 
 
 def _load_meters(connection: Connection, installation: Installation) -> None:

@@ -4,8 +4,8 @@ from meter_bridge import VERSION
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.metrics import render
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.state.wall_time import keep_wall_time
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, EventKind, ServerInfo

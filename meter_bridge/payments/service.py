@@ -15,7 +15,7 @@ from meter_bridge.payments.orders.quote import options, preview
 from meter_bridge.payments.orders.reconciliation import books_of, reconcile
 from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.payments.orders.statement_file import read_statement
-from meter_bridge.payments.providers.settings_file import ProvidersFile
+from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.payments.vouchers.redemption import VoucherRedemption
 from meter_bridge.protocol.messages import Role, TopUpResult

@@ -1,38 +1,28 @@
-"""A statement as PDF, typeset in a child process.
+"""Documents as PDF, typeset in a child process.
 
 Typesetting takes a tenth of a second of one core and tens of megabytes; the bridge spends neither. One
-statement at a time.
+document at a time.
 """
 
 import asyncio
 import sys
 from typing import Final
 
-import msgspec
-
-from meter_bridge.engine.statement.document import printed
-from meter_bridge.protocol.statements import Statement
-
-STATEMENT: Final = "engine/statement/statement.typ"
 CHILD: Final = "meter_bridge.printing.typesetter_child"
 SECONDS: Final = 60
 """A statement of ten thousand rows takes a few seconds; a child that takes longer is ended."""
 
 
 class TypesettingError(Exception):
-    """A statement that could not be typeset."""
+    """A document that could not be typeset."""
 
 
 class Typesetter:
-    """Typesets one statement at a time."""
+    """Typesets one document at a time."""
 
     def __init__(self) -> None:
         """Nothing is being typeset."""
         self._one_at_a_time = asyncio.Lock()
-
-    async def as_pdf(self, statement: Statement) -> bytes:
-        """Return the statement as PDF; raises ``TypesettingError``."""
-        return await self.set(msgspec.json.encode(printed(statement)), STATEMENT)
 
     async def set(self, told: bytes, layout: str) -> bytes:
         """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
@@ -41,7 +31,7 @@ class Typesetter:
 
 
 async def _typeset(told: bytes, layout: str) -> bytes:
-    """Return what the child makes of a printed statement."""
+    """Return what the child makes of a document."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, layout),
         stdin=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Child process that typesets: JSON on standard input, PDF on standard output.
 
-Its one argument is the layout, by its path within this package: a statement's unless another is named.
+Its one argument is the layout, by its path within this package.
 """
 
 import os
@@ -11,11 +11,10 @@ from typing import Final
 import typst
 
 PACKAGE: Final = Path(__file__).parents[1]
-STATEMENT: Final = "engine/statement/statement.typ"
 NICENESS: Final = 10
 
 
-def typeset(told: str, layout: str = STATEMENT) -> bytes:
+def typeset(told: str, layout: str) -> bytes:
     """Return the PDF of what is told; the layout may read nothing but itself."""
     document = typst.compile((PACKAGE / layout).read_bytes(), sys_inputs={"told": told}, format="pdf")
     assert isinstance(document, bytes)
@@ -26,7 +25,7 @@ def main() -> int:
     """Typeset one document at low priority."""
     os.nice(NICENESS)
     told = sys.stdin.buffer.read().decode(errors="replace")
-    sys.stdout.buffer.write(typeset(told, *sys.argv[1:]))
+    sys.stdout.buffer.write(typeset(told, sys.argv[1]))
     return 0
 
 

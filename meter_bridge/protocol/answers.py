@@ -16,8 +16,6 @@ from meter_bridge.protocol.messages import (
     TenancyView,
 )
 
-KEY_HEADER: Final = "Idempotency-Key"
-REPLAYED_HEADER: Final = "Idempotency-Replayed"
 MAX_ALERTS_PAGE: Final = 1000
 
 

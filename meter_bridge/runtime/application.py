@@ -10,7 +10,6 @@ from meter_bridge.engine.accounts.queries import LedgerQueries
 from meter_bridge.engine.accounts.service import AccountService
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.service import MeterService
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.service import SiteFileService
@@ -19,8 +18,8 @@ from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply.service import SupplyService
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.payments.providers.settings_file import load_providers
 from meter_bridge.payments.service import Payments
+from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive
 from meter_bridge.tenant_page.service import TenantPage
 
@@ -44,15 +43,14 @@ class Application:
     payments: Payments
     notices: Notices
     page: TenantPage
-    visibility: Visibility
     feed: Feed
 
 
-def build_application(engine: Engine, discovery: Discovery, data: Path) -> Application:
+def build_application(engine: Engine, data: Path) -> Application:
     """Return the services of an engine; ``data`` is the folder of the installation's secret key."""
     session = engine.session
     session.archive = Archive(data / EXPORT_NAME)
-    visibility = Visibility(session, discovery)
+    visibility = Visibility(session)
     operations = Operations(session)
     tokens = TokenService(session)
     providers, key = load_providers(data), load_key(data)
@@ -61,13 +59,12 @@ def build_application(engine: Engine, discovery: Discovery, data: Path) -> Appli
         accounts=AccountService(session, visibility, operations, tokens.take_from_tenants),
         ledger=LedgerQueries(session, visibility),
         supply=SupplyService(session, visibility),
-        meters=MeterService(session, engine.reports, visibility),
-        sites=SiteFileService(session, engine.reports, visibility, operations),
+        meters=MeterService(session, engine.reports, visibility, engine.snapshots),
+        sites=SiteFileService(session, engine.reports, visibility, engine.discovery, operations),
         tokens=tokens,
         alerts=AlertService(session, visibility),
         payments=Payments(session, operations, key, providers, visibility.account),
         notices=Notices(session, load_people(data), providers.page, visibility.account),
         page=TenantPage(session, key, providers.page, visibility.account),
-        visibility=visibility,
         feed=engine.feed,
     )

@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

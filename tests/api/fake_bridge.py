@@ -16,7 +16,6 @@ from meter_bridge.api.http.examples import BOOKED
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.token_service import TokenService
 from meter_bridge.engine.access.tokens import TokenInfo
-from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.queries import LedgerQueries
 from meter_bridge.engine.accounts.service import AccountService
 from meter_bridge.engine.alerts.service import AlertService
@@ -173,7 +172,6 @@ class StandIn:
             payments=_Payments(self),
             notices=_Notices(self),
             page=_Page(self),
-            visibility=_Visibility(self),
             feed=_Stream(self),
         )
 
@@ -230,10 +228,6 @@ def _answering(name: str, answer: object) -> Any:  # noqa: ANN401 - it stands fo
         return answer
 
     return method
-
-
-class _Visibility(_Fake, Visibility):
-    """No route looks at the state itself."""
 
 
 class _Status(_Fake, BridgeStatus):

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import ClientSession, UnixConnector
 
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.app import offline
+from meter_bridge.runtime.bridge import offline
 from tests.storage.template import settings_of
 
 EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"

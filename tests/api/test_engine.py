@@ -12,10 +12,12 @@ import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.app import offline
+from meter_bridge.runtime.bridge import offline
 from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
 from tests.storage.template import settings_of
+
+pytestmark = pytest.mark.both_databases
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 SOON_S = 60.0

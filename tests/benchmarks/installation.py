@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.app import offline
 from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load
 from meter_bridge.protocol.messages import Role
+from meter_bridge.runtime.bridge import offline
 
 OPERATOR = Actor("benchmark", Role.LANDLORD, frozenset({EVERYTHING}))
 

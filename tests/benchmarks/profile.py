@@ -12,15 +12,12 @@ import tempfile
 import time
 from typing import Final
 
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.registry import build_drivers
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.storage.changeset import Work
+from meter_bridge.runtime.bridge import NoDevices
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.writer import execute
 from tests.benchmarks.installation import install
@@ -40,16 +37,16 @@ class Held:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.works: list[Work] = []
+        self.works: list[Changeset] = []
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Hold a unit."""
         self.works.append(work)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
-    def see_room(self) -> None:
+    def check_disk_space(self) -> None:
         """There is always room."""
 
     def recover(self) -> None:
@@ -82,10 +79,8 @@ class Stages:
         self._watch, self._meters, self._store = watch, meters, Held()
         database = data / "bridge.db"
         self._writer = open_writer(database)
-        self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks(), make_feed)
-        self._intake = ReportHandler(
-            self._engine.session, self._engine.reports, self._engine.cut_offs, Discovery()
-        )
+        self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks())
+        self._intake = self._engine.intake
         installation = self._engine.session.installation
         addresses = [*installation.by_energy, *installation.by_relay]
         self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]

@@ -9,7 +9,6 @@ from aiohttp import ClientError, ClientSession
 import pytest
 from sqlalchemy import URL, select, text
 
-from meter_bridge.app import Outside, running
 from meter_bridge.cluster.registry import PREFIX
 from meter_bridge.cluster.worker import Worker
 from meter_bridge.config.settings import Settings
@@ -17,10 +16,10 @@ from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import Role
+from meter_bridge.runtime.bridge import Outside, running
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_reader, open_writer
-from meter_bridge.storage.lease import Leases
-from meter_bridge.storage.leased import LeasedOwnership
+from meter_bridge.storage.lease import LeasedOwnership, Leases
 from meter_bridge.storage.shards import WHOLE, Shard
 from tests.engine.harness import LANDLORD, VirtualTime
 from tests.engine.test_shards import TWO, Street, street

@@ -126,7 +126,7 @@ def test_without_a_running_bridge_the_engine_answers_in_the_process(
     async def offline(_settings: Settings) -> AsyncGenerator[Application]:
         yield port.application()
 
-    monkeypatch.setattr(app, "offline", offline)
+    monkeypatch.setattr(offline_command, "offline", offline)
     (data / DATABASE_NAME).touch()
     assert run("top-up", "flat-1", "1.00")[0] == 0
     assert port.touched == [("top_up", "local operator", "flat-1")]
@@ -153,7 +153,7 @@ def test_a_second_bridge_is_exit_code_3(run: Command, data: Path) -> None:
     finally:
         lock.release()
     assert code == 3
-    assert "end the other bridge" in err
+    assert "stop the other bridge" in err
 
 
 def test_run_passes_its_options_on(run: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,16 +11,14 @@ from pathlib import Path
 import sys
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.application import Application, build_application
+from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.writer import ThreadWriter
 
@@ -35,10 +33,10 @@ async def main(folder: Path, first: int) -> None:
     store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
     begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
-    engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
+    engine = Engine(open_reader(database), store, NoDevices(), clocks)
     app, intake = (
-        build_application(engine, Discovery(), folder),
-        ReportHandler(engine.session, engine.reports, engine.cut_offs, Discovery()),
+        build_application(engine, folder),
+        engine.intake,
     )
     Scheduler(engine, None, 60).start()
     async with asyncio.TaskGroup() as group:

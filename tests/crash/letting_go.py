@@ -11,19 +11,17 @@ from typing import override
 
 from sqlalchemy import Connection
 
-from meter_bridge.app import NoDevices
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import compaction, retention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import build_application
+from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive, Sums
 from meter_bridge.storage.segment_files import ExportFile
@@ -85,7 +83,7 @@ class _Archive(Archive):
 
 class _Writer(ThreadWriter):
     @override
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         step = next((step for op, step in STORED.items() if op in work.rows), None)
         if step is None:
             return super().commit(work)
@@ -105,13 +103,12 @@ async def main(folder: Path) -> None:
         lambda: begin + (monotonic_ms() - started) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True
     )
     store = _Writer(open_writer(database), asyncio.get_running_loop())
-    engine = Engine(open_reader(database), store, NoDevices(), clocks, make_feed)
-    discovery = Discovery()
-    build_application(engine, discovery, folder)
+    engine = Engine(open_reader(database), store, NoDevices(), clocks)
+    build_application(engine, folder)
     letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)
     Scheduler(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
-    await _read(ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery), engine)
+    await _read(engine.intake, engine)
 
 
 async def _read(intake: ReportHandler, engine: Engine) -> None:

@@ -15,13 +15,13 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
-from meter_bridge.app import client_id_of
 from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import AccountView
+from meter_bridge.runtime.bridge import client_id_of
 from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess

@@ -22,10 +22,8 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
@@ -402,11 +400,10 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     event.listen(writer, "connect", lambda connection, _: _set_pragmas(connection, pragmas))
     store = InlineWriter(writer)
     transport = transport or Recorder()
-    engine = Engine(reader, store, transport, time.clocks(), make_feed)
-    discovery = Discovery()
+    engine = Engine(reader, store, transport, time.clocks())
     app, intake = (
-        build_application(engine, discovery, data),
-        ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
+        build_application(engine, data),
+        engine.intake,
     )
     house = House(data, time, transport, engine, app, intake, store, pragmas, location)
     try:

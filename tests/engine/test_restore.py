@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from meter_bridge.app import lasting, offline, running
 from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.restore import load
 from meter_bridge.protocol.requests import Reversal
+from meter_bridge.runtime.bridge import lasting, offline, running
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, zar
 
 UNITS = 3

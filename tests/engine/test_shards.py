@@ -11,11 +11,9 @@ from sqlalchemy import insert, select
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
@@ -29,6 +27,8 @@ from meter_bridge.storage.shards import RANGE, WHOLE, Shard, divide, shard_of
 from meter_bridge.storage.writer import InlineWriter
 from tests.engine.harness import HOUR, LANDLORD, Recorder, VirtualTime
 from tests.storage.template import forget, new_location
+
+pytestmark = pytest.mark.both_databases
 
 SITE = """\
   {name}:
@@ -89,13 +89,12 @@ class Street:
     async def owner(self, shard: Shard) -> AsyncIterator[Owner]:
         """Own a shard."""
         store, reader = InlineWriter(open_writer(self.location)), open_reader(self.location)
-        engine = Engine(reader, store, Recorder(), self.time.clocks(), make_feed, shard)
-        discovery = Discovery()
+        engine = Engine(reader, store, Recorder(), self.time.clocks(), shard)
         try:
             yield Owner(
                 engine,
-                build_application(engine, discovery, self.data),
-                ReportHandler(engine.session, engine.reports, engine.cut_offs, discovery),
+                build_application(engine, self.data),
+                engine.intake,
             )
             engine.session.flush(everything=True)
             await engine.session.drained()
@@ -265,7 +264,7 @@ async def test_shards_that_are_put_together_again_go_on_as_one(divided: Street) 
             )
         assert sorted(owner.engine.session.installation.accounts) == ["n1", "n2", "s1"]
     assert divided.seqs("n1")[-1] > RANGE
-    with pytest.raises(ValueError, match="cannot be done again"):
+    with pytest.raises(ValueError, match="cannot be divided again"):
         divided.divide(2)
 
 

@@ -26,6 +26,8 @@ from meter_bridge.protocol.messages import (
 )
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 
+pytestmark = pytest.mark.both_databases
+
 FULL = pytest.mark.sqlite("pages that SQLite may not have; a server's disk is not the bridge's")
 FAULTS = pytest.mark.parametrize("fault", [pytest.param(disk_full, marks=FULL), read_only])
 type Fault = Callable[[House], AbstractContextManager[None]]
@@ -191,16 +193,16 @@ async def test_failing_storage_is_told_by_whatever_needs_no_storage(flat: House,
         async for message in stream:
             if isinstance(message, Update) and storage_alerts(message.alerts):
                 break
-        (heard,) = storage_alerts(flat.app.visibility.snapshot(LANDLORD).alerts)
+        (heard,) = storage_alerts(flat.engine.snapshots.snapshot(LANDLORD).alerts)
         assert heard.opened_at == iso(begun)
         assert "no top-up is taken" in heard.message
         listed = await flat.app.alerts.views(LANDLORD, only_open=True, limit=10)
         assert storage_alerts(listed) == [heard]
         assert b'prepaid_alerts{kind="storage_failing"} 1.0' in flat.app.status.metrics()
-        assert storage_alerts(flat.app.visibility.snapshot(tenant).alerts) == []
+        assert storage_alerts(flat.engine.snapshots.snapshot(tenant).alerts) == []
         assert storage_alerts(await flat.app.alerts.views(tenant, only_open=True, limit=10)) == []
     assert await flat.engine.try_recover()
-    assert storage_alerts(flat.app.visibility.snapshot(LANDLORD).alerts) == []
+    assert storage_alerts(flat.engine.snapshots.snapshot(LANDLORD).alerts) == []
     assert b'prepaid_alerts{kind="storage_failing"} 0.0' in flat.app.status.metrics()
 
 

@@ -14,15 +14,15 @@ import sys
 
 import pytest
 
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.notify.templates import templates_for
 from tests.engine.harness import HOUR, LANDLORD, NOON, VirtualTime, house, opened
 
 pytestmark = pytest.mark.sqlite("a process of its own finds the database in its folder")
 TELLING = Path(__file__).with_name("delivery_child.py")
 ROOT = Path(__file__).parents[2]
-MAY_HAVE_COME = templates_for("en").repeated
+MAY_HAVE_COME = "You may have received this message already."
 INSTANTS = ("claimed", "connected", "heard", "answered")
 """On record, not yet connected; connected; the whole message received; its answer come, not on record."""
 
@@ -84,7 +84,9 @@ async def happened(folder: Path, port: int) -> None:
         file = folder / FILE_NAME
         file.write_text(f"people:\n  anna: {{channels: {channels}, about: [top_up, supply_cut]}}\n")
         file.chmod(0o600)
-        await Notices(flat.engine.session, load_people(folder), None, flat.app.visibility.account).tick()
+        await Notices(
+            flat.engine.session, load_people(folder), None, Visibility(flat.engine.session).account
+        ).tick()
         await flat.top_up("20.00")
         await flat.read(10_000, power_w=500)
         await flat.read(71_000, after=20 * HOUR, power_w=500)
@@ -101,7 +103,9 @@ async def tells(folder: Path, hours: float, heard: Receiver, instant: str = "") 
 async def afterwards(folder: Path, hours: float) -> dict[str, str | None]:
     """Start once more, and return what became of each message as the landlord sees it."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as flat:
-        made = Notices(flat.engine.session, load_people(folder), None, flat.app.visibility.account)
+        made = Notices(
+            flat.engine.session, load_people(folder), None, Visibility(flat.engine.session).account
+        )
         for _ in range(3):
             await made.tick()
             await made.stop()

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
@@ -23,6 +24,8 @@ from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
+
+pytestmark = pytest.mark.both_databases
 
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
 MINUTE = 60_000
@@ -55,7 +58,9 @@ def write(flat: House, text: str) -> None:
 def notices(flat: House) -> Notices:
     """Return the messages of a bridge that has just started."""
     people = load_people(flat.data)
-    return Notices(flat.engine.session, people, "https://pay.example.org/my/", flat.app.visibility.account)
+    return Notices(
+        flat.engine.session, people, "https://pay.example.org/my/", Visibility(flat.engine.session).account
+    )
 
 
 async def told(made: Notices) -> None:
@@ -168,7 +173,7 @@ async def test_a_customer_is_told_in_the_own_language_what_is_left_and_where_to_
     assert mail.recipients == ["mia@example.org"]
     text = "\n".join(_decoded(mail))
     assert "Das Guthaben ist niedrig" in text
-    assert "Noch übrig: ZAR 4.00." in text
+    assert "Noch übrig: 4,00 ZAR." in text
     assert "Aufladen: https://pay.example.org/my/" in text
 
 
@@ -280,7 +285,9 @@ class Stalled:
 async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     write(flat, staff("json://127.0.0.1:9/x"))
     stalled = Stalled()
-    made = Notices(flat.engine.session, load_people(flat.data), None, flat.app.visibility.account, stalled)
+    made = Notices(
+        flat.engine.session, load_people(flat.data), None, Visibility(flat.engine.session).account, stalled
+    )
     await made.tick()
     await used_up(flat)
     for _ in range(4):
@@ -312,7 +319,9 @@ async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_
     write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
     with ExitStack() as failing:
         sender = Choking(flat, failing)
-        made = Notices(flat.engine.session, load_people(flat.data), None, flat.app.visibility.account, sender)
+        made = Notices(
+            flat.engine.session, load_people(flat.data), None, Visibility(flat.engine.session).account, sender
+        )
         await told(made)
         await used_up(flat)
         await told(made)
@@ -352,7 +361,7 @@ async def test_staff_hear_of_a_disk_that_failed_as_soon_as_it_works_again(
     assert await flat.engine.try_recover()
     await flat.settle()
     await told(made)
-    assert [each["title"] for each in staff_hook.heard] == ["Storage fails"]
+    assert [each["title"] for each in staff_hook.heard] == ["Storage failure"]
     assert (
         "no top-up was taken, from 2026-11-01T10:00:00.000Z to 2026-11-02T12:00:"
         in staff_hook.heard[0]["message"]

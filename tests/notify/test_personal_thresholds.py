@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.core.money import parse_amount
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.forecasting.account_forecast import Left
 from meter_bridge.notify import personal_thresholds
 from meter_bridge.notify.people import FILE_NAME, load_people
@@ -14,6 +15,8 @@ from meter_bridge.notify.service import Notices
 from meter_bridge.protocol.payments import NotificationSettings
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, house, opened
 from tests.notify.channels import Hook, hook
+
+pytestmark = pytest.mark.both_databases
 
 RAND = parse_amount("1.00", "ZAR")
 CHOSEN = 20 * RAND
@@ -53,7 +56,7 @@ def notices(flat: House) -> Notices:
         flat.engine.session,
         load_people(flat.data),
         "https://pay.example.org/my/",
-        flat.app.visibility.account,
+        Visibility(flat.engine.session).account,
     )
 
 
@@ -167,7 +170,7 @@ async def test_days_are_told_with_half_a_day_of_slack(
             personal_thresholds, "days_left", lambda account, now, tenths=tenths: Left(tenths)
         )
         await told(flat, made)
-    assert titles(phone) == ["Flat 1: Credit ends soon"] * 2
+    assert titles(phone) == ["Flat 1: Credit will run out soon"] * 2
 
 
 async def test_what_waited_for_the_end_of_quiet_hours_is_not_told_once_somebody_topped_up(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from meter_bridge.app import client_id_of
 from meter_bridge.devices.broker.url import CLIENT_ID_LENGTH
+from meter_bridge.runtime.bridge import client_id_of
 
 INSTALLATION = "0123456789abcdef0123456789abcdef"
 

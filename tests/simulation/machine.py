@@ -8,11 +8,11 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.app import Outside, Running, running
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.jobs import Intervals
 from meter_bridge.engine.state.clock import Clocks
+from meter_bridge.runtime.bridge import Outside, Running, running
 from meter_bridge.storage.writer import Store
 from tests.simulation.broker import Broker
 from tests.simulation.disk import Disk, SimulatedStore

@@ -6,11 +6,11 @@ import random
 from typing import Final
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import Running
 from meter_bridge.core.register.register import Cause
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from meter_bridge.runtime.application import Application
+from meter_bridge.runtime.bridge import Running
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
 from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError

@@ -9,17 +9,18 @@ import random
 from typing import Final, cast, override
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import Running
 from meter_bridge.core.money import format_amount
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
-from meter_bridge.payments.providers.settings_file import FILE_NAME
 from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
+from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.runtime.application import Application
+from meter_bridge.runtime.bridge import Running
 from tests.simulation.faults import DAY_S
 from tests.simulation.machine import Machine, PowerLostError
 from tests.simulation.model import Truth

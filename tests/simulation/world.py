@@ -9,12 +9,12 @@ import random
 import tempfile
 from typing import Final
 
-from meter_bridge.app import Running
 from meter_bridge.config.site_file import load
 from meter_bridge.engine.engine import Engine
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 from meter_bridge.runtime.application import Application
+from meter_bridge.runtime.bridge import Running
 from tests.simulation import checks
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
 from tests.simulation.broker import Broker

@@ -16,8 +16,8 @@ import time
 
 from sqlalchemy import URL
 
-from meter_bridge.app import prepare
 from meter_bridge.config.settings import Settings
+from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.ownership import Ownership

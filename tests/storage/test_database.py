@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
-from meter_bridge.app import prepare
+from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.database import (
     DATABASE_NAME,
     InstallationLock,

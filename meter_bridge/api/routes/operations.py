@@ -8,11 +8,11 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import BOOKED
-from meter_bridge.api.http.idempotency import HEADERS, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, Rights
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.protocol import requests
-from meter_bridge.protocol.answers import REPLAYED_HEADER, Debts, Tenancies
+from meter_bridge.protocol.answers import Debts, Tenancies
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
 _ALWAYS: Final = (

@@ -4,12 +4,11 @@ from http import HTTPStatus
 from typing import Final
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.idempotency import HEADERS, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.answers import REPLAYED_HEADER
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import (
     KeypadRequest,

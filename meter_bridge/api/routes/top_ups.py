@@ -1,5 +1,6 @@
 """Top-ups: money in, once for each key."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -8,12 +9,11 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import TOP_UP
-from meter_bridge.api.http.idempotency import HEADERS, SEEN_BEFORE, idempotency_key
+from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
-from meter_bridge.protocol.answers import REPLAYED_HEADER
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
 from meter_bridge.protocol.payments import Receipt
@@ -105,7 +105,7 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     made = receipt.receipt_of(account, found.entry, call.app.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
-    told = receipt.told(made, query.language)
+    told = await asyncio.to_thread(receipt.told, made, query.language)
     content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}

@@ -130,20 +130,10 @@ type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
 """A driver may answer a message with requests of its own (``Publish``), such as asking for a full status."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a family's meters can do."""
-
-    local_cut_off: bool = False
-    keeps_credit: bool = False
-    reports_relay: bool = True
-
-
 class Driver(Protocol):
     """A meter family over MQTT."""
 
     family: Family
-    capabilities: Capabilities
 
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the topic filters, each with its QoS; there may be more after ``assign`` or a discovery."""

@@ -16,7 +16,7 @@ from meter_bridge.devices.base.decoding import (
     rejected,
     too_large,
 )
-from meter_bridge.devices.base.driver import Capabilities, Family, Item, Publish, Report
+from meter_bridge.devices.base.driver import Family, Item, Publish, Report
 from meter_bridge.devices.shelly.device import (
     ASK_INFORMATION,
     ASK_STATUS,
@@ -38,7 +38,6 @@ class ShellyDriver:
     """Reads and commands Shelly devices that have ``rpc_ntf`` on, as they have by default."""
 
     family = Family.SHELLY
-    capabilities = Capabilities()
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
         """Take the topic under which answers come; it must be this installation's own."""

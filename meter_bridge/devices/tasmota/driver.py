@@ -18,7 +18,6 @@ from meter_bridge.devices.base.decoding import (
     too_large,
 )
 from meter_bridge.devices.base.driver import (
-    Capabilities,
     Discovered,
     Family,
     Item,
@@ -66,7 +65,6 @@ class TasmotaDriver:
     """Reads and commands Tasmota devices, announced or not."""
 
     family = Family.TASMOTA
-    capabilities = Capabilities(local_cut_off=True)
 
     def __init__(self) -> None:
         """Start without any device."""

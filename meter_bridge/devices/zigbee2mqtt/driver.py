@@ -22,7 +22,7 @@ from meter_bridge.devices.base.decoding import (
     rejected,
     too_large,
 )
-from meter_bridge.devices.base.driver import Capabilities, Discovered, Family, Item, Publish, Removed, Report
+from meter_bridge.devices.base.driver import Discovered, Family, Item, Publish, Removed, Report
 from meter_bridge.devices.base.quantities import (
     UnreadableError,
     current_ma,
@@ -83,7 +83,6 @@ class Zigbee2MqttDriver:
     """Reads and commands the devices of one gateway."""
 
     family = Family.ZIGBEE2MQTT
-    capabilities = Capabilities()
 
     def __init__(self, base: str = "zigbee2mqtt") -> None:
         """Take the gateway's base topic."""

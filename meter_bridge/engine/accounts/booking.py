@@ -9,8 +9,9 @@ from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import uncharged
-from meter_bridge.engine.ledger.journal import book, entry_id, record_event
+from meter_bridge.engine.ledger.journal import book
 from meter_bridge.engine.operations.operation import Operation
+from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

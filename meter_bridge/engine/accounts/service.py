@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts import view
 from meter_bridge.engine.accounts.dispatch import operation_of
 from meter_bridge.engine.accounts.tenancies import Revoke
 from meter_bridge.engine.accounts.top_ups import TopUp
+from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import ACCOUNTS, RequestRefused
@@ -30,12 +30,12 @@ class AccountService:
     def views(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
         now = self._session.clock.now()
-        return [view.account_view(account, now) for account in self._visibility.visible(actor)]
+        return [account_view(account, now) for account in self._visibility.visible(actor)]
 
     def view(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
         account = self._visibility.account_or_closed(actor, account_id)
-        return view.account_view(account, self._session.clock.now())
+        return account_view(account, self._session.clock.now())
 
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str

@@ -24,11 +24,13 @@ from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
-from meter_bridge.engine.ledger.journal import book_charges, record_event
+from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
-from meter_bridge.engine.restore import terms_of
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Meter, Tenancy
+from meter_bridge.engine.state.rows import tenancy_row
 from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.tariff_terms import terms_of
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
@@ -302,20 +304,6 @@ def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int
     postings = journal.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
     return book_entry(session, account, unit, entry)
-
-
-def tenancy_row(account: Account) -> dict[str, object]:
-    """Return an account's tenancy as a row."""
-    tenancy = account.tenancy
-    return {
-        "account_id": account.id,
-        "n": tenancy.n,
-        "customer": account.customer,
-        "start_ms": tenancy.start,
-        "end_ms": tenancy.end,
-        "first_seq": tenancy.first_seq,
-        "first_event": tenancy.first_event,
-    }
 
 
 def moved_in(account: Account, request: requests.MoveIn) -> MoveIn:

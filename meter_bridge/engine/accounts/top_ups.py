@@ -8,17 +8,18 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Split, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.accounts.view import supply_view
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import add_lines, book, entry_id, record_event
+from meter_bridge.engine.ledger.journal import add_lines, book
 from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
 from meter_bridge.engine.operations.operation import Operation
+from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 

@@ -26,46 +26,27 @@ from meter_bridge.core.rating.rating import (
     price_per_kwh,
     units_for,
 )
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Reason, restorable
 from meter_bridge.core.supply.friendly_hours import friendly_span
-from meter_bridge.core.supply.holds import Hold
-from meter_bridge.core.supply.protection import ProtectionTimer
-from meter_bridge.core.supply.relay import Proof, Relay
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
-from meter_bridge.devices.base.driver import Phase
 from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.forecasting.account_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, payments
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.ledger.view import debt_view
-from meter_bridge.engine.state.model import Account, Meter, ProtectionKey, Supply
-from meter_bridge.engine.supply import protections
+from meter_bridge.engine.metering.view import meter_view
+from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
     EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
-    HoldPosition,
-    HoldView,
-    MeterView,
-    PhaseView,
-    Protection,
-    QuarantineView,
-    RelayPosition,
-    RelayProof,
-    RelayView,
     RunOutView,
-    SupplyReason,
-    SupplyState,
-    SupplyView,
     TariffNow,
-    TripView,
 )
-
-_LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
 
 
 def account_view(account: Account, at: int) -> AccountView:
@@ -169,105 +150,6 @@ def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | 
         lambda then: restorable(policy, headroom(policy.credit, then), usable(policy.credit, then))
     )
     return None if least is None else max(least, account.policy.top_up_minimum)
-
-
-def supply_view(account: Account) -> SupplyView:
-    """Return the supply's state with its reason and the least proven of its relays."""
-    proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
-    least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
-    limit = protections.limit_now(account)
-    return SupplyView(
-        state=SupplyState(account.state.value),
-        reason=SupplyReason(account.reason.value),
-        since=iso(account.since) if account.since else None,
-        note=account.note,
-        proof=RelayProof(least.value) if least else RelayProof.UNKNOWN,
-        cut_at=None if account.cut_at is None else iso(account.cut_at),
-        load_limit_mw=None if limit is None else limit.limit_mw,
-        holds=tuple(hold_view(hold) for hold in account.holds),
-        trips=tuple(_trip_view(key, guard) for key, guard in protections.trips(account).items()),
-    )
-
-
-def hold_view(hold: Hold) -> HoldView:
-    """Return a hold as it goes over the wire."""
-    return HoldView(
-        id=hold.id,
-        position=HoldPosition(hold.position.value),
-        reason=hold.reason,
-        by=hold.by,
-        since=iso(hold.since),
-    )
-
-
-def _trip_view(key: ProtectionKey, guard: ProtectionTimer) -> TripView:
-    """Return a protection that has tripped."""
-    return TripView(
-        protection=Protection(key.protection.value),
-        meter_id=key.meter_id,
-        since=iso(guard.tripped_at or 0),
-        locked=guard.locked,
-    )
-
-
-def meter_view(meter: Meter) -> MeterView:
-    """Return a meter with its newest readings."""
-    register = meter.register
-    return MeterView(
-        id=meter.id,
-        name=meter.plan.name,
-        family=meter.plan.energy_address.partition(":")[0],
-        address=meter.plan.energy_address,
-        account_id=meter.supply.account.id,
-        online=meter.online,
-        last_seen=iso(meter.last_seen) if meter.last_seen else None,
-        register_wh=register.watermark_wh if register else None,
-        energy_wh=meter.energy_wh,
-        epoch=register.epoch if register else 0,
-        power_mw=meter.power_mw,
-        voltage_mv=meter.voltage_mv,
-        current_ma=meter.current_ma,
-        frequency_mhz=meter.frequency_mhz,
-        relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
-        quarantined=meter.quarantine_id is not None,
-        returned_wh=meter.reverse_energy.wh if meter.reverse_energy else None,
-        quarantine=_quarantine_view(meter),
-        power_factor_permille=meter.power_factor_permille,
-        phases=tuple(_phase_view(phase) for phase in meter.phases),
-    )
-
-
-def _phase_view(phase: Phase) -> PhaseView:
-    """Return the newest values of one phase."""
-    return PhaseView(
-        power_mw=phase.power_mw,
-        voltage_mv=phase.voltage_mv,
-        current_ma=phase.current_ma,
-        power_factor_permille=phase.power_factor_permille,
-    )
-
-
-def _quarantine_view(meter: Meter) -> QuarantineView | None:
-    """Return why a meter's register is held back, or None if it is not."""
-    if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
-        return None
-    doubt, account = meter.register.doubt, meter.supply.account
-    alert = account.alerts.get(AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id))
-    return QuarantineView(
-        cause=doubt.cause, opened_at=iso(alert.opened_at) if alert else None, register_wh=doubt.register_wh
-    )
-
-
-def _relay_view(relay: Relay) -> RelayView:
-    """Return the three states of a relay."""
-    return RelayView(
-        requested=RelayPosition(relay.requested.value) if relay.requested else None,
-        requested_at=iso(relay.requested_at) if relay.requested_at else None,
-        revision=relay.revision,
-        reported=RelayPosition(relay.reported.value) if relay.reported else None,
-        reported_at=iso(relay.reported_at) if relay.reported_at else None,
-        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
-    )
 
 
 def _tariff_now(supply: Supply, at: int) -> TariffNow:

@@ -2,7 +2,7 @@
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

@@ -7,8 +7,8 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.access.visibility import STAFF, Visibility
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.ledger.entries import read_alerts
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.alerts.queries import read_alerts
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused

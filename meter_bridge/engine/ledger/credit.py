@@ -1,7 +1,5 @@
 """The credit of an account as it is held: what is posted, and what it comes to with the accrual."""
 
-from dataclasses import replace
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.credit import (
@@ -12,14 +10,10 @@ from meter_bridge.core.ledger.credit import (
     spend,
     standing_collection,
 )
-from meter_bridge.core.ledger.journal import Bucket, debt_of
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
 from meter_bridge.core.rating.period_to_date import accrued
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.model import Account
-
-HELD: Final = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
-"""Buckets that are held of every account, besides those of its debts."""
 
 
 def posted_credit(account: Account) -> CreditState:
@@ -61,23 +55,3 @@ def payments(account: Account, credit: CreditState, at: int) -> Payments:
         step=10**DIGITS_BELOW_MINOR,
         most=min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - abs(credit.balance)),
     )
-
-
-def move(account: Account, bucket: str, amount: int) -> bool:
-    """Follow a posting; say whether it moved something besides the balance that is kept of an account."""
-    debt_id = debt_of(bucket)
-    if bucket == Bucket.BALANCE:
-        account.balance += amount
-        return False
-    if bucket == Bucket.EMERGENCY:
-        account.emergency_used -= amount
-        # What is lent was selected, also where a reversal lends it again.
-        account.emergency_selected = account.emergency_selected or account.emergency_used > 0
-    elif bucket == Bucket.ARREARS:
-        account.arrears -= amount
-    elif debt_id is not None and debt_id in account.debts:
-        debt = account.debts[debt_id]
-        account.debts[debt_id] = replace(debt, owed=debt.owed - amount)
-    else:
-        return False
-    return True

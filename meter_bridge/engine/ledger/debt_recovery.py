@@ -11,7 +11,8 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.deferred_posting import post_deferred
-from meter_bridge.engine.ledger.journal import book, record_event
+from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind

@@ -1,28 +1,23 @@
 """Reading the journal, alerts and events from the database for clients."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import json
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.protocol.messages import (
-    AlertKind,
-    AlertView,
     ChargeLine,
-    Event,
-    EventKind,
     LedgerEntry,
     LedgerPage,
 )
 from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
-from meter_bridge.storage.segment_archive import Archive, facts
+from meter_bridge.storage.segment_archive import Archive, complete_segments
 
-EVENTS_PER_PAGE = 10_000
 LOOK_BACK = 500
 """Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
 
@@ -76,7 +71,7 @@ def explain_entry(
         if row is None:
             return None
         own_segments = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
-        with facts(connection, archive, account_id, row["seq"], row["seq"]) as there:
+        with complete_segments(connection, archive, account_id, row["seq"], row["seq"]) as there:
             segments = there.execute(own_segments).mappings().all()
         return EntryExplanation(
             entry=ledger_entries(connection, [row])[0],
@@ -189,63 +184,4 @@ def _line(row: RowMapping) -> ChargeLine:
         quantity=row["quantity"],
         unit_price=row["unit_price"],
         amount=row["amount"],
-    )
-
-
-def read_events(reader: Engine, after: int, upto: int) -> list[Event]:
-    """Return the durable events after one ``seq`` up to another, at most a page."""
-    table = tables.event
-    query = select(table).where(table.c.seq > after, table.c.seq <= upto).order_by(table.c.seq)
-    with reader.connect() as connection:
-        rows = connection.execute(query.limit(EVENTS_PER_PAGE)).mappings()
-        return [
-            Event(
-                seq=row["seq"],
-                at=iso(row["at"]),
-                kind=EventKind(row["kind"]),
-                account_id=row["account_id"],
-                meter_id=row["meter_id"],
-                data=json.loads(row["data"]),
-            )
-            for row in rows
-        ]
-
-
-def read_alerts(
-    reader: Engine, accounts: Mapping[str, int] | None, *, staff: bool, only_open: bool, limit: int
-) -> list[AlertView]:
-    """Return alerts of accounts (None: of all) since an instant each, newest first.
-
-    Those of the installation are for staff only. One that is still open counts, whenever it opened.
-    """
-    table = tables.alert
-    query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
-    if accounts is not None:
-        seen = or_(
-            false(),
-            *(
-                (table.c.account_id == account_id)
-                & ((table.c.opened_at >= since) | table.c.closed_at.is_(None))
-                for account_id, since in accounts.items()
-            ),
-        )
-        query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
-    if only_open:
-        query = query.where(table.c.closed_at.is_(None))
-    with reader.connect() as connection:
-        return [_alert(row) for row in connection.execute(query).mappings()]
-
-
-def _alert(row: RowMapping) -> AlertView:
-    """Return a stored alert as it goes over the wire."""
-    return AlertView(
-        id=row["id"],
-        kind=AlertKind(row["kind"]),
-        site_id=row["site_id"],
-        account_id=row["account_id"],
-        meter_id=row["meter_id"],
-        message=row["message"],
-        opened_at=iso(row["opened_at"]),
-        acknowledged_at=None if row["acknowledged_at"] is None else iso(row["acknowledged_at"]),
-        closed_at=None if row["closed_at"] is None else iso(row["closed_at"]),
     )

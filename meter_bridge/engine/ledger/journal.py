@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 import json
 from typing import Final
 
-from meter_bridge.core.calendar import iso, local_day, local_slot
+from meter_bridge.core.calendar import local_day, local_slot
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, spend
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.core.rating.rating import NO_BLOCK, ChargedLine, Charges, LineKind, Segment
-from meter_bridge.engine.ledger.credit import move, posted_credit, standing_of
+from meter_bridge.engine.ledger.credit import posted_credit, standing_of
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
+from meter_bridge.engine.state.events import entry_id
+from meter_bridge.engine.state.holdings import move
 from meter_bridge.engine.state.model import Account, DayTotal, Installation, ReadingNote, Supply
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.storage import changeset as ops
 
 DAYS_KEPT = 3
@@ -75,11 +76,6 @@ def _check_nothing_due(account: Account) -> None:
     if waiting is not None:
         msg = f"what closed of {waiting} must be posted before anything else of {account.id}"
         raise journal.LedgerError(msg)
-
-
-def entry_id(seq: int) -> str:
-    """Return the public id of a journal entry."""
-    return f"entry-{seq}"
 
 
 def book_charges(
@@ -208,33 +204,3 @@ def _add_to_day(supply: Supply, segment: Segment) -> None:
         supply.days = sorted([*supply.days, total], key=lambda each: each.day)[-DAYS_KEPT:]
     total.wh += segment.wh
     total.amount += segment.amount + segment.tax
-
-
-def record_event(
-    installation: Installation,
-    unit: Transaction,
-    kind: EventKind,
-    *,
-    account_id: str | None = None,
-    meter_id: str | None = None,
-    data: Mapping[str, object],
-) -> Event:
-    """Add a durable event to the unit; it goes out after the commit."""
-    installation.sequences.event += 1
-    seq = installation.sequences.event
-    event = Event(
-        seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
-    )
-    unit.events.append(event)
-    unit.changeset.add(
-        ops.INSERT_EVENT,
-        {
-            "seq": seq,
-            "at": unit.at,
-            "kind": kind,
-            "account_id": account_id,
-            "meter_id": meter_id,
-            "data": json.dumps(data, separators=(",", ":")),
-        },
-    )
-    return event

@@ -11,7 +11,7 @@ from typing import Final
 
 from meter_bridge.core.energy import MS_PER_HOUR
 from meter_bridge.engine.state.model import FastPath, Installation, Meter
-from meter_bridge.engine.supply.relays import Transport
+from meter_bridge.engine.state.transport import Transport
 
 NEAR_MS: Final = 120_000
 EVERY_MS: Final = 5_000

@@ -36,6 +36,8 @@ class Discovery:
     def __init__(self) -> None:
         """Start with none."""
         self._found: OrderedDict[str, Candidate] = OrderedDict()
+        self.elsewhere: frozenset[str] = frozenset()
+        """Addresses that accounts of other shards use."""
 
     def announce(self, item: Discovered) -> None:
         """Remember a meter that announced itself."""

@@ -7,33 +7,25 @@ as ``metering.advance`` and ``rating.allocate`` (a test holds them equal); every
 full way.
 """
 
-from typing import Final
-
 from meter_bridge.core.calendar import SLOT_MS, next_slot
 from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import possible_wh
-from meter_bridge.core.ledger.credit import watched_levels
 from meter_bridge.core.rating.rating import (
     BlockUsageKey,
     LineKey,
     LineKind,
     OpenSegment,
     block_at,
-    energy_to_next_block,
     free_left,
     taxed_price,
     taxes_per_wh,
 )
 from meter_bridge.core.register.register import GRACE_MS
 from meter_bridge.core.supply.alerts import ordinary, unremarkable as within
-from meter_bridge.core.tariff.tariff import EXACT, TariffInterval
+from meter_bridge.core.tariff.tariff import TariffInterval
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.ledger.credit import accrual, posted_credit
-from meter_bridge.engine.state.model import UNLIMITED, Account, FastPath, Meter, Supply
+from meter_bridge.engine.state.model import UNLIMITED, FastPath, Meter, Supply
 from meter_bridge.engine.supply.protections import watched
-
-MARGIN: Final = 16
-"""Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
 
 
 def try_report(meter: Meter, report: Report, at: int) -> bool:
@@ -164,19 +156,7 @@ def activate(meter: Meter, at: int) -> None:
         rose_at=register.at,
         flushed_wh=register.watermark_wh,
     )
-    _set_limit(meter.fast_path)
-
-
-def _set_limit(lane: FastPath) -> None:
-    """Work out from which register on something may be decided, if no other meter uses up the room."""
-    supply, account = lane.supply, lane.supply.account
-    lane.alone = len(account.supplies) == 1 and len(supply.meters) == 1
-    room, cost = supply.energy_to_next_block, lane.cost_per_wh
-    if account.margin <= 0:
-        room = 0
-    elif cost > 0:
-        room = min(room, (account.margin - 1) // cost + 1)
-    lane.top_wh = lane.flushed_wh + room
+    meter.fast_path.set_limit()
 
 
 def _watched(meter: Meter) -> bool:
@@ -198,30 +178,3 @@ def _plain_key(supply: Supply, stretch: TariffInterval) -> LineKey | None:
         return None
     block = block_at(rating, stretch)
     return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
-
-
-def compute_margins(account: Account, at: int) -> None:
-    """Work out how much may be used before a threshold, the end of credit or a block has to be looked at."""
-    posted = posted_credit(account)
-    left = posted.balance - accrual(account)
-    levels = (*account.policy.low_credit, *watched_levels(account.policy.credit, posted))
-    floors = [level for level in levels if level < left]
-    spendable = left - max(floors) - MARGIN if floors else None
-    account.margin = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
-    for supply in account.supplies:
-        _compute_block_margin(supply, at)
-
-
-def _compute_block_margin(supply: Supply, at: int) -> None:
-    """Work out the energy until the next block, Wh; lanes in the block before end, and on another ladder."""
-    stretch = supply.timeline.interval_at(at)
-    room, block = energy_to_next_block(supply.rating, stretch), block_at(supply.rating, stretch)
-    rung = BlockUsageKey(stretch.block_period, stretch.schedule)
-    supply.energy_to_next_block = UNLIMITED if room is None else room
-    for meter in supply.meters:
-        if meter.fast_path is None:
-            continue
-        if (meter.fast_path.segment.key.block, meter.fast_path.usage_key) != (block, rung):
-            meter.leave_fast_path()
-        else:
-            _set_limit(meter.fast_path)

@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.energy import EnergyError, parse_register
 from meter_bridge.core.register.register import Register
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

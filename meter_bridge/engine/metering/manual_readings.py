@@ -4,7 +4,6 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.accounts.view import meter_view
 from meter_bridge.engine.metering.manual_reading import (
     ReportedReading,
     check_clock,
@@ -14,6 +13,7 @@ from meter_bridge.engine.metering.manual_reading import (
     too_early,
 )
 from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

@@ -4,9 +4,9 @@ from typing import Final
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Advance, Decision, decide
-from meter_bridge.engine.accounts.view import meter_view
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.metering.view import meter_view
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.supply.evaluation import evaluate

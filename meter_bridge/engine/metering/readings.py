@@ -17,9 +17,10 @@ from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Pr
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, may_defer, post_deferred
-from meter_bridge.engine.ledger.journal import book_charges, record_event
+from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Meter, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

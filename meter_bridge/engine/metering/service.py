@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts import view
 from meter_bridge.engine.metering.manual_readings import take_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.stream.snapshots import Snapshots
 from meter_bridge.protocol.answers import ReadingResult
 from meter_bridge.protocol.messages import MeterView
 
@@ -16,8 +17,11 @@ from meter_bridge.protocol.messages import MeterView
 class MeterService:
     """Lists a session's meters, and takes manual readings and decisions on quarantined registers."""
 
-    def __init__(self, session: Session, readings: MeterReports, visibility: Visibility) -> None:
-        """Keep the session, and who takes readings."""
+    def __init__(
+        self, session: Session, readings: MeterReports, visibility: Visibility, snapshots: Snapshots
+    ) -> None:
+        """Keep the session, who takes readings, and who knows of meters that were only discovered."""
+        self._snapshots = snapshots
         self._session = session
         self._readings = readings
         self._visibility = visibility
@@ -25,8 +29,8 @@ class MeterService:
     def views(self, actor: Actor) -> Sequence[MeterView]:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
         accounts = self._visibility.visible(actor)
-        assigned = [view.meter_view(meter) for account in accounts for meter in account.meters]
-        return [*assigned, *self._visibility.unassigned(actor)]
+        assigned = [meter_view(meter) for account in accounts for meter in account.meters]
+        return [*assigned, *self._snapshots.unassigned(actor)]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str

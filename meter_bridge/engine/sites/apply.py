@@ -20,13 +20,14 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, opening
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
-from meter_bridge.engine.accounts.tenancies import tenancy_row
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import book, record_event
+from meter_bridge.engine.ledger.journal import book
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
+from meter_bridge.engine.state.rows import tenancy_row
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind

@@ -7,7 +7,6 @@ from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Advance, RegisterReading
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replaced
-from meter_bridge.engine.accounts.view import meter_view
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.metering.manual_reading import (
     ReportedReading,
@@ -19,8 +18,9 @@ from meter_bridge.engine.metering.manual_reading import (
     too_early,
 )
 from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
-from meter_bridge.engine.restore import present_plan
+from meter_bridge.engine.sites.applied import present_plan
 from meter_bridge.engine.sites.apply import change_meter
 from meter_bridge.engine.sites.device_change import ReplacementOrder, new_plan
 from meter_bridge.engine.state.model import Account, Meter

@@ -12,8 +12,8 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.amount_checks import parsed_amount
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.sites.apply import change_policy
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction

@@ -10,9 +10,10 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.visibility import Visibility
+from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.operations.operation import Operations
-from meter_bridge.engine.restore import begun_versions, newest_applied, plan_of, present_plan
+from meter_bridge.engine.sites.applied import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
@@ -36,12 +37,18 @@ class SiteFileService:
     """Applies site files to a session, one at a time."""
 
     def __init__(
-        self, session: Session, readings: MeterReports, visibility: Visibility, operations: Operations
+        self,
+        session: Session,
+        readings: MeterReports,
+        visibility: Visibility,
+        discovery: Discovery,
+        operations: Operations,
     ) -> None:
         """Keep the session, and who is told which meters others serve."""
         self._session = session
         self._readings = readings
         self._visibility = visibility
+        self._discovery = discovery
         self._operations = operations
         self._exclusive = asyncio.Lock()
         """Held while a site file is applied, and while anything else changes what one says."""
@@ -157,7 +164,7 @@ class SiteFileService:
             meter = tables.meter
             used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
             rows = connection.execute(used).all()
-            self._visibility.elsewhere = frozenset(
+            self._discovery.elsewhere = frozenset(
                 address for row in rows for address in row if address is not None
             )
 

@@ -147,6 +147,17 @@ class FastPath:
         self.at = at
         self.flush()
 
+    def set_limit(self) -> None:
+        """Work out from which register on something may be decided, if no other meter uses up the margin."""
+        supply, account = self.supply, self.supply.account
+        self.alone = len(account.supplies) == 1 and len(supply.meters) == 1
+        energy = supply.energy_to_next_block
+        if account.margin <= 0:
+            energy = 0
+        elif self.cost_per_wh > 0:
+            energy = min(energy, (account.margin - 1) // self.cost_per_wh + 1)
+        self.top_wh = self.flushed_wh + energy
+
     def drop_template(self) -> None:
         """Let go of the kept document, as more changed than quantities."""
         self.stored, self.template = 0, None

@@ -12,7 +12,6 @@ from meter_bridge.engine.ledger.debt_recovery import collect_debts
 from meter_bridge.engine.ledger.emergency import keep_emergency_credit
 from meter_bridge.engine.ledger.fixed_charges import charge_time
 from meter_bridge.engine.ledger.purchases import units_worth
-from meter_bridge.engine.metering.fast_path import compute_margins
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
 from meter_bridge.engine.state.session import RelayRequests, Session
@@ -24,6 +23,7 @@ from meter_bridge.engine.supply.decision import (
     decide_supply,
     instants,
 )
+from meter_bridge.engine.supply.evaluation_limits import compute_margins
 
 
 def evaluate(

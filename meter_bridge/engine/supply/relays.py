@@ -8,17 +8,17 @@ it is repeated, with growing pauses, until a report proves the relay there.
 from collections.abc import Callable
 from functools import partial
 import logging
-from typing import Final, Protocol
+from typing import Final
 
 from meter_bridge.core.supply import relay as rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
+from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.state.transport import Transport
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage import changeset as ops
 
@@ -26,19 +26,6 @@ READ_BACK_MS: Final = 400
 """Pause between a command and the question whether it was obeyed."""
 TAMPER_MEMORY_MS: Final = 600_000
 _LOGGER: Final = logging.getLogger(__name__)
-
-
-class Transport(Protocol):
-    """The way to the devices."""
-
-    def switch(self, meter: Meter, position: RelayPosition) -> bool:
-        """Hand over a command; False while there is no way to the device."""
-
-    def query(self, meter: Meter) -> bool:
-        """Ask for a fresh reading; False while there is no way to the device."""
-
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
-        """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
 
 
 class Relays:

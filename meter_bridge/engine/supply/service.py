@@ -6,15 +6,15 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.engine.supply.exposure import account_exposure
+from meter_bridge.engine.supply.view import hold_view, supply_view
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import messages
 from meter_bridge.protocol.exposure import AccountExposure
@@ -38,7 +38,7 @@ class SupplyService:
 
     def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
         """Return the holds on a supply, oldest first."""
-        return views.supply_view(self._visibility.account(actor, account_id)).holds
+        return supply_view(self._visibility.account(actor, account_id)).holds
 
     async def switch(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
@@ -75,7 +75,7 @@ class SupplyService:
         if standing is not None:
             if (standing.position, standing.reason) != (at, reason):
                 raise _id_taken(account, standing)
-            return views.hold_view(standing), True
+            return hold_view(standing), True
         _check_may_hold(account, account.holds, at, "position")
         unit = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
@@ -84,7 +84,7 @@ class SupplyService:
             self._put(account, unit, hold)
             evaluate(self._session, account, unit, by_person=True)
         await self._done(account, unit)
-        return views.hold_view(hold), False
+        return hold_view(hold), False
 
     async def lift_hold(
         self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
@@ -195,7 +195,7 @@ class SupplyService:
 
     async def _done(self, account: Account, unit: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
-        view = views.supply_view(account)
+        view = supply_view(account)
         await self._session.commit(unit)
         return view
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine as SqlEngine, func, select
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused

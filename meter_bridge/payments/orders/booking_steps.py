@@ -11,6 +11,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.engine.operations.operation import Operation, Operations
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
+from meter_bridge.payments.order import BookingStep, NextStep, Order, PaymentCase
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import (
     BookingRecord,
@@ -18,8 +19,8 @@ from meter_bridge.payments.orders.bookings import (
     ReinstatePayment,
     ReversePayment,
 )
-from meter_bridge.payments.orders.order import BookingStep, NextStep, Order, PaymentCase, ProviderEventKind
 from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops
 

@@ -14,13 +14,13 @@ from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import entry_id
 from meter_bridge.engine.operations.operation import Operation
+from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import BookingStep
+from meter_bridge.payments.order import BookingStep
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, TopUpResult
 from meter_bridge.storage import changeset as ops, tables

@@ -7,14 +7,12 @@ from typing import Final
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import MoneyError, amount_digits, format_amount
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.bookings import BookingRecord, CreditPayment
-from meter_bridge.payments.orders.order import (
+from meter_bridge.payments.order import (
     BookingStep,
     Order,
     PaymentCase,
@@ -22,6 +20,8 @@ from meter_bridge.payments.orders.order import (
     ReviewReason,
     review_items,
 )
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.bookings import BookingRecord, CreditPayment
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.protocol.messages import ErrorCode, EventKind

@@ -18,14 +18,8 @@ from sqlalchemy import (
     select,
 )
 
-from meter_bridge.payments.orders.order import (
-    Booking,
-    BookingStep,
-    Order,
-    PaymentCase,
-    ProviderEvent,
-    ProviderEventKind,
-)
+from meter_bridge.payments.order import Booking, BookingStep, Order, PaymentCase
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard
 

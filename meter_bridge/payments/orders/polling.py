@@ -7,9 +7,9 @@ from typing import Final
 
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
+from meter_bridge.payments.order import Order, OrderState, state_of
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import BookingSteps
-from meter_bridge.payments.orders.order import Order, OrderState, state_of
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.view import started_of
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler

@@ -10,20 +10,21 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
+from meter_bridge.payments.order import Order
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import BookingSteps
-from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.orders.view import payment_view, started_of
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError
-from meter_bridge.payments.providers.settings_file import ProvidersFile
+from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.protocol.payment_requests import PaymentOrder

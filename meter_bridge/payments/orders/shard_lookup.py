@@ -4,8 +4,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from meter_bridge.payments.order import Order
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.order import Order, ProviderEvent
+from meter_bridge.payments.provider_event import ProviderEvent
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import shard_of_account
 

@@ -5,13 +5,8 @@ from typing import Final
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.orders.order import (
-    BookingStep,
-    OrderState,
-    PaymentCase,
-    ProviderEventKind,
-    state_of,
-)
+from meter_bridge.payments.order import BookingStep, OrderState, PaymentCase, state_of
+from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.payments.providers.provider import Started
 from meter_bridge.protocol.payments import PaymentState, PaymentView
 

@@ -18,21 +18,15 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
+from meter_bridge.payments.order import Order, PaymentCase, next_step, review_items
 from meter_bridge.payments.orders import order_queries, shard_lookup
 from meter_bridge.payments.orders.booking_steps import BookingSteps
 from meter_bridge.payments.orders.bookings import KEY_LENGTH
-from meter_bridge.payments.orders.order import (
-    Order,
-    PaymentCase,
-    ProviderEvent,
-    ProviderEventKind,
-    next_step,
-    review_items,
-)
 from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.storage import changeset as ops

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from meter_bridge.payments.orders.order import Order, ProviderEvent
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import ProviderEvent
 
 
 class WrongSignatureError(Exception):

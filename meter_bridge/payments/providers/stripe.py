@@ -12,7 +12,8 @@ from aiohttp import ClientSession
 import msgspec
 import stripe
 
-from meter_bridge.payments.orders.order import Order, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import (
     Links,

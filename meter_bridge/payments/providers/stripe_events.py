@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from meter_bridge.core.money import MoneyError
-from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import UnreadableError
 from meter_bridge.payments.providers.stripe_amounts import from_stripe
 

@@ -10,7 +10,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import amount_in
-from meter_bridge.engine.ledger.journal import record_event
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused

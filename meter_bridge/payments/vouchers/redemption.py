@@ -12,8 +12,8 @@ from meter_bridge.engine.access.failed_attempts import FailedAttempts
 from meter_bridge.engine.access.keyed_lock import KeyedLock
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.ledger.journal import record_event
 from meter_bridge.engine.operations.operation import Operations
+from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused

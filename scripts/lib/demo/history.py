@@ -17,27 +17,24 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.app import prepare
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.rating import units_for
 from meter_bridge.core.supply.decision import PaymentMode, SupplyState
 from meter_bridge.core.supply.local_cutoff import Step
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.access.visibility import make_feed
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.forecasting.daily_use import close_day
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.ledger.credit import available_credit
-from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.runtime.application import Application, build_application
-from meter_bridge.storage.changeset import Work
+from meter_bridge.runtime.bridge import prepare
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
@@ -73,10 +70,10 @@ class GatheringWriter:
     def __init__(self, engine: SqlEngine) -> None:
         """Take the database."""
         self._engine = engine
-        self._waiting: list[Work] = []
+        self._waiting: list[Changeset] = []
         self.gathering = False
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Keep a unit, or write it at once before gathering begins."""
         self._waiting.append(work)
         if not self.gathering:
@@ -91,7 +88,7 @@ class GatheringWriter:
         with self._engine.begin() as connection:
             execute(connection, works)
 
-    def see_room(self) -> None:
+    def check_disk_space(self) -> None:
         """Do nothing, as below."""
 
     def recover(self) -> None:
@@ -140,7 +137,7 @@ class Past:
         self._until = until
         self._landing = landing
         self._app = app
-        self._intake = ReportHandler(engine.session, engine.reports, engine.cut_offs, Discovery())
+        self._intake = engine.intake
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
             address: self._chance.randrange(400_000, 4_000_000)
@@ -275,8 +272,8 @@ async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
     time = VirtualTime(until - DAYS * DAY_MS)  # whole quarter hours, the last one as well
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
-    engine = Engine(open_reader(database), store, Obedient(), time.clocks(), make_feed)
-    yield Past(engine, build_application(engine, Discovery(), data), store, time, until, landing)
+    engine = Engine(open_reader(database), store, Obedient(), time.clocks())
+    yield Past(engine, build_application(engine, data), store, time, until, landing)
     store.close()
 
 

@@ -73,8 +73,7 @@ def bench() -> Bench:
 def test_only_tasmota_cuts_locally() -> None:
     """The capability says it, and the driver has what it takes."""
     for driver in build_drivers():
-        assert driver.capabilities.local_cut_off == isinstance(driver, CutsLocally)
-        assert driver.capabilities.local_cut_off == (driver.family is Family.TASMOTA)
+        assert isinstance(driver, CutsLocally) == (driver.family is Family.TASMOTA)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.app import running
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
@@ -20,6 +19,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
 from meter_bridge.protocol.statements import Detail
+from meter_bridge.runtime.bridge import running
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import written
@@ -101,6 +101,7 @@ async def asked(flat: House) -> list[object]:
     return [statement.days, statement.closing, facts, hours, late.accounts[0].hours[-1]]
 
 
+@pytest.mark.both_databases
 async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
     before, count = await asked(flat), segments(flat)
     assert flat.problems() == []
@@ -194,7 +195,7 @@ async def test_a_failure_between_two_batches_loses_nothing(
     before, count = await asked(flat), segments(flat)
     commit, batches = flat.engine.session.store.commit, []
 
-    def counted(work: ops.Work) -> object:
+    def counted(work: ops.Changeset) -> object:
         batches.append(work)
         if len(batches) == 3:
             with read_only(flat):

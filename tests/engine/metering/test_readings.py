@@ -347,13 +347,13 @@ async def test_invariant_12_a_jump_of_the_wall_clock_changes_no_money(tmp_path: 
         made.time.wall += jump
         await made.tick()
         assert not made.engine.session.clock.sure
-        assert [alert.kind for alert in made.app.visibility.snapshot(LANDLORD).alerts] == ["clock_wrong"]
+        assert [alert.kind for alert in made.engine.snapshots.snapshot(LANDLORD).alerts] == ["clock_wrong"]
         await made.read(3_000, after=60_000)
         assert made.app.accounts.view(LANDLORD, "flat-1").available == before
         made.time.wall -= jump
         await made.tick()
         assert made.engine.session.clock.sure
-        assert made.app.visibility.snapshot(LANDLORD).alerts == ()
+        assert made.engine.snapshots.snapshot(LANDLORD).alerts == ()
         await made.read(3_000, after=HOUR)
         assert made.meter.energy_wh == 3_000
         assert made.problems() == []

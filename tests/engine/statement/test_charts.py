@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from meter_bridge.engine.statement.charts import FIXED, MOST_DAYS, TAX, WHOLE, pictures
-from meter_bridge.engine.statement.document import printed
+from meter_bridge.engine.statement.document import LAYOUT, printed
 from meter_bridge.printing.typesetter_child import typeset
 from tests.engine.statement.invented import day, statement
 
@@ -57,4 +57,4 @@ def test_a_longer_time_is_told_in_tables_alone() -> None:
 def test_it_becomes_a_pdf() -> None:
     paper = printed(replace(statement(), days=(day(5, 1, "2026-10-05"),)), each_day=False)
     assert "Charges by day" not in {part.name for part in paper.parts}
-    assert typeset(msgspec.json.encode(paper).decode()).startswith(b"%PDF-")
+    assert typeset(msgspec.json.encode(paper).decode(), LAYOUT).startswith(b"%PDF-")

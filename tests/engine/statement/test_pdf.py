@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 import msgspec
 import pytest
 
-from meter_bridge.engine.statement.document import printed
+from meter_bridge.engine.statement.document import LAYOUT, as_pdf, printed
 from meter_bridge.engine.statement.period import parse_period
 from meter_bridge.printing import typesetter
 from meter_bridge.printing.typesetter import Typesetter, TypesettingError
@@ -58,8 +58,8 @@ def test_every_row_has_as_many_cells_as_there_are_columns(entries: int) -> None:
 
 
 def test_what_does_not_fit_on_a_page_goes_on_on_the_next() -> None:
-    assert pages(typeset(told())) == 1
-    assert pages(typeset(told(entries=100))) == 3
+    assert pages(typeset(told(), LAYOUT)) == 1
+    assert pages(typeset(told(entries=100), LAYOUT)) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,34 +79,34 @@ def test_what_does_not_fit_on_a_page_goes_on_on_the_next() -> None:
     ],
 )
 def test_a_name_is_a_name_and_never_markup(name: str) -> None:
-    assert typeset(told(name=name)).startswith(b"%PDF-")
+    assert typeset(told(name=name), LAYOUT).startswith(b"%PDF-")
 
 
 @settings(max_examples=30, deadline=None)
 @given(name=st.text(max_size=60))
 def test_no_name_stops_a_statement_from_being_made(name: str) -> None:
-    assert typeset(told(name=name)).startswith(b"%PDF-")
+    assert typeset(told(name=name), LAYOUT).startswith(b"%PDF-")
 
 
 def test_the_same_statement_makes_the_same_document() -> None:
-    assert typeset(told()) == typeset(told())
+    assert typeset(told(), LAYOUT) == typeset(told(), LAYOUT)
 
 
 async def test_the_child_makes_what_is_made_here() -> None:
     found = statement(entry(1_000_000))
-    assert pages(await Typesetter().as_pdf(found)) == 1
+    assert pages(await as_pdf(found, Typesetter())) == 1
 
 
 async def test_a_child_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetter, "CHILD", "meter_bridge.engine.statement.no_such_child")
     with pytest.raises(TypesettingError, match="no_such_child"):
-        await Typesetter().as_pdf(statement())
+        await as_pdf(statement(), Typesetter())
 
 
 async def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetter, "SECONDS", 0)
     with pytest.raises(TypesettingError, match="longer than"):
-        await Typesetter().as_pdf(statement())
+        await as_pdf(statement(), Typesetter())
 
 
 async def test_nobody_who_stops_waiting_leaves_a_child_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ async def test_nobody_who_stops_waiting_leaves_a_child_behind(monkeypatch: pytes
         return children[-1]
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", note)
-    making = asyncio.create_task(Typesetter().as_pdf(statement()))
+    making = asyncio.create_task(as_pdf(statement(), Typesetter()))
     while not children:  # noqa: ASYNC110 - the child is started by another task of this loop
         await asyncio.sleep(0)
     making.cancel()

@@ -22,12 +22,14 @@ from meter_bridge.payments.keypad.tokens import (
     next_tokens,
     special_token,
 )
-from meter_bridge.payments.providers.settings_file import PaymentsFileError, load_providers
+from meter_bridge.payments.settings_file import PaymentsFileError, load_providers
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import KeypadTokenKind, KeypadTokens
 from meter_bridge.protocol.requests import Reversal
 from tests.engine.harness import LANDLORD, SITE, House, house, operate
 from tests.payments.till import TENANT, write_file
+
+pytestmark = pytest.mark.both_databases
 
 KEY, CODE = "a29ab82edc5fbbc41ec9530f6dac86b1", 516_959_010
 FILE = f"""

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.orders.order import ProviderEvent, ProviderEventKind, next_step
+from meter_bridge.payments.order import next_step
 from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payment_requests import PaymentDecision
@@ -131,6 +132,7 @@ async def test_a_key_stands_for_one_amount(shop: Till) -> None:
     assert error.code is ErrorCode.IDEMPOTENCY_CONFLICT
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "more,reason",
     [
@@ -470,6 +472,7 @@ async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_cre
     assert shop.house.available == zar("150.00")
 
 
+@pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_tenant_pays_for_and_sees_the_own_account_and_tenancy_alone(shop: Till) -> None:
     mine = await shop.order()

@@ -1,0 +1,75 @@
+"""How a meter looks from outside."""
+
+from meter_bridge.core.calendar import iso
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.relay import Relay
+from meter_bridge.devices.base.driver import Phase
+from meter_bridge.engine.state.model import Meter
+from meter_bridge.protocol.messages import (
+    MeterView,
+    PhaseView,
+    QuarantineView,
+    RelayPosition,
+    RelayProof,
+    RelayView,
+)
+
+
+def meter_view(meter: Meter) -> MeterView:
+    """Return a meter with its newest readings."""
+    register = meter.register
+    return MeterView(
+        id=meter.id,
+        name=meter.plan.name,
+        family=meter.plan.energy_address.partition(":")[0],
+        address=meter.plan.energy_address,
+        account_id=meter.supply.account.id,
+        online=meter.online,
+        last_seen=iso(meter.last_seen) if meter.last_seen else None,
+        register_wh=register.watermark_wh if register else None,
+        energy_wh=meter.energy_wh,
+        epoch=register.epoch if register else 0,
+        power_mw=meter.power_mw,
+        voltage_mv=meter.voltage_mv,
+        current_ma=meter.current_ma,
+        frequency_mhz=meter.frequency_mhz,
+        relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
+        quarantined=meter.quarantine_id is not None,
+        returned_wh=meter.reverse_energy.wh if meter.reverse_energy else None,
+        quarantine=_quarantine_view(meter),
+        power_factor_permille=meter.power_factor_permille,
+        phases=tuple(_phase_view(phase) for phase in meter.phases),
+    )
+
+
+def _phase_view(phase: Phase) -> PhaseView:
+    """Return the newest values of one phase."""
+    return PhaseView(
+        power_mw=phase.power_mw,
+        voltage_mv=phase.voltage_mv,
+        current_ma=phase.current_ma,
+        power_factor_permille=phase.power_factor_permille,
+    )
+
+
+def _quarantine_view(meter: Meter) -> QuarantineView | None:
+    """Return why a meter's register is held back, or None if it is not."""
+    if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
+        return None
+    doubt, account = meter.register.doubt, meter.supply.account
+    alert = account.alerts.get(AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id))
+    return QuarantineView(
+        cause=doubt.cause, opened_at=iso(alert.opened_at) if alert else None, register_wh=doubt.register_wh
+    )
+
+
+def _relay_view(relay: Relay) -> RelayView:
+    """Return the three states of a relay."""
+    return RelayView(
+        requested=RelayPosition(relay.requested.value) if relay.requested else None,
+        requested_at=iso(relay.requested_at) if relay.requested_at else None,
+        revision=relay.revision,
+        reported=RelayPosition(relay.reported.value) if relay.reported else None,
+        reported_at=iso(relay.reported_at) if relay.reported_at else None,
+        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
+    )
