@@ -118,7 +118,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         announce=settings.announce,
     )
     async with lasting(running(settings, broker, ownership=ownership)) as parts:
-        server = ApiServer(parts.bridge, listen)
+        server = ApiServer(parts.app, listen)
         await server.start()
         try:
             await until_any(stop, ownership.lost)

@@ -1,6 +1,7 @@
 """What does not depend on energy: standing charges, contracted demand, limits in proportion.
 
-It is worked out by the core itself, once for each different ``SupplyTerms``, and joined to the units with them.
+It is worked out by the core itself, once for each different ``SupplyTerms``, and joined to the units with
+them.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The web application: every endpoint over one engine."""
+"""The web application: every endpoint over one bridge."""
 
 from collections.abc import Collection
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.http.authentication import THROTTLE
-from meter_bridge.api.http.endpoint import PORT, Endpoint
+from meter_bridge.api.http.endpoint import APPLICATION, Endpoint
 from meter_bridge.api.http.error_middleware import error_middleware
 from meter_bridge.api.http.headers import add_security_headers
 from meter_bridge.api.http.origin import ORIGINS
@@ -14,7 +14,6 @@ from meter_bridge.api.http.peers import SHARED_SECRET, accept_forwarded
 from meter_bridge.api.http.request_decoding import BODY_BYTES
 from meter_bridge.api.http.router import register
 from meter_bridge.api.http.sockets import SOCKETS, OpenSockets
-from meter_bridge.api.port import BridgePort
 from meter_bridge.api.routes import (
     accounts,
     alerts,
@@ -41,6 +40,7 @@ from meter_bridge.api.routes import (
 )
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.printing.typesetter import Typesetter
+from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.files import PageFiles
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -70,13 +70,13 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 
 
 def build_app(
-    port: BridgePort,
+    application: Application,
     *,
     origins: Collection[str] = (),
     throttle: Throttle | None = None,
     shared_secret: str = "",
 ) -> web.Application:
-    """Return the application that serves an engine; ``origins`` are web pages that may open a WebSocket.
+    """Return the web application that serves a bridge; ``origins`` are web pages that may open a WebSocket.
 
     ``shared_secret`` is that of the worker which passes requests on.
     """
@@ -85,7 +85,7 @@ def build_app(
         client_max_size=BODY_BYTES,
     )
     sockets = OpenSockets()
-    app[PORT] = port
+    app[APPLICATION] = application
     app[ORIGINS] = frozenset(origins)
     app[SHARED_SECRET] = shared_secret
     app[SOCKETS] = sockets

@@ -18,8 +18,8 @@ from meter_bridge.api.http.connection import Connection
 from meter_bridge.api.http.listener import ConnectionLimit, listen
 from meter_bridge.api.http.server_address import is_loopback
 from meter_bridge.api.http.unix_socket import bind, remove
-from meter_bridge.api.port import BridgePort
 from meter_bridge.protocol.messages import ServerInfo
+from meter_bridge.runtime.application import Application
 
 _LOGGER: Final = logging.getLogger(__name__)
 SHUTDOWN_S: Final = 5.0
@@ -53,9 +53,9 @@ class Listen:
 class ApiServer:
     """The API of one engine, from ``start`` to ``stop``."""
 
-    def __init__(self, port: BridgePort | None, listen: Listen, *, shared_secret: str = "") -> None:
+    def __init__(self, application: Application | None, listen: Listen, *, shared_secret: str = "") -> None:
         """Remember what to serve and where; ``shared_secret`` proves a worker that forwards."""
-        self._port = port
+        self._application = application
         self._listen = listen
         self._shared_secret = shared_secret
         self._stack = AsyncExitStack()
@@ -82,13 +82,13 @@ class ApiServer:
 
     def app(self) -> web.Application:
         """Return the application that is served."""
-        assert self._port is not None
-        return build_app(self._port, origins=self._listen.origins, shared_secret=self._shared_secret)
+        assert self._application is not None
+        return build_app(self._application, origins=self._listen.origins, shared_secret=self._shared_secret)
 
     def info(self) -> ServerInfo:
         """Return who is announced."""
-        assert self._port is not None
-        return self._port.info()
+        assert self._application is not None
+        return self._application.status.info()
 
     async def start(self) -> None:
         """Listen and, where it makes sense, announce; raise ``OSError`` where an address is not to be had."""

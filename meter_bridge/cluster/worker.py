@@ -223,7 +223,7 @@ class Worker:
         shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
         async with lasting(shard_run) as parts:
             server = ApiServer(
-                parts.bridge, Listen(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
+                parts.app, Listen(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
             )
             await server.start()
             peers.local_addresses[shard.n] = str(server.url)

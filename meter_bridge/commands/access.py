@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.accounts import Accounts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, print_json, print_line, print_note, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.private_files import refuse_existing, write_pdf
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.tenant_page import cards
 from meter_bridge.text.languages import ENGLISH, LANGUAGES

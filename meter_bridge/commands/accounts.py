@@ -3,10 +3,10 @@
 import argparse
 from typing import Final
 
-from meter_bridge.api.routes.accounts import Accounts
 from meter_bridge.commands.account_table import AccountTable
 from meter_bridge.commands.output import add_json, duration, plain
 from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.messages import AccountView
 
 EPILOG: Final = """\

@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.alerts import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, print_note, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView
 
 EPILOG: Final = """\

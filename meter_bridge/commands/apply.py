@@ -14,7 +14,7 @@ from meter_bridge.commands.output import add_json, plain, print_json, print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.settings import Settings
-from meter_bridge.engine.sites.service import ApplyResult
+from meter_bridge.protocol.answers import ApplyResult
 
 EPILOG: Final = """\
 The changes are shown first. Either all of them are applied or none. If no bridge is running, the installation

@@ -7,14 +7,13 @@ from typing import Final
 import msgspec
 
 from meter_bridge.api.http.unix_socket import SOCKET_NAME, answers
-from meter_bridge.api.routes.alerts import MAX_ALERTS_PAGE, Alerts
-from meter_bridge.api.routes.clock import ClockConfirmed
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import add_json, plain, print_json, print_line
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts, ClockConfirmed
 from meter_bridge.protocol.messages import AlertKind
 
 EPILOG: Final = """\

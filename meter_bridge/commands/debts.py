@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.operations import Debts
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.answers import Debts
 from meter_bridge.protocol.messages import DebtView, OwedView
 
 EPILOG: Final = """\

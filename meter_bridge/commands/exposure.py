@@ -3,11 +3,11 @@
 import argparse
 from typing import Final
 
-from meter_bridge.api.routes.exposure import Exposures
 from meter_bridge.commands.account_table import AccountTable
 from meter_bridge.commands.output import add_json, plain
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
+from meter_bridge.protocol.answers import Exposures
 from meter_bridge.protocol.exposure import AccountExposure
 
 EPILOG: Final = """\

@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.supply import Holds
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import add_json, plain, print_json, print_line, table
 from meter_bridge.commands.parser import Parser, add_account, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.commands.supply import show_supply
 from meter_bridge.config.settings import Settings
+from meter_bridge.protocol.answers import Holds
 from meter_bridge.protocol.messages import HoldView, SupplyView
 
 EXAMPLES: Final = """\

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import msgspec
 
-from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.client import ConnectionLostError
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
@@ -17,7 +16,7 @@ from meter_bridge.commands.parser import Parser, add_data, add_key
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.engine.metering.manual_readings import ReadingResult
+from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.headers import KEY_HEADER
 from meter_bridge.protocol.messages import MeterView
 

@@ -23,14 +23,14 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="meter-bridge-"))
         path = Path(folder) / SOCKET_NAME
         try:
-            bridge = await stack.enter_async_context(offline(settings))
+            application = await stack.enter_async_context(offline(settings))
         except LockedError as error:
             remedy = "wait until the bridge has started, or stop it"
             raise CommandError(str(error), remedy, UNREACHABLE) from error
         except StorageError as error:
             remedy = "see 'meter-bridge verify', or restore the newest backup"
             raise CommandError(str(error), remedy, UNREACHABLE) from error
-        server = ApiServer(bridge, Listen(socket=path))
+        server = ApiServer(application, Listen(socket=path))
         await server.start()
         stack.push_async_callback(server.stop)
         yield path

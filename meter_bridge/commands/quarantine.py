@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.meters import energy
 from meter_bridge.commands.output import NOT_KNOWN, add_json, print_json, print_line, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
+from meter_bridge.protocol.answers import Meters
 from meter_bridge.protocol.messages import MeterView
 
 EPILOG: Final = """\

@@ -27,8 +27,8 @@ from meter_bridge.protocol.statements import DayCharge, Detail, Statement, State
 from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
-A period is given by its start and end: {ACCEPTED_FORMS}. Days and months are in the site's time zone, and the end is
-inclusive. The default is the current month.
+A period is given by its start and end: {ACCEPTED_FORMS}. Days and months are in the site's
+time zone, and the end is inclusive. The default is the current month.
 
 examples:
   meter-bridge statement flat-1

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.api.routes.operations import Tenancies
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.protocol.answers import Tenancies
 from meter_bridge.protocol.messages import TenancyView
 
 EPILOG: Final = """\

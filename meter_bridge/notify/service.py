@@ -1,4 +1,4 @@
-"""Messages to people beside an session, as the API sees them."""
+"""Messages to people beside a session, as the API sees them."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _MOST: Final = 500
 
 
 class Notices:
-    """Implements ``NoticesPort`` beside an session."""
+    """Makes and sends notices, and tries whether they arrive."""
 
     def __init__(
         self,

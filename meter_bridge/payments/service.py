@@ -1,4 +1,4 @@
-"""Payments beside an session, as the API sees them."""
+"""Payments beside a session, as the API sees them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ type FindAccount = Callable[[Actor, str], Account]
 
 
 class Payments:
-    """Implements ``PaymentsPort`` beside an session."""
+    """Vouchers, payments and keypad tokens of one session."""
 
     def __init__(
         self,

@@ -18,7 +18,6 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, select
 
-from meter_bridge.api.port import BridgePort
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
@@ -39,7 +38,7 @@ from meter_bridge.engine.sites.service import FOLLOW_INTERVAL_S
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_reader, reading
@@ -142,7 +141,7 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
 
 
 @asynccontextmanager
-async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
+async def offline(settings: Settings) -> AsyncIterator[Application]:
     """Offer the bridge in this process, without devices, under the exclusive lock of the installation."""
     async with owned(settings.data, settings.location) as ownership:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
@@ -152,7 +151,7 @@ async def offline(settings: Settings) -> AsyncIterator[BridgePort]:
             engine = Engine(reader, store, NoDevices(), Clocks())
             try:
                 await engine.run_due_accounts()
-                yield Bridge(engine, settings.data)
+                yield build_application(engine, settings.data)
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
                 await engine.session.drain()
@@ -185,7 +184,7 @@ class Running:
     """A running bridge."""
 
     engine: Engine
-    bridge: Bridge
+    app: Application
     gateway: Gateway
     daemon: Scheduler
 
@@ -220,15 +219,15 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
-    bridge = Bridge(engine, settings.data)
-    payments = ("payments", PAYMENTS_S, bridge.payments.tick)
+    app = build_application(engine, settings.data)
+    payments = ("payments", PAYMENTS_S, app.payments.tick)
     forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
-    notices = ("notices", NOTICES_S, bridge.notices.tick)
+    notices = ("notices", NOTICES_S, app.notices.tick)
     jobs = [payments, forecasting, notices]
     if not shard.whole:
         jobs += [
-            ("following", FOLLOW_INTERVAL_S, bridge.follow),
-            ("tokens", FOLLOW_INTERVAL_S, bridge.look_for_tokens),
+            ("following", FOLLOW_INTERVAL_S, app.sites.follow),
+            ("tokens", FOLLOW_INTERVAL_S, app.tokens.refresh),
         ]
     if exporter is not None or not shard.whole:
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
@@ -241,10 +240,10 @@ async def running(
     try:
         gateway.start(engine.session.installation)
         daemon.start()
-        yield Running(engine, bridge, gateway, daemon)
+        yield Running(engine, app, gateway, daemon)
     finally:
         await gateway.stop()
-        await bridge.notices.stop()
+        await app.notices.stop()
         await daemon.stop()
         engine.feed.end()
         reader.dispose()

@@ -1,4 +1,4 @@
-"""The tenant's page beside an session, as the API sees it."""
+"""The tenant's page beside a session, as the API sees it."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
 
 class TenantPage:
-    """Implements ``PagePort`` beside an session."""
+    """Lets customers in, and keeps what they want to be told."""
 
     def __init__(
         self, session: Session, key: SecretKey, address: str | None, account: Callable[[Actor, str], Account]

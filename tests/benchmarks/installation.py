@@ -48,5 +48,5 @@ def site_file(meters: int, opening: str) -> str:
 async def install(data: Path, meters: int, opening: str = "100000.00") -> None:
     """Make an installation with that many meters in a data directory."""
     text = site_file(meters, opening)
-    async with offline(Settings(data=data)) as bridge:
-        await bridge.apply(OPERATOR, load(text), document=text, dry_run=False)
+    async with offline(Settings(data=data)) as app:
+        await app.sites.apply(OPERATOR, load(text), document=text, dry_run=False)

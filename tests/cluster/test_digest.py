@@ -32,8 +32,8 @@ async def told(*owners: Owner) -> None:
     """Let each bridge make and send what is due."""
     for _ in range(2):
         for owner in owners:
-            await owner.bridge.notices.tick()
-            await owner.bridge.notices.stop()
+            await owner.app.notices.tick()
+            await owner.app.notices.stop()
 
 
 @pytest.mark.both_databases
@@ -42,11 +42,13 @@ async def test_the_first_bridge_sums_up_the_units_of_all(divided: Street) -> Non
         write_people(divided.data, receiver)
         async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
             await told(second, first)
-            await first.bridge.top_up(LANDLORD, "n1", amount="2.50", method="cash", reference=None, key="one")
-            await second.bridge.top_up(
+            await first.app.accounts.top_up(
+                LANDLORD, "n1", amount="2.50", method="cash", reference=None, key="one"
+            )
+            await second.app.accounts.top_up(
                 LANDLORD, "s1", amount="1.25", method="cash", reference=None, key="one"
             )
-            await second.bridge.set_supply(LANDLORD, "s1", SupplyAction.OFF, reason="test")
+            await second.app.supply.switch(LANDLORD, "s1", SupplyAction.OFF, reason="test")
             divided.time.forward(7 * MINUTE)
             await told(second, first)
             await told(first, second)

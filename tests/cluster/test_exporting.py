@@ -246,7 +246,7 @@ async def test_payments_of_every_shard_are_shown_the_newest_first(exported: Stre
         for n in range(40):
             exported.time.forward(24 * HOUR)
             owner, account = ((first, "n1"), (second, "s1"))[n % 2]
-            await owner.bridge.top_up(
+            await owner.app.accounts.top_up(
                 LANDLORD, account, amount="1.00", method="cash", reference=None, key=str(n)
             )
             for each in (first, second):

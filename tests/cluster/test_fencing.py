@@ -37,7 +37,7 @@ async def shared(tmp_path: Path, server_database: URL) -> tuple[Street, str]:
     async with found.owner(WHOLE) as owner:
         await owner.apply(street(TWO))
         every = frozenset({"*"})
-        token = await owner.bridge.create_token(
+        token = await owner.app.tokens.create(
             LANDLORD, name="tests", role=Role.LANDLORD, sites=every, accounts=frozenset(), days=1
         )
     found.divide(2)
@@ -64,16 +64,20 @@ async def test_a_bridge_books_nothing_for_a_shard_that_another_took_over(shared:
     ownership = LeasedOwnership(found.location, leases, grant)
     settings, outside = Settings(data=found.data / "former"), Outside(clocks=found.time.clocks())
     async with running(settings, None, outside, ownership, SECOND) as former:
-        await former.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
+        await former.app.accounts.top_up(
+            LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one"
+        )
         before = found.seqs("s1")
         take_over(found.location)
         with pytest.raises(RequestRefused):
-            await former.bridge.top_up(
+            await former.app.accounts.top_up(
                 LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="two"
             )
         assert found.seqs("s1") == before
         async with found.owner(SECOND) as owner:
-            await owner.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="two")
+            await owner.app.accounts.top_up(
+                LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="two"
+            )
     assert len(found.seqs("s1")) == len(before) + 1
     await ownership.end()
     leases.close()

@@ -17,7 +17,7 @@ async def told(made: House, after: int) -> tuple[int, int]:
     number, (asked,) = shard_queries(
         ShardTimes(made.engine.session.reader, 1), query, made.engine.session.clock.now()
     )
-    page = await made.bridge.history(
+    page = await made.app.ledger.history(
         LANDLORD,
         after=int(asked.get("after", 0)),
         upto=int(asked["upto"]),

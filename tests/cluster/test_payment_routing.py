@@ -108,9 +108,9 @@ async def test_what_the_first_shard_heard_at_the_same_instant_is_booked_by_the_a
     refund = ProviderEvent(
         event_id="e2", kind=ProviderEventKind.REFUNDED, payment_id="p1", reversal_id="r1", currency="ZAR"
     )
-    await pair.owners[0].bridge.payments.orders.event_handler.save("till", refund, None)
+    await pair.owners[0].app.payments.orders.event_handler.save("till", refund, None)
     for owner in (*pair.owners, *pair.owners):
-        await owner.bridge.payments.tick()
+        await owner.app.payments.tick()
     assert booked(pair, "s1") == [("credit", 1), ("take_back", 1)]
 
 
@@ -127,7 +127,7 @@ async def test_a_payment_of_no_order_is_credited_to_an_account_of_either_shard_a
     assert await waiting(pair, 0) == await waiting(pair, 1) == []
     await tell(pair, 1, "e3", "refunded", payment="p1", reversal="r1")
     for owner in pair.owners:
-        await owner.bridge.payments.tick()
+        await owner.app.payments.tick()
     assert booked(pair, "s1") == [("credit", 1), ("take_back", 1)]
     assert booked(pair, "n1") == []
 
@@ -136,20 +136,20 @@ async def test_a_payment_of_no_order_is_credited_to_an_account_of_either_shard_a
 async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
     for owner in pair.owners:
-        await owner.bridge.payments.tick()
+        await owner.app.payments.tick()
     alerts = [[key.kind.value for key in owner.engine.session.installation.alerts] for owner in pair.owners]
     assert alerts == [[], ["payment_waiting"]]
     assert await waiting(pair, 0) == ["p1"]
     assert await decide(pair, 0, "p1", "credit", "n2") == 200
     assert booked(pair, "n2") == [("credit", 0)]
-    await pair.owners[1].bridge.payments.tick()
+    await pair.owners[1].app.payments.tick()
     assert pair.owners[1].engine.session.installation.alerts == {}
 
 
 @pytest.mark.both_databases
 async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_shard(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
-    payments = pair.owners[0].bridge.payments
+    payments = pair.owners[0].app.payments
     asked = PaymentDecision(provider="till", payment="p1", decision="credit", account="n2", reason="asked")
     with pytest.raises(RequestRefused, match="does not wait for a decision"):
         await payments.decide_payment(Actor("north", Role.LANDLORD, frozenset({"north"})), asked)
@@ -182,7 +182,7 @@ async def test_an_event_that_another_bridge_has_to_keep_is_never_acknowledged_un
         | {"amount": "50.00", "currency": "ZAR"}
     ).encode()
     header = {HEADER: sign(SECRET, body, pair.owners[0].engine.session.clock.now() // 1000)}
-    hear = pair.owners[0].bridge.payments.hear
+    hear = pair.owners[0].app.payments.hear
     with pytest.raises(Exception, match="another bridge keeps the books"):
         await hear("till", header, body)
     assert booked(pair, "s1") == []

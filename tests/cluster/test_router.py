@@ -64,25 +64,25 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
         stack.callback(reader.dispose)
         owners = [await stack.enter_async_context(divided.owner(Shard(n, 2))) for n in range(2)]
         tokens = {
-            "all": await owners[0].bridge.create_token(
+            "all": await owners[0].app.tokens.create(
                 LANDLORD, name="all", role=Role.LANDLORD, sites=frozenset({"*"}), accounts=frozenset(), days=1
             ),
-            "tenant": await owners[0].bridge.create_token(
+            "tenant": await owners[0].app.tokens.create(
                 LANDLORD, name="s1", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"s1"}), days=1
             ),
         }
-        await owners[1].bridge.look_for_tokens()
+        await owners[1].app.tokens.refresh()
         members: dict[str, Member] = {}
         urls, sockets = [], []
         for n, owner in enumerate(owners):
-            own = ApiServer(owner.bridge, Listen(host="127.0.0.1", port=0), shared_secret=WORDS[n])
+            own = ApiServer(owner.app, Listen(host="127.0.0.1", port=0), shared_secret=WORDS[n])
             await own.start()
             stack.push_async_callback(own.stop)
             front, peers = _front(reader, n, str(own.url), members, divided)
             stack.push_async_callback(peers.close)
             sockets.append(tmp_path / f"{n}.sock")
             server = RouterServer(
-                front, owner.bridge.info(), Listen(host="127.0.0.1", port=0, socket=sockets[n])
+                front, owner.app.status.info(), Listen(host="127.0.0.1", port=0, socket=sockets[n])
             )
             await server.start()
             stack.push_async_callback(server.stop)
@@ -125,7 +125,7 @@ async def test_a_top_up_at_the_wrong_worker_is_booked_once_by_the_right_one(pair
         async with pair.session.post(pair.urls[which] + path, json=body, headers=headers) as answer:
             statuses.append(answer.status)
     assert statuses == [201, 200, 200]
-    assert pair.owners[1].bridge.account(LANDLORD, "s1").last_top_up is not None
+    assert pair.owners[1].app.accounts.view(LANDLORD, "s1").last_top_up is not None
 
 
 @pytest.mark.invariant(15)
@@ -139,7 +139,7 @@ async def test_a_tenant_sees_the_own_account_alone_at_every_worker(pair: Pair) -
 @pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(pair: Pair) -> None:
-    made = await pair.owners[1].bridge.page.make_access(LANDLORD, "s1")
+    made = await pair.owners[1].app.page.make_access(LANDLORD, "s1")
     for which in (0, 1):
         async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
             address, marked = pair.urls[which] + "/api/v1/page/sign-in", {"Prepaid-Page": "1"}
@@ -218,7 +218,7 @@ async def test_a_websocket_tells_of_all_shards_under_numbers_that_rise_and_resum
         seen = [snapshot["seq"]]
         for account, owner in (("s1", 1), ("n1", 0), ("s1", 1)):
             key = f"{account} {len(seen)}"
-            await pair.owners[owner].bridge.top_up(
+            await pair.owners[owner].app.accounts.top_up(
                 LANDLORD, account, amount="1.00", method="cash", reference=None, key=key
             )
             event = await _top_up(socket)

@@ -10,12 +10,12 @@ import pytest
 
 from meter_bridge import app
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
-from meter_bridge.api.port import BridgePort
 from meter_bridge.cli import SUMMARIES, main
 from meter_bridge.commands import connection
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
+from meter_bridge.runtime.application import Application
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command
@@ -123,10 +123,10 @@ def test_without_a_running_bridge_the_engine_answers_in_the_process(
     port = StandIn()
 
     @asynccontextmanager
-    async def offline(_settings: Settings) -> AsyncGenerator[BridgePort]:
-        yield port
+    async def offline(_settings: Settings) -> AsyncGenerator[Application]:
+        yield port.application()
 
-    monkeypatch.setattr(app, "offline", offline)
+    monkeypatch.setattr("meter_bridge.commands.offline.offline", offline)
     (data / DATABASE_NAME).touch()
     assert run("top-up", "flat-1", "1.00")[0] == 0
     assert port.touched == [("top_up", "local operator", "flat-1")]

@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.engine.metering.manual_readings import ReadingOutcome
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.answers import ReadingOutcome
 from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
 from tests.api.factories import NOW, SECRET, alert
 from tests.api.fake_bridge import StandIn

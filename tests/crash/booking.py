@@ -17,7 +17,7 @@ from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.writer import ThreadWriter
@@ -34,15 +34,15 @@ async def main(folder: Path, first: int) -> None:
     begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
     engine = Engine(open_reader(database), store, NoDevices(), clocks)
-    bridge, intake = (
-        Bridge(engine, folder),
+    app, intake = (
+        build_application(engine, folder),
         engine.intake,
     )
     Scheduler(engine, None, 60).start()
     async with asyncio.TaskGroup() as group:
         group.create_task(_read(intake, engine))
         for lane in range(3):
-            group.create_task(_book(bridge, first + lane))
+            group.create_task(_book(app, first + lane))
 
 
 def last_instant(folder: Path) -> int:
@@ -59,11 +59,11 @@ async def _read(intake: ReportHandler, engine: Engine) -> None:
         await asyncio.sleep(0.002)
 
 
-async def _book(bridge: Bridge, number: int) -> None:
+async def _book(app: Application, number: int) -> None:
     """Book one top-up after the other and print each that was acknowledged."""
     while True:
         key = f"key-{number}"
-        await bridge.top_up(LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key=key)
+        await app.accounts.top_up(LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key=key)
         print(key, flush=True)  # noqa: T201 - the acknowledgement
         number += 3
 

@@ -18,7 +18,7 @@ from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import build_application
 from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
@@ -104,7 +104,7 @@ async def main(folder: Path) -> None:
     )
     store = _Writer(open_writer(database), asyncio.get_running_loop())
     engine = Engine(open_reader(database), store, NoDevices(), clocks)
-    Bridge(engine, folder)
+    build_application(engine, folder)
     letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)
     Scheduler(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()

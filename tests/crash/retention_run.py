@@ -181,7 +181,9 @@ async def finish(kept: Kept) -> None:
 
 async def _history(house: House, account_id: str) -> HistoryPage:
     """Return all hours of an account, those of files as well."""
-    return await house.bridge.history(LANDLORD, after=0, upto=None, account_id=account_id, from_account=None)
+    return await house.app.ledger.history(
+        LANDLORD, after=0, upto=None, account_id=account_id, from_account=None
+    )
 
 
 async def run_kills(folder: Path, seed: int, rounds: int, tell: Callable[[str], None]) -> Counter[str]:

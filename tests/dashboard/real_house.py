@@ -87,7 +87,7 @@ class Street:
 
     async def pay(self, unit: str, amount: str, method: str, reference: str) -> str:
         """Book a payment and return its entry."""
-        result, _ = await self.house.bridge.top_up(
+        result, _ = await self.house.app.accounts.top_up(
             LANDLORD, unit, amount=amount, method=method, reference=reference, key=reference
         )
         await self.house.settle()
@@ -95,7 +95,7 @@ class Street:
 
     async def operate(self, unit: str, asked: OperationRequest, key: str) -> None:
         """Carry out an operation on a unit's books."""
-        await self.house.bridge.operate(LANDLORD, unit, asked, key=key)
+        await self.house.app.accounts.operate(LANDLORD, unit, asked, key=key)
         await self.house.settle()
 
 

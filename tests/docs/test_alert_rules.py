@@ -48,7 +48,7 @@ class Watched:
 
     def look(self, began_s: float) -> None:
         """Look at the bridge once."""
-        self.scrapes.append(scraped(self.flat.bridge.metrics().decode(), began_s))
+        self.scrapes.append(scraped(self.flat.app.status.metrics().decode(), began_s))
 
 
 type Step = Callable[[Watched, int], Awaitable[None]]

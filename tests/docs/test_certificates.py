@@ -57,7 +57,7 @@ async def test_the_api_is_trusted_with_its_authority_and_with_no_other(made: Pat
     listen = Listen(
         host="127.0.0.1", port=0, tls_certificate=made / "bridge.pem", tls_key=made / "bridge.key"
     )
-    server = ApiServer(StandIn(), listen)
+    server = ApiServer(StandIn().application(), listen)
     await server.start()
     try:
         for name in ("127.0.0.1", "localhost"):

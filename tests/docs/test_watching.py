@@ -56,7 +56,7 @@ async def served(tmp_path: Path) -> dict[str, Metric]:
 
 
 def samples(flat: House) -> dict[str, Metric]:
-    families = list(text_string_to_metric_families(flat.bridge.metrics().decode()))
+    families = list(text_string_to_metric_families(flat.app.status.metrics().decode()))
     return {sample.name: family for family in families for sample in family.samples}
 
 
@@ -89,7 +89,7 @@ async def test_open_alerts_are_counted_by_kind_until_they_close(tmp_path: Path) 
         assert lost(flat) == 0
         set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
         assert lost(flat) == 1
-        assert flat.bridge.health().status == "degraded"
+        assert flat.app.status.health().status == "degraded"
         set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)
         assert lost(flat) == 0
 

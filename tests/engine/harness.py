@@ -30,7 +30,7 @@ from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter
@@ -155,7 +155,7 @@ class House:
     time: VirtualTime
     transport: Recorder
     engine: Engine
-    bridge: Bridge
+    app: Application
     intake: ReportHandler
     store: InlineWriter
     pragmas: dict[str, int]
@@ -177,7 +177,7 @@ class House:
     @property
     def available(self) -> int:
         """Return the first account's available credit."""
-        return self.bridge.account(LANDLORD, self.account.id).available
+        return self.app.accounts.view(LANDLORD, self.account.id).available
 
     def state(self) -> SupplyState:
         """Return the first account's supply state now."""
@@ -237,7 +237,7 @@ class House:
 
     async def supply(self, action: SupplyAction, reason: str | None = None) -> None:
         """Switch, release or confirm the first account's supply."""
-        await self.bridge.set_supply(LANDLORD, self.account.id, action, reason=reason)
+        await self.app.supply.switch(LANDLORD, self.account.id, action, reason=reason)
         await self.settle()
 
     async def hold_off(self, reason: str | None = None) -> None:
@@ -284,7 +284,7 @@ class House:
     async def top_up(self, amount: str, key: str | None = None) -> TopUpResult:
         """Book a top-up for the first account."""
         self.keys += 1
-        result, _ = await self.bridge.top_up(
+        result, _ = await self.app.accounts.top_up(
             LANDLORD,
             self.account.id,
             amount=amount,
@@ -314,7 +314,7 @@ class House:
         """Let the wall clock be set back and confirmed: event time is ahead and passes slowly from here."""
         self.time.wall -= hours * HOUR
         await self.tick()
-        await self.bridge.confirm_clock(LANDLORD)
+        await self.app.status.confirm_clock(LANDLORD)
         await self.tick()
 
     def problems(self) -> Sequence[str]:
@@ -373,7 +373,7 @@ def read_only(house: House) -> Iterator[None]:
 async def operate(house: House, asked: OperationRequest, key: str | None = None) -> OperationResult:
     """Carry out an operation on the first account's books, as the landlord."""
     house.keys += 1
-    result, _ = await house.bridge.operate(
+    result, _ = await house.app.accounts.operate(
         LANDLORD, house.account.id, asked, key=key or f"operation-{house.keys}"
     )
     await house.settle()
@@ -382,7 +382,7 @@ async def operate(house: House, asked: OperationRequest, key: str | None = None)
 
 async def apply(house: House, site: str) -> None:
     """Apply a site file."""
-    await house.bridge.apply(LANDLORD, load(site), document=site, dry_run=False)
+    await house.app.sites.apply(LANDLORD, load(site), document=site, dry_run=False)
     await house.tick(0)
 
 
@@ -403,11 +403,11 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
     store = InlineWriter(writer)
     transport = transport or Recorder()
     engine = Engine(reader, store, transport, time.clocks())
-    bridge, intake = (
-        Bridge(engine, data),
+    app, intake = (
+        build_application(engine, data),
         engine.intake,
     )
-    house = House(data, time, transport, engine, bridge, intake, store, pragmas, location)
+    house = House(data, time, transport, engine, app, intake, store, pragmas, location)
     try:
         await house.tick(0)
         yield house

@@ -148,7 +148,7 @@ class Flat(RuleBasedStateMachine):
         order = ReplacementOrder(closing, f"{opening / 1_000:.3f}", "broken")
         for _ in range(2):
             key = f"replacement {self.replacements}"
-            self.run(self.house.bridge.replace_meter(LANDLORD, "flat-1/main", order, key=key))
+            self.run(self.house.app.sites.replace_meter(LANDLORD, "flat-1/main", order, key=key))
             self.run(self.house.settle())
         self.model.charged_before = self.model.energy
         self.model.start = self.model.register = opening
@@ -161,7 +161,7 @@ class Flat(RuleBasedStateMachine):
         self.time.forward(minutes * 60_000)
         self.model.register += min(wh, RATING_W * minutes // 60)
         shown = f"{self.model.register % MODULUS / 1_000:.3f}"
-        self.run(self.house.bridge.read_register(LANDLORD, "flat-1/main", register=shown, at=None))
+        self.run(self.house.app.meters.submit_reading(LANDLORD, "flat-1/main", register=shown, at=None))
         self.run(self.house.settle())
 
     @rule(cents=st.integers(1, 5_000))

@@ -74,7 +74,7 @@ async def test_a_quarantine_survives_a_crash_once(tmp_path: Path) -> None:
         assert again.meter.quarantine_id is not None
         for _ in range(4):
             await again.read(500, after=60_000)
-        await again.bridge.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="replaced")
+        await again.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="replaced")
         assert again.account.alerts == {}
         assert again.rows("SELECT count(*) FROM quarantine") == [(1,)]
 
@@ -143,17 +143,17 @@ async def test_a_clock_found_wrong_at_the_start_is_told(tmp_path: Path) -> None:
         await made.tick()
     made.time.forward(40 * 24 * HOUR)
     async with opened(tmp_path, made.time) as again:
-        assert again.bridge.health().status == "degraded"
-        await again.bridge.confirm_clock(LANDLORD)
+        assert again.app.status.health().status == "degraded"
+        await again.app.status.confirm_clock(LANDLORD)
         await again.settle()
-        assert again.bridge.health().status == "ok"
+        assert again.app.status.health().status == "ok"
 
 
 async def test_a_clock_found_right_after_a_restart_closes_the_alert_of_before(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         made.time.wall += 3 * HOUR
         await made.tick()
-        assert made.bridge.health().status == "degraded"
+        assert made.app.status.health().status == "degraded"
         made.time.wall -= 3 * HOUR
     async with opened(tmp_path, made.time) as again:
-        assert again.bridge.health().status == "ok"
+        assert again.app.status.health().status == "ok"

@@ -64,8 +64,8 @@ def questions(made: House) -> int:
 
 async def test_the_collector_never_walks_what_was_loaded(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    async with offline(settings) as bridge:
-        await bridge.apply(LANDLORD, parse(STREET), document=STREET, dry_run=False)
+    async with offline(settings) as app:
+        await app.sites.apply(LANDLORD, parse(STREET), document=STREET, dry_run=False)
     with walks() as found:
         async with lasting(running(settings, None)) as parts:
             on_the_way = list(found)
@@ -79,7 +79,7 @@ async def test_a_start_asks_no_more_where_more_accounts_paid(tmp_path: Path) -> 
     async with house(tmp_path, STREET) as made:
         before = questions(made)
         for n in range(2, UNITS + 1):
-            await made.bridge.top_up(
+            await made.app.accounts.top_up(
                 LANDLORD, f"flat-{n}", amount="5.00", method="cash", reference=None, key=f"top-up {n}"
             )
         await made.settle()
@@ -91,7 +91,7 @@ async def test_each_account_has_its_own_newest_top_up_after_a_start(tmp_path: Pa
         for round_ in range(2):
             for n in range(1, UNITS):  # the last has none
                 amount, key = f"{n}{round_}.00", f"{n} {round_}"
-                await made.bridge.top_up(
+                await made.app.accounts.top_up(
                     LANDLORD, f"flat-{n}", amount=amount, method="cash", reference=None, key=key
                 )
         await made.settle()

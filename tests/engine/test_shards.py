@@ -19,7 +19,7 @@ from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Transfer
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading
 from meter_bridge.storage.location import Location
@@ -63,12 +63,12 @@ class Owner:
     """The owner of one shard."""
 
     engine: Engine
-    bridge: Bridge
+    app: Application
     intake: ReportHandler
 
     async def apply(self, text: str) -> tuple[str, ...]:
         """Apply a site file; return what is pending."""
-        result = await self.bridge.apply(LANDLORD, load(text), document=text, dry_run=False)
+        result = await self.app.sites.apply(LANDLORD, load(text), document=text, dry_run=False)
         return result.pending
 
     async def read(self, unit: str, wh: int) -> None:
@@ -93,7 +93,7 @@ class Street:
         try:
             yield Owner(
                 engine,
-                Bridge(engine, self.data),
+                build_application(engine, self.data),
                 engine.intake,
             )
             engine.session.flush(everything=True)
@@ -135,7 +135,8 @@ async def test_each_owner_serves_its_own_sites(divided: Street) -> None:
         assert list(second.engine.session.installation.by_energy_address) == ["tasmota:s1/1"]
         await first.read("s1", 9_000)
         assert (
-            second.bridge.account(LANDLORD, "s1").available == first.bridge.account(LANDLORD, "n1").available
+            second.app.accounts.view(LANDLORD, "s1").available
+            == first.app.accounts.view(LANDLORD, "n1").available
         )
 
 
@@ -145,11 +146,15 @@ async def test_what_one_bridge_began_its_shards_go_on_with(divided: Street) -> N
         divided.time.forward(3_600_000)
         await second.read("s1", 2_000)
         await first.read("n1", 5_000)
-        await first.bridge.top_up(LANDLORD, "n1", amount="1.00", method="cash", reference=None, key="one")
-        await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
-        assert second.bridge.account(LANDLORD, "s1").meters[0].energy_wh == 1_000
+        await first.app.accounts.top_up(
+            LANDLORD, "n1", amount="1.00", method="cash", reference=None, key="one"
+        )
+        await second.app.accounts.top_up(
+            LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one"
+        )
+        assert second.app.accounts.view(LANDLORD, "s1").meters[0].energy_wh == 1_000
         written = second.engine.session.installation.sequences.entry - RANGE
-        assert f"prepaid_journal_entries_total {written:.1f}".encode() in second.bridge.metrics()
+        assert f"prepaid_journal_entries_total {written:.1f}".encode() in second.app.status.metrics()
     assert [shard_of(seq) for seq in divided.seqs("n1")] == [0] * len(divided.seqs("n1"))
     begun, *since = divided.seqs("s1")
     assert begun < RANGE
@@ -163,16 +168,16 @@ async def test_a_site_file_that_one_owner_applies_the_other_takes_up(divided: St
         assert any(line.startswith("shard 1:") for line in pending)
         assert sorted(first.engine.session.installation.accounts) == ["n1", "w1"]
         assert sorted(second.engine.session.installation.accounts) == ["s1"]
-        await second.bridge.follow()
+        await second.app.sites.follow()
         assert sorted(second.engine.session.installation.accounts) == ["s1", "s2"]
         assert second.engine.session.installation.sequences.applied_here == 2
-        await second.bridge.follow()
+        await second.app.sites.follow()
         assert second.engine.session.installation.sequences.applied == 2
 
 
 async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        await second.bridge.set_policy(LANDLORD, "s1", PolicyChange(low_credit=("3.00",)))
+        await second.app.sites.set_policy(LANDLORD, "s1", PolicyChange(low_credit=("3.00",)))
         more = street({**TWO, "west": {"w1": "1.00"}})
         with pytest.raises(RequestRefused, match=r"low credit was set to 3\.00"):
             await first.apply(more)
@@ -208,7 +213,7 @@ async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: 
     async with divided.owner(Shard(0, 2)) as first:
         asked = Transfer(amount="1.00", to="s1", reason="moved")
         with pytest.raises(RequestRefused, match="not of the same shard"):
-            await first.bridge.operate(LANDLORD, "n1", asked, key="one")
+            await first.app.accounts.operate(LANDLORD, "n1", asked, key="one")
 
 
 async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street) -> None:
@@ -223,7 +228,7 @@ async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street
 
 async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        secret = await first.bridge.create_token(
+        secret = await first.app.tokens.create(
             LANDLORD,
             name="south",
             role=Role.CARETAKER,
@@ -231,13 +236,13 @@ async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divid
             accounts=frozenset(),
             days=1,
         )
-        await second.bridge.look_for_tokens()
-        actor = second.bridge.authenticate(secret)
+        await second.app.tokens.refresh()
+        actor = second.app.tokens.authenticate(secret)
         assert actor is not None
         assert actor.token_id is not None
-        await first.bridge.revoke_token(LANDLORD, actor.token_id)
-        await second.bridge.look_for_tokens()
-        assert second.bridge.authenticate(secret) is None
+        await first.app.tokens.revoke(LANDLORD, actor.token_id)
+        await second.app.tokens.refresh()
+        assert second.app.tokens.authenticate(secret) is None
 
 
 def test_sites_only_move_to_later_shards_and_shards_are_never_fewer(divided: Street) -> None:
@@ -248,11 +253,15 @@ def test_sites_only_move_to_later_shards_and_shards_are_never_fewer(divided: Str
 
 async def test_shards_that_are_put_together_again_go_on_as_one(divided: Street) -> None:
     async with divided.owner(Shard(1, 2)) as second:
-        await second.bridge.top_up(LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one")
+        await second.app.accounts.top_up(
+            LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one"
+        )
     divided.divide(1)
     async with divided.owner(WHOLE) as owner:
         for name in ("n1", "s1"):
-            await owner.bridge.top_up(LANDLORD, name, amount="1.00", method="cash", reference=None, key="two")
+            await owner.app.accounts.top_up(
+                LANDLORD, name, amount="1.00", method="cash", reference=None, key="two"
+            )
         assert sorted(owner.engine.session.installation.accounts) == ["n1", "n2", "s1"]
     assert divided.seqs("n1")[-1] > RANGE
     with pytest.raises(ValueError, match="cannot be divided again"):
@@ -276,6 +285,6 @@ async def test_hours_that_changed_are_told_whatever_numbers_other_shards_have(di
 
 async def hours_of(owner: Owner, account_id: str, after: int) -> HistoryPage:
     """Return the hours of an account that changed after an entry."""
-    return await owner.bridge.history(
+    return await owner.app.ledger.history(
         LANDLORD, after=after, upto=None, account_id=account_id, from_account=None
     )

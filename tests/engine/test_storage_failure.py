@@ -81,13 +81,13 @@ async def test_relays_stay_where_they_are(flat: House, fault: Fault) -> None:
 async def test_health_is_down_meanwhile_and_every_change_is_refused(flat: House, fault: Fault) -> None:
     with fault(flat):
         await fail(flat)
-        assert flat.bridge.health().status == "down"
+        assert flat.app.status.health().status == "down"
         with pytest.raises(RequestRefused) as refusal:
             await flat.supply(SupplyAction.OFF)
         assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
         assert flat.account.hold is None
     assert await flat.engine.try_recover()
-    assert flat.bridge.health().status == "ok"
+    assert flat.app.status.health().status == "ok"
 
 
 @FULL
@@ -99,13 +99,13 @@ async def test_health_stays_down_as_long_as_the_disk_is_full_although_little_wou
         await fail(flat)
     monkeypatch.setattr(os, "posix_fallocate", no_room)
     assert not await flat.engine.try_recover()
-    assert flat.bridge.health().status == "down"
-    assert "no room" in flat.bridge.health().reasons[0]
+    assert flat.app.status.health().status == "down"
+    assert "no room" in flat.app.status.health().reasons[0]
     with pytest.raises(RequestRefused):
         await flat.top_up("1.00", key="little")
     monkeypatch.undo()
     assert await flat.engine.try_recover()
-    assert flat.bridge.health().status == "ok"
+    assert flat.app.status.health().status == "ok"
 
 
 def no_room(*_: int) -> None:
@@ -136,11 +136,11 @@ async def test_what_the_broker_did_meanwhile_is_told_afterwards(flat: House) -> 
         set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)
     assert await flat.engine.try_recover()
     await flat.settle()
-    assert flat.bridge.health().status == "ok"
+    assert flat.app.status.health().status == "ok"
 
 
 async def test_subscribers_forget_money_that_was_never_stored(flat: House) -> None:
-    stream = flat.bridge.stream(LANDLORD, since=None)
+    stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     with read_only(flat):
         await fail(flat)
@@ -167,7 +167,7 @@ async def test_an_error_of_ours_half_way_leaves_nothing_half_charged(
     with pytest.raises(ZeroDivisionError):
         await flat.read(11_000, after=HOUR)
     monkeypatch.undo()
-    assert flat.bridge.health().status == "down"
+    assert flat.app.status.health().status == "down"
     assert await flat.engine.try_recover()
     assert flat.available == zar("99.80")
     await flat.read(11_000, after=60_000)
@@ -183,7 +183,7 @@ def storage_alerts(views: Iterable[AlertView] | None) -> list[AlertView]:
 @FAULTS
 @pytest.mark.invariant(13)
 async def test_failing_storage_is_told_by_whatever_needs_no_storage(flat: House, fault: Fault) -> None:
-    stream = flat.bridge.stream(LANDLORD, since=None)
+    stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     tenant = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
     with fault(flat):
@@ -193,17 +193,17 @@ async def test_failing_storage_is_told_by_whatever_needs_no_storage(flat: House,
         async for message in stream:
             if isinstance(message, Update) and storage_alerts(message.alerts):
                 break
-        (heard,) = storage_alerts(flat.bridge.snapshot(LANDLORD).alerts)
+        (heard,) = storage_alerts(flat.engine.snapshots.snapshot(LANDLORD).alerts)
         assert heard.opened_at == iso(begun)
         assert "no top-up is taken" in heard.message
-        listed = await flat.bridge.alerts(LANDLORD, only_open=True, limit=10)
+        listed = await flat.app.alerts.views(LANDLORD, only_open=True, limit=10)
         assert storage_alerts(listed) == [heard]
-        assert b'prepaid_alerts{kind="storage_failing"} 1.0' in flat.bridge.metrics()
-        assert storage_alerts(flat.bridge.snapshot(tenant).alerts) == []
-        assert storage_alerts(await flat.bridge.alerts(tenant, only_open=True, limit=10)) == []
+        assert b'prepaid_alerts{kind="storage_failing"} 1.0' in flat.app.status.metrics()
+        assert storage_alerts(flat.engine.snapshots.snapshot(tenant).alerts) == []
+        assert storage_alerts(await flat.app.alerts.views(tenant, only_open=True, limit=10)) == []
     assert await flat.engine.try_recover()
-    assert storage_alerts(flat.bridge.snapshot(LANDLORD).alerts) == []
-    assert b'prepaid_alerts{kind="storage_failing"} 0.0' in flat.bridge.metrics()
+    assert storage_alerts(flat.engine.snapshots.snapshot(LANDLORD).alerts) == []
+    assert b'prepaid_alerts{kind="storage_failing"} 0.0' in flat.app.status.metrics()
 
 
 STORED = "SELECT opened_at, closed_at FROM alert WHERE kind = 'storage_failing' ORDER BY opened_at"
@@ -242,7 +242,7 @@ async def test_a_failure_that_comes_back_before_it_was_on_record_is_one(
     with refusing(flat, "INSERT", "alert"):
         assert await flat.engine.try_recover()
         await flat.settle()
-        assert flat.bridge.health().status == "down"
+        assert flat.app.status.health().status == "down"
         assert flat.rows(STORED) == []
     flat.time.forward(HOUR)
     assert await flat.engine.try_recover()

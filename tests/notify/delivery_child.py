@@ -12,6 +12,7 @@ import signal
 import sys
 from typing import override
 
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.notify.people import load_people
 from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
@@ -46,7 +47,11 @@ async def main(folder: Path, hours: float, instant: str) -> None:
     """Tell what is due."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as house:
         made = Notices(
-            house.engine.session, load_people(folder), None, house.bridge.look.account, Mortal(instant)
+            house.engine.session,
+            load_people(folder),
+            None,
+            Visibility(house.engine.session).account,
+            Mortal(instant),
         )
         await made.tick()
         await made.tick()

@@ -171,7 +171,7 @@ async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
         living.meter.raise_register(1_000_000)
         await living.lives(2 * MINUTE)
         await living.is_told(AlertKind.REGISTER_QUARANTINED)
-        await living.house.bridge.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="seen")
+        await living.house.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="seen")
         await living.lives(MINUTE)
         await living.is_over(AlertKind.REGISTER_QUARANTINED)
 

@@ -14,6 +14,7 @@ import sys
 
 import pytest
 
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
 from tests.engine.harness import HOUR, LANDLORD, NOON, VirtualTime, house, opened
@@ -83,7 +84,9 @@ async def happened(folder: Path, port: int) -> None:
         file = folder / FILE_NAME
         file.write_text(f"people:\n  anna: {{channels: {channels}, about: [top_up, supply_cut]}}\n")
         file.chmod(0o600)
-        await Notices(flat.engine.session, load_people(folder), None, flat.bridge.look.account).tick()
+        await Notices(
+            flat.engine.session, load_people(folder), None, Visibility(flat.engine.session).account
+        ).tick()
         await flat.top_up("20.00")
         await flat.read(10_000, power_w=500)
         await flat.read(71_000, after=20 * HOUR, power_w=500)
@@ -100,7 +103,9 @@ async def tells(folder: Path, hours: float, heard: Receiver, instant: str = "") 
 async def afterwards(folder: Path, hours: float) -> dict[str, str | None]:
     """Start once more, and return what became of each message as the landlord sees it."""
     async with opened(folder, VirtualTime(NOON + int(hours * HOUR))) as flat:
-        made = Notices(flat.engine.session, load_people(folder), None, flat.bridge.look.account)
+        made = Notices(
+            flat.engine.session, load_people(folder), None, Visibility(flat.engine.session).account
+        )
         for _ in range(3):
             await made.tick()
             await made.stop()

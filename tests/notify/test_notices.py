@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.sender import AppriseSender
@@ -57,7 +58,9 @@ def write(flat: House, text: str) -> None:
 def notices(flat: House) -> Notices:
     """Return the messages of a bridge that has just started."""
     people = load_people(flat.data)
-    return Notices(flat.engine.session, people, "https://pay.example.org/my/", flat.bridge.look.account)
+    return Notices(
+        flat.engine.session, people, "https://pay.example.org/my/", Visibility(flat.engine.session).account
+    )
 
 
 async def told(made: Notices) -> None:
@@ -161,7 +164,7 @@ async def test_a_customer_is_told_in_the_own_language_what_is_left_and_where_to_
         f"customers:\n  email: 'mailto://127.0.0.1:{mail.port}?from=bridge@example.org&to={{address}}'\n",
     )
     settings = NotificationSettings(language="de", email="mia@example.org")
-    await flat.bridge.page.set_notification_settings(TENANT, "flat-1", settings)
+    await flat.app.page.set_notification_settings(TENANT, "flat-1", settings)
     made = notices(flat)
     await told(made)
     await flat.read(10_000, power_w=500)
@@ -180,7 +183,7 @@ async def test_who_moved_out_is_not_told_of_the_next_customer(flat: House, mail:
         f"customers:\n  email: 'mailto://127.0.0.1:{mail.port}?from=bridge@example.org&to={{address}}'\n",
     )
     settings = NotificationSettings(email="mia@example.org")
-    await flat.bridge.page.set_notification_settings(TENANT, "flat-1", settings)
+    await flat.app.page.set_notification_settings(TENANT, "flat-1", settings)
     made = notices(flat)
     await told(made)
     await flat.read(10_000, power_w=500)
@@ -282,7 +285,9 @@ class Stalled:
 async def test_what_is_under_way_is_not_sent_beside_itself(flat: House) -> None:
     write(flat, staff("json://127.0.0.1:9/x"))
     stalled = Stalled()
-    made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, stalled)
+    made = Notices(
+        flat.engine.session, load_people(flat.data), None, Visibility(flat.engine.session).account, stalled
+    )
     await made.tick()
     await used_up(flat)
     for _ in range(4):
@@ -314,7 +319,9 @@ async def test_an_answer_that_could_not_be_stored_still_counts_once_the_disk_is_
     write(flat, f"people:\n  anna:\n    channels: [{staff_hook.channel!r}]\n    about: [supply_cut]\n")
     with ExitStack() as failing:
         sender = Choking(flat, failing)
-        made = Notices(flat.engine.session, load_people(flat.data), None, flat.bridge.look.account, sender)
+        made = Notices(
+            flat.engine.session, load_people(flat.data), None, Visibility(flat.engine.session).account, sender
+        )
         await told(made)
         await used_up(flat)
         await told(made)

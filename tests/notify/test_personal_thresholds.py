@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.core.money import parse_amount
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.forecasting.account_forecast import DaysLeft
 from meter_bridge.notify import personal_thresholds
 from meter_bridge.notify.people import FILE_NAME, load_people
@@ -47,12 +48,15 @@ def customers(phone: Hook) -> str:
 
 async def choose(flat: House, low_credit: int | None = None, days_left: int | None = None) -> None:
     wanted = NotificationSettings(phone="+27821234567", low_credit=low_credit, days_left=days_left)
-    await flat.bridge.page.set_notification_settings(LANDLORD, "flat-1", wanted)
+    await flat.app.page.set_notification_settings(LANDLORD, "flat-1", wanted)
 
 
 def notices(flat: House) -> Notices:
     return Notices(
-        flat.engine.session, load_people(flat.data), "https://pay.example.org/my/", flat.bridge.look.account
+        flat.engine.session,
+        load_people(flat.data),
+        "https://pay.example.org/my/",
+        Visibility(flat.engine.session).account,
     )
 
 
@@ -70,7 +74,7 @@ def titles(phone: Hook) -> list[str]:
 
 async def falls_to(flat: House, rand: int) -> None:
     """Use credit until so much is left, at two rand for a kilowatt-hour."""
-    register = flat.bridge.account(LANDLORD, "flat-1").meters[0].register_wh
+    register = flat.app.accounts.view(LANDLORD, "flat-1").meters[0].register_wh
     assert register is not None
     await flat.read(register + (flat.available // RAND - rand) * 500, after=20 * HOUR)
 
@@ -176,7 +180,7 @@ async def test_what_waited_for_the_end_of_quiet_hours_is_not_told_once_somebody_
     wanted = NotificationSettings(
         phone="+27821234567", low_credit=CHOSEN, quiet_from="00:00", quiet_to="23:59"
     )
-    await flat.bridge.page.set_notification_settings(LANDLORD, "flat-1", wanted)
+    await flat.app.page.set_notification_settings(LANDLORD, "flat-1", wanted)
     made = notices(flat)
     await told(flat, made)
     await falls_to(flat, 19)

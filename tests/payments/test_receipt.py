@@ -25,8 +25,8 @@ UNITS = SITE.replace("prices: [2.00]", BOUGHT)
 
 
 async def receipt_for(flat: House, result: TopUpResult) -> Receipt:
-    account = flat.bridge.account(LANDLORD, "flat-1")
-    found = await flat.bridge.explain(LANDLORD, "flat-1", result.top_up.id)
+    account = flat.app.accounts.view(LANDLORD, "flat-1")
+    found = await flat.app.ledger.explain_entry(LANDLORD, "flat-1", result.top_up.id)
     return receipt.receipt_of(
         account, found.entry, "Rose Street Properties\nVAT 4123456789", taken_back=found.taken_back
     )
@@ -66,10 +66,10 @@ async def test_only_a_top_up_has_a_receipt(tmp_path: Path) -> None:
         await flat.read(1_000)
         await flat.read(2_000, after=900_000)
         await flat.top_up("1.00")
-        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=50)
+        page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=50)
         charge = next(each for each in page.entries if each.kind == "charge")
         with pytest.raises(RequestRefused) as refused:
-            receipt.receipt_of(flat.bridge.account(LANDLORD, "flat-1"), charge, None)
+            receipt.receipt_of(flat.app.accounts.view(LANDLORD, "flat-1"), charge, None)
         assert refused.value.code is ErrorCode.CONFLICT
 
 

@@ -48,7 +48,7 @@ class Till:
     ) -> PaymentView:
         """Set out to pay."""
         asked = PaymentOrder(provider="till", amount=amount)
-        view, _ = await self.house.bridge.payments.start_payment(actor, account, asked, key=key)
+        view, _ = await self.house.app.payments.start_payment(actor, account, asked, key=key)
         return view
 
     async def tell(self, kind: str, *, event: str | None = None, secret: str = SECRET, **more: object) -> int:
@@ -57,7 +57,7 @@ class Till:
         said = {"id": event or f"e{self.events}", "type": kind, **more}
         body = json.dumps({name: each for name, each in said.items() if each is not None}).encode()
         header = {HEADER: sign(secret, body, self.house.engine.session.clock.now() // 1000)}
-        heard = await self.house.bridge.payments.hear("till", header, body)
+        heard = await self.house.app.payments.hear("till", header, body)
         await self.house.settle()
         return heard.events
 
@@ -68,7 +68,7 @@ class Till:
 
     async def state(self, order: PaymentView) -> str:
         """Return the state of an order as its customer sees it."""
-        return (await self.house.bridge.payments.payment(TENANT, "flat-1", order.id)).state.value
+        return (await self.house.app.payments.payment(TENANT, "flat-1", order.id)).state.value
 
     def entries(self) -> list[tuple[object, ...]]:
         """Return kind and description of what was booked besides the opening top-up."""

@@ -89,7 +89,7 @@ class Counters:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    told = parts.bridge.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
+                    told = parts.app.sites.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
                     await self._machine.ask(told)
                     return
             except PowerLostError:

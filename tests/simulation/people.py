@@ -9,7 +9,8 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application
+from meter_bridge.runtime.bridge import Running
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
 from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError
@@ -40,14 +41,14 @@ def steps_of(amount: str) -> int:
 
 
 async def until_answered(
-    machine: Machine, request: Callable[[Bridge], Coroutine[object, object, object]], problems: list[str]
+    machine: Machine, request: Callable[[Application], Coroutine[object, object, object]], problems: list[str]
 ) -> None:
     """Ask until an answer is there; note a refusal that has no reason."""
     while True:
         parts = machine.parts
         try:
             if parts is not None:
-                await machine.ask(request(parts.bridge))
+                await machine.ask(request(parts.app))
                 return
         except PowerLostError:
             pass
@@ -119,7 +120,7 @@ class Customer:
             await self._until_answered(
                 key,
                 VOUCHER,
-                lambda bridge: bridge.payments.redeem_voucher(LANDLORD, self.house.id, code, key=key),
+                lambda app: app.payments.redeem_voucher(LANDLORD, self.house.id, code, key=key),
             )
         self.waiting -= 1
         if key in self.truth.keys and self.redeemed.setdefault(code, key) != key:
@@ -132,7 +133,7 @@ class Customer:
         self.waiting += 1
         times = 1 + (self._chance.random() < AGAIN) + (self._chance.random() < AGAIN)
         for _ in range(times):
-            await self._until_answered(key, amount, lambda bridge: self._request(bridge, key, amount))
+            await self._until_answered(key, amount, lambda app: self._request(app, key, amount))
         self.waiting -= 1
         if self._chance.random() < AGAIN:
             await self._other_content(key, amount)
@@ -142,8 +143,8 @@ class Customer:
         self._payments += 1
         key, ids = f"order-{self._payments}", set[str]()
 
-        async def order(bridge: Bridge) -> None:
-            ids.add(await self._till.order(bridge, self.house.id, amount, key))
+        async def order(app: Application) -> None:
+            ids.add(await self._till.order(app, self.house.id, amount, key))
 
         self.waiting += 1
         for _ in range(1 + (self._chance.random() < AGAIN)):
@@ -155,13 +156,13 @@ class Customer:
             self._till.sell(self.truth, order_id, steps_of(amount))
 
     async def _until_answered(
-        self, key: str, amount: str, request: Callable[[Bridge], Coroutine[object, object, object]]
+        self, key: str, amount: str, request: Callable[[Application], Coroutine[object, object, object]]
     ) -> None:
         while True:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    await self._machine.ask(request(parts.bridge))
+                    await self._machine.ask(request(parts.app))
                     self._acknowledged(key, amount)
                     return
             except PowerLostError:
@@ -174,8 +175,10 @@ class Customer:
                     return
             await asyncio.sleep(RETRY_S)
 
-    async def _request(self, bridge: Bridge, key: str, amount: str) -> None:
-        await bridge.top_up(LANDLORD, self.house.id, amount=amount, method="cash", reference=None, key=key)
+    async def _request(self, app: Application, key: str, amount: str) -> None:
+        await app.accounts.top_up(
+            LANDLORD, self.house.id, amount=amount, method="cash", reference=None, key=key
+        )
 
     def _acknowledged(self, key: str, amount: str) -> None:
         if key not in self.truth.keys:
@@ -189,7 +192,7 @@ class Customer:
         if parts is None:
             return
         try:
-            await self._machine.ask(self._request(parts.bridge, key, other))
+            await self._machine.ask(self._request(parts.app, key, other))
         except PowerLostError:
             return
         except RequestRefused as refused:
@@ -224,23 +227,23 @@ class Landlord:
         hold_id = f"hold-{self._holds}"
         truth.held_off = True
         await self._until_done(
-            lambda bridge: bridge.place_hold(
+            lambda app: app.supply.place_hold(
                 LANDLORD, truth.house.id, HoldPosition.OFF, reason="works", hold_id=hold_id
             )
         )
         await asyncio.sleep(seconds)
         await self._until_done(
-            lambda bridge: bridge.lift_hold(LANDLORD, truth.house.id, hold_id, reason="works are over")
+            lambda app: app.supply.lift_hold(LANDLORD, truth.house.id, hold_id, reason="works are over")
         )
         truth.held_off = False
 
-    async def _until_done(self, request: Callable[[Bridge], Coroutine[object, object, object]]) -> None:
+    async def _until_done(self, request: Callable[[Application], Coroutine[object, object, object]]) -> None:
         """Ask until it is done; a hold that is not there any more was lifted before the answer was lost."""
         while True:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    await self._machine.ask(request(parts.bridge))
+                    await self._machine.ask(request(parts.app))
                     return
             except PowerLostError:
                 pass
@@ -269,7 +272,7 @@ class Tenant:
             return
         for own in self._ids:
             actor = Actor("tenant", Role.TENANT, frozenset(), frozenset({own}))
-            seen = [account.id for account in parts.bridge.accounts(actor)]
+            seen = [account.id for account in parts.app.accounts.views(actor)]
             if seen != [own]:
                 self.problems.append(f"invariant 15: a tenant of {own} sees {seen}")
 
@@ -295,13 +298,13 @@ class Caretaker:
         if parts is None:
             return
         try:
-            await self._machine.ask(self._look(parts.bridge, parts.engine.session.clock.sure))
+            await self._machine.ask(self._look(parts, parts.engine.session.clock.sure))
         except PowerLostError, RequestRefused:
             return
 
-    async def _decide(self, bridge: Bridge, truth: Truth) -> None:
+    async def _decide(self, parts: Running, truth: Truth) -> None:
         """Decide a register in quarantine, as somebody who looks at the meter would."""
-        register = bridge.engine.session.installation.meters[truth.house.meter_id].register
+        register = parts.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
         if register.doubt.cause is Cause.FELL and truth.house.told_wh() >= register.watermark_wh:
@@ -309,14 +312,16 @@ class Caretaker:
         # What a gateway kept and sent at once looks like a jump as well; whoever looks finds it on the meter.
         rose = "discard" if truth.undecided else "accept"
         decision = "new_epoch" if register.doubt.cause is Cause.FELL else rose
-        await bridge.decide_quarantine(LANDLORD, truth.house.meter_id, decision, reason="looked at the meter")
+        await parts.app.meters.decide_quarantine(
+            LANDLORD, truth.house.meter_id, decision, reason="looked at the meter"
+        )
 
-    async def _look(self, bridge: Bridge, clock_sure: bool) -> None:  # noqa: FBT001
+    async def _look(self, parts: Running, clock_sure: bool) -> None:  # noqa: FBT001
         for truth in self._truths.values():
-            await self._decide(bridge, truth)
+            await self._decide(parts, truth)
         if not clock_sure and self._machine.clock.off_ms == 0:
-            await bridge.confirm_clock(LANDLORD)
-        for account in bridge.accounts(LANDLORD):
+            await parts.app.status.confirm_clock(LANDLORD)
+        for account in parts.app.accounts.views(LANDLORD):
             truth = self._truths[account.id]
             if truth.house.kind is Kind.ARMED and account.supply.state == "armed":
-                await bridge.set_supply(LANDLORD, account.id, SupplyAction.CONFIRM, reason=None)
+                await parts.app.supply.switch(LANDLORD, account.id, SupplyAction.CONFIRM, reason=None)

@@ -19,7 +19,7 @@ from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
 from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import PaymentOrder
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import Running
 from tests.simulation.faults import DAY_S
 from tests.simulation.machine import Machine, PowerLostError
@@ -140,7 +140,7 @@ class Till:
 
     def serve(self, parts: Running) -> None:
         """Be asked by a bridge that has just started."""
-        known = cast("dict[str, Provider]", parts.bridge.payments.orders.file.providers)
+        known = cast("dict[str, Provider]", parts.app.payments.orders.file.providers)
         known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)
 
     async def answers(self) -> None:
@@ -159,10 +159,10 @@ class Till:
             self._knocked = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._knocked)
 
-    async def order(self, bridge: Bridge, account_id: str, amount: str, key: str) -> str:
+    async def order(self, app: Application, account_id: str, amount: str, key: str) -> str:
         """Let a customer set out to pay; return the order."""
         asked = PaymentOrder(provider="till", amount=amount)
-        view, _ = await bridge.payments.start_payment(tenant_of(account_id), account_id, asked, key=key)
+        view, _ = await app.payments.start_payment(tenant_of(account_id), account_id, asked, key=key)
         return view.id
 
     def sell(self, truth: Truth, order_id: str, amount: int) -> None:
@@ -290,7 +290,7 @@ class Till:
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:
-            heard = await self._machine.ask(parts.bridge.payments.hear("till", {HEADER: signature}, body))
+            heard = await self._machine.ask(parts.app.payments.hear("till", {HEADER: signature}, body))
         except PowerLostError:
             return None
         except RequestRefused as refused:
@@ -317,7 +317,7 @@ class Till:
             return
         try:
             header = {HEADER: sign("what a cheat guessed", body, now_s)}
-            await self._machine.ask(parts.bridge.payments.hear("till", header, body))
+            await self._machine.ask(parts.app.payments.hear("till", header, body))
         except PowerLostError, RequestRefused:
             return
         self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
@@ -329,7 +329,7 @@ class Till:
             return
         for sale in self.sales:
             actor, account_id = tenant_of(sale.truth.house.id), sale.truth.house.id
-            view = await parts.bridge.payments.payment(actor, account_id, sale.order_id)
+            view = await parts.app.payments.payment(actor, account_id, sale.order_id)
             if view.state.value not in sale.states:
                 self.problems.append(f"{sale.key} is told to be {view.state}, none of {sale.states}")
 

@@ -13,7 +13,7 @@ from meter_bridge.config.site_file import load
 from meter_bridge.engine.engine import Engine
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.voucher_requests import VoucherOrder
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import Running
 from tests.simulation import checks
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
@@ -206,7 +206,7 @@ class World:
         await self.machine.start()
         assert self.machine.parts is not None, self.machine.problems
         text = site_file(self.houses)
-        await self.machine.parts.bridge.apply(LANDLORD, load(text), document=text, dry_run=False)
+        await self.machine.parts.app.sites.apply(LANDLORD, load(text), document=text, dry_run=False)
         self.begin_ms = self.clock.true()
         self.devices.start()
         await asyncio.sleep(2 * max(house.interval_s for house in self.houses))
@@ -214,12 +214,12 @@ class World:
             truth.begin()
         for customer in self.customers:
             await customer.top_up("10.00")
-        await self._sell_vouchers(self.machine.parts.bridge)
+        await self._sell_vouchers(self.machine.parts.app)
 
-    async def _sell_vouchers(self, bridge: Bridge) -> None:
+    async def _sell_vouchers(self, app: Application) -> None:
         """Sell each voucher to two customers, who cannot both have it."""
         order = VoucherOrder(count=3 * len(self.customers), amount=VOUCHER)
-        sold = await bridge.payments.create_vouchers(LANDLORD, order)
+        sold = await app.payments.create_vouchers(LANDLORD, order)
         redeemed: dict[str, str] = {}
         for customer in self.customers:
             customer.redeemed = redeemed

@@ -7,10 +7,10 @@ from aiohttp import web
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.api.http.peers import FORWARDED_FOR_OPERATOR
-from meter_bridge.api.port import BridgePort
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.runtime.application import Application
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))
 THROTTLE: Final = web.AppKey("throttle", Throttle)
@@ -24,16 +24,16 @@ _READING: Final = frozenset({"GET", "HEAD"})
 _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'meter-bridge token create'"
 
 
-def actor_of(request: web.Request, port: BridgePort) -> Actor:
+def actor_of(request: web.Request, app: Application) -> Actor:
     """Return who sends a request; raise ``RequestRefused`` where its token is missing or wrong."""
     headers = request.headers.getall("Authorization", [])
     local = came_over_unix_socket(request) or request.get(FORWARDED_FOR_OPERATOR, False)
     if not headers and local:
         actor: Actor | None = LOCAL_OPERATOR
     elif headers:
-        actor = port.authenticate(_token(headers))
+        actor = app.tokens.authenticate(_token(headers))
     elif SESSION_COOKIE in request.cookies:
-        return _customer(request, port)
+        return _customer(request, app)
     else:
         raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
     if actor is None:
@@ -42,9 +42,9 @@ def actor_of(request: web.Request, port: BridgePort) -> Actor:
     return actor
 
 
-def _customer(request: web.Request, port: BridgePort) -> Actor:
+def _customer(request: web.Request, app: Application) -> Actor:
     """Return the customer of a session of the tenant's page."""
-    actor = port.page.actor_of(request.cookies[SESSION_COOKIE])
+    actor = app.page.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
         raise RequestRefused(
             ErrorCode.NOT_AUTHENTICATED,

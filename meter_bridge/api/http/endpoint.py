@@ -13,11 +13,11 @@ from meter_bridge.actor import Actor
 from meter_bridge.api.http.authentication import actor_of
 from meter_bridge.api.http.request_decoding import BODY_BYTES, decode_body, decode_query, read_body
 from meter_bridge.api.http.roles import ANONYMOUS, Rights
-from meter_bridge.api.port import BridgePort
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.runtime.application import Application
 
-PORT: Final = web.AppKey("port", BridgePort)
+APPLICATION: Final = web.AppKey("application", Application)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Call:
     actor: Actor
 
     @property
-    def port(self) -> BridgePort:
-        """Return the engine."""
-        return self.request.app[PORT]
+    def app(self) -> Application:
+        """Return the services of the bridge."""
+        return self.request.app[APPLICATION]
 
     @property
     def id(self) -> str:
@@ -103,7 +103,7 @@ class Endpoint:
         """Answer a request, if its sender may make it."""
         actor = ANONYMOUS
         if not self.rights.public:
-            actor = actor_of(request, request.app[PORT])
+            actor = actor_of(request, request.app[APPLICATION])
             self.rights.check(actor)
         if self.query is None and request.query and not self.any_query:
             raise _unwanted_query(request)

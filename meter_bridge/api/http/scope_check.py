@@ -15,7 +15,7 @@ from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Ev
 
 def account_in_reach(call: Call) -> AccountView:
     """Return the account in the route's path; what the actor may not see is refused as not existing."""
-    account = call.port.account(call.actor, call.id)
+    account = call.app.accounts.view(call.actor, call.id)
     if account.id != call.id or not sees(call.actor, account):
         raise RequestRefused(
             ErrorCode.NOT_FOUND,

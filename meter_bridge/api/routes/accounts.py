@@ -1,6 +1,5 @@
 """Accounts and their ledgers."""
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -8,18 +7,12 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.api.http.scope_check import account_in_reach, sees
+from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerPage
 
 LEDGER_PAGE: Final = 50
 MAX_LEDGER_PAGE: Final = 500
 MAX_SEQ: Final = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """The accounts that the token may see."""
-
-    accounts: tuple[AccountView, ...]
 
 
 class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +30,7 @@ class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint("GET", "/api/v1/accounts", rights=PEOPLE, answer=Accounts)
 async def list_accounts(call: Call) -> Reply:
     """List the accounts that the token may see."""
-    found = call.port.accounts(call.actor)
+    found = call.app.accounts.views(call.actor)
     return Reply(Accounts(tuple(account for account in found if sees(call.actor, account))))
 
 
@@ -59,7 +52,7 @@ async def get_ledger(call: Call) -> Reply:
     """Return a page of an account's ledger, newest first."""
     query = call.query(LedgerQuery)
     account = account_in_reach(call)
-    return Reply(await call.port.ledger(call.actor, account.id, before=query.before, limit=query.limit))
+    return Reply(await call.app.ledger.page(call.actor, account.id, before=query.before, limit=query.limit))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_accounts, get_account, get_ledger)

@@ -1,6 +1,5 @@
 """Alerts: list and acknowledge."""
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -8,17 +7,10 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import PEOPLE, STAFF
 from meter_bridge.api.http.scope_check import sees_alert
+from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView, ErrorCode
 
 ALERTS_PAGE: Final = 200
-MAX_ALERTS_PAGE: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Alerts:
-    """Alerts, newest first."""
-
-    alerts: tuple[AlertView, ...]
 
 
 class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +33,7 @@ class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def list_alerts(call: Call) -> Reply:
     """List alerts, newest first."""
     query = call.query(AlertsQuery)
-    found = await call.port.alerts(call.actor, only_open=query.open, limit=query.limit)
+    found = await call.app.alerts.views(call.actor, only_open=query.open, limit=query.limit)
     return Reply(Alerts(tuple(alert for alert in found if sees_alert(call.actor, alert))))
 
 
@@ -54,7 +46,7 @@ async def list_alerts(call: Call) -> Reply:
 )
 async def acknowledge_alert(call: Call) -> Reply:
     """Acknowledge an alert; it closes by itself when its cause is gone."""
-    return Reply(await call.port.acknowledge(call.actor, call.id))
+    return Reply(await call.app.alerts.acknowledge(call.actor, call.id))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_alerts, acknowledge_alert)

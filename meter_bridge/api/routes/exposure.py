@@ -1,24 +1,16 @@
 """What can be used beyond credit if bridge or broker stop now."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import STAFF
-from meter_bridge.protocol.exposure import AccountExposure
-
-
-@dataclass(frozen=True, slots=True)
-class Exposures:
-    """The exposure of each account that the token may see."""
-
-    accounts: tuple[AccountExposure, ...]
+from meter_bridge.protocol.answers import Exposures
 
 
 @endpoint("GET", "/api/v1/exposure", rights=STAFF, answer=Exposures)
 async def list_exposures(call: Call) -> Reply:
     """Return what each account can use beyond its credit if the bridge or the broker stops now."""
-    return Reply(Exposures(tuple(call.port.exposure(call.actor))))
+    return Reply(Exposures(tuple(call.app.supply.exposure(call.actor))))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_exposures,)

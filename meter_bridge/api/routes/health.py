@@ -19,7 +19,7 @@ DOWN: Final = "down"
 )
 async def get_health(call: Call) -> Reply:
     """Return `ok`, `degraded` or `down` with the reasons; for monitors and load balancers."""
-    health = call.port.health()
+    health = call.app.status.health()
     return Reply(health, HTTPStatus.SERVICE_UNAVAILABLE if health.status == DOWN else HTTPStatus.OK)
 
 

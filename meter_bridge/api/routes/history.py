@@ -41,7 +41,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 async def get_history(call: Call) -> Reply:
     """Return energy and cost by hour, from the first hour that changed since a journal entry."""
     query = call.query(HistoryQuery)
-    page = await call.port.history(
+    page = await call.app.ledger.history(
         call.actor,
         after=query.after,
         upto=query.upto,

@@ -25,7 +25,7 @@ class Me:
 @endpoint("GET", "/api/v1/info", rights=PUBLIC, answer=ServerInfo, answer_example=INFO)
 async def get_info(call: Call) -> Reply:
     """Return the bridge's identity and the schema versions that it supports."""
-    return Reply(call.port.info())
+    return Reply(call.app.status.info())
 
 
 @endpoint("GET", "/api/v1/me", rights=ANY_TOKEN, answer=Me)

@@ -1,6 +1,5 @@
 """Meters, and what to do with a register that cannot be believed."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -9,17 +8,10 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import STAFF, STAFF_AND_DEVICE
-from meter_bridge.engine.metering.manual_readings import ReadingResult
 from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.messages import ErrorCode, MeterView
 from meter_bridge.protocol.patterns import KWH, TEXT
-
-
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """The meters that the token may see, including unassigned ones."""
-
-    meters: tuple[MeterView, ...]
 
 
 class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +85,7 @@ class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 @endpoint("GET", "/api/v1/meters", rights=STAFF, answer=Meters)
 async def list_meters(call: Call) -> Reply:
     """List the meters, including discovered ones that are not assigned yet."""
-    return Reply(Meters(tuple(call.port.meters(call.actor))))
+    return Reply(Meters(tuple(call.app.meters.views(call.actor))))
 
 
 @endpoint(
@@ -113,7 +105,9 @@ async def list_meters(call: Call) -> Reply:
 async def decide_quarantine(call: Call) -> Reply:
     """Decide on a quarantined register."""
     body = await call.body(QuarantineRequest)
-    return Reply(await call.port.decide_quarantine(call.actor, call.id, body.decision, reason=body.reason))
+    return Reply(
+        await call.app.meters.decide_quarantine(call.actor, call.id, body.decision, reason=body.reason)
+    )
 
 
 @endpoint(
@@ -133,7 +127,9 @@ async def decide_quarantine(call: Call) -> Reply:
 async def read_register(call: Call) -> Reply:
     """Submit a manual reading; it is processed like every reading."""
     body = await call.body(ReadingRequest)
-    return Reply(await call.port.read_register(call.actor, call.id, register=body.register, at=body.at))
+    return Reply(
+        await call.app.meters.submit_reading(call.actor, call.id, register=body.register, at=body.at)
+    )
 
 
 @endpoint(
@@ -169,7 +165,7 @@ async def replace_meter(call: Call) -> Reply:
         relay=body.relay,
         confirmed=body.confirmed,
     )
-    meter, replayed = await call.port.replace_meter(call.actor, call.id, order, key=key)
+    meter, replayed = await call.app.sites.replace_meter(call.actor, call.id, order, key=key)
     if replayed:
         return Reply(meter, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
     return Reply(meter, HTTPStatus.CREATED)

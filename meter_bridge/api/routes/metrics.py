@@ -13,7 +13,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 @endpoint("GET", "/metrics", rights=LANDLORD, answer="text/plain")
 async def get_metrics(call: Call) -> web.Response:
     """Return the metrics in Prometheus' text format."""
-    return web.Response(body=call.port.metrics(), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=call.app.status.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_metrics,)

@@ -44,7 +44,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 )
 async def list_notices(call: Call) -> Reply:
     """List notifications, newest first, with their delivery status."""
-    return Reply(await call.port.notices.notices(call.actor, call.query(NoticesQuery).limit))
+    return Reply(await call.app.notices.notices(call.actor, call.query(NoticesQuery).limit))
 
 
 @endpoint(
@@ -59,7 +59,7 @@ async def list_notices(call: Call) -> Reply:
 async def try_person(call: Call) -> Reply:
     """Send a test message to a member of staff, through every channel."""
     body = await call.body(Trial)
-    return Reply(await call.port.notices.try_person(body.person))
+    return Reply(await call.app.notices.try_person(body.person))
 
 
 @endpoint(
@@ -72,7 +72,7 @@ async def try_person(call: Call) -> Reply:
 async def try_customer(call: Call) -> Reply:
     """Send a test message to the customer's stored addresses."""
     account = account_in_reach(call)
-    return Reply(await call.port.notices.try_customer(call.actor, account.id))
+    return Reply(await call.app.notices.try_customer(call.actor, account.id))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_notices, try_person, try_customer)

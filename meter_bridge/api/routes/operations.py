@@ -12,7 +12,8 @@ from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEF
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, Rights
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.protocol import requests
-from meter_bridge.protocol.messages import ErrorCode, OperationResult, OwedView, TenancyView
+from meter_bridge.protocol.answers import Debts, Tenancies
+from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
 _ALWAYS: Final = (
     ErrorCode.NOT_FOUND,
@@ -53,7 +54,7 @@ async def _carry_out(call: Call, what: str) -> Reply:
     body: type[requests.OperationRequest] | None = call.endpoint.body
     assert body is not None, "every operation has a body"
     asked = await call.body(body)
-    result, replayed = await call.port.operate(call.actor, account.id, asked, key=key)
+    result, replayed = await call.app.accounts.operate(call.actor, account.id, asked, key=key)
     if replayed:
         return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
     return Reply(result, HTTPStatus.CREATED)
@@ -190,12 +191,6 @@ async def settle(call: Call) -> Reply:
     return await _carry_out(call, "a settlement")
 
 
-class Tenancies(msgspec.Struct, frozen=True):
-    """The tenancies of a unit."""
-
-    tenancies: Annotated[tuple[TenancyView, ...], msgspec.Meta(description="Newest first.")]
-
-
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/tenancies",
@@ -206,7 +201,7 @@ class Tenancies(msgspec.Struct, frozen=True):
 async def list_tenancies(call: Call) -> Reply:
     """List the tenancies of a unit, newest first, with the open balance of each."""
     account = account_in_reach(call)
-    return Reply(Tenancies(tuple(await call.port.tenancies(call.actor, account.id))))
+    return Reply(Tenancies(tuple(await call.app.ledger.tenancies(call.actor, account.id))))
 
 
 class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -226,24 +221,15 @@ class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def list_all_tenancies(call: Call) -> Reply:
     """List the tenancies of all units, newest first, including closed units."""
     query = call.query(TenanciesQuery)
-    found = await call.port.tenancies(call.actor, None, only_outstanding=query.outstanding)
+    found = await call.app.ledger.tenancies(call.actor, None, only_outstanding=query.outstanding)
     seen = (each for each in found if call.actor.sees(each.account_id or "", each.site_id or ""))
     return Reply(Tenancies(tuple(seen)))
-
-
-class Debts(msgspec.Struct, frozen=True):
-    """What customers owe."""
-
-    debts: Annotated[
-        tuple[OwedView, ...],
-        msgspec.Meta(description="Those of present customers by account, then those of former customers."),
-    ]
 
 
 @endpoint("GET", "/api/v1/debts", rights=LANDLORD, answer=Debts)
 async def list_debts(call: Call) -> Reply:
     """List what customers owe: debts, arrears, emergency credit, negative balances, and former customers."""
-    found = await call.port.debts(call.actor)
+    found = await call.app.ledger.debts(call.actor)
     return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
 
 

@@ -41,7 +41,7 @@ from meter_bridge.protocol.payments import (
 async def get_payment_options(call: Call) -> Reply:
     """Return the ways in which a customer can pay, and the limits."""
     account = account_in_reach(call)
-    return Reply(call.port.payments.options(call.actor, account.id))
+    return Reply(call.app.payments.options(call.actor, account.id))
 
 
 @endpoint(
@@ -56,7 +56,7 @@ async def preview_top_up(call: Call) -> Reply:
     """Return where a top-up would go if it were booked now, and the resulting balance."""
     query = call.query(PreviewQuery)
     account = account_in_reach(call)
-    return Reply(call.port.payments.preview(call.actor, account.id, query.amount))
+    return Reply(call.app.payments.preview(call.actor, account.id, query.amount))
 
 
 @endpoint(
@@ -86,7 +86,7 @@ async def start_payment(call: Call) -> Reply:
     account = account_in_reach(call)
     key = idempotency_key(call, "a payment")
     body = await call.body(PaymentOrder)
-    view, known = await call.port.payments.start_payment(call.actor, account.id, body, key=key)
+    view, known = await call.app.payments.start_payment(call.actor, account.id, body, key=key)
     if known:
         return Reply(view, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
     return Reply(view, HTTPStatus.CREATED)
@@ -102,7 +102,7 @@ async def start_payment(call: Call) -> Reply:
 async def list_payments(call: Call) -> Reply:
     """List the payments that an account's customer has started, newest first."""
     account = account_in_reach(call)
-    return Reply(await call.port.payments.payments(call.actor, account.id))
+    return Reply(await call.app.payments.payments(call.actor, account.id))
 
 
 @endpoint(
@@ -116,7 +116,7 @@ async def get_payment(call: Call) -> Reply:
     """Return the state of a payment; if its provider has not reported yet, it is polled."""
     account = account_in_reach(call)
     payment = call.request.match_info["payment"]
-    return Reply(await call.port.payments.payment(call.actor, account.id, payment))
+    return Reply(await call.app.payments.payment(call.actor, account.id, payment))
 
 
 @endpoint(
@@ -138,13 +138,13 @@ async def hear_payment_event(call: Call) -> Reply:
     """Receive a provider's signed webhook; answered only when it is stored and booked."""
     body = await read_body(call.request, BODY_BYTES)
     provider = call.request.match_info["provider"]
-    return Reply(await call.port.payments.hear(provider, call.request.headers, body))
+    return Reply(await call.app.payments.hear(provider, call.request.headers, body))
 
 
 @endpoint("GET", "/api/v1/payments/waiting", rights=LANDLORD, answer=WaitingPayments)
 async def list_waiting_payments(call: Call) -> Reply:
     """List the payments that await a decision, oldest first."""
-    return Reply(await call.port.payments.waiting_payments(call.actor))
+    return Reply(await call.app.payments.waiting_payments(call.actor))
 
 
 @endpoint(
@@ -166,7 +166,7 @@ async def list_waiting_payments(call: Call) -> Reply:
 async def decide_payment(call: Call) -> Reply:
     """Credit a pending payment, or dismiss it because it was returned."""
     body = await call.body(PaymentDecision)
-    return Reply(await call.port.payments.decide_payment(call.actor, body))
+    return Reply(await call.app.payments.decide_payment(call.actor, body))
 
 
 @endpoint(
@@ -183,7 +183,7 @@ async def reconcile_payments(call: Call) -> Reply:
     query = call.query(ReconcileQuery)
     raw = await read_body(call.request, STATEMENT_BYTES)
     provider = call.request.match_info["provider"]
-    return Reply(await call.port.payments.reconcile(provider, raw, query))
+    return Reply(await call.app.payments.reconcile(provider, raw, query))
 
 
 @endpoint(
@@ -213,7 +213,7 @@ async def issue_keypad_tokens(call: Call) -> Reply:
             value=body.kind.value,
             remedy="ask the landlord",
         )
-    return Reply(await call.port.payments.keypad_tokens(call.actor, account.id, body.kind))
+    return Reply(await call.app.payments.keypad_tokens(call.actor, account.id, body.kind))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (

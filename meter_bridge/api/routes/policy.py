@@ -71,7 +71,7 @@ async def set_policy(call: Call) -> Reply:
     account = account_in_reach(call)
     thresholds = None if body.low_credit is None else tuple(body.low_credit)
     change = PolicyChange(thresholds, body.load_limit_w)
-    return Reply(await call.port.set_policy(call.actor, account.id, change))
+    return Reply(await call.app.sites.set_policy(call.actor, account.id, change))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (set_policy,)

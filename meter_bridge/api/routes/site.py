@@ -10,8 +10,8 @@ from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
-from meter_bridge.engine.sites.service import ApplyResult
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.answers import ApplyResult
 from meter_bridge.protocol.messages import ErrorCode, ProblemDetail
 from meter_bridge.protocol.patterns import TEXT
 
@@ -55,7 +55,7 @@ async def apply_site(call: Call) -> Reply:
     except SiteFileError as error:
         raise _refused(error) from error
     undo = frozenset(name for each in query.undo.split(",") if (name := each.strip()))
-    done = await call.port.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
+    done = await call.app.sites.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
     return Reply(done)
 
 

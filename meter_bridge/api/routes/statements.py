@@ -48,7 +48,9 @@ class StatementQuery(
             msgspec.Meta(
                 max_length=40,
                 pattern=TEXT,
-                description=f"End of the period: {ACCEPTED_FORMS}; a day or month is included, an instant is not.",
+                description=(
+                    f"End of the period: {ACCEPTED_FORMS}; a day or month is included, an instant is not."
+                ),
             ),
         ]
         | None
@@ -91,7 +93,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     """Return everything that changed an account's balance in a period; by default this local month."""
     query = call.query(StatementQuery)
     account = account_in_reach(call)
-    statement = await call.port.statement(
+    statement = await call.app.ledger.statement(
         call.actor,
         account.id,
         begin=query.begin,
@@ -117,7 +119,9 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
 async def explain_entry(call: Call) -> Reply:
     """Return a ledger entry with everything that it was calculated from, down to the readings."""
     account = account_in_reach(call)
-    return Reply(await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"]))
+    return Reply(
+        await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
+    )
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)

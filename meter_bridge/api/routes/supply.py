@@ -11,6 +11,7 @@ from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.api.http.roles import PEOPLE, STAFF
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.answers import Holds
 from meter_bridge.protocol.messages import (
     ErrorCode,
     HoldPosition,
@@ -72,7 +73,7 @@ async def set_supply(call: Call) -> Reply:
     _check_role(call.actor.role, body.action)
     _check_reason(body)
     account = account_in_reach(call)
-    return Reply(await call.port.set_supply(call.actor, account.id, body.action, reason=body.reason))
+    return Reply(await call.app.supply.switch(call.actor, account.id, body.action, reason=body.reason))
 
 
 class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,12 +95,6 @@ class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-class Holds(msgspec.Struct, frozen=True):
-    """The holds on a supply, oldest first."""
-
-    holds: tuple[HoldView, ...]
-
-
 class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be said to the lifting of a hold."""
 
@@ -116,7 +111,7 @@ class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def list_holds(call: Call) -> Reply:
     """List the holds on a supply."""
     account = account_in_reach(call)
-    return Reply(Holds(tuple(call.port.holds(call.actor, account.id))))
+    return Reply(Holds(tuple(call.app.supply.holds(call.actor, account.id))))
 
 
 @endpoint(
@@ -143,7 +138,7 @@ async def place_hold(call: Call) -> Reply:
     if not body.reason.strip():
         raise _no_reason(position)
     account = account_in_reach(call)
-    hold, known = await call.port.place_hold(
+    hold, known = await call.app.supply.place_hold(
         call.actor, account.id, position, reason=body.reason, hold_id=body.id
     )
     return Reply(hold, HTTPStatus.OK if known else HTTPStatus.CREATED)
@@ -163,7 +158,7 @@ async def lift_hold(call: Call) -> Reply:
     reason = call.query(LiftQuery).reason
     account = account_in_reach(call)
     hold_id = call.request.match_info["hold"]
-    return Reply(await call.port.lift_hold(call.actor, account.id, hold_id, reason=reason))
+    return Reply(await call.app.supply.lift_hold(call.actor, account.id, hold_id, reason=reason))
 
 
 def _check_role(role: Role, action: SupplyAction) -> None:

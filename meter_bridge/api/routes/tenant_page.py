@@ -67,7 +67,7 @@ async def sign_in(call: Call) -> web.StreamResponse:
     """Sign in to the tenant's page: sets a cookie; the error is the same whatever is wrong."""
     _refuse_other_pages(call.request)
     body = await call.body(SignIn)
-    page = call.port.page
+    page = call.app.page
     if body.link:
         who, cookie = await page.sign_in_by_link(body.link)
     else:
@@ -129,7 +129,7 @@ def _peer(request: web.Request) -> str | None:
 async def make_access(call: Call) -> Reply:
     """Create a customer's code and link, which replace earlier ones; they are shown only once."""
     account = account_in_reach(call)
-    return Reply(await call.port.page.make_access(call.actor, account.id), HTTPStatus.CREATED)
+    return Reply(await call.app.page.make_access(call.actor, account.id), HTTPStatus.CREATED)
 
 
 @endpoint(
@@ -143,7 +143,7 @@ async def make_access(call: Call) -> Reply:
 async def revoke_access(call: Call) -> Reply:
     """Revoke a customer's access to the page, on every device."""
     account = account_in_reach(call)
-    await call.port.page.revoke_access(call.actor, account.id)
+    await call.app.page.revoke_access(call.actor, account.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 
@@ -157,7 +157,7 @@ async def revoke_access(call: Call) -> Reply:
 async def get_notification_settings(call: Call) -> Reply:
     """Return a customer's notification settings."""
     account = account_in_reach(call)
-    return Reply(await call.port.page.notification_settings(call.actor, account.id))
+    return Reply(await call.app.page.notification_settings(call.actor, account.id))
 
 
 @endpoint(
@@ -182,7 +182,7 @@ async def set_notification_settings(call: Call) -> Reply:
         else parse_request_amount(account.currency, text, "low_credit", or_else=", or leave it out")
     )
     wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
-    return Reply(await call.port.page.set_notification_settings(call.actor, account.id, wanted))
+    return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
 
 
 @endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)

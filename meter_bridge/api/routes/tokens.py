@@ -1,6 +1,5 @@
 """Tokens: list, make, revoke."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -10,6 +9,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
 from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.answers import NewToken, Tokens, TokenView
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.patterns import TEXT
 
@@ -18,35 +18,6 @@ MAX_IDS: Final = 1000
 BY_SITES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
 
 type Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=TEXT)]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenView:
-    """A stored token, without its secret."""
-
-    id: str
-    name: str
-    role: Role
-    sites: tuple[str, ...]
-    accounts: tuple[str, ...]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of the installation."""
-
-    tokens: tuple[TokenView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A new token; shown only once."""
-
-    id: str
-    token: str
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +52,7 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint("GET", "/api/v1/tokens", rights=LANDLORD_OF_EVERYTHING, answer=Tokens)
 async def list_tokens(call: Call) -> Reply:
     """List the tokens of the installation, without their secrets."""
-    return Reply(Tokens(tuple(_view(token) for token in await call.port.tokens(call.actor))))
+    return Reply(Tokens(tuple(_view(token) for token in call.app.tokens.views(call.actor))))
 
 
 @endpoint(
@@ -99,7 +70,7 @@ async def create_token(call: Call) -> Reply:
     body = await call.body(TokenRequest)
     role = Role(body.role)
     _check_reach(role, body)
-    token = await call.port.create_token(
+    token = await call.app.tokens.create(
         call.actor,
         name=body.name,
         role=role,
@@ -120,7 +91,7 @@ async def create_token(call: Call) -> Reply:
 )
 async def revoke_token(call: Call) -> Reply:
     """Revoke a token at once and disconnect its clients."""
-    await call.port.revoke_token(call.actor, call.id)
+    await call.app.tokens.revoke(call.actor, call.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 

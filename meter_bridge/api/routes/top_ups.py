@@ -73,7 +73,7 @@ async def top_up(call: Call) -> Reply:
     key = idempotency_key(call, "a top-up")
     body = await call.body(TopUpRequest)
     account = account_in_reach(call)
-    result, replayed = await call.port.top_up(
+    result, replayed = await call.app.accounts.top_up(
         call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
     )
     if replayed:
@@ -101,8 +101,8 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     """Return the receipt of a top-up, however it was paid."""
     account = account_in_reach(call)
     query = call.query(ReceiptQuery)
-    found = await call.port.explain(call.actor, account.id, call.request.match_info["entry_id"])
-    made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
+    found = await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
+    made = receipt.receipt_of(account, found.entry, call.app.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
     told = await asyncio.to_thread(receipt.printed, made, query.language)

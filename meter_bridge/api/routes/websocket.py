@@ -70,7 +70,7 @@ class _Conversation:
     async def run(self) -> None:
         """Talk until either side ends it."""
         try:
-            info = self._call.port.info()
+            info = self._call.app.status.info()
             await self._send(tagged("server_info", info))
             subscribe = await self._subscription(info)
             if subscribe is not None:
@@ -115,7 +115,7 @@ class _Conversation:
                 raise result
 
     async def _send_all(self, since: int | None) -> None:
-        stream = self._call.port.stream(self._call.actor, since=since)
+        stream = self._call.app.feed.stream(self._call.actor, since=since)
         try:
             async for message in stream:
                 if (visible := in_reach(self._call.actor, message)) is not None:

@@ -31,8 +31,9 @@ def reprice_period(
 ) -> PricedPeriod:
     """Return a billing period at the prices of one version, as far as the instant ``upto``.
 
-    ``used`` is the energy of all meters on record, from ``energy_needed_from`` on. A period that is over by ``upto``
-    has its minimum made up; a supply that began within it pays nothing fixed for its first day, as ever.
+    ``used`` is the energy of all meters on record, from ``energy_needed_from`` on. A period that is over by
+    ``upto`` has its minimum made up; a supply that began within it pays nothing fixed for its first day, as
+    ever.
     """
     begin = energy_needed_from(version, period)
     if terms.started is not None:

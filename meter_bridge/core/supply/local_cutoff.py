@@ -137,7 +137,10 @@ class CutOffState:
     last_was_query: bool = True
     """Whether the last message was a question."""
     sent_wh: int = 0
-    """Highest value sent since the device last confirmed what it is to hold, or ``NO_CUT_OFF_WH``; 0 for none."""
+    """Highest value sent since the device last confirmed what it is to hold, or ``NO_CUT_OFF_WH``.
+
+    0 for none.
+    """
 
 
 def is_confirmed(cut_off: CutOffState) -> bool:

@@ -95,8 +95,8 @@ class FormerSettlement(BookOperation):
             )
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
-                f"of tenancy {self.request.tenancy} of {account.id} nothing is {_AMOUNT_HINT[self.request.how]}"
-                + (f": {state}" if left else ""),
+                f"of tenancy {self.request.tenancy} of {account.id}"
+                f" nothing is {_AMOUNT_HINT[self.request.how]}" + (f": {state}" if left else ""),
                 field="how",
                 value=self.request.how,
                 remedy="choose paid_out, or leave it" if left > 0 else _LIST_HINT,

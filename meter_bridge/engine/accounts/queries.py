@@ -22,16 +22,14 @@ from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 class LedgerQueries:
     """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
 
-    def __init__(self, session: Session, look: Visibility) -> None:
+    def __init__(self, session: Session, visibility: Visibility) -> None:
         """Keep the session, and who may see what."""
         self._session = session
-        self._look = look
+        self._visibility = visibility
 
-    async def ledger_page(
-        self, actor: Actor, account_id: str, *, before: int | None, limit: int
-    ) -> LedgerPage:
+    async def page(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
         """Return a page of the account's journal, newest first."""
-        account = self._look.account_or_closed(actor, account_id)
+        account = self._visibility.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
         return await asyncio.to_thread(
             ledger_page, self._session.reader, account.id, before, limit, first=first
@@ -39,7 +37,7 @@ class LedgerQueries:
 
     async def explain_entry(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
-        account = self._look.account_or_closed(actor, account_id)
+        account = self._visibility.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
         found = await asyncio.to_thread(
             explain_entry, self._session.reader, self._session.archive, account.id, entry_id, first=first
@@ -65,7 +63,7 @@ class LedgerQueries:
         tenancy: int | None = None,
     ) -> Statement:
         """Return the account's statement of a period, or a tenancy's; a tenant's is of the own tenancy."""
-        account = self._look.account_or_closed(actor, account_id)
+        account = self._visibility.account_or_closed(actor, account_id)
         own = account.tenancy.n
         if actor.role is Role.TENANT and tenancy not in (None, own):
             raise tenancy_not_found(account, tenancy or 0)
@@ -79,7 +77,7 @@ class LedgerQueries:
     ) -> Sequence[TenancyView]:
         """Return who lived in a unit, or in any, newest first, with what is left with each."""
         if account_id is not None:
-            account_id = self._look.account_or_closed(actor, account_id).id
+            account_id = self._visibility.account_or_closed(actor, account_id).id
         return await asyncio.to_thread(
             read_tenancies,
             self._session.reader,
@@ -90,14 +88,18 @@ class LedgerQueries:
 
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
-        present = [owed for account in self._look.visible(actor) for owed in outstanding_of(account)]
+        present = [owed for account in self._visibility.visible(actor) for owed in outstanding_of(account)]
         return [*present, *await asyncio.to_thread(former_debts, self._session.reader, actor)]
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
     ) -> HistoryPage:
         """Return by hour what changed since a journal entry, for the accounts that the actor may see."""
-        seen = self._look.visible(actor) if account_id is None else [self._look.account(actor, account_id)]
+        seen = (
+            self._visibility.visible(actor)
+            if account_id is None
+            else [self._visibility.account(actor, account_id)]
+        )
         asked = [
             HistoryQuery(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
             for account in seen

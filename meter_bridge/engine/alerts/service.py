@@ -19,19 +19,20 @@ from meter_bridge.storage import changeset as ops
 class AlertService:
     """Lists an engine's alerts, and notes who has seen them."""
 
-    def __init__(self, session: Session, look: Visibility) -> None:
+    def __init__(self, session: Session, visibility: Visibility) -> None:
         """Keep the session, and who may see what."""
         self._session = session
-        self._look = look
+        self._visibility = visibility
 
-    async def alerts(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
+    async def views(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
         """Return alerts that the actor may see, newest first."""
         staff = actor.role in STAFF
         everything = staff and EVERYTHING in actor.sites
         seen = None
         if not everything:
             seen = {
-                account.id: 0 if staff else account.tenancy.start for account in self._look.visible(actor)
+                account.id: 0 if staff else account.tenancy.start
+                for account in self._visibility.visible(actor)
             }
         stored = await asyncio.to_thread(
             read_alerts, self._session.reader, seen, staff=staff, only_open=only_open, limit=limit
@@ -76,6 +77,6 @@ class AlertService:
         if actor.role in STAFF:
             for key, alert in self._session.installation.alerts.items():
                 yield key, alert, None
-        for account in self._look.visible(actor):
+        for account in self._visibility.visible(actor):
             for key, alert in account.alerts.items():
                 yield key, alert, account

@@ -18,7 +18,7 @@ from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
 
-__all__ = ("BackupError", "BackupEncryption", "backup", "verify_copy", "to_one_file")
+__all__ = ("BackupEncryption", "BackupError", "backup", "to_one_file", "verify_copy")
 
 PAGES_PER_STEP: Final = 1024
 """Pages copied at a time; between two steps the bridge may write."""

@@ -4,8 +4,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Discovered, Report
+from meter_bridge.engine.access.visibility import STAFF
 from meter_bridge.engine.state.model import Installation
 from meter_bridge.protocol.messages import MeterView
 
@@ -71,13 +73,18 @@ class Discovery:
         """Return what is known of an address, or None."""
         return self._candidates.get(address)
 
-    def views(self, installation: Installation) -> tuple[MeterView, ...]:
-        """Return the candidates that no account uses."""
+    def unassigned(self, actor: Actor, installation: Installation) -> tuple[MeterView, ...]:
+        """Return the discovered meters that no account uses.
+
+        The bridge of the first shard shows them to staff.
+        """
+        if actor.role not in STAFF or installation.shard.n != 0:
+            return ()
         taken = installation.by_energy_address.keys() | installation.by_relay_address.keys()
         return tuple(
             _view(each)
             for each in self._candidates.values()
-            if each.address not in taken and each.has_register
+            if each.address not in taken | self.elsewhere and each.has_register
         )
 
 

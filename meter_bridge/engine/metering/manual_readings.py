@@ -1,8 +1,5 @@
 """Readings that somebody tells: a person, or a device that only speaks HTTP."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep, first_reading
@@ -21,9 +18,9 @@ from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.protocol.answers import ReadingOutcome, ReadingResult
 from meter_bridge.protocol.messages import (
     EventKind,
-    MeterView,
     Role,
 )
 
@@ -86,16 +83,3 @@ def _outcome(before: Register | None, step: RegisterStep) -> ReadingOutcome:
         return "charged"
     doubted = step.register.doubt is not None and step.register.doubt is not before.doubt
     return "doubted" if doubted else "unchanged"
-
-
-type ReadingOutcome = Literal["first", "charged", "unchanged", "doubted"]
-"""What became of a reading: it began the counter, was charged, told nothing new, or contradicts it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingResult:
-    """Answer to a reading that somebody told."""
-
-    meter: MeterView
-    outcome: ReadingOutcome
-    charged_wh: int

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -10,19 +9,22 @@ from sqlalchemy import Connection, select
 from meter_bridge.actor import Actor
 from meter_bridge.config.diff import Refusal, compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.applied import begun_versions, newest_applied, plan_of, present_plan
 from meter_bridge.engine.sites.apply import apply_transaction, follow_transaction, removed_accounts
+from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
+from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import (
-    ErrorCode,
-    ProblemDetail,
-)
+from meter_bridge.protocol.answers import ApplyResult
+from meter_bridge.protocol.messages import AccountView, ErrorCode, MeterView, ProblemDetail
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import placed
 
@@ -34,13 +36,22 @@ MAX_FOLLOW_CHECKS: Final = 20
 class SiteFileService:
     """Applies site files to a session, one at a time."""
 
-    def __init__(self, session: Session, readings: MeterReports, discovery: Discovery) -> None:
+    def __init__(
+        self,
+        session: Session,
+        readings: MeterReports,
+        visibility: Visibility,
+        discovery: Discovery,
+        operations: Operations,
+    ) -> None:
         """Keep the session, and who is told which meters others serve."""
         self._session = session
         self._readings = readings
+        self._visibility = visibility
         self._discovery = discovery
-        self.lock = asyncio.Lock()
-        """Held while a site file is applied; a meter is replaced under it as well."""
+        self._operations = operations
+        self._exclusive = asyncio.Lock()
+        """Held while a site file is applied, and while anything else changes what one says."""
         self._tasks: set[asyncio.Task[ApplyResult]] = set()
         with session.reader.connect() as connection:
             self._learn_addresses(connection)
@@ -60,6 +71,23 @@ class SiteFileService:
         applying.add_done_callback(self._tasks.discard)
         return await asyncio.shield(applying)
 
+    async def replace_meter(
+        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+    ) -> tuple[MeterView, bool]:
+        """Replace a meter once per key, and not while a site file is applied."""
+        meter = self._visibility.meter(actor, meter_id)
+        async with self._exclusive:
+            return await self._operations.run(
+                actor, meter.supply.account.id, ReplaceMeter(self._readings, meter.id, order), key
+            )
+
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+        """Change an account's warning thresholds or load limit, and not while a site file is applied."""
+        async with self._exclusive:
+            applied = await asyncio.to_thread(self._applied_document)
+            account = self._visibility.account(actor, account_id)
+            return await change_account_policy(self._session, actor, account, change, applied)
+
     async def _apply_locked(
         self,
         actor: Actor,
@@ -70,7 +98,7 @@ class SiteFileService:
         undo: frozenset[str],
     ) -> ApplyResult:
         """Compare and apply a plan while no other is."""
-        async with self.lock:
+        async with self._exclusive:
             return await self._compare_and_apply(actor, plan, document, dry_run=dry_run, undo=undo)
 
     async def _compare_and_apply(
@@ -144,8 +172,8 @@ class SiteFileService:
 
     async def follow(self) -> None:
         """Take up the site file that another worker applied; nothing happens where there is none newer."""
-        if self._session.storage_error is None and not self.lock.locked():
-            async with self.lock:
+        if self._session.storage_error is None and not self._exclusive.locked():
+            async with self._exclusive:
                 await self._follow()
 
     async def _follow(self) -> None:
@@ -229,10 +257,10 @@ class SiteFileService:
 
     def _applied_plan(self) -> InstallationPlan | None:
         """Return the plan that is in force."""
-        found = self.applied_document()
+        found = self._applied_document()
         return None if found is None else found[1]
 
-    def applied_document(self) -> tuple[str, InstallationPlan] | None:
+    def _applied_document(self) -> tuple[str, InstallationPlan] | None:
         """Return the site file that was applied last, and the plan that is in force."""
         with self._session.reader.connect() as connection:
             return present_plan(connection, self._session.installation)
@@ -250,13 +278,3 @@ def _refused(refusals: Sequence[Refusal]) -> RequestRefused:
             for each in refusals
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
-    """What applying a site file did, or would do."""
-
-    changes: tuple[str, ...]
-    applied: bool
-    pending: tuple[str, ...] = ()
-    """What is not in force yet, because a device has to confirm it first."""

@@ -113,7 +113,7 @@ class Feed:
                 subscription, ErrorCode.STORAGE_UNAVAILABLE, "the bridge is stopping", "connect again later"
             )
 
-    async def stream(self, actor: Actor, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
+    async def stream(self, actor: Actor, *, since: int | None) -> AsyncIterator[Snapshot | Event | Update]:
         """Yield a snapshot, what was missed, then what happens."""
         subscription = Subscription(actor)
         self._subscriptions.add(subscription)

@@ -32,7 +32,7 @@ from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
-from meter_bridge.runtime.application import Bridge
+from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
@@ -124,15 +124,21 @@ class Past:
     """One engine under a virtual clock with the meters of the residents."""
 
     def __init__(
-        self, bridge: Bridge, store: GatheringWriter, time: VirtualTime, until: int, landing: int
+        self,
+        engine: Engine,
+        app: Application,
+        store: GatheringWriter,
+        time: VirtualTime,
+        until: int,
+        landing: int,
     ) -> None:
         """Take the bridge, its time, the present and the balance to land at, in the currency's amounts."""
-        self.engine = engine = bridge.engine
+        self.engine = engine
         self._store = store
         self._time = time
         self._until = until
         self._landing = landing
-        self._bridge = bridge
+        self._app = app
         self._intake = engine.intake
         self._chance = random.Random(2)  # noqa: S311 - the same past every time
         self._registers = {
@@ -144,7 +150,7 @@ class Past:
 
     async def apply(self, document: str) -> None:
         """Apply a site file."""
-        await self._bridge.apply(LANDLORD, load(document), document=document, dry_run=False)
+        await self._app.sites.apply(LANDLORD, load(document), document=document, dry_run=False)
 
     async def live(self) -> dict[str, int]:
         """Let the time until the present pass; return the registers by address."""
@@ -246,7 +252,7 @@ class Past:
     async def _pay(self, account: Account, amount: int) -> None:
         """Book a payment."""
         self._payments += 1
-        await self._bridge.top_up(
+        await self._app.accounts.top_up(
             LANDLORD,
             account.id,
             amount=f"{amount}.00",
@@ -269,7 +275,7 @@ async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
     engine = Engine(open_reader(database), store, Obedient(), time.clocks())
-    yield Past(Bridge(engine, data), store, time, until, landing)
+    yield Past(engine, build_application(engine, data), store, time, until, landing)
     store.close()
 
 

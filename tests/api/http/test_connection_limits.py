@@ -77,7 +77,9 @@ async def test_who_keeps_connections_open_takes_their_share_alone() -> None:
 
 async def test_a_handshake_that_never_ends_counts_as_well(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
-    server = ApiServer(StandIn(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key))
+    server = ApiServer(
+        StandIn().application(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
+    )
     await server.start()
     assert server.tcp_port is not None
     silent = [await asyncio.open_connection("127.0.0.1", server.tcp_port) for _ in range(FEW)]

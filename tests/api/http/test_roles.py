@@ -185,7 +185,7 @@ async def test_an_application_with_an_undeclared_route_does_not_start() -> None:
     async def bare(_request: web.Request) -> web.Response:
         return web.Response()
 
-    app = build_app(StandIn())
+    app = build_app(StandIn().application())
     await refuse_undeclared(app)
     app.router.add_get("/api/v1/backdoor", bare)
     with pytest.raises(UndeclaredRouteError, match="backdoor"):

@@ -69,7 +69,7 @@ async def test_the_socket_of_a_living_bridge_is_left_alone(folder: Path) -> None
     path = folder / "bridge.sock"
     async with serving_locally(StandIn(), path) as served:
         with pytest.raises(SocketError, match="another bridge"):
-            await ApiServer(StandIn(), Listen(socket=path)).start()
+            await ApiServer(StandIn().application(), Listen(socket=path)).start()
         assert (await served.ask("GET", "/api/v1/me", None)).status == 200
 
 
@@ -77,7 +77,7 @@ async def test_a_path_too_long_for_a_socket_is_named_with_the_way_out(folder: Pa
     long = folder / ("x" * 120)
     long.mkdir()
     with pytest.raises(SocketError, match="shorter name"):
-        await ApiServer(StandIn(), Listen(socket=long / "bridge.sock")).start()
+        await ApiServer(StandIn().application(), Listen(socket=long / "bridge.sock")).start()
 
 
 async def test_a_port_in_use_is_told_and_nothing_is_left_behind(folder: Path) -> None:
@@ -85,13 +85,15 @@ async def test_a_port_in_use_is_told_and_nothing_is_left_behind(folder: Path) ->
         path = folder / "bridge.sock"
         taken = Listen(host="127.0.0.1", port=served.url.port or 0, socket=path)
         with pytest.raises(OSError, match="address already in use"):
-            await ApiServer(StandIn(), taken).start()
+            await ApiServer(StandIn().application(), taken).start()
         assert not path.exists()
 
 
 async def test_with_a_certificate_the_api_is_served_over_tls(folder: Path) -> None:
     cert, key = certificate(folder)
-    server = ApiServer(StandIn(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key))
+    server = ApiServer(
+        StandIn().application(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
+    )
     await server.start()
     try:
         assert server.url is not None

@@ -7,7 +7,7 @@ import pytest
 from meter_bridge.tenant_page.files import FOLDER
 from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.languages import LANGUAGES
-from tests.api.fake_tenant_page import CODE, COOKIE
+from tests.api.fake_answers import CODE, COOKIE
 from tests.api.serving import Served
 
 PAGE = {"Prepaid-Page": "1"}

@@ -226,7 +226,7 @@ async def test_more_websockets_than_the_bridge_keeps_are_refused(
 
 async def test_a_stopping_bridge_says_that_it_goes_away() -> None:
     port = StandIn()
-    server = ApiServer(port, Listen(host="127.0.0.1", port=0))
+    server = ApiServer(port.application(), Listen(host="127.0.0.1", port=0))
     async with serving(port) as other:
         await server.start()
         url = f"{server.url}/api/v1/ws"

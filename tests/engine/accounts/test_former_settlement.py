@@ -48,18 +48,18 @@ async def owing(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def tenancies(of: House, actor: Actor = LANDLORD) -> dict[int, TenancyView]:
-    return {each.n: each for each in await of.bridge.tenancies(actor, of.account.id)}
+    return {each.n: each for each in await of.app.ledger.tenancies(actor, of.account.id)}
 
 
 async def statement(of: House, n: int, actor: Actor = LANDLORD, account: str = "flat-1") -> Statement:
-    return await of.bridge.statement(actor, account, begin=None, end=None, detail=Detail.DAY, tenancy=n)
+    return await of.app.ledger.statement(actor, account, begin=None, end=None, detail=Detail.DAY, tenancy=n)
 
 
 async def tenant(of: House) -> Actor:
-    token = await of.bridge.create_token(
+    token = await of.app.tokens.create(
         LANDLORD, name="t", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"flat-1"}), days=None
     )
-    found = of.bridge.authenticate(token)
+    found = of.app.tokens.authenticate(token)
     assert found is not None
     return found
 
@@ -68,13 +68,13 @@ async def test_what_is_left_with_a_former_customer_is_listed(owing: House) -> No
     found = await tenancies(owing)
     assert (found[1].customer, found[1].outstanding, found[1].closed) == ("A. Nkosi", -zar("25"), False)
     assert (found[2].customer, found[2].outstanding, found[2].end) == ("B. Dlamini", 0, None)
-    everywhere = await owing.bridge.tenancies(LANDLORD, None)
+    everywhere = await owing.app.ledger.tenancies(LANDLORD, None)
     assert {(each.account_id, each.n) for each in everywhere} == {("flat-1", 1), ("flat-1", 2), ("flat-2", 1)}
-    left = await owing.bridge.tenancies(LANDLORD, None, only_outstanding=True)
+    left = await owing.app.ledger.tenancies(LANDLORD, None, only_outstanding=True)
     assert [(each.account_id, each.n) for each in left] == [("flat-1", 1)]
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"another-site"}))
-    assert await owing.bridge.tenancies(elsewhere, None) == ()
-    assert await owing.bridge.debts(elsewhere) == []
+    assert await owing.app.ledger.tenancies(elsewhere, None) == ()
+    assert await owing.app.ledger.debts(elsewhere) == []
 
 
 async def test_a_former_customers_debt_is_paid_in_parts_and_moves_nothing_of_the_present_one(
@@ -82,7 +82,7 @@ async def test_a_former_customers_debt_is_paid_in_parts_and_moves_nothing_of_the
 ) -> None:
     before = owing.account.balance
     first = await operate(owing, settled(amount="10.00"), key="a")
-    again, replayed = await owing.bridge.operate(LANDLORD, "flat-1", settled(amount="10.00"), key="a")
+    again, replayed = await owing.app.accounts.operate(LANDLORD, "flat-1", settled(amount="10.00"), key="a")
     assert (again, replayed) == (first, True)
     assert first.detail["outstanding"] == -zar("15.00")
     assert (await operate(owing, settled())).detail["amount"] == zar("15.00")
@@ -104,7 +104,7 @@ async def test_the_same_key_with_other_content_is_refused(owing: House) -> None:
 
 async def test_two_payments_at_once_never_pay_more_than_is_owed(owing: House) -> None:
     asked = [
-        owing.bridge.operate(LANDLORD, "flat-1", settled(amount="20.00"), key=f"at-once-{n}")
+        owing.app.accounts.operate(LANDLORD, "flat-1", settled(amount="20.00"), key=f"at-once-{n}")
         for n in range(3)
     ]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -139,7 +139,7 @@ async def test_what_was_kept_is_paid_out_once(tmp_path: Path) -> None:
         await made.read(0, power_w=2_000)
         await operate(made, OUT)
         assert (await tenancies(made))[1].outstanding == zar("100.00")
-        assert await made.bridge.debts(LANDLORD) == []
+        assert await made.app.ledger.debts(LANDLORD) == []
         await operate(made, settled("paid_out", "100.00"))
         with pytest.raises(RequestRefused, match="nothing is kept"):
             await operate(made, settled("paid_out", "100.00"))
@@ -160,7 +160,7 @@ async def test_everything_that_customers_owe_is_listed(owing: House) -> None:
     debt = OpenDebt(debt="key", description="Lost key", amount="9.00", reason="lost", percent="10")
     await operate(owing, debt)
     await owing.read(81_000, after=24 * HOUR)
-    found = list(await owing.bridge.debts(LANDLORD))
+    found = list(await owing.app.ledger.debts(LANDLORD))
     assert as_owed(found) == [
         ("flat-1", "debt", zar("9.00")),
         ("flat-1", "balance", zar("20.00")),
@@ -186,7 +186,7 @@ async def test_the_statement_of_a_tenancy_holds_that_customer_alone(owing: House
     second = await statement(owing, 2)
     assert (second.customer, second.opening, second.closing) == ("B. Dlamini", 0, zar("40.00"))
     assert (second.outstanding, second.settlements, second.charges) == (None, (), 0)
-    whole = await owing.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)
+    whole = await owing.app.ledger.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)
     assert EntryKind.SETTLEMENT not in {each.kind for each in whole.entries}
     assert whole.charges == zar("102.00"), "the vacancy's use is in neither customer's statement"
     assert printed_statement(first).summary[-1] == Figure("Still owed, ZAR", "15.00", strong=True)
@@ -197,13 +197,13 @@ async def test_the_statement_of_a_tenancy_holds_that_customer_alone(owing: House
 
 
 async def test_a_statement_of_a_tenancy_and_period_holds_what_lies_in_both(owing: House) -> None:
-    part = await owing.bridge.statement(
+    part = await owing.app.ledger.statement(
         LANDLORD, "flat-1", begin="2026-11-01", end="2026-11-01", detail=Detail.LINE, tenancy=1
     )
     assert [each.kind for each in part.entries] == ["top_up"]
     await owing.tick(48 * HOUR)
     with pytest.raises(RequestRefused, match="after the customer moved out"):
-        await owing.bridge.statement(
+        await owing.app.ledger.statement(
             LANDLORD, "flat-1", begin="2026-11-03", end=None, detail=Detail.LINE, tenancy=1
         )
     with pytest.raises(RequestRefused, match="no tenancy 7") as refused:
@@ -216,16 +216,16 @@ async def test_a_tenant_hears_nothing_of_what_a_former_customer_settles(owing: H
     actor = await tenant(owing)
     done = await operate(owing, settled(amount="10.00"))
     assert done.id is not None
-    page = await owing.bridge.ledger(actor, "flat-1", before=None, limit=50)
+    page = await owing.app.ledger.page(actor, "flat-1", before=None, limit=50)
     assert [each.kind for each in page.entries] == ["opening"]
     with pytest.raises(RequestRefused):
-        await owing.bridge.explain(actor, "flat-1", done.id)
+        await owing.app.ledger.explain_entry(actor, "flat-1", done.id)
     with pytest.raises(RequestRefused, match="no tenancy 1"):
         await statement(owing, 1, actor)
     assert (await statement(owing, 2, actor)).closing == zar("40.00")
     assert "settlement" not in str(await told(owing, actor))
     assert "settlement" in str(await told(owing, LANDLORD))
-    staff = await owing.bridge.ledger(LANDLORD, "flat-1", before=None, limit=50)
+    staff = await owing.app.ledger.page(LANDLORD, "flat-1", before=None, limit=50)
     assert "settlement" in {each.kind for each in staff.entries}
 
 
@@ -233,7 +233,7 @@ async def told(of: House, actor: Actor) -> list[dict[str, object]]:
     """Return what the events tell that an actor hears, up to one that everybody hears."""
     await of.top_up("1.00")
     found: list[dict[str, object]] = []
-    async for message in of.bridge.stream(actor, since=0):
+    async for message in of.app.feed.stream(actor, since=0):
         if isinstance(message, Event):
             found.append(message.data)
             if message.seq == of.engine.session.installation.sequences.event:
@@ -248,31 +248,31 @@ async def test_a_customer_of_a_closed_unit_can_still_settle(owing: House) -> Non
     )
     await apply(owing, without)
     assert "flat-1" not in owing.engine.session.installation.accounts
-    view = owing.bridge.account(LANDLORD, "flat-1")
+    view = owing.app.accounts.view(LANDLORD, "flat-1")
     assert view.closed_at is not None
-    result, _ = await owing.bridge.operate(LANDLORD, "flat-1", settled(amount="5.00"), key="late")
+    result, _ = await owing.app.accounts.operate(LANDLORD, "flat-1", settled(amount="5.00"), key="late")
     assert isinstance(result, OperationResult)
     assert result.detail["outstanding"] == -zar("20.00")
-    found = await owing.bridge.tenancies(LANDLORD, None, only_outstanding=True)
+    found = await owing.app.ledger.tenancies(LANDLORD, None, only_outstanding=True)
     assert [(each.account_id, each.outstanding, each.closed) for each in found] == [
         ("flat-1", -zar("20.00"), True)
     ]
-    assert as_owed(list(await owing.bridge.debts(LANDLORD))) == [("flat-1", "tenancy", zar("20.00"))]
+    assert as_owed(list(await owing.app.ledger.debts(LANDLORD))) == [("flat-1", "tenancy", zar("20.00"))]
     assert (await statement(owing, 1)).outstanding == -zar("20.00")
-    assert (await owing.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)).entries
+    assert (await owing.app.ledger.page(LANDLORD, "flat-1", before=None, limit=1)).entries
     with pytest.raises(RequestRefused, match="flat-1 is closed") as refused:
-        await owing.bridge.top_up(
+        await owing.app.accounts.top_up(
             LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="too late"
         )
     assert refused.value.code is ErrorCode.CONFLICT
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"another-site"}))
     with pytest.raises(RequestRefused) as refused:
-        owing.bridge.account(elsewhere, "flat-1")
+        owing.app.accounts.view(elsewhere, "flat-1")
     assert refused.value.code is ErrorCode.NOT_FOUND
     assert owing.problems() == []
     async with opened(owing.data, owing.time) as again:
-        assert (await again.bridge.operate(LANDLORD, "flat-1", settled(amount="5.00"), key="late"))[1]
+        assert (await again.app.accounts.operate(LANDLORD, "flat-1", settled(amount="5.00"), key="late"))[1]
         await apply(again, RULES + TWO)
-        assert again.bridge.account(LANDLORD, "flat-1").closed_at is None
-        assert (await again.bridge.tenancies(LANDLORD, "flat-1"))[-1].outstanding == -zar("20.00")
+        assert again.app.accounts.view(LANDLORD, "flat-1").closed_at is None
+        assert (await again.app.ledger.tenancies(LANDLORD, "flat-1"))[-1].outstanding == -zar("20.00")
         assert again.problems() == []

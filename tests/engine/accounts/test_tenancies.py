@@ -63,24 +63,24 @@ async def use(flat: House, amount: str, after: int = 12 * HOUR) -> None:
 
 async def tenant(flat: House, *accounts: str) -> Actor:
     """Return who speaks with a new tenant's token."""
-    token = await flat.bridge.create_token(
+    token = await flat.app.tokens.create(
         LANDLORD, name="tenant", role=Role.TENANT, sites=frozenset(), accounts=frozenset(accounts), days=None
     )
-    actor = flat.bridge.authenticate(token)
+    actor = flat.app.tokens.authenticate(token)
     assert actor is not None
     return actor
 
 
 async def kinds(flat: House, actor: Actor) -> list[str]:
     """Return the kinds of the entries that an actor sees, oldest first."""
-    page = await flat.bridge.ledger(actor, "flat-1", before=None, limit=100)
+    page = await flat.app.ledger.page(actor, "flat-1", before=None, limit=100)
     return [entry.kind for entry in reversed(page.entries)]
 
 
 async def events(flat: House, actor: Actor) -> list[Event]:
     """Return all past events that an actor is told."""
     found: list[Event] = []
-    stream = flat.bridge.stream(actor, since=0)
+    stream = flat.app.feed.stream(actor, since=0)
     first = await anext(stream)
     assert isinstance(first, Snapshot)
     while True:
@@ -113,7 +113,7 @@ async def test_what_is_owed_stays_on_record_apart_from_the_next_customer(let: Ho
     assert (result.detail["remainder"], result.detail["amount"]) == ("owed", -zar("5"))
     assert let.rows("SELECT amount FROM balance WHERE bucket = 'tenancy:1'") == [(-zar("5"),)]
     await operate(let, MoveIn(customer="B. Dlamini", opening_credit="20.00"))
-    view = let.bridge.account(LANDLORD, "flat-1")
+    view = let.app.accounts.view(LANDLORD, "flat-1")
     assert (view.balance, view.customer, view.last_top_up) == (zar("20"), "B. Dlamini", None)
     assert view.emergency_credit is not None
     assert view.emergency_credit.left == zar("20")
@@ -122,7 +122,7 @@ async def test_what_is_owed_stays_on_record_apart_from_the_next_customer(let: Ho
 
 async def test_credit_that_remains_moves_along_or_is_kept(let: House) -> None:
     await operate(let, MoveOut(reason="moved rooms", remainder="transfer", to="flat-2"))
-    assert let.bridge.account(LANDLORD, "flat-2").balance == zar("100")
+    assert let.app.accounts.view(LANDLORD, "flat-2").balance == zar("100")
     await operate(let, MoveIn(customer="B", opening_credit="7"))
     await operate(let, MoveOut(reason="gone"))
     assert let.rows("SELECT bucket, amount FROM balance WHERE bucket LIKE 'tenancy:%'") == [
@@ -156,7 +156,7 @@ async def test_customers_move_one_after_the_other(let: House) -> None:
         await operate(let, OUT, key="again")
     assert refusal.value.code is ErrorCode.CONFLICT
     await operate(let, MoveIn(customer="B"))
-    found = await let.bridge.tenancies(LANDLORD, "flat-1")
+    found = await let.app.ledger.tenancies(LANDLORD, "flat-1")
     assert [(each.n, each.customer, each.end is None) for each in found] == [
         (2, "B", True),
         (1, "A. Nkosi", False),
@@ -179,26 +179,26 @@ async def test_a_new_customer_sees_nothing_of_the_one_before(let: House) -> None
     told = await events(let, actor)
     assert {event.seq for event in told}.isdisjoint({event.seq for event in before})
     assert "Nkosi" not in str(told)
-    alerts = await let.bridge.alerts(actor, only_open=False, limit=100)
+    alerts = await let.app.alerts.views(actor, only_open=False, limit=100)
     opened_at = {alert.opened_at for alert in alerts}
-    ends = (await let.bridge.tenancies(LANDLORD, "flat-1"))[0].start
+    ends = (await let.app.ledger.tenancies(LANDLORD, "flat-1"))[0].start
     assert all(at >= ends for at in opened_at)
-    view = let.bridge.account(actor, "flat-1")
+    view = let.app.accounts.view(actor, "flat-1")
     assert view.last_top_up is None
     assert view.cost_today == zar("2")
     assert view.cost_period == zar("2")
-    statement = await let.bridge.statement(actor, "flat-1", begin=None, end=None, detail=Detail.DAY)
+    statement = await let.app.ledger.statement(actor, "flat-1", begin=None, end=None, detail=Detail.DAY)
     assert statement.not_yet_posted is None
     assert (statement.charges, statement.credits) == (zar("2"), zar("20"))
-    whole = await let.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
+    whole = await let.app.ledger.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
     assert whole.charges > statement.charges
     with pytest.raises(RequestRefused, match="before the customer moved in"):
-        await let.bridge.statement(actor, "flat-1", begin="2026-10", end="2026-10", detail=Detail.LINE)
+        await let.app.ledger.statement(actor, "flat-1", begin="2026-10", end="2026-10", detail=Detail.LINE)
 
 
 @pytest.mark.invariant(15)
 async def test_a_token_of_who_moved_out_sees_nothing_any_more(let: House) -> None:
-    token = await let.bridge.create_token(
+    token = await let.app.tokens.create(
         LANDLORD,
         name="tenant",
         role=Role.TENANT,
@@ -207,17 +207,17 @@ async def test_a_token_of_who_moved_out_sees_nothing_any_more(let: House) -> Non
         days=None,
     )
     both = await tenant(let, "flat-1", "flat-2")
-    actor = let.bridge.authenticate(token)
+    actor = let.app.tokens.authenticate(token)
     assert actor is not None
-    stream = let.bridge.stream(actor, since=None)
+    stream = let.app.feed.stream(actor, since=None)
     assert isinstance(await anext(stream), Snapshot)
     await operate(let, OUT)
-    assert let.bridge.authenticate(token) is None
+    assert let.app.tokens.authenticate(token) is None
     with pytest.raises(RequestRefused, match="revoked"):
         await asyncio.wait_for(anext(stream), 60)
     with pytest.raises(RequestRefused):
-        let.bridge.account(both, "flat-1")
-    assert [token.accounts for token in await let.bridge.tokens(LANDLORD) if token.revoked_at is None] == [
+        let.app.accounts.view(both, "flat-1")
+    assert [token.accounts for token in let.app.tokens.views(LANDLORD) if token.revoked_at is None] == [
         frozenset({"flat-2"})
     ]
 
@@ -227,7 +227,7 @@ async def test_a_token_made_while_nobody_lives_there_sees_the_next_tenancy_alone
     await operate(let, OUT)
     actor = await tenant(let, "flat-1")
     with pytest.raises(RequestRefused):
-        let.bridge.account(actor, "flat-1")
+        let.app.accounts.view(actor, "flat-1")
     assert await events(let, actor) == []
     await operate(let, MoveIn(customer="B", opening_credit="5"))
     assert await kinds(let, actor) == ["opening"]
@@ -261,7 +261,7 @@ async def test_tenancies_survive_a_restart_and_an_apply(let: House) -> None:
         assert again.account.last_top_up is None
         await apply(again, (RULES + TWO).replace("A. Nkosi", "B. Dlamini-Zulu"))
         assert again.account.customer == "B. Dlamini-Zulu", "another spelling in the site file is a rename"
-        found = await again.bridge.tenancies(LANDLORD, "flat-1")
+        found = await again.app.ledger.tenancies(LANDLORD, "flat-1")
         assert [each.customer for each in found] == ["B. Dlamini-Zulu", "A. Nkosi"]
         assert again.problems() == []
 
@@ -272,7 +272,7 @@ async def test_a_move_that_is_not_stored_moves_nobody(let: House) -> None:
         await operate(let, OUT)
     assert await let.engine.try_recover()
     assert let.account.customer == "A. Nkosi"
-    assert let.bridge.account(actor, "flat-1").balance == zar("100")
+    assert let.app.accounts.view(actor, "flat-1").balance == zar("100")
     assert let.problems() == []
 
 
@@ -280,19 +280,19 @@ async def test_a_new_customer_begins_on_the_first_block(tmp_path: Path) -> None:
     async with house(tmp_path, BLOCKS) as flat:
         await flat.read(0, power_w=2_000)
         await flat.read(5_000, after=HOUR)
-        tariff = flat.bridge.account(LANDLORD, "flat-1").tariff
+        tariff = flat.app.accounts.view(LANDLORD, "flat-1").tariff
         assert tariff is not None
         assert tariff.block == 3
         await operate(flat, OUT)
         await operate(flat, MoveIn(customer="B", opening_credit="50.00"))
         await flat.read(5_500, after=HOUR)
-        view = flat.bridge.account(LANDLORD, "flat-1")
+        view = flat.app.accounts.view(LANDLORD, "flat-1")
         assert view.tariff is not None
         assert (view.tariff.block, view.cost_period) == (1, zar("1.10") * 115 // 100)
         flat.engine.session.flush(everything=True)
         await flat.settle()
         flat.engine.session.reload()
-        assert flat.bridge.account(LANDLORD, "flat-1").tariff == view.tariff
+        assert flat.app.accounts.view(LANDLORD, "flat-1").tariff == view.tariff
         assert flat.problems() == []
 
 
@@ -300,15 +300,15 @@ async def test_a_new_customer_begins_on_the_first_block(tmp_path: Path) -> None:
 async def test_a_key_of_the_customer_before_tells_nothing(let: House) -> None:
     await use(let, "99.00")
     before = await tenant(let, "flat-1")
-    await let.bridge.operate(before, "flat-1", SelectEmergencyCredit(), key="1")
+    await let.app.accounts.operate(before, "flat-1", SelectEmergencyCredit(), key="1")
     await operate(let, OUT)
     await let.tick()
     await operate(let, MoveIn(customer="B", opening_credit="1.00"))
     after = await tenant(let, "flat-1")
     with pytest.raises(RequestRefused, match="another customer") as refusal:
-        await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
+        await let.app.accounts.operate(after, "flat-1", SelectEmergencyCredit(), key="1")
     assert refusal.value.code is ErrorCode.IDEMPOTENCY_CONFLICT
-    assert not (await let.bridge.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
+    assert not (await let.app.accounts.operate(after, "flat-1", SelectEmergencyCredit(), key="2"))[1]
 
 
 async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -> None:
@@ -320,16 +320,16 @@ async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -
     assert not let.account.emergency_selected
     await let.tick()
     assert AlertKind.EMERGENCY_CREDIT_AVAILABLE not in let.alert_kinds()
-    view = let.bridge.account(LANDLORD, "flat-1").emergency_credit
+    view = let.app.accounts.view(LANDLORD, "flat-1").emergency_credit
     assert view is not None
     assert view.state == "unavailable"
 
 
 async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:
     flat = let.engine.session.installation.accounts["flat-2"]
-    await let.bridge.operate(LANDLORD, "flat-2", OUT, key="out")
+    await let.app.accounts.operate(LANDLORD, "flat-2", OUT, key="out")
     await operate(let, Transfer(to="flat-2", amount="50.00", reason="moves rooms"))
-    await let.bridge.operate(LANDLORD, "flat-2", MoveIn(customer="A. Nkosi"), key="in")
+    await let.app.accounts.operate(LANDLORD, "flat-2", MoveIn(customer="A. Nkosi"), key="in")
     assert flat.balance == zar("50.00")
     assert let.problems() == []
 
@@ -365,10 +365,10 @@ async def test_what_was_paid_in_advance_is_given_back_when_a_customer_moves_out(
         assert result.detail["amount"] == zar("200.00") - fair, (
             "2 to 6 November, and the week from the 2nd on"
         )
-        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=2)
+        page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=2)
         assert page.entries[1].description == "Standing charge given back in part"
         assert page.entries[1].amount == paid - fair
-        again = await flat.bridge.statement(
+        again = await flat.app.ledger.statement(
             LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1
         )
         assert again.charges == fair
@@ -379,7 +379,7 @@ async def test_a_charge_that_was_taken_back_is_not_given_back_twice(tmp_path: Pa
     async with house(tmp_path, RENT, credit="200.00") as flat:
         await flat.read(0, power_w=0)
         await days(flat, 5)
-        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
+        page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=1)
         await operate(flat, Reversal(entry=page.entries[0].id, reason="waived"))
         assert (await operate(flat, OUT)).detail["amount"] == zar("200.00")
         assert flat.problems() == []
@@ -403,7 +403,7 @@ async def test_a_reversal_while_a_customer_moves_out_gives_back_once(tmp_path: P
     async with house(tmp_path, RENT, credit="200.00") as flat:
         await flat.read(0, power_w=0)
         await days(flat, 5)
-        page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
+        page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=1)
         reversal = Reversal(entry=page.entries[0].id, reason="waived")
         taken_back, moved = await asyncio.gather(operate(flat, reversal), operate(flat, OUT))
         assert (taken_back.operation, moved.detail["amount"]) == ("reversal", zar("200.00"))
@@ -427,7 +427,7 @@ async def moved_out(data: Path, *, clock_first: bool) -> tuple[object, int]:
             await flat.tick(0)
         result = await operate(flat, OUT)
         assert flat.problems() == []
-        stated = await flat.bridge.statement(
+        stated = await flat.app.ledger.statement(
             LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1
         )
         return result.detail["amount"], stated.charges
@@ -472,7 +472,7 @@ async def test_nobody_moves_while_charges_wait_for_a_clock_that_is_believed(tmp_
         assert refusal.value.remedy
         assert flat.rows("SELECT count(*) FROM journal_entry") == entries
         flat.time.wall -= 3 * 24 * HOUR
-        await flat.bridge.confirm_clock(LANDLORD)
+        await flat.app.status.confirm_clock(LANDLORD)
         await operate(flat, OUT)
         assert flat.problems() == []
 
@@ -485,7 +485,7 @@ async def test_what_a_tenant_asked_before_moving_out_is_not_booked_on_who_comes_
     moved = asyncio.create_task(operate(let, OUT))
     await queued(let, 1)
     paid = asyncio.create_task(
-        let.bridge.top_up(actor, "flat-1", amount="50.00", method="voucher", reference=None, key="late")
+        let.app.accounts.top_up(actor, "flat-1", amount="50.00", method="voucher", reference=None, key="late")
     )
     await queued(let, 2)
     let.engine.session.accepting.set()

@@ -18,7 +18,7 @@ async def book(
     flat: House, amount: str = "10.00", key: str = "one", method: str = "cash", reference: str | None = None
 ) -> tuple[TopUpResult, bool]:
     """Book a top-up for the first account as an API client does."""
-    return await flat.bridge.top_up(
+    return await flat.app.accounts.top_up(
         LANDLORD, "flat-1", amount=amount, method=method, reference=reference, key=key
     )
 
@@ -42,7 +42,7 @@ async def test_a_top_up_adds_to_the_balance_and_shows_where_it_went(flat: House)
     assert not replayed
     assert result.balance == result.available == zar("112.34")
     assert result.top_up.split == {"balance": zar("12.34")}
-    assert flat.bridge.account(LANDLORD, "flat-1").last_top_up == result.top_up
+    assert flat.app.accounts.view(LANDLORD, "flat-1").last_top_up == result.top_up
     assert flat.problems() == []
 
 
@@ -161,7 +161,7 @@ async def test_a_top_up_that_is_not_stored_is_not_acknowledged_and_leaves_nothin
     with refusing(flat, "INSERT", "operation"):
         assert (await refused(flat)).code is ErrorCode.STORAGE_UNAVAILABLE
         assert (await refused(flat, key="two")).code is ErrorCode.STORAGE_UNAVAILABLE
-    assert flat.bridge.health().status == "down"
+    assert flat.app.status.health().status == "down"
     assert await flat.engine.try_recover()
     assert flat.available == zar("100")
     assert booked(flat) == 0
@@ -213,7 +213,7 @@ async def test_a_key_names_its_top_up_also_where_a_standing_charge_was_due(tmp_p
     async with house(tmp_path, BLOCKS) as made:
         made.time.forward(13 * HOUR)  # past midnight, and the clock's work not yet done
         result, _ = await book(made)
-        page = await made.bridge.ledger(LANDLORD, "flat-1", before=None, limit=10)
+        page = await made.app.ledger.page(LANDLORD, "flat-1", before=None, limit=10)
         assert [entry.kind for entry in page.entries] == ["charge", "top_up", "top_up"]
         assert [entry.key for entry in page.entries] == [None, "one", "first"]
         assert page.entries[1].id == result.top_up.id

@@ -53,7 +53,7 @@ async def test_a_top_up_buys_units_and_says_so(shop: House) -> None:
     assert split["units"] + split["balance"] == zar("200")
     assert split["balance"] == shop.account.balance < zar("0.01")
     assert (await shop.top_up("400.00")).top_up.units_wh == 105_823 + 1, "with the rest of the first"
-    assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 58_379 + 105_824
+    assert shop.app.accounts.view(LANDLORD, "flat-1").units_left_wh == 58_379 + 105_824
     assert shop.problems() == []
 
 
@@ -61,8 +61,8 @@ async def test_consumption_takes_units_and_no_money_until_they_are_gone(shop: Ho
     await shop.top_up("200.00")
     balance = shop.account.balance
     await shop.read(50_000, after=HOUR)
-    assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 8_379
-    assert shop.bridge.account(LANDLORD, "flat-1").balance == balance
+    assert shop.app.accounts.view(LANDLORD, "flat-1").units_left_wh == 8_379
+    assert shop.app.accounts.view(LANDLORD, "flat-1").balance == balance
     assert AlertKind.LOW_CREDIT in shop.alert_kinds(), "what is left is worth 28.70"
     assert shop.state() is SupplyState.CONNECTED
     await shop.read(58_380, after=HOUR)
@@ -90,7 +90,7 @@ async def test_units_survive_a_restart(shop: House, tmp_path: Path) -> None:
     shop.engine.session.flush(everything=True)
     await shop.settle()
     shop.engine.session.reload()
-    assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 48_379
+    assert shop.app.accounts.view(LANDLORD, "flat-1").units_left_wh == 48_379
 
 
 async def test_units_are_used_up_under_a_tariff_that_sells_none(tmp_path: Path) -> None:
@@ -118,7 +118,9 @@ async def test_units_bought_before_a_change_of_tariff_are_used_up_first_at_no_pr
     await shop.read(60_000, after=HOUR)
     rest = 60_000 - 58_379
     assert shop.available == kept + zar("100.00") - rest * zar("2.00") // 1000
-    (held,) = (await shop.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)).units
+    (held,) = (
+        await shop.app.ledger.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)
+    ).units
     assert (held.bought_wh, held.used_wh, held.closing_wh) == (58_379, 58_379, 0)
     assert shop.problems() == []
 

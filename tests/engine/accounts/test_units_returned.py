@@ -24,7 +24,7 @@ async def test_unused_units_are_returned_at_their_price_and_used_ones_stay_paid(
     await operate(shop, Reversal(entry=topped.top_up.id, reason="cheque bounced"))
     used = zar("3.42585") * 20
     assert -used - 1 <= shop.account.balance <= -used
-    assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 0
+    assert shop.app.accounts.view(LANDLORD, "flat-1").units_left_wh == 0
     assert shop.rows("SELECT amount FROM balance WHERE bucket = 'units'") == [(0,)]
     assert shop.problems() == []
 
@@ -33,7 +33,7 @@ async def test_a_purchase_that_was_not_used_leaves_nothing_behind(shop: House) -
     first = await shop.top_up("200.00")
     second = await shop.top_up("400.00")
     await operate(shop, Reversal(entry=second.top_up.id, reason="typed twice"))
-    view = shop.bridge.account(LANDLORD, "flat-1")
+    view = shop.app.accounts.view(LANDLORD, "flat-1")
     assert view.units_left_wh == first.top_up.units_wh
     assert 0 <= first.top_up.balance_after - view.balance <= zar("0.01")
     assert shop.problems() == []
@@ -48,5 +48,5 @@ async def test_units_left_are_paid_out_when_the_customer_moves(shop: House) -> N
     assert zar("200") - zar("3.42585") * 20 - 2 <= paid_out <= zar("200") - zar("3.42585") * 20
     assert shop.rows("SELECT amount FROM balance WHERE bucket IN ('units', 'balance')") == [(0,), (0,)]
     await operate(shop, MoveIn(customer="B"))
-    assert shop.bridge.account(LANDLORD, "flat-1").units_left_wh == 0
+    assert shop.app.accounts.view(LANDLORD, "flat-1").units_left_wh == 0
     assert shop.problems() == []

@@ -31,7 +31,7 @@ async def silent(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def statement(flat: House) -> Statement:
-    return await flat.bridge.statement(
+    return await flat.app.ledger.statement(
         LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=flat.account.tenancy.n
     )
 
@@ -52,14 +52,16 @@ async def test_what_a_silent_meter_counted_before_is_estimated_and_charged_to_no
 @pytest.mark.invariant(15)
 async def test_a_customer_s_own_figures_hold_nothing_of_the_time_before(silent: House) -> None:
     await silent.read(11_000, after=HOUR)
-    token = await silent.bridge.create_token(
+    token = await silent.app.tokens.create(
         LANDLORD, name="t", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"flat-1"}), days=None
     )
-    actor = silent.bridge.authenticate(token)
+    actor = silent.app.tokens.authenticate(token)
     assert actor is not None
-    today = silent.bridge.account(actor, "flat-1").energy_today_wh
-    page = await silent.bridge.history(actor, after=0, upto=None, account_id="flat-1", from_account=None)
-    whole = await silent.bridge.history(LANDLORD, after=0, upto=None, account_id="flat-1", from_account=None)
+    today = silent.app.accounts.view(actor, "flat-1").energy_today_wh
+    page = await silent.app.ledger.history(actor, after=0, upto=None, account_id="flat-1", from_account=None)
+    whole = await silent.app.ledger.history(
+        LANDLORD, after=0, upto=None, account_id="flat-1", from_account=None
+    )
     (own,), (unit,) = page.accounts, whole.accounts
     assert sum(hour.wh for hour in unit.hours) == pytest.approx(11_000, abs=300)
     assert sum(hour.wh for hour in own.hours) == pytest.approx(1_000, abs=300)
@@ -67,7 +69,7 @@ async def test_a_customer_s_own_figures_hold_nothing_of_the_time_before(silent: 
 
 
 async def test_a_reading_by_hand_at_the_move_leaves_nothing_to_estimate(silent: House) -> None:
-    await silent.bridge.read_register(LANDLORD, silent.meter.id, register="9.0", at=None)
+    await silent.app.meters.submit_reading(LANDLORD, silent.meter.id, register="9.0", at=None)
     await silent.read(9_100, after=MINUTE)
     made = await statement(silent)
     assert {line.kind: line.quantity for line in made.lines} == {"vacant": 9_000, "consumption": 100}
@@ -81,11 +83,11 @@ async def test_what_is_before_moving_in_climbs_no_block_and_counts_for_no_histor
         await flat.tick(3 * HOUR)
         await operate(flat, IN)
         await flat.read(4_000, after=HOUR)
-        tariff = flat.bridge.account(LANDLORD, "flat-1").tariff
+        tariff = flat.app.accounts.view(LANDLORD, "flat-1").tariff
         assert tariff is not None
         assert tariff.block == 2, "one of four kWh is the customer's"
         async with opened(flat.data, flat.time) as again:
-            assert again.bridge.account(LANDLORD, "flat-1").tariff == tariff
+            assert again.app.accounts.view(LANDLORD, "flat-1").tariff == tariff
             assert again.problems() == []
 
 
@@ -99,7 +101,7 @@ async def test_a_meter_that_is_silent_is_to_be_read_before_its_customer_moves_ou
         assert (refused.value.code, refused.value.field) == (ErrorCode.CONFLICT, "unread")
         assert "meters read flat-1/main KWH" in (refused.value.remedy or "")
         assert flat.account.tenancy.end is None
-        await flat.bridge.read_register(LANDLORD, flat.meter.id, register="5.0", at=None)
+        await flat.app.meters.submit_reading(LANDLORD, flat.meter.id, register="5.0", at=None)
         result = await operate(flat, out)
         assert result.detail["amount"] == zar("90.00")
         assert flat.problems() == []

@@ -20,8 +20,8 @@ async def test_an_alert_of_the_installation_is_acknowledged_by_staff_and_unknown
     await flat.tick()
     (alert,) = flat.engine.session.installation.alerts.values()
     with pytest.raises(RequestRefused) as refused:
-        await flat.bridge.acknowledge(TENANT, alert.id)
+        await flat.app.alerts.acknowledge(TENANT, alert.id)
     assert refused.value.code is ErrorCode.NOT_FOUND
-    await flat.bridge.acknowledge(LANDLORD, alert.id)
+    await flat.app.alerts.acknowledge(LANDLORD, alert.id)
     await flat.settle()
     assert flat.events("alert_acknowledged") == [{"id": alert.id, "by": "landlord"}]

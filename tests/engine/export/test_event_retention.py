@@ -92,7 +92,7 @@ async def test_who_was_away_for_longer_hears_what_there_still_is(flat: House) ->
     await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     kept = [row[0] for row in rows(flat, "event")]
     assert kept[0] != 1
-    assert seqs(await some(flat.bridge.stream(LANDLORD, since=1))) == kept
+    assert seqs(await some(flat.app.feed.stream(LANDLORD, since=1))) == kept
 
 
 async def test_nothing_is_forgotten_while_storage_fails(flat: House) -> None:

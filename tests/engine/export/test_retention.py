@@ -89,15 +89,15 @@ def segments(flat: House) -> int:
 
 async def asked(flat: House) -> list[object]:
     """Return all that is made of segments: statements by day, what charges were made of, hours."""
-    bridge, account = flat.bridge, flat.account.id
-    statement = await bridge.statement(
+    app, account = flat.app, flat.account.id
+    statement = await app.ledger.statement(
         READER, account, begin="2026-11", end="2026-12", detail=Detail.DAY, tenancy=None
     )
     first = flat.rows("SELECT id FROM journal_entry WHERE kind = 'charge' ORDER BY seq LIMIT 1")[0][0]
-    explained = await bridge.explain(READER, account, str(first))
+    explained = await app.ledger.explain_entry(READER, account, str(first))
     facts = [(each.start, each.wh, each.amount, each.tax, each.band) for each in explained.segments]
-    hours = await bridge.history(READER, after=0, upto=None, account_id=account, from_account=None)
-    late = await bridge.history(READER, after=2, upto=None, account_id=account, from_account=None)
+    hours = await app.ledger.history(READER, after=0, upto=None, account_id=account, from_account=None)
+    late = await app.ledger.history(READER, after=2, upto=None, account_id=account, from_account=None)
     return [statement.days, statement.closing, facts, hours, late.accounts[0].hours[-1]]
 
 
@@ -115,7 +115,9 @@ async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
 
 async def test_who_asks_again_after_a_long_time_misses_no_hour_that_changed(flat: House) -> None:
     async def changed() -> tuple[HistoryHour, ...]:
-        page = await flat.bridge.history(READER, after=2, upto=None, account_id="flat-1", from_account=None)
+        page = await flat.app.ledger.history(
+            READER, after=2, upto=None, account_id="flat-1", from_account=None
+        )
         return page.accounts[0].hours
 
     before = await changed()

@@ -40,7 +40,7 @@ async def live(made: House, days: int, wh_per_day: int = 4_800) -> None:
 
 
 def view(made: House) -> AccountView:
-    return made.bridge.account(LANDLORD, made.account.id)
+    return made.app.accounts.view(LANDLORD, made.account.id)
 
 
 def kinds(made: House) -> set[AlertKind]:
@@ -184,7 +184,7 @@ async def test_a_unit_is_held_against_similar_ones(tmp_path: Path) -> None:
     async with opened(tmp_path, VirtualTime(synchronised=True)) as made:
         await apply(made, SITE.rstrip() + units)
         for account_id in made.engine.session.installation.accounts:
-            await made.bridge.top_up(
+            await made.app.accounts.top_up(
                 LANDLORD, account_id, amount="5000", method="cash", reference=None, key=account_id
             )
         registers = dict.fromkeys(range(1, 8), 0)
@@ -259,7 +259,7 @@ async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -
         meters: [{address: "tasmota:building/1", rating: 50 kW}]"""
     async with opened(tmp_path, VirtualTime(synchronised=True)) as made:
         await apply(made, SITE.rstrip() + building)
-        await made.bridge.top_up(
+        await made.app.accounts.top_up(
             LANDLORD, "flat-1", amount="5000", method="cash", reference=None, key="credit"
         )
         registers = {"building": 0, "flat-1": 0}

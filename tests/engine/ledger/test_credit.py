@@ -38,19 +38,19 @@ async def use(flat: House, amount: str, after: int = 12 * HOUR) -> None:
 
 async def test_an_overdraft_keeps_supply_on_down_to_its_end(lending: House) -> None:
     await use(lending, "105.00")
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert (view.available, view.headroom) == (-zar("5"), zar("5"))
     assert lending.state() is SupplyState.CONNECTED
     await use(lending, "5.00")
     assert lending.state() is SupplyState.DISCONNECTED
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert view.amount_to_restore == zar("0.01")
     assert lending.problems() == []
 
 
 async def test_emergency_credit_is_offered_below_its_threshold_and_not_before(lending: House) -> None:
     def state() -> EmergencyCreditState | None:
-        credit = lending.bridge.account(LANDLORD, "flat-1").emergency_credit
+        credit = lending.app.accounts.view(LANDLORD, "flat-1").emergency_credit
         return None if credit is None else credit.state
 
     assert state() is EmergencyCreditState.UNAVAILABLE

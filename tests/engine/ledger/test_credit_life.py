@@ -100,10 +100,10 @@ async def test_a_long_life_of_one_account(tmp_path: Path, seed: int) -> None:
             check_limits(made)
             assert made.engine.session.storage_error is None
         assert made.problems() == []
-        before = made.bridge.account(LANDLORD, "flat-1")
+        before = made.app.accounts.view(LANDLORD, "flat-1")
         await made.settle()
         async with opened(made.data, made.time) as again:
-            after = again.bridge.account(LANDLORD, "flat-1")
+            after = again.app.accounts.view(LANDLORD, "flat-1")
             assert (after.balance, after.arrears, after.debts) == (
                 before.balance,
                 before.arrears,

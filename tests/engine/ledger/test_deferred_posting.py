@@ -88,7 +88,9 @@ async def a_day(made: House) -> None:
     chance = random.Random(11)
     registers = dict.fromkeys(("flat-1", "flat-2", "flat-3", "a", "b"), 10_000)
     for account in made.engine.session.installation.accounts.values():
-        await made.bridge.top_up(LANDLORD, account.id, amount="60.00", method="cash", reference=None, key="k")
+        await made.app.accounts.top_up(
+            LANDLORD, account.id, amount="60.00", method="cash", reference=None, key="k"
+        )
         for meter in account.meters:
             await made.report(Report(meter.plan.energy_address, relay=RelayPosition.CLOSED, power_mw=0))
     for step in range(900):
@@ -101,7 +103,7 @@ async def a_day(made: House) -> None:
             await made.tick(SECOND)
         if step % 97 == 0:
             paid = chance.choice(list(made.engine.session.installation.accounts))
-            await made.bridge.top_up(
+            await made.app.accounts.top_up(
                 LANDLORD, paid, amount="5.00", method="cash", reference=None, key=f"{step}"
             )
 
@@ -138,7 +140,9 @@ async def before_the_end(made: House, units: int) -> list[str]:
     """Bring every flat's meter on its lane within a quarter, and let the quarter end."""
     names = [f"flat-{n}" for n in range(1, units + 1)]
     for account in made.engine.session.installation.accounts.values():
-        await made.bridge.top_up(LANDLORD, account.id, amount="1.00", method="cash", reference=None, key="k")
+        await made.app.accounts.top_up(
+            LANDLORD, account.id, amount="1.00", method="cash", reference=None, key="k"
+        )
         await made.report(Report(f"tasmota:{account.id}/1", relay=RelayPosition.CLOSED, power_mw=0))
     await made.tick()
     made.transport.switched.clear()
@@ -264,7 +268,7 @@ async def test_the_cost_of_a_day_that_began_holds_nothing_of_the_day_before(
         await made.read(10_000)
         await made.read(10_100, after=MINUTE)
         await made.read(10_200, after=10 * MINUTE)
-        view = made.bridge.account(LANDLORD, made.account.id)
+        view = made.app.accounts.view(LANDLORD, made.account.id)
         assert view.energy_today_wh is not None
         assert view.energy_today_wh < 100
         assert view.cost_today == view.energy_today_wh * zar("0.002")

@@ -23,7 +23,7 @@ TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
 
 async def history(house: House, after: int = 0, actor: Actor = LANDLORD) -> HistoryPage:
     """Return the whole history after an entry."""
-    return await house.bridge.history(actor, after=after, upto=None, account_id=None, from_account=None)
+    return await house.app.ledger.history(actor, after=after, upto=None, account_id=None, from_account=None)
 
 
 async def hours(house: House, after: int = 0, actor: Actor = LANDLORD) -> list[tuple[str, int, int]]:
@@ -157,7 +157,7 @@ async def test_a_tenant_reads_the_own_tenancy_alone(flat: House) -> None:
     await flat.read(1_400, after=HOUR)
     assert sum(wh for _, wh, _ in await hours(flat, actor=TENANT)) == 400
     with pytest.raises(RequestRefused):
-        await flat.bridge.history(TENANT, after=0, upto=None, account_id="flat-9", from_account=None)
+        await flat.app.ledger.history(TENANT, after=0, upto=None, account_id="flat-9", from_account=None)
 
 
 async def test_pages_join_without_gap_and_all_speak_of_the_same_entry(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_pages_join_without_gap_and_all_speak_of_the_same_entry(tmp_path: 
         await made.read(0)
         await made.read(500, after=HOUR)
         await posted(made)
-        await made.bridge.top_up(LANDLORD, "flat-2", amount="5", method="cash", reference=None, key="k")
+        await made.app.accounts.top_up(LANDLORD, "flat-2", amount="5", method="cash", reference=None, key="k")
         asked = [HistoryQuery(each, 0, ZoneInfo("UTC")) for each in ("flat-2", "flat-1")]
         reader = made.engine.session.reader
         page = history_page(reader, asked, after=0, most_hours=1)

@@ -25,7 +25,7 @@ async def use(owners: tuple[Owner, Owner], street: Street, wh: int) -> None:
 async def told(owner: Owner, account: str, after: int) -> list[tuple[str, int]]:
     """Return the hours of an account from the first on that changed after an entry, with their energy."""
     newest = owner.engine.session.installation.sequences.entry
-    page = await owner.bridge.history(
+    page = await owner.app.ledger.history(
         LANDLORD, after=after, upto=newest, account_id=account, from_account=None
     )
     return [(hour.start, hour.wh) for each in page.accounts for hour in each.hours]
@@ -60,7 +60,7 @@ async def test_a_month_of_an_account_of_any_shard_is_repriced(divided: Street, a
     dear = street(TWO).replace(DEAR, DEAR + "\n      dear: {versions: [{from: 2027-01-01, prices: [4.00]}]}")
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
         await first.apply(dear)
-        await second.bridge.follow()
+        await second.app.sites.follow()
         await use((first, second), divided, 1_000)
         await use((first, second), divided, 2_000)
         await pass_days((first, second), divided, 33)
@@ -68,5 +68,5 @@ async def test_a_month_of_an_account_of_any_shard_is_repriced(divided: Street, a
             await use((first, second), divided, wh)
         await pass_days((first, second), divided, 31)
         asked = Repricing(day="2026-12-20", version="dear@2027-01-01", reason="published late")
-        result, _ = await (first, second)[n].bridge.operate(LANDLORD, account, asked, key="one")
+        result, _ = await (first, second)[n].app.accounts.operate(LANDLORD, account, asked, key="one")
     assert result.detail["amount"] == -zar("10.00")

@@ -26,11 +26,11 @@ async def used(flat: House) -> House:
     """Return a house whose journal has entries of every kind."""
     await flat.read(10_000, power_w=500)
     await flat.read(11_000, after=HOUR, power_w=500)
-    await flat.bridge.read_register(LANDLORD, "flat-1/main", register="11.000", at=None)
+    await flat.app.meters.submit_reading(LANDLORD, "flat-1/main", register="11.000", at=None)
     await flat.hold_off()
     await flat.top_up("10.00")
-    sold = await flat.bridge.payments.create_vouchers(LANDLORD, VoucherOrder(count=1, amount="10.00"))
-    await flat.bridge.payments.redeem_voucher(LANDLORD, "flat-1", sold.vouchers[0].code, key="voucher")
+    sold = await flat.app.payments.create_vouchers(LANDLORD, VoucherOrder(count=1, amount="10.00"))
+    await flat.app.payments.redeem_voucher(LANDLORD, "flat-1", sold.vouchers[0].code, key="voucher")
     await flat.tick()
     assert flat.problems() == []
     return flat

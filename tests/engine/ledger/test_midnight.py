@@ -44,7 +44,7 @@ type Told = list[tuple[int, int | None, int | None]]
 
 def told(made: House) -> Told:
     """Return what every household sees now."""
-    views = [made.bridge.account(LANDLORD, name) for name in made.engine.session.installation.accounts]
+    views = [made.app.accounts.view(LANDLORD, name) for name in made.engine.session.installation.accounts]
     return [(view.available, view.energy_today_wh, view.cost_today) for view in views]
 
 
@@ -70,7 +70,9 @@ async def a_night(made: House, seed: int) -> tuple[list[Told], int]:
     chance = random.Random(seed)
     registers = dict.fromkeys(NAMES, 10_000)
     for account in made.engine.session.installation.accounts.values():
-        await made.bridge.top_up(LANDLORD, account.id, amount="90.00", method="cash", reference=None, key="k")
+        await made.app.accounts.top_up(
+            LANDLORD, account.id, amount="90.00", method="cash", reference=None, key="k"
+        )
     await made.tick(TO_DECEMBER - 7 * MINUTE)
     seen: list[Told] = []
     waited = 0
@@ -84,7 +86,7 @@ async def a_night(made: House, seed: int) -> tuple[list[Told], int]:
         if chance.random() < 0.2:
             await made.tick(SECOND)
         if step % 53 == 0:
-            await made.bridge.top_up(
+            await made.app.accounts.top_up(
                 LANDLORD, "flat-2", amount="5.00", method="cash", reference=None, key=f"{step}"
             )
         seen.append(told(made))
@@ -119,7 +121,9 @@ async def to_the_end_of_the_day(made: House, names: list[str], poor: str = "") -
     """Bring every flat's meter on its lane in the last minutes of a day, and let the day end."""
     for account in made.engine.session.installation.accounts.values():
         amount = "1.10" if account.id == poor else "2.00"
-        await made.bridge.top_up(LANDLORD, account.id, amount=amount, method="cash", reference=None, key="k")
+        await made.app.accounts.top_up(
+            LANDLORD, account.id, amount=amount, method="cash", reference=None, key="k"
+        )
         await made.report(Report(f"tasmota:{account.id}/1", relay=RelayPosition.CLOSED, power_mw=0))
     await made.tick(TO_MIDNIGHT - 3 * MINUTE)
     for wh in (10_000, 10_010, 10_020):
@@ -186,7 +190,7 @@ def standing(made: House) -> list[str]:
 async def test_the_clock_charges_first_whoever_the_charge_may_cut(tmp_path: Path) -> None:
     async with tower(tmp_path, 2 * CLOCK_BATCH) as (made, names):
         poor = names[-1]
-        left = made.bridge.account(LANDLORD, poor).available
+        left = made.app.accounts.view(LANDLORD, poor).available
         assert 0 < left < zar("1.15"), "less than a day's standing charge with its tax"
         working = asyncio.create_task(made.engine.run_due_accounts())
         await asyncio.sleep(0)
@@ -207,7 +211,9 @@ async def test_the_clock_begins_with_whom_it_cuts_as_friendly_hours_end(tmp_path
     async with house(tmp_path, street(sunday, 3), credit=None) as made:
         names = list(made.engine.session.installation.accounts)
         for name, amount in zip(names, ("20.00", "0.20", "20.00"), strict=True):
-            await made.bridge.top_up(LANDLORD, name, amount=amount, method="cash", reference=None, key="k")
+            await made.app.accounts.top_up(
+                LANDLORD, name, amount=amount, method="cash", reference=None, key="k"
+            )
         await made.tick(TO_MIDNIGHT - 5 * MINUTE)
         for wh in (10_000, 10_400):
             await made.report(*(read(name, wh) for name in names), after=2 * MINUTE)
@@ -331,11 +337,11 @@ async def test_a_statement_of_a_month_just_over_has_what_closed_in_it_and_waits(
         await made.read(10_500, after=15 * MINUTE + 58 * SECOND)
         assert made.account.supplies[0].deferred_posting is not None
         made.time.forward(3 * SECOND)
-        november = await made.bridge.statement(
+        november = await made.app.ledger.statement(
             LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY
         )
         await wait_long(made)
-        again = await made.bridge.statement(
+        again = await made.app.ledger.statement(
             LANDLORD, "flat-1", begin="2026-11", end="2026-11", detail=Detail.DAY
         )
         assert not november.open

@@ -15,14 +15,14 @@ TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
 
 def unassigned(flat: House, actor: Actor = LANDLORD) -> list[str]:
     """Return the addresses that are offered."""
-    return [meter.address for meter in flat.bridge.snapshot(actor).unassigned_meters]
+    return [meter.address for meter in flat.engine.snapshots.snapshot(actor).unassigned_meters]
 
 
 async def test_a_meter_that_announces_itself_is_offered_with_what_it_shows(flat: House) -> None:
     flat.intake.handle(
         [Discovered(NEW, "Plug", "Plus 1PM", "1.4"), Report(NEW, register_wh=500, power_mw=7_000)]
     )
-    (found,) = flat.bridge.snapshot(LANDLORD).unassigned_meters
+    (found,) = flat.engine.snapshots.snapshot(LANDLORD).unassigned_meters
     assert (found.name, found.model, found.register_wh, found.power_mw) == ("Plug", "Plus 1PM", 500, 7_000)
     assert found.account_id is None
 

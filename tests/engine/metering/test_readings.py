@@ -14,13 +14,13 @@ from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, appl
 async def test_first_reading_charges_nothing(flat: House) -> None:
     await flat.read(5_000)
     assert flat.meter.energy_wh == 0
-    assert flat.bridge.account(LANDLORD, "flat-1").available == zar("100")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").available == zar("100")
 
 
 async def test_energy_is_charged_at_its_price(flat: House) -> None:
     await flat.read(5_000)
     await flat.read(6_000, after=HOUR)
-    assert flat.bridge.account(LANDLORD, "flat-1").available == zar("98")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").available == zar("98")
 
 
 async def test_invariant_5_lost_repeated_and_reordered_readings_charge_the_register_and_nothing_else(
@@ -46,21 +46,21 @@ async def test_invariant_6_a_fallen_register_waits_for_a_person(flat: House) -> 
     await flat.read(10_000)
     for _ in range(5):
         await flat.read(500, after=60_000)
-    view = flat.bridge.account(LANDLORD, "flat-1")
+    view = flat.app.accounts.view(LANDLORD, "flat-1")
     assert view.available == zar("100")
     held = view.meters[0].quarantine
     assert view.meters[0].quarantined
     assert held is not None
     assert (held.cause, held.register_wh) == ("fell", 500)
     assert [alert.kind for alert in view.alerts] == ["register_quarantined"]
-    await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="meter replaced")
+    await flat.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="meter replaced")
     assert flat.meter.register is not None
-    assert flat.bridge.account(LANDLORD, "flat-1").meters[0].quarantine is None
+    assert flat.app.accounts.view(LANDLORD, "flat-1").meters[0].quarantine is None
     told = {"decision": "new_epoch", "by": "landlord", "reason": "meter replaced", "charged_wh": 0}
     assert flat.events("quarantine_decided") == [told]
     await flat.read(1_500, after=HOUR)
-    assert flat.bridge.account(LANDLORD, "flat-1").available == zar("98")
-    assert flat.bridge.account(LANDLORD, "flat-1").alerts == ()
+    assert flat.app.accounts.view(LANDLORD, "flat-1").available == zar("98")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").alerts == ()
     assert flat.problems() == []
 
 
@@ -71,7 +71,7 @@ async def test_invariant_6_an_impossible_jump_is_not_charged_and_explains_itself
     assert flat.meter.quarantine_id is not None
     await flat.read(10_100, after=60_000)
     assert flat.meter.quarantine_id is None
-    assert flat.bridge.account(LANDLORD, "flat-1").available == zar("99.80")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").available == zar("99.80")
     assert flat.problems() == []
 
 
@@ -84,11 +84,11 @@ async def test_a_decided_jump_is_charged_only_where_a_person_says_so(
     for _ in range(4):
         await flat.read(59_500, after=10_000)
     with pytest.raises(RequestRefused, match="no meter 'flat-9/main'"):
-        await flat.bridge.decide_quarantine(LANDLORD, "flat-9/main", decision, reason="x")
-    await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="seen on site")
+        await flat.app.meters.decide_quarantine(LANDLORD, "flat-9/main", decision, reason="x")
+    await flat.app.meters.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="seen on site")
     assert flat.available == zar(credit)
     with pytest.raises(RequestRefused, match="not in quarantine"):
-        await flat.bridge.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="again")
+        await flat.app.meters.decide_quarantine(LANDLORD, "flat-1/main", decision, reason="again")
     stored = flat.rows("SELECT decision, actor, reason FROM quarantine")
     assert stored == [(decision, "landlord", "seen on site")]
     assert flat.problems() == []
@@ -98,7 +98,7 @@ async def test_a_witnessed_reset_goes_on_in_a_new_epoch(flat: House) -> None:
     await flat.read(10_000, witness="2026-01-01T00:00:00")
     await flat.read(200, after=HOUR, witness="2026-11-01T12:30:00")
     assert flat.meter.energy_wh == 200
-    assert flat.bridge.account(LANDLORD, "flat-1").available == zar("99.60")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").available == zar("99.60")
 
 
 WRAPS = SITE.replace("rating: 10 kW}", "rating: 10 kW, register wraps at: 1000 kWh}")
@@ -218,7 +218,7 @@ async def test_energy_that_flows_back_credits_nothing_and_is_reported_as_tamperi
         address = made.meter.plan.energy_address
         await made.report(Report(address, register_wh=10_000, returned_wh=500))
         await made.report(Report(address, register_wh=10_000, returned_wh=3_500), after=HOUR)
-        view = made.bridge.account(LANDLORD, "flat-1")
+        view = made.app.accounts.view(LANDLORD, "flat-1")
         assert (view.available, view.meters[0].returned_wh) == (zar("100"), 3_500)
         (alert,) = view.alerts
         assert (alert.kind, alert.meter_id) == ("tamper", "flat-1/main")
@@ -303,7 +303,7 @@ async def test_the_fast_lane_and_the_full_way_end_in_the_same_state(tmp_path: Pa
             results.append(
                 (
                     made.account.balance,
-                    made.bridge.account(LANDLORD, "flat-1").available,
+                    made.app.accounts.view(LANDLORD, "flat-1").available,
                     made.meter.energy_wh,
                 )
             )
@@ -314,11 +314,11 @@ async def test_state_survives_a_restart(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         await made.read(10_000)
         await made.read(11_234, after=HOUR)
-        before = made.bridge.account(LANDLORD, "flat-1")
+        before = made.app.accounts.view(LANDLORD, "flat-1")
         await made.tick()
         time = made.time
     async with opened(tmp_path, time) as again:
-        after = again.bridge.account(LANDLORD, "flat-1")
+        after = again.app.accounts.view(LANDLORD, "flat-1")
         assert (after.available, after.energy_wh) == (before.available, before.energy_wh)
         await again.read(11_234)
         await again.read(12_234, after=HOUR)
@@ -343,17 +343,17 @@ async def test_invariant_12_a_jump_of_the_wall_clock_changes_no_money(tmp_path: 
     async with house(tmp_path, BLOCKS, credit="100.00") as made:
         await made.read(0)
         await made.read(1_000, after=HOUR)
-        before = made.bridge.account(LANDLORD, "flat-1").available
+        before = made.app.accounts.view(LANDLORD, "flat-1").available
         made.time.wall += jump
         await made.tick()
         assert not made.engine.session.clock.sure
-        assert [alert.kind for alert in made.bridge.snapshot(LANDLORD).alerts] == ["clock_wrong"]
+        assert [alert.kind for alert in made.engine.snapshots.snapshot(LANDLORD).alerts] == ["clock_wrong"]
         await made.read(3_000, after=60_000)
-        assert made.bridge.account(LANDLORD, "flat-1").available == before
+        assert made.app.accounts.view(LANDLORD, "flat-1").available == before
         made.time.wall -= jump
         await made.tick()
         assert made.engine.session.clock.sure
-        assert made.bridge.snapshot(LANDLORD).alerts == ()
+        assert made.engine.snapshots.snapshot(LANDLORD).alerts == ()
         await made.read(3_000, after=HOUR)
         assert made.meter.energy_wh == 3_000
         assert made.problems() == []

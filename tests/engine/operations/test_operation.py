@@ -64,7 +64,7 @@ async def refused(flat: House, asked: OperationRequest, key: str = "refused") ->
 
 async def newest(flat: House, account_id: str = "flat-1") -> LedgerEntry:
     """Return the newest entry of a ledger."""
-    page = await flat.bridge.ledger(LANDLORD, account_id, before=None, limit=1)
+    page = await flat.app.ledger.page(LANDLORD, account_id, before=None, limit=1)
     return page.entries[0]
 
 
@@ -78,7 +78,7 @@ async def borrow(flat: House) -> None:
 
 async def test_emergency_credit_bears_what_the_balance_cannot_and_is_repaid_first(lending: House) -> None:
     await borrow(lending)
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert view.emergency_credit is not None
     assert view.emergency_credit.state is EmergencyCreditState.IN_USE
     assert (view.available, view.emergency_credit.left, view.headroom) == (0, zar("15"), zar("15"))
@@ -86,7 +86,7 @@ async def test_emergency_credit_bears_what_the_balance_cannot_and_is_repaid_firs
     assert lending.state() is SupplyState.CONNECTED
     result = await lending.top_up("12.00")
     assert result.top_up.split == {"emergency_credit": zar("5"), "balance": zar("7")}
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert view.emergency_credit is not None
     assert view.emergency_credit.state is EmergencyCreditState.UNAVAILABLE
     assert lending.problems() == []
@@ -97,7 +97,7 @@ async def test_emergency_credit_that_is_used_up_cuts_and_a_top_up_restores(lendi
     await use(lending, "15.00")
     assert lending.state() is SupplyState.DISCONNECTED
     assert AlertKind.EMERGENCY_CREDIT_EXHAUSTED in lending.alert_kinds()
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert view.amount_to_restore == zar("0.01")
     await lending.top_up("0.01")
     assert lending.state() is SupplyState.CONNECTED
@@ -118,7 +118,9 @@ async def test_emergency_credit_is_chosen_only_while_it_may_be(lending: House) -
     assert refusal.value == "unavailable"
     await use(lending, "99.00")
     await operate(lending, SelectEmergencyCredit(), key="chosen")
-    again, replayed = await lending.bridge.operate(LANDLORD, "flat-1", SelectEmergencyCredit(), key="chosen")
+    again, replayed = await lending.app.accounts.operate(
+        LANDLORD, "flat-1", SelectEmergencyCredit(), key="chosen"
+    )
     assert replayed
     assert again.operation == "emergency_credit"
     assert (await refused(lending, SelectEmergencyCredit())).value == "selected"
@@ -142,11 +144,11 @@ async def test_what_was_used_before_the_choice_is_never_lent(tmp_path: Path) -> 
 async def test_what_is_borrowed_survives_a_restart(lending: House) -> None:
     await borrow(lending)
     await operate(lending, OpenDebt(debt="old", description="Old", amount="9", reason="r", rate="1"))
-    before = lending.bridge.account(LANDLORD, "flat-1")
+    before = lending.app.accounts.view(LANDLORD, "flat-1")
     lending.engine.session.flush(everything=True)
     await lending.settle()
     async with opened(lending.data, lending.time) as again:
-        after = again.bridge.account(LANDLORD, "flat-1")
+        after = again.app.accounts.view(LANDLORD, "flat-1")
         assert after.emergency_credit == before.emergency_credit
         assert (after.available, after.debts) == (before.available, before.debts)
         assert again.problems() == []
@@ -156,11 +158,11 @@ async def test_a_run_of_small_readings_meets_the_end_of_emergency_credit_exactly
     await use(lending, "98.00")
     await operate(lending, SelectEmergencyCredit())
     while lending.state() is SupplyState.CONNECTED:
-        headroom = lending.bridge.account(LANDLORD, "flat-1").headroom
+        headroom = lending.app.accounts.view(LANDLORD, "flat-1").headroom
         assert headroom is not None
         assert headroom > 0
         await use(lending, "0.02", after=10_000)
-    assert lending.bridge.account(LANDLORD, "flat-1").headroom == 0
+    assert lending.app.accounts.view(LANDLORD, "flat-1").headroom == 0
     assert lending.problems() == []
 
 
@@ -209,7 +211,7 @@ async def test_a_correction_repays_emergency_credit_before_the_balance_grows(len
 async def test_a_transfer_moves_credit_in_one_transaction(lending: House) -> None:
     result = await operate(lending, Transfer(to="flat-2", amount="30.00", reason="moved rooms"))
     assert result.balance == zar("70")
-    other = lending.bridge.account(LANDLORD, "flat-2")
+    other = lending.app.accounts.view(LANDLORD, "flat-2")
     assert other.balance == zar("30")
     assert other.supply.state.value == "connected"
     entry = await newest(lending, "flat-2")
@@ -223,8 +225,8 @@ async def test_a_transfer_that_is_not_stored_moves_nothing(lending: House) -> No
         await operate(lending, Transfer(to="flat-2", amount="30.00", reason="x"))
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert await lending.engine.try_recover()
-    assert lending.bridge.account(LANDLORD, "flat-1").balance == zar("100")
-    assert lending.bridge.account(LANDLORD, "flat-2").balance == 0
+    assert lending.app.accounts.view(LANDLORD, "flat-1").balance == zar("100")
+    assert lending.app.accounts.view(LANDLORD, "flat-2").balance == 0
     assert lending.problems() == []
 
 
@@ -248,7 +250,7 @@ async def test_a_top_up_is_taken_back_as_its_split_gave_it(lending: House) -> No
         "balance": zar("22"),
     }
     result = await operate(lending, Reversal(entry=topped.top_up.id, reason="cheque bounced"))
-    view = lending.bridge.account(LANDLORD, "flat-1")
+    view = lending.app.accounts.view(LANDLORD, "flat-1")
     assert (view.balance, view.debts[0].owed) == (0, zar("50"))
     assert view.emergency_credit is not None
     assert view.emergency_credit.left == zar("15")
@@ -264,7 +266,7 @@ async def test_a_top_up_is_taken_back_as_its_split_gave_it(lending: House) -> No
 
 async def test_a_top_up_that_was_used_leaves_the_balance_owing(lending: House) -> None:
     await use(lending, "60.00")
-    first = (await lending.bridge.ledger(LANDLORD, "flat-1", before=None, limit=10)).entries[-1]
+    first = (await lending.app.ledger.page(LANDLORD, "flat-1", before=None, limit=10)).entries[-1]
     await operate(lending, Reversal(entry=first.id, reason="cheque bounced"))
     assert lending.account.balance == -zar("60")
     assert lending.state() is SupplyState.DISCONNECTED
@@ -276,7 +278,7 @@ async def test_two_reversals_at_once_take_back_once(lending: House) -> None:
     topped = await lending.top_up("30.00")
     asked = [Reversal(entry=topped.top_up.id, reason=f"reason {n}") for n in range(5)]
     answers = await asyncio.gather(
-        *(lending.bridge.operate(LANDLORD, "flat-1", each, key=each.reason) for each in asked),
+        *(lending.app.accounts.operate(LANDLORD, "flat-1", each, key=each.reason) for each in asked),
         return_exceptions=True,
     )
     assert sum(not isinstance(answer, BaseException) for answer in answers) == 1
@@ -287,7 +289,7 @@ async def test_two_reversals_at_once_take_back_once(lending: House) -> None:
 async def test_a_charge_is_given_back_as_money(lending: House) -> None:
     await use(lending, "40.00")
     await lending.tick(15 * 60_000)
-    page = await lending.bridge.ledger(LANDLORD, "flat-1", before=None, limit=50)
+    page = await lending.app.ledger.page(LANDLORD, "flat-1", before=None, limit=50)
     charges = [entry for entry in page.entries if entry.kind == "charge"]
     await operate(lending, Reversal(entry=charges[0].id, reason="meter of the neighbour"))
     assert lending.account.balance == zar("60") - charges[0].amount
@@ -315,11 +317,11 @@ async def test_time_based_debt_is_recovered_at_local_midnight_down_to_nothing(fl
         flat,
         OpenDebt(debt="old", description="Old bill", amount="5.00", reason="r", rate="2.00", every="day"),
     )
-    assert flat.bridge.account(LANDLORD, "flat-1").debts[0].next_recovery == "2026-11-01T22:00:00.000Z"
+    assert flat.app.accounts.view(LANDLORD, "flat-1").debts[0].next_recovery == "2026-11-01T22:00:00.000Z"
     owed = []
     for _ in range(4):
         await flat.tick(DAY)
-        owed.append(flat.bridge.account(LANDLORD, "flat-1").debts[0].owed)
+        owed.append(flat.app.accounts.view(LANDLORD, "flat-1").debts[0].owed)
     assert owed == [zar(each) for each in ("3", "1", "0", "0")]
     assert flat.available == zar("95")
     assert flat.problems() == []
@@ -331,7 +333,7 @@ async def test_a_debt_that_came_due_while_the_bridge_was_down_is_recovered_for_e
     )
     flat.time.synchronised = True
     await flat.tick(5 * DAY)
-    assert flat.bridge.account(LANDLORD, "flat-1").debts[0].owed == zar("40")
+    assert flat.app.accounts.view(LANDLORD, "flat-1").debts[0].owed == zar("40")
 
 
 async def test_debt_and_standing_charge_accumulate_or_pause_while_supply_is_off(tmp_path: Path) -> None:
@@ -343,7 +345,7 @@ async def test_debt_and_standing_charge_accumulate_or_pause_while_supply_is_off(
         )
         await made.hold_off("inspection")
         await made.tick(DAY)
-        view = made.bridge.account(LANDLORD, "flat-1")
+        view = made.app.accounts.view(LANDLORD, "flat-1")
         assert (view.balance, view.arrears, view.debts[0].owed) == (zar("100"), zar("3.15"), zar("7"))
         topped = await made.top_up("10.00")
         assert topped.top_up.split == {"arrears": zar("3.15"), "balance": zar("6.85")}
@@ -358,7 +360,7 @@ async def test_a_paused_standing_charge_is_waived_and_a_paused_debt_waits(tmp_pa
         )
         await made.hold_off("inspection")
         await made.tick(2 * DAY)
-        view = made.bridge.account(LANDLORD, "flat-1")
+        view = made.app.accounts.view(LANDLORD, "flat-1")
         assert (view.balance, view.arrears, view.debts[0].owed) == (zar("100"), 0, zar("9"))
         assert made.problems() == []
 
@@ -368,7 +370,7 @@ async def test_other_terms_hold_from_the_change_on(flat: House) -> None:
     await operate(
         flat, ChangeDebt(debt="old", reason="agreed", rate="0", percent="50", cap="5.00", cap_every="month")
     )
-    view = flat.bridge.account(LANDLORD, "flat-1").debts[0]
+    view = flat.app.accounts.view(LANDLORD, "flat-1").debts[0]
     assert (view.rate, view.percent_ppm, view.cap, view.cap_every) == (0, 500_000, zar("5"), "month")
     assert (await flat.top_up("8.00")).top_up.split == {"payment_debt": zar("4"), "balance": zar("4")}
     assert (await flat.top_up("8.00")).top_up.split == {"payment_debt": zar("1"), "balance": zar("7")}
@@ -402,7 +404,7 @@ async def test_a_debt_is_written_off_in_part_or_closed_with_its_rest(flat: House
     await operate(flat, WriteOff(reason="settled", debt="old", amount="20.00"))
     assert (await refused(flat, WriteOff(reason="x", debt="old", amount="30.01"))).field == "amount"
     await operate(flat, CloseDebt(debt="old", reason="forgiven"))
-    assert flat.bridge.account(LANDLORD, "flat-1").debts == ()
+    assert flat.app.accounts.view(LANDLORD, "flat-1").debts == ()
     assert (await refused(flat, CloseDebt(debt="old", reason="again"))).code is ErrorCode.NOT_FOUND
     assert (await refused(flat, WriteOff(reason="no arrears"))).code is ErrorCode.AMOUNT_OUT_OF_RANGE
     assert flat.problems() == []
@@ -412,7 +414,7 @@ async def test_a_debt_is_written_off_in_part_or_closed_with_its_rest(flat: House
 async def test_an_operation_counts_once_per_key_and_never_with_other_content(flat: House) -> None:
     asked = Refund(amount="10.00", reason="moves")
     first = await operate(flat, asked, key="one")
-    again, replayed = await flat.bridge.operate(LANDLORD, "flat-1", asked, key="one")
+    again, replayed = await flat.app.accounts.operate(LANDLORD, "flat-1", asked, key="one")
     assert replayed
     assert again == first
     other = await refused(flat, Refund(amount="10.00", reason="other"), key="one")
@@ -424,7 +426,9 @@ async def test_an_operation_counts_once_per_key_and_never_with_other_content(fla
 async def test_a_statement_adds_up_where_emergency_credit_bore_charges(lending: House) -> None:
     await borrow(lending)
     await lending.top_up("12.00")
-    statement = await lending.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)
+    statement = await lending.app.ledger.statement(
+        LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY
+    )
     assert statement.charges == zar("105")
     assert statement.credits == zar("112")
 

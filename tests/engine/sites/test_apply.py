@@ -30,13 +30,13 @@ ONLY_SECOND = SITE.replace(FIRST_UNIT, SECOND_UNIT.lstrip("\n"))
 
 def available(house: House, account_id: str) -> int:
     """Return an account's available credit."""
-    return house.bridge.account(LANDLORD, account_id).available
+    return house.app.accounts.view(LANDLORD, account_id).available
 
 
 async def test_the_installation_takes_the_name_of_the_site_file(flat: House) -> None:
-    assert flat.bridge.info().name == "Test house"
+    assert flat.app.status.info().name == "Test house"
     await apply(flat, SITE.replace("name: Test house\nsites", "name: New name\nsites"))
-    assert flat.bridge.info().name == "New name"
+    assert flat.app.status.info().name == "New name"
 
 
 async def test_a_new_unit_is_charged_from_its_first_reading(flat: House) -> None:
@@ -70,10 +70,10 @@ async def test_a_removed_unit_is_closed_with_everything_posted(flat: House) -> N
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
     await apply(flat, ONLY_SECOND)
-    assert flat.bridge.account(LANDLORD, "flat-1").closed_at is not None
-    assert "flat-1" not in {each.id for each in flat.bridge.accounts(LANDLORD)}
+    assert flat.app.accounts.view(LANDLORD, "flat-1").closed_at is not None
+    assert "flat-1" not in {each.id for each in flat.app.accounts.views(LANDLORD)}
     with pytest.raises(RequestRefused, match="flat-1 is closed"):
-        await flat.bridge.top_up(
+        await flat.app.accounts.top_up(
             LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key="after it closed"
         )
     balance = "SELECT amount FROM balance WHERE account_id = 'flat-1' AND bucket = 'balance'"
@@ -88,7 +88,7 @@ async def test_the_alerts_of_a_removed_unit_close_with_it(flat: House) -> None:
     await flat.report(Report("tasmota:flat-1/1", register_wh=0, voltage_mv=270_000))
     await apply(flat, ONLY_SECOND)
     assert flat.rows("SELECT count(*) FROM alert WHERE account_id = 'flat-1' AND closed_at IS NULL") == [(0,)]
-    assert flat.bridge.health().status == "ok"
+    assert flat.app.status.health().status == "ok"
 
 
 async def test_a_unit_that_comes_back_goes_on_with_its_balance_and_owes_nothing_for_its_absence(
@@ -157,7 +157,7 @@ async def test_a_newer_calendar_of_holidays_leaves_tariffs_as_they_were_applied(
     known = holidays.resolve
     monkeypatch.setattr(holidays, "resolve", lambda *asked: known(*asked)[1:])
     assert load(site) != load(SITE)
-    result = await flat.bridge.apply(LANDLORD, load(site), document=site, dry_run=True)
+    result = await flat.app.sites.apply(LANDLORD, load(site), document=site, dry_run=True)
     assert result.changes == ()
 
 
@@ -197,11 +197,11 @@ async def test_a_meter_that_was_taken_out_and_comes_back_starts_anew(flat: House
     await flat.report(Report("tasmota:geyser/1", register_wh=1_000))
     await flat.report(Report("tasmota:geyser/1", register_wh=2_000), after=HOUR)
     await apply(flat, SITE)
-    assert flat.bridge.account(LANDLORD, "flat-1").energy_wh == 1_000
+    assert flat.app.accounts.view(LANDLORD, "flat-1").energy_wh == 1_000
     await apply(flat, two)
     await flat.report(Report("tasmota:geyser/1", register_wh=5_000), after=HOUR)
     await flat.report(Report("tasmota:geyser/1", register_wh=5_500), after=HOUR)
-    assert flat.bridge.account(LANDLORD, "flat-1").energy_wh == 1_500
+    assert flat.app.accounts.view(LANDLORD, "flat-1").energy_wh == 1_500
     assert flat.available == zar("97")
     assert flat.problems() == []
 
@@ -237,21 +237,21 @@ async def test_a_refusal_applies_nothing(flat: House) -> None:
     (problem,) = refusal.value.problems or ()
     assert (problem.code, problem.field, problem.value) == ("version_begun", "flat@2026-01-01", "2026-01-01")
     assert problem.remedy
-    assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1"]
+    assert [each.id for each in flat.app.accounts.views(LANDLORD)] == ["flat-1"]
     assert flat.rows("SELECT count(*) FROM applied_site") == [(1,)]
 
 
 async def test_a_dry_run_applies_nothing(flat: House) -> None:
-    result = await flat.bridge.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=True)
+    result = await flat.app.sites.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=True)
     assert not result.applied
     assert any("flat-2" in line for line in result.changes)
-    assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1"]
+    assert [each.id for each in flat.app.accounts.views(LANDLORD)] == ["flat-1"]
 
 
 async def test_settings_hold_from_the_apply_on(flat: House) -> None:
     await flat.read(0)
     await apply(flat, SITE.replace("low credit: [5.00]", "low credit: [150.00]\n        never cut: yes"))
-    assert flat.bridge.account(LANDLORD, "flat-1").low_credit
+    assert flat.app.accounts.view(LANDLORD, "flat-1").low_credit
     await flat.read(60_000, after=20 * HOUR)
     assert flat.state() is SupplyState.CONNECTED
 
@@ -284,7 +284,7 @@ async def test_readings_and_top_ups_during_an_apply_are_neither_lost_nor_booked_
 async def test_two_applies_at_once_happen_one_after_the_other(flat: House) -> None:
     await asyncio.gather(apply(flat, BOTH), apply(flat, SITE.replace("Flat 1", "First flat")))
     assert flat.rows("SELECT seq FROM applied_site ORDER BY seq") == [(1,), (2,), (3,)]
-    assert [each.name for each in flat.bridge.accounts(LANDLORD)] == ["First flat"]
+    assert [each.name for each in flat.app.accounts.views(LANDLORD)] == ["First flat"]
 
 
 @pytest.mark.invariant(13)
@@ -298,7 +298,7 @@ async def test_an_apply_that_cannot_be_stored_leaves_everything_as_it_was(flat: 
     assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert flat.rows("SELECT * FROM supply_status") == before
     assert await flat.engine.try_recover()
-    assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1"]
+    assert [each.id for each in flat.app.accounts.views(LANDLORD)] == ["flat-1"]
     assert flat.available == zar("99.80")
     assert flat.problems() == []
 
@@ -321,11 +321,11 @@ async def test_an_apply_that_ends_in_an_error_leaves_everything_as_it_was(
 
 
 async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> None:
-    applying = asyncio.create_task(flat.bridge.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=False))
+    applying = asyncio.create_task(flat.app.sites.apply(LANDLORD, load(BOTH), document=BOTH, dry_run=False))
     await flat.apply_begun()
     applying.cancel()
     await flat.engine.session.accepting.wait()
-    assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1", "flat-2"]
+    assert [each.id for each in flat.app.accounts.views(LANDLORD)] == ["flat-1", "flat-2"]
 
 
 @pytest.mark.both_databases
@@ -333,7 +333,7 @@ async def test_a_key_keeps_its_answer_after_its_account_was_closed(flat: House) 
     await apply(flat, BOTH)
     first = await flat.top_up("7.00", key="once")
     await apply(flat, ONLY_SECOND)
-    again, replayed = await flat.bridge.top_up(
+    again, replayed = await flat.app.accounts.top_up(
         LANDLORD, "flat-1", amount="7.00", method="cash", reference=None, key="once"
     )
     assert (again, replayed) == (first, True)

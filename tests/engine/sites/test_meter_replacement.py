@@ -40,13 +40,13 @@ def order(closing: str = "12.000", opening: str = "0.500", **others: object) -> 
 
 
 async def swap(house: House, what: ReplacementOrder, key: str = "k") -> tuple[MeterView, bool]:
-    done = await house.bridge.replace_meter(CARETAKER, METER, what, key=key)
+    done = await house.app.sites.replace_meter(CARETAKER, METER, what, key=key)
     await house.settle()
     return done
 
 
 async def tell(house: House, register: str, at: str | None = None, actor: Actor = CARETAKER) -> str:
-    done = await house.bridge.read_register(actor, METER, register=register, at=at)
+    done = await house.app.meters.submit_reading(actor, METER, register=register, at=at)
     await house.settle()
     return done.outcome
 
@@ -192,9 +192,9 @@ async def test_a_new_device_at_another_address_is_heard_from_then_on(tmp_path: P
     async with opened(tmp_path, time) as again:
         assert again.meter.plan.energy_address == again.meter.plan.relay_address == "tasmota:new/1"
         with pytest.raises(RequestRefused, match="tasmota:new/1 by"):
-            await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True)
+            await again.app.sites.apply(LANDLORD, load(SITE), document=SITE, dry_run=True)
         undo = frozenset({again.meter.id})
-        old = await again.bridge.apply(LANDLORD, load(SITE), document=SITE, dry_run=True, undo=undo)
+        old = await again.app.sites.apply(LANDLORD, load(SITE), document=SITE, dry_run=True, undo=undo)
         assert any("tasmota:new/1" in line and "tasmota:flat-1/1" in line for line in old.changes)
         await apply(again, SITE.replace("tasmota:flat-1/1", "tasmota:new/1"))
         assert again.meter.energy_wh == 3_000
@@ -316,7 +316,7 @@ async def test_a_device_tells_its_own_readings_and_no_others(tmp_path: Path) -> 
         assert (made.meter.online, made.meter.last_seen) == (True, made.time.wall)
         assert (made.events("register_read"), made.rows("SELECT * FROM register_record")) == ([], [])
         with pytest.raises(RequestRefused, match="no meter 'flat-2/main'"):
-            await made.bridge.read_register(DEVICE, "flat-2/main", register="1.0", at=None)
+            await made.app.meters.submit_reading(DEVICE, "flat-2/main", register="1.0", at=None)
         assert made.problems() == []
 
 

@@ -25,7 +25,7 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
 async def change(house: House, *low_credit: str, load_limit_w: int | None = None) -> AccountView:
     """Change thresholds and load limit."""
     asked = PolicyChange(low_credit or None, load_limit_w)
-    view = await house.bridge.set_policy(LANDLORD, "flat-1", asked)
+    view = await house.app.sites.set_policy(LANDLORD, "flat-1", asked)
     await house.settle()
     return view
 
@@ -99,7 +99,7 @@ async def test_a_site_file_does_not_undo_an_edit_unless_told(flat: House) -> Non
     assert [each.code for each in refused.value.problems] == ["edited_since"]
     assert flat.account.name == "Flat 1"
     undo = frozenset({"flat-1"})
-    await flat.bridge.apply(LANDLORD, load(renamed), document=renamed, dry_run=False, undo=undo)
+    await flat.app.sites.apply(LANDLORD, load(renamed), document=renamed, dry_run=False, undo=undo)
     assert (flat.account.name, flat.account.policy.low_credit) == ("First flat", (zar("5"),))
 
 

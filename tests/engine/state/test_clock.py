@@ -43,7 +43,7 @@ async def test_a_wrong_clock_is_told_and_health_is_degraded(flat: House) -> None
     flat.time.wall += HOUR
     await flat.tick()
     assert {key.kind for key in flat.engine.session.installation.alerts} == {AlertKind.CLOCK_WRONG}
-    assert flat.bridge.health().status == "degraded"
+    assert flat.app.status.health().status == "degraded"
 
 
 @pytest.mark.invariant(12)
@@ -52,7 +52,7 @@ async def test_no_standing_charge_falls_due_while_the_clock_is_wrong(tmp_path: P
         made.time.wall += 72 * HOUR
         await made.tick()
         assert made.account.balance == zar("100")
-        await made.bridge.confirm_clock(LANDLORD)
+        await made.app.status.confirm_clock(LANDLORD)
         await made.tick()
         assert made.account.balance == zar("100") - 3 * zar("1.15")
         assert made.problems() == []
@@ -62,11 +62,11 @@ async def test_who_confirmed_the_clock_is_on_record_with_what_it_showed(flat: Ho
     flat.time.wall += HOUR
     await flat.tick()
     other = Actor("Thandi", Role.LANDLORD, frozenset({"house"}))
-    answer = await flat.bridge.confirm_clock(other)
+    answer = await flat.app.status.confirm_clock(other)
     assert answer == iso(flat.time.wall)
     await flat.settle()
     assert flat.events("clock_confirmed") == [{"wall": iso(flat.time.wall), "by": "Thandi"}]
-    assert flat.bridge.health().status == "ok"
+    assert flat.app.status.health().status == "ok"
 
 
 @pytest.mark.invariant(12)
@@ -75,7 +75,7 @@ async def test_a_clock_is_not_believed_on_a_word_that_could_not_be_stored(flat: 
     await flat.tick()
     before = flat.engine.session.clock.now()
     with refusing(flat, "INSERT", "event"), pytest.raises(RequestRefused) as refused:
-        await flat.bridge.confirm_clock(LANDLORD)
+        await flat.app.status.confirm_clock(LANDLORD)
     assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert (flat.engine.session.clock.sure, flat.engine.session.clock.now()) == (False, before)
 

@@ -27,7 +27,7 @@ async def test_who_confirmed_the_clock_is_a_line(flat: House, caplog: pytest.Log
     caplog.set_level("INFO", logger="meter_bridge.events")
     flat.time.wall += HOUR
     await flat.tick()
-    await flat.bridge.confirm_clock(LANDLORD)
+    await flat.app.status.confirm_clock(LANDLORD)
     await flat.settle()
     lines = [record.message for record in caplog.records if record.name == "meter_bridge.events"]
     jumped = "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"

@@ -106,7 +106,7 @@ async def test_a_state_that_is_read_anew_knows_how_long_it_was(
     await flat.tick()
     flat.time.wall -= 11 * HOUR
     flat.engine.check_clock()
-    await flat.bridge.confirm_clock(LANDLORD)
+    await flat.app.status.confirm_clock(LANDLORD)
     if heard:
         await flat.read(0, after=FIVE_MINUTES)
     if stored:
@@ -129,7 +129,7 @@ async def test_a_bridge_that_starts_anew_charges_on(tmp_path: Path) -> None:
         await made.tick()
     async with opened(tmp_path, time) as made:
         await made.read(12 * HEAVY_WH + 10, after=60_000)
-        await made.bridge.confirm_clock(LANDLORD)
+        await made.app.status.confirm_clock(LANDLORD)
         await made.tick()
         await use(made, 13, 24)
         assert made.alert_kinds() == set()
@@ -144,7 +144,7 @@ async def test_a_bridge_that_starts_anew_takes_no_hours_for_passed(flat: House) 
     await flat.read(0, after=FIVE_MINUTES)
     await flat.tick()
     async with opened(flat.data, flat.time) as made:
-        await made.bridge.confirm_clock(LANDLORD)
+        await made.app.status.confirm_clock(LANDLORD)
         before = made.available
         await made.read(40_000, after=10_000)
         assert made.available == before
@@ -202,7 +202,7 @@ async def test_a_replacement_that_is_told_later_leaves_the_new_counter_its_time(
     await flat.read(10, after=FIVE_MINUTES)
     order = ReplacementOrder("0.010", "0.000", "burnt", at=iso(flat.time.wall))
     flat.time.forward(2 * HOUR)
-    await flat.bridge.replace_meter(LANDLORD, flat.meter.id, order, key="k")
+    await flat.app.sites.replace_meter(LANDLORD, flat.meter.id, order, key="k")
     await use(flat, 0, 3, base=15_000)
     assert flat.alert_kinds() == set()
     assert flat.available == zar("100") - zar("30.02") - 3 * COST
@@ -213,9 +213,11 @@ async def test_a_device_that_tells_the_right_time_is_heard(flat: House) -> None:
     await flat.set_clock_back(11)
     await flat.read(10_100, after=FIVE_MINUTES)
     order = ReplacementOrder("10.100", "0.500", "burnt")
-    await flat.bridge.replace_meter(LANDLORD, flat.meter.id, order, key="k")
+    await flat.app.sites.replace_meter(LANDLORD, flat.meter.id, order, key="k")
     flat.time.forward(HOUR)
-    told = await flat.bridge.read_register(DEVICE, flat.meter.id, register="1.200", at=iso(flat.time.wall))
+    told = await flat.app.meters.submit_reading(
+        DEVICE, flat.meter.id, register="1.200", at=iso(flat.time.wall)
+    )
     assert told.outcome == "charged"
 
 

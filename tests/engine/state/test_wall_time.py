@@ -37,7 +37,7 @@ async def test_friendly_hours_of_the_wall_clock_spare_until_it_says_that_they_ar
 ) -> None:
     await early(friendly)
     assert (friendly.state(), friendly.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_HOURS)
-    assert friendly.bridge.account(LANDLORD, "flat-1").supply.cut_at == "2026-11-01T06:00:00.000Z"
+    assert friendly.app.accounts.view(LANDLORD, "flat-1").supply.cut_at == "2026-11-01T06:00:00.000Z"
     assert AlertKind.CUT_SOON not in friendly.alert_kinds()
     await friendly.tick(29 * MINUTE)
     assert AlertKind.CUT_SOON not in friendly.alert_kinds()
@@ -65,7 +65,7 @@ async def test_a_site_file_that_is_applied_meanwhile_cuts_nothing(friendly: Hous
     await friendly.read(40_000, after=4 * HOUR)
     await friendly.set_clock_back(11)
     text = site(friendly_hours=FRIENDLY, low_credit="[7.00]")
-    await friendly.bridge.apply(LANDLORD, load(text), document=text, dry_run=False)
+    await friendly.app.sites.apply(LANDLORD, load(text), document=text, dry_run=False)
     await friendly.read(49_000, after=HOUR)
     await friendly.read(50_500, after=HOUR // 2)
     assert (friendly.state(), friendly.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_HOURS)

@@ -36,7 +36,7 @@ async def statement_of(
 ) -> Statement:
     flat.engine.session.flush(everything=True)
     await flat.settle()
-    return await flat.bridge.statement(LANDLORD, "flat-1", begin=begin, end=end, detail=detail)
+    return await flat.app.ledger.statement(LANDLORD, "flat-1", begin=begin, end=end, detail=detail)
 
 
 async def use(flat: House, *steps: tuple[int, int]) -> None:
@@ -385,8 +385,8 @@ async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_th
 
 async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
     await operate(flat, Refund(amount="5.00", reason="moves away"))
-    page = await flat.bridge.ledger(LANDLORD, "flat-1", before=None, limit=1)
-    found = await flat.bridge.explain(LANDLORD, "flat-1", page.entries[0].id)
+    page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=1)
+    found = await flat.app.ledger.explain_entry(LANDLORD, "flat-1", page.entries[0].id)
     statement = await statement_of(flat)
     for each in (page.entries[0], found.entry, statement.entries[-1]):
         assert (each.reason, each.by) == ("moves away", "landlord")
@@ -453,7 +453,9 @@ async def test_a_statement_is_made_while_the_database_is_being_written(flat: Hou
     thread.start()
     try:
         assert held.wait(60)
-        statement = await flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE)
+        statement = await flat.app.ledger.statement(
+            LANDLORD, "flat-1", begin=None, end=None, detail=Detail.LINE
+        )
         assert statement.closing == zar("100.00")
     finally:
         finish.set()
@@ -467,7 +469,7 @@ async def test_a_statement_never_posts_from_a_state_that_was_read_anew_meanwhile
     flat.engine.session.flush(everything=True)
     await flat.settle()
     asked = asyncio.create_task(
-        flat.bridge.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1)
+        flat.app.ledger.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY, tenancy=1)
     )
     await asyncio.sleep(0)
     flat.engine.session.reload()

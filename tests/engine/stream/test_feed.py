@@ -39,7 +39,7 @@ def seqs(heard: list[Message]) -> list[int]:
 
 
 async def test_a_stream_begins_with_everything_as_it_is(flat: House) -> None:
-    snapshot = await anext(flat.bridge.stream(LANDLORD, since=None))
+    snapshot = await anext(flat.app.feed.stream(LANDLORD, since=None))
     assert isinstance(snapshot, Snapshot)
     assert [account.balance for account in snapshot.accounts] == [zar("100")]
     assert snapshot.seq == flat.engine.session.installation.sequences.event
@@ -48,7 +48,7 @@ async def test_a_stream_begins_with_everything_as_it_is(flat: House) -> None:
 async def test_a_resumed_stream_has_neither_a_gap_nor_a_double(flat: House) -> None:
     for _ in range(5):
         await flat.top_up("1.00")
-    stream = flat.bridge.stream(LANDLORD, since=2)
+    stream = flat.app.feed.stream(LANDLORD, since=2)
     first = await anext(stream)
     assert isinstance(first, Snapshot)
     await flat.top_up("1.00")  # while the past is being read
@@ -60,14 +60,16 @@ async def test_a_long_past_is_read_page_by_page(flat: House, monkeypatch: pytest
     monkeypatch.setattr("meter_bridge.engine.state.event_queries.EVENTS_PER_PAGE", 2)
     for _ in range(5):
         await flat.top_up("1.00")
-    assert seqs(await some(flat.bridge.stream(LANDLORD, since=0))) == list(range(1, flat.engine.feed.seq + 1))
+    assert seqs(await some(flat.app.feed.stream(LANDLORD, since=0))) == list(
+        range(1, flat.engine.feed.seq + 1)
+    )
 
 
 async def test_a_subscriber_who_reads_too_slowly_is_cut_off_and_forgotten(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "MAX_BACKLOG", 3)
-    stream = flat.bridge.stream(LANDLORD, since=None)
+    monkeypatch.setattr(feed_module, "LARGEST_BACKLOG", 3)
+    stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     for _ in range(6):
         await flat.top_up("1.00")
@@ -79,15 +81,15 @@ async def test_a_subscriber_who_reads_too_slowly_is_cut_off_and_forgotten(
 
 @pytest.mark.invariant(15)
 async def test_a_revoked_token_hears_nothing_more(flat: House) -> None:
-    token = await flat.bridge.create_token(
+    token = await flat.app.tokens.create(
         LANDLORD, name="panel", role=Role.TENANT, sites=frozenset(), accounts=frozenset({"flat-1"}), days=None
     )
-    actor = flat.bridge.authenticate(token)
+    actor = flat.app.tokens.authenticate(token)
     assert actor is not None
-    stream = flat.bridge.stream(actor, since=None)
+    stream = flat.app.feed.stream(actor, since=None)
     await anext(stream)
     await flat.top_up("1.00")
-    await flat.bridge.revoke_token(LANDLORD, str(actor.token_id))
+    await flat.app.tokens.revoke(LANDLORD, str(actor.token_id))
     await flat.settle()
     with pytest.raises(RequestRefused) as ended:
         await anext(stream)
@@ -97,7 +99,7 @@ async def test_a_revoked_token_hears_nothing_more(flat: House) -> None:
 @pytest.mark.invariant(15)
 async def test_a_tenant_hears_of_the_own_account_only(flat: House) -> None:
     await apply(flat, BOTH)
-    mine, other = flat.bridge.stream(TENANT, since=0), flat.bridge.stream(NEIGHBOUR, since=None)
+    mine, other = flat.app.feed.stream(TENANT, since=0), flat.app.feed.stream(NEIGHBOUR, since=None)
     await anext(other)
     await flat.top_up("1.00")
     await flat.hold_off("leak")
@@ -112,7 +114,7 @@ async def test_a_tenant_hears_of_the_own_account_only(flat: House) -> None:
 @pytest.mark.invariant(15)
 async def test_a_tenant_does_not_hear_that_another_account_is_gone(flat: House) -> None:
     await apply(flat, BOTH)
-    other, landlord = flat.bridge.stream(NEIGHBOUR, since=None), flat.bridge.stream(LANDLORD, since=None)
+    other, landlord = flat.app.feed.stream(NEIGHBOUR, since=None), flat.app.feed.stream(LANDLORD, since=None)
     await anext(other)
     await anext(landlord)
     await apply(flat, BOTH.replace("flat-1", "flat-3"))
@@ -125,18 +127,18 @@ async def test_a_tenant_sees_the_own_alerts_however_many_others_there_are(flat: 
     await apply(flat, BOTH.replace("low credit: [5.00]", "low credit: [150.00]"))
     set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
     await flat.settle()
-    alerts = await flat.bridge.alerts(TENANT, only_open=True, limit=1)
+    alerts = await flat.app.alerts.views(TENANT, only_open=True, limit=1)
     assert [alert.account_id for alert in alerts] == ["flat-1"]
-    assert await flat.bridge.alerts(NEIGHBOUR, only_open=True, limit=10) != []
+    assert await flat.app.alerts.views(NEIGHBOUR, only_open=True, limit=10) != []
     assert all(
         alert.account_id == "flat-2"
-        for alert in await flat.bridge.alerts(NEIGHBOUR, only_open=False, limit=99)
+        for alert in await flat.app.alerts.views(NEIGHBOUR, only_open=False, limit=99)
     )
 
 
 @pytest.mark.invariant(10)
 async def test_nobody_hears_of_what_was_not_stored(flat: House) -> None:
-    stream = flat.bridge.stream(LANDLORD, since=None)
+    stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     before = flat.engine.feed.seq
     with read_only(flat), pytest.raises(RequestRefused):
@@ -146,7 +148,7 @@ async def test_nobody_hears_of_what_was_not_stored(flat: House) -> None:
 
 
 async def test_changes_of_an_account_are_gathered_into_updates(flat: House) -> None:
-    stream = flat.bridge.stream(TENANT, since=None)
+    stream = flat.app.feed.stream(TENANT, since=None)
     await anext(stream)
     await flat.read(10_000)
     for wh in range(10_001, 10_030):
@@ -158,7 +160,7 @@ async def test_changes_of_an_account_are_gathered_into_updates(flat: House) -> N
 
 
 async def test_subscribers_end_when_the_bridge_stops(flat: House) -> None:
-    stream = flat.bridge.stream(LANDLORD, since=None)
+    stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     flat.engine.feed.end()
     with pytest.raises(RequestRefused):

@@ -211,7 +211,7 @@ async def test_a_cut_at_the_end_of_friendly_hours_is_told_an_hour_before(tmp_pat
     async with house(tmp_path, site(friendly_hours=FRIENDLY)) as made:
         await until_evening(made)
         assert AlertKind.CUT_SOON not in made.alert_kinds()
-        assert made.bridge.account(LANDLORD, "flat-1").supply.cut_at == "2026-11-02T06:00:00.000Z"
+        assert made.app.accounts.view(LANDLORD, "flat-1").supply.cut_at == "2026-11-02T06:00:00.000Z"
         await made.tick(clock(made, 6, 59))
         assert AlertKind.CUT_SOON not in made.alert_kinds()
         await made.tick(60_000)

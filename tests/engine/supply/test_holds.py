@@ -18,7 +18,7 @@ CARETAKER = Actor("sam", Role.CARETAKER, frozenset({"*"}))
 
 async def hold(made: House, hold_id: str, position: HoldPosition = OFF, actor: Actor = LANDLORD) -> bool:
     """Place a hold; says whether it stood already."""
-    _, known = await made.bridge.place_hold(
+    _, known = await made.app.supply.place_hold(
         actor, made.account.id, position, reason=f"because of {hold_id}", hold_id=hold_id
     )
     await made.settle()
@@ -27,7 +27,7 @@ async def hold(made: House, hold_id: str, position: HoldPosition = OFF, actor: A
 
 async def lift(made: House, hold_id: str, reason: str | None = None) -> None:
     """Lift a hold."""
-    await made.bridge.lift_hold(LANDLORD, made.account.id, hold_id, reason=reason)
+    await made.app.supply.lift_hold(LANDLORD, made.account.id, hold_id, reason=reason)
     await made.settle()
 
 
@@ -50,10 +50,10 @@ async def test_switching_by_hand_places_one_hold_and_lifts_no_other(flat: House)
     await hold(flat, "leak")
     await flat.supply(SupplyAction.ON, "visitors")
     await flat.hold_off("inspection")
-    assert [each.id for each in flat.bridge.holds(LANDLORD, "flat-1")] == ["leak", MANUAL_HOLD_ID]
+    assert [each.id for each in flat.app.supply.holds(LANDLORD, "flat-1")] == ["leak", MANUAL_HOLD_ID]
     await flat.supply(SupplyAction.AUTO)
     assert flat.state() is SupplyState.DISCONNECTED
-    assert [each.id for each in flat.bridge.holds(LANDLORD, "flat-1")] == ["leak"]
+    assert [each.id for each in flat.app.supply.holds(LANDLORD, "flat-1")] == ["leak"]
 
 
 async def test_who_held_and_who_lifted_is_on_record(flat: House) -> None:
@@ -81,8 +81,8 @@ async def test_the_same_hold_again_is_placed_once_and_another_under_its_name_ref
 
 
 async def test_a_hold_without_a_name_is_given_one(flat: House) -> None:
-    first, _ = await flat.bridge.place_hold(LANDLORD, "flat-1", OFF, reason="leak", hold_id=None)
-    second, _ = await flat.bridge.place_hold(LANDLORD, "flat-1", OFF, reason="leak", hold_id=None)
+    first, _ = await flat.app.supply.place_hold(LANDLORD, "flat-1", OFF, reason="leak", hold_id=None)
+    second, _ = await flat.app.supply.place_hold(LANDLORD, "flat-1", OFF, reason="leak", hold_id=None)
     assert first.id != second.id
     await lift(flat, first.id)
     assert flat.state() is SupplyState.DISCONNECTED

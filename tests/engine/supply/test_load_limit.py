@@ -43,7 +43,7 @@ async def test_it_stays_on_for_a_small_load_and_says_so(tmp_path: Path) -> None:
         await made.tick(600_000)
         assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LOAD_LIMITED)
         assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
-        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
+        assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
         assert made.transport.switched == []
         await made.top_up("50.00")
         assert made.account.reason is Reason.IN_CREDIT
@@ -103,7 +103,7 @@ async def test_a_limit_that_always_holds_switches_off_whatever_the_credit(tmp_pa
         await made.read(0, power_w=2_900)
         await made.tick(600_000)
         assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
-        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw == 3_000_000
+        assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 3_000_000
         await exceed(made, 3_100)
         assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
         assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
@@ -132,7 +132,7 @@ async def test_without_credit_the_lower_of_two_limits_holds_and_a_payment_ends_i
     words = {"when_exhausted": "load limit 500 W", "power_limit": "3 kW"}
     async with house(tmp_path, site(**words)) as made:
         await deplete(made)
-        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
+        assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
         await exceed(made, 1_000)
         assert made.account.reason is Reason.LOAD_LIMIT_EXCEEDED
         await made.top_up("50.00")
@@ -154,7 +154,7 @@ async def test_who_is_never_cut_is_never_limited(tmp_path: Path) -> None:
     async with house(tmp_path, site(never_cut="yes", power_limit="3 kW")) as made:
         await exceed(made, 9_000)
         assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.NEVER_CUT)
-        assert made.bridge.account(LANDLORD, "flat-1").supply.load_limit_mw is None
+        assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw is None
 
 
 async def test_friendly_hours_come_before_the_limit(tmp_path: Path) -> None:

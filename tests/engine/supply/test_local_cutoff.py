@@ -337,22 +337,22 @@ async def test_protection_is_pending_until_the_device_said_that_it_holds_nothing
         "without the bridge: local cut-off", f"without the bridge: {policy}"
     )
     async with cutting(tmp_path) as (home, plug):
-        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ()
+        assert home.app.accounts.view(LANDLORD, "flat-1").protection_pending == ()
         plug.meter.faults.silent = True
-        result = await home.bridge.apply(LANDLORD, load(site), document=site, dry_run=False)
+        result = await home.app.sites.apply(LANDLORD, load(site), document=site, dry_run=False)
         assert ["flat-1 is not protected yet: flat-1/main" in each for each in result.pending] == [True]
         plug.driver.assign([ADDRESS])
         await run(home, plug, 5)
-        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
+        assert home.app.accounts.view(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
         assert AlertKind.LOCAL_CUT_OFF in home.alert_kinds()
         async with opened(home.data, home.time) as again:
-            assert again.bridge.account(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
+            assert again.app.accounts.view(LANDLORD, "flat-1").protection_pending == ("flat-1/main",)
         plug.meter.faults.silent = False
         await run(home, plug, 30)
-        assert home.bridge.account(LANDLORD, "flat-1").protection_pending == ()
+        assert home.app.accounts.view(LANDLORD, "flat-1").protection_pending == ()
         assert AlertKind.LOCAL_CUT_OFF not in home.alert_kinds()
         assert plug.limit_wh is None
-        again_result = await home.bridge.apply(
+        again_result = await home.app.sites.apply(
             LANDLORD, load(site.replace("Flat 1", "First")), document=site, dry_run=False
         )
         assert again_result.pending == ()
@@ -498,7 +498,7 @@ async def test_what_is_used_beyond_credit_stays_within_the_exposure(tmp_path: Pa
     """It is said beforehand, and a device that is alone for hours keeps to it."""
     site = CUTS.replace("prices: [2.00]", "blocks: [1 kWh]\n            prices: [2.00, 3.00]")
     async with cutting(tmp_path, site) as (home, plug):
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.in_force, said.meters, said.policies) == (1, 1, ("local_cut_off",))
         assert (said.hourly_wh, said.hourly_amount) == (0, 0)
         alone(plug, 4 * 3_600)
@@ -508,7 +508,7 @@ async def test_what_is_used_beyond_credit_stays_within_the_exposure(tmp_path: Pa
         assert zar("3.90") <= beyond <= said.once_amount
         assert said.once_amount <= zar("5.10")
         assert beyond * 1000 // zar("3.00") <= said.once_wh
-        (after,) = home.bridge.exposure(LANDLORD)
+        (after,) = home.app.supply.exposure(LANDLORD)
         assert (after.once_wh, after.once_amount) == (0, 0)
 
 
@@ -535,7 +535,7 @@ async def test_a_value_whose_confirmation_was_lost_counts_in_the_exposure(
         await run(home, plug, 5)
         assert plug.limit_wh is not None
         assert plug.limit_wh >= START_WH + 15_000
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert said.in_force == 1
         alone(plug, 6 * 3_600)
         monkeypatch.undo()
@@ -559,10 +559,10 @@ async def test_what_was_written_before_a_start_has_no_bound_until_the_device_is_
         await run(home, plug, 5)
         time = home.time
     async with opened(tmp_path, time, plug) as home:
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.in_force, said.hourly_wh) == (0, 10_000)
         await run(home, plug, 5)
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.in_force, said.hourly_wh) == (1, 0)
 
 
@@ -572,7 +572,7 @@ async def test_a_register_that_fell_is_far_from_its_value(tmp_path: Path) -> Non
     async with cutting(tmp_path) as (home, plug):
         plug.meter.reset_register(with_witness=False)
         await run(home, plug, 60)
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert said.in_force == 1
         begin = plug.register_wh
         alone(plug, 5 * 3_600)
@@ -585,15 +585,15 @@ async def test_a_register_that_fell_is_far_from_its_value(tmp_path: Path) -> Non
 async def test_a_relay_that_holds_has_no_bound_but_its_rating(tmp_path: Path) -> None:
     """Also one that was never confirmed to cut by itself; and nothing where credit cuts nobody."""
     async with cutting(tmp_path, SITE) as (home, plug):
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.in_force, said.once_wh, said.hourly_wh) == (0, 0, 10_000)
         assert said.hourly_amount == zar("20.00")
         plug.meter.faults.silent = True
         await apply(home, CUTS)
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.in_force, said.hourly_wh) == (0, 10_000)
         await home.supply(SupplyAction.ON, "repairs")
-        (said,) = home.bridge.exposure(LANDLORD)
+        (said,) = home.app.supply.exposure(LANDLORD)
         assert (said.limited, said.hourly_wh) == (False, 0)
 
 
@@ -603,7 +603,7 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
     async with cutting(tmp_path) as (home, plug):
         plug.meter.faults.silent = True
         order = ReplacementOrder(f"{plug.register_wh / 1000:.3f}", "0.0", "burnt", address="tasmota:new/1")
-        await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
+        await home.app.sites.replace_meter(LANDLORD, home.meter.id, order, key="k")
         await home.tick()
         await home.tick()
         kept = home.engine.session.installation.cut_offs
@@ -621,7 +621,7 @@ async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tm
     async with cutting(tmp_path) as (home, _):
         order = ReplacementOrder("10.0", "0.0", "burnt", address="shelly:shellyplus1pm-a8032ab12345/0")
         with pytest.raises(RequestRefused, match="a shelly device has no local cut-off") as refused:
-            await home.bridge.replace_meter(LANDLORD, home.meter.id, order, key="k")
+            await home.app.sites.replace_meter(LANDLORD, home.meter.id, order, key="k")
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
 
 

@@ -52,7 +52,7 @@ async def test_over_voltage_opens_after_its_delay_by_the_clock_alone(tmp_path: P
             if key.kind is AlertKind.PROTECTION_TRIPPED
         )
         assert "above its limit, 262 V" in message
-        (tripped,) = made.bridge.account(LANDLORD, "flat-1").supply.trips
+        (tripped,) = made.app.accounts.view(LANDLORD, "flat-1").supply.trips
         assert (tripped.protection, tripped.locked) == (Protection.OVER_VOLTAGE, False)
         assert made.problems() == []
 

@@ -121,11 +121,11 @@ async def test_every_command_has_its_row_and_its_decision(flat: House) -> None:
 
 async def test_an_open_contact_is_confirmed_by_its_load_being_gone(flat: House) -> None:
     await cut(flat)
-    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.PENDING
+    assert flat.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.PENDING
     await flat.relay(OPEN)
-    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.REPORTED
+    assert flat.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.REPORTED
     await flat.relay(OPEN, power_w=0)
-    assert flat.bridge.account(LANDLORD, "flat-1").supply.proof is RelayProof.CONFIRMED
+    assert flat.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.CONFIRMED
 
 
 async def test_without_a_load_before_nothing_proves_an_open_contact(flat: House) -> None:
@@ -277,7 +277,7 @@ async def test_a_command_is_repeated_as_soon_while_event_time_passes_slowly_afte
     flat: House,
 ) -> None:
     flat.time.wall -= HOUR
-    await flat.bridge.confirm_clock(LANDLORD)
+    await flat.app.status.confirm_clock(LANDLORD)
     await cut(flat)
     told, asked = len(sent(flat)), len(flat.transport.queried)
     before = flat.engine.session.clock.now()

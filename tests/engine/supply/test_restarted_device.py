@@ -11,10 +11,10 @@ OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
 async def cut_and_restored(flat: House) -> None:
     """Bring the relay to closed and confirmed through a hold that was lifted."""
     await flat.read(0, power_w=500)
-    await flat.bridge.set_supply(LANDLORD, "flat-1", SupplyAction.OFF, reason="inspection")
+    await flat.app.supply.switch(LANDLORD, "flat-1", SupplyAction.OFF, reason="inspection")
     await flat.settle()
     await flat.relay(OPEN, power_w=0)
-    await flat.bridge.set_supply(LANDLORD, "flat-1", SupplyAction.AUTO, reason=None)
+    await flat.app.supply.switch(LANDLORD, "flat-1", SupplyAction.AUTO, reason=None)
     await flat.settle()
     await flat.relay(CLOSED, power_w=500)
     assert flat.meter.relay.proof is Proof.CONFIRMED

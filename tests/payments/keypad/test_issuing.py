@@ -72,7 +72,7 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
 
 async def issued(flat: House, kind: KeypadTokenKind = KeypadTokenKind.ADD) -> KeypadTokens:
     actor = TENANT if kind is KeypadTokenKind.ADD else LANDLORD
-    found = await flat.bridge.payments.keypad_tokens(actor, "flat-1", kind)
+    found = await flat.app.payments.keypad_tokens(actor, "flat-1", kind)
     await flat.settle()
     return found
 

@@ -148,7 +148,7 @@ async def test_what_was_paid_otherwise_than_ordered_credits_nothing_and_waits_fo
     order = await shop.order()
     await shop.pay(order, **more)
     assert shop.house.available == zar("100.00")
-    (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
     assert (one.reason, one.payment) == (reason, "p1")
     assert WAITS in shop.house.engine.session.installation.alerts
     assert await shop.state(order) == ("open" if reason == "unknown_order" else "review")
@@ -160,7 +160,7 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
 ) -> None:
     order = await shop.order()
     await shop.pay(order, amount="40.00")
-    payments = shop.house.bridge.payments
+    payments = shop.house.app.payments
     asked = PaymentDecision("till", "p1", "credit", "typed 40", account)
     decided = await payments.decide_payment(LANDLORD, asked)
     assert decided.top_up is not None
@@ -170,13 +170,13 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
     again = await refused(payments.decide_payment(LANDLORD, asked))
     assert again.code is ErrorCode.NOT_FOUND
     await shop.tell("refunded", payment="p1", reversal="r1", amount="40.00", currency="ZAR")
-    assert shop.house.bridge.account(LANDLORD, credited).balance in (zar("100.00"), 0)
+    assert shop.house.app.accounts.view(LANDLORD, credited).balance in (zar("100.00"), 0)
 
 
 async def test_a_person_dismisses_what_was_returned(shop: Till) -> None:
     order = await shop.order()
     await shop.pay(order, amount="40.00")
-    payments = shop.house.bridge.payments
+    payments = shop.house.app.payments
     await payments.decide_payment(LANDLORD, PaymentDecision("till", "p1", "dismiss", "returned"))
     assert (await payments.waiting_payments(LANDLORD)).waiting == ()
     assert shop.house.available == zar("100.00")
@@ -190,7 +190,7 @@ async def test_a_second_payment_of_one_order_is_not_lost_and_not_credited_unaske
     await shop.pay(order, "p1")
     await shop.pay(order, "p2")
     assert shop.house.available == zar("150.00")
-    (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
     assert (one.payment, one.reason) == ("p2", "second_payment")
 
 
@@ -199,7 +199,7 @@ async def test_what_is_paid_for_a_customer_who_moved_out_waits(shop: Till) -> No
     await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
     await shop.pay(order)
     assert shop.house.account.balance == 0
-    (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
     assert one.reason == "closed_account"
     with pytest.raises(RequestRefused):
         await shop.order(key="new", actor=LANDLORD)
@@ -210,7 +210,7 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
     """Credit of the one before would else be the next customer's, and a refund taken from them."""
     order, late = await shop.order(), await shop.order(key="late")
     await shop.pay(order)
-    cashier = shop.house.bridge.payments.orders
+    cashier = shop.house.app.payments.orders
     stepping, decided = cashier.booking_steps, []
     for told in (
         ProviderEvent(
@@ -243,14 +243,14 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
         assert (await refused(stepping.book(subject, case, step))).code is ErrorCode.CONFLICT
     assert shop.house.account.balance == 0
     await cashier.event_handler.settle_unsettled(after_decision=True)
-    waiting = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    waiting = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
     assert [each.reason for each in waiting] == ["closed_account", "closed_account"]
 
 
 @pytest.mark.invariant(15)
 async def test_an_order_that_waited_is_not_made_once_its_customer_moved_out(shop: Till) -> None:
     """Also where the state was read anew meanwhile: the account is looked up again."""
-    opening = shop.house.bridge.payments.orders._locks
+    opening = shop.house.app.payments.orders._locks
     async with opening.setdefault(("flat-1", "o"), asyncio.Lock()):
         ordered = asyncio.create_task(shop.order(actor=LANDLORD))
         await asyncio.sleep(0)
@@ -265,9 +265,9 @@ async def test_what_is_paid_for_a_unit_that_is_gone_waits(shop: Till) -> None:
     order = await shop.order(actor=LANDLORD, account="flat-2")
     await apply(shop.house, SITE)
     await shop.pay(order)
-    (one,) = (await shop.house.bridge.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
     assert one.reason == "closed_account"
-    await shop.house.bridge.payments.decide_payment(
+    await shop.house.app.payments.decide_payment(
         LANDLORD, PaymentDecision("till", "p1", "credit", "moved to flat 1", "flat-1")
     )
     assert shop.house.available == zar("150.00")
@@ -323,19 +323,19 @@ async def test_a_message_is_taken_while_event_time_is_ahead_of_a_clock_that_was_
     order = await shop.order()
     clock = shop.house.engine.session.clock
     shop.house.time.wall -= HOUR
-    await shop.house.bridge.confirm_clock(LANDLORD)
+    await shop.house.app.status.confirm_clock(LANDLORD)
     assert clock.now() - clock.believed_wall() == HOUR
     paid = {"id": "e", "type": "succeeded", "payment": "p", "amount": "50.00", "currency": "ZAR"}
     body = json.dumps(paid | {"order": order.id}).encode()
     signed = {HEADER: sign(SECRET, body, shop.house.time.wall // 1000)}
-    await shop.house.bridge.payments.hear("till", signed, body)
+    await shop.house.app.payments.hear("till", signed, body)
     assert shop.house.available == zar("150.00")
 
 
 async def test_a_refund_that_the_landlord_had_booked_by_hand_is_not_booked_again(shop: Till) -> None:
     order = await shop.order()
     await shop.pay(order)
-    top_up = (await shop.house.bridge.payments.payment(TENANT, "flat-1", order.id)).top_up
+    top_up = (await shop.house.app.payments.payment(TENANT, "flat-1", order.id)).top_up
     assert top_up is not None
     await operate(shop.house, Reversal(entry=top_up, reason="refunded"))
     await shop.tell("refunded", payment="p1", reversal="r1", amount="50.00", currency="ZAR")
@@ -347,7 +347,7 @@ async def test_a_top_up_that_its_provider_took_back_cannot_be_reversed_once_more
     order = await shop.order()
     await shop.pay(order)
     await shop.tell("refunded", payment="p1", reversal="r1", amount="10.00", currency="ZAR")
-    top_up = (await shop.house.bridge.payments.payment(TENANT, "flat-1", order.id)).top_up
+    top_up = (await shop.house.app.payments.payment(TENANT, "flat-1", order.id)).top_up
     error = await refused(operate(shop.house, Reversal(entry=top_up or "", reason="twice")))
     assert error.code is ErrorCode.ALREADY_REVERSED
 
@@ -410,11 +410,11 @@ async def test_an_event_is_kept_for_ever_and_says_one_thing(shop: Till) -> None:
 async def test_what_was_heard_and_not_booked_before_a_stop_is_booked_after_it(tmp_path: Path) -> None:
     async with till(tmp_path) as shop:
         order = await shop.order()
-        shop.house.bridge.payments.orders.event_handler._settle = _nothing  # type: ignore[assignment, method-assign]
+        shop.house.app.payments.orders.event_handler._settle = _nothing  # type: ignore[assignment, method-assign]
         await shop.pay(order)
         assert shop.house.available == zar("100.00")
     async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
-        await again.bridge.payments.tick()
+        await again.app.payments.tick()
         await again.settle()
         assert again.available == zar("150.00")
 
@@ -423,7 +423,7 @@ async def test_what_could_not_be_settled_is_tried_again_even_where_a_look_at_it_
     shop: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = await shop.order()
-    payments = shop.house.bridge.payments
+    payments = shop.house.app.payments
     for failing, error in ((_unready, RequestRefused), (_broken, OSError)):
         with monkeypatch.context() as patch:
             patch.setattr(payments.orders.event_handler, "_settle", failing)
@@ -477,7 +477,7 @@ async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_cre
 async def test_a_tenant_pays_for_and_sees_the_own_account_and_tenancy_alone(shop: Till) -> None:
     mine = await shop.order()
     theirs = await shop.order(actor=LANDLORD, account="flat-2")
-    payments = shop.house.bridge.payments
+    payments = shop.house.app.payments
     assert (await refused(shop.order(key="x", account="flat-2"))).code is ErrorCode.NOT_FOUND
     assert (await refused(payments.payment(TENANT, "flat-1", theirs.id))).code is ErrorCode.NOT_FOUND
     assert [each.id for each in (await payments.payments(TENANT, "flat-1")).payments] == [mine.id]
@@ -495,11 +495,11 @@ async def test_a_new_customer_hears_nothing_of_what_was_paid_for_the_one_before(
     await operate(shop.house, MoveIn(customer="Next"))
     await shop.pay(old)
     asked = PaymentDecision("till", "p1", "dismiss", "paid back to the old customer")
-    await shop.house.bridge.payments.decide_payment(LANDLORD, asked)
+    await shop.house.app.payments.decide_payment(LANDLORD, asked)
     await shop.pay(await shop.order(key="new"), "p2")
     heard = {}
     for actor in (TENANT, LANDLORD):
-        told = [await anext(stream := shop.house.bridge.stream(actor, since=0))]
+        told = [await anext(stream := shop.house.app.feed.stream(actor, since=0))]
         while not (isinstance(told[-1], Event) and told[-1].data.get("reference") == "p2"):
             told.append(await anext(stream))
         heard[actor.name] = str(told)
@@ -517,7 +517,7 @@ async def test_orders_that_are_never_paid_are_bounded(shop: Till) -> None:
 
 
 async def test_the_preview_is_what_the_top_up_then_does_and_changes_nothing(shop: Till) -> None:
-    payments = shop.house.bridge.payments
+    payments = shop.house.app.payments
     before = shop.house.engine.session.installation.sequences.entry
     shown = payments.preview(TENANT, "flat-1", "50.00")
     assert shop.house.engine.session.installation.sequences.entry == before

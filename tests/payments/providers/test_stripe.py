@@ -46,7 +46,7 @@ class Shop:
     async def order(self, key: str = "o", amount: str = "50.00") -> PaymentView:
         """Set out to pay."""
         asked = PaymentOrder(provider="card", amount=amount)
-        view, _ = await self.house.bridge.payments.start_payment(TENANT, "flat-1", asked, key=key)
+        view, _ = await self.house.app.payments.start_payment(TENANT, "flat-1", asked, key=key)
         return view
 
     async def hear(
@@ -55,13 +55,13 @@ class Shop:
         """Send a signed event."""
         body = event(kind, thing, number)
         header = signed(body, self.house.engine.session.clock.now() // 1000, secret)
-        heard = await self.house.bridge.payments.hear("card", header, body)
+        heard = await self.house.app.payments.hear("card", header, body)
         await self.house.settle()
         return heard.events
 
     async def state(self, order: PaymentView) -> str:
         """Return the state of an order."""
-        return (await self.house.bridge.payments.payment(TENANT, "flat-1", order.id)).state.value
+        return (await self.house.app.payments.payment(TENANT, "flat-1", order.id)).state.value
 
 
 async def paid(shop: Shop, order: PaymentView) -> bool | None:
@@ -98,7 +98,7 @@ async def test_a_payment_that_localstripe_makes_and_signs_is_credited_once(
     order = await shop.order()
     shop.house.time.wall = wall_ms()
     shop.house.engine.session.clock.confirm()
-    server = ApiServer(shop.house.bridge, Listen(host="127.0.0.1", port=0))
+    server = ApiServer(shop.house.app, Listen(host="127.0.0.1", port=0))
     await server.start()
     await shop.stripe.listen(f"{server.url}/api/v1/payment-events/card")
     session = await shop.stripe.pay("cs_test_1")
@@ -165,11 +165,11 @@ async def test_where_no_webhook_comes_the_provider_is_asked(shop: Shop) -> None:
     assert "retrieve" not in shop.stripe.asked
     await shop.stripe.pay("cs_test_1")
     shop.house.time.forward(14_000)
-    await shop.house.bridge.payments.tick()
+    await shop.house.app.payments.tick()
     await shop.house.settle()
     assert shop.house.available == zar("150.00")
     shop.house.time.forward(HOUR)
-    await shop.house.bridge.payments.tick()
+    await shop.house.app.payments.tick()
     assert shop.stripe.asked.count("retrieve") == 1
 
 
@@ -183,7 +183,7 @@ async def test_what_a_provider_was_asked_and_cannot_be_stored_is_asked_again_and
     await shop.stripe.pay("cs_test_2")
     shop.house.time.forward(15_000)
     with refusing(shop.house, "INSERT", table):
-        await shop.house.bridge.payments.tick()
+        await shop.house.app.payments.tick()
         shop.house.time.forward(3_000)
         assert await shop.state(orders[1]) == "open"
     assert shop.stripe.asked.count("retrieve") == 1
@@ -193,7 +193,7 @@ async def test_what_a_provider_was_asked_and_cannot_be_stored_is_asked_again_and
     assert shop.house.rows("SELECT count(*) FROM payment_booking") == [(0,)]
     assert await shop.house.engine.try_recover()
     shop.house.time.forward(15_000)
-    await shop.house.bridge.payments.tick()
+    await shop.house.app.payments.tick()
     await shop.house.settle()
     assert shop.house.available == zar("200.00")
     assert [await shop.state(each) for each in orders] == ["paid", "paid"]
@@ -206,14 +206,14 @@ async def test_an_order_whose_answer_could_not_be_stored_does_not_wait_for_the_n
     order = await shop.order()
     for _ in range(10):
         shop.house.time.forward(HOUR)
-        await shop.house.bridge.payments.tick()
+        await shop.house.app.payments.tick()
     await shop.stripe.pay("cs_test_1")
     shop.house.time.forward(HOUR)
     with refusing(shop.house, "INSERT", "payment_event"):
-        await shop.house.bridge.payments.tick()
+        await shop.house.app.payments.tick()
     assert await shop.house.engine.try_recover()
     shop.house.time.forward(15_000)
-    await shop.house.bridge.payments.tick()
+    await shop.house.app.payments.tick()
     await shop.house.settle()
     assert shop.house.available == zar("150.00")
     assert await shop.state(order) == "paid"
@@ -242,7 +242,7 @@ async def test_an_order_that_a_customer_saw_paid_while_another_was_asked_for_is_
     await shop.hear("checkout.session.completed", session)
     shop.house.time.forward(15_000)
     shop.stripe.answering.clear()
-    asking = asyncio.create_task(shop.house.bridge.payments.tick())
+    asking = asyncio.create_task(shop.house.app.payments.tick())
     await until("the first is asked for", lambda: asked_for(shop), 20.0)
     assert await shop.state(orders[1]) == "paid"
     shop.stripe.answering.set()
@@ -257,7 +257,7 @@ async def test_an_answer_that_makes_no_sense_is_no_matter_of_storage(shop: Shop)
     session["payment_intent"] = "p" * 201
     shop.house.time.forward(15_000)
     with pytest.raises(RequestRefused) as refused:
-        await shop.house.bridge.payments.tick()
+        await shop.house.app.payments.tick()
     assert refused.value.code is ErrorCode.BAD_REQUEST
     assert await shop.state(order) == "open"
 
@@ -284,7 +284,7 @@ async def test_a_provider_that_is_down_is_told_and_the_same_key_starts_it_later(
     shop.stripe.down = True
     shop.house.time.forward(60_000)
     assert await shop.state(order) == "open"
-    await shop.house.bridge.payments.tick()
+    await shop.house.app.payments.tick()
 
 
 @pytest.mark.parametrize("skew", [-301, 301])
@@ -292,7 +292,7 @@ async def test_a_signature_that_is_old_or_of_the_future_is_refused(shop: Shop, s
     body = event("checkout.session.completed", {})
     header = signed(body, shop.house.engine.session.clock.now() // 1000 + skew)
     with pytest.raises(RequestRefused, match="301 s"):
-        await shop.house.bridge.payments.hear("card", header, body)
+        await shop.house.app.payments.hear("card", header, body)
 
 
 async def test_a_signature_of_another_secret_is_refused_and_of_the_one_before_accepted(shop: Shop) -> None:
@@ -316,7 +316,7 @@ async def test_a_signed_event_that_lacks_something_is_refused_or_ignored(
         assert await shop.hear("checkout.session.completed", thing) == 0
     body = json.dumps([1]).encode()
     with pytest.raises(RequestRefused, match="no event"):
-        await shop.house.bridge.payments.hear(
+        await shop.house.app.payments.hear(
             "card", signed(body, shop.house.engine.session.clock.now() // 1000), body
         )
 

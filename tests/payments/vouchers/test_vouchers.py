@@ -33,13 +33,13 @@ async def street(tmp_path: Path) -> AsyncIterator[House]:
 
 async def make(street: House, count: int = 1, amount: str = "50.00", **more: object) -> NewVouchers:
     order = VoucherOrder(count=count, amount=amount, **more)  # type: ignore[arg-type]
-    return await street.bridge.payments.create_vouchers(LANDLORD, order)
+    return await street.app.payments.create_vouchers(LANDLORD, order)
 
 
 async def redeem(
     street: House, code: str, key: str = "k", account: str = "flat-1", actor: Actor = TENANT
 ) -> int:
-    result, _ = await street.bridge.payments.redeem_voucher(actor, account, code, key=key)
+    result, _ = await street.app.payments.redeem_voucher(actor, account, code, key=key)
     await street.settle()
     return result.top_up.amount
 
@@ -103,7 +103,7 @@ async def test_a_voucher_counts_once_however_often_and_wherever_it_is_typed_at_o
     made = await make(street)
     code = made.vouchers[0].code
     tries = [
-        street.bridge.payments.redeem_voucher(LANDLORD, f"flat-{1 + n % 2}", code, key=f"k{n}")
+        street.app.payments.redeem_voucher(LANDLORD, f"flat-{1 + n % 2}", code, key=f"k{n}")
         for n in range(10)
     ]
     done = await asyncio.gather(*tries, return_exceptions=True)
@@ -117,7 +117,7 @@ async def test_a_voucher_counts_once_however_often_and_wherever_it_is_typed_at_o
 async def test_the_same_key_again_gives_the_first_answer(street: House) -> None:
     made = await make(street)
     await redeem(street, made.vouchers[0].code)
-    again, replayed = await street.bridge.payments.redeem_voucher(
+    again, replayed = await street.app.payments.redeem_voucher(
         TENANT, "flat-1", made.vouchers[0].code, key="k"
     )
     assert replayed
@@ -162,11 +162,11 @@ async def test_a_voucher_lasts_as_many_days_as_the_wall_clock_says(street: House
     await street.tick(30 * HOUR)
     await street.set_clock_back(20)  # a day is over by event time alone
     serials = [each.serial for each in made.vouchers]
-    (batch,) = (await street.bridge.payments.vouchers(LANDLORD)).batches
+    (batch,) = (await street.app.payments.vouchers(LANDLORD)).batches
     assert batch.states == {VoucherState.UNSOLD: 2}
-    listed = (await street.bridge.payments.voucher_batch(LANDLORD, batch.id)).vouchers
+    listed = (await street.app.payments.voucher_batch(LANDLORD, batch.id)).vouchers
     assert {each.state for each in listed} == {VoucherState.UNSOLD}
-    await street.bridge.payments.sell_vouchers(LANDLORD, serials, to="Kiosk")
+    await street.app.payments.sell_vouchers(LANDLORD, serials, to="Kiosk")
     assert await redeem(street, made.vouchers[0].code) == zar("50.00")
     later = await make(street, 1, days=1)
     street.time.forward(15 * HOUR)
@@ -191,7 +191,7 @@ async def test_a_blocked_voucher_says_so_and_a_batch_is_blocked_as_far_as_it_was
     made = await make(street, 3)
     serials = [each.serial for each in made.vouchers]
     await redeem(street, made.vouchers[0].code)
-    payments = street.bridge.payments
+    payments = street.app.payments
     done = await payments.block_vouchers(LANDLORD, (), made.batch.id, reason="stolen")
     assert set(done.serials) == set(serials[1:])
     assert (await refusal(street, made.vouchers[1].code, "b")).code is ErrorCode.VOUCHER_BLOCKED
@@ -209,7 +209,7 @@ async def test_a_blocked_voucher_says_so_and_a_batch_is_blocked_as_far_as_it_was
 
 async def test_a_voucher_that_needs_a_sale_is_sold_once_and_worth_nothing_before(street: House) -> None:
     made = await make(street, needs_sale=True)
-    serial, payments = made.vouchers[0].serial, street.bridge.payments
+    serial, payments = made.vouchers[0].serial, street.app.payments
     assert "not been sold" in (await refusal(street, made.vouchers[0].code)).message
     await payments.sell_vouchers(LANDLORD, (serial,), to="receipt 12")
     with pytest.raises(RequestRefused, match="sold on 2026-11-01"):
@@ -224,7 +224,7 @@ async def test_a_voucher_above_the_limits_of_the_account_is_not_used_up(tmp_path
         refused = await refusal(flat, made.vouchers[0].code)
         assert refused.code is ErrorCode.AMOUNT_OUT_OF_RANGE
         assert "not used up" in refused.message
-        (view,) = (await flat.bridge.payments.voucher_batch(LANDLORD, made.batch.id)).vouchers
+        (view,) = (await flat.app.payments.voucher_batch(LANDLORD, made.batch.id)).vouchers
         assert view.state is VoucherState.GOOD
 
 
@@ -275,17 +275,17 @@ async def test_guesses_that_arrive_at_once_hear_no_more_answers_than_one_after_t
 
 
 async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: House) -> None:
-    till = street.bridge.payments._voucher_redemption
+    till = street.app.payments._voucher_redemption
     for account in range(25):
         for mark in range(4):
             till._lockout.record_wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
-    await street.bridge.payments.tick()
+    await street.app.payments.tick()
     key = AlertKey(AlertKind.VOUCHER_GUESSING)
     assert key in street.engine.session.installation.alerts
     assert (await refusal(street, with_check_digits(1), "one")).code is ErrorCode.VOUCHER_NOT_VALID
     assert (await refusal(street, with_check_digits(2), "two")).code is ErrorCode.TOO_MANY_REQUESTS
     street.time.forward(HOUR + 1)
-    await street.bridge.payments.tick()
+    await street.app.payments.tick()
     assert key not in street.engine.session.installation.alerts
 
 
@@ -312,7 +312,7 @@ async def test_an_order_that_makes_no_sense_makes_no_voucher(
     street: House, order: VoucherOrder, field: str
 ) -> None:
     with pytest.raises(RequestRefused) as refused:
-        await street.bridge.payments.create_vouchers(LANDLORD, order)
+        await street.app.payments.create_vouchers(LANDLORD, order)
     assert refused.value.field == field
     assert street.rows("SELECT count(*) FROM voucher") == [(0,)]
 
@@ -320,7 +320,7 @@ async def test_an_order_that_makes_no_sense_makes_no_voucher(
 async def test_a_landlord_of_named_sites_makes_and_sees_vouchers_of_those_alone(street: House) -> None:
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"elsewhere"}))
     made = await make(street, site="house")
-    payments = street.bridge.payments
+    payments = street.app.payments
     with pytest.raises(RequestRefused, match="token of all sites"):
         await payments.create_vouchers(elsewhere, VoucherOrder(count=1, amount="5"))
     assert (await payments.vouchers(elsewhere)).batches == ()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.holds import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition
+from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
@@ -12,25 +13,38 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.evaluation import evaluate
+from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.view import hold_view, supply_view
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import messages
+from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
 
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
 
 
-class SupplyActions:
+class SupplyService:
     """Carries out what people ask of supplies, each as one unit with its event and its decision on record."""
 
-    def __init__(self, session: Session) -> None:
-        """Keep the session."""
+    def __init__(self, session: Session, visibility: Visibility) -> None:
+        """Keep the session, and who may see what."""
         self._session = session
+        self._visibility = visibility
+
+    def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
+        """Return what each account that the actor may see can use beyond credit if the bridge stops now."""
+        installation, now = self._session.installation, self._session.clock.now()
+        return [account_exposure(installation, account, now) for account in self._visibility.visible(actor)]
+
+    def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
+        """Return the holds on a supply, oldest first."""
+        return supply_view(self._visibility.account(actor, account_id)).holds
 
     async def switch(
-        self, actor: Actor, account: Account, action: SupplyAction, *, reason: str | None
+        self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
     ) -> SupplyView:
         """Switch a supply by hand, let credit decide again, confirm it, or reset its protections."""
+        account = self._visibility.account(actor, account_id)
         if action in _POSITIONS:
             return await self._switch_by_hand(actor, account, _POSITIONS[action], reason or "")
         if action is SupplyAction.CONFIRM:
@@ -48,13 +62,14 @@ class SupplyActions:
     async def place_hold(
         self,
         actor: Actor,
-        account: Account,
+        account_id: str,
         position: messages.HoldPosition,
         *,
         reason: str,
         hold_id: str | None,
     ) -> tuple[HoldView, bool]:
-        """Place a hold, or find the one that stands under its id with the same content."""
+        """Place a hold; the flag says that one with this id and content stands already."""
+        account = self._visibility.account(actor, account_id)
         at = HoldPosition(position.value)
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
@@ -72,9 +87,10 @@ class SupplyActions:
         return hold_view(hold), False
 
     async def lift_hold(
-        self, actor: Actor, account: Account, hold_id: str, *, reason: str | None
+        self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
     ) -> SupplyView:
         """Lift a hold; what the others and the credit say then counts."""
+        account = self._visibility.account(actor, account_id)
         hold = next((hold for hold in account.holds if hold.id == hold_id), None)
         if hold is None:
             standing = ", ".join(each.id for each in account.holds) or "none"
