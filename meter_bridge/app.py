@@ -135,7 +135,7 @@ async def _decode_only(
     settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership
 ) -> None:
     """Receive and decode the meters of the installation and nothing more: the base line of the benchmark."""
-    from meter_bridge.devices.registry import decode_only  # noqa: PLC0415 - only where it is used
+    from meter_bridge.devices.decode_only import decode_only  # noqa: PLC0415 - only where it is used
 
     with reading(prepare(settings.data, None, ownership)) as reader, reader.connect() as stored:
         installation = load(stored)

@@ -7,6 +7,7 @@ from typing import Final
 
 from dashboard.text.formatting import count as written_count
 from dashboard.text.translate import say
+from meter_bridge.devices.registry import families
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,6 @@ OUTCOMES: Final = {
 }
 POSITIONS: Final = {"open": "open", "closed": "closed"}
 CAUSES: Final = {"fell": "register fell", "jumped": "register jumped"}
-FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
 def supply_word(state: str | None) -> Label:
@@ -140,7 +140,8 @@ def split_word(part: str) -> str:
 
 def family_name(family: str) -> str:
     """Return a meter family as its makers write it."""
-    return FAMILIES.get(family, spelled(family).capitalize())
+    known = families().get(family)
+    return spelled(family).capitalize() if known is None else known.title
 
 
 def spelled(name: str) -> str:

@@ -1,63 +1,41 @@
-"""Drivers of all families, and the bare reading path of a benchmark."""
+"""The meter families that there are: one for each folder beside this file that declares one."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+import pkgutil
+from typing import TYPE_CHECKING, Final
 
-from meter_bridge.devices.base.driver import Driver, Family, Item, Report
-from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.url import MqttSettings
-from meter_bridge.devices.shelly.driver import ShellyDriver
-from meter_bridge.devices.tasmota.driver import TasmotaDriver
-from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
+from meter_bridge import devices
+from meter_bridge.devices.family import Family
 
-SOURCE: Final = "prepaid-meter-bridge"
-ZIGBEE2MQTT_BASE: Final = "zigbee2mqtt"
+if TYPE_CHECKING:
+    from meter_bridge.devices.base.driver import Driver
+
+SHARED: Final = frozenset({"base", "broker", "simulators"})
+"""Folders that hold what all families share."""
 
 
-def build_drivers(
-    addresses: Iterable[str] = (),
-    *,
-    families: Iterable[Family] = tuple(Family),
-    source: str = SOURCE,
-    zigbee2mqtt_base: str = ZIGBEE2MQTT_BASE,
-) -> list[Driver]:
-    """Return a driver per family with the addresses in use; raise ``AddressError`` for one that is none.
+@cache
+def families() -> Mapping[str, Family]:
+    """Return every family by its name, the most usual first."""
+    folders = (each.name for each in pkgutil.iter_modules(devices.__path__) if each.ispkg)
+    found: list[Family] = [
+        import_module(f"{devices.__name__}.{folder}").FAMILY for folder in folders if folder not in SHARED
+    ]
+    return {each.name: each for each in sorted(found, key=lambda each: (each.rank, each.name))}
 
-    ``source`` is the topic under which Shelly devices answer; two bridges on one broker need two.
-    """
-    makers: dict[Family, Callable[[], Driver]] = {
-        Family.TASMOTA: TasmotaDriver,
-        Family.SHELLY: lambda: ShellyDriver(source),
-        Family.ZIGBEE2MQTT: lambda: Zigbee2MqttDriver(zigbee2mqtt_base),
-    }
-    drivers = [makers[family]() for family in families]
+
+def usual_family() -> Family:
+    """Return the family that examples are taken from."""
+    return next(iter(families().values()))
+
+
+def build_drivers(addresses: Iterable[str] = (), *, names: Iterable[str] | None = None) -> list[Driver]:
+    """Return drivers of all or the named families, with the addresses in use; raise ``AddressError``."""
+    known = families()
+    drivers = [known[name].driver() for name in (known if names is None else names)]
     in_use = list(addresses)
     for driver in drivers:
         driver.assign(in_use)
     return drivers
-
-
-class DecodeOnly:
-    """Counts what a connection reads: client, routing and strict decoding, and nothing after."""
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.reports = 0
-        self.connected = asyncio.Event()
-
-    def take(self, items: Sequence[Item]) -> None:
-        """Count the reports of one message."""
-        self.reports += sum(isinstance(item, Report) for item in items)
-
-    def connection_changed(self, connected: bool) -> None:  # noqa: FBT001
-        """Note that the broker accepted the connection."""
-        if connected:
-            self.connected.set()
-
-
-def decode_only(settings: MqttSettings, addresses: Iterable[str]) -> tuple[MqttConnection, DecodeOnly]:
-    """Return a connection whose items are only counted, to be started and stopped by the caller."""
-    counted = DecodeOnly()
-    connection = MqttConnection(settings, build_drivers(addresses), counted.take, counted.connection_changed)
-    return connection, counted
