@@ -21,6 +21,7 @@ from meter_bridge.devices.broker.access_list import users_of
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway
+from meter_bridge.engine.state.model import CutOffSlot
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import START_MS, eventually
 
@@ -169,7 +170,7 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
     used = SimpleNamespace(by_energy=["madeup:one/a"], by_relay=["madeup:one/b"], meters={"one": meter})
     gateway = Gateway(None, lambda _items: None, lambda _connected: None)
     gateway.start(cast("Any", used))
-    place = ("madeup:one/a", 3)
+    place = CutOffSlot("madeup:one/a", 3)
     assert gateway.switch(meter, RelayPosition.OPEN)
     assert gateway.query(meter)
     assert gateway.cut_off(place, Step.ASK, "madeup:one/b", None)
